@@ -1,0 +1,98 @@
+#!/usr/bin/env node
+// Does what is missing of the set-up, and nothing else: packages, the native addon, JavaScript, dist/process_ancestry.ext.
+// Runs on the machine's own Node (20 or later); everything after it runs on the Node that the packages bring.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const at = (...parts) => join(root, ...parts);
+const nodeHome = at('node_modules', `node-linux-${process.arch}`);
+
+function run(what, command, args, options = {}) {
+  process.stderr.write(`${what} …\n`);
+  const env = { ...process.env, PATH: `${at('node_modules', '.bin')}:${process.env.PATH}` };
+  const done = spawnSync(command, args, {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    ...options,
+  });
+  if (done.status === 0) return;
+  process.stderr.write(`${done.stdout ?? ''}${done.stderr ?? ''}${done.error ? `${done.error.message}\n` : ''}`);
+  process.stderr.write(`${what}: ${command} ${args.join(' ')} failed\n`);
+  process.exit(1);
+}
+
+/** When the newest of these files, or of the files below these folders, was written; 0 where there is none. */
+function newest(...paths) {
+  return paths.reduce((time, path) => {
+    if (!existsSync(path)) return time;
+    const { mtimeMs } = statSync(path);
+    if (!statSync(path).isDirectory()) return Math.max(time, mtimeMs);
+    const inside = readdirSync(path).filter((name) => name !== 'build' && name !== 'node_modules');
+    return Math.max(time, newest(...inside.map((name) => join(path, name))));
+  }, 0);
+}
+
+const packages = at('node_modules', '.package-lock.json');
+if (newest(packages) < newest(at('package-lock.json'))) {
+  run('installing packages', 'npm', [
+    'ci',
+    '--include=dev',
+    '--include=optional',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ]);
+}
+if (!existsSync(join(nodeHome, 'bin', 'node'))) {
+  process.stderr.write(`no Node for this machine (linux ${process.arch}): x64 and arm64 are supported\n`);
+  process.exit(1);
+}
+
+const addon = at('native', 'build', 'Release', 'process_ancestry.node');
+if (newest(addon) < newest(at('native'))) {
+  run('building the native collector', 'node-gyp', [
+    'rebuild',
+    '--directory',
+    'native',
+    `--nodedir=${nodeHome}`,
+    '--jobs',
+    'max',
+  ]);
+}
+
+const dist = at('dist');
+const main = at('dist', 'src', 'main.js');
+if (newest(main) < newest(at('src'), at('tables'), at('thrift'), at('packaging'), at('tsconfig.json'), addon)) {
+  rmSync(dist, { recursive: true, force: true });
+  run('compiling', 'tsc', ['-p', 'packaging/tsconfig.build.json']);
+  cpSync(at('thrift', 'gen-nodejs'), at('dist', 'thrift', 'gen-nodejs'), { recursive: true });
+  mkdirSync(at('dist', 'native'), { recursive: true });
+  cpSync(addon, at('dist', 'native', 'process_ancestry.node'));
+  cpSync(at('packaging', 'sample'), at('dist', 'sample'), { recursive: true });
+  const launcher = at('dist', 'process_ancestry.ext');
+  writeFileSync(launcher, launcherText());
+  // osquery loads an extension only when nobody but its owner can write it, nor its folder.
+  chmodSync(launcher, 0o755);
+  chmodSync(dist, 0o755);
+}
+
+/** What osquery executes: a shell script that becomes Node, so that pid and parent stay as osquery knows them. */
+function launcherText() {
+  return `#!/bin/sh
+# Starts the extension on the Node that the project brings. Made by packaging/build.mjs.
+here=$(dirname "$(readlink -f "$0")")
+[ -f "$here/src/main.js" ] || here='${dist.replaceAll("'", "'\\''")}'
+node="$here/../node_modules/node-linux-${process.arch}/bin/node"
+if [ ! -x "$node" ] || [ ! -f "$here/src/main.js" ]; then
+  echo "process_ancestry.ext: the build that this launcher belongs to is gone from $here: run npm run build there" >&2
+  exit 1
+fi
+exec "$node" --disable-warning=ExperimentalWarning --enable-source-maps "$here/src/main.js" "$@"
+`;
+}

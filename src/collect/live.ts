@@ -1,0 +1,147 @@
+/** The kernel of this host as a source: audit netlink and the proc connector, by the native collector thread. */
+import { BatchDecoder } from './batch.ts';
+import type { ProcessEvent } from './event.ts';
+import type { NativeBinding, NativeCollectorOptions, NativeProblem, NativeState } from './native.ts';
+import type { CollectorName, CollectorProblem, ProcessEventSource, SourceState, SourceStats } from './source.ts';
+
+export interface LiveSourceOptions {
+  /** Which of the kernel's two facilities to use; `auto` is both, or what of them is to be had. */
+  readonly collector: 'auto' | 'audit' | 'proc_events';
+  readonly stateFile: string;
+  readonly argsMaxBytes: number;
+  readonly queueMaxBytes: number;
+  readonly socketBufferBytes: number;
+}
+
+/** The key on our audit rules, by which they are told from others' and found again after a crash. */
+const RULE_KEY = 'process_ancestry';
+
+const ADVICE: Readonly<Record<string, (detail: string) => string>> = {
+  audit_no_permission: () =>
+    'no permission for kernel audit: run as root, or with CAP_AUDIT_CONTROL and CAP_AUDIT_READ in the initial user namespace',
+  audit_unsupported: (detail) =>
+    `this kernel has no audit (${detail}): boot a kernel with CONFIG_AUDITSYSCALL and without audit=0`,
+  audit_immutable: () =>
+    'the audit configuration is immutable (enabled=2) until the next boot: take "-e 2" out of the audit rules, or add rules for execve and execveat before it',
+  audit_never_task: () =>
+    'an audit rule "never,task" keeps every process from being audited: remove it (auditctl -d never,task, and from /etc/audit/rules.d); processes that were started under it stay unaudited',
+  audit_unicast_taken: (detail) =>
+    `process ${detail} is the audit daemon (auditd or osqueryd): reading audit by multicast beside it`,
+  audit_rule_refused: (detail) => `the kernel refused an audit rule: ${detail}`,
+  audit_start_failed: (detail) => `audit could not be started: ${detail}`,
+  proc_events_no_permission: () => 'no permission for the proc connector: run as root, or with CAP_NET_ADMIN',
+  proc_events_unavailable: (detail) =>
+    `the proc connector does not answer (${detail}): it needs CONFIG_PROC_EVENTS and the initial pid and user namespaces`,
+};
+
+/** A problem that the native collector reported, as a sentence that says what to do. */
+export function explainProblem(problem: NativeProblem): CollectorProblem {
+  const advice = ADVICE[problem.code];
+  return { code: problem.code, message: advice ? advice(problem.detail) : `${problem.code}: ${problem.detail}` };
+}
+
+/** Which collector a state amounts to. */
+export function collectorOf(state: Pick<NativeState, 'auditMode' | 'procEvents'>): CollectorName {
+  if (state.auditMode !== 'off') return state.procEvents ? 'audit+proc_events' : 'audit';
+  return state.procEvents ? 'proc_events' : 'none';
+}
+
+const EVENTS_A_STEP = 500;
+const SLICE_MS = 10;
+
+export class LiveSource implements ProcessEventSource {
+  readonly #native: NativeBinding;
+  readonly #options: LiveSourceOptions;
+  readonly #decoder = new BatchDecoder();
+  readonly #batches: Buffer[] = [];
+  #position = 0;
+  #onEvents: ((events: readonly ProcessEvent[]) => void) | undefined;
+  #running = false;
+
+  constructor(native: NativeBinding, options: LiveSourceOptions) {
+    this.#native = native;
+    this.#options = options;
+  }
+
+  async start(onEvents: (events: readonly ProcessEvent[]) => void): Promise<SourceState> {
+    const { collector } = this.#options;
+    this.#onEvents = onEvents;
+    this.#running = true;
+    const deliver = (batch: Buffer) => {
+      this.#batches.push(batch);
+      if (this.#batches.length === 1) this.#work(onEvents);
+    };
+    let state = this.#startNative(collector !== 'proc_events', collector !== 'audit', collector === 'audit', deliver);
+    const problems = [...state.problems];
+    if (collector === 'auto' && state.auditMode !== 'off' && !state.procEvents) {
+      // Without the connector nobody tells of forks: audit has to, which costs a record a fork.
+      this.#native.stop();
+      state = this.#startNative(true, false, true, deliver);
+      problems.push(...state.problems.filter((problem) => !problems.some(({ code }) => code === problem.code)));
+    }
+    return { collector: collectorOf(state), problems: problems.map(explainProblem) };
+  }
+
+  /** Applies what has come, a slice at a time: after a stall a batch may hold seconds of a busy host. */
+  #work(onEvents: (events: readonly ProcessEvent[]) => void): void {
+    const began = performance.now();
+    for (let batch = this.#batches[0]; batch; batch = this.#batches[0]) {
+      const { events, next } = this.#decoder.decode(batch, this.#position, EVENTS_A_STEP);
+      this.#position = next;
+      if (next >= batch.length) {
+        this.#batches.shift();
+        this.#position = 0;
+      }
+      onEvents(events);
+      if (this.#running && this.#batches.length > 0 && performance.now() - began > SLICE_MS) {
+        setImmediate(() => this.#work(onEvents));
+        return;
+      }
+    }
+  }
+
+  #startNative(
+    audit: boolean,
+    procEvents: boolean,
+    auditForks: boolean,
+    deliver: (batch: Buffer) => void,
+  ): NativeState {
+    const options: NativeCollectorOptions = {
+      audit,
+      procEvents,
+      auditForks,
+      fileTimes: true,
+      ruleKey: RULE_KEY,
+      stateFile: this.#options.stateFile,
+      argsMaxBytes: this.#options.argsMaxBytes,
+      queueMaxBytes: this.#options.queueMaxBytes,
+      socketBufferBytes: this.#options.socketBufferBytes,
+    };
+    return this.#native.start(options, deliver);
+  }
+
+  /** What was received until now is delivered before it returns. */
+  stop(): void {
+    if (!this.#running) return;
+    this.#running = false;
+    this.#native.stop();
+    if (this.#onEvents) this.#work(this.#onEvents);
+  }
+
+  stats(): SourceStats {
+    const native = this.#native.stats();
+    return {
+      eventsLost:
+        native.auditKernelLost +
+        native.auditEnobufs +
+        native.procEventsEnobufs +
+        native.procEventsGaps +
+        native.queueDropped,
+      kernelLost: native.auditKernelLost,
+      kernelBacklog: native.auditKernelBacklog,
+      queueBytes: native.queueBytes,
+      malformed: native.auditMalformed,
+      incomplete: native.auditIncomplete,
+    };
+  }
+}

@@ -1,0 +1,78 @@
+/** The native addon (native/addon.cc), typed. Nothing else loads it. */
+import { createRequire } from 'node:module';
+
+export interface NativeCollectorOptions {
+  readonly audit: boolean;
+  readonly procEvents: boolean;
+  /** Also record clone, fork, vfork and exit_group by audit: for use without the proc connector. */
+  readonly auditForks: boolean;
+  readonly fileTimes: boolean;
+  readonly ruleKey: string;
+  /** Where the found audit settings are kept for a start after a crash; '' for nowhere. */
+  readonly stateFile: string;
+  readonly argsMaxBytes: number;
+  readonly queueMaxBytes: number;
+  readonly socketBufferBytes: number;
+}
+
+export interface NativeProblem {
+  readonly code: string;
+  readonly detail: string;
+}
+
+export interface NativeState {
+  readonly auditMode: 'unicast' | 'multicast' | 'off';
+  readonly procEvents: boolean;
+  readonly problems: readonly NativeProblem[];
+}
+
+export interface NativeStats {
+  readonly auditRecords: number;
+  readonly auditEvents: number;
+  readonly auditMalformed: number;
+  readonly auditIncomplete: number;
+  readonly auditEnobufs: number;
+  readonly auditKernelLost: number;
+  readonly auditKernelBacklog: number;
+  readonly auditMode: 'unicast' | 'multicast' | 'off';
+  readonly procEvents: number;
+  readonly procEventsEnobufs: number;
+  readonly procEventsGaps: number;
+  readonly queueBytes: number;
+  readonly queueDropped: number;
+  readonly argsCut: number;
+  readonly threadsTracked: number;
+}
+
+export interface NativeLogReader {
+  /** A piece of a log, cut anywhere; answers a batch, which may be empty. */
+  feed(chunk: Buffer): Buffer;
+  end(): Buffer;
+  stats(): { lines: number; records: number; events: number; malformed: number; incomplete: number };
+}
+
+export interface NativeBinding {
+  start(options: NativeCollectorOptions, onBatch: (batch: Buffer) => void): NativeState;
+  stop(): void;
+  stats(): NativeStats;
+  readonly LogReader: new (options: { argsMaxBytes: number }) => NativeLogReader;
+}
+
+const require = createRequire(import.meta.url);
+let loaded: NativeBinding | undefined;
+
+/** Loads the addon once. Throws with the places where it was looked for. */
+export function loadNative(): NativeBinding {
+  if (loaded) return loaded;
+  const places = ['../../native/process_ancestry.node', '../../native/build/Release/process_ancestry.node'];
+  const errors: string[] = [];
+  for (const place of places) {
+    try {
+      loaded = require(place) as NativeBinding;
+      return loaded;
+    } catch (error) {
+      errors.push(error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error));
+    }
+  }
+  throw new Error(`the native collector could not be loaded; run "npm run build" (${errors.join('; ')})`);
+}

@@ -1,0 +1,103 @@
+/** A recorded audit log as a source: auditd's format, raw or ENRICHED, plain or gzip. Works as any user. */
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { BatchDecoder } from './batch.ts';
+import type { ProcessEvent } from './event.ts';
+import type { NativeBinding, NativeLogReader } from './native.ts';
+import type { ProcessEventSource, SourceState, SourceStats } from './source.ts';
+
+/** A log that cannot be read: the message names the file and why. */
+export class ReplayError extends Error {
+  override readonly name = 'ReplayError';
+}
+
+export interface ReplayProgress {
+  readonly lines: number;
+  readonly events: number;
+  readonly malformed: number;
+}
+
+export class ReplaySource implements ProcessEventSource {
+  readonly #file: string;
+  readonly #reader: NativeLogReader;
+  readonly #decoder = new BatchDecoder();
+  readonly #onEnd: (progress: ReplayProgress) => void;
+  readonly #onError: (error: ReplayError) => void;
+  #stream: Readable | undefined;
+  #stopped = false;
+
+  /** `onEnd` is called when the whole log has been applied. */
+  constructor(
+    native: NativeBinding,
+    options: { file: string; argsMaxBytes: number },
+    onEnd: (progress: ReplayProgress) => void,
+    onError: (error: ReplayError) => void,
+  ) {
+    this.#file = options.file;
+    this.#reader = new native.LogReader({ argsMaxBytes: options.argsMaxBytes });
+    this.#onEnd = onEnd;
+    this.#onError = onError;
+  }
+
+  /** Rejects with ReplayError when the file cannot be opened. Reading goes on after it resolves. */
+  async start(onEvents: (events: readonly ProcessEvent[]) => void): Promise<SourceState> {
+    const stream = await openLog(this.#file);
+    this.#stream = stream;
+    void this.#read(stream, onEvents);
+    return { collector: 'replay', problems: [] };
+  }
+
+  async #read(stream: Readable, onEvents: (events: readonly ProcessEvent[]) => void): Promise<void> {
+    try {
+      for await (const chunk of stream) onEvents(this.#decode(this.#reader.feed(chunk as Buffer)));
+      onEvents(this.#decode(this.#reader.end()));
+      if (!this.#stopped) this.#onEnd(this.#reader.stats());
+    } catch (error) {
+      // What was read before stays: a log that was cut while it was compressed is still worth its beginning.
+      onEvents(this.#decode(this.#reader.end()));
+      if (!this.#stopped) this.#onError(new ReplayError(`${this.#file}: ${messageOf(error)}`));
+    }
+  }
+
+  #decode(batch: Buffer): readonly ProcessEvent[] {
+    return this.#decoder.decode(batch).events;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#stream?.destroy();
+  }
+
+  stats(): SourceStats {
+    const { malformed, incomplete } = this.#reader.stats();
+    return { eventsLost: 0, kernelLost: 0, kernelBacklog: 0, queueBytes: 0, malformed, incomplete };
+  }
+}
+
+async function openLog(file: string): Promise<Readable> {
+  try {
+    const handle = await open(file, 'r');
+    const magic = Buffer.alloc(2);
+    try {
+      await handle.read(magic, 0, 2, 0);
+    } finally {
+      await handle.close();
+    }
+    const plain = createReadStream(file, { highWaterMark: 256 * 1024 });
+    // RFC 1952: a gzip file begins with 1f 8b.
+    if (magic[0] !== 0x1f || magic[1] !== 0x8b) return plain;
+    const gunzip = createGunzip();
+    plain.on('error', (error) => gunzip.destroy(error));
+    return plain.pipe(gunzip);
+  } catch (error) {
+    throw new ReplayError(
+      `the audit log ${file} cannot be read: ${messageOf(error)}; name a readable file with --replay-file`,
+    );
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,38 @@
+import type { ProcessEvent } from './event.ts';
+
+export type CollectorName = 'audit+proc_events' | 'audit' | 'proc_events' | 'replay' | 'none';
+
+/** Something that kept a source from working fully. `code` is stable, `message` says what is wrong and what to do. */
+export interface CollectorProblem {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface SourceState {
+  readonly collector: CollectorName;
+  readonly problems: readonly CollectorProblem[];
+}
+
+/** Counters since the start of the source. `kernel*` are the kernel's own. */
+export interface SourceStats {
+  /** Events that were lost between the kernel and this process, by any cause. */
+  readonly eventsLost: number;
+  readonly kernelLost: number;
+  readonly kernelBacklog: number;
+  /** Bytes waiting in the queue between the collector thread and JavaScript. */
+  readonly queueBytes: number;
+  /** Records that could not be parsed, and events of which records were missing. */
+  readonly malformed: number;
+  readonly incomplete: number;
+}
+
+/**
+ * Where process events come from. `start` subscribes and resolves when nothing that happens from then on is missed;
+ * events are handed over in groups, in the order of the source.
+ */
+export interface ProcessEventSource {
+  start(onEvents: (events: readonly ProcessEvent[]) => void): Promise<SourceState>;
+  /** Puts back everything that was changed in the kernel. Synchronous: it also runs while the process is leaving. */
+  stop(): void;
+  stats(): SourceStats;
+}

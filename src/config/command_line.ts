@@ -1,0 +1,158 @@
+/**
+ * The command line: osquery's four flags for extensions, and the project's own, with or without the prefix
+ * `process_ancestry_` and with - or _ between words, as `--name value`, `--name=value`, or for a boolean `--name`.
+ */
+import { boundsOf, type Flag, FlagError, type FlagName, flagNames, flags } from './flags.ts';
+
+export interface CommandLine {
+  readonly command: 'extension' | 'shell' | 'help' | 'version';
+  readonly flags: ReadonlyMap<FlagName, string>;
+  /** osquery's extension socket. */
+  readonly socket: string | undefined;
+  /** Seconds to wait for osquery's socket. */
+  readonly timeoutSeconds: number;
+  /** Seconds between checks that osquery still knows us. */
+  readonly intervalSeconds: number;
+  readonly verbose: boolean;
+  readonly configFile: string | undefined;
+  /** Of the command `shell`: how rows are printed, and one statement instead of a prompt. */
+  readonly output: 'pretty' | 'line' | 'json' | 'csv';
+  readonly embedded: boolean;
+  readonly sql: string | undefined;
+}
+
+/** osquery's own, and the shell's: name → whether it takes a value. */
+const others: Readonly<Record<string, { value: string | undefined; description: string }>> = {
+  socket: { value: 'PATH', description: "osquery's extension socket (osqueryd and osqueryi pass it)" },
+  timeout: { value: 'SECONDS', description: 'how long to wait for that socket (3)' },
+  interval: { value: 'SECONDS', description: 'how often to check that osquery still knows this extension (3)' },
+  verbose: { value: undefined, description: 'log more' },
+  config_file: { value: 'PATH', description: 'JSON file of flags (/etc/osquery/process_ancestry.json)' },
+  help: { value: undefined, description: 'this text' },
+  version: { value: undefined, description: 'the version' },
+};
+const shellOnly: Readonly<Record<string, string>> = {
+  json: 'rows as a JSON array',
+  line: 'a column a line',
+  csv: 'rows as CSV',
+  embedded: 'the built-in manager, even where osqueryi is on PATH',
+};
+
+/** Throws FlagError for what is not understood. */
+export function parseCommandLine(args: readonly string[]): CommandLine {
+  const given = new Map<FlagName, string>();
+  const other = new Map<string, string>();
+  const words: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] as string;
+    if (!arg.startsWith('--') || arg === '--') {
+      if (arg !== '--') words.push(arg);
+      continue;
+    }
+    const [spelled, attached] = splitAtEquals(arg.slice(2));
+    const name = spelled.replaceAll('-', '_').toLowerCase();
+    const flag = flagNamed(name);
+    const next = args[i + 1];
+    if (flag) {
+      const isBoolean = (flags[flag] as Flag).type === 'boolean';
+      const separate = isBoolean ? /^(true|false)$/.test(next ?? '') : next !== undefined;
+      if (attached === undefined && !isBoolean && !separate) throw missing(arg, boundsOf(flags[flag]));
+      given.set(flag, attached ?? (separate ? (args[++i] as string) : 'true'));
+    } else if (name in others || name in shellOnly) {
+      if (others[name]?.value === undefined) {
+        other.set(name, attached ?? 'true');
+      } else {
+        if (attached === undefined && next === undefined) throw missing(arg, others[name].value);
+        other.set(name, attached ?? (args[++i] as string));
+      }
+    } else {
+      throw new FlagError(`command line: no such flag: --${spelled}${closest(name)} (--help lists them)`);
+    }
+  }
+  const [command, ...rest] = words;
+  if (command !== undefined && command !== 'shell') throw new FlagError(`command line: no such command: ${command}`);
+  const asked = other.has('help') ? 'help' : other.has('version') ? 'version' : (command ?? 'extension');
+  return {
+    command: asked as CommandLine['command'],
+    flags: given,
+    socket: other.get('socket'),
+    timeoutSeconds: seconds(other, 'timeout', 3),
+    intervalSeconds: seconds(other, 'interval', 3),
+    verbose: isOn(other.get('verbose')),
+    configFile: other.get('config_file'),
+    output: other.has('json') ? 'json' : other.has('line') ? 'line' : other.has('csv') ? 'csv' : 'pretty',
+    embedded: other.has('embedded'),
+    sql: rest.length > 0 ? rest.join(' ') : undefined,
+  };
+}
+
+/** The text of --help. */
+export function helpText(): string {
+  const lines = [
+    'process_ancestry.ext: an osquery extension that records every exec with its ancestors',
+    '',
+    'usage: process_ancestry.ext --socket PATH [flags]     as osqueryi and osqueryd start it',
+    '       process_ancestry.ext shell [flags] [SQL]       a SQL prompt of its own, without osquery',
+    '',
+    'Flags of the process:',
+    ...Object.entries(others).map(([name, { value, description }]) =>
+      helpLine(`--${name}${value ? ` ${value}` : ''}`, description),
+    ),
+    '',
+    'Flags of the shell:',
+    ...Object.entries(shellOnly).map(([name, description]) => helpLine(`--${name}`, description)),
+    '',
+    'Flags of the recording. Each can also be given in the environment (in upper case), as an osquery option',
+    '(custom_NAME) and in the JSON file; the command line wins, then in that order. The prefix process_ancestry_',
+    'may be left out on the command line.',
+    ...flagNames.flatMap((name) => {
+      const flag: Flag = flags[name];
+      const fallback = flag.default === '' ? 'empty' : String(flag.default);
+      const when = flag.atStartOnly ? '; read at the start' : '';
+      return [`  --${name}`, `        ${flag.description}`, `        ${boundsOf(flag)}; default ${fallback}${when}`];
+    }),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function helpLine(left: string, description: string): string {
+  return `  ${left.padEnd(22)} ${description}`;
+}
+
+function splitAtEquals(text: string): [string, string | undefined] {
+  const at = text.indexOf('=');
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function flagNamed(name: string): FlagName | undefined {
+  return flagNames.find((flag) => flag === name || flag === `process_ancestry_${name}`);
+}
+
+function missing(arg: string, takes: string): FlagError {
+  return new FlagError(`command line: ${arg} needs a value: ${takes}`);
+}
+
+function seconds(given: ReadonlyMap<string, string>, name: string, fallback: number): number {
+  const text = given.get(name);
+  if (text === undefined) return fallback;
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 0 && value <= 86_400) return value;
+  throw new FlagError(`command line: --${name}=${JSON.stringify(text)} is not 0 to 86400 seconds`);
+}
+
+function isOn(text: string | undefined): boolean {
+  return text !== undefined && !/^(false|0|no|off)$/i.test(text);
+}
+
+/** A hint for a misspelled flag: the one that shares the most beginning. */
+function closest(name: string): string {
+  const bare = name.replace(/^process_ancestry_/, '');
+  const shared = (flag: string) => {
+    const other = flag.replace('process_ancestry_', '');
+    let n = 0;
+    while (n < bare.length && bare[n] === other[n]) n++;
+    return n;
+  };
+  const best = flagNames.toSorted((a, b) => shared(b) - shared(a))[0];
+  return best && shared(best) >= 4 ? `; did you mean --${best}?` : '';
+}

@@ -1,0 +1,215 @@
+/** Every flag, declared once: its name, type, default, bounds and meaning. Help, parsing and README come from here. */
+
+interface FlagBase {
+  readonly description: string;
+  /** Read once, at the start; the others take effect whenever they change. */
+  readonly atStartOnly?: true;
+}
+export interface BooleanFlag extends FlagBase {
+  readonly type: 'boolean';
+  readonly default: boolean;
+}
+export interface IntegerFlag extends FlagBase {
+  readonly type: 'integer';
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly unit?: string;
+}
+export interface ChoiceFlag<Choice extends string = string> extends FlagBase {
+  readonly type: 'choice';
+  readonly default: Choice;
+  readonly choices: readonly Choice[];
+}
+export interface TextFlag extends FlagBase {
+  readonly type: 'text';
+  readonly default: string;
+}
+export type Flag = BooleanFlag | IntegerFlag | ChoiceFlag | TextFlag;
+
+const choice = <const Choice extends string>(flag: Omit<ChoiceFlag<Choice>, 'type'>): ChoiceFlag<Choice> => ({
+  type: 'choice',
+  ...flag,
+});
+
+/** The project's own flags. Each can be given on the command line, in the environment, by osquery or in the file. */
+export const flags = {
+  process_ancestry_enable: { type: 'boolean', default: true, description: 'record executions' },
+  process_ancestry_collector: choice({
+    default: 'auto',
+    choices: ['auto', 'audit', 'proc_events', 'replay'],
+    atStartOnly: true,
+    description: 'where events come from; auto: kernel audit and the proc connector, or what of them is to be had',
+  }),
+  process_ancestry_replay_file: {
+    type: 'text',
+    default: '',
+    atStartOnly: true,
+    description: 'audit log to read with the collector replay: raw or ENRICHED, plain or gzip',
+  },
+  process_ancestry_fallback_replay_file: {
+    type: 'text',
+    default: '',
+    atStartOnly: true,
+    description: 'audit log to read instead when nothing can be recorded from the kernel',
+  },
+  process_ancestry_cache_size: {
+    type: 'integer',
+    default: 1000,
+    min: 16,
+    max: 1_000_000,
+    unit: 'processes',
+    description: 'processes that are remembered, least recently used out first',
+  },
+  process_ancestry_max_depth: {
+    type: 'integer',
+    default: 32,
+    min: 1,
+    max: 1000,
+    unit: 'ancestors',
+    description: 'longest ancestry that a row carries',
+  },
+  process_ancestry_cache_ttl: {
+    type: 'integer',
+    default: 300,
+    min: 0,
+    max: 604_800,
+    unit: 'seconds',
+    description: 'how long a process is remembered after its exit',
+  },
+  process_ancestry_events_max: {
+    type: 'integer',
+    default: 50_000,
+    min: 1,
+    max: 10_000_000,
+    unit: 'rows',
+    description: 'rows of process_ancestry_events that are kept',
+  },
+  process_ancestry_events_expiry: {
+    type: 'integer',
+    default: 3600,
+    min: 1,
+    max: 31_536_000,
+    unit: 'seconds',
+    description: 'how long a row is kept',
+  },
+  process_ancestry_publish_wait_ms: {
+    type: 'integer',
+    default: 100,
+    min: 0,
+    max: 10_000,
+    unit: 'milliseconds',
+    description: 'how long an exec waits for what is still missing of it before it becomes a row',
+  },
+  process_ancestry_args_max_bytes: {
+    type: 'integer',
+    default: 2_097_152,
+    min: 256,
+    max: 16_777_216,
+    unit: 'bytes',
+    atStartOnly: true,
+    description: 'arguments of one exec that are kept; more are cut and marked in the column overflows',
+  },
+  process_ancestry_ancestor_cmdline_max: {
+    type: 'integer',
+    default: 4096,
+    min: 16,
+    max: 2_097_152,
+    unit: 'characters',
+    description: 'command line of an ancestor in the column ancestry; a longer one is cut and ends in …',
+  },
+  process_ancestry_redact: {
+    type: 'text',
+    default: '',
+    description:
+      'regular expressions, as a JSON array or one alone, for what is not to be stored of arguments: matches (or their first group) become ***',
+  },
+  process_ancestry_queue_max_bytes: {
+    type: 'integer',
+    default: 67_108_864,
+    min: 1_048_576,
+    max: 1_073_741_824,
+    unit: 'bytes',
+    atStartOnly: true,
+    description: 'queue between the collector thread and the process tree',
+  },
+  process_ancestry_socket_buffer_bytes: {
+    type: 'integer',
+    default: 33_554_432,
+    min: 65_536,
+    max: 1_073_741_824,
+    unit: 'bytes',
+    atStartOnly: true,
+    description: 'receive buffer of each of the two kernel sockets',
+  },
+  process_ancestry_state_file: {
+    type: 'text',
+    default: '/run/process_ancestry/audit-state',
+    atStartOnly: true,
+    description: "where audit's settings as found are kept, so that they can be put back after a crash; empty: nowhere",
+  },
+  process_ancestry_log_level: choice({
+    default: 'info',
+    choices: ['debug', 'info', 'warn', 'error'],
+    description: 'least severity that is logged to standard error; --verbose is debug',
+  }),
+} as const satisfies Record<string, Flag>;
+
+export type FlagName = keyof typeof flags;
+
+type ValueOf<F extends Flag> = F extends BooleanFlag
+  ? boolean
+  : F extends IntegerFlag
+    ? number
+    : F extends ChoiceFlag<infer Choice>
+      ? Choice
+      : string;
+
+/** A value for every flag. */
+export type FlagValues = { readonly [Name in FlagName]: ValueOf<(typeof flags)[Name]> };
+
+export const flagNames = Object.keys(flags) as FlagName[];
+
+/** A value that a flag does not take. The message names the flag, the value and what it takes. */
+export class FlagError extends Error {
+  override readonly name = 'FlagError';
+}
+
+/** What a flag takes, in words: for help and for errors. */
+export function boundsOf(flag: Flag): string {
+  switch (flag.type) {
+    case 'boolean':
+      return 'true or false';
+    case 'integer':
+      return `${flag.min} to ${flag.max}${flag.unit ? ` ${flag.unit}` : ''}`;
+    case 'choice':
+      return `one of ${flag.choices.join(', ')}`;
+    case 'text':
+      return 'text';
+  }
+}
+
+/** Reads a value as text, as every source but the JSON file gives it. Throws FlagError. */
+export function parseFlag<Name extends FlagName>(name: Name, text: string, source: string): FlagValues[Name] {
+  const flag: Flag = flags[name];
+  const refuse = (): never => {
+    throw new FlagError(`${source}: ${name}=${JSON.stringify(text)} is not ${boundsOf(flag)}`);
+  };
+  const value = ((): boolean | number | string => {
+    switch (flag.type) {
+      case 'boolean':
+        if (/^(true|1|yes|on)$/i.test(text)) return true;
+        if (/^(false|0|no|off)$/i.test(text)) return false;
+        return refuse();
+      case 'integer': {
+        const number = /^\s*-?\d+\s*$/.test(text) ? Number(text) : Number.NaN;
+        return number >= flag.min && number <= flag.max ? number : refuse();
+      }
+      case 'choice':
+        return flag.choices.includes(text) ? text : refuse();
+      case 'text':
+        return text;
+    }
+  })();
+  return value as FlagValues[Name];
+}

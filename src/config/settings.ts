@@ -1,0 +1,76 @@
+/**
+ * The values in force, from the five places that can give one: the command line, the environment, osquery's options
+ * (`custom_process_ancestry_…`), a JSON file, the default; the first that has a good one wins.
+ */
+import { FlagError, type FlagName, type FlagValues, flagNames, flags, parseFlag } from './flags.ts';
+
+export interface Sources {
+  /** By flag name; see command_line.ts. */
+  readonly commandLine: ReadonlyMap<FlagName, string>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** osquery's options by their names, with the values as text. */
+  readonly osqueryOptions: ReadonlyMap<string, string>;
+  /** The parsed JSON file: an object of flags, or undefined where there is none. */
+  readonly file: unknown;
+}
+
+export interface Resolved {
+  readonly values: FlagValues;
+  /** Values that were refused, each with its reason; the next place's value is in force instead. */
+  readonly errors: readonly FlagError[];
+}
+
+/** osquery passes on options that begin with this, and refuses others that it does not know. */
+export const OSQUERY_PREFIX = 'custom_';
+
+/** Merges all sources. `running` holds the values in force until now, which a bad new value leaves as they are. */
+export function resolveFlags(sources: Sources, running?: FlagValues): Resolved {
+  const errors: FlagError[] = [];
+  const { entries, error } = fileEntries(sources.file);
+  if (error) errors.push(error);
+  const pick = <Name extends FlagName>(name: Name): FlagValues[Name] => {
+    const candidates: readonly (readonly [source: string, text: string | undefined])[] = [
+      ['command line', sources.commandLine.get(name)],
+      ['environment', sources.environment[name.toUpperCase()]],
+      ['osquery options', sources.osqueryOptions.get(OSQUERY_PREFIX + name)],
+      ['configuration file', entries.get(name)],
+    ];
+    for (const [source, text] of candidates) {
+      // osquery keeps an option that was taken out of its configuration, with an empty value.
+      if (text === undefined || (text === '' && flags[name].type !== 'text')) continue;
+      try {
+        return parseFlag(name, text, source);
+      } catch (error) {
+        if (!(error instanceof FlagError)) throw error;
+        errors.push(error);
+        if (running) return running[name];
+      }
+    }
+    return flags[name].default as FlagValues[Name];
+  };
+  const values = Object.fromEntries(flagNames.map((name) => [name, pick(name)])) as unknown as FlagValues;
+  return { values, errors };
+}
+
+function fileEntries(file: unknown): { entries: Map<string, string>; error?: FlagError } {
+  const entries = new Map<string, string>();
+  if (file === undefined) return { entries };
+  if (typeof file !== 'object' || file === null || Array.isArray(file)) {
+    return { entries, error: new FlagError('configuration file: not a JSON object of flags') };
+  }
+  const unknown: string[] = [];
+  for (const [name, value] of Object.entries(file)) {
+    if (!(name in flags)) unknown.push(name);
+    else entries.set(name, typeof value === 'string' ? value : JSON.stringify(value));
+  }
+  if (unknown.length === 0) return { entries };
+  return {
+    entries,
+    error: new FlagError(`configuration file: no such flag: ${unknown.join(', ')} (--help lists them)`),
+  };
+}
+
+/** The flags whose values differ. */
+export function changedFlags(before: FlagValues, after: FlagValues): FlagName[] {
+  return flagNames.filter((name) => before[name] !== after[name]);
+}

@@ -1,0 +1,173 @@
+/** process_ancestry.ext: reads the command line and puts the parts together. Nothing else knows them all. */
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { processAncestryCacheStats } from '../tables/process_ancestry_cache_stats.ts';
+import { processAncestryEvents } from '../tables/process_ancestry_events.ts';
+import { type CommandLine, helpText, parseCommandLine } from './config/command_line.ts';
+import { FlagError, type FlagValues, flags } from './config/flags.ts';
+import { changedFlags, resolveFlags, type Sources } from './config/settings.ts';
+import { type Logger, makeLogger } from './log.ts';
+import { Extension } from './osquery/extension.ts';
+import { ExtensionError } from './osquery/extension_error.ts';
+import { Recorder } from './recorder.ts';
+import { runShell } from './shell/shell.ts';
+import { EventStore } from './store/event_store.ts';
+
+const VERSION = '0.1.0';
+const DEFAULT_CONFIG_FILE = '/etc/osquery/process_ancestry.json';
+/** Exit statuses: the command line is wrong; the extension could not do its work. */
+const USAGE = 2;
+const FAILED = 1;
+
+async function main(): Promise<number> {
+  let commandLine: CommandLine;
+  try {
+    commandLine = parseCommandLine(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    process.stderr.write(`process_ancestry: ${error.message}\n`);
+    return USAGE;
+  }
+  switch (commandLine.command) {
+    case 'help':
+      process.stdout.write(helpText());
+      return 0;
+    case 'version':
+      process.stdout.write(`process_ancestry ${VERSION}\n`);
+      return 0;
+    case 'shell':
+      return shell(commandLine);
+    case 'extension':
+      return extension(commandLine);
+  }
+}
+
+/** A file beside the compiled program, or beside its sources. */
+function beside(built: string, source: string): string {
+  const path = fileURLToPath(new URL(built, import.meta.url));
+  return existsSync(path) ? path : fileURLToPath(new URL(source, import.meta.url));
+}
+
+async function shell(commandLine: CommandLine): Promise<number> {
+  const sample = beside('../sample/audit.log', '../packaging/sample/audit.log');
+  const passedOn = [...commandLine.flags].flatMap(([name, value]) => [`--${name}`, value]);
+  if (commandLine.verbose) passedOn.push('--verbose');
+  if (commandLine.configFile) passedOn.push('--config_file', commandLine.configFile);
+  const { sql, output } = commandLine;
+  return runShell({
+    extensionCommand: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
+    extensionPath: beside('../process_ancestry.ext', '../dist/process_ancestry.ext'),
+    args: [
+      '--process_ancestry_fallback_replay_file',
+      sample,
+      ...passedOn,
+      ...(commandLine.embedded ? ['--embedded'] : []),
+    ],
+    mode: output,
+    ...(sql === undefined ? {} : { sql }),
+  });
+}
+
+async function extension(commandLine: CommandLine): Promise<number> {
+  if (commandLine.socket === undefined) {
+    process.stderr.write(
+      'process_ancestry: --socket is missing: osquery passes it when it loads the extension; ' +
+        '"process_ancestry.ext shell" is a prompt without osquery\n',
+    );
+    return USAGE;
+  }
+  let sources: Sources = {
+    commandLine: commandLine.flags,
+    environment: process.env,
+    osqueryOptions: new Map(),
+    file: undefined,
+  };
+  const configFile = readConfigFile(commandLine.configFile);
+  sources = { ...sources, file: configFile.content };
+  const resolved = resolveFlags(sources);
+  const log = makeLogger(commandLine.verbose ? 'debug' : resolved.values.process_ancestry_log_level);
+  const wrongOnCommandLine = resolved.errors.find(({ message }) => message.startsWith('command line:'));
+  if (wrongOnCommandLine) {
+    process.stderr.write(`process_ancestry: ${wrongOnCommandLine.message}\n`);
+    return USAGE;
+  }
+  if (configFile.error) log.error(configFile.error);
+  for (const error of resolved.errors) log.error(`${error.message}; it is not used`);
+
+  let { values } = resolved;
+  const store = new EventStore({
+    maxRows: values.process_ancestry_events_max,
+    expirySeconds: values.process_ancestry_events_expiry,
+  });
+  const recorder = new Recorder({ values, store, log });
+  const refused = new Set<string>();
+  const useOptions = (options: ReadonlyMap<string, { readonly value: string }>): void => {
+    const osqueryOptions = new Map([...options].map(([name, { value }]) => [name, value]));
+    sources = { ...sources, osqueryOptions };
+    const next = resolveFlags(sources, values);
+    for (const { message } of next.errors) {
+      if (!refused.has(message)) log.error(`${message}; the running value stays`);
+      refused.add(message);
+    }
+    const changed = changedFlags(values, next.values);
+    if (changed.length === 0) return;
+    values = next.values;
+    log.info({ changed: Object.fromEntries(changed.map((name) => [name, values[name]])) }, 'flags have changed');
+    if (!commandLine.verbose) log.level = values.process_ancestry_log_level;
+    void recorder.configure(values, changed.some(needsRestart));
+  };
+
+  const running = new Extension({
+    name: 'process_ancestry',
+    version: VERSION,
+    sdkVersion: '5.0.0',
+    minSdkVersion: '0.0.0',
+    socketPath: commandLine.socket,
+    timeoutSeconds: commandLine.timeoutSeconds,
+    intervalSeconds: commandLine.intervalSeconds,
+    plugins: [processAncestryEvents(store), processAncestryCacheStats(() => recorder.stats())],
+    log,
+    onOptions: useOptions,
+  });
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => void running.stop(signal));
+  leaveKernelAsFoundOnBug(recorder, log);
+  try {
+    const [reason] = await Promise.all([running.run(), recorder.start()]);
+    log.info({ reason }, 'leaving');
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ExtensionError)) throw error;
+    log.error({ code: error.code }, error.message);
+    return FAILED;
+  } finally {
+    recorder.stop();
+  }
+}
+
+function needsRestart(name: keyof FlagValues): boolean {
+  return name === 'process_ancestry_enable' || 'atStartOnly' in flags[name];
+}
+
+function readConfigFile(named: string | undefined): { content: unknown; error?: string } {
+  const path = named ?? DEFAULT_CONFIG_FILE;
+  if (named === undefined && !existsSync(path)) return { content: undefined };
+  try {
+    return { content: JSON.parse(readFileSync(path, 'utf8')) };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { content: undefined, error: `configuration file ${path}: ${why}; it is not used` };
+  }
+}
+
+/** Whatever goes wrong: audit is not left switched on with nobody reading. */
+function leaveKernelAsFoundOnBug(recorder: Recorder, log: Logger): void {
+  const die = (error: unknown): void => {
+    log.fatal({ err: error }, 'a bug: please report it');
+    recorder.stop();
+    process.exit(FAILED);
+  };
+  process.on('uncaughtException', die);
+  process.on('unhandledRejection', die);
+}
+
+process.exit(await main());

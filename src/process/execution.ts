@@ -1,0 +1,114 @@
+/**
+ * Execs that are on their way to being published, and the pairing of the two sources that tell of one: the connector
+ * says at once that a process executes, audit's record brings what and as whom. Both keep the order of a pid's execs
+ * (the connector's messages are queued by the process itself, audit's records at the system call's return), so the
+ * n-th record of a pid belongs to its n-th exec, whichever process had the pid; time only tells when one was lost.
+ */
+import type { ExecDetails, ExecEvent, Pid } from '../collect/event.ts';
+import type { Image } from './image.ts';
+import type { Process } from './process.ts';
+
+export class Execution {
+  readonly process: Process;
+  readonly image: Image;
+  readonly bootMs: number;
+  /** When it happened, in Unix ms; audit's own time once its record is there. */
+  unixMs: number;
+  /** When this process heard of it, in ms of the tree's clock. */
+  readonly heardMs: number;
+  /** What /proc said at once, where it had to be expected that audit would say nothing. */
+  fallback: ExecDetails | undefined = undefined;
+  /** Published, or about to be: nothing can be added any more. */
+  closed = false;
+
+  constructor(process: Process, image: Image, at: { bootMs: number; unixMs: number; heardMs: number }) {
+    this.process = process;
+    this.image = image;
+    this.bootMs = at.bootMs;
+    this.unixMs = at.unixMs;
+    this.heardMs = at.heardMs;
+  }
+}
+
+/** Audit stamps the entry into the system call, with a coarse clock: never after the connector by more than this. */
+const CLOCK_SLACK_MS = 50;
+
+export interface EarlyDetails {
+  readonly event: ExecEvent;
+  readonly details: ExecDetails;
+  readonly heardMs: number;
+}
+
+export type Pairing = { readonly execution: Execution; readonly late: boolean } | undefined;
+
+export class ExecPairing {
+  readonly #executions = new Map<Pid, Execution[]>();
+  readonly #early = new Map<Pid, EarlyDetails[]>();
+  #detailsLost = 0;
+
+  /** Execs whose record never came, as later records of the same pid show. */
+  get detailsLost(): number {
+    return this.#detailsLost;
+  }
+
+  /** The connector's exec. Answers audit's record of it, where that came first. */
+  addExecution(execution: Execution): ExecDetails | undefined {
+    const { pid } = execution.process;
+    const early = this.#early.get(pid);
+    const first = early?.[0];
+    if (early && first && first.event.unixMs <= execution.unixMs + CLOCK_SLACK_MS) {
+      early.shift();
+      if (early.length === 0) this.#early.delete(pid);
+      execution.unixMs = first.event.unixMs;
+      return first.details;
+    }
+    const waiting = this.#executions.get(pid);
+    if (waiting) waiting.push(execution);
+    else this.#executions.set(pid, [execution]);
+    return undefined;
+  }
+
+  /** Audit's record. Answers the exec that it belongs to; undefined when the connector has not told of it yet. */
+  addDetails(event: ExecEvent, details: ExecDetails, heardMs: number): Pairing {
+    const waiting = this.#executions.get(event.pid);
+    while (waiting?.length) {
+      const execution = waiting.shift() as Execution;
+      if (waiting.length === 0) this.#executions.delete(event.pid);
+      // A record of a later system call: this exec's own was lost.
+      if (event.unixMs > execution.unixMs + CLOCK_SLACK_MS) {
+        this.#detailsLost++;
+        continue;
+      }
+      if (execution.closed) return { execution, late: true };
+      execution.unixMs = event.unixMs;
+      return { execution, late: false };
+    }
+    const early = this.#early.get(event.pid);
+    const entry = { event, details, heardMs };
+    if (early) early.push(entry);
+    else this.#early.set(event.pid, [entry]);
+    return undefined;
+  }
+
+  /** Takes out the records that no exec came for since `heardBeforeMs`. */
+  takeUnclaimed(heardBeforeMs: number): EarlyDetails[] {
+    const taken: EarlyDetails[] = [];
+    for (const [pid, entries] of this.#early) {
+      while (entries[0] && entries[0].heardMs <= heardBeforeMs) taken.push(entries.shift() as EarlyDetails);
+      if (entries.length === 0) this.#early.delete(pid);
+    }
+    return taken;
+  }
+
+  /** Forgets execs, published without details long ago, that a late record could still have been told from. */
+  forgetClosed(heardBeforeMs: number): void {
+    for (const [pid, executions] of this.#executions) {
+      while (executions[0]?.closed && executions[0].heardMs <= heardBeforeMs) executions.shift();
+      if (executions.length === 0) this.#executions.delete(pid);
+    }
+  }
+
+  get hasUnclaimed(): boolean {
+    return this.#early.size > 0;
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * Who a process is: its pid and its start (R1). The kernel shows a start as clock ticks since boot
+ * (/proc/PID/stat field 22, CLOCK_BOOTTIME / USER_HZ, man 5 proc); the connector tells a moment just after it.
+ */
+import type { Pid } from '../collect/event.ts';
+
+export type EntityId = string & { readonly brand: 'EntityId' };
+
+/** USER_HZ: 100 on every architecture that osquery runs on (include/asm-generic/param.h). */
+export const TICKS_PER_SECOND = 100;
+export const MS_PER_TICK = 1000 / TICKS_PER_SECOND;
+
+export function ticksOf(bootMs: number): number {
+  return Math.floor(bootMs / MS_PER_TICK);
+}
+
+/** Makes entity ids for one boot of one host: the boot id, then the pid, then the start, URL-safe and opaque. */
+export class EntityIds {
+  readonly #prefix: string;
+
+  /** `bootId` as in /proc/sys/kernel/random/boot_id, or any text that stands for a recorded log. */
+  constructor(bootId: string) {
+    const hex = bootId.replaceAll('-', '').trim();
+    const bytes = /^[0-9a-f]{32}$/.test(hex) ? Buffer.from(hex, 'hex') : Buffer.from(bootId);
+    this.#prefix = bytes.toString('base64url');
+  }
+
+  /** `twin` tells apart processes that had the same pid and were started within the same tick. */
+  of(pid: Pid, startTicks: number, twin: number): EntityId {
+    const id = `${this.#prefix}.${pid.toString(36)}.${startTicks.toString(36)}`;
+    return (twin === 0 ? id : `${id}.${twin.toString(36)}`) as EntityId;
+  }
+}

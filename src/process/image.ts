@@ -1,0 +1,101 @@
+/**
+ * An image is what a process runs from one exec to the next. A fork inherits the parent's. It is pending until
+ * its details are known (audit's record of the exec comes after the connector's), and sealed from then on:
+ * published rows refer to it, so it never changes again (R2, R10).
+ */
+import type { ExecDetails } from '../collect/event.ts';
+
+const NO_DETAILS: ExecDetails = {
+  from: 'procfs',
+  serial: 0,
+  ppid: undefined,
+  syscall: '',
+  auid: undefined,
+  uid: undefined,
+  gid: undefined,
+  euid: undefined,
+  suid: undefined,
+  fsuid: undefined,
+  egid: undefined,
+  sgid: undefined,
+  fsgid: undefined,
+  ses: undefined,
+  mode: undefined,
+  ownerUid: undefined,
+  ownerGid: undefined,
+  atime: undefined,
+  mtime: undefined,
+  ctime: undefined,
+  btime: undefined,
+  pidNamespace: undefined,
+  argsCount: undefined,
+  argsBytes: 0,
+  argsCut: false,
+  comm: '',
+  path: '',
+  cwd: '',
+  tty: '',
+  args: '',
+  name: '',
+};
+
+export class Image {
+  #details: ExecDetails | undefined;
+  #known: boolean;
+
+  private constructor(details: ExecDetails | undefined, known: boolean) {
+    this.#details = details;
+    this.#known = known;
+  }
+
+  /** An image of which nothing is known but that it was executed. */
+  static pending(): Image {
+    return new Image(undefined, false);
+  }
+
+  static of(details: ExecDetails): Image {
+    return new Image(details, true);
+  }
+
+  /** An image of which nothing will ever be known: of a process that was gone before anybody could look. */
+  static unknown(): Image {
+    return new Image(NO_DETAILS, false);
+  }
+
+  get sealed(): boolean {
+    return this.#details !== undefined;
+  }
+
+  /** Whether the details are real; false while it is pending, and when it was sealed without them. */
+  get known(): boolean {
+    return this.#known;
+  }
+
+  /** Empty while pending. */
+  get details(): ExecDetails {
+    return this.#details ?? NO_DETAILS;
+  }
+
+  /** Gives a pending image its details, or with undefined gives them up. Sealing twice is a bug. */
+  seal(details: ExecDetails | undefined): void {
+    if (this.#details) throw new Error('the image is sealed');
+    this.#details = details ?? NO_DETAILS;
+    this.#known = details !== undefined;
+  }
+
+  /** The arguments as one text, as osquery's cmdline has it. */
+  get cmdline(): string {
+    return this.details.args.replaceAll('\0', ' ');
+  }
+
+  get argsList(): string[] {
+    const { args, argsCount } = this.details;
+    return args === '' && !argsCount ? [] : args.split('\0');
+  }
+
+  /** The program's file name; a kernel thread, which has no file, goes by its comm. */
+  get exeName(): string {
+    const { path, comm } = this.details;
+    return path === '' ? comm : path.slice(path.lastIndexOf('/') + 1);
+  }
+}

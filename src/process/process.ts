@@ -1,0 +1,122 @@
+/** A process, and the link by which its children know it. */
+import type { Pid } from '../collect/event.ts';
+import type { Image } from './image.ts';
+
+/**
+ * What is known of where a process came from:
+ * `known` its creator is at hand; `likely` its creator is the parent that it had when it executed, for want of better;
+ * `top` it has none (pid 1, the kernel's own); `awaited` it was met before the event that tells; `unknown` nobody can
+ * tell any more; `cut` it has one, which was let go because the chain is too long.
+ */
+export type Lineage = 'known' | 'likely' | 'top' | 'awaited' | 'unknown' | 'cut';
+
+/** How a process was met: `event` its fork was seen, `procfs` it was read from /proc, `implied` something named it. */
+export type Met = 'event' | 'procfs' | 'implied';
+
+/**
+ * A process with the image that it was running when it forked: what its child remembers of it (R3, R4). The texts are
+ * the cache of ancestry.ts, filled once everything above is settled.
+ */
+export class Link {
+  readonly process: Process;
+  readonly image: Image;
+  rendered: RenderedLink | undefined;
+
+  constructor(process: Process, image: Image) {
+    this.process = process;
+    this.image = image;
+  }
+}
+
+export interface RenderedLink {
+  /** This ancestor as a JSON object. */
+  readonly object: string;
+  /** This ancestor and all above it, joined by commas; undefined when there are more than fit into a row. */
+  readonly chain: string | undefined;
+  /** How many ancestors that is, this one included. */
+  readonly depth: number;
+  readonly complete: boolean;
+  readonly cut: boolean;
+}
+
+export class Process {
+  readonly pid: Pid;
+  readonly met: Met;
+  /** Clock ticks since boot. A fork's event comes just after it: see `startSlackTicks`. */
+  startTicks: number;
+  /** How many ticks earlier or later the kernel's own value may be, until it was looked up. */
+  startSlackTicks: readonly [earlier: number, later: number];
+  /** Start in hundredths of Unix seconds. */
+  readonly startUnixHundredths: number;
+  /** Which of the processes with this pid and this very start it is: 0 for nearly all. */
+  readonly twin: number;
+  image: Image;
+  creator: Link | undefined = undefined;
+  lineage: Lineage = 'awaited';
+  /** Whom to take for the creator when no event tells. */
+  likelyCreator: Link | undefined = undefined;
+  /** The kernel's parent as last heard of. */
+  ppid: number;
+  /** How many ancestors it has, as far as known. */
+  depth = 0;
+  pidNamespace: number | undefined = undefined;
+  /** Unix ms of the exec that brought the present image; 0 before the first. */
+  execUnixMs = 0;
+  exit: { readonly bootMs: number; readonly status: number | undefined } | undefined = undefined;
+  entityId: string | undefined = undefined;
+  #link: Link | undefined;
+
+  constructor(init: {
+    pid: Pid;
+    met: Met;
+    startTicks: number;
+    startSlackTicks: readonly [number, number];
+    startUnixHundredths: number;
+    twin: number;
+    image: Image;
+    ppid: number;
+  }) {
+    this.pid = init.pid;
+    this.met = init.met;
+    this.startTicks = init.startTicks;
+    this.startSlackTicks = init.startSlackTicks;
+    this.startUnixHundredths = init.startUnixHundredths;
+    this.twin = init.twin;
+    this.image = init.image;
+    this.ppid = init.ppid;
+  }
+
+  /** The link for children that are forked now; the same one for as long as the image stays. */
+  get link(): Link {
+    if (this.#link?.image !== this.image) this.#link = new Link(this, this.image);
+    return this.#link as Link;
+  }
+
+  /**
+   * Records who created it. Refuses what would close a circle (R12), which only contradictory input can ask for, and
+   * then answers false.
+   */
+  setCreator(creator: Link): boolean {
+    for (let above: Link | undefined = creator; above; above = above.process.creator) {
+      if (above.process === this) return false;
+    }
+    this.attachCreator(creator);
+    return true;
+  }
+
+  /** Like setCreator, for a process that was only now made: nobody can be its descendant. */
+  attachCreator(creator: Link): void {
+    this.creator = creator;
+    this.lineage = 'known';
+    this.likelyCreator = undefined;
+    this.depth = creator.process.depth + 1;
+    this.ppid = creator.process.pid;
+  }
+
+  setTop(): void {
+    this.creator = undefined;
+    this.likelyCreator = undefined;
+    this.lineage = 'top';
+    this.depth = 0;
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * One process as /proc shows it now (man 5 proc). Synchronous, a few small files: used for the snapshot at the start,
+ * after a loss, and for the rare process that no event tells of; never for each event (R13).
+ */
+import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import type { ExecDetails, Pid } from '../collect/event.ts';
+
+export interface ProcessSnapshot {
+  readonly pid: Pid;
+  readonly ppid: number;
+  readonly startTicks: number;
+  /** A zombie: dead, and not yet waited for. */
+  readonly ended: boolean;
+  readonly details: ExecDetails;
+}
+
+export interface ProcReader {
+  /** All pids. */
+  pids(): Pid[];
+  /** Undefined when there is no such process, or it is gone halfway through. */
+  read(pid: Pid): ProcessSnapshot | undefined;
+  /** Only the start; undefined when there is no such process. */
+  startTicks(pid: Pid): number | undefined;
+}
+
+interface Stat {
+  readonly comm: string;
+  readonly state: string;
+  readonly ppid: number;
+  readonly ttyNumber: number;
+  readonly startTicks: number;
+}
+
+/** The text of /proc/PID/stat. comm is in parentheses and may itself hold spaces and parentheses. */
+export function parseStat(text: string): Stat | undefined {
+  const open = text.indexOf('(');
+  const close = text.lastIndexOf(')');
+  if (open < 0 || close < open) return undefined;
+  const fields = text.slice(close + 2).split(' ');
+  const [state, ppid, , , tty] = fields;
+  const start = Number(fields[19]);
+  if (state === undefined || !Number.isInteger(start)) return undefined;
+  return { comm: text.slice(open + 1, close), state, ppid: Number(ppid), ttyNumber: Number(tty), startTicks: start };
+}
+
+/** The real, effective, saved and file system ids of one line of /proc/PID/status. */
+function idsOf(status: string, name: 'Uid' | 'Gid'): [number?, number?, number?, number?] {
+  const line = new RegExp(`^${name}:\\s+(\\d+)\\s+(\\d+)\\s+(\\d+)\\s+(\\d+)`, 'm').exec(status);
+  return line ? [Number(line[1]), Number(line[2]), Number(line[3]), Number(line[4])] : [];
+}
+
+/** Names of the terminals that have sessions (Documentation/admin-guide/devices.txt); '' for none. */
+export function ttyNameOf(device: number): string {
+  const major = (device >> 8) & 0xfff;
+  const minor = (device & 0xff) | ((device >> 12) & 0xfff00);
+  if (device === 0) return '';
+  if (major >= 136 && major <= 143) return `pts/${(major - 136) * 256 + minor}`;
+  if (major === 4) return minor < 64 ? `tty${minor}` : `ttyS${minor - 64}`;
+  return major === 5 && minor === 1 ? 'console' : `${major}:${minor}`;
+}
+
+export class Procfs implements ProcReader {
+  readonly #root: string;
+
+  /** `root` is where proc is mounted. */
+  constructor(root = '/proc') {
+    this.#root = root;
+  }
+
+  pids(): Pid[] {
+    return readdirSync(this.#root)
+      .filter((name) => /^\d+$/.test(name))
+      .map((name) => Number(name) as Pid);
+  }
+
+  startTicks(pid: Pid): number | undefined {
+    return this.#stat(pid)?.startTicks;
+  }
+
+  read(pid: Pid): ProcessSnapshot | undefined {
+    const before = this.#stat(pid);
+    if (!before) return undefined;
+    const status = this.#text(pid, 'status');
+    const args = this.#args(pid);
+    const path = this.#link(pid, 'exe');
+    const [uid, euid, suid, fsuid] = idsOf(status, 'Uid');
+    const [gid, egid, sgid, fsgid] = idsOf(status, 'Gid');
+    const file = path === '' ? undefined : this.#fileOf(pid);
+    const details: ExecDetails = {
+      from: 'procfs',
+      serial: 0,
+      ppid: before.ppid,
+      syscall: '',
+      auid: this.#id(pid, 'loginuid'),
+      uid,
+      gid,
+      euid,
+      suid,
+      fsuid,
+      egid,
+      sgid,
+      fsgid,
+      ses: this.#id(pid, 'sessionid'),
+      mode: file?.mode,
+      ownerUid: file?.uid,
+      ownerGid: file?.gid,
+      atime: file && Math.floor(file.atimeMs / 1000),
+      mtime: file && Math.floor(file.mtimeMs / 1000),
+      ctime: file && Math.floor(file.ctimeMs / 1000),
+      btime: file && Math.floor(file.birthtimeMs / 1000),
+      pidNamespace: Number(/\[(\d+)\]/.exec(this.#link(pid, 'ns/pid'))?.[1]) || undefined,
+      argsCount: args.count,
+      argsBytes: args.bytes,
+      argsCut: false,
+      comm: before.comm,
+      path,
+      cwd: this.#link(pid, 'cwd'),
+      tty: ttyNameOf(before.ttyNumber),
+      args: args.text,
+      name: '',
+    };
+    // The pid may have become another process's while its files were read.
+    const after = this.#stat(pid);
+    if (after?.startTicks !== before.startTicks) return undefined;
+    return {
+      pid,
+      ppid: before.ppid,
+      startTicks: before.startTicks,
+      ended: after.state === 'Z' || after.state === 'X',
+      details,
+    };
+  }
+
+  #stat(pid: Pid): Stat | undefined {
+    return parseStat(this.#text(pid, 'stat'));
+  }
+
+  #args(pid: Pid): { text: string; count: number; bytes: number } {
+    const raw = this.#read(pid, 'cmdline');
+    if (!raw || raw.length === 0) return { text: '', count: 0, bytes: 0 };
+    const end = raw[raw.length - 1] === 0 ? raw.length - 1 : raw.length;
+    const text = raw.toString('utf8', 0, end);
+    let count = 1;
+    for (let at = raw.indexOf(0); at >= 0 && at < end; at = raw.indexOf(0, at + 1)) count++;
+    return { text, count, bytes: end };
+  }
+
+  #fileOf(pid: Pid): Stats | undefined {
+    try {
+      return statSync(`${this.#root}/${pid}/exe`);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #id(pid: Pid, file: string): number | undefined {
+    const text = this.#text(pid, file);
+    const value = Number(text);
+    // 4294967295 is (uid_t)-1: unset.
+    return text === '' || !Number.isInteger(value) || value === 0xffffffff ? undefined : value;
+  }
+
+  #text(pid: Pid, file: string): string {
+    return this.#read(pid, file)?.toString('utf8') ?? '';
+  }
+
+  /** A file or link that cannot be read any more is the end of a process, not an error: the caller sees the lack. */
+  #read(pid: Pid, file: string): Buffer | undefined {
+    try {
+      return readFileSync(`${this.#root}/${pid}/${file}`);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #link(pid: Pid, file: string): string {
+    try {
+      return readlinkSync(`${this.#root}/${pid}/${file}`);
+    } catch {
+      return '';
+    }
+  }
+}

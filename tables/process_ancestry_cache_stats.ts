@@ -1,0 +1,74 @@
+/** One row: how the cache does, what was seen, published and lost, and by which collector. */
+
+import type { CollectorName, CollectorProblem, SourceStats } from '../src/collect/source.ts';
+import { bigint, type Column, double, text } from '../src/osquery/column.ts';
+import type { TablePlugin } from '../src/osquery/table_plugin.ts';
+import type { TreeStats } from '../src/process/tree.ts';
+
+export interface CacheStatsRow {
+  readonly tree: TreeStats;
+  readonly source: SourceStats;
+  readonly storeRows: number;
+  readonly storeDiscarded: number;
+  readonly resyncs: number;
+  readonly collector: CollectorName;
+  readonly problems: readonly CollectorProblem[];
+  readonly uptimeSeconds: number;
+}
+
+const columns: readonly Column<CacheStatsRow>[] = [
+  bigint('cache_size', 'Processes in the cache', ({ tree }) => tree.size),
+  bigint('cache_capacity', 'Processes that fit: process_ancestry_cache_size', ({ tree }) => tree.capacity),
+  bigint('cache_hits', 'Look-ups of a parent or of an executing process that found it', ({ tree }) => tree.hits),
+  bigint('cache_misses', 'Look-ups that did not', ({ tree }) => tree.misses),
+  double('hit_rate', 'cache_hits of all look-ups, from 0 to 1', ({ tree }) => hitRate(tree)),
+  bigint('evictions', 'Processes that made room for others', ({ tree }) => tree.evictions),
+  bigint('expirations', 'Dead processes whose process_ancestry_cache_ttl was over', ({ tree }) => tree.expirations),
+  bigint(
+    'events_received',
+    'Forks, execs and exits that arrived from the collector',
+    ({ tree }) => tree.eventsReceived,
+  ),
+  bigint('events_published', 'Rows made', ({ tree }) => tree.eventsPublished),
+  bigint('events_lost', 'Events lost on the way, by any cause', ({ source }) => source.eventsLost),
+  bigint(
+    'details_missing',
+    'Execs published without what audit should have told of them',
+    ({ tree }) => tree.detailsMissing,
+  ),
+  bigint('kernel_lost', "Records that the kernel's audit dropped since the start", ({ source }) => source.kernelLost),
+  bigint('kernel_backlog', "Records that wait in the kernel's audit queue", ({ source }) => source.kernelBacklog),
+  bigint('malformed', 'Records that could not be parsed', ({ source }) => source.malformed),
+  bigint('incomplete', 'Audit events of which records were missing', ({ source }) => source.incomplete),
+  bigint('resyncs', 'Snapshots of /proc taken to make a loss good', ({ resyncs }) => resyncs),
+  bigint('queue_depth', 'Execs that wait for details or ancestors', ({ tree }) => tree.waiting),
+  bigint('queue_bytes', 'Bytes between the collector thread and the process tree', ({ source }) => source.queueBytes),
+  bigint('store_rows', 'Rows of process_ancestry_events that can be asked for', ({ storeRows }) => storeRows),
+  bigint(
+    'store_discarded',
+    'Rows that were too old or made room for newer ones',
+    ({ storeDiscarded }) => storeDiscarded,
+  ),
+  text(
+    'collector',
+    'Where events come from: audit+proc_events, audit, proc_events, replay or none',
+    ({ collector }) => collector,
+  ),
+  text('problems', 'What keeps the collector from working fully, and what to do, as a JSON array', ({ problems }) =>
+    JSON.stringify(problems),
+  ),
+  bigint('uptime_seconds', 'Seconds since the extension started', ({ uptimeSeconds }) => uptimeSeconds),
+];
+
+function hitRate({ hits, misses }: TreeStats): number {
+  return hits + misses === 0 ? 0 : Number((hits / (hits + misses)).toFixed(6));
+}
+
+export function processAncestryCacheStats(read: () => CacheStatsRow): TablePlugin<CacheStatsRow> {
+  return {
+    name: 'process_ancestry_cache_stats',
+    description: 'Health of the process cache, the collector and the event store, in one row',
+    columns,
+    generate: () => [read()],
+  };
+}

@@ -1,0 +1,151 @@
+/**
+ * A kernel of a few lines: processes fork, execute and exit, and it writes down what the proc connector and audit
+ * would say, each in its own order, and what really happened, as the truth to hold the tree against.
+ */
+import type { ExecDetails, ExecEvent, ExitEvent, ForkEvent, Pid, ProcessEvent } from '../../../src/collect/event.ts';
+
+export interface TrueAncestor {
+  readonly pid: number;
+  readonly cmdline: string;
+}
+
+export interface TrueExec {
+  readonly pid: number;
+  readonly cmdline: string;
+  readonly ancestry: readonly TrueAncestor[];
+  readonly bootMs: number;
+}
+
+interface ModelProcess {
+  readonly pid: number;
+  cmdline: string;
+  readonly creator: readonly TrueAncestor[];
+  /** The kernel's parent now. */
+  parent: number;
+  alive: boolean;
+}
+
+/** Unix ms at boot. */
+export const BOOT_UNIX_MS = 1_700_000_000_000;
+
+export function detailsOf(cmdline: string, ppid: number, more: Partial<ExecDetails> = {}): ExecDetails {
+  const args = cmdline.split(' ');
+  return {
+    from: 'audit',
+    serial: 1,
+    ppid,
+    syscall: 'execve',
+    auid: 1000,
+    uid: 0,
+    gid: 0,
+    euid: 0,
+    suid: 0,
+    fsuid: 0,
+    egid: 0,
+    sgid: 0,
+    fsgid: 0,
+    ses: 1,
+    mode: 0o100755,
+    ownerUid: 0,
+    ownerGid: 0,
+    atime: undefined,
+    mtime: undefined,
+    ctime: undefined,
+    btime: undefined,
+    pidNamespace: undefined,
+    argsCount: args.length,
+    argsBytes: cmdline.length,
+    argsCut: false,
+    comm: args[0] ?? '',
+    path: `/bin/${args[0]}`,
+    cwd: '/',
+    tty: '',
+    args: args.join('\0'),
+    name: `/bin/${args[0]}`,
+    ...more,
+  };
+}
+
+export class KernelModel {
+  readonly processes = new Map<number, ModelProcess>();
+  /** What the proc connector says, in its order. */
+  readonly connector: ProcessEvent[] = [];
+  /** What audit says, in its order: execs, each at its return from the system call. */
+  readonly audit: ExecEvent[] = [];
+  readonly truth: TrueExec[] = [];
+  /** Boot time of the next thing to happen. */
+  bootMs = 1_000_000;
+  readonly #stepMs: number;
+
+  constructor(stepMs = 1) {
+    this.#stepMs = stepMs;
+    this.processes.set(1, { pid: 1, cmdline: 'init', creator: [], parent: 0, alive: true });
+  }
+
+  #tick(): { bootMs: number; unixMs: number } {
+    this.bootMs += this.#stepMs;
+    return { bootMs: this.bootMs, unixMs: BOOT_UNIX_MS + this.bootMs };
+  }
+
+  #living(pid: number): ModelProcess {
+    const process = this.processes.get(pid);
+    if (!process?.alive) throw new Error(`no process ${pid}`);
+    return process;
+  }
+
+  get alive(): number[] {
+    return [...this.processes.values()].filter(({ alive }) => alive).map(({ pid }) => pid);
+  }
+
+  fork(by: number, child: number, options: { cloneParent?: boolean } = {}): ForkEvent {
+    const caller = this.#living(by);
+    const parent = options.cloneParent ? this.#living(caller.parent) : caller;
+    const creator = [{ pid: parent.pid, cmdline: parent.cmdline }, ...parent.creator];
+    this.processes.set(child, { pid: child, cmdline: caller.cmdline, creator, parent: parent.pid, alive: true });
+    const event: ForkEvent = {
+      kind: 'fork',
+      origin: 'proc_events',
+      pid: child as Pid,
+      ...this.#tick(),
+      parent: parent.pid as Pid,
+      imageFrom: undefined,
+    };
+    this.connector.push(event);
+    return event;
+  }
+
+  exec(pid: number, cmdline: string): void {
+    const process = this.#living(pid);
+    process.cmdline = cmdline;
+    const at = this.#tick();
+    this.connector.push({ kind: 'exec', origin: 'proc_events', pid: pid as Pid, ...at, details: undefined });
+    // Audit's clock is coarse, and read when the call was entered.
+    const unixMs = Math.floor(at.unixMs) - 3;
+    const details = detailsOf(cmdline, process.parent);
+    this.audit.push({ kind: 'exec', origin: 'audit', pid: pid as Pid, bootMs: unixMs - BOOT_UNIX_MS, unixMs, details });
+    this.truth.push({ pid, cmdline, ancestry: process.creator, bootMs: at.bootMs });
+  }
+
+  exit(pid: number, status = 0): void {
+    const process = this.#living(pid);
+    process.alive = false;
+    for (const child of this.processes.values()) if (child.alive && child.parent === pid) child.parent = 1;
+    const event: ExitEvent = { kind: 'exit', origin: 'proc_events', pid: pid as Pid, ...this.#tick(), status };
+    this.connector.push(event);
+  }
+
+  /** The connector's word that the leader of a process ended, where the process goes on. */
+  leaderExit(pid: number): void {
+    this.connector.push({ kind: 'exit', origin: 'proc_events', pid: pid as Pid, ...this.#tick(), status: 0 });
+  }
+
+  /** Lets time pass. */
+  pass(ms: number): void {
+    this.bootMs += ms;
+  }
+
+  /** Everything so far, the connector's first, as the collector hands over what it has drained together. */
+  take(): ProcessEvent[] {
+    return [...this.connector.splice(0), ...this.audit.splice(0)];
+  }
+}

@@ -1,0 +1,80 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { ProcessEvent } from '../../../src/collect/event.ts';
+import { KernelModel, type TrueExec } from './kernel_model.ts';
+import { TreeHarness } from './tree_harness.ts';
+
+/** What happens next, to which of the living; pids come from a small pool, so that they are reused soon. */
+const happening = fc.record({
+  what: fc.constantFrom('fork', 'fork', 'exec', 'exec', 'exit', 'clone parent'),
+  who: fc.nat(),
+  pid: fc.integer({ min: 2, max: 12 }),
+});
+
+function play(kernel: KernelModel, happenings: readonly { what: string; who: number; pid: number }[]): void {
+  let images = 0;
+  for (const { what, who, pid } of happenings) {
+    const living = kernel.alive;
+    const actor = living[who % living.length] as number;
+    const free = !kernel.processes.get(pid)?.alive;
+    if (what === 'exec' && actor !== 1) kernel.exec(actor, `image ${images++}`);
+    else if (what === 'exit' && actor !== 1) kernel.exit(actor);
+    else if (what === 'fork' && free) kernel.fork(actor, pid);
+    // A child of a cloned sibling that never executes is one thing that the connector cannot tell the image of.
+    else if (what === 'clone parent' && free && actor !== 1) {
+      kernel.fork(actor, pid, { cloneParent: true });
+      kernel.exec(pid, `image ${images++}`);
+    }
+  }
+}
+
+const byPidAndImage = (a: TrueExec, b: TrueExec) => a.pid - b.pid || a.cmdline.localeCompare(b.cmdline);
+
+test('every exec has its true ancestors, however audit’s records are delayed against the connector’s messages', () => {
+  fc.assert(
+    fc.property(
+      fc.array(happening, { maxLength: 120 }),
+      fc.array(fc.tuple(fc.nat({ max: 4 }), fc.nat({ max: 4 })), { maxLength: 80 }),
+      fc.integer({ min: 16, max: 64 }),
+      (happenings, merge, cacheSize) => {
+        const kernel = new KernelModel(7);
+        play(kernel, happenings);
+        const harness = new TreeHarness({ cacheSize });
+        const { connector, audit } = kernel;
+        // Both keep their order; how they interleave is anybody's guess.
+        for (const [fromConnector, fromAudit] of merge) {
+          const batch: ProcessEvent[] = [...connector.splice(0, fromConnector), ...audit.splice(0, fromAudit)];
+          harness.tree.apply(batch);
+        }
+        harness.tree.apply([...connector, ...audit]);
+        expect(harness.told.toSorted(byPidAndImage)).toEqual(kernel.truth.toSorted(byPidAndImage));
+        expect(harness.published.every(({ ancestry }) => ancestry.complete)).toBe(true);
+        expect(harness.tree.stats).toMatchObject({ waiting: 0, detailsMissing: 0 });
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+test('when audit loses records, every exec is still published once, and nobody gets another’s details', () => {
+  fc.assert(
+    fc.property(fc.array(happening, { maxLength: 80 }), fc.array(fc.nat(), { maxLength: 6 }), (happenings, lost) => {
+      // Execs of one pid are further apart than the clocks' slack, so that a gap can be told.
+      const kernel = new KernelModel(60);
+      play(kernel, happenings);
+      for (const index of lost) if (kernel.audit.length > 0) kernel.audit.splice(index % kernel.audit.length, 1);
+      const told = new Set(kernel.audit.map(({ details }) => details?.args.replaceAll('\0', ' ')));
+      const harness = new TreeHarness().run(kernel);
+      harness.proc.shown.clear();
+      harness.nowMs += 10_000;
+      harness.tree.flush();
+      expect(harness.published).toHaveLength(kernel.truth.length);
+      const rows = harness.told.map(({ pid, cmdline, bootMs }) => `${bootMs}: ${pid} ${cmdline}`).toSorted();
+      const expected = kernel.truth
+        .map(({ pid, cmdline, bootMs }) => `${bootMs}: ${pid} ${told.has(cmdline) ? cmdline : ''}`)
+        .toSorted();
+      expect(rows).toEqual(expected);
+    }),
+    { numRuns: 1000 },
+  );
+});

@@ -1,0 +1,110 @@
+import type { Pid } from '../../../src/collect/event.ts';
+import type { ProcessSnapshot, ProcReader } from '../../../src/process/procfs.ts';
+import { ProcessTree, type PublishedExec, type TreeOptions } from '../../../src/process/tree.ts';
+import { BOOT_UNIX_MS, detailsOf, type KernelModel, type TrueExec } from './kernel_model.ts';
+
+export interface AncestorObject {
+  readonly exe_name: string;
+  readonly pid: number;
+  readonly ppid: number;
+  readonly pproc_time_hr: number;
+  readonly path: string;
+  readonly cmdline: string;
+  readonly proc_time: number;
+  readonly proc_time_hr: number;
+  readonly entity_id: string;
+  readonly uid: number | null;
+}
+
+export function ancestorsOf(exec: PublishedExec): AncestorObject[] {
+  return JSON.parse(`[${exec.ancestry.objects}]`) as AncestorObject[];
+}
+
+/** What a published exec says, in the words of the model's truth. */
+export function told(exec: PublishedExec): TrueExec {
+  return {
+    pid: exec.process.pid,
+    cmdline: exec.image.cmdline,
+    ancestry: ancestorsOf(exec).map(({ pid, cmdline }) => ({ pid, cmdline })),
+    bootMs: exec.bootMs,
+  };
+}
+
+/** A /proc that shows what a test put there. */
+export class FakeProc implements ProcReader {
+  readonly shown = new Map<number, ProcessSnapshot>();
+  reads = 0;
+
+  show(pid: number, ppid: number, cmdline: string, startTicks = 1, ended = false): ProcessSnapshot {
+    const snapshot = {
+      pid: pid as Pid,
+      ppid,
+      startTicks,
+      ended,
+      details: detailsOf(cmdline, ppid, { from: 'procfs' }),
+    };
+    this.shown.set(pid, snapshot);
+    return snapshot;
+  }
+
+  pids(): Pid[] {
+    return [...this.shown.keys()] as Pid[];
+  }
+
+  startTicks(pid: Pid): number | undefined {
+    return this.shown.get(pid)?.startTicks;
+  }
+
+  read(pid: Pid): ProcessSnapshot | undefined {
+    this.reads++;
+    return this.shown.get(pid);
+  }
+}
+
+export class TreeHarness {
+  readonly published: PublishedExec[] = [];
+  readonly proc = new FakeProc();
+  nowMs = 1000;
+  readonly tree: ProcessTree;
+
+  constructor(options: Partial<TreeOptions> = {}) {
+    this.proc.show(1, 0, 'init');
+    this.tree = new ProcessTree({
+      bootId: '4f731cd4-a2cf-420b-a2aa-ca46d08d1e22',
+      cacheSize: 1000,
+      cacheTtlSeconds: 300,
+      maxDepth: 32,
+      ancestorCmdlineMax: 4096,
+      publishWaitMs: 100,
+      bootToUnixMs: BOOT_UNIX_MS,
+      detailsApart: true,
+      now: () => this.nowMs,
+      proc: this.proc,
+      publish: (exec) => this.published.push(exec),
+      ...options,
+    });
+    this.tree.adopt([...this.proc.shown.values()]);
+  }
+
+  run(kernel: KernelModel): this {
+    this.tree.apply(kernel.take());
+    return this;
+  }
+
+  get told(): TrueExec[] {
+    return this.published.map(told);
+  }
+
+  /** The one exec with this command line. */
+  row(cmdline: string): PublishedExec {
+    const rows = this.published.filter(({ image }) => image.cmdline === cmdline);
+    const [row] = rows;
+    if (!row || rows.length > 1) throw new Error(`${rows.length} rows for ${cmdline}`);
+    return row;
+  }
+
+  /** Command lines of its ancestors, nearest first. */
+  chain(cmdline: string): string[] {
+    return ancestorsOf(this.row(cmdline)).map((ancestor) => ancestor.cmdline);
+  }
+}
