@@ -4,9 +4,9 @@ import pretty from 'pino-pretty';
 
 export type Logger = pino.Logger;
 
-export function makeLogger(level: string): Logger {
+export function makeLogger(level: string, format: 'auto' | 'text' | 'json'): Logger {
   const options: pino.LoggerOptions = { name: 'process_ancestry', level, base: { pid: process.pid } };
-  if (process.stderr.isTTY) {
+  if (format === 'text' || (format === 'auto' && process.stderr.isTTY)) {
     return pino(
       options,
       pretty({ destination: 2, sync: true, ignore: 'pid,hostname,name', translateTime: 'SYS:HH:MM:ss' }),

@@ -58,8 +58,13 @@ async function shell(commandLine: CommandLine): Promise<number> {
     extensionCommand: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
     extensionPath: beside('../process_ancestry.ext', '../dist/process_ancestry.ext'),
     args: [
-      '--process_ancestry_fallback_replay_file',
-      sample,
+      ...['--process_ancestry_fallback_replay_file', sample],
+      ...[
+        '--process_ancestry_log_level',
+        'warn',
+        '--process_ancestry_log_format',
+        process.stderr.isTTY ? 'text' : 'json',
+      ],
       ...passedOn,
       ...(commandLine.embedded ? ['--embedded'] : []),
     ],
@@ -85,7 +90,8 @@ async function extension(commandLine: CommandLine): Promise<number> {
   const configFile = readConfigFile(commandLine.configFile);
   sources = { ...sources, file: configFile.content };
   const resolved = resolveFlags(sources);
-  const log = makeLogger(commandLine.verbose ? 'debug' : resolved.values.process_ancestry_log_level);
+  const { process_ancestry_log_level: level, process_ancestry_log_format: format } = resolved.values;
+  const log = makeLogger(commandLine.verbose ? 'debug' : level, format);
   const wrongOnCommandLine = resolved.errors.find(({ message }) => message.startsWith('command line:'));
   if (wrongOnCommandLine) {
     process.stderr.write(`process_ancestry: ${wrongOnCommandLine.message}\n`);
@@ -132,8 +138,7 @@ async function extension(commandLine: CommandLine): Promise<number> {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => void running.stop(signal));
   leaveKernelAsFoundOnBug(recorder, log);
   try {
-    const [reason] = await Promise.all([running.run(), recorder.start()]);
-    log.info({ reason }, 'leaving');
+    await Promise.all([running.run(), recorder.start()]);
     return 0;
   } catch (error) {
     if (!(error instanceof ExtensionError)) throw error;

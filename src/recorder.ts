@@ -2,7 +2,8 @@
  * Recording: a source of events, the process tree and the store, put together and kept going. Subscribes before it
  * reads /proc (R13), lets execs wait no longer than they may (R10), and takes a new snapshot after a loss (R14).
  */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { CacheStatsRow } from '../tables/process_ancestry_cache_stats.ts';
 import type { ProcessEvent } from './collect/event.ts';
 import { LiveSource } from './collect/live.ts';
@@ -121,10 +122,26 @@ export class Recorder {
     };
   }
 
+  /** Without a place to keep them, audit's settings as found are lost in a crash: said, and gone on without. */
+  #stateFile(): string {
+    const path = this.#values.process_ancestry_state_file;
+    if (path === '') return '';
+    try {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      return path;
+    } catch (error) {
+      this.#log.warn(
+        { path, err: error },
+        "process_ancestry_state_file: audit's settings are not kept for a restart after a crash",
+      );
+      return '';
+    }
+  }
+
   async #startLive(collector: 'auto' | 'audit' | 'proc_events'): Promise<void> {
     const source = new LiveSource(loadNative(), {
       collector,
-      stateFile: this.#values.process_ancestry_state_file,
+      stateFile: this.#stateFile(),
       argsMaxBytes: this.#values.process_ancestry_args_max_bytes,
       queueMaxBytes: this.#values.process_ancestry_queue_max_bytes,
       socketBufferBytes: this.#values.process_ancestry_socket_buffer_bytes,
@@ -133,12 +150,17 @@ export class Recorder {
     this.#source = source;
     const state = await source.start((events) => this.#receive(events));
     this.#state = state;
-    for (const problem of state.problems) this.#log.warn({ code: problem.code }, problem.message);
     const fallback = this.#values.process_ancestry_fallback_replay_file;
-    if (state.collector === 'none') {
+    // Without audit most of what is short-lived stays unnamed: a recorded log shows more.
+    const useless = fallback !== '' && !state.collector.startsWith('audit');
+    for (const problem of state.problems)
+      this.#log[useless ? 'debug' : 'warn']({ code: problem.code }, problem.message);
+    if (state.collector === 'none' || useless) {
       source.stop();
       this.#held = undefined;
-      if (fallback !== '') {
+      if (useless) {
+        const why = state.problems.map(({ message }) => message).join('; ');
+        this.#log.warn(`this host cannot be recorded (${why}): replaying the sample log ${fallback} instead`);
         await this.#startReplay(fallback, state.problems);
       } else {
         this.#source = undefined;
@@ -182,7 +204,7 @@ export class Recorder {
     this.#state = { collector: 'replay', problems };
     try {
       await source.start((events) => this.#receive(events));
-      this.#log.info({ file }, 'replaying a recorded audit log instead of recording this host');
+      this.#log.info({ file }, 'replaying a recorded audit log');
       await ended;
     } catch (error) {
       if (!(error instanceof ReplayError)) throw error;

@@ -51,7 +51,7 @@ export const flags = {
     type: 'text',
     default: '',
     atStartOnly: true,
-    description: 'audit log to read instead when nothing can be recorded from the kernel',
+    description: 'audit log to read instead when kernel audit is not to be had',
   },
   process_ancestry_cache_size: {
     type: 'integer',
@@ -152,6 +152,12 @@ export const flags = {
     default: 'info',
     choices: ['debug', 'info', 'warn', 'error'],
     description: 'least severity that is logged to standard error; --verbose is debug',
+  }),
+  process_ancestry_log_format: choice({
+    default: 'auto',
+    choices: ['auto', 'text', 'json'],
+    atStartOnly: true,
+    description: 'how it is logged; auto: text on a terminal, JSON otherwise',
   }),
 } as const satisfies Record<string, Flag>;
 

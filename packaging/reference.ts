@@ -1,0 +1,53 @@
+/**
+ * The reference parts of README.md, made from the declarations of tables and flags: `npm run readme` writes them
+ * between their markers, and a unit test fails when they are not what this makes.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { boundsOf, type Flag, flagNames, flags } from '../src/config/flags.ts';
+import { type Column, ColumnOption } from '../src/osquery/column.ts';
+import { EventStore } from '../src/store/event_store.ts';
+import { processAncestryCacheStats } from '../tables/process_ancestry_cache_stats.ts';
+import { processAncestryEvents } from '../tables/process_ancestry_events.ts';
+
+const README = fileURLToPath(new URL('../README.md', import.meta.url));
+
+function columnTable(columns: readonly Pick<Column<never>, 'name' | 'type' | 'options' | 'description'>[]): string {
+  const rows = columns.map(({ name, type, options, description }) => {
+    const hidden = options & ColumnOption.hidden ? ', hidden' : '';
+    return `| \`${name}\` | ${type}${hidden} | ${description} |`;
+  });
+  return ['| column | type | meaning |', '| --- | --- | --- |', ...rows].join('\n');
+}
+
+function flagTable(): string {
+  const rows = flagNames.map((name) => {
+    const flag: Flag = flags[name];
+    const fallback = flag.default === '' ? '(empty)' : `\`${flag.default}\``;
+    return `| \`${name}\` | ${fallback} | ${boundsOf(flag)} | ${flag.description}${flag.atStartOnly ? ' (a change begins the recording anew)' : ''} |`;
+  });
+  return ['| flag | default | takes | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+/** README.md with its reference parts as they should be. */
+export function withReference(readme: string): string {
+  const store = new EventStore({ maxRows: 1, expirySeconds: 1 });
+  const stats = processAncestryCacheStats(() => {
+    throw new Error('only its columns are looked at');
+  });
+  const parts: Record<string, string> = {
+    process_ancestry_events: columnTable(processAncestryEvents(store).columns),
+    process_ancestry_cache_stats: columnTable(stats.columns),
+    flags: flagTable(),
+  };
+  return Object.entries(parts).reduce((text, [name, part]) => {
+    const [begin, end] = [`<!-- ${name}: made by npm run readme -->`, `<!-- end of ${name} -->`];
+    const from = text.indexOf(begin);
+    const to = text.indexOf(end);
+    if (from < 0 || to < from) throw new Error(`README.md has no markers for ${name}`);
+    return `${text.slice(0, from)}${begin}\n${part}\n${text.slice(to)}`;
+  }, readme);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  writeFileSync(README, withReference(readFileSync(README, 'utf8')));

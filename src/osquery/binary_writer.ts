@@ -1,0 +1,165 @@
+import { Type, VERSION_1 } from './protocol.ts';
+
+const FIRST_BYTES = 4 * 1024;
+/** Up to this length a string is written character by character, which is faster than a call into native code. */
+const SHORT = 40;
+const LONG = 8 * 1024;
+
+/**
+ * Writes Thrift's strict binary protocol into buffers that it hands over with `take`. What has been handed over is not
+ * written to again.
+ */
+export class BinaryWriter {
+  readonly #blockBytes: number;
+  #bytes: Buffer;
+  #start = 0;
+  #position = 0;
+
+  /** @param blockBytes how large a buffer is after the first, small one: what is taken at once, and some more */
+  constructor(blockBytes = FIRST_BYTES) {
+    this.#blockBytes = blockBytes;
+    this.#bytes = Buffer.allocUnsafe(FIRST_BYTES);
+  }
+
+  /** Bytes written and not taken. */
+  get pending(): number {
+    return this.#position - this.#start;
+  }
+
+  /** Everything written since the last time. */
+  take(): Buffer {
+    const taken = this.#bytes.subarray(this.#start, this.#position);
+    this.#start = this.#position;
+    return taken;
+  }
+
+  message(name: string, type: number, seqid: number): void {
+    this.i16(VERSION_1);
+    this.i16(type);
+    this.string(name);
+    this.i32(seqid);
+  }
+
+  field(type: number, id: number): void {
+    this.byte(type);
+    this.i16(id);
+  }
+
+  stop(): void {
+    this.byte(Type.STOP);
+  }
+
+  map(key: number, value: number, count: number): void {
+    this.byte(key);
+    this.byte(value);
+    this.i32(count);
+  }
+
+  list(element: number, count: number): void {
+    this.byte(element);
+    this.i32(count);
+  }
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#position++] = value;
+  }
+
+  i16(value: number): void {
+    this.#reserve(2);
+    this.#bytes[this.#position++] = value >>> 8;
+    this.#bytes[this.#position++] = value;
+  }
+
+  i32(value: number): void {
+    this.#reserve(4);
+    this.#i32At(this.#position, value);
+    this.#position += 4;
+  }
+
+  i64(value: bigint): void {
+    this.#reserve(8);
+    this.#position = this.#bytes.writeBigInt64BE(BigInt.asIntN(64, value), this.#position);
+  }
+
+  /** Bytes as they are. */
+  raw(value: Uint8Array): void {
+    const length = value.length;
+    this.#reserve(length);
+    if (length > SHORT) {
+      this.#bytes.set(value, this.#position);
+      this.#position += length;
+      return;
+    }
+    const bytes = this.#bytes;
+    let at = this.#position;
+    for (let i = 0; i < length; i++) bytes[at++] = value[i] as number;
+    this.#position = at;
+  }
+
+  /** UTF-8; U+FFFD for a surrogate that is alone. */
+  string(value: string): void {
+    const length = value.length;
+    // A UTF-16 unit takes three bytes of UTF-8 at most; for much text it pays to know exactly.
+    this.#reserve(4 + (length > LONG ? Buffer.byteLength(value) : length * 3));
+    const bytes = this.#bytes;
+    const start = this.#position + 4;
+    if (length <= SHORT) {
+      let i = 0;
+      for (; i < length; i++) {
+        const unit = value.charCodeAt(i);
+        if (unit > 0x7f) break;
+        bytes[start + i] = unit;
+      }
+      if (i === length) {
+        this.#i32At(this.#position, length);
+        this.#position = start + length;
+        return;
+      }
+    }
+    const written = bytes.write(value, start, 'utf8');
+    this.#i32At(this.#position, written);
+    this.#position = start + written;
+  }
+
+  /** A number's decimal text, as a string. */
+  decimal(value: number | bigint): void {
+    if (typeof value === 'bigint' || value < 0 || value > 0x7fffffff || value !== (value | 0)) {
+      this.string(String(value));
+      return;
+    }
+    let digits = 1;
+    for (let rest = value; rest >= 10; rest = (rest / 10) | 0) digits += 1;
+    this.#reserve(4 + digits);
+    this.#i32At(this.#position, digits);
+    this.#position += 4 + digits;
+    let at = this.#position;
+    let rest = value;
+    do {
+      const next = (rest / 10) | 0;
+      this.#bytes[--at] = 0x30 + rest - next * 10;
+      rest = next;
+    } while (rest > 0);
+  }
+
+  #i32At(at: number, value: number): void {
+    const bytes = this.#bytes;
+    bytes[at] = value >>> 24;
+    bytes[at + 1] = value >>> 16;
+    bytes[at + 2] = value >>> 8;
+    bytes[at + 3] = value;
+  }
+
+  #reserve(count: number): void {
+    if (this.#position + count > this.#bytes.length) this.#grow(count);
+  }
+
+  #grow(count: number): void {
+    const pending = this.pending;
+    const bytes = Buffer.allocUnsafeSlow(pending + count + Math.max(this.#blockBytes, pending));
+    this.#bytes.copy(bytes, 0, this.#start, this.#position);
+    this.#bytes = bytes;
+    this.#start = 0;
+    this.#position = pending;
+  }
+}

@@ -1,0 +1,250 @@
+import type { Socket } from 'node:net';
+import type { EventLoopShare } from './event_loop_share.ts';
+import { messageOf } from './extension_error.ts';
+import { MessageBuffer } from './message_buffer.ts';
+import { ProtocolError, REQUEST_LIMITS } from './protocol.ts';
+import { decodeRequest, type Request } from './request.ts';
+import {
+  CHUNK_BYTES,
+  encodePong,
+  encodeRecords,
+  encodeShutdownReply,
+  encodeUnknownMethod,
+  ResponseEncoder,
+  type Status,
+} from './response_encoder.ts';
+import { type CallOutcome, callTable } from './table_call.ts';
+import type { TablePlugin } from './table_plugin.ts';
+
+/** What a connection has of the server that it belongs to. */
+export interface ConnectionHost {
+  readonly uuid: bigint;
+  readonly tables: ReadonlyMap<string, TablePlugin<unknown>>;
+  readonly share: EventLoopShare;
+  /** Milliseconds that a reader may take nothing. */
+  readonly stallMs: number;
+  /** Milliseconds, monotonic. */
+  now(): number;
+  /** A whole request was read. */
+  onRequest(connection: Connection): void;
+  /** The bytes of unfinished requests changed by so many. */
+  onBuffered(connection: Connection, change: number): void;
+  /** The peer broke the rules, or took nothing: the connection is being closed because of it. */
+  onFault(kind: string, message: string): void;
+  /** A query failed with this message. */
+  onQueryError(table: string, message: string): void;
+  onValueError(table: string, column: string, error: unknown): void;
+  /** `shutdown` was asked for, and its reply has left. */
+  onShutdown(): void;
+  onClose(connection: Connection): void;
+}
+
+/** How much of what comes after a request is read while that one is answered. */
+const READ_AHEAD_BYTES = 256 * 1024;
+
+/** One peer: reads its requests, answers them in order, one at a time, no faster than it takes the answers. */
+export class Connection {
+  readonly #socket: Socket;
+  readonly #host: ConnectionHost;
+  readonly #buffer = new MessageBuffer(REQUEST_LIMITS);
+  #buffered = 0;
+  #closed = false;
+  #busy = false;
+  #wake: (() => void) | undefined;
+  #partialSince: number | undefined;
+  #idleSince: number;
+
+  constructor(socket: Socket, host: ConnectionHost) {
+    this.#socket = socket;
+    this.#host = host;
+    this.#idleSince = host.now();
+    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    // Whoever has finished writing has gone away: nobody will read what is still being made.
+    socket.on('end', () => this.close());
+    socket.on('error', () => this.close());
+    socket.on('close', () => this.close());
+    socket.on('drain', () => this.#wakeUp());
+    socket.on('timeout', () => this.#fault('stalled', `took nothing for ${host.stallMs / 1000} s`));
+  }
+
+  /** Whether a request is being answered. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  /** Since when, in the host's time, an unfinished request has been waiting for its rest. */
+  get partialSince(): number | undefined {
+    return this.#partialSince;
+  }
+
+  /** Since when, in the host's time, nothing has been asked; undefined while something is. */
+  get idleSince(): number | undefined {
+    return this.#busy || this.#partialSince !== undefined ? undefined : this.#idleSince;
+  }
+
+  /** At once, whatever is going on. What is being generated stops. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#buffer.clear();
+    this.#countBuffered();
+    // What has been written and is small enough to be taken at once has been: the kernel still delivers it.
+    this.#socket.destroy();
+    this.#wakeUp();
+    this.#host.onClose(this);
+  }
+
+  #received(chunk: Buffer): void {
+    if (this.#closed) return;
+    this.#buffer.push(chunk);
+    if (this.#busy) {
+      if (this.#buffer.length > READ_AHEAD_BYTES) this.#socket.pause();
+      this.#countBuffered();
+      return;
+    }
+    this.#next();
+  }
+
+  /** Answers what is there, until something takes time or nothing is left. */
+  #next(): void {
+    try {
+      while (!this.#closed && !this.#busy) {
+        const message = this.#buffer.next();
+        if (message === undefined) break;
+        this.#partialSince = undefined;
+        this.#host.onRequest(this);
+        this.#answer(decodeRequest(message));
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#fault('protocol', error.message);
+    }
+    if (this.#closed) return;
+    this.#countBuffered();
+    if (this.#busy) return;
+    const now = this.#host.now();
+    this.#idleSince = now;
+    this.#partialSince = this.#buffer.length > 0 ? (this.#partialSince ?? now) : undefined;
+    if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  #answer(request: Request): void {
+    switch (request.method) {
+      case 'ping':
+        this.#hold(this.#write(encodePong(request.seqid, this.#status(0, 'OK'))));
+        return;
+      case 'unknown':
+        this.#hold(this.#write(encodeUnknownMethod(request.name, request.seqid)));
+        return;
+      case 'shutdown':
+        this.#busy = true;
+        this.#socket.write(encodeShutdownReply(request.seqid), () => this.#host.onShutdown());
+        return;
+      case 'call': {
+        const { seqid, registry, item } = request;
+        this.#hold(this.#reply(seqid, item, callTable(this.#host.tables, registry, item, request.request)));
+      }
+    }
+  }
+
+  /** Keeps later requests waiting until an answer has left; most have at once. */
+  #hold(answer: Promise<void> | undefined): void {
+    if (answer === undefined) return;
+    this.#busy = true;
+    answer.then(
+      () => {
+        this.#busy = false;
+        if (!this.#closed) this.#next();
+      },
+      (error: unknown) => this.#fault('internal', messageOf(error)),
+    );
+  }
+
+  #reply(seqid: number, item: string, outcome: CallOutcome): Promise<void> | undefined {
+    switch (outcome.kind) {
+      case 'failed':
+        this.#host.onQueryError(item, outcome.message);
+        return this.#write(encodeRecords(seqid, this.#status(1, outcome.message), []));
+      case 'records':
+        return this.#write(encodeRecords(seqid, this.#status(0, 'OK'), outcome.records));
+      case 'rows':
+        return this.#replyRows(seqid, item, outcome);
+    }
+  }
+
+  async #replyRows(seqid: number, table: string, outcome: CallOutcome & { kind: 'rows' }): Promise<void> {
+    const { share } = this.#host;
+    let rows: readonly unknown[] | undefined;
+    try {
+      rows = await this.#collect(await outcome.rows);
+    } catch (error) {
+      return this.#reply(seqid, table, { kind: 'failed', message: `${table}: ${messageOf(error)}` });
+    }
+    if (rows === undefined) return;
+    const encoder = new ResponseEncoder(outcome.columns, outcome.columnsUsed, (column, error) =>
+      this.#host.onValueError(table, column, error),
+    );
+    const count = rows.length;
+    encoder.begin(seqid, this.#status(0, 'OK'), count);
+    for (let i = 0; i < count; i++) {
+      encoder.row(rows[i]);
+      if (encoder.pending >= CHUNK_BYTES) await this.#write(encoder.take());
+      if (share.spent()) await share.turn();
+      if (this.#closed) return;
+    }
+    encoder.end();
+    await this.#write(encoder.take());
+  }
+
+  /** The rows of an iterable, a slice at a time; undefined when the peer went away meanwhile. */
+  async #collect(iterable: Iterable<unknown>): Promise<readonly unknown[] | undefined> {
+    if (this.#closed) return undefined;
+    if (Array.isArray(iterable)) return iterable;
+    if (typeof iterable?.[Symbol.iterator] !== 'function')
+      throw new TypeError('generate gave something that has no rows');
+    const { share } = this.#host;
+    const rows: unknown[] = [];
+    // Leaving the loop early closes the iterator.
+    for (const row of iterable) {
+      rows.push(row);
+      if (share.spent()) await share.turn();
+      if (this.#closed) return undefined;
+    }
+    return rows;
+  }
+
+  /** Resolves when the peer has taken enough, or is gone; undefined where there is nothing to wait for. */
+  #write(bytes: Buffer): Promise<void> | undefined {
+    if (this.#closed || this.#socket.write(bytes)) return undefined;
+    // The socket's timer knows about progress within a chunk, which 'drain' does not.
+    this.#socket.setTimeout(this.#host.stallMs);
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake;
+    if (wake === undefined) return;
+    this.#wake = undefined;
+    this.#socket.setTimeout(0);
+    wake();
+  }
+
+  #status(code: number, message: string): Status {
+    return { code, message, uuid: this.#host.uuid };
+  }
+
+  #fault(kind: string, message: string): void {
+    if (this.#closed) return;
+    this.#host.onFault(kind, message);
+    this.close();
+  }
+
+  #countBuffered(): void {
+    const change = this.#buffer.length - this.#buffered;
+    if (change === 0) return;
+    this.#buffered += change;
+    this.#host.onBuffered(this, change);
+  }
+}

@@ -1,0 +1,208 @@
+import { type Column, ColumnOption, type ColumnType, type ColumnValue } from './column.ts';
+import type { Constraint, QueryContext } from './query_context.ts';
+import { integerKey, parseSqliteNumber, type SqliteNumber } from './sqlite_number.ts';
+import { globPattern, likePattern, type TextPredicate } from './text_pattern.ts';
+
+/** Whether a column's value may be part of the answer. */
+export type ValuePredicate = (value: ColumnValue) => boolean;
+
+// osquery hands over a real as 15 significant digits: the one it meant lies within this of what it wrote.
+const REAL_TOLERANCE = 1e-14;
+
+/**
+ * What is left of a column's values under its constraints, as SQLite would compare them, or more: never less. SQLite
+ * checks the rows again, with the collation and the affinity that osquery does not tell.
+ *
+ * - `eq`: any of them; all other operators: all of them.
+ * - TEXT: `eq` also admits what COLLATE NOCASE or RTRIM, or a comparison with a number, would; < > <= >= admit
+ *   everything, for the same reason; `ne` is exact. In an OPTIMIZED column `eq` admits '' too: osquery leaves the empty
+ *   ones out of an IN list.
+ * - numbers: an expression that is no number admits everything; '' is NULL, which nothing is equal to.
+ * - LIKE and GLOB in the column's text; not in a DOUBLE's, whose text is SQLite's.
+ *
+ * Two expressions cannot be told from what they are not, and `ne` and order may lose rows to them: a BLOB literal
+ * (`x != X'61'`), and text with a NUL inside, of which osquery hands over what is before it.
+ *
+ * @returns undefined where there is nothing to filter by
+ */
+export function matcher(
+  column: { readonly type: ColumnType; readonly options?: number },
+  constraints: readonly Constraint[] | undefined,
+): ValuePredicate | undefined {
+  if (constraints === undefined || constraints.length === 0) return undefined;
+  const { type, options = ColumnOption.optimized } = column;
+  return type === 'TEXT'
+    ? textMatcher(constraints, (options & ColumnOption.optimized) !== 0)
+    : numberMatcher(type, constraints);
+}
+
+/** `matcher` for all constraints of a query, over rows. Undefined: every row is admitted. */
+export function rowMatcher<Row>(
+  columns: readonly Column<Row>[],
+  context: Pick<QueryContext, 'constraints'>,
+): ((row: Row) => boolean) | undefined {
+  const checks: { column: Column<Row>; admits: ValuePredicate }[] = [];
+  for (const column of columns) {
+    const admits = matcher(column, context.constraints.get(column.name));
+    if (admits) checks.push({ column, admits });
+  }
+  if (checks.length === 0) return undefined;
+  return (row) => checks.every(({ column, admits }) => admits(column.value(row)));
+}
+
+function textMatcher(constraints: readonly Constraint[], isOptimized: boolean): ValuePredicate | undefined {
+  const checks = constraints.flatMap(notEqualOrPattern);
+  const equal = constraints.filter(({ op }) => op === 'eq').map(({ expr }) => expr);
+  if (equal.length > 0 && !equal.some(isUnknown)) checks.unshift(equalText(isOptimized ? [...equal, ''] : equal));
+  return all(checks);
+}
+
+// Bytes that are no UTF-8 arrive as U+FFFD: what SQLite compares with is not known.
+function isUnknown(expr: string): boolean {
+  return expr.includes('\ufffd');
+}
+
+function notEqualOrPattern({ op, expr }: Constraint): TextPredicate[] {
+  if (isUnknown(expr)) return [];
+  // Compared with a real number, text is a number too, and fifteen digits of it may be equal where it is not.
+  if (op === 'ne') return parseSqliteNumber(expr)?.kind === 'real' ? [] : [(text) => text !== expr];
+  const pattern =
+    op === 'like' ? likePattern(beforeNul(expr)) : op === 'glob' ? globPattern(beforeNul(expr)) : undefined;
+  // SQLite's patterns end at a NUL, in the text as well.
+  return pattern ? [(text) => pattern(beforeNul(text))] : [];
+}
+
+function equalText(expressions: readonly string[]): TextPredicate {
+  const keys = new Set<string>();
+  const lengths = new Set<number>();
+  const numbers: SqliteNumber[] = [];
+  for (const expr of expressions) {
+    const key = asciiLowerCase(withoutTrail(expr));
+    keys.add(key);
+    lengths.add(key.length);
+    const number = parseSqliteNumber(expr);
+    if (number) numbers.push(number);
+  }
+  const equalsNumber = equalNumber(numbers);
+  return (text) => {
+    const key = withoutTrail(text);
+    if (lengths.has(key.length) && keys.has(asciiLowerCase(key))) return true;
+    if (numbers.length === 0 || !startsLikeNumber(text)) return false;
+    const number = parseSqliteNumber(text);
+    if (number?.kind !== 'real') return number !== undefined && equalsNumber(number.value);
+    // SQLite's reading of many digits may differ from ours in the last bit.
+    const slack = Math.abs(number.value) * REAL_TOLERANCE;
+    return numbers.some(({ value }) => Math.abs(Number(value) - number.value) <= slack);
+  };
+}
+
+function numberMatcher(type: ColumnType, constraints: readonly Constraint[]): ValuePredicate | undefined {
+  const checks: ((value: number | bigint) => boolean)[] = [];
+  const patterns: TextPredicate[] = [];
+  const equal: (SqliteNumber | undefined)[] = [];
+  for (const { op, expr } of constraints) {
+    if (op === 'like' || op === 'glob') {
+      if (type !== 'DOUBLE') patterns.push(...notEqualOrPattern({ op, expr }));
+      continue;
+    }
+    const number = parseSqliteNumber(expr);
+    if (op === 'eq') equal.push(number);
+    else if (number) {
+      const check = compared(op, number);
+      if (check) checks.push(check);
+    }
+  }
+  const numbers = equal.filter((number) => number !== undefined);
+  if (numbers.length > 0 && numbers.length === equal.length) checks.unshift(equalNumber(numbers));
+  if (checks.length === 0 && patterns.length === 0) return undefined;
+  return (value) => {
+    if (value === '') return false;
+    const number = asOsqueryReads(type, value);
+    if (number === undefined) return true;
+    for (const check of checks) if (!check(number)) return false;
+    if (patterns.length === 0) return true;
+    const text = String(number);
+    return patterns.every((pattern) => pattern(text));
+  };
+}
+
+function compared(op: Constraint['op'], number: SqliteNumber): ((value: number | bigint) => boolean) | undefined {
+  const slack = number.kind === 'real' ? Math.abs(number.value) * REAL_TOLERANCE : 0;
+  const bound = number.value;
+  const low = slack === 0 ? bound : Number(bound) - slack;
+  const high = slack === 0 ? bound : Number(bound) + slack;
+  switch (op) {
+    case 'gt':
+      return slack === 0 ? (value) => value > low : (value) => value >= low;
+    case 'ge':
+      return (value) => value >= low;
+    case 'lt':
+      return slack === 0 ? (value) => value < high : (value) => value <= high;
+    case 'le':
+      return (value) => value <= high;
+    case 'ne': {
+      if (number.kind === 'real') return undefined;
+      const key = integerKey(number.value);
+      return (value) => integerKey(value) !== key;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function equalNumber(numbers: readonly SqliteNumber[]): (value: number | bigint) => boolean {
+  const integers = new Set<number | bigint>();
+  const ranges: { low: number; high: number }[] = [];
+  for (const number of numbers) {
+    if (number.kind === 'integer') integers.add(integerKey(number.value));
+    else {
+      const slack = Math.abs(number.value) * REAL_TOLERANCE;
+      ranges.push({ low: number.value - slack, high: number.value + slack });
+    }
+  }
+  return (value) => integers.has(integerKey(value)) || ranges.some(({ low, high }) => value >= low && value <= high);
+}
+
+/** The number that osquery makes of a value's text, or undefined where that is not certain (or NULL). */
+function asOsqueryReads(type: ColumnType, value: ColumnValue): number | bigint | undefined {
+  // Leading zeros are octal to osquery (tryTo<long long>(…, 0)): only what has one reading is read.
+  const number =
+    typeof value === 'string' ? (/^-?(?:0|[1-9]\d{0,17})$/.test(value) ? BigInt(value) : undefined) : value;
+  if (number === undefined) return undefined;
+  if (type === 'DOUBLE') return Number.isFinite(Number(number)) ? Number(number) : undefined;
+  if (typeof number === 'number' && !Number.isInteger(number)) return undefined;
+  const half = type === 'INTEGER' ? 2 ** 31 : 2 ** 63;
+  return number >= -half && number < half ? integerKey(number) : undefined;
+}
+
+function all(checks: readonly TextPredicate[]): ValuePredicate | undefined {
+  if (checks.length === 0) return undefined;
+  return (value) => {
+    // What is written is U+FFFD where a surrogate is alone.
+    const text = typeof value === 'string' ? (value.isWellFormed() ? value : value.toWellFormed()) : String(value);
+    for (const check of checks) if (!check(text)) return false;
+    return true;
+  };
+}
+
+function beforeNul(text: string): string {
+  const nul = text.indexOf('\0');
+  return nul < 0 ? text : text.slice(0, nul);
+}
+
+/** Up to the first NUL, which is all that osquery hands over of an expression, and without the spaces before it. */
+function withoutTrail(text: string): string {
+  const upToNul = beforeNul(text);
+  let length = upToNul.length;
+  while (length > 0 && upToNul.charCodeAt(length - 1) === 0x20) length -= 1;
+  return upToNul.slice(0, length);
+}
+
+function asciiLowerCase(text: string): string {
+  return text.replace(/[A-Z]+/g, (upper) => upper.toLowerCase());
+}
+
+function startsLikeNumber(text: string): boolean {
+  const c = text.charCodeAt(0);
+  return (c >= 0x30 && c <= 0x39) || c === 0x2b || c === 0x2d || c === 0x2e || c === 0x20 || (c >= 0x09 && c <= 0x0d);
+}

@@ -1,0 +1,308 @@
+import { routes } from './column.ts';
+import { ExtensionError, messageOf } from './extension_error.ts';
+import { ExtensionServer, type ServerCounts, type ServerLimits } from './extension_server.ts';
+import { type Log, RateLimit, silentLog } from './log.ts';
+import { type ExtensionInfo, ManagerClient, type OptionInfo, type Registry } from './manager_client.ts';
+import { checkSocketPath } from './socket_path.ts';
+import { TABLE_REGISTRY } from './table_call.ts';
+import type { TablePlugin } from './table_plugin.ts';
+
+/** Why an extension left: `shutdown` (osquery asked), `watcher gone` (its parent changed), or what `stop` was given. */
+export type ExitReason = 'shutdown' | 'watcher gone' | (string & Record<never, never>);
+
+export interface ExtensionOptions {
+  /** What osquery knows the extension by (`--extensions_require`). */
+  readonly name: string;
+  readonly version: string;
+  readonly sdkVersion?: string;
+  readonly minSdkVersion?: string;
+  /** The manager's socket, as osquery passes it in `--socket`. */
+  readonly socketPath: string;
+  /** How long to wait for the manager at the start (`--timeout`). Default 3. */
+  readonly timeoutSeconds?: number;
+  /** How often to see whether osquery still knows the extension (`--interval`). Default 3. */
+  readonly intervalSeconds?: number;
+  readonly plugins: readonly TablePlugin<unknown>[];
+  readonly log?: Log;
+  /** osquery's options, once after the first registration and whenever one of them has changed. */
+  readonly onOptions?: (options: ReadonlyMap<string, OptionInfo>) => void;
+  /** After every registration, when the tables can be read: the uuid, and how many registrations there were. */
+  readonly onRegistered?: (uuid: string, registrations: number) => void;
+  /** The pid of the parent, now. Default: `process.ppid`. */
+  readonly parentPid?: () => number;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+const RETRY_MS = 200;
+const WATCH_MS = 250;
+const CALL_MS = 5000;
+const DEREGISTER_MS = 300;
+
+/**
+ * The life of an extension: wait for osquery, register, serve the tables, register again whenever osquery has forgotten
+ * (its worker is restarted without a word), and leave in good order.
+ */
+export class Extension {
+  readonly #options: ExtensionOptions;
+  readonly #log: Log;
+  readonly #client: ManagerClient;
+  readonly #info: ExtensionInfo;
+  readonly #registry: Registry;
+  readonly #rate = new RateLimit();
+  readonly #left = Promise.withResolvers<ExitReason>();
+  readonly #finished = Promise.withResolvers<void>();
+  #server: ExtensionServer | undefined;
+  #uuid: string | undefined;
+  #registrations = 0;
+  #reason: ExitReason | undefined;
+  #running = false;
+  #lastOptions = '';
+  #wake: (() => void) | undefined;
+
+  /** @throws {ExtensionError} `declaration`: a plugin's columns are wrong */
+  constructor(options: ExtensionOptions) {
+    const { name, version, sdkVersion = '5.0.0', minSdkVersion = '0.0.0', socketPath, plugins } = options;
+    this.#options = options;
+    this.#log = options.log ?? silentLog;
+    this.#client = new ManagerClient(socketPath, CALL_MS);
+    this.#info = { name, version, sdkVersion, minSdkVersion };
+    this.#registry = registryOf(plugins);
+  }
+
+  /** What osquery calls the extension by, decimal; undefined before the first registration. */
+  get uuid(): string | undefined {
+    return this.#uuid;
+  }
+
+  /** What happened on the current server. */
+  get counts(): Readonly<ServerCounts> | undefined {
+    return this.#server?.counts;
+  }
+
+  /**
+   * Runs until there is a reason to leave, and has left when it resolves. Once only.
+   *
+   * @throws {ExtensionError} the manager cannot be reached within the timeout, or refuses the extension
+   */
+  async run(): Promise<ExitReason> {
+    if (this.#running) throw new Error('an extension runs once');
+    this.#running = true;
+    const watch = this.#watchParent();
+    const life = this.#live();
+    try {
+      return await Promise.race([this.#left.promise, life]);
+    } finally {
+      clearInterval(watch);
+      await this.#leave(life);
+      this.#finished.resolve();
+    }
+  }
+
+  /** Leaves: deregisters, closes and removes the socket. Resolves when all of it is done, within a second. */
+  async stop(reason: ExitReason = 'stopped'): Promise<void> {
+    this.#exit(reason);
+    if (this.#running) await this.#finished.promise;
+  }
+
+  async #live(): Promise<ExitReason> {
+    await this.#start();
+    for (;;) {
+      if (this.#reason !== undefined) return this.#reason;
+      const healthy = await this.#check();
+      await this.#sleep(healthy ? (this.#options.intervalSeconds ?? 3) * 1000 : RETRY_MS);
+    }
+  }
+
+  /** The first registration, for which there is a time limit. */
+  async #start(): Promise<void> {
+    const { socketPath, timeoutSeconds = 3 } = this.#options;
+    checkSocketPath(socketPath);
+    const deadline = performance.now() + timeoutSeconds * 1000;
+    for (;;) {
+      try {
+        await this.#register();
+        return;
+      } catch (error) {
+        if (this.#reason !== undefined) return;
+        const final = whyNotToRetry(error, socketPath);
+        if (final) throw final;
+        if (performance.now() >= deadline) throw tooLate(error, socketPath, timeoutSeconds);
+      }
+      // What has come up there meanwhile may be something else.
+      checkSocketPath(socketPath);
+      await this.#sleep(RETRY_MS);
+    }
+  }
+
+  /** Whether osquery knows the extension, after having been told again if need be. */
+  async #check(): Promise<boolean> {
+    try {
+      const known = await this.#client.extensions();
+      if (this.#reason !== undefined) return true;
+      if (this.#uuid === undefined || known.get(this.#uuid)?.name !== this.#info.name) {
+        this.#log.info({ uuid: this.#uuid }, 'osquery does not know the extension any more, registering again');
+        await this.#register();
+      }
+      await this.#readOptions();
+      return true;
+    } catch (error) {
+      if (this.#reason === undefined) {
+        this.#rate.pass('check', (suppressed) =>
+          this.#log.warn({ error: messageOf(error), suppressed }, 'osquery does not answer, trying again'),
+        );
+      }
+      return false;
+    }
+  }
+
+  async #register(): Promise<void> {
+    const { socketPath, plugins, limits } = this.#options;
+    const status = await this.#client.registerExtension(this.#info, this.#registry);
+    if (status.code !== 0) {
+      throw new ExtensionError('refused', `osquery refused the extension ${this.#info.name}: ${status.message}`);
+    }
+    const { uuid } = status;
+    this.#uuid = uuid;
+    const server = new ExtensionServer({
+      path: `${socketPath}.${uuid}`,
+      uuid,
+      tables: plugins,
+      log: this.#log,
+      onShutdown: () => this.#exit('shutdown'),
+      ...(limits ? { limits } : {}),
+    });
+    const old = this.#server;
+    if (old?.path === server.path) await old.close();
+    try {
+      await server.listen();
+    } catch (error) {
+      await this.#client.deregisterExtension(uuid).catch(() => undefined);
+      this.#uuid = undefined;
+      throw error;
+    }
+    await old?.close();
+    this.#server = server;
+    if (this.#reason !== undefined) {
+      await server.close();
+      return;
+    }
+    this.#registrations += 1;
+    this.#log.info({ uuid, socket: server.path, registrations: this.#registrations }, 'registered with osquery');
+    this.#guarded('onRegistered', () => this.#options.onRegistered?.(uuid, this.#registrations));
+  }
+
+  async #readOptions(): Promise<void> {
+    const { onOptions } = this.#options;
+    if (onOptions === undefined) return;
+    const options = await this.#client.options();
+    const text = JSON.stringify([...options]);
+    if (text === this.#lastOptions || this.#reason !== undefined) return;
+    this.#lastOptions = text;
+    this.#guarded('onOptions', () => onOptions(options));
+  }
+
+  #guarded(name: string, call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#log.error({ error: messageOf(error) }, `${name} failed`);
+    }
+  }
+
+  /** osquery's watcher is the parent; when it is gone, so is osquery, and nobody will say so. */
+  #watchParent(): NodeJS.Timeout {
+    const parentPid = this.#options.parentPid ?? (() => process.ppid);
+    const parent = parentPid();
+    let connected = false;
+    return setInterval(() => {
+      if (parentPid() !== parent) this.#exit('watcher gone');
+      // A connection that breaks says earlier than the interval does that the worker was restarted.
+      if (connected && !this.#client.connected) this.#wake?.();
+      connected = this.#client.connected;
+    }, WATCH_MS);
+  }
+
+  #exit(reason: ExitReason): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#log.info({ reason }, 'leaving');
+    this.#left.resolve(reason);
+    this.#wake?.();
+  }
+
+  async #leave(life: Promise<unknown>): Promise<void> {
+    // Also when life ended by itself: nothing starts again.
+    this.#reason ??= 'failed';
+    this.#client.close();
+    await within(DEREGISTER_MS, life);
+    if (this.#uuid !== undefined && this.#reason !== 'shutdown') await this.#deregister(this.#uuid);
+    this.#client.close();
+    await this.#server?.close();
+  }
+
+  async #deregister(uuid: string): Promise<void> {
+    const client = new ManagerClient(this.#options.socketPath, DEREGISTER_MS);
+    const deregistered = client.deregisterExtension(uuid).catch((error: unknown) => {
+      this.#log.debug({ error: messageOf(error) }, 'could not deregister');
+    });
+    await within(DEREGISTER_MS, deregistered);
+    client.close();
+  }
+
+  /** Ends early when the extension leaves, or when there is news. */
+  #sleep(ms: number): Promise<void> {
+    if (this.#reason !== undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function registryOf(plugins: readonly TablePlugin<unknown>[]): Registry {
+  const tables: Record<string, Record<string, string>[]> = {};
+  for (const plugin of plugins) {
+    if (Object.hasOwn(tables, plugin.name)) {
+      throw new ExtensionError('declaration', `two tables are called ${plugin.name}`);
+    }
+    tables[plugin.name] = routes(plugin);
+  }
+  return { [TABLE_REGISTRY]: tables };
+}
+
+/** An error that waiting does not mend. */
+function whyNotToRetry(error: unknown, path: string): Error | undefined {
+  if (!(error instanceof ExtensionError)) return error instanceof Error ? error : new Error(String(error));
+  const cause = error.cause;
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new ExtensionError('socket-path', `${path}: permission denied: run as the user that osquery runs as`, {
+      cause: error,
+    });
+  }
+  return error.code === 'socket-path' || error.code === 'declaration' ? error : undefined;
+}
+
+function tooLate(error: unknown, path: string, timeoutSeconds: number): Error {
+  if (error instanceof ExtensionError && error.code === 'refused') return error;
+  return new ExtensionError(
+    'unreachable',
+    `${path}: osquery did not answer within ${timeoutSeconds} s (${messageOf(error)}): is it running with this --extensions_socket?`,
+    { cause: error },
+  );
+}
+
+/** Resolves when the promise has settled, either way, or the time is over. */
+function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    promise.then(done, done);
+  });
+}

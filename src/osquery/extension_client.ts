@@ -1,0 +1,60 @@
+import { ExtensionError, messageOf } from './extension_error.ts';
+import { MessageSocket } from './message_socket.ts';
+import { type ProtocolLimits, REQUEST_LIMITS } from './protocol.ts';
+import { encodeCall, encodeRequest } from './request.ts';
+import { decodePong, decodeResponse, type ReceivedStatus, type Response } from './response_decoder.ts';
+
+export interface ExtensionClientOptions {
+  /** For connecting and for the answer, each. Milliseconds; default 30 s. */
+  readonly timeoutMs?: number;
+  /** Bytes of an answer; default 256 MiB. */
+  readonly maxResponseBytes?: number;
+}
+
+/** What osquery does to an extension: each request on a connection of its own. */
+export class ExtensionClient {
+  readonly #path: string;
+  readonly #timeoutMs: number;
+  readonly #limits: ProtocolLimits;
+
+  /** @param path the extension's socket */
+  constructor(path: string, { timeoutMs = 30_000, maxResponseBytes = 256 * 1024 * 1024 }: ExtensionClientOptions = {}) {
+    this.#path = path;
+    this.#timeoutMs = timeoutMs;
+    this.#limits = { ...REQUEST_LIMITS, maxMessageBytes: maxResponseBytes };
+  }
+
+  /** @throws {ExtensionError} nobody there, no answer, or none that can be read */
+  ping(): Promise<ReceivedStatus> {
+    return this.#ask(encodeRequest('ping', 0), (reply) => decodePong(reply, 0, this.#limits));
+  }
+
+  /**
+   * Asks a plugin: `call('table', 'name', { action: 'generate', context: '{"constraints":[]}' })`. A query that fails
+   * is no error here: it has a status whose code is not 0.
+   *
+   * @throws {ExtensionError} nobody there, no answer, or none that can be read
+   */
+  call(registry: string, item: string, request: Readonly<Record<string, string>>): Promise<Response> {
+    return this.#ask(encodeCall(0, registry, item, request), (reply) => decodeResponse(reply, 0, this.#limits));
+  }
+
+  /** Asks the extension to leave. */
+  async shutdown(): Promise<void> {
+    await this.#ask(encodeRequest('shutdown', 0), () => undefined);
+  }
+
+  async #ask<T>(request: Buffer, decode: (reply: Buffer) => T): Promise<T> {
+    const socket = await MessageSocket.connect(this.#path, this.#timeoutMs, this.#limits);
+    try {
+      const reply = await socket.exchange(request, this.#timeoutMs);
+      try {
+        return decode(reply);
+      } catch (cause) {
+        throw new ExtensionError('protocol', `${this.#path}: ${messageOf(cause)}`, { cause });
+      }
+    } finally {
+      socket.close();
+    }
+  }
+}

@@ -1,0 +1,241 @@
+import { lstatSync, unlinkSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { routes } from './column.ts';
+import { Connection, type ConnectionHost } from './connection.ts';
+import { EventLoopShare } from './event_loop_share.ts';
+import { ExtensionError, messageOf } from './extension_error.ts';
+import { type Log, RateLimit } from './log.ts';
+import { connectSocket } from './message_socket.ts';
+import type { TablePlugin } from './table_plugin.ts';
+
+/** Bounds of a server. Seconds. */
+export interface ServerLimits {
+  /** Beyond it the one that has been idle longest makes room, or else the new one is closed. */
+  readonly connections: number;
+  /** From the first byte of a request to its last. */
+  readonly partialSeconds: number;
+  /** Without a request. */
+  readonly idleSeconds: number;
+  /** Without a byte of an answer being taken. */
+  readonly stallSeconds: number;
+  /** Bytes of unfinished requests, of all connections together. */
+  readonly bufferedBytes: number;
+}
+
+export const SERVER_LIMITS: ServerLimits = {
+  connections: 256,
+  partialSeconds: 30,
+  idleSeconds: 300,
+  stallSeconds: 60,
+  bufferedBytes: 64 * 1024 * 1024,
+};
+
+export interface ExtensionServerOptions {
+  /** Where to listen: the manager's socket path, a dot, and the uuid. */
+  readonly path: string;
+  /** What the manager registered the extension under: decimal. */
+  readonly uuid: string;
+  readonly tables: readonly TablePlugin<unknown>[];
+  readonly log: Log;
+  /** The manager asked for it, and has its answer. */
+  readonly onShutdown?: () => void;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+/** What happened on a server, counted since it was made. */
+export interface ServerCounts {
+  connections: number;
+  requests: number;
+  /** Closed for breaking the protocol, a bound or a deadline. */
+  faults: number;
+  queryErrors: number;
+  /** Values that a column failed to give. */
+  valueErrors: number;
+}
+
+/**
+ * Serves tables to osquery on a unix socket. Answers are made in slices, so that a ping is answered at once while
+ * others read much; a peer that is slow, broken or hostile costs bounded memory, and its own connection at most.
+ */
+export class ExtensionServer {
+  readonly #options: ExtensionServerOptions;
+  readonly #limits: ServerLimits;
+  readonly #rate = new RateLimit();
+  readonly #counts: ServerCounts = { connections: 0, requests: 0, faults: 0, queryErrors: 0, valueErrors: 0 };
+  // In the order of their last request: the first is the one that has been idle longest.
+  readonly #connections = new Set<Connection>();
+  readonly #host: ConnectionHost;
+  #buffered = 0;
+  #server: Server | undefined;
+  #sweep: NodeJS.Timeout | undefined;
+
+  /** @throws {ExtensionError} `declaration`: a table's columns are wrong, or two tables have one name */
+  constructor(options: ExtensionServerOptions) {
+    this.#options = options;
+    this.#limits = { ...SERVER_LIMITS, ...options.limits };
+    const tables = new Map<string, TablePlugin<unknown>>();
+    for (const table of options.tables) {
+      if (tables.has(table.name)) throw new ExtensionError('declaration', `two tables are called ${table.name}`);
+      routes(table);
+      tables.set(table.name, table);
+    }
+    const { log } = options;
+    const counts = this.#counts;
+    this.#host = {
+      uuid: BigInt(options.uuid),
+      tables,
+      share: new EventLoopShare(),
+      stallMs: this.#limits.stallSeconds * 1000,
+      now: () => performance.now(),
+      onRequest: (connection) => {
+        counts.requests += 1;
+        this.#connections.delete(connection);
+        this.#connections.add(connection);
+      },
+      onBuffered: (connection, change) => {
+        this.#buffered += change;
+        if (change > 0 && this.#buffered > this.#limits.bufferedBytes) {
+          this.#fault('buffered', `unfinished requests hold more than ${this.#limits.bufferedBytes} bytes`);
+          connection.close();
+        }
+      },
+      onFault: (kind, message) => this.#fault(kind, message),
+      onQueryError: (table, error) => {
+        counts.queryErrors += 1;
+        this.#rate.pass('query', (suppressed) => log.warn({ table, error, suppressed }, 'a query failed'));
+      },
+      onValueError: (table, column, error) => {
+        counts.valueErrors += 1;
+        this.#rate.pass(`value ${table}.${column}`, (suppressed) =>
+          log.error({ table, column, error: messageOf(error), suppressed }, 'a column has no value for a row'),
+        );
+      },
+      onShutdown: () => options.onShutdown?.(),
+      onClose: (connection) => this.#connections.delete(connection),
+    };
+  }
+
+  get path(): string {
+    return this.#options.path;
+  }
+
+  get counts(): Readonly<ServerCounts> {
+    return this.#counts;
+  }
+
+  /** Connections that are open now. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /**
+   * Listens. A socket that nobody answers on is removed; the new one is 0600 from the start.
+   *
+   * @throws {ExtensionError} `socket-path`
+   */
+  async listen(): Promise<void> {
+    const { path } = this.#options;
+    await removeStaleSocket(path);
+    const server = createServer((socket) => {
+      this.#makeRoom();
+      if (this.#connections.size >= this.#limits.connections) {
+        this.#fault('connections', `more than ${this.#limits.connections} connections`);
+        socket.destroy();
+        return;
+      }
+      this.#counts.connections += 1;
+      this.#connections.add(new Connection(socket, this.#host));
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => reject(cannotListen(path, error)));
+      server.once('listening', () => {
+        server.removeAllListeners('error');
+        server.on('error', (error) => this.#fault('accept', error.message));
+        resolve();
+      });
+      // The socket is made within listen(), by bind(): no moment passes in which others could connect.
+      const umask = process.umask(0o177);
+      try {
+        server.listen({ path, backlog: 511 });
+      } finally {
+        process.umask(umask);
+      }
+    });
+    this.#server = server;
+    const shortest = Math.min(this.#limits.partialSeconds, this.#limits.idleSeconds);
+    this.#sweep = setInterval(() => this.#closeOverdue(), Math.min(1000, shortest * 250)).unref();
+  }
+
+  /** Stops listening, closes every connection and removes the socket. Can be called again. */
+  async close(): Promise<void> {
+    clearInterval(this.#sweep);
+    const server = this.#server;
+    this.#server = undefined;
+    const closed = server && new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const connection of [...this.#connections]) connection.close();
+    await closed;
+  }
+
+  #makeRoom(): void {
+    if (this.#connections.size < this.#limits.connections) return;
+    for (const connection of this.#connections) {
+      if (connection.idleSince === undefined) continue;
+      connection.close();
+      return;
+    }
+  }
+
+  #closeOverdue(): void {
+    const now = performance.now();
+    for (const connection of [...this.#connections]) {
+      const { partialSince, idleSince } = connection;
+      if (partialSince !== undefined && !connection.busy && now - partialSince > this.#limits.partialSeconds * 1000) {
+        this.#fault('partial', `a request took longer than ${this.#limits.partialSeconds} s to arrive`);
+        connection.close();
+      } else if (idleSince !== undefined && now - idleSince > this.#limits.idleSeconds * 1000) connection.close();
+    }
+  }
+
+  #fault(kind: string, error: string): void {
+    this.#counts.faults += 1;
+    this.#rate.pass(kind, (suppressed) =>
+      this.#options.log.warn({ kind, error, suppressed }, 'closed a connection to the extension socket'),
+    );
+  }
+}
+
+async function removeStaleSocket(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket()) {
+    throw new ExtensionError('socket-path', `${path} is in the way: it is no socket. Move it elsewhere.`);
+  }
+  if (await isAnswering(path)) {
+    throw new ExtensionError('socket-path', `${path} is in use: another extension answers there.`);
+  }
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    // Somebody else may have cleared it away.
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw cannotListen(path, error);
+  }
+}
+
+async function isAnswering(path: string): Promise<boolean> {
+  try {
+    (await connectSocket(path, 1000)).destroy();
+    return true;
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    return code !== 'ECONNREFUSED' && code !== 'ENOENT';
+  }
+}
+
+function cannotListen(path: string, cause: unknown): ExtensionError {
+  return new ExtensionError(
+    'socket-path',
+    `cannot listen on ${path}: ${messageOf(cause)}. Its directory must exist and be writable for this user.`,
+    { cause },
+  );
+}

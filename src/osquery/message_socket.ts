@@ -1,0 +1,115 @@
+import { createConnection, type Socket } from 'node:net';
+import { ExtensionError, messageOf } from './extension_error.ts';
+import { MessageBuffer } from './message_buffer.ts';
+import { ProtocolError, type ProtocolLimits } from './protocol.ts';
+
+/**
+ * Connects to a unix socket.
+ *
+ * @throws {ExtensionError} `unreachable` (nobody listens, no such file, no permission) or `timeout`
+ */
+export function connectSocket(path: string, timeoutMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ path });
+    const timer = setTimeout(() => {
+      socket.destroy();
+      reject(new ExtensionError('timeout', `${path}: no connection within ${timeoutMs} ms`));
+    }, timeoutMs);
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      socket.removeAllListeners('error');
+      resolve(socket);
+    });
+    socket.once('error', (cause) => {
+      clearTimeout(timer);
+      socket.destroy();
+      reject(new ExtensionError('unreachable', `${path}: ${cause.message}`, { cause }));
+    });
+  });
+}
+
+/** A client's connection: one message out, one message back, within a time. */
+export class MessageSocket {
+  readonly #path: string;
+  readonly #socket: Socket;
+  readonly #buffer: MessageBuffer;
+  #waiting: { resolve: (message: Buffer) => void; reject: (error: Error) => void } | undefined;
+  #broken: ExtensionError | undefined;
+
+  private constructor(path: string, socket: Socket, limits: ProtocolLimits) {
+    this.#path = path;
+    this.#socket = socket;
+    this.#buffer = new MessageBuffer(limits);
+    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    socket.on('error', (error) => this.#break(new ExtensionError('lost', `${path}: ${error.message}`)));
+    socket.on('end', () => this.#break(new ExtensionError('lost', `${path}: closed by the other side`)));
+    socket.on('close', () => this.#break(new ExtensionError('lost', `${path}: closed`)));
+  }
+
+  /** @throws {ExtensionError} as `connectSocket` */
+  static async connect(path: string, timeoutMs: number, limits: ProtocolLimits): Promise<MessageSocket> {
+    return new MessageSocket(path, await connectSocket(path, timeoutMs), limits);
+  }
+
+  get open(): boolean {
+    return this.#broken === undefined;
+  }
+
+  /**
+   * Sends a message and gives the next one that comes. One at a time. After an error the connection is closed.
+   *
+   * @throws {ExtensionError} `timeout`, `lost` or `protocol`
+   */
+  exchange(request: Buffer, timeoutMs: number): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      if (this.#broken) {
+        reject(this.#broken);
+        return;
+      }
+      const timer = setTimeout(
+        () => this.#break(new ExtensionError('timeout', `${this.#path}: no answer within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+      this.#waiting = {
+        resolve: (message) => {
+          clearTimeout(timer);
+          resolve(message);
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      };
+      this.#socket.write(request);
+    });
+  }
+
+  close(): void {
+    this.#break(new ExtensionError('lost', `${this.#path}: closed`));
+  }
+
+  #received(chunk: Buffer): void {
+    if (this.#broken) return;
+    this.#buffer.push(chunk);
+    try {
+      const message = this.#buffer.next();
+      if (message === undefined && this.#waiting) return;
+      const waiting = this.#waiting;
+      this.#waiting = undefined;
+      if (waiting && message) waiting.resolve(message);
+      else throw new ProtocolError('bytes that were not asked for');
+    } catch (error) {
+      this.#break(new ExtensionError('protocol', `${this.#path}: ${messageOf(error)}`, { cause: error }));
+    }
+  }
+
+  #break(error: ExtensionError): void {
+    if (this.#broken) return;
+    this.#broken = error;
+    this.#socket.destroy();
+    this.#buffer.clear();
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.reject(error);
+  }
+}

@@ -1,0 +1,176 @@
+/** What a constraint compares by. `unsupported` is any that osquery may add: ignore it, SQLite checks again. */
+export type ConstraintOp =
+  | 'eq'
+  | 'gt'
+  | 'le'
+  | 'lt'
+  | 'ge'
+  | 'like'
+  | 'glob'
+  | 'ne'
+  | 'match'
+  | 'regexp'
+  | 'unsupported';
+
+/** `column op expr`. expr is what SQLite's value looks like as text, whatever the column's type. */
+export interface Constraint {
+  readonly op: ConstraintOp;
+  readonly expr: string;
+}
+
+/** What osquery says of a query when it asks a table for rows. */
+export interface QueryContext {
+  /**
+   * Per column, only those that have any. Columns are AND; several `eq` on one column mean any of them (an IN list),
+   * everything else on one column is AND.
+   */
+  readonly constraints: ReadonlyMap<string, readonly Constraint[]>;
+  /** Names of the columns that the query reads; undefined: all. */
+  readonly columnsUsed: ReadonlySet<string> | undefined;
+  /**
+   * LIMIT and OFFSET of the statement. osquery passes them on with ORDER BY too (`ORDER BY time DESC LIMIT 1`), and
+   * with constraints that it kept to itself, and skips OFFSET rows itself: so a scan must not end early because of
+   * them unless the table knows that its order and its filter are SQLite's.
+   */
+  readonly limit?: number;
+  readonly offset?: number;
+}
+
+/** The context is not what osquery sends. */
+export class QueryContextError extends Error {
+  override readonly name = 'QueryContextError';
+}
+
+// osquery/core/tables.h, ConstraintOperator, which are SQLite's SQLITE_INDEX_CONSTRAINT_*.
+const OPS: Readonly<Record<number, ConstraintOp>> = {
+  2: 'eq',
+  4: 'gt',
+  8: 'le',
+  16: 'lt',
+  32: 'ge',
+  64: 'match',
+  65: 'like',
+  66: 'glob',
+  67: 'regexp',
+  68: 'ne',
+};
+const LIMIT = 73;
+const OFFSET = 74;
+
+/** A context is nested 5 deep; past this length, one that is nested deeper than this is refused before it is parsed. */
+const UNCHECKED_LENGTH = 256 * 1024;
+const MAX_DEPTH = 8;
+
+type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/**
+ * Parses the `context` of a `generate` request. Constraints on columns that the table does not have are left out, and
+ * so is `colsUsedBitset`: it exceeds 2^53, and `colsUsed` says the same.
+ *
+ * @throws {QueryContextError} not JSON, or not of that shape.
+ */
+export function parseQueryContext(json: string, columns: readonly { readonly name: string }[]): QueryContext {
+  const root = parse(json);
+  if (!isObject(root)) throw new QueryContextError(`context is ${kindOf(root)}, not an object`);
+  const known = new Set(columns.map((column) => column.name));
+  const constraints = new Map<string, Constraint[]>();
+  let limit: number | undefined;
+  let offset: number | undefined;
+  for (const entry of list(root.constraints, 'constraints')) {
+    if (!isObject(entry)) throw new QueryContextError(`context: a constraint is ${kindOf(entry)}, not an object`);
+    const name = entry.name;
+    if (typeof name !== 'string') throw new QueryContextError(`context: a constraint's name is ${kindOf(name)}`);
+    for (const item of list(entry.list, `constraints of ${name.slice(0, 64)}`)) {
+      const { code, expr } = operation(item, name);
+      // Neither is a constraint on the column: osquery hangs them on the first one.
+      if (code === LIMIT) limit = count(expr);
+      else if (code === OFFSET) offset = count(expr);
+      else if (known.has(name)) {
+        const constraint = { op: OPS[code] ?? 'unsupported', expr };
+        const others = constraints.get(name);
+        if (others) others.push(constraint);
+        else constraints.set(name, [constraint]);
+      }
+    }
+  }
+  return {
+    constraints,
+    columnsUsed: columnsUsed(root.colsUsed, known),
+    ...(limit === undefined ? {} : { limit }),
+    ...(offset === undefined ? {} : { offset }),
+  };
+}
+
+function parse(json: string): Json {
+  if (json.length > UNCHECKED_LENGTH && isDeeperThan(json, MAX_DEPTH)) {
+    throw new QueryContextError(`context is nested deeper than ${MAX_DEPTH}`);
+  }
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw new QueryContextError(
+      `context is not JSON: ${JSON.stringify(json.slice(0, 64))} (${json.length} characters)`,
+    );
+  }
+}
+
+function operation(item: Json, column: string): { code: number; expr: string } {
+  const op = isObject(item) ? item.op : undefined;
+  const expr = isObject(item) ? item.expr : undefined;
+  const code = typeof op === 'string' && /^\d{1,5}$/.test(op) ? Number(op) : op;
+  if (typeof code !== 'number' || !Number.isInteger(code) || typeof expr !== 'string') {
+    throw new QueryContextError(
+      `context: a constraint on ${column.slice(0, 64)} is not {op: integer, expr: text} but {op: ${kindOf(op)}, expr: ${kindOf(expr)}}`,
+    );
+  }
+  return { code, expr };
+}
+
+function columnsUsed(value: Json | undefined, known: ReadonlySet<string>): ReadonlySet<string> | undefined {
+  if (value === undefined || value === null) return undefined;
+  const used = new Set<string>();
+  for (const name of list(value, 'colsUsed')) {
+    if (typeof name !== 'string') throw new QueryContextError(`context: colsUsed holds ${kindOf(name)}, not names`);
+    if (known.has(name)) used.add(name);
+  }
+  return used;
+}
+
+// An empty list may also come as "": boost's property tree, which older versions wrote JSON with, knows no other.
+function list(value: Json | undefined, what: string): readonly Json[] {
+  if (value === undefined || value === '') return [];
+  if (!Array.isArray(value)) throw new QueryContextError(`context: ${what} is ${kindOf(value)}, not a list`);
+  return value;
+}
+
+// LIMIT -1 is no limit.
+function count(expr: string): number | undefined {
+  return /^\d{1,15}$/.test(expr) ? Number(expr) : undefined;
+}
+
+function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function kindOf(value: Json | undefined): string {
+  if (value === undefined) return 'missing';
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+function isDeeperThan(json: string, limit: number): boolean {
+  let depth = 0;
+  let quoted = false;
+  for (let i = 0; i < json.length; i++) {
+    const c = json.charCodeAt(i);
+    if (quoted) {
+      if (c === 0x5c) i += 1;
+      else if (c === 0x22) quoted = false;
+    } else if (c === 0x22) quoted = true;
+    else if (c === 0x5b || c === 0x7b) {
+      depth += 1;
+      if (depth > limit) return true;
+    } else if (c === 0x5d || c === 0x7d) depth -= 1;
+  }
+  return false;
+}

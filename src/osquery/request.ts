@@ -1,0 +1,76 @@
+import { BinaryReader } from './binary_reader.ts';
+import { BinaryWriter } from './binary_writer.ts';
+import { MessageType, ProtocolError, Type } from './protocol.ts';
+
+/** What osquery asks of an extension (service Extension of thrift/osquery.thrift). */
+export type Request =
+  | { readonly method: 'ping'; readonly seqid: number }
+  | { readonly method: 'shutdown'; readonly seqid: number }
+  | {
+      readonly method: 'call';
+      readonly seqid: number;
+      /** 'table', 'logger', …; '' when it was left out, like the others. */
+      readonly registry: string;
+      readonly item: string;
+      readonly request: ReadonlyMap<string, string>;
+    }
+  /** A method that an extension does not have. */
+  | { readonly method: 'unknown'; readonly name: string; readonly seqid: number };
+
+/**
+ * Decodes one whole message. Fields that are not known, or of another type than they should be, are skipped, as Thrift
+ * does.
+ *
+ * @throws {ProtocolError} not a call
+ */
+export function decodeRequest(message: Buffer): Request {
+  const reader = new BinaryReader(message);
+  const { name, type, seqid } = reader.message();
+  if (type !== MessageType.CALL) throw new ProtocolError(`message type ${type} where a call is due`);
+  if (name !== 'call') {
+    return name === 'ping' || name === 'shutdown' ? { method: name, seqid } : { method: 'unknown', name, seqid };
+  }
+  let registry = '';
+  let item = '';
+  let request: ReadonlyMap<string, string> = new Map();
+  reader.struct((id, fieldType) => {
+    if (id === 1 && fieldType === Type.STRING) registry = reader.string();
+    else if (id === 2 && fieldType === Type.STRING) item = reader.string();
+    else if (id === 3 && fieldType === Type.MAP) request = reader.stringMap();
+    else return false;
+    return true;
+  });
+  return { method: 'call', seqid, registry, item, request };
+}
+
+/** The bytes of `ping()` or `shutdown()`. */
+export function encodeRequest(method: 'ping' | 'shutdown', seqid: number): Buffer {
+  const writer = new BinaryWriter();
+  writer.message(method, MessageType.CALL, seqid);
+  writer.stop();
+  return writer.take();
+}
+
+/** The bytes of `call(registry, item, request)`. */
+export function encodeCall(
+  seqid: number,
+  registry: string,
+  item: string,
+  request: Readonly<Record<string, string>>,
+): Buffer {
+  const writer = new BinaryWriter();
+  writer.message('call', MessageType.CALL, seqid);
+  writer.field(Type.STRING, 1);
+  writer.string(registry);
+  writer.field(Type.STRING, 2);
+  writer.string(item);
+  writer.field(Type.MAP, 3);
+  const entries = Object.entries(request);
+  writer.map(Type.STRING, Type.STRING, entries.length);
+  for (const [key, value] of entries) {
+    writer.string(key);
+    writer.string(value);
+  }
+  writer.stop();
+  return writer.take();
+}

@@ -1,0 +1,69 @@
+import { type Column, routes } from './column.ts';
+import { messageOf } from './extension_error.ts';
+import { parseQueryContext } from './query_context.ts';
+import type { TablePlugin } from './table_plugin.ts';
+
+/** What a `call` comes to, before any of it is encoded. */
+export type CallOutcome =
+  | {
+      readonly kind: 'rows';
+      readonly columns: readonly Column<unknown>[];
+      readonly columnsUsed: ReadonlySet<string> | undefined;
+      readonly rows: Iterable<unknown> | Promise<Iterable<unknown>>;
+    }
+  | { readonly kind: 'records'; readonly records: readonly Readonly<Record<string, string>>[] }
+  /** Becomes status code 1 with this message: the query fails with it. */
+  | { readonly kind: 'failed'; readonly message: string };
+
+const READ_ONLY: readonly Readonly<Record<string, string>>[] = [{ status: 'readonly' }];
+
+/** The registry of tables, and the only one that is served. */
+export const TABLE_REGISTRY = 'table';
+
+/** Does what osquery asks of a table: `generate`, `columns`, and the three that a table that is read only refuses. */
+export function callTable(
+  tables: ReadonlyMap<string, TablePlugin<unknown>>,
+  registry: string,
+  item: string,
+  request: ReadonlyMap<string, string>,
+): CallOutcome {
+  if (registry !== TABLE_REGISTRY) {
+    return failed(`no registry ${quoted(registry)} here, only "${TABLE_REGISTRY}"`);
+  }
+  const table = tables.get(item);
+  if (table === undefined) return failed(`no table ${quoted(item)} here, only ${[...tables.keys()].join(', ')}`);
+  const action = request.get('action');
+  switch (action) {
+    case 'generate':
+      return generate(table, request.get('context'));
+    case 'columns':
+      return { kind: 'records', records: routes(table) };
+    case 'insert':
+    case 'update':
+    case 'delete':
+      return { kind: 'records', records: READ_ONLY };
+    case undefined:
+      return failed(`${table.name}: a request without an action`);
+    default:
+      return failed(`${table.name}: no action ${quoted(action)}`);
+  }
+}
+
+function generate(table: TablePlugin<unknown>, json: string | undefined): CallOutcome {
+  if (json === undefined) return failed(`${table.name}: generate without a context`);
+  try {
+    const context = parseQueryContext(json, table.columns);
+    const rows = table.generate(context);
+    return { kind: 'rows', columns: table.columns, columnsUsed: context.columnsUsed, rows };
+  } catch (error) {
+    return failed(`${table.name}: ${messageOf(error)}`);
+  }
+}
+
+function failed(message: string): CallOutcome {
+  return { kind: 'failed', message };
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
+}

@@ -1,0 +1,156 @@
+/** The shell: the extension with something to ask it, whether or not the host has osquery. */
+import { access, constants, mkdtemp, rm } from 'node:fs/promises';
+import { homedir, constants as osConstants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { EmbeddedManager } from './embedded_manager.ts';
+import { ExtensionProcess } from './extension_process.ts';
+import { findOsqueryi, isExecutable, osqueryiFlags, runOsqueryi } from './osqueryi.ts';
+import type { OutputMode } from './output_format.ts';
+import { runOnce, runPrompt } from './prompt.ts';
+
+export interface ShellOptions {
+  /** What starts the extension, to which `--socket` and the like are appended. */
+  readonly extensionCommand: readonly string[];
+  /** The executable that osqueryi would start; without it the embedded manager is used. */
+  readonly extensionPath?: string;
+  /** Flags that are passed on; `--embedded` is the shell's own. */
+  readonly args?: readonly string[];
+  /** Runs and leaves; without it the input is asked. */
+  readonly sql?: string;
+  readonly mode?: OutputMode;
+  /** How long the extension records before SQL that nobody types is run; default 300. */
+  readonly settleMs?: number;
+  /** How long the extension may take to register; default 15,000. */
+  readonly registerTimeoutMs?: number;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: Readable & { isTTY?: boolean };
+  readonly output?: Writable & { isTTY?: boolean };
+  readonly error?: Writable;
+  /** Is told what the manager sees. */
+  readonly log?: (message: string) => void;
+}
+
+/** The name the extension registers under. */
+const extensionName = 'process_ancestry';
+/** A longer base leaves too little of a socket path for the name and the extension's UUID. */
+const longestBase = 60;
+
+/** Runs the shell; gives the exit status. */
+export async function runShell(options: ShellOptions): Promise<number> {
+  const env = options.env ?? process.env;
+  const args = options.args ?? [];
+  const embedded = args.includes('--embedded') || env.PROCESS_ANCESTRY_EMBEDDED === '1';
+  const passedOn = args.filter((arg) => arg !== '--embedded');
+  const osqueryi = embedded ? undefined : findOsqueryi(env.PATH);
+  const flags = osqueryiFlags(passedOn);
+  const { extensionPath, sql, mode = 'pretty' } = options;
+  if (osqueryi && flags && extensionPath !== undefined && isExecutable(extensionPath)) {
+    return runOsqueryi({ osqueryi, extensionPath, flags, mode, env, ...(sql !== undefined && { sql }) });
+  }
+  return runEmbedded({ ...options, args: passedOn, env });
+}
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Why the shell ends before its input does. */
+type Ending = { readonly status: number; readonly message?: string };
+
+async function runEmbedded(
+  options: ShellOptions & { args: readonly string[]; env: NodeJS.ProcessEnv },
+): Promise<number> {
+  const { env, output = process.stdout, error = process.stderr } = options;
+  const directory = await makePrivateDirectory(env);
+  const stopping = new AbortController();
+  const end = (ending: Ending) => stopping.abort(ending);
+  const onSignal = (signal: (typeof signals)[number]) => end({ status: 128 + osConstants.signals[signal] });
+  // Whoever read our output has seen enough.
+  const onBrokenPipe = () => end({ status: 0 });
+  for (const signal of signals) process.on(signal, onSignal);
+  output.on('error', onBrokenPipe);
+
+  const socketPath = join(directory, 'osquery.em');
+  const manager = new EmbeddedManager({ socketPath, ...(options.log && { log: options.log }) });
+  let child: ExtensionProcess | undefined;
+  try {
+    await manager.start();
+    const flags = ['--socket', socketPath, '--timeout', '10', '--interval', '1', ...options.args];
+    child = new ExtensionProcess(options.extensionCommand, flags, env, error);
+    const { ended } = child;
+    const registered = manager.waitForExtension(extensionName, options.registerTimeoutMs ?? 15_000);
+    const stopped = whenAborted(stopping.signal);
+    const early = await Promise.race([
+      registered.then(
+        () => undefined,
+        (reason: Error) => ({ status: 1, message: reason.message }),
+      ),
+      ended.then((how): Ending => ({ status: 1, message: `the extension ${how} before it registered` })),
+      stopped,
+    ]);
+    if (early !== undefined) return report(early, child, error);
+
+    void ended.then((how) => end({ status: 1, message: `the extension ${how}` }));
+    const status = await Promise.race([converse(options, manager, stopping.signal), stopped]);
+    return typeof status === 'number' ? status : report(status, child, error);
+  } finally {
+    await child?.stop();
+    await manager.stop();
+    await rm(directory, { recursive: true, force: true });
+    for (const signal of signals) process.off(signal, onSignal);
+    output.off('error', onBrokenPipe);
+  }
+}
+
+/** Everything after the registration; gives the exit status. */
+async function converse(options: ShellOptions, manager: EmbeddedManager, signal: AbortSignal): Promise<number> {
+  const { input = process.stdin, output = process.stdout, error = process.stderr, env = process.env } = options;
+  const mode = options.mode ?? 'pretty';
+  const asked = { runner: manager, input, output, error, mode, signal };
+  const typed = options.sql === undefined && input.isTTY === true;
+  if (!typed) await new Promise((resolve) => setTimeout(resolve, options.settleMs ?? 300));
+  if (options.sql !== undefined) return runOnce(options.sql, asked);
+  if (typed && output.isTTY === true) output.write(await greeting(manager));
+  return runPrompt({ ...asked, historyPath: join(env.HOME ?? homedir(), '.process_ancestry_history') });
+}
+
+async function greeting(manager: EmbeddedManager): Promise<string> {
+  const collector = await manager.query('SELECT collector FROM process_ancestry_cache_stats').then(
+    ({ rows }) => rows[0]?.[0] ?? 'unknown',
+    () => 'unknown',
+  );
+  return `Every program execution from now on is recorded (collector: ${collector}). SQL ends with ';', .help tells more.
+Run something in another terminal, then try:
+  SELECT pid, cmdline, json_extract(ancestry, '$[0].exe_name') AS started_by FROM process_ancestry_events LIMIT 10;
+
+`;
+}
+
+function report({ status, message }: Ending, child: ExtensionProcess, error: Writable): number {
+  if (message !== undefined) {
+    const tail = child.tail === '' ? '' : ` Its last words:\n${child.tail.replace(/^/gm, '  ')}`;
+    error.write(`Error: ${message}.${tail}\n`);
+  }
+  return status;
+}
+
+function whenAborted(signal: AbortSignal): Promise<Ending> {
+  return new Promise((resolve) => {
+    const tell = () => resolve(signal.reason as Ending);
+    if (signal.aborted) tell();
+    else signal.addEventListener('abort', tell, { once: true });
+  });
+}
+
+/** A directory of our own (0700) where sockets belong, or in /tmp. */
+async function makePrivateDirectory(env: NodeJS.ProcessEnv): Promise<string> {
+  const bases = [env.XDG_RUNTIME_DIR, tmpdir(), '/tmp'];
+  for (const base of bases) {
+    if (base === undefined || base === '' || base.length > longestBase) continue;
+    const usable = await access(base, constants.W_OK | constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (usable) return mkdtemp(join(base, 'process_ancestry-'));
+  }
+  throw new Error(`no directory for a socket: none of ${bases.filter(Boolean).join(', ')} can be written to`);
+}

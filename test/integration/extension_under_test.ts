@@ -1,0 +1,150 @@
+/** The built extension, run as osquery runs it: a process of its own, a manager's socket, Thrift in between. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ExtensionClient } from '../../src/osquery/extension_client.ts';
+import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
+
+export type Row = Record<string, string>;
+
+export const LAUNCHER = fileURLToPath(new URL('../../dist/process_ancestry.ext', import.meta.url));
+
+/** Waits for something to become true, and fails with what it is when it does not. */
+export async function until<T>(
+  what: string,
+  probe: () => T | undefined | false | Promise<T | undefined | false>,
+  ms = 10_000,
+): Promise<T> {
+  const deadline = performance.now() + ms;
+  for (;;) {
+    const value = await probe();
+    if (value) return value;
+    if (performance.now() > deadline) throw new Error(`after ${ms} ms: still not ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Whether this machine can record: what the kernel tests need. Where it is false they are skipped, elsewhere never. */
+export function canRecord(): boolean {
+  if (process.getuid?.() !== 0) return false;
+  try {
+    return /^enabled [01]$/m.test(auditSettings().status);
+  } catch {
+    return false;
+  }
+}
+
+/** Audit's settings and rules, as auditctl (Debian's package auditd) shows them, without the counters. */
+export function auditSettings(): { status: string; rules: string } {
+  const run = (flag: string) => execFileSync('auditctl', [flag], { encoding: 'utf8' });
+  const status = run('-s')
+    .split('\n')
+    .filter((line) => /^(enabled|failure|pid|rate_limit|backlog_limit|backlog_wait_time) /.test(line));
+  return { status: status.join('\n'), rules: run('-l').trim() };
+}
+
+export class ExtensionUnderTest {
+  readonly manager: EmbeddedManager;
+  readonly child: ChildProcess;
+  readonly #directory: string;
+  #stderr = '';
+  exited: { code: number | null; signal: NodeJS.Signals | null } | undefined;
+
+  private constructor(manager: EmbeddedManager, child: ChildProcess, directory: string) {
+    this.manager = manager;
+    this.child = child;
+    this.#directory = directory;
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
+    });
+    child.on('exit', (code, signal) => {
+      this.exited = { code, signal };
+    });
+  }
+
+  /** Resolves when it is registered and records. */
+  static async start(
+    flags: readonly string[] = [],
+    options: { env?: NodeJS.ProcessEnv; recording?: boolean } = {},
+  ): Promise<ExtensionUnderTest> {
+    const directory = mkdtempSync(join(tmpdir(), 'pa-'));
+    const manager = new EmbeddedManager({ socketPath: join(directory, 'em') });
+    await manager.start();
+    const args = ['--socket', manager.socketPath, '--timeout', '5', '--interval', '1', ...flags];
+    const child = spawn(LAUNCHER, args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...options.env },
+    });
+    const running = new ExtensionUnderTest(manager, child, directory);
+    await Promise.race([
+      manager.waitForExtension('process_ancestry', 10_000),
+      until('gone', () => running.exited, 10_000).then(() => running.failIfGone()),
+    ]);
+    if (options.recording ?? true)
+      await until('recording', () => running.stderr.includes('"recording"') || running.failIfGone());
+    return running;
+  }
+
+  failIfGone(): false {
+    if (this.exited) throw new Error(`the extension is gone (${JSON.stringify(this.exited)}): ${this.#stderr}`);
+    return false;
+  }
+
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  get uuid(): number | undefined {
+    return this.manager.extensions.find(({ name }) => name === 'process_ancestry')?.uuid;
+  }
+
+  get socketPath(): string {
+    return `${this.manager.socketPath}.${this.uuid}`;
+  }
+
+  /** One generate over the wire, as osquery does it. */
+  async generate(
+    table: string,
+    constraints: Record<string, { op: number; expr: string }[]> = {},
+    colsUsed?: string[],
+  ): Promise<Row[]> {
+    const context = {
+      constraints: Object.entries(constraints).map(([name, list]) => ({ name, list, affinity: 'TEXT' })),
+      ...(colsUsed ? { colsUsed } : {}),
+    };
+    const { status, rows } = await new ExtensionClient(this.socketPath).call('table', table, {
+      action: 'generate',
+      context: JSON.stringify(context),
+    });
+    if (status.code !== 0) throw new Error(status.message);
+    return rows as Row[];
+  }
+
+  async stats(): Promise<Row> {
+    const [row] = await this.generate('process_ancestry_cache_stats');
+    if (!row) throw new Error('no statistics');
+    return row;
+  }
+
+  /** When nothing is on its way any more. */
+  async settled(): Promise<void> {
+    let published = '';
+    await until('settled', async () => {
+      const stats = await this.stats();
+      const quiet = stats.events_published === published && stats.queue_depth === '0' && stats.queue_bytes === '0';
+      published = stats.events_published ?? '';
+      return quiet && stats.kernel_backlog === '0';
+    });
+  }
+
+  async stop(): Promise<void> {
+    if (!this.exited) {
+      this.child.kill('SIGTERM');
+      await until('gone', () => this.exited, 5000);
+    }
+    await this.manager.stop();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,78 @@
+/** The forest: process trees of known shape, and the truth about them. */
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Row } from './extension_under_test.ts';
+
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/forest/${name}`, import.meta.url));
+const BINARY = fileURLToPath(new URL('../../native/build/forest', import.meta.url));
+
+/** Compiles it once. */
+export function forestBinary(): string {
+  const source = fixture('forest.c');
+  if (!existsSync(BINARY) || statSync(BINARY).mtimeMs < statSync(source).mtimeMs) {
+    execFileSync('cc', ['-O2', '-static', '-pthread', '-o', BINARY, source]);
+  }
+  return BINARY;
+}
+
+export interface ForestRun {
+  readonly truthFile: string;
+  readonly summary: string;
+  readonly remove: () => void;
+}
+
+let runs = 0;
+
+export async function runForest(options: {
+  rounds: number;
+  jobs: number;
+  programs?: readonly string[];
+}): Promise<ForestRun> {
+  const directory = mkdtempSync(join(tmpdir(), 'forest-'));
+  const truthFile = join(directory, 'truth.jsonl');
+  const seed = `s${process.pid.toString(36)}${(runs++).toString(36)}`;
+  const args = [
+    '--truth',
+    truthFile,
+    '--seed',
+    seed,
+    '--rounds',
+    String(options.rounds),
+    '--jobs',
+    String(options.jobs),
+  ];
+  const { stderr } = await promisify(execFile)(forestBinary(), [...args, ...(options.programs ?? [])]);
+  return { truthFile, summary: stderr.trim(), remove: () => rmSync(directory, { recursive: true, force: true }) };
+}
+
+export interface ProgramTally {
+  readonly execs: number;
+  readonly seen: number;
+  readonly right: number;
+  readonly doubled: number;
+}
+
+export interface Comparison extends ProgramTally {
+  readonly seen_percent: number;
+  readonly right_percent: number;
+  readonly programs: Readonly<Record<string, ProgramTally>>;
+  /** The first few that are not as the truth has them. */
+  readonly complaints: string;
+}
+
+/** Holds rows against the truth with the checker that came with the forest. */
+export function compare(run: ForestRun, rows: readonly Row[]): Comparison {
+  const rowsFile = `${run.truthFile}.rows`;
+  const wanted = rows.map(({ pid, cmdline, ancestry }) => ({ pid, cmdline, ancestry }));
+  writeFileSync(rowsFile, JSON.stringify(wanted));
+  const check = (...more: string[]) =>
+    spawnSync(process.execPath, [fixture('check-forest.mjs'), '--truth', run.truthFile, '--rows', rowsFile, ...more], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 26,
+    }).stdout;
+  return { ...(JSON.parse(check('--json')) as Omit<Comparison, 'complaints'>), complaints: check('--show', '20') };
+}

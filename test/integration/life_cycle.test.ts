@@ -1,0 +1,266 @@
+/** The extension's life beside osquery: restarts, kills, and what it leaves behind. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ExtensionClient } from '../../src/osquery/extension_client.ts';
+import { ManagerClient } from '../../src/osquery/manager_client.ts';
+import { auditSettings, canRecord, ExtensionUnderTest, LAUNCHER, type Row, until } from './extension_under_test.ts';
+
+const STATE_FILE = '/run/process_ancestry/audit-state';
+const managerProgram = fileURLToPath(new URL('manager_process.ts', import.meta.url));
+
+let directory: string;
+let socket: string;
+const started: ChildProcess[] = [];
+let before: ReturnType<typeof auditSettings>;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'pa-'));
+  socket = join(directory, 'em');
+  if (canRecord()) before = auditSettings();
+});
+afterEach(async () => {
+  for (const child of started.splice(0).reverse()) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill('SIGTERM');
+    await until('gone', () => child.exitCode !== null || child.signalCode !== null, 3000).catch(() =>
+      child.kill('SIGKILL'),
+    );
+  }
+  rmSync(directory, { recursive: true, force: true });
+  if (canRecord()) expect(auditSettings()).toEqual(before);
+});
+
+async function startManager(): Promise<ChildProcess> {
+  const manager = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', managerProgram, socket], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  started.push(manager);
+  let said = '';
+  manager.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  await until('listening', () => said.includes('listening'));
+  return manager;
+}
+
+function startExtension(flags: string[] = []): ChildProcess & { log: () => string } {
+  const child = spawn(LAUNCHER, ['--socket', socket, '--timeout', '5', '--interval', '1', ...flags], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  started.push(child);
+  let log = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  return Object.assign(child, { log: () => log });
+}
+
+/** What osquery knows the extension by, once it answers under it; undefined before. */
+async function registered(): Promise<string | undefined> {
+  const client = new ManagerClient(socket, 1000);
+  try {
+    const extensions = await client.extensions();
+    const uuid = [...extensions].find(([, { name }]) => name === 'process_ancestry')?.[0];
+    if (uuid !== undefined) await new ExtensionClient(`${socket}.${uuid}`).ping();
+    return uuid;
+  } catch {
+    return undefined;
+  } finally {
+    client.close();
+  }
+}
+
+async function rows(uuid: string): Promise<Row[]> {
+  const { rows } = await new ExtensionClient(`${socket}.${uuid}`).call('table', 'process_ancestry_events', {
+    action: 'generate',
+    context: JSON.stringify({ constraints: [], colsUsed: ['pid', 'cmdline', 'eid'] }),
+  });
+  return rows as Row[];
+}
+
+/** The pids that a watcher's shell says, and the shell. */
+async function startUnderWatcher(): Promise<{ watcher: ChildProcess; pid: number }> {
+  // A shell that is killed says nothing to its child: only the parent pid tells.
+  const script = `"${LAUNCHER}" --socket "${socket}" --timeout 5 --interval 1 & echo $!; wait`;
+  const watcher = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] });
+  started.push(watcher);
+  let said = '';
+  watcher.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  await until('started', () => /^\d+\n/.test(said));
+  return { watcher, pid: Number.parseInt(said, 10) };
+}
+
+const lives = (pid: number) =>
+  existsSync(`/proc/${pid}`) && !/^State:\sZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+
+describe.skipIf(!canRecord())('beside osquery', () => {
+  test('a killed worker is replaced on the same socket: the tables answer again within two intervals, and no event between is missing', async () => {
+    const first = await startManager();
+    const extension = startExtension();
+    await until('recording', () => extension.log().includes('"recording"'));
+    const uuid = await until('registered', registered);
+    execFileSync('/bin/true', ['before-the-kill']);
+    first.kill('SIGKILL');
+    await until('killed', () => first.signalCode !== null);
+    execFileSync('/bin/true', ['between']);
+    await startManager();
+    const began = performance.now();
+    const again = await until('registered again', registered, 5000);
+    const seen = await until('all there', async () => {
+      const cmdlines = (await rows(again)).map(({ cmdline }) => cmdline);
+      return cmdlines.includes('/bin/true between') && cmdlines;
+    });
+    expect(performance.now() - began).toBeLessThan(2000 + 300);
+    expect(seen).toContain('/bin/true before-the-kill');
+    expect(existsSync(`${socket}.${uuid}`) && uuid !== again).toBe(false);
+    expect(extension.exitCode).toBeNull();
+  });
+
+  test('it is gone within a second of its watcher, and audit is as before', async () => {
+    await startManager();
+    const { watcher, pid } = await startUnderWatcher();
+    await until('registered', registered);
+    await until('recording', () => auditSettings().rules.includes('process_ancestry'));
+    watcher.kill('SIGKILL');
+    await until('gone', () => !lives(pid), 1000);
+    expect(auditSettings()).toEqual(before);
+  });
+
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
+    '%s ends it within a second, and audit is as before',
+    async (signal) => {
+      await startManager();
+      const extension = startExtension();
+      await until('recording', () => extension.log().includes('"recording"'));
+      const uuid = await until('registered', registered);
+      expect(auditSettings()).not.toEqual(before);
+      extension.kill(signal);
+      await until('gone', () => extension.exitCode === 0, 1000);
+      expect(auditSettings()).toEqual(before);
+      expect(existsSync(`${socket}.${uuid}`)).toBe(false);
+      expect(await registered()).toBeUndefined();
+    },
+  );
+
+  test('shutdown ends it within a second, and is answered', async () => {
+    await startManager();
+    const extension = startExtension();
+    const uuid = await until('registered', registered);
+    await new ExtensionClient(`${socket}.${uuid}`).shutdown();
+    await until('gone', () => extension.exitCode === 0, 1000);
+    expect(auditSettings()).toEqual(before);
+  });
+
+  test('after a crash the next start puts back what was there before the first', async () => {
+    await startManager();
+    const crashing = startExtension();
+    await until('recording', () => crashing.log().includes('"recording"'));
+    crashing.kill('SIGKILL');
+    await until('killed', () => crashing.signalCode !== null);
+    expect(auditSettings().rules).toContain('process_ancestry');
+    expect(statSync(STATE_FILE).mode & 0o777).toBe(0o600);
+    const next = startExtension();
+    await until('recording', () => next.log().includes('"recording"'));
+    expect(auditSettings().rules.split('\n').length).toBeLessThanOrEqual(2);
+    next.kill('SIGTERM');
+    await until('gone', () => next.exitCode === 0, 1000);
+    expect(auditSettings()).toEqual(before);
+    expect(existsSync(STATE_FILE)).toBe(false);
+  });
+
+  test('two extensions on one host: the second reads audit beside the first, and both see all', async () => {
+    const first = await ExtensionUnderTest.start();
+    const second = await ExtensionUnderTest.start(['--state-file', join(directory, 'state')]);
+    try {
+      expect(second.stderr).toContain('audit_unicast_taken');
+      for (let n = 0; n < 20; n++) execFileSync('/bin/true', [`both-${n}`]);
+      for (const one of [first, second]) {
+        await one.settled();
+        const cmdlines = (await one.generate('process_ancestry_events')).map(({ cmdline }) => cmdline);
+        for (let n = 0; n < 20; n++)
+          expect(cmdlines.filter((cmdline) => cmdline === `/bin/true both-${n}`)).toHaveLength(1);
+      }
+    } finally {
+      await second.stop();
+      await first.stop();
+    }
+  });
+
+  test('osquery’s custom_ options change flags while it runs; a bad one changes nothing and says why', async () => {
+    const extension = await ExtensionUnderTest.start();
+    try {
+      const set = (name: string, value: string) =>
+        extension.manager.options.set(name, { value, default_value: '', type: 'string' });
+      set('custom_process_ancestry_cache_size', '222');
+      await until('changed', async () => (await extension.stats()).cache_capacity === '222', 2500);
+      set('custom_process_ancestry_cache_size', 'huge');
+      await until(
+        'refused',
+        () => extension.stderr.includes('process_ancestry_cache_size=\\"huge\\" is not 16 to 1000000'),
+        2500,
+      );
+      expect((await extension.stats()).cache_capacity).toBe('222');
+      set('custom_process_ancestry_collector', 'proc_events');
+      await until('restarted', async () => (await extension.stats()).collector === 'proc_events', 3500);
+      expect(auditSettings()).toEqual(before);
+    } finally {
+      await extension.stop();
+    }
+  });
+});
+
+describe('what cannot work is said, with what to do', () => {
+  const run = async (args: string[]) => {
+    const child = spawn(LAUNCHER, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => (said += text));
+    started.push(child);
+    await until('ended', () => child.exitCode !== null, 8000);
+    return { status: child.exitCode, said };
+  };
+
+  test('no --socket', async () => {
+    const { status, said } = await run([]);
+    expect(said).toMatch(/--socket is missing.*process_ancestry\.ext shell/);
+    expect(status).toBe(2);
+  });
+
+  test('nobody at the socket', async () => {
+    const { status, said } = await run([
+      '--socket',
+      socket,
+      '--timeout',
+      '1',
+      '--collector',
+      'replay',
+      '--replay-file',
+      '/dev/null',
+    ]);
+    expect(said).toContain(socket);
+    expect(status).toBe(1);
+  });
+
+  test('a socket path that leaves no room for the UUID', async () => {
+    const long = `/tmp/${'x'.repeat(100)}`;
+    const { status, said } = await run([
+      '--socket',
+      long,
+      '--timeout',
+      '1',
+      '--collector',
+      'replay',
+      '--replay-file',
+      '/dev/null',
+    ]);
+    expect(said).toContain('97');
+    expect(said).toContain(long);
+    expect(status).toBe(1);
+  });
+});

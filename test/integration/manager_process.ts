@@ -1,0 +1,7 @@
+/** A manager in a process of its own, which can be killed: manager_process.ts SOCKET. Says `listening` on stdout. */
+import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
+
+const [, , socketPath = ''] = process.argv;
+await new EmbeddedManager({ socketPath }).start();
+process.stdout.write('listening\n');
+setInterval(() => undefined, 60_000);

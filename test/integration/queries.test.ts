@@ -1,0 +1,151 @@
+/** Answers: soon, many at a time, and without holding anything up. */
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { ExtensionClient } from '../../src/osquery/extension_client.ts';
+import { canRecord, ExtensionUnderTest, type Row, until } from './extension_under_test.ts';
+import { logOfExecs } from './log_of_execs.ts';
+
+const readingProgram = fileURLToPath(new URL('reading_process.ts', import.meta.url));
+let extension: ExtensionUnderTest | undefined;
+afterEach(async () => {
+  await extension?.stop();
+  extension = undefined;
+});
+
+describe.skipIf(!canRecord())('an exec', () => {
+  test('is visible to SQL within 150 ms', async () => {
+    extension = await ExtensionUnderTest.start();
+    const took: number[] = [];
+    for (let n = 0; n < 25; n++) {
+      const cmdline = `/bin/true visible-${n}`;
+      const began = performance.now();
+      execFileSync('/bin/true', [`visible-${n}`]);
+      await until('visible', async () => {
+        const rows = await extension?.generate('process_ancestry_events', { cmdline: [{ op: 2, expr: cmdline }] }, [
+          'cmdline',
+          'ancestry_complete',
+        ]);
+        return rows?.length === 1 && rows[0]?.ancestry_complete === '1';
+      });
+      took.push(performance.now() - began);
+    }
+    took.sort((a, b) => a - b);
+    console.log(`visible after ${took[12]?.toFixed(1)} ms (median), ${took[24]?.toFixed(1)} ms (longest)`);
+    expect(took[24]).toBeLessThan(150);
+  });
+
+  test('tells its user, terminal, directory and start as /proc does', async () => {
+    extension = await ExtensionUnderTest.start();
+    const text = execFileSync(
+      '/bin/sh',
+      [
+        '-c',
+        "cd /usr && exec setpriv --reuid=65534 --regid=65534 --clear-groups sh -c 'cat /proc/$$/stat; readlink /proc/$$/ns/pid; sleep 0.3' who",
+      ],
+      { encoding: 'utf8' },
+    );
+    const [stat = '', namespace = ''] = text.split('\n');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    await extension.settled();
+    const rows = await extension.generate('process_ancestry_events', {
+      pid: [{ op: 2, expr: stat.split(' ')[0] ?? '' }],
+    });
+    const shell = rows.at(-1);
+    expect(rows.map(({ path }) => path?.split('/').at(-1))).toEqual(['dash', 'setpriv', 'dash']);
+    expect(shell).toMatchObject({
+      uid: '65534',
+      euid: '65534',
+      gid: '65534',
+      cwd: '/usr',
+      syscall: 'execve',
+      parent: fields[1],
+      action: 'exec',
+    });
+    expect(shell?.pid_namespace).toBe(/\d+/.exec(namespace)?.[0]);
+    expect(new Set(rows.map(({ entity_id }) => entity_id)).size).toBe(1);
+    expect(shell?.entity_id?.split('.')[2]).toBe(Number(fields[19]).toString(36));
+    expect(shell?.args).toBe(
+      JSON.stringify(['sh', '-c', 'cat /proc/$$/stat; readlink /proc/$$/ns/pid; sleep 0.3', 'who']),
+    );
+    expect(shell?.mtime).toMatch(/^\d{9,}$/);
+    expect(Math.abs(Number(shell?.start_time) - Date.now() / 1000)).toBeLessThan(5);
+  });
+
+  test('has the same entity id after the extension was restarted', async () => {
+    extension = await ExtensionUnderTest.start();
+    const idOfOurs = async () => {
+      execFileSync('/bin/true', ['child']);
+      await extension?.settled();
+      const rows = await extension?.generate(
+        'process_ancestry_events',
+        { cmdline: [{ op: 2, expr: '/bin/true child' }] },
+        ['parent_entity_id'],
+      );
+      return rows?.at(-1)?.parent_entity_id;
+    };
+    const first = await idOfOurs();
+    await extension.stop();
+    extension = await ExtensionUnderTest.start();
+    expect(await idOfOurs()).toBe(first);
+  });
+});
+
+describe('50,000 rows', () => {
+  let directory: string;
+  let log: string;
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'pa-log-'));
+    log = join(directory, 'audit.log');
+    writeFileSync(log, logOfExecs(50_000));
+  });
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  test('are read whole while pings are answered at once and 50 others ask at the same time', async () => {
+    extension = await ExtensionUnderTest.start(['--collector', 'replay', '--replay-file', log], { recording: false });
+    const { socketPath } = extension;
+    await until('replayed', async () => (await extension?.stats())?.store_rows === '50000', 60_000);
+    let reading = true;
+    // In a process of its own: what it does with the answer must not delay the pings here.
+    const whole = promisify(execFile)(process.execPath, [
+      '--disable-warning=ExperimentalWarning',
+      readingProgram,
+      socketPath,
+      'process_ancestry_events',
+    ]).finally(() => {
+      reading = false;
+    });
+    const pings: number[] = [];
+    const point = {
+      action: 'generate',
+      context: JSON.stringify({
+        constraints: [{ name: 'eid', list: [{ op: 2, expr: '0000012345' }], affinity: 'TEXT' }],
+        colsUsed: ['pid', 'eid'],
+      }),
+    };
+    const others = Promise.all(
+      Array.from({ length: 50 }, async () => {
+        const { rows } = await new ExtensionClient(socketPath).call('table', 'process_ancestry_events', point);
+        return rows.length;
+      }),
+    );
+    while (reading) {
+      const began = performance.now();
+      await new ExtensionClient(socketPath).ping();
+      pings.push(performance.now() - began);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const answer = JSON.parse((await whole).stdout) as { code: number; rows: number; columns: number; last: Row };
+    expect(answer).toMatchObject({ code: 0, rows: 50_000, columns: 59 });
+    expect(answer.last).toMatchObject({ ancestry_depth: '8', eid: '0000050000' });
+    expect(await others).toEqual(Array(50).fill(1));
+    pings.sort((a, b) => a - b);
+    console.log(
+      `${pings.length} pings meanwhile: ${pings[pings.length >> 1]?.toFixed(1)} ms (median), ${pings.at(-1)?.toFixed(1)} ms (longest)`,
+    );
+  });
+});

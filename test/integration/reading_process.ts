@@ -1,0 +1,10 @@
+/** Reads a whole table in a process of its own: reading_process.ts SOCKET TABLE. Says how many rows of how many columns. */
+import { ExtensionClient } from '../../src/osquery/extension_client.ts';
+
+const [, , socketPath = '', table = ''] = process.argv;
+const client = new ExtensionClient(socketPath, { timeoutMs: 60_000, maxResponseBytes: 1 << 30 });
+const { status, rows } = await client.call('table', table, { action: 'generate', context: '{"constraints":[]}' });
+const last = Object.entries(rows.at(-1) ?? {});
+process.stdout.write(
+  JSON.stringify({ code: status.code, rows: rows.length, columns: last.length, last: Object.fromEntries(last) }),
+);

@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+// Runs every test and prints, as its last line, how many passed and failed in all of them.
+//   run.mjs          all: types, lint, unit tests (native ones too), integration tests on the real kernel
+//   run.mjs check    all but the integration tests
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const bin = (name) => join(root, 'node_modules', '.bin', name);
+const total = { passed: 0, failed: 0, skipped: 0 };
+const scratch = mkdtempSync(join(tmpdir(), 'process-ancestry-test-'));
+
+function run(command, args, stdio = 'inherit') {
+  const env = { ...process.env, PATH: `${dirname(bin('node'))}:${process.env.PATH}` };
+  const done = spawnSync(command, args, { cwd: root, env, stdio, encoding: 'utf8', maxBuffer: 1 << 28 });
+  if (done.error) console.error(`${command}: ${done.error.message}`);
+  return done;
+}
+
+/** A check that is one thing: it passes or it fails. */
+function check(what, command, args) {
+  const done = run(command, args, 'pipe');
+  const passed = done.status === 0;
+  total[passed ? 'passed' : 'failed']++;
+  console.log(`${passed ? '✓' : '×'} ${what}`);
+  if (!passed) console.log(`${done.stdout ?? ''}${done.stderr ?? ''}`);
+}
+
+/** A runner that ends with `N passed, N failed`. */
+function nativeTests() {
+  const done = run(join(root, 'native', 'build', 'Release', 'native_tests'), [join(root, 'test', 'fixtures')], 'pipe');
+  const counts = /(\d+) passed, (\d+) failed\s*$/.exec(done.stdout ?? '');
+  total.passed += Number(counts?.[1] ?? 0);
+  total.failed += counts ? Number(counts[2]) : 1;
+  const good = done.status === 0 && counts?.[2] === '0';
+  console.log(good ? `✓ native: ${counts[1]} tests` : `× native\n${done.stdout ?? ''}${done.stderr ?? ''}`);
+}
+
+function vitest(project) {
+  const report = join(scratch, `${project}.json`);
+  const done = run(bin('vitest'), [
+    'run',
+    '--config',
+    'test/vitest.config.ts',
+    '--project',
+    project,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ]);
+  try {
+    const result = JSON.parse(readFileSync(report, 'utf8'));
+    total.passed += result.numPassedTests;
+    total.failed += result.numFailedTests;
+    total.skipped += result.numPendingTests + (result.numTodoTests ?? 0);
+    // A file that could not even be loaded has no tests that failed.
+    if (done.status !== 0 && result.numFailedTests === 0) total.failed++;
+  } catch (error) {
+    console.error(`vitest ${project}: no report: ${error.message}`);
+    total.failed++;
+  }
+}
+
+check('types', bin('tsc'), ['-p', 'tsconfig.json']);
+check('lint and format', bin('biome'), ['check', '--error-on-warnings', '.']);
+nativeTests();
+vitest('unit');
+if (process.argv[2] !== 'check') vitest('integration');
+rmSync(scratch, { recursive: true, force: true });
+console.log(`${total.passed} passed, ${total.failed} failed${total.skipped ? `, ${total.skipped} skipped` : ''}`);
+process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);

@@ -1,0 +1,118 @@
+import { expect, test } from 'vitest';
+import { BatchDecoder, BatchFormatError } from '../../../src/collect/batch.ts';
+import { loadNative } from '../../../src/collect/native.ts';
+
+/** A record by hand, as native/batch.h describes it. */
+function record(kind: number, source: number, flags: number, pid: number, time: number, payload: Buffer): Buffer {
+  const header = Buffer.alloc(20);
+  header.writeUInt32LE(20 + payload.length, 0);
+  header.writeUInt8(kind, 4);
+  header.writeUInt8(source, 5);
+  header.writeUInt16LE(flags, 6);
+  header.writeInt32LE(pid, 8);
+  header.writeDoubleLE(time, 12);
+  return Buffer.concat([header, payload]);
+}
+const double = (value: number) => {
+  const buffer = Buffer.alloc(8);
+  buffer.writeDoubleLE(value);
+  return buffer;
+};
+const ints = (...values: number[]) =>
+  Buffer.concat(
+    values.map((value) => {
+      const buffer = Buffer.alloc(4);
+      buffer.writeInt32LE(value);
+      return buffer;
+    }),
+  );
+const clock = (offset: number) => record(6, 0, 0, 0, 0, double(offset));
+
+test('times are told in both clocks, by the offset that the batch begins with', () => {
+  const batch = Buffer.concat([
+    clock(1000),
+    record(1, 1, 0, 7, 50.25, ints(3, 0)),
+    record(3, 2, 0, 7, 1060, ints(256)),
+  ]);
+  expect(new BatchDecoder().decode(batch).events).toEqual([
+    { kind: 'fork', origin: 'proc_events', pid: 7, bootMs: 50.25, unixMs: 1050.25, parent: 3, imageFrom: undefined },
+    { kind: 'exit', origin: 'audit', pid: 7, bootMs: 60, unixMs: 1060, status: 256 },
+  ]);
+});
+
+test('a batch can be decoded in steps', () => {
+  const decoder = new BatchDecoder();
+  const batch = Buffer.concat([clock(0), ...[1, 2, 3].map((pid) => record(4, 1, 0, pid, 0, Buffer.alloc(0)))]);
+  const first = decoder.decode(batch, 0, 2);
+  expect(first.events.map(({ pid }) => pid)).toEqual([1, 2]);
+  const second = decoder.decode(batch, first.next, 2);
+  expect(second.events.map(({ pid }) => pid)).toEqual([3]);
+  expect(second.next).toBe(batch.length);
+});
+
+test.each([
+  ['a header cut short', Buffer.alloc(10)],
+  ['a size that is too small', record(4, 1, 0, 1, 0, Buffer.alloc(0)).fill(3, 0, 1)],
+  ['a size beyond the end', record(3, 1, 0, 1, 0, ints(0)).subarray(0, 22)],
+  ['an unknown kind', record(99, 1, 0, 1, 0, Buffer.alloc(0))],
+])('%s is a bug and throws', (_, batch) => {
+  expect(() => new BatchDecoder().decode(batch)).toThrow(BatchFormatError);
+});
+
+test('what the native packer writes is what is read, field by field', () => {
+  const line = (type: string, text: string) => `type=${type} msg=audit(1500000000.250:77): ${text}\n`;
+  const log =
+    line(
+      'SYSCALL',
+      'arch=c000003e syscall=59 success=yes exit=0 items=2 ppid=41 pid=42 auid=1000 uid=1 gid=2 euid=3 suid=4 fsuid=5 egid=6 sgid=7 fsgid=8 tty=pts3 ses=9 comm="sh" exe="/usr/bin/dash" key="k"',
+    ) +
+    line('EXECVE', 'argc=3 a0="sh" a1="" a2=C3BC20F09F8CB2FF') +
+    line('CWD', 'cwd="/home/u"') +
+    line('PATH', 'item=0 name="/bin/sh" inode=5 dev=fd:01 mode=0104755 ouid=10 ogid=11 rdev=00:00') +
+    line('EOE', '');
+  const reader = new (loadNative().LogReader)({ argsMaxBytes: 1000 });
+  const decoder = new BatchDecoder();
+  const events = [...decoder.decode(reader.feed(Buffer.from(log))).events, ...decoder.decode(reader.end()).events];
+  expect(events).toEqual([
+    {
+      kind: 'exec',
+      origin: 'audit',
+      pid: 42,
+      bootMs: 1500000000250,
+      unixMs: 1500000000250,
+      details: {
+        from: 'audit',
+        serial: 77,
+        ppid: 41,
+        syscall: 'execve',
+        auid: 1000,
+        uid: 1,
+        gid: 2,
+        euid: 3,
+        suid: 4,
+        fsuid: 5,
+        egid: 6,
+        sgid: 7,
+        fsgid: 8,
+        ses: 9,
+        mode: 0o104755,
+        ownerUid: 10,
+        ownerGid: 11,
+        atime: undefined,
+        mtime: undefined,
+        ctime: undefined,
+        btime: undefined,
+        pidNamespace: undefined,
+        argsCount: 3,
+        argsBytes: 12,
+        argsCut: false,
+        comm: 'sh',
+        path: '/usr/bin/dash',
+        cwd: '/home/u',
+        tty: 'pts/3',
+        args: 'sh\0\0ü 🌲\ufffd',
+        name: '/bin/sh',
+      },
+    },
+  ]);
+});

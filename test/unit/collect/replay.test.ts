@@ -1,0 +1,78 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ProcessEvent } from '../../../src/collect/event.ts';
+import { loadNative } from '../../../src/collect/native.ts';
+import { ReplayError, type ReplayProgress, ReplaySource } from '../../../src/collect/replay.ts';
+
+const sample = new URL('../../../packaging/sample/audit.log', import.meta.url).pathname;
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'replay-'));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+async function replay(
+  file: string,
+): Promise<{ events: ProcessEvent[]; progress?: ReplayProgress; error?: ReplayError }> {
+  const events: ProcessEvent[] = [];
+  const { promise, resolve } = Promise.withResolvers<{ progress?: ReplayProgress; error?: ReplayError }>();
+  const source = new ReplaySource(
+    loadNative(),
+    { file, argsMaxBytes: 1 << 20 },
+    (progress) => resolve({ progress }),
+    (error) => resolve({ error }),
+  );
+  await source.start((some) => events.push(...some));
+  return { events, ...(await promise) };
+}
+const write = (name: string, content: string | Buffer) => {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+};
+
+describe('replay of a recorded audit log', () => {
+  test('plain, gzip and ENRICHED logs tell the same', async () => {
+    const log = readFileSync(sample, 'utf8');
+    const plain = await replay(sample);
+    expect(plain.events.filter(({ kind }) => kind === 'exec').length).toBeGreaterThan(15);
+    expect(plain.events.filter(({ kind }) => kind === 'fork').length).toBeGreaterThan(15);
+    const gzip = await replay(write('audit.log.gz', gzipSync(log)));
+    expect(gzip.events).toEqual(plain.events);
+    const enriched = log.replaceAll(
+      /^(type=SYSCALL .*)$/gm,
+      'node=web1 $1\x1dARCH=x86_64 SYSCALL=execve AUID="unset" UID="root" pid=1',
+    );
+    expect((await replay(write('enriched.log', enriched))).events).toEqual(plain.events);
+  });
+
+  test('malformed lines are skipped and counted', async () => {
+    const log = `garbage\n\0\xff\ntype=SYSCALL msg=audit(broken\n${readFileSync(sample, 'utf8')}type=SYSCALL msg=audit(1.0:`;
+    const { events, progress } = await replay(write('malformed.log', log));
+    expect(events).toEqual((await replay(sample)).events);
+    expect(progress?.malformed).toBeGreaterThanOrEqual(3);
+  });
+
+  test('a gzip file that ends too soon gives what it holds, and an error', async () => {
+    const whole = gzipSync(readFileSync(sample).toString().repeat(50));
+    const { events, error } = await replay(write('cut.gz', whole.subarray(0, whole.length / 2)));
+    expect(error).toBeInstanceOf(ReplayError);
+    expect(error?.message).toContain('cut.gz');
+    expect(events.length).toBeGreaterThan(0);
+  });
+
+  test('a file that is not there is an error that names it and the flag', async () => {
+    await expect(replay(join(directory, 'missing.log'))).rejects.toThrow(/missing\.log cannot be read.*--replay-file/);
+  });
+
+  test.each(['audit-rhel7.log', 'audit-ubuntu16.log'])(
+    'records of another distribution are understood: %s',
+    async (name) => {
+      const { progress } = await replay(new URL(`../../fixtures/audit-logs/${name}`, import.meta.url).pathname);
+      expect(progress?.lines).toBeGreaterThan(2);
+    },
+  );
+});

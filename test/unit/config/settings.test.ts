@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import { helpText, parseCommandLine } from '../../../src/config/command_line.ts';
+import { boundsOf, type Flag, FlagError, flagNames, flags } from '../../../src/config/flags.ts';
+import { changedFlags, resolveFlags, type Sources } from '../../../src/config/settings.ts';
+
+const nothing: Sources = { commandLine: new Map(), environment: {}, osqueryOptions: new Map(), file: undefined };
+const size = (sources: Partial<Sources>) => resolveFlags({ ...nothing, ...sources }).values.process_ancestry_cache_size;
+
+describe('where a flag’s value comes from', () => {
+  const commandLine = parseCommandLine(['--cache-size', '101']).flags;
+  const environment = { PROCESS_ANCESTRY_CACHE_SIZE: '102' };
+  const osqueryOptions = new Map([['custom_process_ancestry_cache_size', '103']]);
+  const file = { process_ancestry_cache_size: 104 };
+
+  test('command line before environment before osquery’s options before the file before the default', () => {
+    expect(size({ commandLine, environment, osqueryOptions, file })).toBe(101);
+    expect(size({ environment, osqueryOptions, file })).toBe(102);
+    expect(size({ osqueryOptions, file })).toBe(103);
+    expect(size({ file })).toBe(104);
+    expect(size({})).toBe(1000);
+  });
+
+  test('a bad value is an error that names the flag, the value and the bounds, and the next place’s value is used', () => {
+    const { values, errors } = resolveFlags({ ...nothing, environment: { PROCESS_ANCESTRY_CACHE_SIZE: 'many' }, file });
+    expect(values.process_ancestry_cache_size).toBe(104);
+    expect(errors.map(({ message }) => message)).toEqual([
+      'environment: process_ancestry_cache_size="many" is not 16 to 1000000 processes',
+    ]);
+  });
+
+  test('a bad new value leaves the running one as it is', () => {
+    const running = resolveFlags({ ...nothing, osqueryOptions }).values;
+    const bad = new Map([['custom_process_ancestry_cache_size', '-5']]);
+    const { values, errors } = resolveFlags({ ...nothing, osqueryOptions: bad, file }, running);
+    expect(values.process_ancestry_cache_size).toBe(103);
+    expect(errors).toHaveLength(1);
+  });
+
+  test('an option that osquery emptied is not a value', () => {
+    expect(size({ osqueryOptions: new Map([['custom_process_ancestry_cache_size', '']]), file })).toBe(104);
+  });
+
+  test('the file may hold values as JSON or as text; what is no flag is said', () => {
+    const content = { process_ancestry_enable: false, process_ancestry_cache_ttl: '60', process_ancestry_speed: 9 };
+    const { values, errors } = resolveFlags({ ...nothing, file: content });
+    expect(values).toMatchObject({ process_ancestry_enable: false, process_ancestry_cache_ttl: 60 });
+    expect(errors.map(({ message }) => message)).toEqual([
+      'configuration file: no such flag: process_ancestry_speed (--help lists them)',
+    ]);
+    expect(resolveFlags({ ...nothing, file: [1] }).errors[0]?.message).toContain('not a JSON object');
+  });
+
+  test('what changed between two sets of values is known by name', () => {
+    const before = resolveFlags(nothing).values;
+    const after = resolveFlags({ ...nothing, osqueryOptions }).values;
+    expect(changedFlags(before, after)).toEqual(['process_ancestry_cache_size']);
+    expect(changedFlags(before, before)).toEqual([]);
+  });
+});
+
+describe('the command line', () => {
+  test('as osqueryd gives it', () => {
+    const parsed = parseCommandLine([
+      '--verbose',
+      '--socket',
+      '/var/osquery/osquery.em',
+      '--timeout',
+      '3',
+      '--interval',
+      '5',
+    ]);
+    expect(parsed).toMatchObject({
+      command: 'extension',
+      verbose: true,
+      socket: '/var/osquery/osquery.em',
+      timeoutSeconds: 3,
+      intervalSeconds: 5,
+    });
+  });
+
+  test('flags with and without prefix, with - or _, separate or attached, booleans alone', () => {
+    const parsed = parseCommandLine([
+      '--replay-file',
+      'a.log',
+      '--process_ancestry_max_depth=5',
+      '--enable',
+      '--cache_ttl=9',
+    ]);
+    expect([...parsed.flags]).toEqual([
+      ['process_ancestry_replay_file', 'a.log'],
+      ['process_ancestry_max_depth', '5'],
+      ['process_ancestry_enable', 'true'],
+      ['process_ancestry_cache_ttl', '9'],
+    ]);
+    expect(parseCommandLine(['--enable', 'false']).flags.get('process_ancestry_enable')).toBe('false');
+    expect(parseCommandLine(['shell', '--enable', 'SELECT 1'])).toMatchObject({ command: 'shell', sql: 'SELECT 1' });
+  });
+
+  test.each([
+    [['--socket'], '--socket needs a value'],
+    [['--cache-size'], '--cache-size needs a value: 16 to 1000000 processes'],
+    [['--cash-size', '3'], 'no such flag: --cash-size'],
+    [['--collektor', 'audit'], 'did you mean --process_ancestry_collector?'],
+    [['--timeout', 'soon'], '--timeout="soon" is not 0 to 86400 seconds'],
+    [['sell'], 'no such command: sell'],
+  ])('%j is refused with a reason', (args, reason) => {
+    expect(() => parseCommandLine(args)).toThrow(FlagError);
+    expect(() => parseCommandLine(args)).toThrow(reason);
+  });
+
+  test('help names every flag with what it takes and its default', () => {
+    const help = helpText();
+    for (const name of flagNames) {
+      const flag: Flag = flags[name];
+      const at = help.indexOf(`  --${name}\n`);
+      expect(at, name).toBeGreaterThan(0);
+      const paragraph = help.slice(at).split('\n').slice(0, 3).join('\n');
+      expect(paragraph).toContain(boundsOf(flag));
+      expect(paragraph).toContain(flag.description);
+    }
+  });
+});

@@ -1,0 +1,348 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { text } from '../../../src/osquery/column.ts';
+import { type ExitReason, Extension, type ExtensionOptions } from '../../../src/osquery/extension.ts';
+import { ExtensionClient } from '../../../src/osquery/extension_client.ts';
+import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
+import { FakeManager } from './fake_manager.ts';
+import { afterwards, directory, recorder, until } from './sandbox.ts';
+
+const table: TablePlugin<string> = {
+  name: 'words',
+  description: '',
+  columns: [text('word', '', (word: string) => word)],
+  generate: () => ['a', 'b'],
+};
+const GENERATE = { action: 'generate', context: '{"constraints":[]}' };
+
+function start(socketPath: string, options: Partial<ExtensionOptions> = {}) {
+  const log = recorder();
+  const registered: string[] = [];
+  let reason: ExitReason | undefined;
+  const extension = new Extension({
+    name: 'process_ancestry',
+    version: '0.1.0',
+    socketPath,
+    timeoutSeconds: 5,
+    intervalSeconds: 0.05,
+    plugins: [table],
+    log,
+    onRegistered: (uuid, registrations) => registered.push(`${registrations}: ${uuid}`),
+    ...options,
+  });
+  const run = extension.run();
+  run.then(
+    (left) => {
+      reason = left;
+    },
+    () => {},
+  );
+  afterwards(() => extension.stop('test over').catch(() => {}));
+  return { extension, run, log, registered, reason: () => reason };
+}
+
+const managerSocket = () => join(directory(), 'o.em');
+
+async function rowsAt(path: string) {
+  return (await new ExtensionClient(path).call('table', 'words', GENERATE)).rows;
+}
+
+describe('the beginning', () => {
+  test('waits for a manager that comes up late, and can be asked as soon as it is registered', async () => {
+    const path = managerSocket();
+    const manager = new FakeManager(path);
+    const { registered, log } = start(path, {
+      onRegistered: (uuid, registrations) => {
+        expect(existsSync(`${path}.${uuid}`)).toBe(true);
+        registered.push(`${registrations}: ${uuid}`);
+      },
+    });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(registered).toEqual([]);
+    await manager.listen();
+    await until(() => registered.length === 1);
+    expect(await rowsAt(`${path}.20658`)).toEqual([{ word: 'a' }, { word: 'b' }]);
+    expect(manager.extensions.get(20658)).toMatchObject({
+      name: 'process_ancestry',
+      version: '0.1.0',
+      sdk_version: '5.0.0',
+      min_sdk_version: '0.0.0',
+    });
+    expect(manager.registries[0]).toEqual({
+      table: {
+        words: [
+          { id: 'column', name: 'word', type: 'TEXT', op: '0' },
+          { id: 'attributes', attributes: '0' },
+        ],
+      },
+    });
+    expect(log.lines.map(({ message }) => message)).toEqual(['registered with osquery']);
+  });
+
+  test('gives up a manager that does not come', async () => {
+    const path = managerSocket();
+    const { run } = start(path, { timeoutSeconds: 0.3 });
+    await expect(run).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining(`${path}: osquery did not answer within 0.3 s`),
+    });
+  });
+
+  test('says why osquery refuses it', async () => {
+    const manager = new FakeManager(managerSocket());
+    manager.refusal = 'No such registry';
+    await manager.listen();
+    const { run } = start(manager.path, { timeoutSeconds: 0.1 });
+    await expect(run).rejects.toMatchObject({
+      code: 'refused',
+      message: 'osquery refused the extension process_ancestry: No such registry',
+    });
+  });
+
+  test('waits until osquery has forgotten a predecessor of the same name', async () => {
+    const manager = await new FakeManager(managerSocket()).listen();
+    manager.refusal = 'Duplicate extension registered';
+    const { registered } = start(manager.path);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect(registered).toEqual([]);
+    manager.refusal = undefined;
+    await until(() => registered.length === 1);
+  });
+
+  test.each<[string, (directory: string) => string, string]>([
+    [
+      'a path that leaves no room for the uuid',
+      (dir) => join(dir, 'x'.repeat(97 - dir.length)),
+      '98 bytes long, 97 at most: choose a shorter --extensions_socket',
+    ],
+    ['no path', () => '', 'no socket path: pass --socket'],
+    ['no directory', (dir) => join(dir, 'none', 'o.em'), 'no such directory'],
+    [
+      'a file as directory',
+      (dir) => {
+        writeFileSync(join(dir, 'f'), '');
+        return join(dir, 'f', 'o.em');
+      },
+      'is no directory',
+    ],
+    [
+      'a file',
+      (dir) => {
+        writeFileSync(join(dir, 'f'), '');
+        return join(dir, 'f');
+      },
+      'is no socket: check --socket',
+    ],
+  ])('does not wait for what will not come: %s', async (_name, path, message) => {
+    const { run } = start(path(directory()));
+    await expect(run).rejects.toMatchObject({ code: 'socket-path', message: expect.stringContaining(message) });
+  });
+
+  test('a socket that cannot be made is an error, and osquery is told', async () => {
+    const manager = await new FakeManager(managerSocket()).listen();
+    writeFileSync(`${manager.path}.20658`, 'in the way');
+    const { run } = start(manager.path);
+    await expect(run).rejects.toMatchObject({ code: 'socket-path' });
+    expect(manager.deregistered).toEqual(['20658']);
+  });
+});
+
+describe('a worker that is restarted', () => {
+  test('is registered with again, on a new socket, and the old one is closed', async () => {
+    const path = managerSocket();
+    const first = await new FakeManager(path).listen();
+    const { registered } = start(path);
+    await until(() => registered.length === 1);
+    await first.die();
+    const second = new FakeManager(path);
+    second.nextUuid = 30000;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await second.listen();
+    await until(() => registered.length === 2);
+    expect(registered).toEqual(['1: 20658', '2: 30000']);
+    expect(await rowsAt(`${path}.30000`)).toHaveLength(2);
+    expect(readdirSync(join(path, '..')).sort()).toEqual(['o.em', 'o.em.30000']);
+  });
+
+  test('may give the same uuid again', async () => {
+    const path = managerSocket();
+    const first = await new FakeManager(path).listen();
+    const { registered } = start(path);
+    await until(() => registered.length === 1);
+    await first.die();
+    await new FakeManager(path).listen();
+    await until(() => registered.length === 2);
+    expect(await rowsAt(`${path}.20658`)).toHaveLength(2);
+  });
+
+  test('is noticed at once when the connection breaks, however long the interval', async () => {
+    const path = managerSocket();
+    const first = await new FakeManager(path).listen();
+    const { registered } = start(path, { intervalSeconds: 3600 });
+    await until(() => registered.length === 1);
+    await until(() => first.registries.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await first.die();
+    await new FakeManager(path).listen();
+    await until(() => registered.length === 2, 'the second registration', 3000);
+  });
+
+  test('a manager that has forgotten without a word is registered with again', async () => {
+    const manager = await new FakeManager(managerSocket()).listen();
+    const { registered, log } = start(manager.path);
+    await until(() => registered.length === 1);
+    manager.extensions.clear();
+    await until(() => registered.length === 2);
+    expect(log.lines.map(({ message }) => message)).toContain(
+      'osquery does not know the extension any more, registering again',
+    );
+  });
+
+  test('another extension under our uuid is not us', async () => {
+    const manager = await new FakeManager(managerSocket()).listen();
+    const { registered } = start(manager.path);
+    await until(() => registered.length === 1);
+    const info = manager.extensions.get(20658);
+    manager.extensions.clear();
+    manager.extensions.set(20658, Object.assign(Object.create(Object.getPrototypeOf(info)), info, { name: 'other' }));
+    await until(() => registered.length === 2);
+  });
+});
+
+describe('options', () => {
+  test('are told at the start and when they change, and only then', async () => {
+    const manager = await new FakeManager(managerSocket()).listen();
+    const seen: (string | undefined)[] = [];
+    start(manager.path, { onOptions: (options) => seen.push(options.get('custom_process_ancestry_max_depth')?.value) });
+    await until(() => seen.length === 1);
+    const option = manager.options.custom_process_ancestry_max_depth;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(seen).toEqual(['24']);
+    if (option) option.value = '12';
+    await until(() => seen.length === 2);
+    expect(seen).toEqual(['24', '12']);
+  });
+
+  test('that cannot be handled do not end the extension', async () => {
+    const manager = await new FakeManager(managerSocket()).listen();
+    const { log, reason } = start(manager.path, {
+      onOptions: () => {
+        throw new Error('bad value');
+      },
+    });
+    await until(() => log.lines.some(({ message }) => message === 'onOptions failed'));
+    expect(reason()).toBeUndefined();
+  });
+});
+
+describe('the end', () => {
+  test('osquery asks, gets its answer, and the extension leaves without deregistering', async () => {
+    const manager = await new FakeManager(managerSocket()).listen();
+    const { run, registered } = start(manager.path);
+    await until(() => registered.length === 1);
+    await new ExtensionClient(`${manager.path}.20658`).shutdown();
+    expect(await run).toBe('shutdown');
+    expect(manager.deregistered).toEqual([]);
+    expect(existsSync(`${manager.path}.20658`)).toBe(false);
+  });
+
+  test('stop deregisters and removes the socket', async () => {
+    const manager = await new FakeManager(managerSocket()).listen();
+    const { extension, run, registered } = start(manager.path);
+    await until(() => registered.length === 1);
+    await extension.stop('SIGTERM');
+    expect(await run).toBe('SIGTERM');
+    expect(manager.deregistered).toEqual(['20658']);
+    expect(existsSync(`${manager.path}.20658`)).toBe(false);
+    await extension.stop('again');
+  });
+
+  test('stop does not wait for a manager that hangs', async () => {
+    const path = managerSocket();
+    const manager = await new FakeManager(path).listen();
+    const { extension, run, registered } = start(path);
+    await until(() => registered.length === 1);
+    await manager.die();
+    const { createServer } = await import('node:net');
+    const hanging = createServer(() => {});
+    const sockets = new Set<{ destroy(): void }>();
+    hanging.on('connection', (socket) => sockets.add(socket));
+    await new Promise<void>((resolve) => hanging.listen(path, resolve));
+    afterwards(() => {
+      for (const socket of sockets) socket.destroy();
+      hanging.close();
+    });
+    await until(() => sockets.size > 0);
+    const begin = performance.now();
+    await extension.stop('SIGTERM');
+    expect(performance.now() - begin).toBeLessThan(1000);
+    expect(await run).toBe('SIGTERM');
+  });
+
+  test('stop ends the waiting for a manager that never came', async () => {
+    const { extension, run } = start(managerSocket(), { timeoutSeconds: 60 });
+    await extension.stop('SIGINT');
+    expect(await run).toBe('SIGINT');
+  });
+
+  test('the extension leaves within a second when its parent has gone', async () => {
+    const manager = await new FakeManager(managerSocket()).listen();
+    let parent = 100;
+    const { run, registered } = start(manager.path, { parentPid: () => parent });
+    await until(() => registered.length === 1);
+    const begin = performance.now();
+    parent = 1;
+    expect(await run).toBe('watcher gone');
+    expect(performance.now() - begin).toBeLessThan(1000);
+    expect(existsSync(`${manager.path}.20658`)).toBe(false);
+  });
+
+  test('it also leaves while it waits for a worker that does not come back', async () => {
+    const manager = await new FakeManager(managerSocket()).listen();
+    let parent = 100;
+    const { run, registered } = start(manager.path, { parentPid: () => parent });
+    await until(() => registered.length === 1);
+    await manager.die();
+    parent = 1;
+    expect(await run).toBe('watcher gone');
+  });
+
+  test('it runs once', async () => {
+    const { extension, run } = start(managerSocket());
+    await expect(extension.run()).rejects.toThrow('runs once');
+    await extension.stop();
+    await run;
+  });
+});
+
+test('the example of the documentation runs, and its process ends when osquery asks', async () => {
+  const index = new URL('../../../src/osquery/index.ts', import.meta.url);
+  const example = readFileSync(index, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith(' *     '))
+    .map((line) => line.slice(7))
+    .join('\n')
+    .replace("'./index.ts'", JSON.stringify(index.href));
+  const path = managerSocket();
+  const manager = await new FakeManager(path).listen();
+  const file = join(path, '..', 'example.mts');
+  writeFileSync(file, example);
+  const child = spawn(process.execPath, [file, '--socket', path], { stdio: ['ignore', 'ignore', 'pipe'] });
+  afterwards(() => child.kill());
+  let errors = '';
+  child.stderr.on('data', (chunk) => {
+    errors += chunk;
+  });
+  const ended = new Promise((resolve) => child.on('exit', resolve));
+  await until(() => existsSync(`${path}.20658`) || errors !== '', 'the socket');
+  expect(errors).toBe('');
+  const client = new ExtensionClient(`${path}.20658`);
+  const { rows } = await client.call('table', 'node_uptime', GENERATE);
+  expect(rows).toEqual([{ seconds: expect.stringMatching(/^\d+$/), version: process.version }]);
+  await client.shutdown();
+  expect(await ended).toBe(0);
+  expect(manager.extensions.get(20658)?.name).toBe('uptime');
+  expect(existsSync(`${path}.20658`)).toBe(false);
+});

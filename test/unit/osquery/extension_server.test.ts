@@ -1,0 +1,574 @@
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { bigint, text } from '../../../src/osquery/column.ts';
+import { EventLoopShare } from '../../../src/osquery/event_loop_share.ts';
+import { ExtensionClient } from '../../../src/osquery/extension_client.ts';
+import { ExtensionError } from '../../../src/osquery/extension_error.ts';
+import { ExtensionServer, type ServerLimits } from '../../../src/osquery/extension_server.ts';
+import { MessageBuffer } from '../../../src/osquery/message_buffer.ts';
+import { REQUEST_LIMITS } from '../../../src/osquery/protocol.ts';
+import { decodeRequest, encodeCall, encodeRequest } from '../../../src/osquery/request.ts';
+import { decodeResponse } from '../../../src/osquery/response_decoder.ts';
+import { encodeResponse, encodeUnknownMethod } from '../../../src/osquery/response_encoder.ts';
+import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
+import { EXCHANGES, QUERIES, QUERIES_WITHOUT_DEFAULT_INDEX, recordedTables } from './recording.ts';
+import { afterwards, directory, Peer, recorder, until } from './sandbox.ts';
+
+const GENERATE = { action: 'generate', context: '{"constraints":[]}' };
+const PING = encodeRequest('ping', 0);
+const PONG_BYTES = 48;
+
+interface Numbered {
+  n: number;
+}
+
+function numbers(count: number | (() => Iterable<Numbered> | Promise<Iterable<Numbered>>)): TablePlugin<Numbered> {
+  return {
+    name: 'numbers',
+    description: 'from 0',
+    columns: [bigint('n', '', ({ n }: Numbered) => n), text('t', '', ({ n }: Numbered) => `text ${n}`)],
+    generate: typeof count === 'function' ? count : () => Array.from({ length: count }, (_, n) => ({ n })),
+  };
+}
+
+/** Keeps the event loop for that many milliseconds. */
+function workFor(ms: number): number {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+  return 0;
+}
+
+/** The longest time, in milliseconds, that the event loop did not come round until `done`. */
+async function longestWait(done: () => boolean): Promise<number> {
+  let longest = 0;
+  let last = performance.now();
+  while (!done()) {
+    await new Promise(setImmediate);
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }
+  return longest;
+}
+
+async function serve(tables: readonly TablePlugin<unknown>[] = [numbers(3)], limits: Partial<ServerLimits> = {}) {
+  const log = recorder();
+  let shutdowns = 0;
+  const server = new ExtensionServer({
+    path: join(directory(), 'o.20658'),
+    uuid: '20658',
+    tables,
+    log,
+    limits,
+    onShutdown: () => {
+      shutdowns += 1;
+    },
+  });
+  await server.listen();
+  afterwards(() => server.close());
+  return { server, path: server.path, log, client: new ExtensionClient(server.path), shutdowns: () => shutdowns };
+}
+
+describe('the recorded session', () => {
+  // What the stub answered, whichever columns were asked for.
+  const stub = new Map(
+    EXCHANGES.flatMap(({ request, reply }) => {
+      const decoded = decodeRequest(request);
+      return decoded.method === 'call' ? [[decoded.item, decodeResponse(reply, 0, REQUEST_LIMITS).rows]] : [];
+    }),
+  );
+  const tables = () => recordedTables((table) => stub.get(table) ?? []);
+
+  test('every request of it gets the recorded reply, byte for byte, when all columns are wanted', async () => {
+    const { path, shutdowns } = await serve(tables());
+    for (const { request, reply } of EXCHANGES) {
+      const decoded = decodeRequest(request);
+      let bytes = request;
+      if (decoded.method === 'call') {
+        // The stub gave every column whatever was used; ours gives those that are.
+        const context = JSON.parse(decoded.request.get('context') ?? '');
+        bytes = encodeCall(0, decoded.registry, decoded.item, {
+          action: 'generate',
+          context: JSON.stringify({ constraints: context.constraints }),
+        });
+      }
+      const peer = await Peer.connect(path);
+      peer.socket.write(bytes);
+      const received = await peer.receives(reply.length);
+      expect(received.equals(reply)).toBe(true);
+    }
+    expect(shutdowns()).toBe(1);
+  });
+
+  test('of the columns, only those that the query uses are sent', async () => {
+    const { path } = await serve(tables());
+    for (const { request } of EXCHANGES) {
+      const decoded = decodeRequest(request);
+      if (decoded.method !== 'call') continue;
+      const used: string[] = JSON.parse(decoded.request.get('context') ?? '').colsUsed;
+      const table = tables().find(({ name }) => name === decoded.item);
+      const expected = Buffer.concat([
+        ...encodeResponse(
+          0,
+          { code: 0, message: 'OK', uuid: 20658n },
+          table?.columns ?? [],
+          new Set(used),
+          stub.get(decoded.item) ?? [],
+        ),
+      ]);
+      const peer = await Peer.connect(path);
+      peer.socket.write(request);
+      expect((await peer.receives(expected.length)).equals(expected)).toBe(true);
+    }
+  });
+
+  test('every recorded call of every statement succeeds', async () => {
+    const { client } = await serve(tables());
+    for (const { calls } of [...QUERIES, ...QUERIES_WITHOUT_DEFAULT_INDEX]) {
+      for (const { registry, item, request } of calls) {
+        const { status, rows } = await client.call(registry, item, request);
+        expect(status).toEqual({ code: 0, message: 'OK', uuid: '20658' });
+        if (request.action !== 'generate') expect(rows).toEqual([{ status: 'readonly' }]);
+      }
+    }
+  });
+});
+
+describe('actions', () => {
+  test('columns answers what was registered', async () => {
+    const { client } = await serve();
+    expect((await client.call('table', 'numbers', { action: 'columns' })).rows).toEqual([
+      { id: 'column', name: 'n', type: 'BIGINT', op: '0' },
+      { id: 'column', name: 't', type: 'TEXT', op: '0' },
+      { id: 'attributes', attributes: '0' },
+    ]);
+  });
+
+  test.each<[string, string, Record<string, string>, string]>([
+    ['another registry', 'logger', {}, 'no registry "logger" here, only "table"'],
+    ['another table', 'nothing', GENERATE, 'no table "nothing" here, only numbers'],
+    ['another action', 'numbers', { action: 'explode' }, 'numbers: no action "explode"'],
+    ['no action', 'numbers', {}, 'numbers: a request without an action'],
+    ['no context', 'numbers', { action: 'generate' }, 'numbers: generate without a context'],
+    [
+      'a broken context',
+      'numbers',
+      { action: 'generate', context: '{' },
+      'numbers: context is not JSON: "{" (1 characters)',
+    ],
+  ])('%s fails with a message that names it', async (_name, item, request, message) => {
+    const { client } = await serve();
+    const registry = item === 'logger' ? 'logger' : 'table';
+    const { status, rows } = await client.call(registry, item, request);
+    expect(status).toEqual({ code: 1, message, uuid: '20658' });
+    expect(rows).toEqual([]);
+  });
+
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('disk full');
+      },
+      'numbers: disk full',
+    ],
+    ['rejects', () => Promise.reject(new Error('too late')), 'numbers: too late'],
+    [
+      'throws in the middle',
+      function* () {
+        yield { n: 1 };
+        throw new Error('half way');
+      },
+      'numbers: half way',
+    ],
+    [
+      'gives nothing',
+      () => undefined as unknown as Iterable<Numbered>,
+      'numbers: generate gave something that has no rows',
+    ],
+  ])('a table that %s fails the query, not the server', async (_name, generate, message) => {
+    const { client, log } = await serve([numbers(generate)]);
+    expect((await client.call('table', 'numbers', GENERATE)).status).toMatchObject({ code: 1, message });
+    expect((await client.ping()).code).toBe(0);
+    expect(log.lines).toMatchObject([{ level: 'warn', message: 'a query failed' }]);
+  });
+
+  test('rows may come as an array, lazily, or later', async () => {
+    const rows = [{ n: 0 }, { n: 1 }];
+    for (const generate of [() => rows, () => new Set(rows), () => rows.values(), async () => rows.values()]) {
+      const { client } = await serve([numbers(generate)]);
+      expect((await client.call('table', 'numbers', GENERATE)).rows).toEqual([
+        { n: '0', t: 'text 0' },
+        { n: '1', t: 'text 1' },
+      ]);
+    }
+  });
+
+  test('a column that throws is counted and logged once', async () => {
+    const broken: TablePlugin<Numbered> = {
+      ...numbers(50),
+      columns: [
+        text('x', '', () => {
+          throw new Error('odd');
+        }),
+      ],
+    };
+    const { client, server, log } = await serve([broken]);
+    const { rows } = await client.call('table', 'numbers', GENERATE);
+    expect(rows.length).toBe(50);
+    expect(rows[49]).toEqual({ x: '' });
+    expect(server.counts.valueErrors).toBe(50);
+    expect(log.lines).toMatchObject([{ level: 'error', object: { table: 'numbers', column: 'x', error: 'odd' } }]);
+  });
+});
+
+describe('the socket', () => {
+  test("is only its owner's, and gone after the end", async () => {
+    const { server, path } = await serve();
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    await server.close();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test('replaces one that nobody answers on', async () => {
+    const path = join(directory(), 'o.1');
+    // A process that dies leaves its socket: here one whose file was moved, so that closing did not remove it.
+    const { renameSync } = await import('node:fs');
+    const left = createServer().listen(`${path}.tmp`);
+    await until(() => left.listening);
+    renameSync(`${path}.tmp`, path);
+    await new Promise((resolve) => left.close(resolve));
+    const server = new ExtensionServer({ path, uuid: '1', tables: [], log: recorder() });
+    await server.listen();
+    afterwards(() => server.close());
+    expect((await new ExtensionClient(path).ping()).uuid).toBe('1');
+  });
+
+  test.each<[string, (path: string) => void, string]>([
+    ['a file', (path) => writeFileSync(path, 'precious'), 'is in the way: it is no socket'],
+    ['a directory', (path) => mkdirSync(path), 'is in the way: it is no socket'],
+  ])('leaves alone %s that is in its place', async (_name, make, message) => {
+    const path = join(directory(), 'o.1');
+    make(path);
+    const server = new ExtensionServer({ path, uuid: '1', tables: [], log: recorder() });
+    await expect(server.listen()).rejects.toThrow(message);
+    expect(existsSync(path)).toBe(true);
+  });
+
+  test('is not taken from another that answers', async () => {
+    const { path, client } = await serve();
+    const second = new ExtensionServer({ path, uuid: '2', tables: [], log: recorder() });
+    await expect(second.listen()).rejects.toThrow(`${path} is in use: another extension answers there`);
+    expect((await client.ping()).uuid).toBe('20658');
+  });
+
+  test('needs a directory', async () => {
+    const path = join(directory(), 'none', 'o.1');
+    const server = new ExtensionServer({ path, uuid: '1', tables: [], log: recorder() });
+    await expect(server.listen()).rejects.toThrow(ExtensionError);
+    await expect(server.listen()).rejects.toThrow('Its directory must exist');
+  });
+
+  test('tables that cannot be are refused before anything listens', () => {
+    const make = (tables: TablePlugin<unknown>[]) => () =>
+      new ExtensionServer({ path: '/nowhere', uuid: '1', tables, log: recorder() });
+    expect(make([numbers(1), numbers(2)])).toThrow('two tables are called numbers');
+    const [column] = numbers(1).columns;
+    expect(make([{ ...numbers(1), columns: column ? [column, column] : [] }])).toThrow('column "n" is declared twice');
+    expect(make([{ ...numbers(1), columns: [text('a b', '', () => '')] }])).toThrow('column "a b" is no SQL name');
+  });
+});
+
+describe('requests in odd pieces', () => {
+  test('byte by byte', async () => {
+    const { path } = await serve();
+    const peer = await Peer.connect(path);
+    peer.socket.setNoDelay(true);
+    const request = encodeCall(5, 'table', 'numbers', GENERATE);
+    for (const byte of request) {
+      await new Promise((resolve) => peer.socket.write(Buffer.of(byte), resolve));
+      await new Promise(setImmediate);
+    }
+    await until(() => peer.received.length > 0);
+    expect(decodeResponse(peer.received, 5, REQUEST_LIMITS).rows.length).toBe(3);
+  });
+
+  test('two in one piece, and half of a third, are answered in order', async () => {
+    const slow = numbers(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return [{ n: 1 }];
+    });
+    const { path } = await serve([slow]);
+    const peer = await Peer.connect(path);
+    const requests = [encodeCall(1, 'table', 'numbers', GENERATE), encodeRequest('ping', 2), encodeRequest('ping', 3)];
+    const bytes = Buffer.concat(requests);
+    peer.socket.write(bytes.subarray(0, bytes.length - 5));
+    await until(() => peer.received.includes('ping'));
+    const first = peer.received.length;
+    expect(decodeResponse(peer.received, 1, REQUEST_LIMITS).rows.length).toBe(1);
+    peer.socket.write(bytes.subarray(bytes.length - 5));
+    await peer.receives(first + PONG_BYTES);
+    const seqids = [first - PONG_BYTES, first].map((at) => peer.received.readInt32BE(at + 12));
+    expect(seqids).toEqual([2, 3]);
+  });
+
+  test('an unknown method is answered, and the next request too', async () => {
+    const { path } = await serve();
+    const peer = await Peer.connect(path);
+    const bytes = Buffer.from(
+      `${'800100010000000665787472610a00000007'.replace('65787472610a', '657874726173')}00`,
+      'hex',
+    );
+    const expected = encodeUnknownMethod('extras', 7);
+    peer.socket.write(Buffer.concat([bytes, PING]));
+    const received = await peer.receives(expected.length + PONG_BYTES);
+    expect(received.subarray(0, expected.length).equals(expected)).toBe(true);
+  });
+});
+
+describe('hostile peers', () => {
+  test.each([
+    ['a length of 2 GB', Buffer.from('800100010000000463616c6c000000000b00017fffffff', 'hex')],
+    ['another protocol', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+    ['a reply', Buffer.from('800100020000000470696e670000000000', 'hex')],
+    ['a name of 2 GB', Buffer.from('800100017fffffff', 'hex')],
+  ])('%s closes the connection, with one line in the log however often', async (_name, bytes) => {
+    const { path, log, client } = await serve();
+    for (let i = 0; i < 5; i++) {
+      const peer = await Peer.connect(path);
+      peer.socket.write(bytes);
+      await peer.isClosed();
+      expect(peer.received.length).toBe(0);
+    }
+    expect(log.lines).toMatchObject([{ level: 'warn', object: { kind: 'protocol' } }]);
+    expect((await client.ping()).code).toBe(0);
+  });
+
+  test('random bytes harm nobody else', async () => {
+    const { path, client, server } = await serve();
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.boolean(), async (bytes, call) => {
+        const peer = await Peer.connect(path);
+        peer.socket.end(
+          Buffer.concat([call ? Buffer.from('800100010000000463616c6c00000000', 'hex') : Buffer.alloc(0), bytes]),
+        );
+        await peer.isClosed();
+      }),
+      { numRuns: 300 },
+    );
+    await until(() => server.connections === 0);
+    expect((await client.ping()).code).toBe(0);
+  });
+
+  test('a request that does not get finished is given up', async () => {
+    const { path, log } = await serve(undefined, { partialSeconds: 0.1 });
+    const peer = await Peer.connect(path);
+    peer.socket.write(PING.subarray(0, 10));
+    await peer.isClosed();
+    expect(log.lines).toMatchObject([{ object: { kind: 'partial' } }]);
+  });
+
+  test('a request that trickles in is given up as well', async () => {
+    const { path, log } = await serve(undefined, { partialSeconds: 0.2 });
+    const peer = await Peer.connect(path);
+    const request = encodeCall(1, 'table', 'numbers', { context: 'x'.repeat(10_000) });
+    peer.socket.write(request.subarray(0, -9000));
+    const drip = setInterval(() => peer.socket.write('x'), 10);
+    await peer.isClosed();
+    clearInterval(drip);
+    expect(log.lines).toMatchObject([{ object: { kind: 'partial' } }]);
+  });
+
+  test('a connection without requests is closed after a while, without a word', async () => {
+    const { path, log } = await serve(undefined, { idleSeconds: 0.1 });
+    const peer = await Peer.connect(path);
+    peer.socket.write(PING);
+    await peer.isClosed();
+    expect(peer.received.length).toBe(PONG_BYTES);
+    expect(log.lines).toEqual([]);
+  });
+
+  test('unfinished requests together hold no more than a bound', async () => {
+    const { path, log, server } = await serve(undefined, { bufferedBytes: 3 * 1024 * 1024 });
+    const half = encodeCall(1, 'table', 'numbers', { context: 'x'.repeat(1024 * 1024) }).subarray(0, -100);
+    const peers = await Promise.all(Array.from({ length: 8 }, () => Peer.connect(path)));
+    for (const peer of peers) peer.socket.write(half);
+    await until(() => peers.filter(({ closed }) => closed).length >= 4);
+    expect(log.lines).toMatchObject([{ object: { kind: 'buffered' } }]);
+    await server.close();
+  });
+
+  test('2,000 connections that say nothing do not keep osquery out', async () => {
+    const { path, client, server } = await serve();
+    for (let i = 0; i < 20; i++)
+      await Promise.all(Array.from({ length: 100 }, () => Peer.connect(path).catch(() => undefined)));
+    expect(server.connections).toBeLessThanOrEqual(256);
+    const start = performance.now();
+    expect((await client.ping()).code).toBe(0);
+    expect((await client.call('table', 'numbers', GENERATE)).rows.length).toBe(3);
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+
+  test('when all connections are busy, further ones are closed', async () => {
+    const never = numbers(() => new Promise(() => {}));
+    const { path, log, server } = await serve([never], { connections: 2 });
+    for (let i = 0; i < 2; i++) (await Peer.connect(path)).socket.write(encodeCall(1, 'table', 'numbers', GENERATE));
+    await until(() => server.counts.requests === 2);
+    const third = await Peer.connect(path);
+    await third.isClosed();
+    expect(log.lines).toMatchObject([{ object: { kind: 'connections' } }]);
+  });
+});
+
+describe('many at once', () => {
+  test('50 connections, each with its own answer', async () => {
+    const { client } = await serve([numbers(500)]);
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => (i % 2 ? client.call('table', 'numbers', GENERATE) : client.ping())),
+    );
+    for (const [i, answer] of answers.entries()) {
+      if ('rows' in answer) expect(answer.rows.length).toBe(500);
+      else expect(answer).toEqual({ code: 0, message: 'OK', uuid: '20658' });
+      expect('rows' in answer).toBe(i % 2 === 1);
+    }
+  });
+
+  test('a ping is answered at once while five times 50,000 rows are read', async () => {
+    const wide: TablePlugin<Numbered> = {
+      ...numbers(function* () {
+        for (let n = 0; n < 50_000; n++) yield { n };
+      }),
+      columns: Array.from({ length: 20 }, (_, i) =>
+        text(`c${i}`, '', ({ n }: Numbered) => `value ${n} of column ${i}`),
+      ),
+    };
+    const { path, client } = await serve([wide]);
+    const readers = await Promise.all(Array.from({ length: 5 }, () => Peer.connect(path)));
+    let taken = 0;
+    for (const { socket } of readers) {
+      socket.removeAllListeners('data');
+      socket.on('data', (chunk) => {
+        taken += chunk.length;
+      });
+      socket.write(encodeCall(1, 'table', 'numbers', GENERATE));
+    }
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
+    let pings = 0;
+    let slowest = 0;
+    // 20 columns of 4 + 2 + 4 + 20 bytes or so.
+    while (taken < 5 * 50_000 * 20 * 30) {
+      const start = performance.now();
+      await client.ping();
+      slowest = Math.max(slowest, performance.now() - start);
+      pings += 1;
+    }
+    delay.disable();
+    expect(pings).toBeGreaterThan(10);
+    expect(slowest).toBeLessThan(250);
+    expect(delay.percentile(99) / 1e6).toBeLessThan(50);
+  });
+
+  test('a ping is answered at once while values are slow to come', async () => {
+    const slow: TablePlugin<Numbered> = {
+      ...numbers(3000),
+      columns: [bigint('n', '', ({ n }: Numbered) => workFor(0.1) + n)],
+    };
+    const { path, client } = await serve([slow]);
+    const peer = await Peer.connect(path);
+    const [longest] = await Promise.all([
+      longestWait(() => peer.received.length > 0),
+      new Promise((resolve) => peer.socket.write(encodeCall(1, 'table', 'numbers', GENERATE), resolve)),
+      client.ping(),
+    ]);
+    expect(longest).toBeLessThan(100);
+  });
+
+  test('however much is going on, each round of the event loop has its share of it', async () => {
+    const share = new EventLoopShare();
+    let working = 20;
+    const work = async () => {
+      for (let i = 0; i < 15; i++) {
+        workFor(2);
+        if (share.spent()) await share.turn();
+      }
+      working -= 1;
+    };
+    const all = Array.from({ length: working }, work);
+    // Twenty slices at once would be 200 ms.
+    expect(await longestWait(() => working === 0)).toBeLessThan(100);
+    await Promise.all(all);
+  });
+
+  test('generating stops when the reader goes away', async () => {
+    let made = 0;
+    let ended = false;
+    const endless = numbers(function* () {
+      try {
+        for (;;) yield { n: made++ };
+      } finally {
+        ended = true;
+      }
+    });
+    const { path, server } = await serve([endless]);
+    const peer = await Peer.connect(path);
+    peer.socket.write(encodeCall(1, 'table', 'numbers', GENERATE));
+    await until(() => made > 0);
+    peer.socket.destroy();
+    await until(() => ended, 'the end of the generator');
+    await until(() => server.connections === 0);
+  });
+
+  test('a reader that leaves in the middle of its answer takes nothing with it', async () => {
+    const { path, server, client, log } = await serve([numbers(200_000)]);
+    const peer = await Peer.connect(path);
+    peer.socket.once('data', () => peer.socket.destroy());
+    peer.socket.write(encodeCall(1, 'table', 'numbers', GENERATE));
+    await peer.isClosed();
+    await until(() => server.connections === 0, 'the end of the answer');
+    expect((await client.ping()).code).toBe(0);
+    expect(log.lines).toEqual([]);
+  });
+
+  test('a reader that takes nothing is waited for, and cut off in the end', async () => {
+    let values = 0;
+    const big: TablePlugin<Numbered> = {
+      ...numbers(50_000),
+      columns: [
+        text('t', '', () => {
+          values += 1;
+          return 'x'.repeat(1000);
+        }),
+      ],
+    };
+    const { path, log, server } = await serve([big], { stallSeconds: 0.3 });
+    const peer = await Peer.connect(path);
+    peer.socket.pause();
+    peer.socket.write(encodeCall(1, 'table', 'numbers', GENERATE));
+    await until(() => server.counts.faults === 1, 'the cut');
+    // No more was made than what the sockets take.
+    expect(values).toBeLessThan(5000);
+    expect(log.lines).toMatchObject([{ object: { kind: 'stalled' } }]);
+    expect(server.connections).toBe(0);
+  });
+
+  test('a slow reader gets everything', async () => {
+    const { path } = await serve([numbers(50_000)], { stallSeconds: 0.5 });
+    const peer = await Peer.connect(path);
+    const buffer = new MessageBuffer(REQUEST_LIMITS);
+    let reply: Buffer | undefined;
+    peer.socket.removeAllListeners('data');
+    peer.socket.on('data', (chunk: Buffer) => {
+      buffer.push(chunk);
+      reply = buffer.next();
+      peer.socket.pause();
+      setTimeout(() => peer.socket.resume(), 5);
+    });
+    peer.socket.write(encodeCall(1, 'table', 'numbers', GENERATE));
+    await until(() => reply !== undefined, 'the reply', 20_000);
+    expect(decodeResponse(reply ?? Buffer.alloc(0), 1, REQUEST_LIMITS).rows.length).toBe(50_000);
+  });
+});

@@ -1,0 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { withReference } from '../../packaging/reference.ts';
+
+test('the columns and flags in README.md are those that are declared (npm run readme writes them)', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  expect(readme).toBe(withReference(readme));
+});

@@ -1,0 +1,35 @@
+import type { Pid } from '../../../src/collect/event.ts';
+import { Image } from '../../../src/process/image.ts';
+import { Process } from '../../../src/process/process.ts';
+import type { PublishedExec } from '../../../src/process/tree.ts';
+import { detailsOf } from '../process/kernel_model.ts';
+
+/** A published exec with what a test cares for. */
+export function published(
+  what: { pid?: number; ppid?: number; entityId?: string; cmdline?: string; unixMs?: number; details?: object } = {},
+): PublishedExec {
+  const { pid = 42, ppid = 1, cmdline = 'sh -c ls', unixMs = 1_700_000_000_000 } = what;
+  const image = Image.of(detailsOf(cmdline, ppid, what.details));
+  const process = new Process({
+    pid: pid as Pid,
+    met: 'event',
+    startTicks: 100,
+    startSlackTicks: [0, 0],
+    startUnixHundredths: 169_999_999_999,
+    twin: 0,
+    image,
+    ppid,
+  });
+  return {
+    process,
+    image,
+    creator: undefined,
+    ancestry: { objects: '', depth: 0, truncated: false, complete: true },
+    entityId: what.entityId ?? `boot.${pid}.1`,
+    parentEntityId: '',
+    ppid,
+    pidNamespace: 4_026_531_836,
+    unixMs,
+    bootMs: 5_500,
+  };
+}
