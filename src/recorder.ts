@@ -18,6 +18,7 @@ import { ProcessTree, type TreeSettings } from './process/tree.ts';
 import type { EventStore } from './store/event_store.ts';
 
 const NOTHING: SourceStats = {
+  collector: 'none',
   eventsLost: 0,
   kernelLost: 0,
   kernelBacklog: 0,
@@ -110,13 +111,13 @@ export class Recorder {
   }
 
   stats(): CacheStatsRow {
+    const source = this.#source?.stats() ?? NOTHING;
     return {
       tree: this.#tree.stats,
-      source: this.#source?.stats() ?? NOTHING,
+      source,
       storeRows: this.#store.size,
       storeDiscarded: this.#store.discarded,
       resyncs: this.#resyncs,
-      collector: this.#state.collector,
       problems: this.#state.problems,
       uptimeSeconds: Math.floor((performance.now() - this.#startedMs) / 1000),
     };
@@ -278,7 +279,7 @@ export class Recorder {
   }
 
   #sweep(): void {
-    this.#tree.sweep();
+    this.#tree.processes.sweep();
     // A recorded log is kept whole: its times are not now.
     if (this.#state.collector !== 'replay') this.#store.expire(Date.now());
   }
@@ -296,7 +297,7 @@ export class Recorder {
       await this.#readProc();
       this.#resyncTimer = undefined;
       this.#resyncs++;
-      this.#tree.resynced();
+      this.#tree.processes.resynced();
     }, RESYNC_PAUSE_MS);
     this.#resyncTimer.unref();
   }
@@ -305,7 +306,7 @@ export class Recorder {
     const proc = this.#proc;
     if (!proc) return;
     // Before the list is read: who is forked meanwhile is not missing from it.
-    const known = this.#tree.livePids();
+    const known = this.#tree.processes.livePids();
     const pids = proc.pids();
     const there = new Set(pids);
     let began = performance.now();
@@ -314,13 +315,13 @@ export class Recorder {
       const snapshot = proc.read(pid);
       if (snapshot) slice.push(snapshot);
       if (performance.now() - began < SLICE_MS) continue;
-      this.#tree.adopt(slice);
+      this.#tree.processes.adopt(slice);
       slice = [];
       await new Promise(setImmediate);
       if (this.#stopped) return;
       began = performance.now();
     }
-    this.#tree.adopt(
+    this.#tree.processes.adopt(
       slice,
       known.filter((pid) => !there.has(pid)),
     );

@@ -1,6 +1,6 @@
 /** One row: how the cache does, what was seen, published and lost, and by which collector. */
 
-import type { CollectorName, CollectorProblem, SourceStats } from '../src/collect/source.ts';
+import type { CollectorProblem, SourceStats } from '../src/collect/source.ts';
 import { bigint, type Column, double, text } from '../src/osquery/column.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
 import type { TreeStats } from '../src/process/tree.ts';
@@ -11,7 +11,6 @@ export interface CacheStatsRow {
   readonly storeRows: number;
   readonly storeDiscarded: number;
   readonly resyncs: number;
-  readonly collector: CollectorName;
   readonly problems: readonly CollectorProblem[];
   readonly uptimeSeconds: number;
 }
@@ -52,7 +51,7 @@ const columns: readonly Column<CacheStatsRow>[] = [
   text(
     'collector',
     'Where events come from: audit+proc_events, audit, proc_events, replay or none',
-    ({ collector }) => collector,
+    ({ source }) => source.collector,
   ),
   text('problems', 'What keeps the collector from working fully, and what to do, as a JSON array', ({ problems }) =>
     JSON.stringify(problems),

@@ -27,6 +27,8 @@ const ADVICE: Readonly<Record<string, (detail: string) => string>> = {
     'an audit rule "never,task" keeps every process from being audited: remove it (auditctl -d never,task, and from /etc/audit/rules.d); processes that were started under it stay unaudited',
   audit_unicast_taken: (detail) =>
     `process ${detail} is the audit daemon (auditd or osqueryd): reading audit by multicast beside it`,
+  audit_state_unsaved: (detail) =>
+    `the audit settings as found could not be written (${detail}): they are lost if this process is killed; set --process_ancestry_state_file to a file that root can write`,
   audit_rule_refused: (detail) => `the kernel refused an audit rule: ${detail}`,
   audit_start_failed: (detail) => `audit could not be started: ${detail}`,
   proc_events_no_permission: () => 'no permission for the proc connector: run as root, or with CAP_NET_ADMIN',
@@ -57,6 +59,7 @@ export class LiveSource implements ProcessEventSource {
   #position = 0;
   #onEvents: ((events: readonly ProcessEvent[]) => void) | undefined;
   #running = false;
+  #procEvents = false;
 
   constructor(native: NativeBinding, options: LiveSourceOptions) {
     this.#native = native;
@@ -79,6 +82,7 @@ export class LiveSource implements ProcessEventSource {
       state = this.#startNative(true, false, true, deliver);
       problems.push(...state.problems.filter((problem) => !problems.some(({ code }) => code === problem.code)));
     }
+    this.#procEvents = state.procEvents;
     return { collector: collectorOf(state), problems: problems.map(explainProblem) };
   }
 
@@ -130,7 +134,9 @@ export class LiveSource implements ProcessEventSource {
 
   stats(): SourceStats {
     const native = this.#native.stats();
+    const auditMode = native.auditEnabled ? native.auditMode : 'off';
     return {
+      collector: collectorOf({ auditMode, procEvents: this.#procEvents }),
       eventsLost:
         native.auditKernelLost +
         native.auditEnobufs +

@@ -35,6 +35,8 @@ export interface NativeStats {
   readonly auditKernelLost: number;
   readonly auditKernelBacklog: number;
   readonly auditMode: 'unicast' | 'multicast' | 'off';
+  /** 0 while audit is switched off (auditctl -e 0). */
+  readonly auditEnabled: number;
   readonly procEvents: number;
   readonly procEventsEnobufs: number;
   readonly procEventsGaps: number;

@@ -72,7 +72,15 @@ export class ReplaySource implements ProcessEventSource {
 
   stats(): SourceStats {
     const { malformed, incomplete } = this.#reader.stats();
-    return { eventsLost: 0, kernelLost: 0, kernelBacklog: 0, queueBytes: 0, malformed, incomplete };
+    return {
+      collector: 'replay',
+      eventsLost: 0,
+      kernelLost: 0,
+      kernelBacklog: 0,
+      queueBytes: 0,
+      malformed,
+      incomplete,
+    };
   }
 }
 

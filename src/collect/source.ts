@@ -15,6 +15,8 @@ export interface SourceState {
 
 /** Counters since the start of the source. `kernel*` are the kernel's own. */
 export interface SourceStats {
+  /** What is heard now: audit can be switched off, and the connector or another reader can take over. */
+  readonly collector: CollectorName;
   /** Events that were lost between the kernel and this process, by any cause. */
   readonly eventsLost: number;
   readonly kernelLost: number;

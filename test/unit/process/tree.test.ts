@@ -157,7 +157,7 @@ describe('identity (R1, R6, R7)', () => {
     const harness = new TreeHarness().run(kernel);
     expect(harness.row('from a thread').entityId).toBe(harness.row('threads').entityId);
     expect(harness.chain('child')).toEqual(['from a thread', 'init']);
-    expect(harness.tree.livePids()).toContain(10);
+    expect(harness.tree.processes.livePids()).toContain(10);
   });
 
   test('the same process has the same id from its fork and from /proc, also where the tick turned in between', () => {
@@ -170,7 +170,7 @@ describe('identity (R1, R6, R7)', () => {
     const snapshot = harness.proc.show(10, 1, 'edge', 499);
     harness.run(kernel);
     const later = new TreeHarness();
-    later.tree.adopt([snapshot]);
+    later.tree.processes.adopt([snapshot]);
     kernel.fork(10, 11);
     kernel.exec(11, 'child');
     later.run(kernel);
@@ -193,7 +193,7 @@ describe('identity (R1, R6, R7)', () => {
   test('exits from before a process’s start do not end it', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
-    harness.tree.adopt([harness.proc.show(10, 1, 'service', 200_000)]);
+    harness.tree.processes.adopt([harness.proc.show(10, 1, 'service', 200_000)]);
     kernel.connector.push({
       kind: 'exit',
       origin: 'proc_events',
@@ -203,7 +203,7 @@ describe('identity (R1, R6, R7)', () => {
       status: 0,
     });
     harness.run(kernel);
-    expect(harness.tree.livePids()).toContain(10);
+    expect(harness.tree.processes.livePids()).toContain(10);
   });
 });
 
@@ -337,7 +337,7 @@ describe('order and waiting (R10)', () => {
   test('what an exec says of a process from before the start is read at once, where audit will say nothing', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
-    harness.tree.adopt([harness.proc.show(10, 1, 'old shell', 50)]);
+    harness.tree.processes.adopt([harness.proc.show(10, 1, 'old shell', 50)]);
     kernel.processes.set(10, { pid: 10, cmdline: 'old shell', creator: [], parent: 1, alive: true });
     kernel.exec(10, 'new program');
     kernel.audit.length = 0;
@@ -465,12 +465,12 @@ describe('the cache (R11)', () => {
     const harness = new TreeHarness({ cacheTtlSeconds: 60 }).run(kernel);
     const { size } = harness.tree.stats;
     harness.nowMs += 59_000;
-    harness.tree.sweep();
+    harness.tree.processes.sweep();
     expect(harness.tree.stats.size).toBe(size);
     harness.nowMs += 2_000;
-    harness.tree.sweep();
+    harness.tree.processes.sweep();
     expect(harness.tree.stats).toMatchObject({ size: size - 1, expirations: 1 });
-    expect(harness.tree.livePids()).toContain(10);
+    expect(harness.tree.processes.livePids()).toContain(10);
   });
 
   test('a new capacity takes effect at once', () => {
@@ -492,7 +492,7 @@ describe('start and loss (R13, R14)', () => {
     kernel.fork(1, 10);
     kernel.exec(10, 'started meanwhile');
     const harness = new TreeHarness();
-    harness.tree.adopt([harness.proc.show(10, 1, 'started meanwhile', 300)]);
+    harness.tree.processes.adopt([harness.proc.show(10, 1, 'started meanwhile', 300)]);
     const { size } = harness.tree.stats;
     harness.run(kernel);
     expect(harness.tree.stats.size).toBe(size);
@@ -516,10 +516,10 @@ describe('start and loss (R13, R14)', () => {
     ]);
     expect(harness.tree.stats).toMatchObject({ lossesSinceResync: 7, losses: 7 });
     const snapshot = harness.proc.show(20, 1, 'unseen', 100_050);
-    harness.tree.adopt([snapshot], [10 as Pid]);
-    harness.tree.resynced();
-    expect(harness.tree.livePids()).toEqual(expect.arrayContaining([1, 20]));
-    expect(harness.tree.livePids()).not.toContain(10);
+    harness.tree.processes.adopt([snapshot], [10 as Pid]);
+    harness.tree.processes.resynced();
+    expect(harness.tree.processes.livePids()).toEqual(expect.arrayContaining([1, 20]));
+    expect(harness.tree.processes.livePids()).not.toContain(10);
     kernel.processes.set(20, { pid: 20, cmdline: 'unseen', creator: [], parent: 1, alive: true });
     kernel.pass(1000);
     kernel.fork(20, 21);
@@ -531,7 +531,7 @@ describe('start and loss (R13, R14)', () => {
   test('a process of the kernel’s own, with no parent, is the top', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
-    harness.tree.adopt([harness.proc.show(2, 0, 'kthreadd'), harness.proc.show(40, 2, 'kworker')]);
+    harness.tree.processes.adopt([harness.proc.show(2, 0, 'kthreadd'), harness.proc.show(40, 2, 'kworker')]);
     kernel.processes.set(40, { pid: 40, cmdline: 'kworker', creator: [], parent: 2, alive: true });
     kernel.fork(40, 41);
     kernel.exec(41, 'modprobe');

@@ -83,7 +83,7 @@ export class TreeHarness {
       publish: (exec) => this.published.push(exec),
       ...options,
     });
-    this.tree.adopt([...this.proc.shown.values()]);
+    this.tree.processes.adopt([...this.proc.shown.values()]);
   }
 
   run(kernel: KernelModel): this {

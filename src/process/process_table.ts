@@ -1,0 +1,310 @@
+/**
+ * Who has which pid now, and who created whom: forks, exits and what /proc shows, by the rules R1 to R7 and R11 to R14 of
+ * the design.
+ */
+import type { ExecEvent, ExitEvent, ForkEvent, Pid } from '../collect/event.ts';
+import { type CacheStats, ProcessCache } from './cache.ts';
+import { EntityIds, MS_PER_TICK, ticksOf } from './identity.ts';
+import { Image } from './image.ts';
+import { type Link, Process } from './process.ts';
+import type { ProcessSnapshot, ProcReader } from './procfs.ts';
+
+export interface ProcessTableOptions {
+  readonly bootId: string;
+  /** Unix ms minus CLOCK_BOOTTIME ms at the start; `keepClock` keeps it up to date. 0 in a replay. */
+  readonly bootToUnixMs: number;
+  readonly cacheSize: number;
+  readonly cacheTtlSeconds: number;
+  /** Milliseconds of a clock that does not jump. */
+  readonly now: () => number;
+  /** Undefined in a replay: this host's /proc knows nothing of a recorded log. */
+  readonly proc: ProcReader | undefined;
+}
+
+/** A chain longer than this is cut there, or a process that forks itself on and on would hold all of them. */
+const LONGEST_CHAIN = 1024;
+/** A fork's event is stamped so much after the start that /proc shows, at most (measured: 4 of 40,000 by over 0.1 µs). */
+const FORK_TO_EVENT_SLACK_MS = 0.5;
+
+export class ProcessTable {
+  readonly #proc: ProcReader | undefined;
+  readonly #cache: ProcessCache;
+  readonly #entityIds: EntityIds;
+  #bootToUnixMs: number;
+  #losses = 0;
+  #lossesSinceResync = 0;
+
+  constructor(options: ProcessTableOptions) {
+    const { cacheSize: capacity, cacheTtlSeconds: ttlSeconds, now } = options;
+    this.#proc = options.proc;
+    this.#bootToUnixMs = options.bootToUnixMs;
+    this.#cache = new ProcessCache({ capacity, ttlSeconds, now });
+    this.#entityIds = new EntityIds(options.bootId);
+  }
+
+  resize(settings: { cacheSize: number; cacheTtlSeconds: number }): void {
+    this.#cache.resize({ capacity: settings.cacheSize, ttlSeconds: settings.cacheTtlSeconds });
+  }
+
+  get stats(): CacheStats {
+    return this.#cache.stats;
+  }
+
+  /** Lets go of dead processes whose time is over. */
+  sweep(): void {
+    this.#cache.sweep();
+  }
+
+  /** Events were lost: until the next resync, what is thought dead or alive may not be. */
+  lost(count: number): void {
+    this.#losses += count;
+    this.#lossesSinceResync += count;
+  }
+
+  /** The losses up to here have been made good by a snapshot. */
+  resynced(): void {
+    this.#lossesSinceResync = 0;
+  }
+
+  get losses(): { readonly total: number; readonly sinceResync: number } {
+    return { total: this.#losses, sinceResync: this.#lossesSinceResync };
+  }
+
+  /** One offset for as long as the clock is not set, so that the same start is the same Unix time for all. */
+  keepClock(offsetMs: number): void {
+    if (Math.abs(offsetMs - this.#bootToUnixMs) > 500) this.#bootToUnixMs = offsetMs;
+  }
+
+  /** A process is created. */
+  fork(event: ForkEvent): void {
+    const creator = this.#parent(event.parent, event);
+    const image = event.imageFrom === undefined ? creator.image : this.#parent(event.imageFrom, event).image;
+    const existing = this.#cache.peek(event.pid);
+    if (existing && this.#isForkOf(event, existing)) {
+      // What was already told of it stays as it was told.
+      if (existing.link.rendered || !existing.setCreator(creator.link)) return;
+      if (!existing.image.sealed && existing.execUnixMs === 0 && image.sealed) existing.image.seal(image.details);
+      return;
+    }
+    // The pid is somebody else's now, whether or not the end of the one before was reported (R6).
+    if (existing && !existing.exit) this.#end(existing, undefined, event.bootMs);
+    const startTicks = ticksOf(event.bootMs);
+    const twin = existing && existing.startTicks === startTicks ? existing.twin + 1 : 0;
+    const process = new Process({
+      pid: event.pid,
+      met: 'event',
+      startTicks,
+      startSlackTicks: startSlack(event),
+      startUnixHundredths: this.#startUnixHundredths(startTicks),
+      twin,
+      image,
+      ppid: event.parent,
+    });
+    process.attachCreator(creator.link);
+    process.pidNamespace = creator.pidNamespace;
+    if (event.origin === 'audit' && existing && existing.execUnixMs > event.unixMs) {
+      // A vfork's record comes when the parent goes on, after the child's exec, which was taken for the old one's.
+      process.image = existing.image;
+      process.execUnixMs = existing.execUnixMs;
+    }
+    if (process.depth >= LONGEST_CHAIN && process.depth % LONGEST_CHAIN === 0) cutChain(process);
+    this.#cache.put(process);
+  }
+
+  /** A process ends. */
+  exit(event: ExitEvent): void {
+    const process = this.#cache.peek(event.pid);
+    // An end from before this process's start is that of another one, which had the pid before.
+    if (!process || process.exit || ticksOf(event.bootMs) < process.startTicks - 1) return;
+    this.#end(process, event.status, event.bootMs);
+  }
+
+  /** The process that executes. Its exit may have been reported, wrongly: a leader ends when another thread execs (R7). */
+  executor(event: ExecEvent): Process {
+    const process = this.#cache.find(event.pid);
+    if (process && ticksOf(event.bootMs) >= process.startTicks - 1 - process.startSlackTicks[0]) {
+      if (!process.exit) return process;
+      if (event.origin === 'proc_events' && this.#lossesSinceResync === 0) {
+        process.exit = undefined;
+        this.#cache.refresh(process);
+        return process;
+      }
+    }
+    // Audit's record of the fork may be on its way: /proc would know the pid, but not who created it.
+    const live = event.origin === 'proc_events' ? this.#readLive(event.pid, event.bootMs) : undefined;
+    return live ?? this.#imply(event.pid, event);
+  }
+
+  /** The parent that a process without a known creator has as it executes. */
+  likelyParent(ppid: number, at: { bootMs: number }): Link {
+    const pid = ppid as Pid;
+    const parent = this.#cache.find(pid) ?? this.#readLive(pid, at.bootMs) ?? this.#imply(pid, at);
+    return parent.link;
+  }
+
+  /**
+   * Takes over what /proc shows (R13, R14): processes that no event told of, and the ends of those that are gone.
+   * `processes` may be some of all; `gone` are pids that /proc no longer has.
+   */
+  adopt(processes: Iterable<ProcessSnapshot>, gone: Iterable<Pid> = []): void {
+    const adopted: Process[] = [];
+    for (const snapshot of processes) {
+      const known = this.#cache.peek(snapshot.pid);
+      if (known && this.isSame(known, snapshot.startTicks)) {
+        if (snapshot.ended && !known.exit) this.#end(known, undefined);
+        continue;
+      }
+      adopted.push(this.#fromProcfs(snapshot));
+    }
+    for (const process of adopted) this.#linkByPpid(process);
+    for (const pid of gone) {
+      const process = this.#cache.peek(pid);
+      if (process && !process.exit) this.#end(process, undefined);
+    }
+  }
+
+  /** Pids of the processes that are thought to be alive. */
+  livePids(): Pid[] {
+    return [...this.#cache.values()].filter((process) => !process.exit).map(({ pid }) => pid);
+  }
+
+  entityIdOf(process: Process): string {
+    process.entityId ??= this.#makeEntityId(process);
+    return process.entityId;
+  }
+
+  /** Whether a start that /proc shows, in ticks, is this process's. */
+  isSame(process: Process, startTicks: number): boolean {
+    const [earlier, later] = process.startSlackTicks;
+    return (
+      startTicks >= process.startTicks - Math.max(1, earlier) && startTicks <= process.startTicks + Math.max(1, later)
+    );
+  }
+
+  /** Whether a fork's event tells of a process that was met before it: in the snapshot, or by audit's later record. */
+  #isForkOf(event: ForkEvent, existing: Process): boolean {
+    const ticks = ticksOf(event.bootMs);
+    if (existing.met === 'procfs') {
+      const [earlier, later] = startSlack(event);
+      return existing.startTicks >= ticks - Math.max(1, earlier) && existing.startTicks <= ticks + Math.max(1, later);
+    }
+    return existing.met === 'implied' && existing.lineage === 'awaited' && !existing.exit;
+  }
+
+  /** The process that forks: from the cache, else from /proc if it lives, else one of which only the pid is known. */
+  #parent(pid: Pid, event: ForkEvent): Process {
+    const known = this.#cache.find(pid);
+    if (known && !(known.exit && this.#lossesSinceResync > 0)) return known;
+    return this.#readLive(pid, event.bootMs) ?? known ?? this.#imply(pid, event);
+  }
+
+  /** A process that lives and that no event told of, taken over from /proc with its parents. */
+  #readLive(pid: Pid, startedBeforeBootMs: number): Process | undefined {
+    const snapshot = this.#proc?.read(pid);
+    if (!snapshot || snapshot.startTicks > ticksOf(startedBeforeBootMs)) return undefined;
+    const process = this.#fromProcfs(snapshot);
+    this.#linkByPpid(process);
+    return process;
+  }
+
+  #fromProcfs(snapshot: ProcessSnapshot): Process {
+    const process = new Process({
+      pid: snapshot.pid,
+      met: 'procfs',
+      startTicks: snapshot.startTicks,
+      startSlackTicks: [0, 0],
+      startUnixHundredths: this.#startUnixHundredths(snapshot.startTicks),
+      twin: 0,
+      image: Image.of(snapshot.details),
+      ppid: snapshot.ppid,
+    });
+    process.pidNamespace = snapshot.details.pidNamespace;
+    if (snapshot.ended) process.exit = { bootMs: snapshot.startTicks * MS_PER_TICK, status: undefined };
+    this.#cache.put(process);
+    return process;
+  }
+
+  /** Parents of what /proc showed, up to the first that is known. */
+  #linkByPpid(process: Process): void {
+    const chain = [process];
+    for (let child: Process | undefined = process; child && child.lineage === 'awaited'; ) {
+      if (child.ppid === 0) {
+        child.setTop();
+        break;
+      }
+      const ppid = child.ppid as Pid;
+      let parent = this.#cache.peek(ppid);
+      if (!parent) {
+        const snapshot = this.#proc?.read(ppid);
+        if (snapshot) parent = this.#fromProcfs(snapshot);
+      }
+      if (!parent || chain.includes(parent) || !child.setCreator(parent.link)) {
+        child.lineage = 'unknown';
+        break;
+      }
+      chain.push(parent);
+      child = parent;
+    }
+    // Depths were set from below, before those above had theirs.
+    for (const one of chain.reverse()) if (one.creator) one.depth = one.creator.process.depth + 1;
+  }
+
+  /** A process that is named by an event, and of which nothing else is known yet. */
+  #imply(pid: Pid, at: { bootMs: number }): Process {
+    const startTicks = ticksOf(at.bootMs);
+    const process = new Process({
+      pid,
+      met: 'implied',
+      startTicks,
+      startSlackTicks: [Number.MAX_SAFE_INTEGER, 1],
+      startUnixHundredths: this.#startUnixHundredths(startTicks),
+      twin: 0,
+      image: Image.pending(),
+      ppid: 0,
+    });
+    // init and kthreadd are the kernel's own (init/main.c, rest_init).
+    if (pid <= 2) process.setTop();
+    this.#cache.put(process);
+    return process;
+  }
+
+  #end(process: Process, status: number | undefined, bootMs = 0): void {
+    process.exit = { bootMs, status };
+    this.#cache.refresh(process);
+  }
+
+  #startUnixHundredths(startTicks: number): number {
+    return Math.floor((startTicks * MS_PER_TICK + this.#bootToUnixMs) / 10);
+  }
+
+  /** A start close to a tick's border is looked up in /proc as long as the process lives: only who lives can be met there. */
+  #makeEntityId(process: Process): string {
+    const [earlier, later] = process.startSlackTicks;
+    if (earlier > 0 || later > 0) {
+      const actual = this.#proc?.startTicks(process.pid);
+      if (actual !== undefined && actual >= process.startTicks - earlier && actual <= process.startTicks + later) {
+        process.startTicks = actual;
+      }
+      process.startSlackTicks = [0, 0];
+    }
+    return this.#entityIds.of(process.pid, process.startTicks, process.twin);
+  }
+}
+
+/** A fork's event is stamped just after the start that /proc shows; audit's record, coarsely, at the call's entry. */
+function startSlack(event: ForkEvent): readonly [number, number] {
+  if (event.origin === 'audit') return [1, 10];
+  return event.bootMs % MS_PER_TICK < FORK_TO_EVENT_SLACK_MS ? [1, 0] : [0, 0];
+}
+
+/** Lets go of the ancestors beyond the longest chain. */
+function cutChain(process: Process): void {
+  let last: Process = process;
+  for (let n = 0; n < LONGEST_CHAIN; n++) {
+    const above = last.creator?.process;
+    if (!above) return;
+    last = above;
+  }
+  last.creator = undefined;
+  last.lineage = 'cut';
+}

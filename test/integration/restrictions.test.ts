@@ -1,0 +1,97 @@
+/** Hosts where not everything is allowed: each says what is wrong and what to do, and the best that still works goes on. */
+import { execFile, execFileSync } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { auditSettings, canRecord, ExtensionUnderTest, LAUNCHER } from './extension_under_test.ts';
+
+/** Root's user id without any of root's capabilities. */
+const WITHOUT_CAPABILITIES = ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] as const;
+
+describe.skipIf(!canRecord())('on a host with restrictions', () => {
+  let before: ReturnType<typeof auditSettings>;
+  let extension: ExtensionUnderTest | undefined;
+  beforeEach(() => {
+    before = auditSettings();
+  });
+  afterEach(async () => {
+    await extension?.stop();
+    extension = undefined;
+    expect(auditSettings()).toEqual(before);
+  });
+
+  test('a rule never,task: the proc connector goes on alone, and the rule is named', async () => {
+    execFileSync('auditctl', ['-a', 'never,task']);
+    try {
+      extension = await ExtensionUnderTest.start();
+      const stats = await extension.stats();
+      expect(stats.collector).toBe('proc_events');
+      expect(stats.problems).toContain('audit_never_task');
+      expect(extension.stderr).toContain('auditctl -d never,task');
+      const text = execFileSync('/bin/sh', ['-c', 'sleep 0.2; echo $$', 'long enough'], { encoding: 'utf8' });
+      await extension.settled();
+      const rows = await extension.generate('process_ancestry_events', { pid: [{ op: 2, expr: text.trim() }] });
+      expect(rows[0]).toMatchObject({
+        cmdline: '/bin/sh -c sleep 0.2; echo $$ long enough',
+        uid: '0',
+        ancestry_complete: '1',
+      });
+    } finally {
+      await extension?.stop();
+      extension = undefined;
+      execFileSync('auditctl', ['-d', 'never,task']);
+    }
+  });
+
+  test('no permission: said with what to do; the shell replays the sample log, and says so in one line', async () => {
+    const [command, ...flags] = WITHOUT_CAPABILITIES;
+    const sql = "SELECT cmdline, ancestry_depth FROM process_ancestry_events WHERE cmdline = 'id'";
+    const { stdout, stderr } = await promisify(execFile)(command, [
+      ...flags,
+      LAUNCHER,
+      'shell',
+      '--embedded',
+      '--json',
+      sql,
+    ]);
+    expect(JSON.parse(stdout)).toEqual([{ cmdline: 'id', ancestry_depth: '4' }]);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(stderr).toMatch(/no permission for kernel audit: run as root.*replaying the sample log/);
+  });
+
+  test('switched off: nothing is recorded, nothing in the kernel is touched, and the tables answer', async () => {
+    extension = await ExtensionUnderTest.start(['--enable=false'], { recording: false });
+    expect(auditSettings()).toEqual(before);
+    execFileSync('/bin/true');
+    expect(await extension.generate('process_ancestry_events')).toEqual([]);
+    expect(await extension.stats()).toMatchObject({ collector: 'none' });
+  });
+
+  test('arguments beyond the bound are cut and marked, with their whole size; the next exec is whole again', async () => {
+    extension = await ExtensionUnderTest.start(['--args-max-bytes', '1000']);
+    const long = 'x'.repeat(60_000);
+    execFileSync('/bin/true', ['cut-here', long, long]);
+    execFileSync('/bin/true', ['not-cut']);
+    await extension.settled();
+    const rows = await extension.generate('process_ancestry_events');
+    const cut = rows.find(({ cmdline }) => cmdline?.startsWith('/bin/true cut-here'));
+    expect(cut).toMatchObject({ overflows: 'cmdline', args_count: '4', cmdline_size: String(20 + 2 * 60_001 - 1) });
+    expect(cut?.cmdline?.length).toBe(1000);
+    expect(rows.find(({ cmdline }) => cmdline === '/bin/true not-cut')).toMatchObject({ overflows: '' });
+  });
+
+  test('what must not be stored is taken out of arguments, of ancestors too', async () => {
+    extension = await ExtensionUnderTest.start(['--redact', 'hunter(\\d)']);
+    execFileSync('/bin/sh', ['-c', '/bin/true of-hunter2; exit 0', 'hunter3']);
+    await extension.settled();
+    const rows = await extension.generate('process_ancestry_events', {}, [
+      'cmdline',
+      'args',
+      'ancestry',
+      'parent_cmdline',
+    ]);
+    const row = rows.find(({ cmdline }) => cmdline?.startsWith('/bin/true of-'));
+    expect(row).toMatchObject({ cmdline: '/bin/true of-hunter***', args: '["/bin/true","of-hunter***"]' });
+    expect(row?.parent_cmdline).toBe('/bin/sh -c /bin/true of-hunter***; exit 0 hunter***');
+    expect(JSON.stringify(rows)).not.toMatch(/hunter\d/);
+  });
+});
