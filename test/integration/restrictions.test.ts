@@ -2,7 +2,7 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { auditSettings, canRecord, ExtensionUnderTest, LAUNCHER } from './extension_under_test.ts';
+import { auditSettings, canRecord, ExtensionUnderTest, LAUNCHER, until } from './extension_under_test.ts';
 
 /** Root's user id without any of root's capabilities. */
 const WITHOUT_CAPABILITIES = ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] as const;
@@ -42,6 +42,30 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
     }
   });
 
+  test('audit switched off by somebody: /proc is read instead until it is on again, and our rules come back when removed', async () => {
+    extension = await ExtensionUnderTest.start();
+    execFileSync('auditctl', ['-e', '0']);
+    await until('noticed', async () => (await extension?.stats())?.collector === 'proc_events', 3000);
+    const pid = execFileSync('/bin/sh', ['-c', 'sleep 0.2; echo $$', 'while off'], { encoding: 'utf8' }).trim();
+    await extension.settled();
+    const rows = await extension.generate('process_ancestry_events', { pid: [{ op: 2, expr: pid }] });
+    expect(rows[0]).toMatchObject({ cmdline: '/bin/sh -c sleep 0.2; echo $$ while off', ancestry_complete: '1' });
+    execFileSync('auditctl', ['-e', '1']);
+    await until('noticed', async () => (await extension?.stats())?.collector === 'audit+proc_events', 3000);
+    execFileSync('auditctl', ['-D']);
+    await until('back', () => auditSettings().rules.includes('process_ancestry'), 3000);
+    execFileSync('/bin/true', ['after-all-that']);
+    await extension.settled();
+    const after = await extension.generate('process_ancestry_events', {
+      cmdline: [{ op: 2, expr: '/bin/true after-all-that' }],
+    });
+    expect(after).toHaveLength(1);
+    await extension.stop();
+    extension = undefined;
+    // It was somebody who switched audit off and on again: what they left is not ours to change.
+    execFileSync('auditctl', ['-e', '0']);
+  });
+
   test('no permission: said with what to do; the shell replays the sample log, and says so in one line', async () => {
     const [command, ...flags] = WITHOUT_CAPABILITIES;
     const sql = "SELECT cmdline, ancestry_depth FROM process_ancestry_events WHERE cmdline = 'id'";
@@ -74,7 +98,11 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
     await extension.settled();
     const rows = await extension.generate('process_ancestry_events');
     const cut = rows.find(({ cmdline }) => cmdline?.startsWith('/bin/true cut-here'));
-    expect(cut).toMatchObject({ overflows: 'cmdline', args_count: '4', cmdline_size: String(20 + 2 * 60_001 - 1) });
+    expect(cut).toMatchObject({
+      overflows: 'cmdline',
+      args_count: '4',
+      cmdline_size: String('/bin/true cut-here'.length + 2 * 60_001),
+    });
     expect(cut?.cmdline?.length).toBe(1000);
     expect(rows.find(({ cmdline }) => cmdline === '/bin/true not-cut')).toMatchObject({ overflows: '' });
   });

@@ -1,0 +1,301 @@
+// The Node-API side: arguments in, buffers out. Nothing else here knows Node.
+#include <napi.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "audit/log_reader.h"
+#include "collector.h"
+
+namespace process_ancestry {
+namespace {
+
+constexpr const char* kModeNames[] = {"off", "unicast", "multicast"};
+
+const char* name_of(audit::Mode mode) { return kModeNames[static_cast<size_t>(mode)]; }
+
+Napi::Buffer<uint8_t> to_buffer(Napi::Env env, const Batch& batch) {
+  return Napi::Buffer<uint8_t>::Copy(env, batch.data(), batch.size());
+}
+
+// Reads an object's fields; what is wrong first is thrown as a TypeError, and everything after that is
+// skipped.
+class OptionReader {
+ public:
+  explicit OptionReader(const Napi::Object& object) : object_(object) {}
+
+  bool boolean(const char* name) {
+    const Napi::Value value = get(name);
+    if (failed_) return false;
+    if (value.IsBoolean()) return value.As<Napi::Boolean>().Value();
+    fail(name, "a boolean");
+    return false;
+  }
+  std::string text(const char* name) {
+    const Napi::Value value = get(name);
+    if (failed_) return {};
+    if (value.IsString()) return value.As<Napi::String>().Utf8Value();
+    fail(name, "a string");
+    return {};
+  }
+  size_t bytes(const char* name) {
+    constexpr double kMost = 1 << 30;
+    const Napi::Value value = get(name);
+    if (failed_) return 0;
+    const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+    if (number >= 1 && number <= kMost && number == std::floor(number)) return static_cast<size_t>(number);
+    fail(name, "a whole number of bytes from 1 to 2^30");
+    return 0;
+  }
+  bool failed() const { return failed_; }
+  void fail(const char* name, const char* expected) {
+    if (!failed_) {
+      Napi::TypeError::New(object_.Env(), std::string(name) + " must be " + expected)
+          .ThrowAsJavaScriptException();
+    }
+    failed_ = true;
+  }
+
+ private:
+  Napi::Value get(const char* name) {
+    if (failed_) return {};
+    const Napi::Value value = object_.Get(name);
+    failed_ = object_.Env().IsExceptionPending();
+    return value;
+  }
+
+  const Napi::Object object_;
+  bool failed_ = false;
+};
+
+// One run of the collector, and what passes its batches to JavaScript. Calls under way share in it.
+class Run {
+ public:
+  Run(CollectorOptions options, Napi::ThreadSafeFunction wake, std::function<void()> on_wake)
+      : wake_(std::move(wake)), collector_(std::move(options), std::move(on_wake)) {}
+
+  Collector& collector() { return collector_; }
+  bool stopped() const { return stopped_; }
+
+  // On the collector's thread.
+  static void wake(const std::shared_ptr<Run>& run) {
+    run->wake_.NonBlockingCall([run](Napi::Env env, const Napi::Function& on_batch) {
+      run->deliver(env, on_batch);
+      // Below Node-API 10 an exception here is but a warning: make it an uncaught one.
+      if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+    });
+  }
+
+  void deliver(Napi::Env env, const Napi::Function& on_batch) {
+    collector_.queue().take(batch_);
+    if (!batch_.empty()) on_batch.Call({to_buffer(env, batch_)});
+  }
+
+  // Ends the thread; what it had heard can still be delivered.
+  void stop() {
+    if (stopped_) return;
+    stopped_ = true;
+    collector_.stop();
+    wake_.Release();
+  }
+
+ private:
+  Napi::ThreadSafeFunction wake_;
+  Collector collector_;
+  Batch batch_;  // gives its memory back to the queue
+  bool stopped_ = false;
+};
+
+class LogReaderObject : public Napi::ObjectWrap<LogReaderObject> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(
+        env, "LogReader",
+        {InstanceMethod("feed", &LogReaderObject::feed), InstanceMethod("end", &LogReaderObject::end),
+         InstanceMethod("stats", &LogReaderObject::stats)});
+  }
+
+  explicit LogReaderObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<LogReaderObject>(info) {
+    if (info.Length() < 1 || !info[0].IsObject()) {
+      Napi::TypeError::New(info.Env(), "LogReader takes an object of options").ThrowAsJavaScriptException();
+      return;
+    }
+    OptionReader read(info[0].As<Napi::Object>());
+    const size_t args_max_bytes = read.bytes("argsMaxBytes");
+    if (!read.failed()) reader_.emplace(args_max_bytes);
+  }
+
+ private:
+  Napi::Value feed(const Napi::CallbackInfo& info) {
+    if (info.Length() < 1 || !info[0].IsTypedArray() ||
+        info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+      Napi::TypeError::New(info.Env(), "feed takes a Buffer").ThrowAsJavaScriptException();
+      return info.Env().Undefined();
+    }
+    const auto text = info[0].As<Napi::Uint8Array>();
+    batch_.clear();
+    reader_->feed({reinterpret_cast<const char*>(text.Data()), text.ByteLength()}, batch_);
+    return to_buffer(info.Env(), batch_);
+  }
+
+  Napi::Value end(const Napi::CallbackInfo& info) {
+    batch_.clear();
+    reader_->end(batch_);
+    return to_buffer(info.Env(), batch_);
+  }
+
+  Napi::Value stats(const Napi::CallbackInfo& info) {
+    auto result = Napi::Object::New(info.Env());
+    const auto set = [&](const char* name, uint64_t value) { result.Set(name, static_cast<double>(value)); };
+    set("lines", reader_->counters().lines);
+    set("records", reader_->counters().records);
+    set("events", reader_->assembled().events);
+    set("malformed", reader_->counters().malformed + reader_->assembled().malformed);
+    set("incomplete", reader_->assembled().incomplete);
+    return result;
+  }
+
+  std::optional<audit::LogReader> reader_;
+  Batch batch_;
+};
+
+class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
+ public:
+  ProcessAncestryAddon(Napi::Env env, Napi::Object exports) {
+    DefineAddon(exports, {InstanceMethod("start", &ProcessAncestryAddon::start),
+                          InstanceMethod("stop", &ProcessAncestryAddon::stop),
+                          InstanceMethod("stats", &ProcessAncestryAddon::stats)});
+    exports.Set("LogReader", LogReaderObject::define(env));
+  }
+
+ private:
+  Napi::Value start(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    if (info.Length() < 2 || !info[0].IsObject() || !info[1].IsFunction()) {
+      Napi::TypeError::New(env, "start takes an object of options and a function")
+          .ThrowAsJavaScriptException();
+      return env.Undefined();
+    }
+    if (run_ && !run_->stopped()) {
+      Napi::Error::New(env, "already started").ThrowAsJavaScriptException();
+      return env.Undefined();
+    }
+    CollectorOptions options;
+    if (!read_options(info[0].As<Napi::Object>(), options)) return env.Undefined();
+
+    const auto on_batch = info[1].As<Napi::Function>();
+    auto wake = Napi::ThreadSafeFunction::New(env, on_batch, "process_ancestry", 0, 1);
+    if (env.IsExceptionPending()) return env.Undefined();
+    // Weak, for the run owns the collector, which owns this.
+    auto self = std::make_shared<std::weak_ptr<Run>>();
+    run_ = std::make_shared<Run>(std::move(options), wake, [self] {
+      if (const auto run = self->lock()) Run::wake(run);
+    });
+    *self = run_;
+    on_batch_ = Napi::Persistent(on_batch);
+
+    std::vector<Problem> problems;
+    run_->collector().start(problems);
+    stop_at_process_exit(env);
+    // Hooks run in reverse order: this one before the thread-safe function's own.
+    napi_add_env_cleanup_hook(env, &stop_at_exit, run_.get());
+
+    auto list = Napi::Array::New(env, problems.size());
+    for (size_t i = 0; i < problems.size(); ++i) {
+      auto problem = Napi::Object::New(env);
+      problem.Set("code", problems[i].code);
+      problem.Set("detail", problems[i].detail);
+      list.Set(static_cast<uint32_t>(i), problem);
+    }
+    auto result = Napi::Object::New(env);
+    result.Set("auditMode", name_of(run_->collector().audit_mode()));
+    result.Set("procEvents", run_->collector().proc_events());
+    result.Set("problems", list);
+    return result;
+  }
+
+  // process.exit() ends the process without running the environment's hooks, but it tells process's
+  // listeners.
+  void stop_at_process_exit(Napi::Env env) {
+    if (listens_for_exit_) return;
+    listens_for_exit_ = true;
+    const auto process = env.Global().Get("process").As<Napi::Object>();
+    const auto stop = Napi::Function::New(env, [this](const Napi::CallbackInfo&) {
+      if (run_) run_->stop();
+    });
+    process.Get("on").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), stop});
+  }
+
+  static void stop_at_exit(void* run) { static_cast<Run*>(run)->stop(); }
+
+  static bool read_options(const Napi::Object& object, CollectorOptions& options) {
+    OptionReader read(object);
+    options.audit = read.boolean("audit");
+    options.proc_events = read.boolean("procEvents");
+    options.audit_forks = read.boolean("auditForks");
+    options.file_times = read.boolean("fileTimes");
+    options.rule_key = read.text("ruleKey");
+    options.state_file = read.text("stateFile");
+    options.args_max_bytes = read.bytes("argsMaxBytes");
+    options.queue_max_bytes = read.bytes("queueMaxBytes");
+    options.socket_buffer_bytes = read.bytes("socketBufferBytes");
+    constexpr size_t kKeyMax = 256;  // linux/audit.h, AUDIT_MAX_KEY_LEN
+    if (!read.failed() && (options.rule_key.empty() || options.rule_key.size() > kKeyMax)) {
+      read.fail("ruleKey", "1 to 256 bytes long");
+    }
+    return !read.failed();
+  }
+
+  Napi::Value stop(const Napi::CallbackInfo& info) {
+    if (run_ && !run_->stopped()) {
+      napi_remove_env_cleanup_hook(info.Env(), &stop_at_exit, run_.get());
+      run_->stop();
+      run_->deliver(info.Env(), on_batch_.Value());
+      on_batch_.Reset();
+    }
+    return info.Env().Undefined();
+  }
+
+  Napi::Value stats(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const CollectorStats stats = run_ ? run_->collector().stats() : CollectorStats{};
+    auto result = Napi::Object::New(env);
+    const auto set = [&result](const char* name, uint64_t value) {
+      result.Set(name, static_cast<double>(value));
+    };
+    set("auditRecords", stats.audit_records);
+    set("auditEvents", stats.audit_events);
+    set("auditMalformed", stats.audit_malformed);
+    set("auditIncomplete", stats.audit_incomplete);
+    set("auditEnobufs", stats.audit_enobufs);
+    set("auditKernelLost", stats.audit_kernel_lost);
+    set("auditKernelBacklog", stats.audit_kernel_backlog);
+    set("auditRulesRestored", stats.audit_rules_restored);
+    result.Set("auditMode", name_of(stats.audit_mode));
+    set("auditEnabled", stats.audit_enabled ? 1 : 0);
+    set("procEvents", stats.proc_events);
+    set("procEventsEnobufs", stats.proc_events_enobufs);
+    set("procEventsGaps", stats.proc_events_lost);
+    set("queueBytes", stats.queue_bytes);
+    set("queueDropped", stats.queue_dropped);
+    set("argsCut", stats.args_cut);
+    set("threadsTracked", stats.threads_tracked);
+    set("passes", stats.passes);
+    return result;
+  }
+
+  std::shared_ptr<Run> run_;
+  Napi::FunctionReference on_batch_;
+  bool listens_for_exit_ = false;
+};
+
+}  // namespace
+}  // namespace process_ancestry
+
+using process_ancestry::ProcessAncestryAddon;
+NODE_API_ADDON(ProcessAncestryAddon)

@@ -1,0 +1,135 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "../event.h"
+#include "record.h"
+#include "syscalls.h"
+
+namespace process_ancestry::audit {
+
+// Record types that are read; all others are passed over unparsed (linux/audit.h).
+enum RecordType : uint16_t {
+  kSyscall = 1300,
+  kPath = 1302,
+  kCwd = 1307,
+  kExecve = 1309,
+  kEndOfEvent = 1320,
+  kProctitle = 1327,
+};
+
+// The file that a PATH record names.
+struct FileId {
+  uint64_t inode = 0;
+  uint32_t dev_major = 0, dev_minor = 0;
+};
+
+struct ForkDetails {
+  int32_t parent = 0, image_from = 0;
+};
+
+// One event, made of all records of a serial. Memory is kept and used again for later events.
+struct AuditEvent {
+  static constexpr size_t kMaxFiles = 8;
+
+  RecordId id;
+  Kind kind = Kind::kExec;  // kFork, kExec or kExit
+  int32_t pid = 0;
+  ForkDetails fork;
+  int32_t exit_status = 0;
+  ExecDetails exec;
+  std::array<FileId, kMaxFiles> files;
+  size_t file_count = 0;
+
+ private:
+  friend class Assembler;
+  struct Span {
+    size_t at = 0, size = 0;
+  };
+  enum class State : uint8_t { kWaitingForSyscall, kWanted, kNotWanted };
+
+  size_t bytes() const { return text.size() + args.size(); }
+
+  State state = State::kWaitingForSyscall;
+  bool has_execve = false;
+  double first_seen_ms = 0;
+  uint64_t born = 0;  // how many events had been begun before
+  std::string text;   // comm, exe, cwd, tty and name, where the spans say
+  Span comm, exe, cwd, tty, name;
+  std::string args;
+  uint64_t args_size = 0;
+  int64_t arg = -1;         // the argument read last
+  uint64_t next_chunk = 0;  // of that argument
+  bool args_missing = false;
+};
+
+// Puts the records of a serial together, whatever order and interleaving they come in, within bounds.
+// Pure: time is told, nothing is read from the machine.
+class Assembler {
+ public:
+  struct Limits {
+    size_t args_max_bytes = 2 << 20;      // of one event's arguments
+    size_t pending_max = 1024;            // events whose end has not come
+    size_t bytes_max = size_t{64} << 20;  // of all events held
+    double expiry_ms = 2000;              // after the first record
+    // auditd writes no EOE to its log: there an event ends with its PROCTITLE, or when this many later ones
+    // have begun.
+    bool from_log = false;
+    uint64_t later_events_max = 64;
+  };
+  struct Counters {
+    uint64_t events = 0, malformed = 0, incomplete = 0, args_cut = 0;
+  };
+
+  explicit Assembler(const Limits& limits) : limits_(limits) {}
+
+  // One record: "audit(…): field=value …". `now_ms` is any clock that does not go back.
+  void add(uint16_t type, std::string_view record, double now_ms);
+  // Gives up waiting for the end of events that began too long ago.
+  void expire(double now_ms);
+  // Nothing more will come.
+  void end();
+
+  // In order of completion, until recycled.
+  const std::vector<std::unique_ptr<AuditEvent>>& completed() const { return completed_; }
+  std::vector<std::unique_ptr<AuditEvent>>& completed() { return completed_; }
+  void recycle_completed();
+
+  size_t pending() const { return pending_.size(); }
+  size_t bytes_held() const { return bytes_held_; }
+  const Counters& counters() const { return counters_; }
+
+ private:
+  using Slot = std::unique_ptr<AuditEvent>;
+  static constexpr size_t kRememberedSerials = 4096, kFreeMax = 64, kKeepBytes = 16 << 10;
+
+  AuditEvent* find(const RecordId& id, bool begin, double now_ms);
+  bool was_completed(const RecordId& id) const;
+  void finish(size_t index, bool complete);
+  void free_slot(Slot slot);
+  void trim();
+
+  void read_syscall(AuditEvent& event, std::string_view body);
+  void read_execve(AuditEvent& event, std::string_view body);
+  void read_path(AuditEvent& event, std::string_view body);
+  void add_arg(AuditEvent& event, uint64_t arg, uint64_t chunk, bool whole, std::string_view value);
+  static AuditEvent::Span keep(AuditEvent& event, std::string_view value);
+
+  const Limits limits_;
+  Counters counters_;
+  std::vector<Slot> pending_, completed_, free_;
+  size_t last_ = 0;  // where in pending_ the last record belonged
+  uint64_t begun_ = 0;
+  size_t bytes_held_ = 0;
+  // The ids completed last, each at its serial modulo the size: an event that comes twice, by unicast and
+  // multicast while the reader changes, is delivered once.
+  std::vector<RecordId> remembered_ = std::vector<RecordId>(kRememberedSerials);
+};
+
+}  // namespace process_ancestry::audit

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "../event.h"
+#include "record.h"
+
+namespace process_ancestry::audit {
+
+// The file that a PATH record names.
+struct FileId {
+  uint64_t inode = 0;
+  uint32_t dev_major = 0, dev_minor = 0;
+};
+
+struct ForkDetails {
+  int32_t parent = 0, image_from = 0;
+};
+
+// What the records of one serial say, as far as they have come. Memory is kept and used again for later events.
+struct AuditEvent {
+  static constexpr size_t kMaxFiles = 8;
+  enum class State : uint8_t { kWaitingForSyscall, kWanted, kNotWanted };
+  struct Span {
+    size_t at = 0, size = 0;
+  };
+  struct Arguments {
+    std::string bytes;         // cut to the limit
+    uint64_t whole_size = 0;   // of all that came, before the cut
+    int64_t last = -1;         // the index of the argument that came last
+    uint64_t next_chunk = 0;   // of that argument
+    bool missing = false;      // some did not come
+  };
+
+  RecordId id;
+  State state = State::kWaitingForSyscall;
+  Kind kind = Kind::kExec;  // kFork, kExec or kExit
+  int32_t pid = 0;
+  ForkDetails fork;
+  int32_t exit_status = 0;
+  ExecDetails exec;  // its texts once the event is complete
+  bool has_execve = false;
+  std::array<FileId, kMaxFiles> files;
+  size_t file_count = 0;
+
+  std::string text;  // comm, exe, cwd, tty and name, where the spans say
+  Span comm, exe, cwd, tty, name;
+  Arguments args;
+
+  size_t bytes() const { return text.size() + args.bytes.size(); }
+  // Decodes a value into `text`.
+  Span keep(std::string_view value);
+  // Points the texts of `exec` at what was kept.
+  void complete();
+};
+
+}  // namespace process_ancestry::audit

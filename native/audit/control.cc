@@ -1,0 +1,115 @@
+#include "control.h"
+
+#include <errno.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace process_ancestry::audit {
+namespace {
+
+constexpr uint32_t kImmutable = 2;  // of status.enabled (man 8 auditctl, -e)
+constexpr uint32_t kBacklogLimit = 8192;
+
+bool any_rule(const Situation& situation, bool RuleFacts::*fact) {
+  return std::any_of(situation.rules.begin(), situation.rules.end(),
+                     [fact](const RuleFacts& rule) { return rule.*fact; });
+}
+
+bool place_is_taken(const Status& status, bool owner_lives, uint32_t own_pid) {
+  return status.pid != 0 && status.pid != own_pid && owner_lives;
+}
+
+}  // namespace
+
+Settings settings_of(const Status& status) {
+  return {status.enabled, status.backlog_limit, status.backlog_wait_time};
+}
+
+Changes changes(const Settings& from, const Settings& to) {
+  Changes result;
+  if (from.enabled != to.enabled) result.enabled = to.enabled;
+  if (from.backlog_limit != to.backlog_limit) result.backlog_limit = to.backlog_limit;
+  if (from.backlog_wait_time != to.backlog_wait_time) result.backlog_wait_time = to.backlog_wait_time;
+  return result;
+}
+
+Problem problem_of(int error) {
+  switch (error) {
+    case EPERM:
+    case EACCES:
+      return {"audit_no_permission", std::strerror(error)};
+    case ECONNREFUSED:  // not the initial user namespace (kernel/audit.c, audit_netlink_ok), or audit=0
+    case EPROTONOSUPPORT:
+    case EAFNOSUPPORT:
+      return {"audit_unsupported", std::strerror(error)};
+    default:
+      return {"audit_start_failed", std::strerror(error)};
+  }
+}
+
+Settings wanted_as_owner(const Settings& now) {
+  // With a wait time, a full backlog stops every process of the host.
+  return {1, std::max(now.backlog_limit, kBacklogLimit), 0};
+}
+
+Settings to_go_back_to(const Settings& now, const Settings& set_by_us, const Settings& found) {
+  Settings result = now;
+  if (now.enabled == set_by_us.enabled) result.enabled = found.enabled;
+  if (now.backlog_limit == set_by_us.backlog_limit) result.backlog_limit = found.backlog_limit;
+  if (now.backlog_wait_time == set_by_us.backlog_wait_time)
+    result.backlog_wait_time = found.backlog_wait_time;
+  return result;
+}
+
+Plan decide(const Situation& situation) {
+  Plan plan;
+  if (situation.error != 0) {
+    plan.problems.push_back(problem_of(situation.error));
+    return plan;
+  }
+  const Status& status = situation.status;
+  const bool taken = place_is_taken(status, situation.owner_lives, situation.own_pid);
+  // Rules with our key were left by a crash, or belong to another of us that runs now; only after a crash are
+  // the present settings ours, and what was saved then is what to go back to.
+  const bool crashed = !taken && any_rule(situation, &RuleFacts::ours);
+  plan.found = crashed && situation.saved ? *situation.saved : settings_of(status);
+  plan.wanted = settings_of(status);
+  if (any_rule(situation, &RuleFacts::silences_all_tasks)) {
+    plan.problems.push_back({"audit_never_task", "a never,task rule keeps all processes from being audited"});
+    return plan;
+  }
+  if (status.enabled == kImmutable) {
+    const bool covered = any_rule(situation, &RuleFacts::covers_exec);
+    plan.problems.push_back(
+        {"audit_immutable", covered ? "locked until reboot, with rules that cover execve: reading along"
+                                    : "locked until reboot, and no rule covers execve"});
+    if (covered) plan.mode = Mode::kMulticast;
+    return plan;
+  }
+  plan.replace_rules = true;
+  plan.wanted = wanted_as_owner(plan.wanted);
+  if (taken) {
+    // Whether processes wait for the owner to read is the owner's choice.
+    plan.wanted.backlog_wait_time = status.backlog_wait_time;
+    plan.mode = Mode::kMulticast;
+    plan.problems.push_back({"audit_unicast_taken", std::to_string(status.pid)});
+  } else {
+    plan.mode = Mode::kUnicast;
+  }
+  return plan;
+}
+
+Step next_step(Mode mode, const Status& status, bool owner_lives, uint32_t own_pid) {
+  if (mode == Mode::kOff || (mode == Mode::kUnicast && status.pid == own_pid)) return Step::kStay;
+  const bool taken = place_is_taken(status, owner_lives, own_pid);
+  if (mode == Mode::kUnicast) return taken ? Step::kFallBack : Step::kTakePlace;
+  return taken || status.enabled == kImmutable ? Step::kStay : Step::kTakePlace;
+}
+
+Changes restoration(const Settings& now, const Settings& set_by_us, const Settings& found) {
+  if (now.enabled == kImmutable) return {};
+  return changes(now, to_go_back_to(now, set_by_us, found));
+}
+
+}  // namespace process_ancestry::audit

@@ -1,0 +1,93 @@
+#include "rule.h"
+
+#include <linux/audit.h>
+
+#include <cstring>
+
+namespace process_ancestry::audit {
+namespace {
+
+// The fixed part, copied out of the wire; false if it is not all there or says nonsense.
+bool read_header(const std::string& wire, audit_rule_data& rule) {
+  if (wire.size() < sizeof rule) return false;
+  std::memcpy(&rule, wire.data(), sizeof rule);
+  return rule.field_count <= AUDIT_MAX_FIELDS && rule.buflen <= wire.size() - sizeof rule;
+}
+
+// Whether the value of this field is the size of its text in the buffer (kernel/auditfilter.c,
+// audit_data_to_entry).
+bool has_text(uint32_t field) {
+  return (field >= AUDIT_SUBJ_USER && field <= AUDIT_SUBJ_CLR) ||
+         (field >= AUDIT_OBJ_USER && field <= AUDIT_OBJ_LEV_HIGH) || field == AUDIT_WATCH ||
+         field == AUDIT_DIR || field == AUDIT_FILTERKEY || field == AUDIT_EXE;
+}
+
+}  // namespace
+
+Rule Rule::for_calls(uint32_t arch, const std::vector<Call>& calls, bool only_successful,
+                     std::string_view key) {
+  audit_rule_data rule{};
+  rule.flags = AUDIT_FILTER_EXIT;
+  rule.action = AUDIT_ALWAYS;
+  for (const Call call : calls) {
+    uint32_t number;
+    if (number_of(arch, call, number)) rule.mask[AUDIT_WORD(number)] |= AUDIT_BIT(number);
+  }
+  const auto add = [&rule](uint32_t field, uint32_t value) {
+    rule.fields[rule.field_count] = field;
+    rule.fieldflags[rule.field_count] = AUDIT_EQUAL;
+    rule.values[rule.field_count++] = value;
+  };
+  add(AUDIT_ARCH, arch);
+  if (only_successful) add(AUDIT_SUCCESS, 1);
+  add(AUDIT_FILTERKEY, static_cast<uint32_t>(key.size()));
+  rule.buflen = static_cast<uint32_t>(key.size());
+  std::string wire(reinterpret_cast<const char*>(&rule), sizeof rule);
+  wire.append(key);
+  return Rule(wire);
+}
+
+bool Rule::has_key(std::string_view key) const {
+  audit_rule_data rule;
+  if (!read_header(wire_, rule)) return false;
+  size_t at = sizeof rule;
+  for (uint32_t i = 0; i < rule.field_count; ++i) {
+    if (!has_text(rule.fields[i])) continue;
+    if (rule.values[i] > wire_.size() - at) return false;
+    if (rule.fields[i] == AUDIT_FILTERKEY && std::string_view(wire_).substr(at, rule.values[i]) == key)
+      return true;
+    at += rule.values[i];
+  }
+  return false;
+}
+
+bool Rule::silences_all_tasks() const {
+  audit_rule_data rule;
+  if (!read_header(wire_, rule)) return false;
+  if ((rule.flags & ~uint32_t{AUDIT_FILTER_PREPEND}) != AUDIT_FILTER_TASK || rule.action != AUDIT_NEVER)
+    return false;
+  for (uint32_t i = 0; i < rule.field_count; ++i) {
+    if (rule.fields[i] != AUDIT_FILTERKEY) return false;
+  }
+  return true;
+}
+
+bool Rule::covers_exec() const {
+  audit_rule_data rule;
+  if (!read_header(wire_, rule)) return false;
+  if ((rule.flags & ~uint32_t{AUDIT_FILTER_PREPEND}) != AUDIT_FILTER_EXIT || rule.action != AUDIT_ALWAYS)
+    return false;
+  uint32_t execve;
+  if (!number_of(native_arch(), Call::kExecve, execve)) return false;
+  if ((rule.mask[AUDIT_WORD(execve)] & AUDIT_BIT(execve)) == 0) return false;
+  for (uint32_t i = 0; i < rule.field_count; ++i) {
+    const bool equal = rule.fieldflags[i] == AUDIT_EQUAL;
+    if (rule.fields[i] == AUDIT_FILTERKEY) continue;
+    if (rule.fields[i] == AUDIT_ARCH && equal && rule.values[i] == native_arch()) continue;
+    if (rule.fields[i] == AUDIT_SUCCESS && equal && rule.values[i] != 0) continue;
+    return false;
+  }
+  return true;
+}
+
+}  // namespace process_ancestry::audit

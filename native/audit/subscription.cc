@@ -1,0 +1,249 @@
+#include "subscription.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "state_file.h"
+
+namespace process_ancestry::audit {
+namespace {
+
+// One more than kernel's MAX_AUDIT_MESSAGE_LENGTH (8970), with the header, rounded up.
+constexpr size_t kMessageBytes = 9216, kGroup = 64;
+constexpr int kNoAnswer = -1;
+
+// Lets the kernel drop at the socket what nobody here reads, PROCTITLE above all: a record that is never
+// received costs no system call (kernel/audit.c sends it with netlink_unicast, which runs the socket's
+// filter).
+int keep_only_wanted_types(int fd) {
+  constexpr uint16_t kWanted[] = {kSyscall,           kExecve, kCwd, kPath, kEndOfEvent, NLMSG_ERROR,
+                                  AUDIT_CONFIG_CHANGE};
+  constexpr size_t kCount = sizeof kWanted / sizeof *kWanted;
+  sock_filter program[kCount + 3];
+  // nlmsg_type is in the host's order, the filter loads in the network's.
+  program[0] = BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(nlmsghdr, nlmsg_type));
+  for (size_t i = 0; i < kCount; ++i) {
+    program[1 + i] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap16(kWanted[i]),
+                              static_cast<uint8_t>(kCount - i), 0);
+  }
+  program[1 + kCount] = BPF_STMT(BPF_RET | BPF_K, 0);
+  program[2 + kCount] = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+  const sock_fprog filter{kCount + 3, program};
+  return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0 ? 0 : errno;
+}
+
+std::string_view without_padding(std::string_view text) {
+  while (!text.empty() && (text.back() == '\0' || text.back() == '\n')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+Subscription::Subscription(Options options, Assembler& assembler)
+    : options_(std::move(options)), assembler_(assembler), receiver_(kGroup, kMessageBytes) {
+  const std::vector<Call> execs = {Call::kExecve, Call::kExecveat};
+  const std::vector<Call> forks = {Call::kFork, Call::kVfork, Call::kClone, Call::kClone3};
+  for (const uint32_t arch : {native_arch(), compat_arch()}) {
+    const bool optional = arch != native_arch();
+    rules_.push_back({Rule::for_calls(arch, execs, true, options_.rule_key), optional});
+    if (!options_.forks) continue;
+    rules_.push_back({Rule::for_calls(arch, forks, true, options_.rule_key), optional});
+    // Not only successful: it never returns, so it never has success (kernel/auditsc.c, __audit_free).
+    rules_.push_back({Rule::for_calls(arch, {Call::kExitGroup}, false, options_.rule_key), optional});
+  }
+}
+
+bool Subscription::owner_lives(uint32_t pid) const {
+  return pid != 0 && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM);
+}
+
+void Subscription::start(std::vector<Problem>& problems) {
+  Situation situation;
+  situation.own_pid = static_cast<uint32_t>(::getpid());
+  situation.error = kernel_.open();
+  if (situation.error == 0) situation.error = kernel_.status(situation.status);
+  std::vector<Rule> existing;
+  if (situation.error == 0) situation.error = kernel_.rules(existing);
+  for (const Rule& rule : existing) {
+    situation.rules.push_back(
+        {rule.has_key(options_.rule_key), rule.silences_all_tasks(), rule.covers_exec()});
+  }
+  situation.owner_lives = owner_lives(situation.status.pid);
+  situation.saved = read_state_file(options_.state_file);
+  const Plan plan = decide(situation);
+  problems.insert(problems.end(), plan.problems.begin(), plan.problems.end());
+  if (plan.mode == Mode::kOff) return;
+
+  status_ = situation.status;
+  found_ = plan.found;
+  set_by_us_ = plan.wanted;
+  mode_ = plan.mode;
+  const auto give_up = [&](const Problem& problem) {
+    problems.push_back(problem);
+    stop();
+  };
+  int error = open_socket(socket_);
+  if (error == 0) error = keep_only_wanted_types(socket_.get());
+  if (error != 0) return give_up(problem_of(error));
+  set_receive_buffer(socket_.get(), options_.socket_buffer_bytes);
+
+  if (plan.replace_rules) {
+    error = write_state_file(options_.state_file, found_);
+    if (error != 0) {
+      problems.push_back({"audit_state_unsaved", options_.state_file + ": " + std::strerror(error)});
+    }
+    changed_anything_ = true;
+  }
+  // First somebody who reads, then what is to be read: records without a reader go to the console.
+  if (mode_ == Mode::kUnicast) {
+    error = take_place();
+    if (error == EEXIST) {
+      mode_ = Mode::kMulticast;
+      set_by_us_.backlog_wait_time = status_.backlog_wait_time;
+      kernel_.status(status_);
+      problems.push_back({"audit_unicast_taken", std::to_string(status_.pid)});
+    } else if (error != 0) {
+      return give_up(problem_of(error));
+    }
+  }
+  if (mode_ == Mode::kMulticast) {
+    error = set_multicast(true);
+    if (error != 0) return give_up(problem_of(error));
+  }
+  if (!plan.replace_rules) return;
+  for (size_t i = 0; i < existing.size(); ++i) {
+    if (situation.rules[i].ours) kernel_.remove(existing[i]);
+  }
+  unsigned added;
+  error = install_rules(added);
+  if (error != 0) return give_up({"audit_rule_refused", std::strerror(error)});
+  error = set(set_by_us_);
+  if (error != 0) return give_up(problem_of(error));
+  kernel_.status(status_);
+}
+
+int Subscription::set(const Settings& wanted) { return kernel_.set(changes(settings_of(status_), wanted)); }
+
+int Subscription::install_rules(unsigned& added) {
+  owns_rules_ = true;
+  added = 0;
+  for (const OwnRule& own : rules_) {
+    const int error = kernel_.add(own.rule);
+    if (error == 0) ++added;
+    if (error != 0 && error != EEXIST && !own.optional) return error;
+  }
+  return 0;
+}
+
+int Subscription::take_place() {
+  place_answer_ = kNoAnswer;
+  const std::string payload = place_payload(static_cast<uint32_t>(::getpid()));
+  const int sent = send_request(socket_.get(), AUDIT_SET, ++place_request_, payload);
+  if (sent != 0) return sent;
+  // The kernel queues its answer before sendto returns, maybe behind records.
+  drain(monotonic_now_, SIZE_MAX);
+  return place_answer_ == kNoAnswer ? ETIMEDOUT : place_answer_;
+}
+
+int Subscription::set_multicast(bool joined) {
+  const int group = AUDIT_NLGRP_READLOG;
+  const int option = joined ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP;
+  return ::setsockopt(socket_.get(), SOL_NETLINK, option, &group, sizeof group) == 0 ? 0 : errno;
+}
+
+bool Subscription::drain(double now_ms, size_t bytes_held_max) {
+  monotonic_now_ = now_ms;
+  bool overrun = false;
+  for (;;) {
+    const int received = receiver_.receive(socket_.get());
+    if (received == -ENOBUFS) {
+      overrun = true;
+      ++counters_.enobufs;
+      continue;
+    }
+    if (received <= 0) break;
+    for (int i = 0; i < received; ++i) {
+      const std::string_view message = receiver_.message(i);
+      nlmsghdr header;
+      if (message.size() < sizeof header) {
+        ++counters_.malformed;
+        continue;
+      }
+      std::memcpy(&header, message.data(), sizeof header);
+      const std::string_view payload = message.substr(sizeof header);
+      if (header.nlmsg_type == NLMSG_ERROR) {
+        int32_t error = 0;
+        if (payload.size() >= sizeof error) std::memcpy(&error, payload.data(), sizeof error);
+        if (header.nlmsg_seq == place_request_) place_answer_ = -error;
+        continue;
+      }
+      ++counters_.records;
+      if (header.nlmsg_type == AUDIT_CONFIG_CHANGE) {
+        if (payload.find("op=remove_rule") != std::string_view::npos) rules_removed_ = true;
+        continue;
+      }
+      assembler_.add(header.nlmsg_type, without_padding(payload), now_ms);
+    }
+    if (!receiver_.full(received) || assembler_.bytes_held() >= bytes_held_max) break;
+  }
+  return !overrun;
+}
+
+uint32_t Subscription::check() {
+  if (mode_ == Mode::kOff) return 0;
+  const uint32_t lost_before = status_.lost;
+  if (kernel_.status(status_) != 0) return 0;
+  const Step step = next_step(mode_, status_, owner_lives(status_.pid), static_cast<uint32_t>(::getpid()));
+  if (step == Step::kTakePlace && take_place() == 0) {
+    if (mode_ == Mode::kMulticast) take_over();
+  } else if (mode_ == Mode::kUnicast && step != Step::kStay) {
+    if (set_multicast(true) == 0) mode_ = Mode::kMulticast;
+  }
+  // The counter starts anew when somebody resets it (man 8 auditctl, --reset-lost).
+  return status_.lost >= lost_before ? status_.lost - lost_before : status_.lost;
+}
+
+// The owner before us has gone, and may have put its own settings back: what stands now is what we found.
+void Subscription::take_over() {
+  set_multicast(false);
+  mode_ = Mode::kUnicast;
+  if (!changed_anything_) return;
+  const Settings now = settings_of(status_);
+  found_ = to_go_back_to(now, set_by_us_, found_);
+  set_by_us_ = wanted_as_owner(now);
+  kernel_.set(changes(now, set_by_us_));
+  write_state_file(options_.state_file, found_);
+  kernel_.status(status_);
+}
+
+bool Subscription::restore_removed_rules() {
+  if (!rules_removed_ || !owns_rules_) return false;
+  rules_removed_ = false;
+  unsigned added;
+  install_rules(added);
+  if (added > 0) ++counters_.rules_restored;
+  return added > 0;
+}
+
+void Subscription::stop() {
+  if (changed_anything_) {
+    changed_anything_ = false;
+    Status now;
+    if (kernel_.status(now) == 0) kernel_.set(restoration(settings_of(now), set_by_us_, found_));
+    if (owns_rules_) {
+      for (const OwnRule& own : rules_) kernel_.remove(own.rule);
+      owns_rules_ = false;
+    }
+    if (mode_ == Mode::kUnicast) kernel_.release_place();
+    remove_state_file(options_.state_file);
+  }
+  mode_ = Mode::kOff;
+  socket_.reset();
+}
+
+}  // namespace process_ancestry::audit

@@ -1,0 +1,40 @@
+{
+  "target_defaults": {
+    "cflags": ["-Wall", "-Wextra", "-Werror", "-O3", "-fPIC"],
+    "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+    "cflags_cc": ["-std=c++17", "-fno-exceptions"],
+    "ldflags": ["-pthread"]
+  },
+  "targets": [
+    {
+      # All but the binding: free of Node's headers, so that the tests link it alone.
+      "target_name": "collector",
+      "type": "static_library",
+      "sources": [
+        "audit/assembler.cc", "audit/control.cc", "audit/kernel.cc", "audit/log_line.cc", "audit/log_reader.cc",
+        "audit/record.cc", "audit/rule.cc", "audit/state_file.cc", "audit/subscription.cc", "audit/syscalls.cc",
+        "batch.cc", "batch_queue.cc", "clocks.cc", "collector.cc", "netlink_receiver.cc",
+        "proc_events/connector.cc", "proc_events/thread_groups.cc",
+        "procfs/exec_file.cc", "procfs/file_times.cc", "procfs/proc_dir.cc", "procfs/process_reader.cc",
+        "procfs/thread_scan.cc"
+      ]
+    },
+    {
+      "target_name": "process_ancestry",
+      "dependencies": ["collector"],
+      "sources": ["addon.cc"],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_DISABLE_CPP_EXCEPTIONS", "NAPI_VERSION=8"]
+    },
+    {
+      "target_name": "native_tests",
+      "type": "executable",
+      "dependencies": ["collector"],
+      "sources": [
+        "test/assembler_test.cc", "test/batch_test.cc", "test/control_test.cc", "test/log_test.cc",
+        "test/main.cc", "test/mutation_test.cc", "test/procfs_test.cc", "test/record_test.cc",
+        "test/rule_test.cc", "test/syscalls_test.cc", "test/thread_groups_test.cc", "test/unpack.cc"
+      ]
+    }
+  ]
+}

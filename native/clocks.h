@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+
+namespace process_ancestry {
+
+// All in milliseconds, nanoseconds as fraction.
+double boottime_ms();
+double monotonic_ms();
+// Unix time minus CLOCK_BOOTTIME, now.
+double unix_minus_boottime_ms();
+
+// Converts the connector's CLOCK_MONOTONIC to CLOCK_BOOTTIME. The two drift apart only while suspended, so
+// the offset is kept until it really changed: reading two clocks is not atomic, and events must not jitter.
+class MonotonicToBoottime {
+ public:
+  void refresh();
+  double to_ms(uint64_t monotonic_ns) const {
+    return static_cast<double>(static_cast<int64_t>(monotonic_ns) + offset_ns_) / 1e6;
+  }
+
+ private:
+  int64_t offset_ns_ = INT64_MIN;
+};
+
+}  // namespace process_ancestry

@@ -1,0 +1,312 @@
+#include "collector.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "procfs/exec_file.h"
+#include "procfs/thread_scan.h"
+
+namespace process_ancestry {
+namespace {
+
+constexpr double kSecondMs = 1000;
+// After a pass that brought something the thread sleeps, so that many messages cost one wake-up; longer under
+// load.
+constexpr int kNapMs = 5, kLongNapMs = 10;
+constexpr uint64_t kManyMessages = 64;
+// How long details from /proc are kept back for what may prove them wrong.
+constexpr double kHoldMs = 10;
+// How much may be assembled before it is packed and handed over.
+constexpr size_t kHeldMaxBytes = 8 << 20;
+
+Problem problem_of_connector(int error) {
+  if (error == EPERM || error == EACCES) return {"proc_events_no_permission", std::strerror(error)};
+  if (error == ETIMEDOUT) {
+    return {"proc_events_unavailable",
+            "no answer: not in the first pid and user namespace, or not in the kernel"};
+  }
+  return {"proc_events_unavailable", std::strerror(error)};
+}
+
+audit::Assembler::Limits live_limits(size_t args_max_bytes) {
+  audit::Assembler::Limits limits;
+  limits.args_max_bytes = args_max_bytes;
+  return limits;
+}
+
+template <typename T>
+void set(std::atomic<T>& to, T value) {
+  to.store(value, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+Collector::Collector(CollectorOptions options, std::function<void()> wake)
+    : options_(std::move(options)),
+      wake_(std::move(wake)),
+      queue_(options_.queue_max_bytes),
+      assembler_(live_limits(options_.args_max_bytes)),
+      subscription_(
+          {options_.audit_forks, options_.rule_key, options_.state_file, options_.socket_buffer_bytes},
+          assembler_),
+      process_reader_(proc_, options_.args_max_bytes, options_.file_times) {}
+
+void Collector::start(std::vector<Problem>& problems) {
+  // The connector first: an exec that audit tells of must have been heard of there.
+  if (options_.proc_events) {
+    const int error = connector_.open(options_.socket_buffer_bytes);
+    if (error != 0) problems.push_back(problem_of_connector(error));
+  }
+  if (options_.audit) subscription_.start(problems);
+  if (!connector_.is_open() && subscription_.mode() == audit::Mode::kOff) return;
+  stop_event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  // Signals are the main thread's.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const int error = stop_event_ ? pthread_create(&thread_, nullptr, &Collector::thread_main, this) : errno;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error != 0) {
+    const char* const code =
+        subscription_.mode() != audit::Mode::kOff ? "audit_start_failed" : "proc_events_unavailable";
+    problems.push_back({code, std::string("no thread: ") + std::strerror(error)});
+    subscription_.stop();
+    connector_.close();
+    return;
+  }
+  running_ = true;
+  set(mode_, subscription_.mode());
+  set(published_.audit_enabled, subscription_.enabled());
+}
+
+void Collector::stop() {
+  if (!running_) return;
+  running_ = false;
+  const uint64_t one = 1;
+  // An eventfd takes this write always: its counter is far from full.
+  if (::write(stop_event_.get(), &one, sizeof one) == sizeof one) pthread_join(thread_, nullptr);
+  subscription_.stop();
+  connector_.close();
+  set(mode_, audit::Mode::kOff);
+}
+
+void* Collector::thread_main(void* collector) {
+  pthread_setname_np(pthread_self(), "ancestry");
+  static_cast<Collector*>(collector)->run();
+  return nullptr;
+}
+
+bool Collector::wait(double until_ms) {
+  pollfd ready[] = {
+      {stop_event_.get(), POLLIN, 0}, {subscription_.fd(), POLLIN, 0}, {connector_.fd(), POLLIN, 0}};
+  const double left = until_ms - monotonic_ms();
+  const int timeout = std::max(0, static_cast<int>(std::ceil(left)));
+  ::poll(ready, 3, timeout);
+  return (ready[0].revents & POLLIN) == 0;
+}
+
+void Collector::run() {
+  if (connector_.is_open()) procfs::seed_thread_groups(proc_, thread_groups_);
+  double next_second = monotonic_ms() + kSecondMs;
+  for (bool go_on = true; go_on;) {
+    go_on = wait(next_second);
+    const double now = monotonic_ms();
+    if (now >= next_second || !go_on) {
+      each_second(now);
+      next_second = now + kSecondMs;
+    }
+    const uint64_t messages = pass(now);
+    // Where /proc is all there is to tell of an exec, every millisecond counts.
+    if (go_on && messages > 0 && audit_works()) {
+      pollfd stop{stop_event_.get(), POLLIN, 0};
+      ::poll(&stop, 1, messages > kManyMessages ? kLongNapMs : kNapMs);
+    }
+  }
+}
+
+uint64_t Collector::pass(double now_ms) {
+  to_boottime_.refresh();
+  const uint64_t records_before = subscription_.counters().records, messages_before = proc_messages_;
+  bool more;
+  do {
+    more = false;
+    if (subscription_.fd() >= 0) {
+      if (!subscription_.drain(now_ms, kHeldMaxBytes)) batch_.loss(Source::kAudit, boottime_ms(), 1);
+      if (subscription_.restore_removed_rules()) batch_.loss(Source::kAudit, boottime_ms(), 1);
+      more = assembler_.bytes_held() >= kHeldMaxBytes && !assembler_.completed().empty();
+    }
+    if (connector_.is_open()) drain_connector();
+    for (const auto& event : assembler_.completed()) pack(*event);
+    assembler_.recycle_completed();
+    hand_over();
+  } while (more);
+  publish();
+  return subscription_.counters().records - records_before + proc_messages_ - messages_before;
+}
+
+void Collector::drain_connector() {
+  // What was read from /proc is kept back until the kernel's words of the time of reading are all heard.
+  const double give_up_ms = monotonic_ms() + kHoldMs;
+  uint64_t messages_before;
+  do {
+    messages_before = proc_messages_;
+    if (!connector_.drain([this](const proc_event& event) { on_proc_event(event); })) {
+      batch_.loss(Source::kProcEvents, boottime_ms(), std::max(1U, lost_by_connector()));
+      rescan_threads_ = true;
+    }
+  } while (proc_reads_.size() > 0 && proc_messages_ != messages_before && monotonic_ms() < give_up_ms);
+}
+
+void Collector::each_second(double now_ms) {
+  assembler_.expire(now_ms);
+  const uint32_t lost = subscription_.check();
+  if (lost > 0) {
+    published_.audit_kernel_lost.fetch_add(lost, std::memory_order_relaxed);
+    batch_.loss(Source::kAudit, boottime_ms(), lost);
+  }
+  if (rescan_threads_) {
+    rescan_threads_ = false;
+    thread_groups_.clear();
+    procfs::seed_thread_groups(proc_, thread_groups_);
+  }
+}
+
+uint32_t Collector::lost_by_connector() {
+  const uint32_t lost = connector_.newly_lost();
+  published_.proc_events_lost.fetch_add(lost, std::memory_order_relaxed);
+  return lost;
+}
+
+void Collector::on_proc_event(const proc_event& event) {
+  ++proc_messages_;
+  const double time = to_boottime_.to_ms(event.timestamp_ns);
+  switch (static_cast<uint32_t>(event.what)) {
+    case proc_event::PROC_EVENT_FORK: {
+      const auto& fork = event.event_data.fork;
+      if (fork.child_pid != fork.child_tgid) {
+        thread_groups_.thread_started(fork.child_tgid, fork.child_pid);
+      } else {
+        thread_groups_.process_started(fork.child_tgid);
+        batch_.fork(Source::kProcEvents, fork.child_tgid, time, fork.parent_tgid, 0);
+      }
+      break;
+    }
+    case proc_event::PROC_EVENT_EXEC:
+      thread_groups_.exec(event.event_data.exec.process_tgid);
+      on_exec(event.event_data.exec.process_tgid, event.timestamp_ns);
+      break;
+    case proc_event::PROC_EVENT_SID:
+      batch_.setsid(Source::kProcEvents, event.event_data.sid.process_tgid, time);
+      break;
+    case static_cast<uint32_t>(proc_event::PROC_EVENT_EXIT): {
+      const auto& exit = event.event_data.exit;
+      if (thread_groups_.exited(exit.process_tgid, exit.process_pid)) {
+        withdraw_older_details(exit.process_tgid, event.timestamp_ns);
+        batch_.exit(Source::kProcEvents, exit.process_tgid, time, static_cast<int32_t>(exit.exit_code));
+      }
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+void Collector::on_exec(int32_t pid, uint64_t at_ns) {
+  const double time = to_boottime_.to_ms(at_ns);
+  withdraw_older_details(pid, at_ns);
+  ExecDetails details;
+  if (audit_works() || !process_reader_.read(pid, details)) {
+    batch_.exec(Source::kProcEvents, pid, time);
+    return;
+  }
+  proc_reads_.at(pid) = {batch_.size(), static_cast<uint64_t>(monotonic_ms() * 1e6)};
+  batch_.exec(Source::kProcEvents, pid, time, details);
+}
+
+// What was read from /proc after the process had already gone on to another image, or had exited and left its
+// pid to another, is not what was executed. The kernel's word of that comes later than the reading.
+void Collector::withdraw_older_details(int32_t pid, uint64_t at_ns) {
+  const ProcRead* read = proc_reads_.find(pid);
+  if (read == nullptr) return;
+  if (at_ns < read->done_ns) batch_.withdraw_details(read->record_at);
+  proc_reads_.erase(pid);
+}
+
+void Collector::pack(audit::AuditEvent& event) {
+  switch (event.kind) {
+    case Kind::kFork:
+      batch_.fork(Source::kAudit, event.pid, event.id.time_ms, event.fork.parent, event.fork.image_from);
+      break;
+    case Kind::kExit:
+      batch_.exit(Source::kAudit, event.pid, event.id.time_ms, event.exit_status);
+      break;
+    default:
+      event.exec.pid_namespace = proc_.pid_namespace(event.pid);
+      if (options_.file_times) {
+        event.exec.times =
+            procfs::exec_file_times(proc_, event.pid, event.exec.exe, event.files.data(), event.file_count);
+      }
+      batch_.exec(Source::kAudit, event.pid, event.id.time_ms, event.exec);
+      break;
+  }
+}
+
+void Collector::hand_over() {
+  if (batch_.empty()) return;
+  const bool must_wake = queue_.push(batch_, boottime_ms(), unix_minus_boottime_ms());
+  batch_.clear();
+  if (proc_reads_.size() > 0) proc_reads_.clear();
+  if (must_wake) wake_();
+}
+
+void Collector::publish() {
+  const audit::Assembler::Counters& assembled = assembler_.counters();
+  const audit::Subscription::Counters& received = subscription_.counters();
+  set(published_.audit_records, received.records);
+  set(published_.audit_events, assembled.events);
+  set(published_.audit_malformed, assembled.malformed + received.malformed);
+  set(published_.audit_incomplete, assembled.incomplete);
+  set(published_.args_cut, assembled.args_cut);
+  set(published_.audit_enobufs, received.enobufs);
+  set(published_.audit_rules_restored, received.rules_restored);
+  set(published_.audit_kernel_backlog, uint64_t{subscription_.kernel_backlog()});
+  set(published_.proc_events, proc_messages_);
+  set(published_.proc_events_enobufs, connector_.enobufs());
+  set(published_.threads_tracked, uint64_t{thread_groups_.threads()});
+  set(published_.audit_enabled, subscription_.enabled());
+  set(mode_, subscription_.mode());
+  published_.passes.fetch_add(1, std::memory_order_relaxed);
+}
+
+CollectorStats Collector::stats() const {
+  const auto get = [](const auto& value) { return value.load(std::memory_order_relaxed); };
+  const Published& p = published_;
+  CollectorStats stats{};
+  stats.audit_records = get(p.audit_records);
+  stats.audit_events = get(p.audit_events);
+  stats.audit_malformed = get(p.audit_malformed);
+  stats.audit_incomplete = get(p.audit_incomplete);
+  stats.audit_enobufs = get(p.audit_enobufs);
+  stats.audit_kernel_lost = get(p.audit_kernel_lost);
+  stats.audit_kernel_backlog = get(p.audit_kernel_backlog);
+  stats.audit_rules_restored = get(p.audit_rules_restored);
+  stats.audit_mode = get(mode_);
+  stats.audit_enabled = get(p.audit_enabled);
+  stats.proc_events = get(p.proc_events);
+  stats.proc_events_enobufs = get(p.proc_events_enobufs);
+  stats.proc_events_lost = get(p.proc_events_lost);
+  stats.queue_bytes = queue_.bytes();
+  stats.queue_dropped = queue_.dropped();
+  stats.args_cut = get(p.args_cut);
+  stats.threads_tracked = get(p.threads_tracked);
+  stats.passes = get(p.passes);
+  return stats;
+}
+
+}  // namespace process_ancestry

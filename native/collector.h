@@ -1,0 +1,127 @@
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "audit/assembler.h"
+#include "audit/control.h"
+#include "audit/subscription.h"
+#include "batch.h"
+#include "batch_queue.h"
+#include "clocks.h"
+#include "proc_events/connector.h"
+#include "proc_events/thread_groups.h"
+#include "procfs/proc_dir.h"
+#include "procfs/process_reader.h"
+#include "unique_fd.h"
+
+namespace process_ancestry {
+
+struct CollectorOptions {
+  bool audit = true, proc_events = true;
+  bool audit_forks = false;
+  bool file_times = true;
+  std::string rule_key, state_file;
+  size_t args_max_bytes = 2 << 20;
+  size_t queue_max_bytes = size_t{64} << 20;
+  size_t socket_buffer_bytes = size_t{32} << 20;
+};
+
+struct CollectorStats {
+  uint64_t audit_records, audit_events, audit_malformed, audit_incomplete, audit_enobufs, audit_kernel_lost;
+  uint64_t audit_kernel_backlog, audit_rules_restored;
+  audit::Mode audit_mode;
+  bool audit_enabled;
+  uint64_t proc_events, proc_events_enobufs, proc_events_lost;
+  uint64_t queue_bytes, queue_dropped;
+  uint64_t args_cut, threads_tracked, passes;
+};
+
+// Listens to the kernel on a thread of its own and packs what it hears into batches.
+//
+// The kernel queues the connector's exec before audit's records of the same exec, so each pass empties the
+// audit socket first and the connector's second, and delivers in the other order: whoever reads the batches
+// has met every exec before its details come. The connector's own order is causal and is kept.
+class Collector {
+ public:
+  // `wake` is called on the collector's thread when batches wait and it has not been called since the last
+  // take.
+  Collector(CollectorOptions options, std::function<void()> wake);
+  ~Collector() { stop(); }
+  Collector(const Collector&) = delete;
+  Collector& operator=(const Collector&) = delete;
+
+  void start(std::vector<Problem>& problems);
+  // Ends the thread and puts back what was changed in the kernel. What it had heard by then waits in the
+  // queue.
+  void stop();
+
+  audit::Mode audit_mode() const { return mode_.load(std::memory_order_relaxed); }
+  bool proc_events() const { return connector_.is_open(); }
+  CollectorStats stats() const;
+  BatchQueue& queue() { return queue_; }
+
+ private:
+  // Written by the collector's thread, read by any.
+  struct Published {
+    std::atomic<uint64_t> audit_records{0}, audit_events{0}, audit_malformed{0}, audit_incomplete{0},
+        audit_enobufs{0}, audit_kernel_lost{0}, audit_kernel_backlog{0}, audit_rules_restored{0},
+        proc_events{0}, proc_events_enobufs{0}, proc_events_lost{0}, args_cut{0}, threads_tracked{0},
+        passes{0};
+    std::atomic<bool> audit_enabled{false};
+  };
+
+  static void* thread_main(void* collector);
+  void run();
+  // Blocks until something can be read, the next second has come, or it is time to stop.
+  bool wait(double until_ms);
+  // How many messages came.
+  uint64_t pass(double now_ms);
+  void drain_connector();
+  void each_second(double now_ms);
+  void on_proc_event(const proc_event& event);
+  void on_exec(int32_t pid, uint64_t at_ns);
+  void withdraw_older_details(int32_t pid, uint64_t at_ns);
+  void pack(audit::AuditEvent& event);
+  uint32_t lost_by_connector();
+  void hand_over();
+  void publish();
+
+  bool audit_works() const { return subscription_.mode() != audit::Mode::kOff && subscription_.enabled(); }
+
+  const CollectorOptions options_;
+  const std::function<void()> wake_;
+  BatchQueue queue_;
+  Published published_;
+  std::atomic<audit::Mode> mode_{audit::Mode::kOff};
+
+  // From here on of the collector's thread, while it runs.
+  audit::Assembler assembler_;
+  audit::Subscription subscription_;
+  proc_events::Connector connector_;
+  proc_events::ThreadGroups thread_groups_;
+  procfs::ProcDir proc_;
+  procfs::ProcessReader process_reader_;
+  MonotonicToBoottime to_boottime_;
+  Batch batch_;
+  // Details that this batch has from /proc: where, and when they had been read (CLOCK_MONOTONIC).
+  struct ProcRead {
+    size_t record_at = 0;
+    uint64_t done_ns = 0;
+  };
+  proc_events::PidTable<ProcRead> proc_reads_;
+  uint64_t proc_messages_ = 0;
+  bool rescan_threads_ = false;
+
+  UniqueFd stop_event_;
+  pthread_t thread_{};
+  bool running_ = false;
+};
+
+}  // namespace process_ancestry

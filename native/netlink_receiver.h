@@ -1,0 +1,38 @@
+#pragma once
+
+#include <linux/netlink.h>
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace process_ancestry {
+
+// Receives netlink datagrams in groups, one system call a group, into buffers made once.
+class NetlinkReceiver {
+ public:
+  NetlinkReceiver(size_t messages, size_t bytes_each);
+
+  // Takes what waits, without blocking. The number of messages, 0 if none, or -errno.
+  int receive(int fd);
+  // True if there may be more than the last receive took.
+  bool full(int received) const { return static_cast<size_t>(received) == headers_.size(); }
+  // A message of the last receive; empty if the kernel did not send it or it did not fit.
+  std::string_view message(int index) const;
+
+ private:
+  size_t stride_;
+  std::unique_ptr<char[]> bytes_;
+  std::vector<sockaddr_nl> senders_;
+  std::vector<iovec> parts_;
+  std::vector<mmsghdr> headers_;
+};
+
+// Sets the receive buffer, over the system's limit if allowed (man 7 socket, SO_RCVBUFFORCE).
+void set_receive_buffer(int fd, size_t bytes);
+// Messages that the kernel dropped at this socket so far (net/core/sock.c, SO_MEMINFO).
+unsigned dropped_by_kernel(int fd);
+
+}  // namespace process_ancestry

@@ -1,0 +1,115 @@
+#include "connector.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "../clocks.h"
+
+namespace process_ancestry::proc_events {
+namespace {
+
+constexpr size_t kGroup = 128, kMessageBytes = 128;
+constexpr double kAnswerMs = 500;
+constexpr size_t kEventAt = NLMSG_HDRLEN + sizeof(cn_msg);
+
+// Lets the kernel drop changes of ids and names, traces and core dumps at the socket. A filter on the socket
+// does so on every kernel; the connector's own (struct proc_input) only from 6.6 on. Either way the
+// connector's sequence numbers count what was filtered too, so they cannot tell a loss: the socket's drop
+// counter does.
+int keep_only_wanted_events(int fd) {
+  constexpr uint32_t kWanted = proc_event::PROC_EVENT_FORK | proc_event::PROC_EVENT_EXEC |
+                               proc_event::PROC_EVENT_SID |
+                               static_cast<uint32_t>(proc_event::PROC_EVENT_EXIT);
+  // The filter loads in the network's order, `what` is in the host's.
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kEventAt + offsetof(proc_event, what)),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, __builtin_bswap32(kWanted), 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  };
+  const sock_fprog filter{sizeof program / sizeof *program, program};
+  return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+Connector::Connector() : receiver_(kGroup, kMessageBytes) {}
+
+int Connector::open(size_t socket_buffer_bytes) {
+  socket_.reset(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR));
+  if (!socket_) return errno;
+  set_receive_buffer(socket_.get(), socket_buffer_bytes);
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = CN_IDX_PROC;
+  int error = 0;
+  if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) error = errno;
+
+  // Every listener gets every answer. It has a sequence number of its own, and our ack plus one.
+  const auto token = static_cast<uint32_t>(::getpid()) ^ static_cast<uint32_t>(monotonic_ms() * 1000);
+  if (error == 0) {
+    char request[NLMSG_SPACE(sizeof(cn_msg) + sizeof(uint32_t))] = {};
+    nlmsghdr header{};
+    header.nlmsg_len = NLMSG_LENGTH(sizeof(cn_msg) + sizeof(uint32_t));
+    header.nlmsg_type = NLMSG_DONE;
+    cn_msg message{};
+    message.id = {CN_IDX_PROC, CN_VAL_PROC};
+    message.ack = token;
+    message.len = sizeof(uint32_t);
+    const uint32_t operation = PROC_CN_MCAST_LISTEN;
+    std::memcpy(request, &header, sizeof header);
+    std::memcpy(request + NLMSG_HDRLEN, &message, sizeof message);
+    std::memcpy(request + kEventAt, &operation, sizeof operation);
+    if (::send(socket_.get(), request, sizeof request, 0) < 0) error = errno;
+  }
+  if (error == 0) error = wait_for_answer(token);
+  if (error == 0) error = keep_only_wanted_events(socket_.get());
+  if (error != 0) socket_.reset();
+  return error;
+}
+
+int Connector::wait_for_answer(uint32_t token) {
+  for (const double until = monotonic_ms() + kAnswerMs;;) {
+    pollfd ready{socket_.get(), POLLIN, 0};
+    const double left = until - monotonic_ms();
+    if (left <= 0) return ETIMEDOUT;
+    if (::poll(&ready, 1, static_cast<int>(left) + 1) < 0 && errno != EINTR) return errno;
+    const int received = receiver_.receive(socket_.get());
+    if (received < 0 && received != -ENOBUFS) return -received;
+    for (int i = 0; i < received; ++i) {
+      cn_msg header;
+      proc_event event;
+      if (!parse(receiver_.message(i), header, event)) continue;
+      if (event.what == proc_event::PROC_EVENT_NONE && header.ack == token + 1) {
+        return static_cast<int>(event.event_data.ack.err);
+      }
+    }
+  }
+}
+
+bool Connector::parse(std::string_view message, cn_msg& header, proc_event& event) {
+  if (message.size() < kEventAt) return false;
+  std::memcpy(&header, message.data() + NLMSG_HDRLEN, sizeof header);
+  if (header.id.idx != CN_IDX_PROC || header.id.val != CN_VAL_PROC) return false;
+  // An older kernel's event may be shorter, and not all of ours is there.
+  const size_t size = std::min(message.size() - kEventAt, sizeof event);
+  if (size < offsetof(proc_event, event_data)) return false;
+  event = proc_event();
+  std::memcpy(&event, message.data() + kEventAt, size);
+  return true;
+}
+
+uint32_t Connector::newly_lost() {
+  const unsigned now = dropped_by_kernel(socket_.get());
+  const uint32_t lost = now - dropped_;
+  dropped_ = now;
+  return lost;
+}
+
+}  // namespace process_ancestry::proc_events

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <errno.h>
+#include <linux/cn_proc.h>
+#include <linux/connector.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "../netlink_receiver.h"
+#include "../unique_fd.h"
+
+namespace process_ancestry::proc_events {
+
+// The kernel's process events connector: forks, execs, exits and new sessions of processes and threads, in
+// the order in which they happened (drivers/connector/cn_proc.c).
+class Connector {
+ public:
+  Connector();
+
+  // Subscribes. 0, EPERM, ETIMEDOUT if the kernel keeps silent (it does so towards other pid and user
+  // namespaces than the first), or another errno.
+  int open(size_t socket_buffer_bytes);
+  void close() { socket_.reset(); }
+  bool is_open() const { return static_cast<bool>(socket_); }
+  int fd() const { return socket_.get(); }
+
+  // Takes all that waits: on_event(const proc_event&) for each. False if the socket had overrun.
+  template <typename OnEvent>
+  bool drain(OnEvent on_event);
+
+  uint64_t enobufs() const { return enobufs_; }
+  // Messages lost since the last call.
+  uint32_t newly_lost();
+
+ private:
+  int wait_for_answer(uint32_t token);
+  static bool parse(std::string_view message, cn_msg& header, proc_event& event);
+
+  UniqueFd socket_;
+  NetlinkReceiver receiver_;
+  uint64_t enobufs_ = 0;
+  unsigned dropped_ = 0;
+};
+
+template <typename OnEvent>
+bool Connector::drain(OnEvent on_event) {
+  bool overrun = false;
+  for (;;) {
+    const int received = receiver_.receive(socket_.get());
+    if (received == -ENOBUFS) {
+      overrun = true;
+      ++enobufs_;
+      continue;
+    }
+    if (received <= 0) return !overrun;
+    for (int i = 0; i < received; ++i) {
+      cn_msg header;
+      proc_event event;
+      if (parse(receiver_.message(i), header, event)) on_event(event);
+    }
+    if (!receiver_.full(received)) return !overrun;
+  }
+}
+
+}  // namespace process_ancestry::proc_events

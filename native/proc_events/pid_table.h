@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace process_ancestry::proc_events {
+
+// A hash table from pid (above 0) to a small value, in one flat array: open addressing, and erasing moves
+// back what was displaced, so that it never fills up with graves. Pointers hold until the next insert or
+// erase.
+template <typename Value>
+class PidTable {
+ public:
+  Value* find(int32_t pid) {
+    for (size_t i = home(pid);; i = next(i)) {
+      if (slots_[i].pid == pid) return &slots_[i].value;
+      if (slots_[i].pid == 0) return nullptr;
+    }
+  }
+
+  // The value of this pid, made if it had none.
+  Value& at(int32_t pid) {
+    if (Value* found = find(pid)) return *found;
+    if ((size_ + 1) * 2 > slots_.size()) grow();
+    ++size_;
+    return *place(pid, Value());
+  }
+
+  void erase(int32_t pid) {
+    size_t hole = home(pid);
+    while (slots_[hole].pid != pid) {
+      if (slots_[hole].pid == 0) return;
+      hole = next(hole);
+    }
+    for (size_t i = next(hole); slots_[i].pid != 0; i = next(i)) {
+      const size_t distance = (i - home(slots_[i].pid)) & (slots_.size() - 1);
+      if (distance < ((i - hole) & (slots_.size() - 1))) continue;  // it is home, or on the way from there
+      slots_[hole] = std::move(slots_[i]);
+      hole = i;
+    }
+    slots_[hole] = Slot();
+    --size_;
+  }
+
+  void clear() {
+    slots_.assign(kFewest, Slot());
+    size_ = 0;
+  }
+  size_t size() const { return size_; }
+
+ private:
+  static constexpr size_t kFewest = 64;  // a power of two, as all sizes are
+
+  struct Slot {
+    int32_t pid = 0;
+    Value value{};
+  };
+
+  size_t home(int32_t pid) const {
+    const uint32_t hash = static_cast<uint32_t>(pid) * 2654435769U;
+    return (hash ^ (hash >> 16)) & (slots_.size() - 1);
+  }
+  size_t next(size_t i) const { return (i + 1) & (slots_.size() - 1); }
+
+  Value* place(int32_t pid, Value value) {
+    size_t i = home(pid);
+    while (slots_[i].pid != 0) i = next(i);
+    slots_[i].pid = pid;
+    slots_[i].value = std::move(value);
+    return &slots_[i].value;
+  }
+
+  void grow() {
+    std::vector<Slot> old(slots_.size() * 2);
+    old.swap(slots_);
+    for (Slot& slot : old) {
+      if (slot.pid != 0) place(slot.pid, std::move(slot.value));
+    }
+  }
+
+  std::vector<Slot> slots_ = std::vector<Slot>(kFewest);
+  size_t size_ = 0;
+};
+
+}  // namespace process_ancestry::proc_events

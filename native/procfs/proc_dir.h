@@ -1,0 +1,43 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "../unique_fd.h"
+
+namespace process_ancestry::procfs {
+
+// /proc, opened once: paths below it are looked up from there.
+class ProcDir {
+ public:
+  ProcDir();
+  int fd() const { return fd_.get(); }
+  // One process's directory. It stays that process's: once it is gone, nothing below opens, though its pid is
+  // used again.
+  UniqueFd open_process(int32_t pid) const;
+  // Inode number of a process's pid namespace; 0 if the process is gone.
+  double pid_namespace(int32_t pid) const;
+
+ private:
+  UniqueFd fd_;
+};
+
+// Reads a small file at once into `buffer`; what did not fit is left out. Empty if it cannot be read.
+std::string_view read_at(int directory, const char* name, char* buffer, size_t size);
+// Where a symbolic link points; empty if it cannot be read.
+std::string_view read_link_at(int directory, const char* name, char* buffer, size_t size);
+
+// The fields of a stat file that are used here (man 5 proc_pid_stat).
+struct Stat {
+  char state = 0;
+  int32_t ppid = 0, tty = 0;
+  uint32_t flags = 0;
+  int32_t threads = 0;
+  std::string_view comm;
+};
+bool parse_stat(std::string_view text, Stat& stat);
+
+}  // namespace process_ancestry::procfs

@@ -1,0 +1,123 @@
+#include "process_reader.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <charconv>
+
+#include "file_times.h"
+
+namespace process_ancestry::procfs {
+namespace {
+
+uint32_t number_in(std::string_view text) {
+  uint32_t number = kUnknown;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+// Real, effective, saved and filesystem id, from a line of the status file such as "Uid:\t0\t0\t0\t0".
+void ids_in(std::string_view status, std::string_view label, uint32_t* const (&ids)[4]) {
+  size_t at = status.find(label);
+  if (at == std::string_view::npos) return;
+  at += label.size();
+  for (uint32_t* id : ids) {
+    const size_t next = status.find('\t', at);
+    if (next == std::string_view::npos) return;
+    at = next + 1;
+    *id = number_in(status.substr(at, 10));
+  }
+}
+
+}  // namespace
+
+ProcessReader::ProcessReader(const ProcDir& proc, size_t args_max_bytes, bool file_times)
+    : proc_(proc),
+      args_max_bytes_(args_max_bytes),
+      file_times_(file_times),
+      buffer_(new char[kBufferBytes]) {}
+
+bool ProcessReader::read(int32_t pid, ExecDetails& details) {
+  const UniqueFd directory = proc_.open_process(pid);
+  if (!directory) return false;
+  const int at = directory.get();
+  char* const buffer = buffer_.get();
+  details = ExecDetails();
+  details.from_procfs = true;
+
+  Stat stat;
+  if (!parse_stat(read_at(at, "stat", buffer, kBufferBytes), stat)) return false;
+  details.ppid = stat.ppid;
+  comm_ = stat.comm;
+  tty_ = tty_name(stat.tty);
+  if (!read_args(at, details)) return false;
+  exe_ = read_link_at(at, "exe", buffer, kBufferBytes);
+  if (exe_.empty()) return false;  // it has exited meanwhile
+  cwd_ = read_link_at(at, "cwd", buffer, kBufferBytes);
+
+  Credentials& ids = details.credentials;
+  const std::string_view status = read_at(at, "status", buffer, kBufferBytes);
+  ids_in(status, "\nUid:", {&ids.uid, &ids.euid, &ids.suid, &ids.fsuid});
+  ids_in(status, "\nGid:", {&ids.gid, &ids.egid, &ids.sgid, &ids.fsgid});
+  ids.auid = number_in(read_at(at, "loginuid", buffer, kBufferBytes));
+  ids.ses = number_in(read_at(at, "sessionid", buffer, kBufferBytes));
+  details.pid_namespace = proc_.pid_namespace(pid);
+  struct statx about;
+  if (stat_times(at, "exe", about)) {
+    details.mode = about.stx_mode;
+    details.ouid = about.stx_uid;
+    details.ogid = about.stx_gid;
+    if (file_times_) details.times = times_of(about);
+  }
+  details.comm = comm_;
+  details.exe = exe_;
+  details.cwd = cwd_;
+  details.tty = tty_;
+  details.args = args_;
+  return true;
+}
+
+bool ProcessReader::read_args(int directory, ExecDetails& details) {
+  const UniqueFd file(::openat(directory, "cmdline", O_RDONLY | O_CLOEXEC));
+  if (!file) return false;
+  args_.clear();
+  size_t total = 0;
+  uint32_t ends = 0;
+  char last = '\0';
+  for (;;) {
+    const ssize_t n = ::read(file.get(), buffer_.get(), kBufferBytes);
+    if (n < 0) return false;
+    if (n == 0) break;
+    const std::string_view piece(buffer_.get(), static_cast<size_t>(n));
+    for (const char c : piece) ends += c == '\0';
+    last = piece.back();
+    total += piece.size();
+    if (args_.size() < args_max_bytes_) args_.append(piece.substr(0, args_max_bytes_ - args_.size()));
+  }
+  const bool closed = total > 0 && last == '\0';
+  details.argc = total == 0 ? 0 : ends + (closed ? 0 : 1);
+  details.args_size = static_cast<uint32_t>(total - (closed ? 1 : 0));
+  if (args_.size() > details.args_size) args_.resize(details.args_size);
+  details.args_cut = args_.size() < details.args_size;
+  return true;
+}
+
+std::string tty_name(int32_t tty) {
+  // Documentation/admin-guide/devices.txt
+  constexpr unsigned kConsoles = 4, kSerialFrom = 64, kPseudoFrom = 136, kPseudoTo = 143, kMinors = 256;
+  const auto device = static_cast<dev_t>(static_cast<uint32_t>(tty));
+  if (tty == 0) return {};
+  // new_encode_dev (linux/kdev_t.h)
+  const auto number = static_cast<uint32_t>(device);
+  const unsigned major = (number & 0xfff00) >> 8, minor = (number & 0xff) | ((number >> 12) & 0xfff00);
+  if (major >= kPseudoFrom && major <= kPseudoTo) {
+    return "pts" + std::to_string((major - kPseudoFrom) * kMinors + minor);
+  }
+  if (major == kConsoles && minor >= kSerialFrom) return "ttyS" + std::to_string(minor - kSerialFrom);
+  if (major == kConsoles) return "tty" + std::to_string(minor);
+  return std::to_string(major) + ":" + std::to_string(minor);
+}
+
+}  // namespace process_ancestry::procfs

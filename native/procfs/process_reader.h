@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "../event.h"
+#include "proc_dir.h"
+
+namespace process_ancestry::procfs {
+
+// Reads from /proc what audit would have told of an exec, right after it. Its buffers are used again.
+class ProcessReader {
+ public:
+  ProcessReader(const ProcDir& proc, size_t args_max_bytes, bool file_times);
+
+  // False if the process is gone. The texts live until the next read.
+  bool read(int32_t pid, ExecDetails& details);
+
+ private:
+  bool read_args(int directory, ExecDetails& details);
+
+  static constexpr size_t kBufferBytes = 64 << 10;
+
+  const ProcDir& proc_;
+  const size_t args_max_bytes_;
+  const bool file_times_;
+  std::unique_ptr<char[]> buffer_;
+  std::string exe_, cwd_, comm_, tty_, args_;
+};
+
+// The name that audit gives to a controlling terminal, from tty_nr of a stat file; empty for none.
+std::string tty_name(int32_t tty);
+
+}  // namespace process_ancestry::procfs

@@ -1,0 +1,361 @@
+#include "../audit/assembler.h"
+
+#include <linux/sched.h>
+
+#include "audit_text.h"
+#include "harness.h"
+
+namespace process_ancestry::audit {
+namespace {
+
+using test::kExecSyscall;
+using test::kLoaderPath;
+using test::record;
+constexpr std::string_view kExecveText = test::kExecve;
+
+void add_exec(Assembler& assembler, unsigned serial, std::string_view execve = kExecveText, double now = 0) {
+  assembler.add(kSyscall, record(serial, kExecSyscall), now);
+  assembler.add(kExecve, record(serial, execve), now);
+  assembler.add(kCwd, record(serial, test::kCwd), now);
+  assembler.add(kPath, record(serial, test::kPath), now);
+  assembler.add(kPath, record(serial, kLoaderPath), now);
+}
+
+void add_end(Assembler& assembler, unsigned serial, double now = 0) {
+  assembler.add(kEndOfEvent, record(serial, ""), now);
+}
+
+std::string syscall_text(int number, const char* result, unsigned long a0 = 0, const char* success = "yes") {
+  return "arch=c000003e syscall=" + std::to_string(number) + " success=" + success + " exit=" + result +
+         " a0=" +
+         [a0] {
+           char text[20];
+           snprintf(text, sizeof text, "%lx", a0);
+           return std::string(text);
+         }() +
+         " a1=0 a2=0 a3=0 items=0 ppid=50 pid=60 auid=0 uid=0 comm=\"sh\" exe=\"/bin/sh\" key=(null)";
+}
+
+TEST("all records of a serial make one exec, complete at its end") {
+  Assembler assembler({});
+  add_exec(assembler, 7);
+  CHECK_EQUAL(assembler.completed().size(), 0U);
+  add_end(assembler, 7);
+  CHECK_EQUAL(assembler.completed().size(), 1U);
+  const AuditEvent& event = *assembler.completed()[0];
+  CHECK(event.kind == Kind::kExec);
+  CHECK_EQUAL(event.pid, 1008);
+  CHECK_EQUAL(event.id.time_ms, 1700000000123.0);
+  const ExecDetails& exec = event.exec;
+  CHECK_EQUAL(exec.serial, 7U);
+  CHECK_EQUAL(exec.ppid, 1007);
+  CHECK(exec.call == ExecCall::kExecve);
+  const Credentials& ids = exec.credentials;
+  CHECK_EQUAL(ids.auid, 1000U);
+  CHECK_EQUAL(ids.uid, 1U);
+  CHECK_EQUAL(ids.gid, 2U);
+  CHECK_EQUAL(ids.euid, 3U);
+  CHECK_EQUAL(ids.suid, 4U);
+  CHECK_EQUAL(ids.fsuid, 5U);
+  CHECK_EQUAL(ids.egid, 6U);
+  CHECK_EQUAL(ids.sgid, 7U);
+  CHECK_EQUAL(ids.fsgid, 8U);
+  CHECK_EQUAL(ids.ses, kUnknown);
+  CHECK_EQUAL(exec.mode, 0100755U);
+  CHECK_EQUAL(exec.ouid, 9U);
+  CHECK_EQUAL(exec.ogid, 10U);
+  CHECK_EQUAL(exec.argc, 3U);
+  CHECK_EQUAL(exec.args, std::string_view("ls\0-l \xc3\xbc\0", 9));
+  CHECK_EQUAL(exec.args_size, 9U);
+  CHECK(!exec.args_cut);
+  CHECK_EQUAL(exec.comm, "ls");
+  CHECK_EQUAL(exec.exe, "/usr/bin/ls");
+  CHECK_EQUAL(exec.cwd, "/tmp/live");
+  CHECK_EQUAL(exec.tty, "pts1");
+  CHECK_EQUAL(exec.name, "/bin/ls");
+  CHECK_EQUAL(event.file_count, 2U);
+  CHECK_EQUAL(event.files[0].inode, 338944U);
+  CHECK_EQUAL(event.files[0].dev_major, 0xfeU);
+  CHECK_EQUAL(event.files[0].dev_minor, 1U);
+  CHECK_EQUAL(event.files[1].inode, 338945U);
+}
+
+TEST("an event's memory that is used again keeps nothing of the event before") {
+  Assembler assembler({});
+  add_exec(assembler, 7);
+  add_end(assembler, 7);
+  assembler.recycle_completed();
+  CHECK_EQUAL(assembler.bytes_held(), 0U);
+  assembler.add(kSyscall, record(8, "arch=c000003e syscall=322 success=yes ppid=1 pid=2 exe=\"/x\""), 0);
+  add_end(assembler, 8);
+  CHECK_EQUAL(assembler.completed().size(), 1U);
+  const ExecDetails& exec = assembler.completed()[0]->exec;
+  CHECK(exec.call == ExecCall::kExecveat);
+  CHECK_EQUAL(exec.argc, kUnknown);
+  CHECK_EQUAL(exec.args, "");
+  CHECK_EQUAL(exec.cwd, "");
+  CHECK_EQUAL(exec.mode, kUnknown);
+  CHECK_EQUAL(exec.credentials.uid, kUnknown);
+  CHECK_EQUAL(assembler.completed()[0]->file_count, 0U);
+}
+
+TEST("a long argument comes in pieces, over several records, quoted or hex") {
+  Assembler assembler({});
+  assembler.add(kSyscall, record(7, kExecSyscall), 0);
+  assembler.add(kExecve, record(7, "argc=3 a0=\"x\" a1_len=8 a1[0]=6162"), 0);
+  assembler.add(kExecve, record(7, " a1[1]=6364"), 0);
+  assembler.add(kExecve, record(7, " a2_len=4 a2[0]=\"ef\" a2[1]=\"gh\""), 0);
+  add_end(assembler, 7);
+  const ExecDetails& exec = assembler.completed()[0]->exec;
+  CHECK_EQUAL(exec.args, std::string_view("x\0abcd\0efgh", 11));
+  CHECK_EQUAL(exec.args_size, 11U);
+  CHECK(!exec.args_cut);
+}
+
+TEST("arguments that are missing are told, not glued together") {
+  for (const char* execve : {"argc=3 a0=\"x\" a2=\"z\"", "argc=3 a0=\"x\" a1=\"y\"",
+                             "argc=2 a0=\"x\" a1[0]=\"y\" a1[2]=\"z\"", "argc=2 a0=\"x\" a1[1]=\"y\""}) {
+    Assembler assembler({});
+    add_exec(assembler, 7, execve);
+    add_end(assembler, 7);
+    CHECK(assembler.completed()[0]->exec.args_cut);
+    CHECK_EQUAL(assembler.counters().args_cut, 1U);
+  }
+}
+
+TEST("records that come twice change nothing") {
+  Assembler assembler({});
+  add_exec(assembler, 7, "argc=2 a0=\"x\" a1_len=8 a1[0]=6162 a1[1]=6364");
+  add_exec(assembler, 7, "argc=2 a0=\"x\" a1_len=8 a1[0]=6162 a1[1]=6364");
+  add_end(assembler, 7);
+  add_end(assembler, 7);
+  CHECK_EQUAL(assembler.completed().size(), 1U);
+  CHECK_EQUAL(assembler.completed()[0]->exec.args, std::string_view("x\0abcd", 6));
+  CHECK(!assembler.completed()[0]->exec.args_cut);
+}
+
+TEST("an event that comes again after it was complete is not delivered again") {
+  Assembler assembler({});
+  for (int i = 0; i < 2; ++i) {
+    add_exec(assembler, 7);
+    add_end(assembler, 7);
+  }
+  CHECK_EQUAL(assembler.completed().size(), 1U);
+  CHECK_EQUAL(assembler.pending(), 0U);
+}
+
+TEST("a serial that is used again after a reboot is another event") {
+  Assembler assembler({});
+  add_exec(assembler, 7);
+  add_end(assembler, 7);
+  assembler.add(kSyscall, record(7, kExecSyscall, 1800000000), 0);
+  assembler.add(kEndOfEvent, record(7, "", 1800000000), 0);
+  CHECK_EQUAL(assembler.completed().size(), 2U);
+}
+
+TEST("serials that are interleaved are kept apart, and come out in order of completion") {
+  Assembler assembler({});
+  assembler.add(kSyscall, record(7, kExecSyscall), 0);
+  assembler.add(kSyscall, record(8, kExecSyscall), 0);
+  assembler.add(kExecve, record(8, "argc=1 a0=\"eight\""), 0);
+  assembler.add(kExecve, record(7, "argc=1 a0=\"seven\""), 0);
+  add_end(assembler, 8);
+  add_end(assembler, 7);
+  CHECK_EQUAL(assembler.completed().size(), 2U);
+  CHECK_EQUAL(assembler.completed()[0]->exec.args, "eight");
+  CHECK_EQUAL(assembler.completed()[1]->exec.args, "seven");
+}
+
+TEST("records may come before the SYSCALL record that they belong to") {
+  Assembler assembler({});
+  assembler.add(kPath, record(7, test::kPath), 0);
+  assembler.add(kExecve, record(7, kExecveText), 0);
+  assembler.add(kSyscall, record(7, kExecSyscall), 0);
+  add_end(assembler, 7);
+  CHECK_EQUAL(assembler.completed().size(), 1U);
+  CHECK_EQUAL(assembler.completed()[0]->exec.name, "/bin/ls");
+  CHECK_EQUAL(assembler.completed()[0]->exec.argc, 3U);
+}
+
+TEST("an exec that failed makes no event, and is not incomplete either") {
+  Assembler assembler({});
+  assembler.add(kSyscall, record(7, syscall_text(59, "-2", 0, "no")), 0);
+  assembler.add(kExecve, record(7, kExecveText), 0);
+  add_end(assembler, 7);
+  CHECK_EQUAL(assembler.completed().size(), 0U);
+  CHECK_EQUAL(assembler.pending(), 0U);
+  CHECK_EQUAL(assembler.counters().incomplete, 0U);
+}
+
+TEST("other calls make no event") {
+  Assembler assembler({});
+  assembler.add(kSyscall, record(7, syscall_text(2, "3")), 0);
+  assembler.add(kPath, record(7, test::kPath), 0);
+  add_end(assembler, 7);
+  CHECK_EQUAL(assembler.completed().size(), 0U);
+  CHECK_EQUAL(assembler.counters().incomplete, 0U);
+}
+
+TEST("a success of an unknown architecture is an exec if it has an EXECVE record") {
+  Assembler assembler({});
+  const std::string_view body = "arch=deadbeef syscall=1 success=yes exit=0 ppid=1 pid=2 exe=\"/x\"";
+  assembler.add(kSyscall, record(7, body), 0);
+  assembler.add(kExecve, record(7, kExecveText), 0);
+  add_end(assembler, 7);
+  assembler.add(kSyscall, record(8, body), 0);
+  add_end(assembler, 8);
+  CHECK_EQUAL(assembler.completed().size(), 1U);
+  CHECK(assembler.completed()[0]->exec.call == ExecCall::kUnknown);
+}
+
+TEST("fork, vfork, clone and clone3 tell the child and its parent") {
+  for (const int number : {56, 57, 58, 435}) {
+    Assembler assembler({});
+    assembler.add(kSyscall, record(7, syscall_text(number, "70")), 0);
+    add_end(assembler, 7);
+    CHECK_EQUAL(assembler.completed().size(), 1U);
+    const AuditEvent& event = *assembler.completed()[0];
+    CHECK(event.kind == Kind::kFork);
+    CHECK_EQUAL(event.pid, 70);
+    CHECK_EQUAL(event.fork.parent, 60);
+    CHECK_EQUAL(event.fork.image_from, 0);
+  }
+}
+
+TEST("clone with CLONE_PARENT gives the child its caller's parent and its caller's image") {
+  Assembler assembler({});
+  assembler.add(kSyscall, record(7, syscall_text(56, "70", CLONE_PARENT | 17)), 0);
+  add_end(assembler, 7);
+  CHECK_EQUAL(assembler.completed()[0]->fork.parent, 50);
+  CHECK_EQUAL(assembler.completed()[0]->fork.image_from, 60);
+}
+
+TEST("clone with CLONE_THREAD, and a fork that failed, make no event") {
+  Assembler assembler({});
+  assembler.add(kSyscall, record(7, syscall_text(56, "70", CLONE_THREAD)), 0);
+  add_end(assembler, 7);
+  assembler.add(kSyscall, record(8, syscall_text(57, "-11", 0, "no")), 0);
+  add_end(assembler, 8);
+  CHECK_EQUAL(assembler.completed().size(), 0U);
+}
+
+TEST("exit_group tells the exit status, though its record has no success") {
+  Assembler assembler({});
+  assembler.add(
+      kSyscall,
+      record(7, "arch=c000003e syscall=231 a0=103 a1=3c a2=e7 a3=0 items=0 ppid=50 pid=60 exe=\"/x\""), 0);
+  add_end(assembler, 7);
+  CHECK_EQUAL(assembler.completed().size(), 1U);
+  CHECK(assembler.completed()[0]->kind == Kind::kExit);
+  CHECK_EQUAL(assembler.completed()[0]->exit_status, 3 << 8);
+}
+
+TEST("arguments beyond the limit are cut, and their full size is told") {
+  Assembler::Limits limits;
+  limits.args_max_bytes = 5;
+  Assembler assembler(limits);
+  add_exec(assembler, 7, "argc=3 a0=\"abc\" a1=\"defg\" a2=\"h\"");
+  add_end(assembler, 7);
+  const ExecDetails& exec = assembler.completed()[0]->exec;
+  CHECK_EQUAL(exec.args, std::string_view("abc\0d", 5));
+  CHECK_EQUAL(exec.args_size, 10U);
+  CHECK(exec.args_cut);
+}
+
+TEST("arguments of exactly the limit are not cut") {
+  Assembler::Limits limits;
+  limits.args_max_bytes = 5;
+  Assembler assembler(limits);
+  add_exec(assembler, 7, "argc=2 a0=\"abc\" a1=\"d\"");
+  add_end(assembler, 7);
+  CHECK_EQUAL(assembler.completed()[0]->exec.args, std::string_view("abc\0d", 5));
+  CHECK(!assembler.completed()[0]->exec.args_cut);
+}
+
+TEST("an event whose end does not come is delivered when its time is over, and counted") {
+  Assembler assembler({});
+  add_exec(assembler, 7, kExecveText, 1000);
+  assembler.expire(3000);
+  CHECK_EQUAL(assembler.completed().size(), 0U);
+  assembler.expire(3001);
+  CHECK_EQUAL(assembler.completed().size(), 1U);
+  CHECK_EQUAL(assembler.counters().incomplete, 1U);
+  CHECK_EQUAL(assembler.pending(), 0U);
+}
+
+TEST("records without their SYSCALL record are given up, and counted") {
+  Assembler assembler({});
+  assembler.add(kExecve, record(7, kExecveText), 0);
+  assembler.expire(3000);
+  CHECK_EQUAL(assembler.completed().size(), 0U);
+  CHECK_EQUAL(assembler.counters().incomplete, 1U);
+  CHECK_EQUAL(assembler.bytes_held(), 0U);
+}
+
+TEST("events that wait for their end are bounded in number") {
+  Assembler assembler({});
+  for (unsigned serial = 1; serial <= 5000; ++serial) assembler.add(kExecve, record(serial, kExecveText), 0);
+  CHECK_EQUAL(assembler.pending(), 1024U);
+  CHECK_EQUAL(assembler.counters().incomplete, 5000U - 1024);
+}
+
+TEST("events that wait for their end are bounded in bytes") {
+  Assembler::Limits limits;
+  limits.bytes_max = 100000;
+  Assembler assembler(limits);
+  const std::string long_argument(8000, 'x');
+  for (unsigned serial = 1; serial <= 500; ++serial) {
+    assembler.add(kSyscall, record(serial, kExecSyscall), 0);
+    assembler.add(kExecve, record(serial, "argc=1 a0=\"" + long_argument + "\""), 0);
+    CHECK(assembler.bytes_held() <= limits.bytes_max);
+  }
+  CHECK(assembler.pending() < 13);
+  CHECK(assembler.counters().incomplete > 480);
+}
+
+TEST("one event that repeats a record for ever does not grow for ever") {
+  Assembler::Limits limits;
+  limits.bytes_max = 100000;
+  Assembler assembler(limits);
+  for (int i = 0; i < 20000; ++i) assembler.add(kCwd, record(7, "cwd=\"/a/long/path/again/and/again\""), 0);
+  CHECK(assembler.bytes_held() <= limits.bytes_max);
+}
+
+TEST("in a log an event ends with its PROCTITLE; live it does not") {
+  Assembler::Limits limits;
+  limits.from_log = true;
+  Assembler log(limits);
+  Assembler live({});
+  for (Assembler* assembler : {&log, &live}) {
+    add_exec(*assembler, 7);
+    assembler->add(kProctitle, record(7, "proctitle=\"ls\""), 0);
+  }
+  CHECK_EQUAL(log.completed().size(), 1U);
+  CHECK_EQUAL(live.completed().size(), 0U);
+}
+
+TEST("in a log an event without any end is complete once 64 later ones have begun") {
+  Assembler::Limits limits;
+  limits.from_log = true;
+  Assembler assembler(limits);
+  add_exec(assembler, 1);
+  for (unsigned serial = 2; serial <= 65; ++serial) assembler.add(kCwd, record(serial, test::kCwd), 0);
+  CHECK_EQUAL(assembler.completed().size(), 0U);
+  assembler.add(kCwd, record(66, test::kCwd), 0);
+  CHECK_EQUAL(assembler.completed().size(), 1U);
+  CHECK_EQUAL(assembler.completed()[0]->exec.serial, 1U);
+}
+
+TEST("what is no record is counted and leaves no trace") {
+  Assembler assembler({});
+  assembler.add(kSyscall, "", 0);
+  assembler.add(kSyscall, "audit(", 0);
+  assembler.add(kSyscall, record(7, "arch=c000003e syscall=59 success=yes"), 0);
+  add_end(assembler, 7);
+  CHECK_EQUAL(assembler.counters().malformed, 3U);
+  CHECK_EQUAL(assembler.completed().size(), 0U);
+  CHECK_EQUAL(assembler.pending(), 0U);
+}
+
+}  // namespace
+}  // namespace process_ancestry::audit

@@ -1,0 +1,191 @@
+#include "../audit/control.h"
+
+#include <errno.h>
+
+#include "../audit/state_file.h"
+#include "harness.h"
+
+namespace process_ancestry::audit {
+namespace {
+
+constexpr uint32_t kOurs = 100, kOther = 200;
+
+Situation fresh_machine() {
+  Situation situation;
+  situation.own_pid = kOurs;
+  situation.status.backlog_limit = 64;
+  situation.status.backlog_wait_time = 15000;
+  return situation;
+}
+
+Situation with_auditd() {
+  Situation situation = fresh_machine();
+  situation.status = {1, kOther, 8192, 60000, 0, 0};
+  situation.owner_lives = true;
+  return situation;
+}
+
+std::string codes(const Plan& plan) {
+  std::string text;
+  for (const Problem& problem : plan.problems) text += problem.code + " ";
+  return text;
+}
+
+RuleFacts ours() { return {true, false, true}; }
+RuleFacts never_task() { return {false, true, false}; }
+RuleFacts covering() { return {false, false, true}; }
+
+TEST("a free place is taken, and a full backlog stops nobody") {
+  const Plan plan = decide(fresh_machine());
+  CHECK(plan.mode == Mode::kUnicast);
+  CHECK(plan.replace_rules);
+  CHECK_EQUAL(plan.wanted.enabled, 1U);
+  CHECK_EQUAL(plan.wanted.backlog_limit, 8192U);
+  CHECK_EQUAL(plan.wanted.backlog_wait_time, 0U);
+  CHECK_EQUAL(plan.found.enabled, 0U);
+  CHECK_EQUAL(plan.found.backlog_limit, 64U);
+  CHECK_EQUAL(plan.found.backlog_wait_time, 15000U);
+  CHECK_EQUAL(codes(plan), "");
+}
+
+TEST("only what differs is changed") {
+  const Changes none = changes({1, 8192, 0}, {1, 8192, 0});
+  CHECK(!none.any());
+  const Changes some = changes({0, 64, 0}, {1, 8192, 0});
+  CHECK(some.enabled == 1U);
+  CHECK(some.backlog_limit == 8192U);
+  CHECK(!some.backlog_wait_time);
+}
+
+TEST("a backlog that is larger already stays as it is") {
+  Situation situation = fresh_machine();
+  situation.status.backlog_limit = 100000;
+  CHECK_EQUAL(decide(situation).wanted.backlog_limit, 100000U);
+}
+
+TEST("with an owner present we read along, with our rules, and leave waiting to the owner") {
+  const Plan plan = decide(with_auditd());
+  CHECK(plan.mode == Mode::kMulticast);
+  CHECK(plan.replace_rules);
+  CHECK_EQUAL(plan.wanted.backlog_wait_time, 60000U);
+  CHECK_EQUAL(codes(plan), "audit_unicast_taken ");
+  CHECK_EQUAL(plan.problems[0].detail, "200");
+}
+
+TEST("the place of a dead owner, or our own of before, is free") {
+  Situation situation = with_auditd();
+  situation.owner_lives = false;
+  CHECK(decide(situation).mode == Mode::kUnicast);
+  situation.owner_lives = true;
+  situation.status.pid = kOurs;
+  CHECK(decide(situation).mode == Mode::kUnicast);
+}
+
+TEST("a locked configuration is left alone, and read if it covers execve") {
+  Situation situation = with_auditd();
+  situation.status.enabled = 2;
+  Plan plan = decide(situation);
+  CHECK(plan.mode == Mode::kOff);
+  CHECK_EQUAL(codes(plan), "audit_immutable ");
+  situation.rules = {covering()};
+  plan = decide(situation);
+  CHECK(plan.mode == Mode::kMulticast);
+  CHECK(!plan.replace_rules);
+  CHECK(!changes(settings_of(situation.status), plan.wanted).any());
+  CHECK_EQUAL(codes(plan), "audit_immutable ");
+}
+
+TEST("never,task makes audit unusable") {
+  Situation situation = fresh_machine();
+  situation.rules = {covering(), never_task()};
+  const Plan plan = decide(situation);
+  CHECK(plan.mode == Mode::kOff);
+  CHECK(!plan.replace_rules);
+  CHECK_EQUAL(codes(plan), "audit_never_task ");
+}
+
+TEST("no permission and no support are told apart") {
+  for (const auto& [error, code] :
+       {std::pair{EPERM, "audit_no_permission "}, std::pair{ECONNREFUSED, "audit_unsupported "},
+        std::pair{EPROTONOSUPPORT, "audit_unsupported "}, std::pair{ETIMEDOUT, "audit_start_failed "}}) {
+    Situation situation = fresh_machine();
+    situation.error = error;
+    const Plan plan = decide(situation);
+    CHECK(plan.mode == Mode::kOff);
+    CHECK_EQUAL(codes(plan), code);
+  }
+}
+
+TEST("after a crash the settings found are those that were saved") {
+  Situation situation = fresh_machine();
+  situation.status = {1, kOther, 8192, 0, 0, 0};
+  situation.saved = Settings{0, 64, 15000};
+  CHECK_EQUAL(decide(situation).found.backlog_limit, 8192U);  // no rule of ours: the file is an old one
+  situation.rules = {ours()};
+  const Plan plan = decide(situation);
+  CHECK(plan.mode == Mode::kUnicast);
+  CHECK_EQUAL(plan.found.enabled, 0U);
+  CHECK_EQUAL(plan.found.backlog_limit, 64U);
+  CHECK_EQUAL(plan.found.backlog_wait_time, 15000U);
+}
+
+TEST("what was saved is not put back under somebody who owns audit now") {
+  Situation situation = with_auditd();
+  situation.rules = {ours()};
+  situation.saved = Settings{0, 64, 15000};
+  CHECK_EQUAL(decide(situation).found.enabled, 1U);
+}
+
+TEST("each second: stay, take a place that became free, fall back from one that is lost") {
+  Status status;
+  status.enabled = 1;
+  status.pid = kOurs;
+  CHECK(next_step(Mode::kUnicast, status, true, kOurs) == Step::kStay);
+  status.pid = kOther;
+  CHECK(next_step(Mode::kUnicast, status, true, kOurs) == Step::kFallBack);
+  CHECK(next_step(Mode::kMulticast, status, true, kOurs) == Step::kStay);
+  CHECK(next_step(Mode::kMulticast, status, false, kOurs) == Step::kTakePlace);
+  status.pid = 0;
+  CHECK(next_step(Mode::kUnicast, status, false, kOurs) == Step::kTakePlace);
+  CHECK(next_step(Mode::kMulticast, status, false, kOurs) == Step::kTakePlace);
+  CHECK(next_step(Mode::kOff, status, false, kOurs) == Step::kStay);
+  status.enabled = 2;
+  CHECK(next_step(Mode::kMulticast, status, false, kOurs) == Step::kStay);
+}
+
+TEST("what we set is put back, what others set meanwhile is theirs") {
+  const Settings found{0, 64, 15000}, set_by_us{1, 8192, 0};
+  Changes restored = restoration(set_by_us, set_by_us, found);
+  CHECK(restored.enabled == 0U);
+  CHECK(restored.backlog_limit == 64U);
+  CHECK(restored.backlog_wait_time == 15000U);
+  restored = restoration({1, 20000, 0}, set_by_us, found);
+  CHECK(!restored.backlog_limit);
+  CHECK(restored.backlog_wait_time == 15000U);
+  CHECK(!restoration({2, 8192, 0}, set_by_us, found).any());
+}
+
+TEST("what an owner puts back as it leaves is what we go back to") {
+  // We read along and found its settings; it went, put back its own, and we took the place.
+  const Settings found = to_go_back_to({0, 64, 15000}, {1, 8192, 0}, {1, 8192, 0});
+  CHECK_EQUAL(found.enabled, 0U);
+  CHECK_EQUAL(found.backlog_limit, 64U);
+  CHECK_EQUAL(found.backlog_wait_time, 15000U);
+}
+
+TEST("saved settings come back as they were, and anything else is refused") {
+  const Settings settings{1, 64, 15000};
+  const auto read = from_text(to_text(settings));
+  CHECK(read.has_value());
+  CHECK_EQUAL(read->enabled, 1U);
+  CHECK_EQUAL(read->backlog_limit, 64U);
+  CHECK_EQUAL(read->backlog_wait_time, 15000U);
+  for (const char* text : {"", "enabled 1\n", "enabled x\nbacklog_limit 64\nbacklog_wait_time 15000\n",
+                           "enabled 1\nbacklog_limit 64\nbacklog_wait_time 15000\nmore\n",
+                           "enabled -1\nbacklog_limit 64\nbacklog_wait_time 15000\n"}) {
+    CHECK(!from_text(text));
+  }
+}
+
+}  // namespace
+}  // namespace process_ancestry::audit

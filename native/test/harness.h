@@ -1,0 +1,59 @@
+#pragma once
+
+#include <sstream>
+#include <string>
+#include <string_view>
+
+// The smallest test runner that prints sentences: TEST("a sentence about behaviour") { CHECK_EQUAL(…); }
+//
+// To look for undefined behaviour and bad memory accesses, build the same sources with sanitizers:
+//   g++ -std=c++17 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -pthread -o
+//   /tmp/native_tests
+//     native/*/*.cc $(ls native/*.cc | grep -v addon) && /tmp/native_tests test/fixtures/audit-logs
+namespace process_ancestry::test {
+
+using Body = void (*)();
+
+struct Registration {
+  Registration(const char* sentence, Body body);
+};
+
+void report_failure(const char* file, int line, const std::string& what);
+
+template <typename T>
+std::string shown(const T& value) {
+  std::ostringstream out;
+  out << value;
+  return out.str();
+}
+// Text with its odd bytes made visible.
+std::string shown(std::string_view text);
+inline std::string shown(const std::string& text) { return shown(std::string_view(text)); }
+inline std::string shown(const char* text) { return shown(std::string_view(text)); }
+
+template <typename A, typename B>
+void check_equal(const A& actual, const B& expected, const char* expression, const char* file, int line) {
+  if (actual == expected) return;
+  report_failure(file, line, std::string(expression) + " is " + shown(actual) + ", not " + shown(expected));
+}
+
+inline void check(bool holds, const char* expression, const char* file, int line) {
+  if (!holds) report_failure(file, line, std::string(expression) + " does not hold");
+}
+
+// Where the recorded audit logs are.
+const std::string& fixtures();
+std::string read_fixture(const std::string& name);
+
+}  // namespace process_ancestry::test
+
+#define TEST_JOIN_(a, b) a##b
+#define TEST_JOIN(a, b) TEST_JOIN_(a, b)
+#define TEST(sentence)                                                                  \
+  static void TEST_JOIN(test_, __LINE__)();                                             \
+  static const process_ancestry::test::Registration TEST_JOIN(registration_, __LINE__)( \
+      sentence, &TEST_JOIN(test_, __LINE__));                                           \
+  static void TEST_JOIN(test_, __LINE__)()
+#define CHECK(expression) process_ancestry::test::check((expression), #expression, __FILE__, __LINE__)
+#define CHECK_EQUAL(actual, expected) \
+  process_ancestry::test::check_equal((actual), (expected), #actual, __FILE__, __LINE__)

@@ -1,0 +1,84 @@
+#include "../audit/rule.h"
+
+#include <linux/audit.h>
+
+#include <cstring>
+
+#include "harness.h"
+
+namespace process_ancestry::audit {
+namespace {
+
+struct Sketch {
+  std::string text;
+  audit_rule_data rule{};
+
+  Sketch(uint32_t list, uint32_t action) {
+    rule.flags = list;
+    rule.action = action;
+  }
+  Sketch& field(uint32_t field, uint32_t value, uint32_t op = AUDIT_EQUAL) {
+    rule.fields[rule.field_count] = field;
+    rule.values[rule.field_count] = value;
+    rule.fieldflags[rule.field_count++] = op;
+    return *this;
+  }
+  Sketch& text_field(uint32_t id, const std::string& value) {
+    text += value;
+    return field(id, static_cast<uint32_t>(value.size()));
+  }
+  Sketch& all_calls() {
+    std::memset(rule.mask, 0xff, sizeof rule.mask);
+    return *this;
+  }
+  Rule done() {
+    rule.buflen = static_cast<uint32_t>(text.size());
+    return Rule(std::string(reinterpret_cast<const char*>(&rule), sizeof rule) + text);
+  }
+};
+
+TEST("our rule carries our key and covers execve") {
+  const Rule rule = Rule::for_calls(native_arch(), {Call::kExecve, Call::kExecveat}, true, "ours");
+  CHECK(rule.has_key("ours"));
+  CHECK(!rule.has_key("our"));
+  CHECK(rule.covers_exec());
+  CHECK(!rule.silences_all_tasks());
+}
+
+TEST("a key is found behind other texts") {
+  const Rule rule = Sketch(AUDIT_FILTER_EXIT, AUDIT_ALWAYS)
+                        .text_field(AUDIT_EXE, "/usr/bin/ls")
+                        .field(AUDIT_UID, 0)
+                        .text_field(AUDIT_FILTERKEY, "theirs")
+                        .done();
+  CHECK(rule.has_key("theirs"));
+}
+
+TEST("a rule of 32-bit calls, or with a condition, does not cover execve") {
+  CHECK(!Rule::for_calls(compat_arch(), {Call::kExecve}, true, "k").covers_exec());
+  CHECK(!Sketch(AUDIT_FILTER_EXIT, AUDIT_ALWAYS).all_calls().field(AUDIT_UID, 1000).done().covers_exec());
+  CHECK(!Sketch(AUDIT_FILTER_EXIT, AUDIT_NEVER).all_calls().done().covers_exec());
+  CHECK(!Sketch(AUDIT_FILTER_EXIT, AUDIT_ALWAYS).done().covers_exec());
+  CHECK(Sketch(AUDIT_FILTER_EXIT, AUDIT_ALWAYS).all_calls().done().covers_exec());
+}
+
+TEST("never,task silences all tasks, unless it has a condition") {
+  CHECK(Sketch(AUDIT_FILTER_TASK, AUDIT_NEVER).done().silences_all_tasks());
+  CHECK(!Sketch(AUDIT_FILTER_TASK, AUDIT_NEVER).field(AUDIT_UID, 1000).done().silences_all_tasks());
+  CHECK(!Sketch(AUDIT_FILTER_EXIT, AUDIT_NEVER).done().silences_all_tasks());
+}
+
+TEST("a rule that is cut or lies about its sizes matches nothing") {
+  const std::string wire = Rule::for_calls(native_arch(), {Call::kExecve}, true, "ours").wire();
+  for (size_t size = 0; size < wire.size(); ++size) {
+    const Rule rule(std::string_view(wire).substr(0, size));
+    CHECK(!rule.has_key("ours"));
+    CHECK(!rule.covers_exec());
+  }
+  std::string lie = wire;
+  lie[offsetof(audit_rule_data, field_count)] = 65;
+  CHECK(!Rule(lie).has_key("ours"));
+}
+
+}  // namespace
+}  // namespace process_ancestry::audit
