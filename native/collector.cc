@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "audit/pack_event.h"
 #include "procfs/exec_file.h"
 #include "procfs/thread_scan.h"
 
@@ -16,7 +17,7 @@ namespace process_ancestry {
 namespace {
 
 constexpr double kSecondMs = 1000;
-// After a pass that brought something the thread sleeps, so that many messages cost one wake-up; longer under
+// Between passes the thread sleeps, so that many messages cost one wake-up; longer under
 // load.
 constexpr int kNapMs = 5, kLongNapMs = 10;
 constexpr uint64_t kManyMessages = 64;
@@ -40,11 +41,6 @@ audit::Assembler::Limits live_limits(size_t args_max_bytes) {
   return limits;
 }
 
-template <typename T>
-void set(std::atomic<T>& to, T value) {
-  to.store(value, std::memory_order_relaxed);
-}
-
 }  // namespace
 
 Collector::Collector(CollectorOptions options, std::function<void()> wake)
@@ -65,6 +61,7 @@ void Collector::start(std::vector<Problem>& problems) {
   }
   if (options_.audit) subscription_.start(problems);
   if (!connector_.is_open() && subscription_.mode() == audit::Mode::kOff) return;
+  publish();
   stop_event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   // Signals are the main thread's.
   sigset_t all, before;
@@ -78,11 +75,10 @@ void Collector::start(std::vector<Problem>& problems) {
     problems.push_back({code, std::string("no thread: ") + std::strerror(error)});
     subscription_.stop();
     connector_.close();
+    publish();
     return;
   }
   running_ = true;
-  set(mode_, subscription_.mode());
-  set(published_.audit_enabled, subscription_.enabled());
 }
 
 void Collector::stop() {
@@ -93,7 +89,7 @@ void Collector::stop() {
   if (::write(stop_event_.get(), &one, sizeof one) == sizeof one) pthread_join(thread_, nullptr);
   subscription_.stop();
   connector_.close();
-  set(mode_, audit::Mode::kOff);
+  publish();
 }
 
 void* Collector::thread_main(void* collector) {
@@ -123,7 +119,7 @@ void Collector::run() {
     }
     const uint64_t messages = pass(now);
     // Where /proc is all there is to tell of an exec, every millisecond counts.
-    if (go_on && messages > 0 && audit_works()) {
+    if (go_on && (messages == 0 || audit_works())) {
       pollfd stop{stop_event_.get(), POLLIN, 0};
       ::poll(&stop, 1, messages > kManyMessages ? kLongNapMs : kNapMs);
     }
@@ -142,7 +138,10 @@ uint64_t Collector::pass(double now_ms) {
       more = assembler_.bytes_held() >= kHeldMaxBytes && !assembler_.completed().empty();
     }
     if (connector_.is_open()) drain_connector();
-    for (const auto& event : assembler_.completed()) pack(*event);
+    for (const auto& event : assembler_.completed()) {
+      enrich(*event);
+      audit::pack_event(*event, batch_);
+    }
     assembler_.recycle_completed();
     hand_over();
   } while (more);
@@ -157,7 +156,7 @@ void Collector::drain_connector() {
   do {
     messages_before = proc_messages_;
     if (!connector_.drain([this](const proc_event& event) { on_proc_event(event); })) {
-      batch_.loss(Source::kProcEvents, boottime_ms(), std::max(1U, lost_by_connector()));
+      batch_.loss(Source::kProcEvents, boottime_ms(), std::max(1U, connector_.newly_lost()));
       rescan_threads_ = true;
     }
   } while (proc_reads_.size() > 0 && proc_messages_ != messages_before && monotonic_ms() < give_up_ms);
@@ -166,10 +165,7 @@ void Collector::drain_connector() {
 void Collector::each_second(double now_ms) {
   assembler_.expire(now_ms);
   const uint32_t lost = subscription_.check();
-  if (lost > 0) {
-    published_.audit_kernel_lost.fetch_add(lost, std::memory_order_relaxed);
-    batch_.loss(Source::kAudit, boottime_ms(), lost);
-  }
+  if (lost > 0) batch_.loss(Source::kAudit, boottime_ms(), lost);
   if (rescan_threads_) {
     rescan_threads_ = false;
     thread_groups_.clear();
@@ -177,17 +173,11 @@ void Collector::each_second(double now_ms) {
   }
 }
 
-uint32_t Collector::lost_by_connector() {
-  const uint32_t lost = connector_.newly_lost();
-  published_.proc_events_lost.fetch_add(lost, std::memory_order_relaxed);
-  return lost;
-}
-
 void Collector::on_proc_event(const proc_event& event) {
   ++proc_messages_;
   const double time = to_boottime_.to_ms(event.timestamp_ns);
   switch (static_cast<uint32_t>(event.what)) {
-    case proc_event::PROC_EVENT_FORK: {
+    case proc_events::kFork: {
       const auto& fork = event.event_data.fork;
       if (fork.child_pid != fork.child_tgid) {
         thread_groups_.thread_started(fork.child_tgid, fork.child_pid);
@@ -197,14 +187,14 @@ void Collector::on_proc_event(const proc_event& event) {
       }
       break;
     }
-    case proc_event::PROC_EVENT_EXEC:
+    case proc_events::kExec:
       thread_groups_.exec(event.event_data.exec.process_tgid);
       on_exec(event.event_data.exec.process_tgid, event.timestamp_ns);
       break;
-    case proc_event::PROC_EVENT_SID:
+    case proc_events::kSid:
       batch_.setsid(Source::kProcEvents, event.event_data.sid.process_tgid, time);
       break;
-    case static_cast<uint32_t>(proc_event::PROC_EVENT_EXIT): {
+    case proc_events::kExit: {
       const auto& exit = event.event_data.exit;
       if (thread_groups_.exited(exit.process_tgid, exit.process_pid)) {
         withdraw_older_details(exit.process_tgid, event.timestamp_ns);
@@ -238,23 +228,13 @@ void Collector::withdraw_older_details(int32_t pid, uint64_t at_ns) {
   proc_reads_.erase(pid);
 }
 
-void Collector::pack(audit::AuditEvent& event) {
-  switch (event.kind) {
-    case Kind::kFork:
-      batch_.fork(Source::kAudit, event.pid, event.id.time_ms, event.fork.parent, event.fork.image_from);
-      break;
-    case Kind::kExit:
-      batch_.exit(Source::kAudit, event.pid, event.id.time_ms, event.exit_status);
-      break;
-    default:
-      event.exec.pid_namespace = proc_.pid_namespace(event.pid);
-      if (options_.file_times) {
-        event.exec.times =
-            procfs::exec_file_times(proc_, event.pid, event.exec.exe, event.files.data(), event.file_count);
-      }
-      batch_.exec(Source::kAudit, event.pid, event.id.time_ms, event.exec);
-      break;
-  }
+// What the records do not say, and the machine may still know.
+void Collector::enrich(audit::AuditEvent& event) {
+  if (event.kind != Kind::kExec) return;
+  event.exec.pid_namespace = proc_.pid_namespace(event.pid);
+  if (!options_.file_times) return;
+  event.exec.times =
+      procfs::exec_file_times(proc_, event.pid, event.exec.exe, event.files.data(), event.file_count);
 }
 
 void Collector::hand_over() {
@@ -268,44 +248,31 @@ void Collector::hand_over() {
 void Collector::publish() {
   const audit::Assembler::Counters& assembled = assembler_.counters();
   const audit::Subscription::Counters& received = subscription_.counters();
-  set(published_.audit_records, received.records);
-  set(published_.audit_events, assembled.events);
-  set(published_.audit_malformed, assembled.malformed + received.malformed);
-  set(published_.audit_incomplete, assembled.incomplete);
-  set(published_.args_cut, assembled.args_cut);
-  set(published_.audit_enobufs, received.enobufs);
-  set(published_.audit_rules_restored, received.rules_restored);
-  set(published_.audit_kernel_backlog, uint64_t{subscription_.kernel_backlog()});
-  set(published_.proc_events, proc_messages_);
-  set(published_.proc_events_enobufs, connector_.enobufs());
-  set(published_.threads_tracked, uint64_t{thread_groups_.threads()});
-  set(published_.audit_enabled, subscription_.enabled());
-  set(mode_, subscription_.mode());
-  published_.passes.fetch_add(1, std::memory_order_relaxed);
+  const std::lock_guard<std::mutex> lock(stats_mutex_);
+  CollectorStats& stats = stats_;
+  stats.audit_records = received.records;
+  stats.audit_events = assembled.events;
+  stats.audit_malformed = assembled.malformed + received.malformed;
+  stats.audit_incomplete = assembled.incomplete;
+  stats.audit_enobufs = received.enobufs;
+  stats.audit_kernel_lost = received.kernel_lost;
+  stats.audit_kernel_backlog = subscription_.kernel_backlog();
+  stats.audit_rules_restored = received.rules_restored;
+  stats.audit_mode = subscription_.mode();
+  stats.audit_enabled = subscription_.enabled();
+  stats.proc_events = proc_messages_;
+  stats.proc_events_enobufs = connector_.enobufs();
+  stats.proc_events_lost = connector_.lost();
+  stats.args_cut = assembled.args_cut;
+  stats.threads_tracked = thread_groups_.threads();
+  ++stats.passes;
 }
 
 CollectorStats Collector::stats() const {
-  const auto get = [](const auto& value) { return value.load(std::memory_order_relaxed); };
-  const Published& p = published_;
-  CollectorStats stats{};
-  stats.audit_records = get(p.audit_records);
-  stats.audit_events = get(p.audit_events);
-  stats.audit_malformed = get(p.audit_malformed);
-  stats.audit_incomplete = get(p.audit_incomplete);
-  stats.audit_enobufs = get(p.audit_enobufs);
-  stats.audit_kernel_lost = get(p.audit_kernel_lost);
-  stats.audit_kernel_backlog = get(p.audit_kernel_backlog);
-  stats.audit_rules_restored = get(p.audit_rules_restored);
-  stats.audit_mode = get(mode_);
-  stats.audit_enabled = get(p.audit_enabled);
-  stats.proc_events = get(p.proc_events);
-  stats.proc_events_enobufs = get(p.proc_events_enobufs);
-  stats.proc_events_lost = get(p.proc_events_lost);
+  const std::lock_guard<std::mutex> lock(stats_mutex_);
+  CollectorStats stats = stats_;
   stats.queue_bytes = queue_.bytes();
   stats.queue_dropped = queue_.dropped();
-  stats.args_cut = get(p.args_cut);
-  stats.threads_tracked = get(p.threads_tracked);
-  stats.passes = get(p.passes);
   return stats;
 }
 

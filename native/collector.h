@@ -2,10 +2,10 @@
 
 #include <pthread.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -33,14 +33,15 @@ struct CollectorOptions {
   size_t socket_buffer_bytes = size_t{32} << 20;
 };
 
+// Counters since the start, and the state of things at the last pass.
 struct CollectorStats {
-  uint64_t audit_records, audit_events, audit_malformed, audit_incomplete, audit_enobufs, audit_kernel_lost;
-  uint64_t audit_kernel_backlog, audit_rules_restored;
-  audit::Mode audit_mode;
-  bool audit_enabled;
-  uint64_t proc_events, proc_events_enobufs, proc_events_lost;
-  uint64_t queue_bytes, queue_dropped;
-  uint64_t args_cut, threads_tracked, passes;
+  uint64_t audit_records = 0, audit_events = 0, audit_malformed = 0, audit_incomplete = 0, audit_enobufs = 0;
+  uint64_t audit_kernel_lost = 0, audit_kernel_backlog = 0, audit_rules_restored = 0;
+  audit::Mode audit_mode = audit::Mode::kOff;
+  bool audit_enabled = false;
+  uint64_t proc_events = 0, proc_events_enobufs = 0, proc_events_lost = 0;
+  uint64_t queue_bytes = 0, queue_dropped = 0;
+  uint64_t args_cut = 0, threads_tracked = 0, passes = 0;
 };
 
 // Listens to the kernel on a thread of its own and packs what it hears into batches.
@@ -62,21 +63,12 @@ class Collector {
   // queue.
   void stop();
 
-  audit::Mode audit_mode() const { return mode_.load(std::memory_order_relaxed); }
+  audit::Mode audit_mode() const { return stats().audit_mode; }
   bool proc_events() const { return connector_.is_open(); }
   CollectorStats stats() const;
   BatchQueue& queue() { return queue_; }
 
  private:
-  // Written by the collector's thread, read by any.
-  struct Published {
-    std::atomic<uint64_t> audit_records{0}, audit_events{0}, audit_malformed{0}, audit_incomplete{0},
-        audit_enobufs{0}, audit_kernel_lost{0}, audit_kernel_backlog{0}, audit_rules_restored{0},
-        proc_events{0}, proc_events_enobufs{0}, proc_events_lost{0}, args_cut{0}, threads_tracked{0},
-        passes{0};
-    std::atomic<bool> audit_enabled{false};
-  };
-
   static void* thread_main(void* collector);
   void run();
   // Blocks until something can be read, the next second has come, or it is time to stop.
@@ -88,8 +80,7 @@ class Collector {
   void on_proc_event(const proc_event& event);
   void on_exec(int32_t pid, uint64_t at_ns);
   void withdraw_older_details(int32_t pid, uint64_t at_ns);
-  void pack(audit::AuditEvent& event);
-  uint32_t lost_by_connector();
+  void enrich(audit::AuditEvent& event);
   void hand_over();
   void publish();
 
@@ -98,8 +89,8 @@ class Collector {
   const CollectorOptions options_;
   const std::function<void()> wake_;
   BatchQueue queue_;
-  Published published_;
-  std::atomic<audit::Mode> mode_{audit::Mode::kOff};
+  mutable std::mutex stats_mutex_;
+  CollectorStats stats_;  // guarded by stats_mutex_
 
   // From here on of the collector's thread, while it runs.
   audit::Assembler assembler_;

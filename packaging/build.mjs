@@ -40,12 +40,13 @@ function newest(...paths) {
 
 const packages = at('node_modules', '.package-lock.json');
 if (newest(packages) < newest(at('package-lock.json'))) {
+  // Not `npm ci`: it refuses a registry that lacks an optional package of another platform. Versions and hashes are the
+  // lock file's either way, which is not written.
   run('installing packages', 'npm', [
-    'ci',
+    'install',
+    '--no-save',
     '--include=dev',
     '--include=optional',
-    '--no-audit',
-    '--no-fund',
     '--loglevel=error',
   ]);
 }

@@ -3,7 +3,7 @@
 //   run.mjs          all: types, lint, unit tests (native ones too), integration tests on the real kernel
 //   run.mjs check    all but the integration tests
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -68,8 +68,23 @@ function vitest(project) {
   }
 }
 
+/** A check by a tool of Debian's, which CI has to have and a developer may have. */
+function checkWith(tool, what, command, args) {
+  const there = spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0;
+  if (there || process.env.CI) return check(what, command, args);
+  total.skipped++;
+  console.log(`- ${what}: skipped, ${tool} is not installed`);
+}
+
+const nativeSources = () =>
+  readdirSync(join(root, 'native'), { recursive: true })
+    .filter((path) => /\.(cc|h)$/.test(path) && !path.startsWith('build'))
+    .map((path) => join('native', path));
+
 check('types', bin('tsc'), ['-p', 'tsconfig.json']);
 check('lint and format', bin('biome'), ['check', '--error-on-warnings', '.']);
+checkWith('clang-format', 'native format', 'clang-format', ['--dry-run', '-Werror', ...nativeSources()]);
+checkWith('thrift', 'thrift/gen-nodejs is what the compiler makes', 'sh', ['thrift/generate.sh', '--check']);
 nativeTests();
 vitest('unit');
 if (process.argv[2] !== 'check') vitest('integration');

@@ -1,16 +1,13 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <string_view>
 #include <vector>
 
-#include "../event.h"
+#include "audit_event.h"
 #include "record.h"
-#include "syscalls.h"
 
 namespace process_ancestry::audit {
 
@@ -22,51 +19,6 @@ enum RecordType : uint16_t {
   kExecve = 1309,
   kEndOfEvent = 1320,
   kProctitle = 1327,
-};
-
-// The file that a PATH record names.
-struct FileId {
-  uint64_t inode = 0;
-  uint32_t dev_major = 0, dev_minor = 0;
-};
-
-struct ForkDetails {
-  int32_t parent = 0, image_from = 0;
-};
-
-// One event, made of all records of a serial. Memory is kept and used again for later events.
-struct AuditEvent {
-  static constexpr size_t kMaxFiles = 8;
-
-  RecordId id;
-  Kind kind = Kind::kExec;  // kFork, kExec or kExit
-  int32_t pid = 0;
-  ForkDetails fork;
-  int32_t exit_status = 0;
-  ExecDetails exec;
-  std::array<FileId, kMaxFiles> files;
-  size_t file_count = 0;
-
- private:
-  friend class Assembler;
-  struct Span {
-    size_t at = 0, size = 0;
-  };
-  enum class State : uint8_t { kWaitingForSyscall, kWanted, kNotWanted };
-
-  size_t bytes() const { return text.size() + args.size(); }
-
-  State state = State::kWaitingForSyscall;
-  bool has_execve = false;
-  double first_seen_ms = 0;
-  uint64_t born = 0;  // how many events had been begun before
-  std::string text;   // comm, exe, cwd, tty and name, where the spans say
-  Span comm, exe, cwd, tty, name;
-  std::string args;
-  uint64_t args_size = 0;
-  int64_t arg = -1;         // the argument read last
-  uint64_t next_chunk = 0;  // of that argument
-  bool args_missing = false;
 };
 
 // Puts the records of a serial together, whatever order and interleaving they come in, within bounds.
@@ -114,12 +66,6 @@ class Assembler {
   void finish(size_t index, bool complete);
   void free_slot(Slot slot);
   void trim();
-
-  void read_syscall(AuditEvent& event, std::string_view body);
-  void read_execve(AuditEvent& event, std::string_view body);
-  void read_path(AuditEvent& event, std::string_view body);
-  void add_arg(AuditEvent& event, uint64_t arg, uint64_t chunk, bool whole, std::string_view value);
-  static AuditEvent::Span keep(AuditEvent& event, std::string_view value);
 
   const Limits limits_;
   Counters counters_;

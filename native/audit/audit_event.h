@@ -21,7 +21,8 @@ struct ForkDetails {
   int32_t parent = 0, image_from = 0;
 };
 
-// What the records of one serial say, as far as they have come. Memory is kept and used again for later events.
+// What the records of one serial say, as far as they have come. Memory is kept and used again for later
+// events.
 struct AuditEvent {
   static constexpr size_t kMaxFiles = 8;
   enum class State : uint8_t { kWaitingForSyscall, kWanted, kNotWanted };
@@ -29,14 +30,16 @@ struct AuditEvent {
     size_t at = 0, size = 0;
   };
   struct Arguments {
-    std::string bytes;         // cut to the limit
-    uint64_t whole_size = 0;   // of all that came, before the cut
-    int64_t last = -1;         // the index of the argument that came last
-    uint64_t next_chunk = 0;   // of that argument
-    bool missing = false;      // some did not come
+    std::string bytes;        // cut to the limit
+    uint64_t whole_size = 0;  // of all that came, before the cut
+    int64_t last = -1;        // the index of the argument that came last
+    uint64_t next_chunk = 0;  // of that argument
+    bool missing = false;     // some did not come
   };
 
   RecordId id;
+  double first_seen_ms = 0;
+  uint64_t born = 0;  // how many events had been begun before
   State state = State::kWaitingForSyscall;
   Kind kind = Kind::kExec;  // kFork, kExec or kExit
   int32_t pid = 0;

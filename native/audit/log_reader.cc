@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "log_line.h"
+#include "pack_event.h"
 #include "record.h"
 
 namespace process_ancestry::audit {
@@ -80,19 +81,7 @@ void LogReader::read_line(std::string_view line) {
 void LogReader::pack_completed(Batch& batch) {
   if (assembler_.completed().empty()) return;
   if (batch.empty()) batch.clock(0, NAN);
-  for (const auto& event : assembler_.completed()) {
-    switch (event->kind) {
-      case Kind::kFork:
-        batch.fork(Source::kAudit, event->pid, event->id.time_ms, event->fork.parent, event->fork.image_from);
-        break;
-      case Kind::kExit:
-        batch.exit(Source::kAudit, event->pid, event->id.time_ms, event->exit_status);
-        break;
-      default:
-        batch.exec(Source::kAudit, event->pid, event->id.time_ms, event->exec);
-        break;
-    }
-  }
+  for (const auto& event : assembler_.completed()) pack_event(*event, batch);
   assembler_.recycle_completed();
 }
 

@@ -205,7 +205,9 @@ uint32_t Subscription::check() {
     if (set_multicast(true) == 0) mode_ = Mode::kMulticast;
   }
   // The counter starts anew when somebody resets it (man 8 auditctl, --reset-lost).
-  return status_.lost >= lost_before ? status_.lost - lost_before : status_.lost;
+  const uint32_t lost = status_.lost >= lost_before ? status_.lost - lost_before : status_.lost;
+  counters_.kernel_lost += lost;
+  return lost;
 }
 
 // The owner before us has gone, and may have put its own settings back: what stands now is what we found.

@@ -22,7 +22,7 @@ class Subscription {
     size_t socket_buffer_bytes = 0;
   };
   struct Counters {
-    uint64_t records = 0, malformed = 0, enobufs = 0, rules_restored = 0;
+    uint64_t records = 0, malformed = 0, enobufs = 0, kernel_lost = 0, rules_restored = 0;
   };
 
   // Records go to `assembler`.

@@ -23,9 +23,7 @@ constexpr size_t kEventAt = NLMSG_HDRLEN + sizeof(cn_msg);
 // connector's sequence numbers count what was filtered too, so they cannot tell a loss: the socket's drop
 // counter does.
 int keep_only_wanted_events(int fd) {
-  constexpr uint32_t kWanted = proc_event::PROC_EVENT_FORK | proc_event::PROC_EVENT_EXEC |
-                               proc_event::PROC_EVENT_SID |
-                               static_cast<uint32_t>(proc_event::PROC_EVENT_EXIT);
+  constexpr uint32_t kWanted = kFork | kExec | kSid | kExit;
   // The filter loads in the network's order, `what` is in the host's.
   sock_filter program[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kEventAt + offsetof(proc_event, what)),
@@ -86,7 +84,7 @@ int Connector::wait_for_answer(uint32_t token) {
       cn_msg header;
       proc_event event;
       if (!parse(receiver_.message(i), header, event)) continue;
-      if (event.what == proc_event::PROC_EVENT_NONE && header.ack == token + 1) {
+      if (static_cast<uint32_t>(event.what) == kAnswer && header.ack == token + 1) {
         return static_cast<int>(event.event_data.ack.err);
       }
     }
@@ -109,6 +107,7 @@ uint32_t Connector::newly_lost() {
   const unsigned now = dropped_by_kernel(socket_.get());
   const uint32_t lost = now - dropped_;
   dropped_ = now;
+  lost_ += lost;
   return lost;
 }
 

@@ -13,6 +13,15 @@
 
 namespace process_ancestry::proc_events {
 
+// proc_event::what (linux/cn_proc.h, which names them in one place up to 6.5 and in another from 6.6 on).
+enum What : uint32_t {
+  kAnswer = 0,
+  kFork = 0x00000001,
+  kExec = 0x00000002,
+  kSid = 0x00000080,
+  kExit = 0x80000000,
+};
+
 // The kernel's process events connector: forks, execs, exits and new sessions of processes and threads, in
 // the order in which they happened (drivers/connector/cn_proc.c).
 class Connector {
@@ -31,8 +40,9 @@ class Connector {
   bool drain(OnEvent on_event);
 
   uint64_t enobufs() const { return enobufs_; }
-  // Messages lost since the last call.
+  // Messages lost since the last call, and in all.
   uint32_t newly_lost();
+  uint64_t lost() const { return lost_; }
 
  private:
   int wait_for_answer(uint32_t token);
@@ -41,6 +51,7 @@ class Connector {
   UniqueFd socket_;
   NetlinkReceiver receiver_;
   uint64_t enobufs_ = 0;
+  uint64_t lost_ = 0;
   unsigned dropped_ = 0;
 };
 

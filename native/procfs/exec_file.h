@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "../audit/assembler.h"
+#include "../audit/audit_event.h"
 #include "../event.h"
 #include "proc_dir.h"
 

@@ -70,7 +70,7 @@ TEST("all records of a serial make one exec, complete at its end") {
   CHECK(!exec.args_cut);
   CHECK_EQUAL(exec.comm, "ls");
   CHECK_EQUAL(exec.exe, "/usr/bin/ls");
-  CHECK_EQUAL(exec.cwd, "/tmp/live");
+  CHECK_EQUAL(exec.cwd, "/srv/work");
   CHECK_EQUAL(exec.tty, "pts1");
   CHECK_EQUAL(exec.name, "/bin/ls");
   CHECK_EQUAL(event.file_count, 2U);

@@ -18,7 +18,7 @@ constexpr std::string_view kExecSyscall =
     "pid=1008 auid=1000 uid=1 gid=2 euid=3 suid=4 fsuid=5 egid=6 sgid=7 fsgid=8 tty=pts1 ses=4294967295 "
     "comm=\"ls\" exe=\"/usr/bin/ls\" subj=unconfined key=\"process_ancestry\"";
 constexpr std::string_view kExecve = "argc=3 a0=\"ls\" a1=2D6C20C3BC a2=\"\"";
-constexpr std::string_view kCwd = "cwd=\"/tmp/live\"";
+constexpr std::string_view kCwd = "cwd=\"/srv/work\"";
 constexpr std::string_view kPath =
     "item=0 name=\"/bin/ls\" inode=338944 dev=fe:01 mode=0100755 ouid=9 ogid=10 rdev=00:00 nametype=NORMAL "
     "cap_fp=0 cap_fi=0 cap_fe=0 cap_fver=0 cap_frootid=0";

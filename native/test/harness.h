@@ -6,10 +6,11 @@
 
 // The smallest test runner that prints sentences: TEST("a sentence about behaviour") { CHECK_EQUAL(…); }
 //
-// To look for undefined behaviour and bad memory accesses, build the same sources with sanitizers:
-//   g++ -std=c++17 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -pthread -o
-//   /tmp/native_tests
-//     native/*/*.cc $(ls native/*.cc | grep -v addon) && /tmp/native_tests test/fixtures/audit-logs
+// To look for undefined behaviour and bad memory accesses, build the same sources with sanitizers (from the
+// top):
+//   g++ -std=c++17 -g -O1 -pthread -fsanitize=address,undefined -fno-sanitize-recover=all
+//       -o native/build/sanitized_tests $(ls native/*.cc native/*/*.cc | grep -v addon)
+//   native/build/sanitized_tests test/fixtures/audit-logs
 namespace process_ancestry::test {
 
 using Body = void (*)();

@@ -115,6 +115,11 @@ TEST("a line without end does not grow for ever, and the lines after it are read
   CHECK_EQUAL(reader.counters().malformed, 1U);
 }
 
+TEST("a line of more than a mebibyte is no record, whatever it says") {
+  const std::string padded = std::string(test::kExecSyscall) + std::string(2 << 20, ' ');
+  CHECK(read_all(line("SYSCALL", record(1, padded)) + line("EOE", record(1, ""))).empty());
+}
+
 TEST("an enriched log gives the same exec as a raw one") {
   std::string enriched;
   const std::string raw = exec_lines(1);

@@ -1,0 +1,29 @@
+#include "audit_event.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace process_ancestry::audit {
+
+AuditEvent::Span AuditEvent::keep(std::string_view value) {
+  const size_t at = text.size();
+  append_text(value, text);
+  return {at, text.size() - at};
+}
+
+void AuditEvent::complete() {
+  const auto view = [this](Span span) { return std::string_view(text).substr(span.at, span.size); };
+  exec.serial = id.serial;
+  exec.comm = view(comm);
+  exec.exe = view(exe);
+  exec.cwd = view(cwd);
+  exec.tty = view(tty);
+  exec.name = view(name);
+  exec.args = args.bytes;
+  exec.args_size =
+      static_cast<uint32_t>(std::min<uint64_t>(args.whole_size, std::numeric_limits<uint32_t>::max()));
+  const bool too_few = has_execve && exec.argc != kUnknown && args.last + 1 < int64_t{exec.argc};
+  exec.args_cut = args.missing || too_few || args.whole_size > args.bytes.size();
+}
+
+}  // namespace process_ancestry::audit

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "audit_event.h"
+
+namespace process_ancestry::audit {
+
+// Each adds to an event what the body of one of its records says.
+
+// Decides what the event is, and whether it is wanted. False if it is no SYSCALL record.
+bool read_syscall(AuditEvent& event, std::string_view body);
+// Arguments beyond `args_max_bytes` are counted, not kept.
+void read_execve(AuditEvent& event, std::string_view body, size_t args_max_bytes);
+void read_cwd(AuditEvent& event, std::string_view body);
+void read_path(AuditEvent& event, std::string_view body);
+
+}  // namespace process_ancestry::audit
