@@ -1,5 +1,6 @@
 /** process_ancestry.ext: reads the command line and puts the parts together. Nothing else knows them all. */
 import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { processAncestryCacheStats } from '../tables/process_ancestry_cache_stats.ts';
 import { processAncestryEvents } from '../tables/process_ancestry_events.ts';
@@ -50,7 +51,11 @@ function beside(built: string, source: string): string {
 
 async function shell(commandLine: CommandLine): Promise<number> {
   const sample = beside('../sample/audit.log', '../packaging/sample/audit.log');
-  const passedOn = [...commandLine.flags].flatMap(([name, value]) => [`--${name}`, value]);
+  const replayed = commandLine.flags.get('process_ancestry_replay_file');
+  const given = new Map(commandLine.flags);
+  // npm runs us in the project's folder, and says where it was called.
+  if (replayed) given.set('process_ancestry_replay_file', resolve(process.env.INIT_CWD ?? '', replayed));
+  const passedOn = [...given].flatMap(([name, value]) => [`--${name}`, value]);
   if (commandLine.verbose) passedOn.push('--verbose');
   if (commandLine.configFile) passedOn.push('--config_file', commandLine.configFile);
   const { sql, output } = commandLine;
@@ -69,6 +74,8 @@ async function shell(commandLine: CommandLine): Promise<number> {
       ...(commandLine.embedded ? ['--embedded'] : []),
     ],
     mode: output,
+    // A long log takes its time.
+    ...(given.get('process_ancestry_collector') === 'replay' ? { registerTimeoutMs: 600_000 } : {}),
     ...(sql === undefined ? {} : { sql }),
   });
 }
@@ -135,10 +142,18 @@ async function extension(commandLine: CommandLine): Promise<number> {
     log,
     onOptions: useOptions,
   });
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => void running.stop(signal));
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      recorder.stop();
+      void running.stop(signal);
+    });
+  }
   leaveKernelAsFoundOnBug(recorder, log);
   try {
-    await Promise.all([running.run(), recorder.start()]);
+    // A log is asked about as a whole; a host is asked about while it is recorded.
+    const recording = recorder.start();
+    if (values.process_ancestry_collector === 'replay') await recording;
+    await Promise.all([running.run(), recording]);
     return 0;
   } catch (error) {
     if (!(error instanceof ExtensionError)) throw error;

@@ -194,7 +194,8 @@ export class Recorder {
       { file, argsMaxBytes: this.#values.process_ancestry_args_max_bytes },
       (progress) => {
         this.#tree.flush(true);
-        this.#log.info({ file, ...progress }, 'the recorded audit log has been read');
+        const discarded = this.#store.discarded;
+        if (!this.#stopped) this.#log.info({ file, ...progress, discarded }, 'the recorded audit log has been read');
         resolve();
       },
       fail,

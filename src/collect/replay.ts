@@ -28,7 +28,7 @@ export class ReplaySource implements ProcessEventSource {
   #stream: Readable | undefined;
   #stopped = false;
 
-  /** `onEnd` is called when the whole log has been applied. */
+  /** One of `onEnd` and `onError` is called in the end: when the log has been applied, was stopped, or cannot be read on. */
   constructor(
     native: NativeBinding,
     options: { file: string; argsMaxBytes: number },
@@ -53,11 +53,12 @@ export class ReplaySource implements ProcessEventSource {
     try {
       for await (const chunk of stream) onEvents(this.#decode(this.#reader.feed(chunk as Buffer)));
       onEvents(this.#decode(this.#reader.end()));
-      if (!this.#stopped) this.#onEnd(this.#reader.stats());
+      this.#onEnd(this.#reader.stats());
     } catch (error) {
       // What was read before stays: a log that was cut while it was compressed is still worth its beginning.
       onEvents(this.#decode(this.#reader.end()));
-      if (!this.#stopped) this.#onError(new ReplayError(`${this.#file}: ${messageOf(error)}`));
+      if (this.#stopped) this.#onEnd(this.#reader.stats());
+      else this.#onError(new ReplayError(`${this.#file}: ${messageOf(error)}`));
     }
   }
 
