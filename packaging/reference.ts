@@ -31,7 +31,7 @@ function flagTable(): string {
 
 /** README.md with its reference parts as they should be. */
 export function withReference(readme: string): string {
-  const store = new EventStore({ maxRows: 1, expirySeconds: 1 });
+  const store = new EventStore({ maxRows: 1, maxBytes: 1, expirySeconds: 1 });
   const stats = processAncestryCacheStats(() => {
     throw new Error('only its columns are looked at');
   });

@@ -1,8 +1,11 @@
 /** One row an exec: all that osquery's process_events tells on Linux, and who started it, up to the top. */
+
+import type { ExecDetails } from '../src/collect/event.ts';
 import { bigint, type Column, ColumnOption, integer, text } from '../src/osquery/column.ts';
 import { rowMatcher } from '../src/osquery/constraint.ts';
 import type { QueryContext } from '../src/osquery/query_context.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
+import { argsListOf, cmdlineOf, NO_DETAILS } from '../src/process/image.ts';
 import type { EventStore, Lookup, StoredExec } from '../src/store/event_store.ts';
 
 const HIDDEN = ColumnOption.hidden;
@@ -11,6 +14,8 @@ const KEY = ColumnOption.index | ColumnOption.optimized;
 const UNSET_ID = 4294967295;
 
 /** '' is NULL in a number's column. */
+/** A row of which nobody could tell what was executed has no details: everything of them is NULL or empty. */
+const details = (row: StoredExec): ExecDetails => row.details ?? NO_DETAILS;
 const orNull = (value: number | undefined): number | '' => value ?? '';
 const byteLength = (value: string): number => Buffer.byteLength(value);
 /** Filled by a later version; NULL until then. */
@@ -18,7 +23,7 @@ const notYet = (): '' => '';
 
 /** process_events: st_mode in octal with a leading 0. */
 function octalMode(row: StoredExec): string {
-  const { mode } = row.image.details;
+  const { mode } = details(row);
   return mode === undefined ? '' : `0${mode.toString(8)}`;
 }
 
@@ -29,38 +34,31 @@ export function eventIdText(eid: number): string {
 
 const columns: readonly Column<StoredExec>[] = [
   bigint('pid', 'Process ID, in the initial pid namespace', (row) => row.pid, KEY),
-  text('path', 'Path of the executed file, as the kernel loaded it', (row) => row.image.details.path),
+  text('path', 'Path of the executed file, as the kernel loaded it', (row) => details(row).path),
   text('mode', 'File mode permissions, octal', octalMode),
-  text('cmdline', 'Command line arguments, joined by spaces', (row) => row.image.cmdline),
+  text('cmdline', 'Command line arguments, joined by spaces', (row) => cmdlineOf(details(row))),
   bigint(
     'cmdline_size',
     'Actual size (bytes) of command line arguments',
-    (row) => row.image.details.argsBytes || byteLength(row.image.cmdline),
+    (row) => details(row).argsBytes || byteLength(cmdlineOf(details(row))),
     HIDDEN,
   ),
   text('env', 'Environment variables delimited by spaces (never recorded)', () => '', HIDDEN),
   bigint('env_count', 'Number of environment variables (never recorded)', () => 0, HIDDEN),
   bigint('env_size', 'Actual size (bytes) of environment list (never recorded)', () => 0, HIDDEN),
-  text('cwd', 'The process current working directory', (row) => row.image.details.cwd),
-  bigint('auid', 'Audit User ID at process start', (row) =>
-    row.image.known ? (row.image.details.auid ?? UNSET_ID) : '',
-  ),
-  bigint('uid', 'User ID at process start', (row) => orNull(row.image.details.uid)),
-  bigint('euid', 'Effective user ID at process start', (row) => orNull(row.image.details.euid)),
-  bigint('gid', 'Group ID at process start', (row) => orNull(row.image.details.gid)),
-  bigint('egid', 'Effective group ID at process start', (row) => orNull(row.image.details.egid)),
-  bigint('owner_uid', 'File owner user ID', (row) => orNull(row.image.details.ownerUid)),
-  bigint('owner_gid', 'File owner group ID', (row) => orNull(row.image.details.ownerGid)),
-  bigint('atime', 'File last access in UNIX time', (row) => orNull(row.image.details.atime)),
-  bigint('mtime', 'File modification in UNIX time', (row) => orNull(row.image.details.mtime)),
-  bigint('ctime', 'File last metadata change in UNIX time', (row) => orNull(row.image.details.ctime)),
-  bigint('btime', 'File creation in UNIX time', (row) => orNull(row.image.details.btime)),
-  text(
-    'overflows',
-    'List of structures that overflowed',
-    (row) => (row.image.details.argsCut ? 'cmdline' : ''),
-    HIDDEN,
-  ),
+  text('cwd', 'The process current working directory', (row) => details(row).cwd),
+  bigint('auid', 'Audit User ID at process start', (row) => (row.details ? (details(row).auid ?? UNSET_ID) : '')),
+  bigint('uid', 'User ID at process start', (row) => orNull(details(row).uid)),
+  bigint('euid', 'Effective user ID at process start', (row) => orNull(details(row).euid)),
+  bigint('gid', 'Group ID at process start', (row) => orNull(details(row).gid)),
+  bigint('egid', 'Effective group ID at process start', (row) => orNull(details(row).egid)),
+  bigint('owner_uid', 'File owner user ID', (row) => orNull(details(row).ownerUid)),
+  bigint('owner_gid', 'File owner group ID', (row) => orNull(details(row).ownerGid)),
+  bigint('atime', 'File last access in UNIX time', (row) => orNull(details(row).atime)),
+  bigint('mtime', 'File modification in UNIX time', (row) => orNull(details(row).mtime)),
+  bigint('ctime', 'File last metadata change in UNIX time', (row) => orNull(details(row).ctime)),
+  bigint('btime', 'File creation in UNIX time', (row) => orNull(details(row).btime)),
+  text('overflows', 'List of structures that overflowed', (row) => (details(row).argsCut ? 'cmdline' : ''), HIDDEN),
   bigint(
     'parent',
     "Process parent's PID, as the kernel had it at the exec (an adoptive parent counts)",
@@ -70,11 +68,11 @@ const columns: readonly Column<StoredExec>[] = [
   bigint('time', 'Time of execution in UNIX time', (row) => Math.floor(row.unixMs / 1000), ColumnOption.additional),
   bigint('uptime', 'Time of execution in system uptime', (row) => Math.floor(row.bootMs / 1000)),
   text('eid', 'Event ID', (row) => eventIdText(row.eid), ColumnOption.index | ColumnOption.optimized | HIDDEN),
-  bigint('fsuid', 'Filesystem user ID at process start', (row) => orNull(row.image.details.fsuid)),
-  bigint('suid', 'Saved user ID at process start', (row) => orNull(row.image.details.suid)),
-  bigint('fsgid', 'Filesystem group ID at process start', (row) => orNull(row.image.details.fsgid)),
-  bigint('sgid', 'Saved group ID at process start', (row) => orNull(row.image.details.sgid)),
-  text('syscall', 'Syscall name: execve, execveat', (row) => row.image.details.syscall),
+  bigint('fsuid', 'Filesystem user ID at process start', (row) => orNull(details(row).fsuid)),
+  bigint('suid', 'Saved user ID at process start', (row) => orNull(details(row).suid)),
+  bigint('fsgid', 'Filesystem group ID at process start', (row) => orNull(details(row).fsgid)),
+  bigint('sgid', 'Saved group ID at process start', (row) => orNull(details(row).sgid)),
+  text('syscall', 'Syscall name: execve, execveat', (row) => details(row).syscall),
   text(
     'ancestry',
     'JSON array of the ancestors as they were when they forked, nearest first',
@@ -86,7 +84,11 @@ const columns: readonly Column<StoredExec>[] = [
   ),
   integer('ancestry_complete', '1 when every ancestor up to the top is known', (row) => Number(row.ancestryComplete)),
   text('parent_path', 'Path of the process that created this one', (row) => row.parentImage?.details.path ?? ''),
-  text('parent_cmdline', 'Command line of the process that created this one', (row) => row.parentImage?.cmdline ?? ''),
+  text(
+    'parent_cmdline',
+    'Command line of the process that created this one; cut after 32,768 characters',
+    (row) => row.parentImage?.cmdline ?? '',
+  ),
   bigint('parent_euid', 'Effective user ID of the process that created this one', (row) =>
     orNull(row.parentImage?.details.euid),
   ),
@@ -99,9 +101,9 @@ const columns: readonly Column<StoredExec>[] = [
     KEY,
   ),
   text('parent_entity_id', 'Identity of the process that created this one', (row) => row.parentEntityId),
-  text('args', 'Arguments as a JSON array', (row) => JSON.stringify(row.image.argsList)),
-  integer('args_count', 'Number of arguments', (row) => orNull(row.image.details.argsCount)),
-  text('tty', 'Controlling terminal, as pts/0', (row) => row.image.details.tty),
+  text('args', 'Arguments as a JSON array', (row) => JSON.stringify(argsListOf(details(row)))),
+  integer('args_count', 'Number of arguments', (row) => orNull(details(row).argsCount)),
+  text('tty', 'Controlling terminal, as pts/0', (row) => details(row).tty),
   integer('interactive', '1 when the process has a controlling terminal', notYet),
   bigint('sid', 'Session ID', notYet),
   bigint('pgid', 'Process group ID', notYet),

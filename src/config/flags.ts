@@ -93,6 +93,14 @@ export const flags = {
     unit: 'seconds',
     description: 'how long a row is kept',
   },
+  process_ancestry_events_max_bytes: {
+    type: 'integer',
+    default: 134_217_728,
+    min: 1_048_576,
+    max: 17_179_869_184,
+    unit: 'bytes',
+    description: 'memory that rows may take, about; the oldest go first',
+  },
   process_ancestry_publish_wait_ms: {
     type: 'integer',
     default: 100,
@@ -114,7 +122,7 @@ export const flags = {
     type: 'integer',
     default: 4096,
     min: 16,
-    max: 2_097_152,
+    max: 32_768,
     unit: 'characters',
     description: 'command line of an ancestor in the column ancestry; a longer one is cut and ends in …',
   },

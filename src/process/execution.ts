@@ -12,6 +12,8 @@ export class Execution {
   readonly process: Process;
   readonly image: Image;
   readonly bootMs: number;
+  /** All that is known of it, once the image is sealed. */
+  details: ExecDetails | undefined = undefined;
   /** When it happened, in Unix ms; audit's own time once its record is there. */
   unixMs: number;
   /** When this process heard of it, in ms of the tree's clock. */
@@ -30,8 +32,11 @@ export class Execution {
   }
 }
 
-/** Audit stamps the entry into the system call, with a coarse clock: never after the connector by more than this. */
-const CLOCK_SLACK_MS = 50;
+/**
+ * Audit stamps the entry into the system call, with a coarse clock, and the connector the exec's success: the stamp is
+ * never later but for what converting between their clocks adds.
+ */
+const CLOCK_SLACK_MS = 5;
 
 export interface EarlyDetails {
   readonly event: ExecEvent;
@@ -44,13 +49,6 @@ export type Pairing = { readonly execution: Execution; readonly late: boolean } 
 export class ExecPairing {
   readonly #executions = new Map<Pid, Execution[]>();
   readonly #early = new Map<Pid, EarlyDetails[]>();
-  #detailsLost = 0;
-
-  /** Execs whose record never came, as later records of the same pid show. */
-  get detailsLost(): number {
-    return this.#detailsLost;
-  }
-
   /** The connector's exec. Answers audit's record of it, where that came first. */
   addExecution(execution: Execution): ExecDetails | undefined {
     const { pid } = execution.process;
@@ -68,17 +66,17 @@ export class ExecPairing {
     return undefined;
   }
 
-  /** Audit's record. Answers the exec that it belongs to; undefined when the connector has not told of it yet. */
-  addDetails(event: ExecEvent, details: ExecDetails, heardMs: number): Pairing {
+  /**
+   * Audit's record. Answers the exec that it belongs to; undefined when the connector has not told of it yet.
+   * `timesCompare` is false while the clock was just set: then only the order tells.
+   */
+  addDetails(event: ExecEvent, details: ExecDetails, heardMs: number, timesCompare = true): Pairing {
     const waiting = this.#executions.get(event.pid);
     while (waiting?.length) {
       const execution = waiting.shift() as Execution;
       if (waiting.length === 0) this.#executions.delete(event.pid);
       // A record of a later system call: this exec's own was lost.
-      if (event.unixMs > execution.unixMs + CLOCK_SLACK_MS) {
-        this.#detailsLost++;
-        continue;
-      }
+      if (timesCompare && event.unixMs > execution.unixMs + CLOCK_SLACK_MS) continue;
       if (execution.closed) return { execution, late: true };
       execution.unixMs = event.unixMs;
       return { execution, late: false };

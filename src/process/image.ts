@@ -5,7 +5,8 @@
  */
 import type { ExecDetails } from '../collect/event.ts';
 
-const NO_DETAILS: ExecDetails = {
+/** Of an exec that nobody can tell anything of. */
+export const NO_DETAILS: ExecDetails = {
   from: 'procfs',
   serial: 0,
   ppid: undefined,
@@ -39,6 +40,25 @@ const NO_DETAILS: ExecDetails = {
   name: '',
 };
 
+/** Characters of arguments that an image keeps for its descendants' rows; the exec's own row has all of them. */
+export const IMAGE_ARGS_MAX = 32_768;
+
+/** The arguments as one text, as osquery's cmdline has it. */
+export function cmdlineOf({ args }: ExecDetails): string {
+  return args.replaceAll('\0', ' ');
+}
+
+export function argsListOf({ args, argsCount }: ExecDetails): string[] {
+  return args === '' && !argsCount ? [] : args.split('\0');
+}
+
+function withShortArgs(details: ExecDetails): ExecDetails {
+  if (details.args.length <= IMAGE_ARGS_MAX) return details;
+  // A copy: a slice would keep the whole text in memory.
+  const args = `${Buffer.from(details.args.slice(0, IMAGE_ARGS_MAX)).toString()}…`;
+  return { ...details, args };
+}
+
 export class Image {
   #details: ExecDetails | undefined;
   #known: boolean;
@@ -54,7 +74,7 @@ export class Image {
   }
 
   static of(details: ExecDetails): Image {
-    return new Image(details, true);
+    return new Image(withShortArgs(details), true);
   }
 
   /** An image of which nothing will ever be known: of a process that was gone before anybody could look. */
@@ -76,21 +96,18 @@ export class Image {
     return this.#details ?? NO_DETAILS;
   }
 
-  /** Gives a pending image its details, or with undefined gives them up. Sealing twice is a bug. */
-  seal(details: ExecDetails | undefined): void {
+  /**
+   * Gives a pending image its details, or with undefined gives them up. `certain` is whether they are surely its own.
+   * Sealing twice is a bug.
+   */
+  seal(details: ExecDetails | undefined, certain = true): void {
     if (this.#details) throw new Error('the image is sealed');
-    this.#details = details ?? NO_DETAILS;
-    this.#known = details !== undefined;
+    this.#details = withShortArgs(details ?? NO_DETAILS);
+    this.#known = details !== undefined && certain;
   }
 
-  /** The arguments as one text, as osquery's cmdline has it. */
   get cmdline(): string {
-    return this.details.args.replaceAll('\0', ' ');
-  }
-
-  get argsList(): string[] {
-    const { args, argsCount } = this.details;
-    return args === '' && !argsCount ? [] : args.split('\0');
+    return cmdlineOf(this.details);
   }
 
   /** The program's file name; a kernel thread, which has no file, goes by its comm. */

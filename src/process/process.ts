@@ -39,6 +39,9 @@ export interface RenderedLink {
   readonly cut: boolean;
 }
 
+/** A chain longer than this is cut there, or a process that forks itself on and on would hold all of them. */
+const LONGEST_CHAIN = 1024;
+
 export class Process {
   readonly pid: Pid;
   readonly met: Met;
@@ -111,6 +114,19 @@ export class Process {
     this.likelyCreator = undefined;
     this.depth = creator.process.depth + 1;
     this.ppid = creator.process.pid;
+    if (this.depth >= LONGEST_CHAIN && this.depth % LONGEST_CHAIN === 0) this.#cutChain();
+  }
+
+  /** Lets go of the ancestors beyond the longest chain. */
+  #cutChain(): void {
+    let last: Process = this;
+    for (let n = 0; n < LONGEST_CHAIN; n++) {
+      const above = last.creator?.process;
+      if (!above) return;
+      last = above;
+    }
+    last.creator = undefined;
+    last.lineage = 'cut';
   }
 
   setTop(): void {

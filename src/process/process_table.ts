@@ -21,8 +21,6 @@ export interface ProcessTableOptions {
   readonly proc: ProcReader | undefined;
 }
 
-/** A chain longer than this is cut there, or a process that forks itself on and on would hold all of them. */
-const LONGEST_CHAIN = 1024;
 /** A fork's event is stamped so much after the start that /proc shows, at most (measured: 4 of 40,000 by over 0.1 µs). */
 const FORK_TO_EVENT_SLACK_MS = 0.5;
 
@@ -61,9 +59,9 @@ export class ProcessTable {
     this.#lossesSinceResync += count;
   }
 
-  /** The losses up to here have been made good by a snapshot. */
-  resynced(): void {
-    this.#lossesSinceResync = 0;
+  /** The losses up to `lossesBefore` (of `losses.total`) have been made good by a snapshot. */
+  resynced(lossesBefore: number): void {
+    this.#lossesSinceResync = this.#losses - lossesBefore;
   }
 
   get losses(): { readonly total: number; readonly sinceResync: number } {
@@ -83,7 +81,8 @@ export class ProcessTable {
     if (existing && this.#isForkOf(event, existing)) {
       // What was already told of it stays as it was told.
       if (existing.link.rendered || !existing.setCreator(creator.link)) return;
-      if (!existing.image.sealed && existing.execUnixMs === 0 && image.sealed) existing.image.seal(image.details);
+      if (!existing.image.sealed && existing.execUnixMs === 0 && image.sealed)
+        existing.image.seal(image.known ? image.details : undefined);
       return;
     }
     // The pid is somebody else's now, whether or not the end of the one before was reported (R6).
@@ -107,7 +106,6 @@ export class ProcessTable {
       process.image = existing.image;
       process.execUnixMs = existing.execUnixMs;
     }
-    if (process.depth >= LONGEST_CHAIN && process.depth % LONGEST_CHAIN === 0) cutChain(process);
     this.#cache.put(process);
   }
 
@@ -122,11 +120,14 @@ export class ProcessTable {
   /** The process that executes. Its exit may have been reported, wrongly: a leader ends when another thread execs (R7). */
   executor(event: ExecEvent): Process {
     const process = this.#cache.find(event.pid);
-    if (process && ticksOf(event.bootMs) >= process.startTicks - 1 - process.startSlackTicks[0]) {
+    if (process && ticksOf(event.bootMs) < process.startTicks - 1 - process.startSlackTicks[0]) {
+      // Somebody who had the pid before; it is another's now.
+      return this.#makeImplied(event.pid, event);
+    }
+    if (process && !isAnother(process, event)) {
       if (!process.exit) return process;
       if (event.origin === 'proc_events' && this.#lossesSinceResync === 0) {
-        process.exit = undefined;
-        this.#cache.refresh(process);
+        this.#revive(process);
         return process;
       }
     }
@@ -144,28 +145,37 @@ export class ProcessTable {
 
   /**
    * Takes over what /proc shows (R13, R14): processes that no event told of, and the ends of those that are gone.
-   * `processes` may be some of all; `gone` are pids that /proc no longer has.
+   * `processes` may be some of all; `gone` are those whose pids /proc no longer has.
    */
-  adopt(processes: Iterable<ProcessSnapshot>, gone: Iterable<Pid> = []): void {
+  adopt(processes: Iterable<ProcessSnapshot>, gone: Iterable<Process> = []): void {
     const adopted: Process[] = [];
     for (const snapshot of processes) {
       const known = this.#cache.peek(snapshot.pid);
       if (known && this.isSame(known, snapshot.startTicks)) {
         if (snapshot.ended && !known.exit) this.#end(known, undefined);
+        else if (!snapshot.ended) this.#revive(known);
         continue;
       }
       adopted.push(this.#fromProcfs(snapshot));
     }
     for (const process of adopted) this.#linkByPpid(process);
-    for (const pid of gone) {
-      const process = this.#cache.peek(pid);
-      if (process && !process.exit) this.#end(process, undefined);
-    }
+    for (const process of gone) if (!process.exit) this.#end(process, undefined);
   }
 
-  /** Pids of the processes that are thought to be alive. */
-  livePids(): Pid[] {
-    return [...this.#cache.values()].filter((process) => !process.exit).map(({ pid }) => pid);
+  /** The processes that are thought to be alive. */
+  living(): Process[] {
+    return [...this.#cache.values()].filter((process) => !process.exit);
+  }
+
+  /**
+   * These processes execute in events that are older than what /proc showed of them: what they ran before is not known,
+   * and must not be told as the image of those whom they forked before (R4).
+   */
+  forgetImages(pids: Iterable<Pid>): void {
+    for (const pid of pids) {
+      const process = this.#cache.peek(pid);
+      if (process?.met === 'procfs') process.image = Image.unknown();
+    }
   }
 
   entityIdOf(process: Process): string {
@@ -188,7 +198,9 @@ export class ProcessTable {
       const [earlier, later] = startSlack(event);
       return existing.startTicks >= ticks - Math.max(1, earlier) && existing.startTicks <= ticks + Math.max(1, later);
     }
-    return existing.met === 'implied' && existing.lineage === 'awaited' && !existing.exit;
+    // Its record may come late, but it happened before anything else told of the process.
+    const before = ticks <= existing.startTicks + 1;
+    return existing.met === 'implied' && existing.lineage === 'awaited' && !existing.exit && before;
   }
 
   /** The process that forks: from the cache, else from /proc if it lives, else one of which only the pid is known. */
@@ -198,10 +210,16 @@ export class ProcessTable {
     return this.#readLive(pid, event.bootMs) ?? known ?? this.#imply(pid, event);
   }
 
-  /** A process that lives and that no event told of, taken over from /proc with its parents. */
+  /** A process that lives and that no event told of, or told the end of wrongly, by what /proc says of it. */
   #readLive(pid: Pid, startedBeforeBootMs: number): Process | undefined {
     const snapshot = this.#proc?.read(pid);
     if (!snapshot || snapshot.startTicks > ticksOf(startedBeforeBootMs)) return undefined;
+    const known = this.#cache.peek(pid);
+    if (known && this.isSame(known, snapshot.startTicks)) {
+      // Who created it is known better than /proc could tell.
+      this.#revive(known);
+      return known;
+    }
     const process = this.#fromProcfs(snapshot);
     this.#linkByPpid(process);
     return process;
@@ -251,6 +269,12 @@ export class ProcessTable {
 
   /** A process that is named by an event, and of which nothing else is known yet. */
   #imply(pid: Pid, at: { bootMs: number }): Process {
+    const process = this.#makeImplied(pid, at);
+    this.#cache.put(process);
+    return process;
+  }
+
+  #makeImplied(pid: Pid, at: { bootMs: number }): Process {
     const startTicks = ticksOf(at.bootMs);
     const process = new Process({
       pid,
@@ -264,8 +288,13 @@ export class ProcessTable {
     });
     // init and kthreadd are the kernel's own (init/main.c, rest_init).
     if (pid <= 2) process.setTop();
-    this.#cache.put(process);
     return process;
+  }
+
+  #revive(process: Process): void {
+    if (!process.exit) return;
+    process.exit = undefined;
+    this.#cache.refresh(process);
   }
 
   #end(process: Process, status: number | undefined, bootMs = 0): void {
@@ -297,14 +326,9 @@ function startSlack(event: ForkEvent): readonly [number, number] {
   return event.bootMs % MS_PER_TICK < FORK_TO_EVENT_SLACK_MS ? [1, 0] : [0, 0];
 }
 
-/** Lets go of the ancestors beyond the longest chain. */
-function cutChain(process: Process): void {
-  let last: Process = process;
-  for (let n = 0; n < LONGEST_CHAIN; n++) {
-    const above = last.creator?.process;
-    if (!above) return;
-    last = above;
-  }
-  last.creator = undefined;
-  last.lineage = 'cut';
+/** In a log without forks: an exec under another parent, other than by adoption, is not of the process that is known. */
+function isAnother(process: Process, { origin, details }: ExecEvent): boolean {
+  const certain = process.lineage === 'known' || process.lineage === 'top';
+  if (origin !== 'audit' || certain || process.execUnixMs === 0 || details?.ppid === undefined) return false;
+  return details.ppid !== process.ppid && details.ppid !== 1;
 }

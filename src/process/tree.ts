@@ -13,7 +13,8 @@ import { ProcessTable, type ProcessTableOptions } from './process_table.ts';
 /** An exec as it is published: nothing in it changes any more. */
 export interface PublishedExec {
   readonly process: Process;
-  readonly image: Image;
+  /** Undefined when nobody can tell what was executed. */
+  readonly details: ExecDetails | undefined;
   readonly creator: Link | undefined;
   readonly ancestry: Ancestry;
   readonly entityId: string;
@@ -56,13 +57,19 @@ export interface TreeStats extends CacheStats {
 const LAGGING_WAIT_FACTOR = 20;
 /** For so long a late record is told from one of an exec that nobody announced. */
 const LATE_RECORD_MS = 10_000;
+/** The wall clock was set when it moved against CLOCK_BOOTTIME by more; stamps from before are not compared for a while. */
+const CLOCK_SET_MS = 2;
+const CLOCK_SETTLES_MS = 5_000;
 
 export class ProcessTree {
   readonly #options: TreeOptions;
   #settings: TreeSettings;
   readonly processes: ProcessTable;
   readonly #pairing = new ExecPairing();
-  readonly #waiting = new Set<Execution>();
+  /** Execs that are not published yet, by their images. */
+  readonly #waiting = new Map<Image, Execution>();
+  #clockOffsetMs = Number.NaN;
+  #clockSetMs = Number.NEGATIVE_INFINITY;
   #lastAuditUnixMs = 0;
   #lastAuditHeardMs = Number.NEGATIVE_INFINITY;
   #eventsReceived = 0;
@@ -115,7 +122,7 @@ export class ProcessTree {
           break;
       }
     }
-    for (const execution of this.#waiting) {
+    for (const execution of this.#waiting.values()) {
       if (execution.image.sealed && isSettled(execution.process)) this.#publish(execution);
     }
   }
@@ -130,16 +137,19 @@ export class ProcessTree {
     const now = this.#options.now();
     const since = all ? Number.POSITIVE_INFINITY : now - this.#settings.publishWaitMs;
     for (const { event, details } of this.#pairing.takeUnclaimed(since)) this.#wholeExec(event, details);
-    for (const execution of this.#waiting) {
+    for (const execution of this.#waiting.values()) {
       if (all || this.#isOverdue(execution, now)) this.#giveUpWaiting(execution);
     }
     this.#pairing.forgetClosed(now - LATE_RECORD_MS);
   }
 
   #keepClock(event: ProcessEvent): void {
-    this.processes.keepClock(event.unixMs - event.bootMs);
+    const offsetMs = event.unixMs - event.bootMs;
+    this.processes.keepClock(offsetMs);
+    if (Math.abs(offsetMs - this.#clockOffsetMs) > CLOCK_SET_MS) this.#clockSetMs = this.#options.now();
+    this.#clockOffsetMs = offsetMs;
     if (event.origin === 'audit') {
-      this.#lastAuditUnixMs = event.unixMs;
+      this.#lastAuditUnixMs = Math.max(this.#lastAuditUnixMs, event.unixMs);
       this.#lastAuditHeardMs = this.#options.now();
     }
   }
@@ -150,10 +160,12 @@ export class ProcessTree {
     } else if (event.origin === 'proc_events') {
       this.#announcedExec(event);
     } else if (event.details) {
-      const paired = this.#pairing.addDetails(event, event.details, this.#options.now());
+      const now = this.#options.now();
+      const timesCompare = now - this.#clockSetMs > CLOCK_SETTLES_MS;
+      const paired = this.#pairing.addDetails(event, event.details, now, timesCompare);
       if (!paired) return;
       const { execution, late } = paired;
-      if (!late) {
+      if (!late && !execution.image.sealed) {
         this.#seal(execution, event.details);
       } else if (execution.process.image === execution.image) {
         // Too late for its row, which is out; not for those who are forked from now on.
@@ -192,13 +204,15 @@ export class ProcessTree {
     process.execUnixMs = event.unixMs;
     const heardMs = this.#options.now();
     const execution = new Execution(process, image, { bootMs: event.bootMs, unixMs: event.unixMs, heardMs });
-    this.#waiting.add(execution);
+    this.#waiting.set(image, execution);
     return execution;
   }
 
   #seal(execution: Execution, details: ExecDetails | undefined): void {
     const { process, image } = execution;
-    image.seal(details);
+    // While a loss is not made good, the order that pairs records with execs may be off by one.
+    image.seal(details, this.processes.losses.sinceResync === 0);
+    execution.details = details;
     if (details?.pidNamespace) process.pidNamespace = details.pidNamespace;
     if (details?.ppid !== undefined && process.lineage === 'awaited') {
       process.ppid = details.ppid;
@@ -232,6 +246,7 @@ export class ProcessTree {
       const details = execution.fallback ?? this.#readDetails(execution);
       if (!details) this.#detailsMissing++;
       execution.image.seal(details);
+      execution.details = details;
       if (details?.pidNamespace) execution.process.pidNamespace = details.pidNamespace;
     }
     this.#settle(execution.process);
@@ -246,27 +261,32 @@ export class ProcessTree {
         child.lineage = likely && child.setCreator(likely) ? 'likely' : 'unknown';
       }
       const link: Link | undefined = child.creator;
-      if (link && !link.image.sealed) link.image.seal(undefined);
+      if (link && !link.image.sealed) {
+        // Its own exec is older than what depends on it, and has waited longer.
+        const open = this.#waiting.get(link.image);
+        if (open) this.#giveUpWaiting(open);
+        else link.image.seal(undefined);
+      }
       child = link?.process;
     }
   }
 
   #publish(execution: Execution): void {
-    this.#waiting.delete(execution);
+    this.#waiting.delete(execution.image);
     execution.closed = true;
     this.#eventsPublished++;
-    const { process, image } = execution;
+    const { process } = execution;
     const { creator } = process;
     const { maxDepth, ancestorCmdlineMax } = this.#settings;
     const entityIdOf = (one: Process) => this.processes.entityIdOf(one);
     this.#options.publish({
       process,
-      image,
+      details: execution.details,
       creator,
       ancestry: renderAncestry(process, { maxDepth, cmdlineMax: ancestorCmdlineMax, entityIdOf }),
       entityId: this.processes.entityIdOf(process),
       parentEntityId: creator ? this.processes.entityIdOf(creator.process) : '',
-      ppid: image.details.ppid ?? process.ppid,
+      ppid: execution.details?.ppid ?? process.ppid,
       pidNamespace: process.pidNamespace,
       unixMs: execution.unixMs,
       bootMs: execution.bootMs,

@@ -3,6 +3,7 @@
  * need. A row is never changed once it is in.
  */
 
+import type { ExecDetails } from '../collect/event.ts';
 import type { Image } from '../process/image.ts';
 import type { PublishedExec } from '../process/tree.ts';
 
@@ -12,7 +13,8 @@ export interface StoredExec {
   readonly eid: number;
   readonly pid: number;
   readonly ppid: number;
-  readonly image: Image;
+  /** Undefined when nobody can tell what was executed. */
+  readonly details: ExecDetails | undefined;
   readonly parentImage: Image | undefined;
   readonly entityId: string;
   readonly parentEntityId: string;
@@ -30,6 +32,8 @@ export interface StoredExec {
 
 export interface EventStoreSettings {
   readonly maxRows: number;
+  /** Of memory, about. */
+  readonly maxBytes: number;
   readonly expirySeconds: number;
 }
 
@@ -46,24 +50,40 @@ const collated = (text: string): string => text.trimEnd().toLowerCase();
 
 /** Rows by one of their values. Rows come and go in the order of their eid, so each list is ordered too. */
 class Index<Key> {
-  readonly #rows = new Map<Key, StoredExec[]>();
+  readonly #lists = new Map<Key, { rows: StoredExec[]; gone: number }>();
 
   add(key: Key, row: StoredExec): void {
-    const rows = this.#rows.get(key);
-    if (rows) rows.push(row);
-    else this.#rows.set(key, [row]);
+    const list = this.#lists.get(key);
+    if (list) list.rows.push(row);
+    else this.#lists.set(key, { rows: [row], gone: 0 });
   }
 
   removeOldest(key: Key): void {
-    const rows = this.#rows.get(key);
-    if (!rows || rows.length <= 1) this.#rows.delete(key);
-    else rows.shift();
+    const list = this.#lists.get(key);
+    if (!list) return;
+    list.gone++;
+    if (list.gone === list.rows.length) {
+      this.#lists.delete(key);
+    } else if (list.gone > 64 && list.gone * 2 > list.rows.length) {
+      // Now and then, because taking one from the front of a long array moves all the others.
+      list.rows = list.rows.slice(list.gone);
+      list.gone = 0;
+    }
   }
 
   get(keys: readonly Key[]): StoredExec[] {
-    if (keys.length === 1) return [...(this.#rows.get(keys[0] as Key) ?? [])];
-    return [...new Set(keys)].flatMap((key) => this.#rows.get(key) ?? []);
+    return [...new Set(keys)].flatMap((key) => {
+      const list = this.#lists.get(key);
+      return list ? list.rows.slice(list.gone) : [];
+    });
   }
+}
+
+/** What a row takes in memory beside its arguments, about. */
+const ROW_BYTES = 1000;
+
+function weightOf({ details }: StoredExec): number {
+  return ROW_BYTES + (details ? details.args.length + details.path.length + details.cwd.length : 0);
 }
 
 export class EventStore {
@@ -73,6 +93,7 @@ export class EventStore {
   readonly #byParent = new Index<number>();
   readonly #byEntityId = new Index<string>();
   #lastEid = 0;
+  #bytes = 0;
   #discarded = 0;
 
   constructor(settings: EventStoreSettings) {
@@ -99,7 +120,7 @@ export class EventStore {
       eid: ++this.#lastEid,
       pid: process.pid,
       ppid: exec.ppid,
-      image: exec.image,
+      details: exec.details,
       parentImage: exec.creator?.image,
       entityId: exec.entityId,
       parentEntityId: exec.parentEntityId,
@@ -113,6 +134,7 @@ export class EventStore {
       bootMs: exec.bootMs,
     };
     this.#rows.set(row.eid, row);
+    this.#bytes += weightOf(row);
     this.#byPid.add(row.pid, row);
     this.#byParent.add(row.ppid, row);
     this.#byEntityId.add(collated(row.entityId), row);
@@ -152,7 +174,7 @@ export class EventStore {
   }
 
   #trim(): void {
-    while (this.#rows.size > this.#settings.maxRows) {
+    while (this.#rows.size > this.#settings.maxRows || this.#bytes > this.#settings.maxBytes) {
       const oldest = this.#rows.values().next();
       if (oldest.done) return;
       this.#remove(oldest.value);
@@ -161,6 +183,7 @@ export class EventStore {
 
   #remove(row: StoredExec): void {
     this.#rows.delete(row.eid);
+    this.#bytes -= weightOf(row);
     this.#byPid.removeOldest(row.pid);
     this.#byParent.removeOldest(row.ppid);
     this.#byEntityId.removeOldest(collated(row.entityId));

@@ -1,4 +1,5 @@
 import type { Pid } from '../../../src/collect/event.ts';
+import { cmdlineOf, NO_DETAILS } from '../../../src/process/image.ts';
 import type { ProcessSnapshot, ProcReader } from '../../../src/process/procfs.ts';
 import { ProcessTree, type PublishedExec, type TreeOptions } from '../../../src/process/tree.ts';
 import { BOOT_UNIX_MS, detailsOf, type KernelModel, type TrueExec } from './kernel_model.ts';
@@ -24,7 +25,7 @@ export function ancestorsOf(exec: PublishedExec): AncestorObject[] {
 export function told(exec: PublishedExec): TrueExec {
   return {
     pid: exec.process.pid,
-    cmdline: exec.image.cmdline,
+    cmdline: cmdlineOf(exec.details ?? NO_DETAILS),
     ancestry: ancestorsOf(exec).map(({ pid, cmdline }) => ({ pid, cmdline })),
     bootMs: exec.bootMs,
   };
@@ -91,13 +92,17 @@ export class TreeHarness {
     return this;
   }
 
+  get livePids(): number[] {
+    return this.tree.processes.living().map(({ pid }) => pid);
+  }
+
   get told(): TrueExec[] {
     return this.published.map(told);
   }
 
   /** The one exec with this command line. */
   row(cmdline: string): PublishedExec {
-    const rows = this.published.filter(({ image }) => image.cmdline === cmdline);
+    const rows = this.published.filter((exec) => told(exec).cmdline === cmdline);
     const [row] = rows;
     if (!row || rows.length > 1) throw new Error(`${rows.length} rows for ${cmdline}`);
     return row;

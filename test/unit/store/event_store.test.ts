@@ -5,7 +5,7 @@ import { published } from '../tables/published.ts';
 const pids = (store: EventStore, lookup = {}) => [...store.select(lookup)].map(({ pid }) => pid);
 
 test('the newest rows are kept, and no look-up finds the others', () => {
-  const store = new EventStore({ maxRows: 3, expirySeconds: 3600 });
+  const store = new EventStore({ maxRows: 3, maxBytes: 1 << 30, expirySeconds: 3600 });
   for (let pid = 1; pid <= 5; pid++) store.add(published({ pid, ppid: 7, entityId: 'same' }));
   expect(pids(store)).toEqual([3, 4, 5]);
   expect(pids(store, { pid: [1, 3] })).toEqual([3]);
@@ -16,7 +16,7 @@ test('the newest rows are kept, and no look-up finds the others', () => {
 });
 
 test('rows that are too old go', () => {
-  const store = new EventStore({ maxRows: 10, expirySeconds: 60 });
+  const store = new EventStore({ maxRows: 10, maxBytes: 1 << 30, expirySeconds: 60 });
   store.add(published({ pid: 1, unixMs: 1000 }));
   store.add(published({ pid: 2, unixMs: 50_000 }));
   store.expire(61_000);
@@ -26,14 +26,14 @@ test('rows that are too old go', () => {
 });
 
 test('fewer rows take effect at once', () => {
-  const store = new EventStore({ maxRows: 10, expirySeconds: 60 });
+  const store = new EventStore({ maxRows: 10, maxBytes: 1 << 30, expirySeconds: 60 });
   for (let pid = 1; pid <= 5; pid++) store.add(published({ pid }));
-  store.configure({ maxRows: 2, expirySeconds: 60 });
+  store.configure({ maxRows: 2, maxBytes: 1 << 30, expirySeconds: 60 });
   expect(pids(store)).toEqual([4, 5]);
 });
 
 test('a scan goes on over rows that come and go meanwhile, and gives those that were there at its start', () => {
-  const store = new EventStore({ maxRows: 4, expirySeconds: 60 });
+  const store = new EventStore({ maxRows: 4, maxBytes: 1 << 30, expirySeconds: 60 });
   for (let pid = 1; pid <= 4; pid++) store.add(published({ pid }));
   const scan = store.select({});
   expect(scan.next().value?.pid).toBe(1);
@@ -42,7 +42,7 @@ test('a scan goes on over rows that come and go meanwhile, and gives those that 
 });
 
 test('an id is found in any case, because a comparison may be COLLATE NOCASE', () => {
-  const store = new EventStore({ maxRows: 4, expirySeconds: 60 });
+  const store = new EventStore({ maxRows: 4, maxBytes: 1 << 30, expirySeconds: 60 });
   store.add(published({ pid: 9, entityId: 'Aa.9' }));
   expect(pids(store, { entityId: ['AA.9 '] })).toEqual([9]);
 });

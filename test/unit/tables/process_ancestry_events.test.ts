@@ -8,7 +8,7 @@ import { EventStore, type StoredExec } from '../../../src/store/event_store.ts';
 import { lookupOf, processAncestryEvents } from '../../../tables/process_ancestry_events.ts';
 import { published } from './published.ts';
 
-const newStore = () => new EventStore({ maxRows: 1000, expirySeconds: 3600 });
+const newStore = () => new EventStore({ maxRows: 1000, maxBytes: 1 << 30, expirySeconds: 3600 });
 const wire = new URL('../../fixtures/osquery-wire/', import.meta.url);
 
 function row(exec: Parameters<typeof published>[0]): Record<string, unknown> {

@@ -9,7 +9,8 @@ export function published(
   what: { pid?: number; ppid?: number; entityId?: string; cmdline?: string; unixMs?: number; details?: object } = {},
 ): PublishedExec {
   const { pid = 42, ppid = 1, cmdline = 'sh -c ls', unixMs = 1_700_000_000_000 } = what;
-  const image = Image.of(detailsOf(cmdline, ppid, what.details));
+  const details = detailsOf(cmdline, ppid, what.details);
+  const image = Image.of(details);
   const process = new Process({
     pid: pid as Pid,
     met: 'event',
@@ -22,7 +23,7 @@ export function published(
   });
   return {
     process,
-    image,
+    details,
     creator: undefined,
     ancestry: { objects: '', depth: 0, truncated: false, complete: true },
     entityId: what.entityId ?? `boot.${pid}.1`,
