@@ -68,15 +68,15 @@ if (newest(addon) < newest(at('native'))) {
 }
 
 const dist = at('dist');
-const main = at('dist', 'src', 'main.js');
-if (newest(main) < newest(at('src'), at('tables'), at('thrift'), at('packaging'), at('tsconfig.json'), addon)) {
+const launcher = at('dist', 'process_ancestry.ext');
+if (newest(launcher) < newest(at('src'), at('tables'), at('thrift'), at('packaging'), at('tsconfig.json'), addon)) {
   rmSync(dist, { recursive: true, force: true });
   run('compiling', 'tsc', ['-p', 'packaging/tsconfig.build.json']);
   cpSync(at('thrift', 'gen-nodejs'), at('dist', 'thrift', 'gen-nodejs'), { recursive: true });
   mkdirSync(at('dist', 'native'), { recursive: true });
   cpSync(addon, at('dist', 'native', 'process_ancestry.node'));
   cpSync(at('packaging', 'sample'), at('dist', 'sample'), { recursive: true });
-  const launcher = at('dist', 'process_ancestry.ext');
+  // The last of what is made: a build that was interrupted has none.
   writeFileSync(launcher, launcherText());
   // osquery loads an extension only when nobody but its owner can write it, nor its folder.
   chmodSync(launcher, 0o755);

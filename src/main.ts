@@ -74,8 +74,6 @@ async function shell(commandLine: CommandLine): Promise<number> {
       ...(commandLine.embedded ? ['--embedded'] : []),
     ],
     mode: output,
-    // A long log takes its time.
-    ...(given.get('process_ancestry_collector') === 'replay' ? { registerTimeoutMs: 600_000 } : {}),
     ...(sql === undefined ? {} : { sql }),
   });
 }
@@ -110,13 +108,14 @@ async function extension(commandLine: CommandLine): Promise<number> {
   let { values } = resolved;
   const store = new EventStore({
     maxRows: values.process_ancestry_events_max,
+    maxBytes: values.process_ancestry_events_max_bytes,
     expirySeconds: values.process_ancestry_events_expiry,
   });
   const recorder = new Recorder({ values, store, log });
   const refused = new Set<string>();
   const useOptions = (options: ReadonlyMap<string, { readonly value: string }>): void => {
     const osqueryOptions = new Map([...options].map(([name, { value }]) => [name, value]));
-    sources = { ...sources, osqueryOptions };
+    sources = { ...sources, osqueryOptions, file: readConfigFile(commandLine.configFile).content };
     const next = resolveFlags(sources, values);
     for (const { message } of next.errors) {
       if (!refused.has(message)) log.error(`${message}; the running value stays`);
@@ -138,22 +137,20 @@ async function extension(commandLine: CommandLine): Promise<number> {
     socketPath: commandLine.socket,
     timeoutSeconds: commandLine.timeoutSeconds,
     intervalSeconds: commandLine.intervalSeconds,
-    plugins: [processAncestryEvents(store), processAncestryCacheStats(() => recorder.stats())],
+    plugins: [processAncestryEvents(store, () => recorder.readable), processAncestryCacheStats(() => recorder.stats())],
     log,
     onOptions: useOptions,
   });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    process.once(signal, () => {
+    // Not once: a second signal, which service managers may send, must not cut the leaving short.
+    process.on(signal, () => {
       recorder.stop();
       void running.stop(signal);
     });
   }
   leaveKernelAsFoundOnBug(recorder, log);
   try {
-    // A log is asked about as a whole; a host is asked about while it is recorded.
-    const recording = recorder.start();
-    if (values.process_ancestry_collector === 'replay') await recording;
-    await Promise.all([running.run(), recording]);
+    await Promise.all([running.run(), recorder.start()]);
     return 0;
   } catch (error) {
     if (!(error instanceof ExtensionError)) throw error;

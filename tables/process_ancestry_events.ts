@@ -66,7 +66,9 @@ const columns: readonly Column<StoredExec>[] = [
     KEY,
   ),
   bigint('time', 'Time of execution in UNIX time', (row) => Math.floor(row.unixMs / 1000), ColumnOption.additional),
-  bigint('uptime', 'Time of execution in system uptime', (row) => Math.floor(row.bootMs / 1000)),
+  bigint('uptime', 'Time of execution in system uptime', (row) =>
+    row.bootMs === row.unixMs ? '' : Math.floor(row.bootMs / 1000),
+  ),
   text('eid', 'Event ID', (row) => eventIdText(row.eid), ColumnOption.index | ColumnOption.optimized | HIDDEN),
   bigint('fsuid', 'Filesystem user ID at process start', (row) => orNull(details(row).fsuid)),
   bigint('suid', 'Saved user ID at process start', (row) => orNull(details(row).suid)),
@@ -146,14 +148,23 @@ export function lookupOf(context: QueryContext): Lookup {
   return ppid ? { ppid } : {};
 }
 
-export function processAncestryEvents(store: EventStore): TablePlugin<StoredExec> {
+/** `readable` resolves when the rows are all there: a log that is being read is asked about as a whole. */
+export function processAncestryEvents(
+  store: EventStore,
+  readable: () => Promise<void> = () => Promise.resolve(),
+): TablePlugin<StoredExec> {
   return {
     name: 'process_ancestry_events',
     description: 'Program executions on this host as they happened, each with its ancestors',
     columns,
-    *generate(context) {
-      const admits = rowMatcher(columns, context);
-      for (const row of store.select(lookupOf(context))) if (!admits || admits(row)) yield row;
+    async generate(context) {
+      await readable();
+      return selected(store, context);
     },
   };
+}
+
+function* selected(store: EventStore, context: QueryContext): IterableIterator<StoredExec> {
+  const admits = rowMatcher(columns, context);
+  for (const row of store.select(lookupOf(context))) if (!admits || admits(row)) yield row;
 }

@@ -89,6 +89,13 @@ export class BatchDecoder {
   }
 }
 
+/** How many records a batch holds, for counting those that nobody will decode. */
+export function countRecords(batch: Buffer): number {
+  let count = 0;
+  for (let at = 0; at + 4 <= batch.length; count++) at += Math.max(HEADER_BYTES, batch.readUInt32LE(at));
+  return count;
+}
+
 function readDetails(batch: Buffer, body: number, flags: number): ExecDetails {
   let at = body;
   const u32 = () => {

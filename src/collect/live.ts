@@ -1,6 +1,6 @@
 /** The kernel of this host as a source: audit netlink and the proc connector, by the native collector thread. */
-import { BatchDecoder } from './batch.ts';
-import type { ProcessEvent } from './event.ts';
+import { BatchDecoder, countRecords } from './batch.ts';
+import type { LossEvent, Pid, ProcessEvent } from './event.ts';
 import type { NativeBinding, NativeCollectorOptions, NativeProblem, NativeState } from './native.ts';
 import type { CollectorName, CollectorProblem, ProcessEventSource, SourceState, SourceStats } from './source.ts';
 
@@ -50,6 +50,8 @@ export function collectorOf(state: Pick<NativeState, 'auditMode' | 'procEvents'>
 
 const EVENTS_A_STEP = 500;
 const SLICE_MS = 10;
+/** An extension has a second to leave. */
+const STOP_MS = 300;
 
 export class LiveSource implements ProcessEventSource {
   readonly #native: NativeBinding;
@@ -57,7 +59,10 @@ export class LiveSource implements ProcessEventSource {
   readonly #decoder = new BatchDecoder();
   readonly #batches: Buffer[] = [];
   #position = 0;
-  #onEvents: ((events: readonly ProcessEvent[]) => void) | undefined;
+  #heldBytes = 0;
+  #dropped = 0;
+  #droppedUntold = 0;
+  #onEvents: (events: readonly ProcessEvent[]) => void = () => undefined;
   #running = false;
   #procEvents = false;
 
@@ -70,10 +75,7 @@ export class LiveSource implements ProcessEventSource {
     const { collector } = this.#options;
     this.#onEvents = onEvents;
     this.#running = true;
-    const deliver = (batch: Buffer) => {
-      this.#batches.push(batch);
-      if (this.#batches.length === 1) this.#work(onEvents);
-    };
+    const deliver = (batch: Buffer) => this.#take(batch);
     let state = this.#startNative(collector !== 'proc_events', collector !== 'audit', collector === 'audit', deliver);
     const problems = [...state.problems];
     if (collector === 'auto' && state.auditMode !== 'off' && !state.procEvents) {
@@ -86,22 +88,44 @@ export class LiveSource implements ProcessEventSource {
     return { collector: collectorOf(state), problems: problems.map(explainProblem) };
   }
 
+  /** What the native queue lets go of is bounded here again: JavaScript may be slower than the kernel for long. */
+  #take(batch: Buffer): void {
+    if (this.#heldBytes + batch.length > this.#options.queueMaxBytes && this.#heldBytes > 0) {
+      const count = countRecords(batch);
+      this.#dropped += count;
+      this.#droppedUntold += count;
+      return;
+    }
+    this.#batches.push(batch);
+    this.#heldBytes += batch.length;
+    if (this.#batches.length === 1) this.#work(SLICE_MS);
+  }
+
   /** Applies what has come, a slice at a time: after a stall a batch may hold seconds of a busy host. */
-  #work(onEvents: (events: readonly ProcessEvent[]) => void): void {
+  #work(sliceMs: number): void {
     const began = performance.now();
     for (let batch = this.#batches[0]; batch; batch = this.#batches[0]) {
       const { events, next } = this.#decoder.decode(batch, this.#position, EVENTS_A_STEP);
       this.#position = next;
       if (next >= batch.length) {
         this.#batches.shift();
+        this.#heldBytes -= batch.length;
         this.#position = 0;
       }
-      onEvents(events);
-      if (this.#running && this.#batches.length > 0 && performance.now() - began > SLICE_MS) {
-        setImmediate(() => this.#work(onEvents));
+      this.#onEvents(this.#droppedUntold > 0 && this.#batches.length === 0 ? [...events, this.#loss()] : events);
+      if (this.#batches.length > 0 && performance.now() - began > sliceMs) {
+        if (this.#running) setImmediate(() => this.#work(SLICE_MS));
         return;
       }
     }
+  }
+
+  #loss(): LossEvent {
+    const count = this.#droppedUntold;
+    this.#droppedUntold = 0;
+    const unixMs = Date.now();
+    const bootMs = unixMs - this.#decoder.bootToUnixMs;
+    return { kind: 'loss', origin: 'none', pid: 0 as Pid, bootMs, unixMs, count };
   }
 
   #startNative(
@@ -124,12 +148,12 @@ export class LiveSource implements ProcessEventSource {
     return this.#native.start(options, deliver);
   }
 
-  /** What was received until now is delivered before it returns. */
+  /** What was received until now is delivered before it returns, unless that would keep it from leaving in time. */
   stop(): void {
     if (!this.#running) return;
     this.#running = false;
     this.#native.stop();
-    if (this.#onEvents) this.#work(this.#onEvents);
+    this.#work(STOP_MS);
   }
 
   stats(): SourceStats {
@@ -142,10 +166,11 @@ export class LiveSource implements ProcessEventSource {
         native.auditEnobufs +
         native.procEventsEnobufs +
         native.procEventsGaps +
-        native.queueDropped,
+        native.queueDropped +
+        this.#dropped,
       kernelLost: native.auditKernelLost,
       kernelBacklog: native.auditKernelBacklog,
-      queueBytes: native.queueBytes,
+      queueBytes: native.queueBytes + this.#heldBytes,
       malformed: native.auditMalformed,
       incomplete: native.auditIncomplete,
     };

@@ -1,7 +1,7 @@
 /** A recorded audit log as a source: auditd's format, raw or ENRICHED, plain or gzip. Works as any user. */
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { BatchDecoder } from './batch.ts';
 import type { ProcessEvent } from './event.ts';
@@ -23,42 +23,46 @@ export class ReplaySource implements ProcessEventSource {
   readonly #file: string;
   readonly #reader: NativeLogReader;
   readonly #decoder = new BatchDecoder();
-  readonly #onEnd: (progress: ReplayProgress) => void;
-  readonly #onError: (error: ReplayError) => void;
+  readonly #onEnd: (error?: ReplayError) => void;
   #stream: Readable | undefined;
   #stopped = false;
 
-  /** One of `onEnd` and `onError` is called in the end: when the log has been applied, was stopped, or cannot be read on. */
+  /** `onEnd` is called once: when the log has been applied, was stopped, or cannot be read on. */
   constructor(
     native: NativeBinding,
     options: { file: string; argsMaxBytes: number },
-    onEnd: (progress: ReplayProgress) => void,
-    onError: (error: ReplayError) => void,
+    onEnd: (error?: ReplayError) => void,
   ) {
     this.#file = options.file;
     this.#reader = new native.LogReader({ argsMaxBytes: options.argsMaxBytes });
     this.#onEnd = onEnd;
-    this.#onError = onError;
+  }
+
+  get progress(): ReplayProgress {
+    const { lines, events, malformed } = this.#reader.stats();
+    return { lines, events, malformed };
   }
 
   /** Rejects with ReplayError when the file cannot be opened. Reading goes on after it resolves. */
   async start(onEvents: (events: readonly ProcessEvent[]) => void): Promise<SourceState> {
     const stream = await openLog(this.#file);
     this.#stream = stream;
+    if (this.#stopped) stream.destroy();
     void this.#read(stream, onEvents);
     return { collector: 'replay', problems: [] };
   }
 
   async #read(stream: Readable, onEvents: (events: readonly ProcessEvent[]) => void): Promise<void> {
-    try {
-      for await (const chunk of stream) onEvents(this.#decode(this.#reader.feed(chunk as Buffer)));
-      onEvents(this.#decode(this.#reader.end()));
-      this.#onEnd(this.#reader.stats());
-    } catch (error) {
-      // What was read before stays: a log that was cut while it was compressed is still worth its beginning.
-      onEvents(this.#decode(this.#reader.end()));
-      if (this.#stopped) this.#onEnd(this.#reader.stats());
-      else this.#onError(new ReplayError(`${this.#file}: ${messageOf(error)}`));
+    const chunks = stream.iterator() as AsyncIterator<Buffer>;
+    for (;;) {
+      // What was read before an error stays: a log that was cut while it was compressed is still worth its beginning.
+      const next = await chunks.next().catch((error: unknown) => new ReplayError(`${this.#file}: ${messageOf(error)}`));
+      if (this.#stopped) return this.#onEnd();
+      if (next instanceof ReplayError || next.done) {
+        onEvents(this.#decode(this.#reader.end()));
+        return this.#onEnd(next instanceof ReplayError ? next : undefined);
+      }
+      onEvents(this.#decode(this.#reader.feed(next.value)));
     }
   }
 
@@ -98,8 +102,9 @@ async function openLog(file: string): Promise<Readable> {
     // RFC 1952: a gzip file begins with 1f 8b.
     if (magic[0] !== 0x1f || magic[1] !== 0x8b) return plain;
     const gunzip = createGunzip();
-    plain.on('error', (error) => gunzip.destroy(error));
-    return plain.pipe(gunzip);
+    // Errors arrive at whoever reads `gunzip`; the file is closed whichever of the two ends first.
+    pipeline(plain, gunzip, () => undefined);
+    return gunzip;
   } catch (error) {
     throw new ReplayError(
       `the audit log ${file} cannot be read: ${messageOf(error)}; name a readable file with --replay-file`,

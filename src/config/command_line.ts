@@ -58,7 +58,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       const separate = isBoolean ? /^(true|false)$/.test(next ?? '') : next !== undefined;
       if (attached === undefined && !isBoolean && !separate) throw missing(arg, boundsOf(flags[flag]));
       given.set(flag, attached ?? (separate ? (args[++i] as string) : 'true'));
-    } else if (name in others || name in shellOnly) {
+    } else if (Object.hasOwn(others, name) || Object.hasOwn(shellOnly, name)) {
       if (others[name]?.value === undefined) {
         other.set(name, attached ?? 'true');
       } else {

@@ -1,5 +1,7 @@
 /** Every flag, declared once: its name, type, default, bounds and meaning. Help, parsing and README come from here. */
 
+import { parseRedactPatterns } from '../process/redact.ts';
+
 interface FlagBase {
   readonly description: string;
   /** Read once, at the start; the others take effect whenever they change. */
@@ -24,6 +26,8 @@ export interface ChoiceFlag<Choice extends string = string> extends FlagBase {
 export interface TextFlag extends FlagBase {
   readonly type: 'text';
   readonly default: string;
+  /** Throws for a text that is not to be taken; the message says why. */
+  readonly check?: (text: string) => void;
 }
 export type Flag = BooleanFlag | IntegerFlag | ChoiceFlag | TextFlag;
 
@@ -129,6 +133,7 @@ export const flags = {
   process_ancestry_redact: {
     type: 'text',
     default: '',
+    check: parseRedactPatterns,
     description:
       'regular expressions, as a JSON array or one alone, for what is not to be stored of arguments: matches (or their first group) become ***',
   },
@@ -222,6 +227,11 @@ export function parseFlag<Name extends FlagName>(name: Name, text: string, sourc
       case 'choice':
         return flag.choices.includes(text) ? text : refuse();
       case 'text':
+        try {
+          flag.check?.(text);
+        } catch (error) {
+          throw new FlagError(`${source}: ${error instanceof Error ? error.message : String(error)}`);
+        }
         return text;
     }
   })();

@@ -37,7 +37,8 @@ export function resolveFlags(sources: Sources, running?: FlagValues): Resolved {
     ];
     for (const [source, text] of candidates) {
       // osquery keeps an option that was taken out of its configuration, with an empty value.
-      if (text === undefined || (text === '' && flags[name].type !== 'text')) continue;
+      const emptied = text === '' && (source === 'osquery options' || flags[name].type !== 'text');
+      if (text === undefined || emptied) continue;
       try {
         return parseFlag(name, text, source);
       } catch (error) {
@@ -60,7 +61,8 @@ function fileEntries(file: unknown): { entries: Map<string, string>; error?: Fla
   }
   const unknown: string[] = [];
   for (const [name, value] of Object.entries(file)) {
-    if (!(name in flags)) unknown.push(name);
+    if (!Object.hasOwn(flags, name)) unknown.push(name);
+    else if (value === null) continue;
     else entries.set(name, typeof value === 'string' ? value : JSON.stringify(value));
   }
   if (unknown.length === 0) return { entries };

@@ -48,9 +48,6 @@ export interface TreeStats extends CacheStats {
   readonly waiting: number;
   /** Execs that were published without the details that audit should have brought. */
   readonly detailsMissing: number;
-  /** Losses that the source reported, since the last resync and in all. */
-  readonly lossesSinceResync: number;
-  readonly losses: number;
 }
 
 /** While audit itself is behind by its own clock, an exec waits for it so many times longer. */
@@ -95,8 +92,6 @@ export class ProcessTree {
       eventsPublished: this.#eventsPublished,
       waiting: this.#waiting.size,
       detailsMissing: this.#detailsMissing,
-      lossesSinceResync: this.processes.losses.sinceResync,
-      losses: this.processes.losses.total,
     };
   }
 

@@ -514,7 +514,7 @@ describe('start and loss (R13, R14)', () => {
         count: 7,
       },
     ]);
-    expect(harness.tree.stats).toMatchObject({ lossesSinceResync: 7, losses: 7 });
+    expect(harness.tree.processes.losses).toEqual({ total: 7, sinceResync: 7 });
     const snapshot = harness.proc.show(20, 1, 'unseen', 100_050);
     harness.tree.processes.adopt(
       [snapshot],
@@ -528,7 +528,7 @@ describe('start and loss (R13, R14)', () => {
     kernel.fork(20, 21);
     kernel.exec(21, 'child of the unseen');
     expect(harness.run(kernel).chain('child of the unseen')).toEqual(['unseen', 'init']);
-    expect(harness.tree.stats.lossesSinceResync).toBe(0);
+    expect(harness.tree.processes.losses).toEqual({ total: 7, sinceResync: 0 });
   });
 
   test('a process of the kernel’s own, with no parent, is the top', () => {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { routes } from '../../../src/osquery/column.ts';
 import { rowMatcher } from '../../../src/osquery/constraint.ts';
 import { type Constraint, parseQueryContext, type QueryContext } from '../../../src/osquery/query_context.ts';
-import { EventStore, type StoredExec } from '../../../src/store/event_store.ts';
+import { EventStore } from '../../../src/store/event_store.ts';
 import { lookupOf, processAncestryEvents } from '../../../tables/process_ancestry_events.ts';
 import { published } from './published.ts';
 
@@ -100,13 +100,13 @@ describe('queries', () => {
   for (let n = 0; n < 60; n++)
     store.add(published({ pid: n % 7, ppid: n % 5, entityId: `E.${n % 11}`, cmdline: `job ${n}` }));
   const table = processAncestryEvents(store);
-  const generate = (context: QueryContext) => [...(table.generate(context) as Iterable<StoredExec>)];
+  const generate = async (context: QueryContext) => [...(await table.generate(context))];
   const contextOf = (constraints: Record<string, Constraint[]>): QueryContext => ({
     constraints: new Map(Object.entries(constraints)),
     columnsUsed: undefined,
   });
 
-  test('an index finds exactly the rows that a scan of all would', () => {
+  test('an index finds exactly the rows that a scan of all would', async () => {
     const expr = fc.oneof(
       fc.integer({ min: -1, max: 12 }).map(String),
       fc.constantFrom(' 3 ', '+3', '3.0', 'abc', '', '0000000003', 'E.3', 'e.3', 'E.4 '),
@@ -116,12 +116,12 @@ describe('queries', () => {
       { minLength: 1, maxLength: 3 },
     );
     const keys = fc.dictionary(fc.constantFrom('pid', 'parent', 'entity_id', 'eid'), equal, { maxKeys: 3 });
-    fc.assert(
-      fc.property(keys, (constraints) => {
+    await fc.assert(
+      fc.asyncProperty(keys, async (constraints) => {
         const context = contextOf(constraints);
         const admits = rowMatcher(table.columns, context);
         const scanned = [...store.select({})].filter((stored) => !admits || admits(stored));
-        expect(generate(context).toSorted((a, b) => a.eid - b.eid)).toEqual(scanned);
+        expect((await generate(context)).toSorted((a, b) => a.eid - b.eid)).toEqual(scanned);
       }),
       { numRuns: 2000 },
     );
@@ -136,21 +136,21 @@ describe('queries', () => {
     expect(lookupOf(contextOf({ path: eq('/bin/ls') }))).toEqual({});
   });
 
-  test.each(['queries.jsonl', 'queries-no-default-index.jsonl'])('every context of %s is answered', (file) => {
+  test.each(['queries.jsonl', 'queries-no-default-index.jsonl'])('every context of %s is answered', async (file) => {
     const lines = readFileSync(new URL(file, wire), 'utf8').trim().split('\n');
     let answered = 0;
     for (const line of lines) {
       const { calls } = JSON.parse(line) as { calls: { item: string; request: { context?: string } }[] };
       for (const { item, request } of calls) {
         if (item !== table.name || request.context === undefined) continue;
-        expect(generate(parseQueryContext(request.context, table.columns)).length).toBeLessThanOrEqual(60);
+        expect((await generate(parseQueryContext(request.context, table.columns))).length).toBeLessThanOrEqual(60);
         answered++;
       }
     }
     expect(answered).toBeGreaterThan(50);
   });
 
-  test('LIMIT and OFFSET do not end the scan: SQLite may still sort or filter', () => {
+  test('LIMIT and OFFSET do not end the scan: SQLite may still sort or filter', async () => {
     const context = parseQueryContext(
       JSON.stringify({
         constraints: [
@@ -167,6 +167,6 @@ describe('queries', () => {
       }),
       table.columns,
     );
-    expect(generate(context)).toHaveLength(60);
+    expect(await generate(context)).toHaveLength(60);
   });
 });

@@ -1,0 +1,234 @@
+/**
+ * One run of recording: a source of events, the process tree, and what keeps them going. Subscribes before it reads /proc
+ * (R13), lets execs wait no longer than they may (R10), and takes a new snapshot after a loss (R14). It ends once and for
+ * all: other settings of the source are another run.
+ */
+import { readFileSync } from 'node:fs';
+import type { ProcessEvent } from './collect/event.ts';
+import type { CollectorProblem, ProcessEventSource, SourceState } from './collect/source.ts';
+import { type Logger, RateLimit } from './log.ts';
+import type { ProcReader } from './process/procfs.ts';
+import { redact } from './process/redact.ts';
+import { ProcessTree, type PublishedExec, type TreeSettings } from './process/tree.ts';
+
+/** Reading /proc is done in slices, so that queries are answered meanwhile. */
+const SLICE_MS = 10;
+const RESYNC_PAUSE_MS = 1_000;
+
+export interface RecordingOptions {
+  readonly source: ProcessEventSource;
+  /** Undefined for a recorded log, of which this host's /proc knows nothing. */
+  readonly proc: ProcReader | undefined;
+  readonly settings: TreeSettings;
+  /** What is not to be stored of arguments; asked for each event. */
+  readonly redactPatterns: () => readonly RegExp[];
+  readonly publish: (exec: PublishedExec) => void;
+  readonly log: Logger;
+}
+
+export class Recording {
+  readonly #options: RecordingOptions;
+  readonly #proc: ProcReader | undefined;
+  readonly #logLimit = new RateLimit(60_000, () => performance.now());
+  #settings: TreeSettings;
+  #tree: ProcessTree;
+  #state: SourceState = { collector: 'none', problems: [] };
+  /** Events that came while /proc was read for the first time. */
+  #held: ProcessEvent[] | undefined = [];
+  /** The newest event's time: what `now` is to a recorded log. */
+  #logUnixMs = 0;
+  #flushTimer: NodeJS.Timeout | undefined;
+  #resyncTimer: NodeJS.Timeout | undefined;
+  #resyncs = 0;
+  #stopped = false;
+
+  constructor(options: RecordingOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+    const { proc, redactPatterns } = options;
+    this.#proc = proc && redacted(proc, redactPatterns);
+    this.#tree = this.#makeTree(false);
+  }
+
+  get state(): SourceState {
+    return this.#state;
+  }
+
+  get source(): ProcessEventSource {
+    return this.#options.source;
+  }
+
+  get tree(): ProcessTree {
+    return this.#tree;
+  }
+
+  get resyncs(): number {
+    return this.#resyncs;
+  }
+
+  /** Subscribes; what the answer says of the source decides whether `record` or `stop` comes next. */
+  async subscribe(): Promise<SourceState> {
+    const { collector, problems } = await this.#options.source.start((events) => this.#receive(events));
+    this.#state = { collector, problems: [...this.#state.problems, ...problems] };
+    return this.#state;
+  }
+
+  /** Reads /proc and applies what came meanwhile, and from then on what comes. */
+  async record(): Promise<void> {
+    this.#tree = this.#makeTree(this.#state.collector === 'audit+proc_events');
+    await this.#readProc();
+    if (this.#stopped) return;
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    if (this.#proc) this.#tree.processes.forgetImages(held.filter(({ kind }) => kind === 'exec').map(({ pid }) => pid));
+    this.#apply(held);
+  }
+
+  /** Ends it and puts the kernel's settings back; what was received until now is published. Synchronous. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#options.source.stop();
+    this.#stopped = true;
+    clearTimeout(this.#flushTimer);
+    clearTimeout(this.#resyncTimer);
+    this.#tree.flush(true);
+  }
+
+  configure(settings: TreeSettings): void {
+    this.#settings = settings;
+    this.#tree.configure(settings);
+  }
+
+  /** Publishes what waits: nothing more will come. */
+  finish(): void {
+    if (!this.#stopped) this.#tree.flush(true);
+  }
+
+  addProblem(problem: CollectorProblem): void {
+    this.#state = { ...this.#state, problems: [...this.#state.problems, problem] };
+  }
+
+  #makeTree(detailsApart: boolean): ProcessTree {
+    const live = this.#proc !== undefined;
+    return new ProcessTree({
+      ...this.#settings,
+      bootId: live ? readBootId() : 'replay',
+      bootToUnixMs: live ? Date.now() - readUptimeMs() : 0,
+      detailsApart,
+      now: live ? () => performance.now() : () => this.#logUnixMs,
+      proc: this.#proc,
+      publish: this.#options.publish,
+    });
+  }
+
+  #receive(events: readonly ProcessEvent[]): void {
+    if (this.#stopped) return;
+    if (this.#held) for (const event of events) this.#held.push(event);
+    else this.#apply(events);
+  }
+
+  #apply(events: readonly ProcessEvent[]): void {
+    const patterns = this.#options.redactPatterns();
+    this.#logUnixMs = events.reduce((newest, { unixMs }) => Math.max(newest, unixMs), this.#logUnixMs);
+    this.#tree.apply(patterns.length === 0 ? events : events.map((event) => redactEvent(event, patterns)));
+    if (!this.#proc) {
+      this.#tree.flush();
+      return;
+    }
+    this.#scheduleFlush();
+    if (this.#tree.processes.losses.sinceResync > 0) this.#scheduleResync();
+  }
+
+  #scheduleFlush(graceMs = 0): void {
+    if (this.#flushTimer || this.#stopped || !this.#tree.hasWaiting) return;
+    const intervalMs = Math.max(5, this.#settings.publishWaitMs / 4) + graceMs;
+    const due = performance.now() + intervalMs;
+    this.#flushTimer = setTimeout(() => {
+      this.#flushTimer = undefined;
+      // After a stall what is missing may be on its way through the queue: it has its time again from now on.
+      const stalled = performance.now() - due > this.#settings.publishWaitMs / 2;
+      const onItsWay = this.#options.source.stats().queueBytes > 0;
+      if (!stalled && !onItsWay) this.#tree.flush();
+      this.#scheduleFlush(stalled ? this.#settings.publishWaitMs : 0);
+    }, intervalMs);
+    this.#flushTimer.unref();
+  }
+
+  #scheduleResync(): void {
+    const suppressed = this.#logLimit.pass('loss');
+    if (suppressed !== undefined) {
+      const { total: losses } = this.#tree.processes.losses;
+      this.#options.log.warn({ losses, suppressed, ...this.source.stats() }, 'events were lost; reading /proc again');
+    }
+    if (this.#resyncTimer || this.#stopped) return;
+    this.#resyncTimer = setTimeout(async () => {
+      const { total } = this.#tree.processes.losses;
+      await this.#readProc();
+      this.#resyncTimer = undefined;
+      if (this.#stopped) return;
+      this.#resyncs++;
+      this.#tree.processes.resynced(total);
+      if (this.#tree.processes.losses.sinceResync > 0) this.#scheduleResync();
+    }, RESYNC_PAUSE_MS);
+    this.#resyncTimer.unref();
+  }
+
+  async #readProc(): Promise<void> {
+    const proc = this.#proc;
+    if (!proc) return;
+    // Before the list is read: who is forked meanwhile is not missing from it.
+    const living = this.#tree.processes.living();
+    const pids = proc.pids();
+    const there = new Set(pids);
+    let began = performance.now();
+    let slice = [];
+    for (const pid of pids) {
+      const snapshot = proc.read(pid);
+      if (snapshot) slice.push(snapshot);
+      if (performance.now() - began < SLICE_MS) continue;
+      this.#tree.processes.adopt(slice);
+      slice = [];
+      await new Promise(setImmediate);
+      if (this.#stopped) return;
+      began = performance.now();
+    }
+    this.#tree.processes.adopt(
+      slice,
+      living.filter((process) => !there.has(process.pid)),
+    );
+  }
+}
+
+function redactEvent(event: ProcessEvent, patterns: readonly RegExp[]): ProcessEvent {
+  if (event.kind !== 'exec' || !event.details) return event;
+  return { ...event, details: redact(event.details, patterns) };
+}
+
+/** /proc with the secrets taken out of what it shows. */
+function redacted(proc: ProcReader, patterns: () => readonly RegExp[]): ProcReader {
+  return {
+    pids: () => proc.pids(),
+    startTicks: (pid) => proc.startTicks(pid),
+    read: (pid) => {
+      const snapshot = proc.read(pid);
+      return snapshot && { ...snapshot, details: redact(snapshot.details, patterns()) };
+    },
+  };
+}
+
+/** Milliseconds since boot, suspends included. /proc/uptime has two decimals, rounded down: the middle is meant. */
+function readUptimeMs(): number {
+  try {
+    return Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000 + 5;
+  } catch {
+    return performance.now();
+  }
+}
+
+function readBootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return 'unknown-boot';
+  }
+}
