@@ -139,7 +139,7 @@ export class Recorder {
       storeRows: this.#store.size,
       storeDiscarded: this.#store.discarded,
       resyncs: totals.resyncs,
-      problems: this.#run?.state.problems ?? this.#problems,
+      problems: [...this.#problems, ...(this.#run?.state.problems ?? [])],
       uptimeSeconds: Math.floor((performance.now() - this.#startedMs) / 1000),
     };
   }

@@ -154,6 +154,7 @@ export class ProcessTable {
       if (known && this.isSame(known, snapshot.startTicks)) {
         if (snapshot.ended && !known.exit) this.#end(known, undefined);
         else if (!snapshot.ended) this.#revive(known);
+        if (!snapshot.ended && runsAnother(known.image, snapshot)) known.image = Image.of(snapshot.details);
         continue;
       }
       adopted.push(this.#fromProcfs(snapshot));
@@ -331,4 +332,12 @@ function isAnother(process: Process, { origin, details }: ExecEvent): boolean {
   const certain = process.lineage === 'known' || process.lineage === 'top';
   if (origin !== 'audit' || certain || process.execUnixMs === 0 || details?.ppid === undefined) return false;
   return details.ppid !== process.ppid && details.ppid !== 1;
+}
+
+/** Whether an exec of a known process was lost. Only its file tells: a program may write into its own arguments. */
+function runsAnother({ known, details }: Image, snapshot: ProcessSnapshot): boolean {
+  // A file that was removed since is marked so (fs/d_path.c).
+  const file = (path: string) => path.replace(/ \(deleted\)$/, '');
+  const now = file(snapshot.details.path);
+  return known && now !== '' && file(details.path) !== now;
 }

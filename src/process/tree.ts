@@ -274,11 +274,14 @@ export class ProcessTree {
     const { creator } = process;
     const { maxDepth, ancestorCmdlineMax } = this.#settings;
     const entityIdOf = (one: Process) => this.processes.entityIdOf(one);
+    const ancestry = renderAncestry(process, { maxDepth, cmdlineMax: ancestorCmdlineMax, entityIdOf });
+    // Until /proc was read again, an exec or a fork of any ancestor may be among what was lost.
+    const certain = this.processes.losses.sinceResync === 0;
     this.#options.publish({
       process,
       details: execution.details,
       creator,
-      ancestry: renderAncestry(process, { maxDepth, cmdlineMax: ancestorCmdlineMax, entityIdOf }),
+      ancestry: certain ? ancestry : { ...ancestry, complete: false },
       entityId: this.processes.entityIdOf(process),
       parentEntityId: creator ? this.processes.entityIdOf(creator.process) : '',
       ppid: execution.details?.ppid ?? process.ppid,

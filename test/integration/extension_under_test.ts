@@ -1,6 +1,6 @@
 /** The built extension, run as osquery runs it: a process of its own, a manager's socket, Thrift in between. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,23 +26,44 @@ export async function until<T>(
   }
 }
 
-/** Whether this machine can record: what the kernel tests need. Where it is false they are skipped, elsewhere never. */
+/**
+ * Whether this machine can record: root with the capabilities in a kernel with audit. Where it is false the kernel tests
+ * are skipped; where it is true nothing of them may be.
+ */
 export function canRecord(): boolean {
-  if (process.getuid?.() !== 0) return false;
-  try {
-    return /^enabled [01]$/m.test(auditSettings().status);
-  } catch {
-    return false;
-  }
+  const status = readFileSync('/proc/self/status', 'utf8');
+  const effective = BigInt(`0x${/^CapEff:\s+(\w+)/m.exec(status)?.[1] ?? '0'}`);
+  const CAP_NET_ADMIN = 1n << 12n;
+  const CAP_AUDIT_CONTROL = 1n << 30n;
+  // /proc/PID/loginuid is there when the kernel has CONFIG_AUDIT.
+  return Boolean(effective & CAP_NET_ADMIN && effective & CAP_AUDIT_CONTROL) && existsSync('/proc/self/loginuid');
 }
 
-/** Audit's settings and rules, as auditctl (Debian's package auditd) shows them, without the counters. */
-export function auditSettings(): { status: string; rules: string } {
-  const run = (flag: string) => execFileSync('auditctl', [flag], { encoding: 'utf8' });
-  const status = run('-s')
-    .split('\n')
-    .filter((line) => /^(enabled|failure|pid|rate_limit|backlog_limit|backlog_wait_time) /.test(line));
-  return { status: status.join('\n'), rules: run('-l').trim() };
+const AUDIT_CONTROL = fileURLToPath(new URL('audit_control.py', import.meta.url));
+
+/** See audit_control.py. */
+export function auditControl(...args: string[]): string {
+  return execFileSync('python3', [AUDIT_CONTROL, ...args], { encoding: 'utf8' });
+}
+
+export interface AuditSettings {
+  readonly status: Readonly<Record<string, number>>;
+  readonly rules: readonly {
+    readonly flags: number;
+    readonly action: number;
+    readonly fields: number;
+    readonly strings: string;
+  }[];
+}
+
+/** Audit's settings and rules, without the counters. */
+export function auditSettings(): AuditSettings {
+  return JSON.parse(auditControl('show')) as AuditSettings;
+}
+
+/** Whether our rules are in the kernel. */
+export function hasOurRules(): boolean {
+  return auditSettings().rules.some(({ strings }) => strings === 'process_ancestry');
 }
 
 export class ExtensionUnderTest {

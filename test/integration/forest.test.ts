@@ -1,6 +1,6 @@
 /** Every exec seen, every chain right: the forest on the real kernel, through the extension's own socket. */
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { auditSettings, canRecord, ExtensionUnderTest } from './extension_under_test.ts';
+import { auditSettings, canRecord, ExtensionUnderTest, until } from './extension_under_test.ts';
 import { type Comparison, compare, forestBinary, runForest } from './forest.ts';
 
 const COLUMNS = ['pid', 'cmdline', 'ancestry'];
@@ -44,6 +44,22 @@ describe.skipIf(!canRecord())('forest', () => {
       malformed: '0',
       incomplete: '0',
     });
+  });
+
+  test('a stall of the whole extension for a second, under load, loses nothing', async () => {
+    extension = await ExtensionUnderTest.start([]);
+    const running = runForest({ rounds: 20, jobs: 2 });
+    await until('under load', async () => Number((await extension?.stats())?.events_published) > 100);
+    extension.child.kill('SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    extension.child.kill('SIGCONT');
+    const run = await running;
+    await extension.settled();
+    const comparison = compare(run, await extension.generate('process_ancestry_events', {}, COLUMNS));
+    run.remove();
+    expect(comparison.right_percent, comparison.complaints).toBe(100);
+    expect(comparison).toMatchObject({ seen_percent: 100, doubled: 0 });
+    expect(await extension.stats()).toMatchObject({ events_lost: '0', details_missing: '0' });
   });
 
   test('with a cache of 16 processes chains are as right as with a large one', async () => {

@@ -2,7 +2,15 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { auditSettings, canRecord, ExtensionUnderTest, LAUNCHER, until } from './extension_under_test.ts';
+import {
+  auditControl,
+  auditSettings,
+  canRecord,
+  ExtensionUnderTest,
+  hasOurRules,
+  LAUNCHER,
+  until,
+} from './extension_under_test.ts';
 
 /** Root's user id without any of root's capabilities. */
 const WITHOUT_CAPABILITIES = ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] as const;
@@ -20,7 +28,7 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
   });
 
   test('a rule never,task: the proc connector goes on alone, and the rule is named', async () => {
-    execFileSync('auditctl', ['-a', 'never,task']);
+    auditControl('never-task', 'add');
     try {
       extension = await ExtensionUnderTest.start();
       const stats = await extension.stats();
@@ -38,22 +46,22 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
     } finally {
       await extension?.stop();
       extension = undefined;
-      execFileSync('auditctl', ['-d', 'never,task']);
+      auditControl('never-task', 'delete');
     }
   });
 
   test('audit switched off by somebody: /proc is read instead until it is on again, and our rules come back when removed', async () => {
     extension = await ExtensionUnderTest.start();
-    execFileSync('auditctl', ['-e', '0']);
+    auditControl('enable', '0');
     await until('noticed', async () => (await extension?.stats())?.collector === 'proc_events', 3000);
     const pid = execFileSync('/bin/sh', ['-c', 'sleep 0.2; echo $$', 'while off'], { encoding: 'utf8' }).trim();
     await extension.settled();
     const rows = await extension.generate('process_ancestry_events', { pid: [{ op: 2, expr: pid }] });
     expect(rows[0]).toMatchObject({ cmdline: '/bin/sh -c sleep 0.2; echo $$ while off', ancestry_complete: '1' });
-    execFileSync('auditctl', ['-e', '1']);
+    auditControl('enable', '1');
     await until('noticed', async () => (await extension?.stats())?.collector === 'audit+proc_events', 3000);
-    execFileSync('auditctl', ['-D']);
-    await until('back', () => auditSettings().rules.includes('process_ancestry'), 3000);
+    auditControl('delete-all');
+    await until('back', () => hasOurRules(), 3000);
     execFileSync('/bin/true', ['after-all-that']);
     await extension.settled();
     const after = await extension.generate('process_ancestry_events', {
@@ -63,7 +71,7 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
     await extension.stop();
     extension = undefined;
     // It was somebody who switched audit off and on again: what they left is not ours to change.
-    execFileSync('auditctl', ['-e', '0']);
+    auditControl('enable', '0');
   });
 
   test('no permission: said with what to do; the shell replays the sample log, and says so in one line', async () => {

@@ -1,0 +1,230 @@
+/** Runs of recording over a collector that the test plays: starts, restarts, stalls, losses. */
+import pino from 'pino';
+import { afterEach, describe, expect, test } from 'vitest';
+import { explainProblem, LiveSource } from '../../src/collect/live.ts';
+import type { NativeBinding, NativeStats } from '../../src/collect/native.ts';
+import type { FlagValues } from '../../src/config/flags.ts';
+import { resolveFlags } from '../../src/config/settings.ts';
+import { Recorder } from '../../src/recorder.ts';
+import { EventStore } from '../../src/store/event_store.ts';
+import { FakeProc } from './process/tree_harness.ts';
+
+function record(kind: number, source: number, pid: number, time: number, payload: readonly number[] = []): Buffer {
+  const bytes = Buffer.alloc(20 + 4 * payload.length);
+  bytes.writeUInt32LE(bytes.length, 0);
+  bytes.writeUInt8(kind, 4);
+  bytes.writeUInt8(source, 5);
+  bytes.writeInt32LE(pid, 8);
+  bytes.writeDoubleLE(time, 12);
+  for (const [i, value] of payload.entries()) bytes.writeInt32LE(value, 20 + 4 * i);
+  return bytes;
+}
+const forkOf = (parent: number, pid: number, time: number) => record(1, 1, pid, time, [parent, 0]);
+const execOf = (pid: number, time: number) => record(2, 1, pid, time);
+const lossOf = (count: number) => record(5, 1, 0, 1000, [count]);
+
+class FakeNative implements NativeBinding {
+  starts = 0;
+  stops = 0;
+  deliver: (batch: Buffer) => void = () => undefined;
+  queued = 0;
+
+  start(_options: unknown, onBatch: (batch: Buffer) => void): ReturnType<NativeBinding['start']> {
+    this.starts++;
+    this.deliver = onBatch;
+    return { auditMode: 'unicast', procEvents: true, problems: [] };
+  }
+
+  stop(): void {
+    this.stops++;
+  }
+
+  stats(): NativeStats {
+    return {
+      auditRecords: 0,
+      auditEvents: 0,
+      auditMalformed: 0,
+      auditIncomplete: 0,
+      auditEnobufs: 0,
+      auditKernelLost: 0,
+      auditKernelBacklog: 0,
+      auditMode: 'unicast',
+      auditEnabled: 1,
+      procEvents: 0,
+      procEventsEnobufs: 0,
+      procEventsGaps: 0,
+      queueBytes: this.queued,
+      queueDropped: 0,
+      argsCut: 0,
+      threadsTracked: 0,
+    };
+  }
+
+  readonly LogReader = class {
+    feed = () => Buffer.alloc(0);
+    end = () => Buffer.alloc(0);
+    stats = () => ({ lines: 0, records: 0, events: 0, malformed: 0, incomplete: 0 });
+  };
+}
+
+const started: Recorder[] = [];
+afterEach(() => {
+  for (const recorder of started.splice(0)) recorder.stop();
+});
+
+function setUp(more: Record<string, string> = {}, processes = 3) {
+  const flags = new Map(Object.entries({ process_ancestry_state_file: '', ...more }));
+  const valuesOf = (given: Map<string, string>) =>
+    resolveFlags({ commandLine: given as never, environment: {}, osqueryOptions: new Map(), file: undefined }).values;
+  const said: string[] = [];
+  const log = pino(
+    { level: 'info' },
+    { write: (line: string) => void said.push((JSON.parse(line) as { msg: string }).msg) },
+  );
+  const store = new EventStore({ maxRows: 1000, maxBytes: 1 << 30, expirySeconds: 3600 });
+  const native = new FakeNative();
+  const proc = new FakeProc();
+  for (let pid = 1; pid <= processes; pid++) proc.show(pid, pid === 1 ? 0 : 1, `process ${pid}`);
+  const values: FlagValues = valuesOf(flags);
+  const recorder = new Recorder({ values, store, log, native, proc });
+  started.push(recorder);
+  const changed = (name: string, value: string) => valuesOf(new Map([...flags, [name, value]]));
+  return { recorder, store, native, proc, said, values, changed };
+}
+
+async function until(probe: () => boolean, ms = 4000): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!probe()) {
+    if (performance.now() > deadline) throw new Error('it did not come about');
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+describe('a run', () => {
+  test('that is replaced while it starts leaves nothing behind, and only the new one records', async () => {
+    const { recorder, native, said, changed } = setUp({}, 3000);
+    const first = recorder.start();
+    const second = recorder.configure(changed('process_ancestry_queue_max_bytes', '2097152'), true);
+    await Promise.all([first, second]);
+    expect(said.filter((message) => message === 'recording')).toHaveLength(1);
+    expect(native).toMatchObject({ starts: 2, stops: 1 });
+    recorder.stop();
+    expect(native.stops).toBe(2);
+  });
+
+  test('that is stopped while it starts does not go on', async () => {
+    const { recorder, native, said } = setUp({}, 3000);
+    const start = recorder.start();
+    recorder.stop();
+    await start;
+    expect(said).not.toContain('recording');
+    expect(native.stops).toBe(1);
+    await recorder.start();
+    expect(native.starts).toBe(1);
+  });
+
+  test('that follows another keeps its counts', async () => {
+    const { recorder, native, values } = setUp();
+    await recorder.start();
+    native.deliver(Buffer.concat([forkOf(1, 10, 500), forkOf(1, 11, 501)]));
+    expect(recorder.stats().tree.eventsReceived).toBe(2);
+    await recorder.configure(values, true);
+    native.deliver(forkOf(1, 12, 502));
+    expect(recorder.stats().tree.eventsReceived).toBe(3);
+  });
+
+  test('whose collector cannot be loaded says so in the statistics and does not throw', async () => {
+    const { recorder, native } = setUp();
+    native.start = () => {
+      throw new Error('no such addon');
+    };
+    await recorder.start();
+    expect(recorder.stats().problems).toEqual([{ code: 'collector_failed', message: 'no such addon' }]);
+  });
+});
+
+describe('stalls', () => {
+  test('an exec is not given up while its record may be in the queue', async () => {
+    const { recorder, store, native } = setUp({ process_ancestry_publish_wait_ms: '20' });
+    await recorder.start();
+    native.queued = 5000;
+    native.deliver(Buffer.concat([forkOf(1, 10, 500), execOf(10, 501)]));
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    expect(store.size).toBe(0);
+    native.queued = 0;
+    await until(() => store.size === 1);
+    expect(recorder.stats().tree.detailsMissing).toBe(1);
+  });
+
+  test('after the event loop stood still, what is missing has its time again', async () => {
+    const { recorder, store, native } = setUp({ process_ancestry_publish_wait_ms: '60' });
+    await recorder.start();
+    native.deliver(Buffer.concat([forkOf(1, 10, 500), execOf(10, 501)]));
+    const stalledUntil = performance.now() + 300;
+    while (performance.now() < stalledUntil);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(store.size).toBe(0);
+    await until(() => store.size === 1);
+  });
+
+  test('what JavaScript cannot keep up with is bounded, counted and told as lost', async () => {
+    const native = new FakeNative();
+    const limits = { stateFile: '', argsMaxBytes: 1000, queueMaxBytes: 1_048_576, socketBufferBytes: 65_536 };
+    const source = new LiveSource(native, { collector: 'auto', ...limits });
+    let applied = 0;
+    let lost = 0;
+    await source.start((events) => {
+      for (const event of events) {
+        if (event.kind === 'loss') lost += event.count;
+        else applied++;
+      }
+      const busyUntil = performance.now() + 5;
+      while (performance.now() < busyUntil);
+    });
+    const batch = Buffer.concat(Array.from({ length: 10_000 }, (_, i) => execOf(i + 10, 1000)));
+    for (let n = 0; n < 40; n++) {
+      native.deliver(batch);
+      expect(source.stats().queueBytes).toBeLessThanOrEqual(limits.queueMaxBytes);
+    }
+    await until(() => source.stats().queueBytes === 0);
+    expect(applied + lost).toBe(400_000);
+    expect(source.stats().eventsLost).toBe(lost);
+    expect(lost).toBeGreaterThan(0);
+    source.stop();
+  });
+});
+
+describe('losses', () => {
+  test('a loss is followed by a resync, and one during the resync by another', async () => {
+    const { recorder, native, proc, said } = setUp();
+    await recorder.start();
+    native.deliver(lossOf(3));
+    const read = proc.read.bind(proc);
+    let during = false;
+    proc.read = (pid) => {
+      if (!during) native.deliver(lossOf(4));
+      during = true;
+      return read(pid);
+    };
+    await until(() => recorder.stats().resyncs === 2);
+    expect(said.filter((message) => message.startsWith('events were lost'))).toHaveLength(1);
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    expect(recorder.stats().resyncs).toBe(2);
+  });
+});
+
+test.each([
+  ['audit_no_permission', '', 'run as root'],
+  ['audit_immutable', '', 'until the next boot'],
+  ['audit_never_task', '', 'auditctl -d never,task'],
+  ['audit_unicast_taken', '812', 'process 812'],
+  ['audit_unsupported', 'Protocol not supported', 'CONFIG_AUDITSYSCALL'],
+  ['audit_rule_refused', 'Invalid argument', 'Invalid argument'],
+  ['audit_state_unsaved', '/run/x: read-only', 'process_ancestry_state_file'],
+  ['audit_start_failed', 'Cannot allocate memory', 'Cannot allocate memory'],
+  ['proc_events_no_permission', '', 'CAP_NET_ADMIN'],
+  ['proc_events_unavailable', 'no answer', 'CONFIG_PROC_EVENTS'],
+  ['something_new', 'detail', 'something_new: detail'],
+])('the problem %s is explained with what to do', (code, detail, part) => {
+  expect(explainProblem({ code, detail })).toMatchObject({ code, message: expect.stringContaining(part) });
+});
