@@ -1,6 +1,7 @@
 /**
- * Which process has a pid now: a bounded index, least recently used out first, the dead after a while (R11). A
- * process that was put out and is still somebody's ancestor is found again by a weak reference.
+ * Which process has a pid now: a bounded index, least recently used out first, the dead after a while (R11). Who is put out
+ * is found again as long as it lives, because /proc could not say who created it once it has been adopted, or as long as
+ * it is somebody's ancestor.
  */
 import { LRUCache } from 'lru-cache';
 import type { Pid } from '../collect/event.ts';
@@ -22,11 +23,17 @@ export interface CacheOptions {
   readonly now: () => number;
 }
 
+/** Few hosts have more processes at a time. */
+const LIVING_OUTSIDE_MAX = 32_768;
+
 export class ProcessCache {
   #processes: LRUCache<Pid, Process>;
   #ttlSeconds: number;
   readonly #now: () => number;
-  readonly #evicted = new Map<Pid, WeakRef<Process>>();
+  /** Living processes that were put out, oldest first. */
+  readonly #livingOutside = new Map<Pid, Process>();
+  /** Dead ones that were put out, while others refer to them. */
+  readonly #deadOutside = new Map<Pid, WeakRef<Process>>();
   #hits = 0;
   #misses = 0;
   #evictions = 0;
@@ -46,7 +53,7 @@ export class ProcessCache {
       dispose: (process, pid, reason) => {
         if (reason === 'evict') {
           this.#evictions++;
-          this.#evicted.set(pid, new WeakRef(process));
+          this.#keepOutside(pid, process);
         } else if (reason === 'expire') {
           this.#expirations++;
         }
@@ -66,14 +73,25 @@ export class ProcessCache {
   peek(pid: Pid): Process | undefined {
     const process = this.#processes.get(pid);
     if (process) return process;
-    const evicted = this.#evicted.get(pid)?.deref();
-    if (evicted) this.put(evicted);
-    return evicted;
+    const outside = this.#livingOutside.get(pid) ?? this.#deadOutside.get(pid)?.deref();
+    if (outside) this.put(outside);
+    return outside;
+  }
+
+  #keepOutside(pid: Pid, process: Process): void {
+    if (process.exit) {
+      this.#deadOutside.set(pid, new WeakRef(process));
+      return;
+    }
+    this.#livingOutside.set(pid, process);
+    const [oldest] = this.#livingOutside.keys();
+    if (this.#livingOutside.size > LIVING_OUTSIDE_MAX && oldest !== undefined) this.#livingOutside.delete(oldest);
   }
 
   /** Makes it the process that has its pid. */
   put(process: Process): void {
-    this.#evicted.delete(process.pid);
+    this.#livingOutside.delete(process.pid);
+    this.#deadOutside.delete(process.pid);
     this.#processes.set(process.pid, process, { ttl: process.exit ? this.#ttlMs : 0 });
   }
 
@@ -90,7 +108,7 @@ export class ProcessCache {
   /** Lets go of what has expired. O(size): for a timer, not for each event. */
   sweep(): void {
     this.#processes.purgeStale();
-    for (const [pid, reference] of this.#evicted) if (!reference.deref()) this.#evicted.delete(pid);
+    for (const [pid, reference] of this.#deadOutside) if (!reference.deref()) this.#deadOutside.delete(pid);
   }
 
   /** Takes effect at once; the least recently used go first. The time to live counts for exits from now on. */
@@ -104,6 +122,7 @@ export class ProcessCache {
 
   *values(): IterableIterator<Process> {
     for (const process of this.#processes.values()) if (process) yield process;
+    yield* this.#livingOutside.values();
   }
 
   get stats(): CacheStats {

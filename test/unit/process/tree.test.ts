@@ -436,6 +436,23 @@ describe('the cache (R11)', () => {
     expect(harness.tree.stats.evictions).toBeGreaterThan(0);
   });
 
+  test('an orphan that was put out while it lived keeps its creator, whom /proc no longer shows', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'shell');
+    kernel.fork(10, 11);
+    kernel.exit(10);
+    const harness = new TreeHarness({ cacheSize: 16 }).run(kernel);
+    for (let pid = 100; pid < 200; pid++) {
+      kernel.fork(1, pid);
+      kernel.exit(pid);
+    }
+    harness.proc.show(11, 1, 'shell', Math.floor(1_000_003 / 10));
+    kernel.exec(11, 'orphan');
+    expect(harness.run(kernel).chain('orphan')).toEqual(['shell', 'init']);
+    expect(harness.tree.stats.size).toBeLessThanOrEqual(16);
+  });
+
   test('a live process that was let go comes back from /proc; a dead one is a miss, and the ancestry is not complete', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
