@@ -169,7 +169,8 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
   ProcessAncestryAddon(Napi::Env env, Napi::Object exports) {
     DefineAddon(exports, {InstanceMethod("start", &ProcessAncestryAddon::start),
                           InstanceMethod("stop", &ProcessAncestryAddon::stop),
-                          InstanceMethod("stats", &ProcessAncestryAddon::stats)});
+                          InstanceMethod("stats", &ProcessAncestryAddon::stats),
+                          InstanceMethod("onItsWay", &ProcessAncestryAddon::on_its_way)});
     exports.Set("LogReader", LogReaderObject::define(env));
   }
 
@@ -287,6 +288,11 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     set("threadsTracked", stats.threads_tracked);
     set("passes", stats.passes);
     return result;
+  }
+
+  Napi::Value on_its_way(const Napi::CallbackInfo& info) {
+    const bool runs = run_ && !run_->stopped();
+    return Napi::Number::New(info.Env(), runs ? static_cast<double>(run_->collector().on_its_way()) : 0);
   }
 
   std::shared_ptr<Run> run_;

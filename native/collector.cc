@@ -9,7 +9,9 @@
 #include <cmath>
 #include <cstring>
 
+#include "audit/kernel.h"
 #include "audit/pack_event.h"
+#include "netlink_receiver.h"
 #include "procfs/exec_file.h"
 #include "procfs/thread_scan.h"
 
@@ -117,7 +119,9 @@ void Collector::run() {
       each_second(now);
       next_second = now + kSecondMs;
     }
+    in_pass_ = true;
     const uint64_t messages = pass(now);
+    in_pass_ = false;
     // Where /proc is all there is to tell of an exec, every millisecond counts.
     if (go_on && (messages == 0 || audit_works())) {
       pollfd stop{stop_event_.get(), POLLIN, 0};
@@ -266,6 +270,19 @@ void Collector::publish() {
   stats.args_cut = assembled.args_cut;
   stats.threads_tracked = thread_groups_.threads();
   ++stats.passes;
+}
+
+uint64_t Collector::on_its_way() const {
+  uint64_t sum = queue_.bytes() + (in_pass_ ? 1 : 0);
+  for (const int fd : {subscription_.fd(), connector_.fd()}) {
+    if (fd >= 0) sum += waiting_in_socket(fd);
+  }
+  audit::Kernel kernel;
+  audit::Status status;
+  if (audit_mode() != audit::Mode::kOff && kernel.open() == 0 && kernel.status(status) == 0) {
+    sum += status.backlog;
+  }
+  return sum;
 }
 
 CollectorStats Collector::stats() const {

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -66,6 +67,9 @@ class Collector {
   audit::Mode audit_mode() const { return stats().audit_mode; }
   bool proc_events() const { return connector_.is_open(); }
   CollectorStats stats() const;
+  // What there still is for us, in bytes and records: in audit's queue, in the sockets, in this thread's
+  // hands and in the queue. Asks the kernel; for another thread than the collector's.
+  uint64_t on_its_way() const;
   BatchQueue& queue() { return queue_; }
 
  private:
@@ -91,6 +95,7 @@ class Collector {
   BatchQueue queue_;
   mutable std::mutex stats_mutex_;
   CollectorStats stats_;  // guarded by stats_mutex_
+  std::atomic<bool> in_pass_{false};
 
   // From here on of the collector's thread, while it runs.
   audit::Assembler assembler_;

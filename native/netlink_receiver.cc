@@ -53,11 +53,18 @@ void set_receive_buffer(int fd, size_t bytes) {
   }
 }
 
-unsigned dropped_by_kernel(int fd) {
+namespace {
+
+// One figure of the socket's memory (man 7 socket, SO_MEMINFO); 0 where the kernel does not tell.
+unsigned memory_figure(int fd, int which) {
   unsigned info[SK_MEMINFO_VARS] = {};
   socklen_t size = sizeof info;
-  if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) != 0) return 0;
-  return info[SK_MEMINFO_DROPS];
+  return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 ? info[which] : 0;
 }
+
+}  // namespace
+
+unsigned dropped_by_kernel(int fd) { return memory_figure(fd, SK_MEMINFO_DROPS); }
+unsigned waiting_in_socket(int fd) { return memory_figure(fd, SK_MEMINFO_RMEM_ALLOC); }
 
 }  // namespace process_ancestry

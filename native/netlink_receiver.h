@@ -34,5 +34,7 @@ class NetlinkReceiver {
 void set_receive_buffer(int fd, size_t bytes);
 // Messages that the kernel dropped at this socket so far (net/core/sock.c, SO_MEMINFO).
 unsigned dropped_by_kernel(int fd);
+// Bytes that wait in the socket's receive buffer, with the kernel's overhead.
+unsigned waiting_in_socket(int fd);
 
 }  // namespace process_ancestry

@@ -91,7 +91,7 @@ export class Recording {
     this.#stopped = true;
     clearTimeout(this.#flushTimer);
     clearTimeout(this.#resyncTimer);
-    this.#tree.flush(true);
+    this.#tree.flush('all');
   }
 
   configure(settings: TreeSettings): void {
@@ -101,7 +101,7 @@ export class Recording {
 
   /** Publishes what waits: nothing more will come. */
   finish(): void {
-    if (!this.#stopped) this.#tree.flush(true);
+    if (!this.#stopped) this.#tree.flush('all');
   }
 
   addProblem(problem: CollectorProblem): void {
@@ -132,7 +132,7 @@ export class Recording {
     this.#logUnixMs = events.reduce((newest, { unixMs }) => Math.max(newest, unixMs), this.#logUnixMs);
     this.#tree.apply(patterns.length === 0 ? events : events.map((event) => redactEvent(event, patterns)));
     if (!this.#proc) {
-      this.#tree.flush();
+      this.#tree.flush('overdue');
       return;
     }
     this.#scheduleFlush();
@@ -145,10 +145,9 @@ export class Recording {
     const due = performance.now() + intervalMs;
     this.#flushTimer = setTimeout(() => {
       this.#flushTimer = undefined;
-      // After a stall what is missing may be on its way through the queue: it has its time again from now on.
+      // After a stall what is missing may be on its way through the kernel: it has its time again from now on.
       const stalled = performance.now() - due > this.#settings.publishWaitMs / 2;
-      const onItsWay = this.#options.source.stats().queueBytes > 0;
-      if (!stalled && !onItsWay) this.#tree.flush();
+      if (!stalled) this.#tree.flush(this.#options.source.onItsWay() ? 'lagging' : 'overdue');
       this.#scheduleFlush(stalled ? this.#settings.publishWaitMs : 0);
     }, intervalMs);
     this.#flushTimer.unref();

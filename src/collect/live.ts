@@ -156,6 +156,10 @@ export class LiveSource implements ProcessEventSource {
     this.#work(STOP_MS);
   }
 
+  onItsWay(): boolean {
+    return this.#heldBytes > 0 || this.#native.onItsWay() > 0;
+  }
+
   stats(): SourceStats {
     const native = this.#native.stats();
     const auditMode = native.auditEnabled ? native.auditMode : 'off';

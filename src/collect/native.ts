@@ -57,6 +57,8 @@ export interface NativeBinding {
   start(options: NativeCollectorOptions, onBatch: (batch: Buffer) => void): NativeState;
   stop(): void;
   stats(): NativeStats;
+  /** What there still is, in bytes and records: in audit's queue, the sockets and the queue. Asks the kernel. */
+  onItsWay(): number;
   readonly LogReader: new (options: { argsMaxBytes: number }) => NativeLogReader;
 }
 

@@ -75,6 +75,10 @@ export class ReplaySource implements ProcessEventSource {
     this.#stream?.destroy();
   }
 
+  onItsWay(): boolean {
+    return false;
+  }
+
   stats(): SourceStats {
     const { malformed, incomplete } = this.#reader.stats();
     return {

@@ -37,4 +37,6 @@ export interface ProcessEventSource {
   /** Puts back everything that was changed in the kernel. Synchronous: it also runs while the process is leaving. */
   stop(): void;
   stats(): SourceStats;
+  /** Whether there is anything that happened before now and was not handed over yet. */
+  onItsWay(): boolean;
 }

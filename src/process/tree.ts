@@ -50,7 +50,7 @@ export interface TreeStats extends CacheStats {
   readonly detailsMissing: number;
 }
 
-/** While audit itself is behind by its own clock, an exec waits for it so many times longer. */
+/** While audit is behind, an exec waits for it so many times longer at most. */
 const LAGGING_WAIT_FACTOR = 20;
 /** For so long a late record is told from one of an exec that nobody announced. */
 const LATE_RECORD_MS = 10_000;
@@ -127,13 +127,16 @@ export class ProcessTree {
     return this.#waiting.size > 0 || this.#pairing.hasUnclaimed;
   }
 
-  /** Publishes what has waited long enough, with what is known of it. `all` publishes the rest too: at an end. */
-  flush(all = false): void {
+  /**
+   * Publishes what has waited long enough, with what is known of it. While the source is `lagging`, with more to hand over,
+   * only what audit has gone past; `all` publishes the rest too: at an end.
+   */
+  flush(which: 'overdue' | 'lagging' | 'all' = 'overdue'): void {
     const now = this.#options.now();
-    const since = all ? Number.POSITIVE_INFINITY : now - this.#settings.publishWaitMs;
+    const since = which === 'all' ? Number.POSITIVE_INFINITY : now - this.#settings.publishWaitMs;
     for (const { event, details } of this.#pairing.takeUnclaimed(since)) this.#wholeExec(event, details);
     for (const execution of this.#waiting.values()) {
-      if (all || this.#isOverdue(execution, now)) this.#giveUpWaiting(execution);
+      if (which === 'all' || this.#isOverdue(execution, now, which === 'lagging')) this.#giveUpWaiting(execution);
     }
     this.#pairing.forgetClosed(now - LATE_RECORD_MS);
   }
@@ -226,14 +229,14 @@ export class ProcessTree {
       : undefined;
   }
 
-  #isOverdue(execution: Execution, now: number): boolean {
+  #isOverdue(execution: Execution, now: number, lagging: boolean): boolean {
     const wait = this.#settings.publishWaitMs;
     const waited = now - execution.heardMs;
     if (waited < wait) return false;
     if (execution.image.sealed || waited >= wait * LAGGING_WAIT_FACTOR) return true;
-    // Audit that is still busy with earlier execs will come to this one: nothing is lost yet.
-    const auditIsBehind = this.#lastAuditUnixMs < execution.unixMs && now - this.#lastAuditHeardMs < wait;
-    return !auditIsBehind;
+    // Audit that has gone past it will not come back to it; one that is still busy with earlier execs will come to it.
+    if (this.#lastAuditUnixMs > execution.unixMs + wait) return true;
+    return !lagging && now - this.#lastAuditHeardMs >= wait;
   }
 
   #giveUpWaiting(execution: Execution): void {

@@ -39,6 +39,10 @@ class FakeNative implements NativeBinding {
     this.stops++;
   }
 
+  onItsWay(): number {
+    return this.queued;
+  }
+
   stats(): NativeStats {
     return {
       auditRecords: 0,

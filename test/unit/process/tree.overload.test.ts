@@ -223,7 +223,7 @@ describe('logs of audit alone', () => {
       exec(99, 20, 'new', 500_001),
       exec(100, 99, 'child of the old', 500_010),
     ]);
-    harness.tree.flush(true);
+    harness.tree.flush('all');
     expect(harness.chain('child of the old')).not.toContain('stranger');
     expect(ancestorsOf(harness.row('child of the old'))[0]?.entity_id).not.toBe(harness.row('new').entityId);
   });
@@ -236,9 +236,9 @@ describe('logs of audit alone', () => {
       exec(20, 1, 'cron', 1002),
       exec(50, 10, 'bash', 1003),
     ]);
-    harness.tree.flush(true);
+    harness.tree.flush('all');
     harness.tree.apply([exec(50, 20, 'job', 9_000_000)]);
-    harness.tree.flush(true);
+    harness.tree.flush('all');
     expect(harness.chain('job')).toEqual(['cron', 'init']);
     expect(harness.row('job').entityId).not.toBe(harness.row('bash').entityId);
   });

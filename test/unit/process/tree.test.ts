@@ -387,7 +387,7 @@ describe('audit alone, and logs', () => {
       exec(10, 1, 'sh', 1002),
       exec(11, 10, 'ls', 1003),
     ]);
-    harness.tree.flush(true);
+    harness.tree.flush('all');
     expect(harness.chain('ls')).toEqual(['sh', 'init']);
     expect(harness.row('ls').ancestry.complete).toBe(false);
     expect(harness.row('sh').ancestry.complete).toBe(true);
@@ -411,7 +411,7 @@ describe('audit alone, and logs', () => {
   test('contradictory forks build no circle', () => {
     const harness = new TreeHarness({ detailsApart: false, proc: undefined });
     harness.tree.apply([exec(10, 11, 'a', 1000), exec(11, 10, 'b', 1001), fork(10, 11, 1002), fork(11, 10, 1003)]);
-    harness.tree.flush(true);
+    harness.tree.flush('all');
     expect(harness.published).toHaveLength(2);
     for (const row of harness.published) expect(row.ancestry.depth).toBeLessThanOrEqual(2);
   });
