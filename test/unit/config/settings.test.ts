@@ -40,6 +40,22 @@ describe('where a flag’s value comes from', () => {
     expect(size({ osqueryOptions: new Map([['custom_process_ancestry_cache_size', '']]), file })).toBe(104);
   });
 
+  test('a text that osquery emptied does not switch off what the file says; one that the command line empties does', () => {
+    const patterns = { process_ancestry_redact: 'secret=(\\S+)' };
+    const emptied = new Map([['custom_process_ancestry_redact', '']]);
+    const { values } = resolveFlags({ ...nothing, osqueryOptions: emptied, file: patterns });
+    expect(values.process_ancestry_redact).toBe(patterns.process_ancestry_redact);
+    const cleared = parseCommandLine(['--redact=']).flags;
+    expect(resolveFlags({ ...nothing, commandLine: cleared, file: patterns }).values.process_ancestry_redact).toBe('');
+  });
+
+  test('a redaction that is no expression is refused, not taken for none', () => {
+    const { errors } = resolveFlags({ ...nothing, commandLine: parseCommandLine(['--redact', '(']).flags });
+    expect(errors.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^command line: process_ancestry_redact: /),
+    ]);
+  });
+
   test('the file may hold values as JSON or as text; what is no flag is said', () => {
     const content = { process_ancestry_enable: false, process_ancestry_cache_ttl: '60', process_ancestry_speed: 9 };
     const { values, errors } = resolveFlags({ ...nothing, file: content });
