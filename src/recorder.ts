@@ -102,7 +102,8 @@ export class Recorder {
 
   /** Resolves when queries see all that they can: at once for a host, in the end for a recorded log. */
   get readable(): Promise<void> {
-    return this.#values.process_ancestry_collector === 'replay' ? this.#ready : Promise.resolve();
+    const replayed = this.#values.process_ancestry_collector === 'replay' || this.#run?.state.collector === 'replay';
+    return replayed ? this.#ready : Promise.resolve();
   }
 
   /** Stops recording for good and puts the kernel's settings back. Synchronous. The rows stay. */

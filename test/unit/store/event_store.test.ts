@@ -46,3 +46,24 @@ test('an id is found in any case, because a comparison may be COLLATE NOCASE', (
   store.add(published({ pid: 9, entityId: 'Aa.9' }));
   expect(pids(store, { entityId: ['AA.9 '] })).toEqual([9]);
 });
+
+test('rows with long arguments take the room of many, and the oldest make it', () => {
+  const store = new EventStore({ maxRows: 1000, maxBytes: 1_000_000, expirySeconds: 60 });
+  for (let pid = 1; pid <= 10; pid++) store.add(published({ pid, cmdline: `sh ${'x'.repeat(300_000)}` }));
+  expect(pids(store)).toEqual([8, 9, 10]);
+  for (let pid = 11; pid <= 500; pid++) store.add(published({ pid }));
+  expect(store.size).toBeGreaterThan(300);
+  expect(pids(store, { pid: [10] })).toEqual([]);
+});
+
+test('a pid with very many rows costs no more a row than any other', () => {
+  const store = new EventStore({ maxRows: 50_000, maxBytes: 1 << 30, expirySeconds: 60 });
+  const add = (count: number) => {
+    const began = performance.now();
+    for (let n = 0; n < count; n++) store.add(published({ pid: 7, ppid: 7, entityId: 'same' }));
+    return (performance.now() - began) / count;
+  };
+  add(50_000);
+  // Each of these pushes the oldest out of three indexes.
+  expect(add(20_000)).toBeLessThan(0.03);
+});
