@@ -336,9 +336,15 @@ test('the example of the documentation runs, and its process ends when osquery a
     errors += chunk;
   });
   const ended = new Promise((resolve) => child.on('exit', resolve));
-  await until(() => existsSync(`${path}.20658`) || errors !== '', 'the socket');
-  expect(errors).toBe('');
   const client = new ExtensionClient(`${path}.20658`);
+  // The file is there a moment before anybody listens.
+  const answers = () =>
+    client.ping().then(
+      () => true,
+      () => false,
+    );
+  await until(async () => (await answers()) || errors !== '', 'an answer');
+  expect(errors).toBe('');
   const { rows } = await client.call('table', 'node_uptime', GENERATE);
   expect(rows).toEqual([{ seconds: expect.stringMatching(/^\d+$/), version: process.version }]);
   await client.shutdown();
