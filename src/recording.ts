@@ -6,7 +6,8 @@
 import { readFileSync } from 'node:fs';
 import type { ProcessEvent } from './collect/event.ts';
 import type { CollectorProblem, ProcessEventSource, SourceState } from './collect/source.ts';
-import { type Logger, RateLimit } from './log.ts';
+import type { Logger } from './log.ts';
+import { RateLimit } from './osquery/log.ts';
 import type { ProcReader } from './process/procfs.ts';
 import { redact } from './process/redact.ts';
 import { ProcessTree, type PublishedExec, type TreeSettings } from './process/tree.ts';
@@ -29,7 +30,7 @@ export interface RecordingOptions {
 export class Recording {
   readonly #options: RecordingOptions;
   readonly #proc: ProcReader | undefined;
-  readonly #logLimit = new RateLimit(60_000, () => performance.now());
+  readonly #logLimit = new RateLimit();
   #settings: TreeSettings;
   #tree: ProcessTree;
   #state: SourceState = { collector: 'none', problems: [] };
@@ -154,11 +155,10 @@ export class Recording {
   }
 
   #scheduleResync(): void {
-    const suppressed = this.#logLimit.pass('loss');
-    if (suppressed !== undefined) {
+    this.#logLimit.pass('loss', (suppressed) => {
       const { total: losses } = this.#tree.processes.losses;
       this.#options.log.warn({ losses, suppressed, ...this.source.stats() }, 'events were lost; reading /proc again');
-    }
+    });
     if (this.#resyncTimer || this.#stopped) return;
     this.#resyncTimer = setTimeout(async () => {
       const { total } = this.#tree.processes.losses;

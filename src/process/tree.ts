@@ -207,17 +207,21 @@ export class ProcessTree {
   }
 
   #seal(execution: Execution, details: ExecDetails | undefined): void {
-    const { process, image } = execution;
     // While a loss is not made good, the order that pairs records with execs may be off by one.
-    image.seal(details, this.processes.losses.sinceResync === 0);
+    this.#learn(execution, details, this.processes.losses.sinceResync === 0);
+    if (isSettled(execution.process)) this.#publish(execution);
+  }
+
+  /** Takes in what an exec loaded, and what that tells of the process. */
+  #learn(execution: Execution, details: ExecDetails | undefined, certain: boolean): void {
+    const { process, image } = execution;
+    image.seal(details, certain);
     execution.details = details;
     if (details?.pidNamespace) process.pidNamespace = details.pidNamespace;
-    if (details?.ppid !== undefined && process.lineage === 'awaited') {
-      process.ppid = details.ppid;
-      if (details.ppid === 0) process.setTop();
-      else process.likelyCreator ??= this.processes.likelyParent(details.ppid, execution);
-    }
-    if (isSettled(process)) this.#publish(execution);
+    if (details?.ppid === undefined || process.lineage !== 'awaited') return;
+    process.ppid = details.ppid;
+    if (details.ppid === 0) process.setTop();
+    else process.likelyCreator ??= this.processes.likelyParent(details.ppid, execution);
   }
 
   /** What /proc says of a process's image, if it is still the one that this exec loaded. */
@@ -243,9 +247,7 @@ export class ProcessTree {
     if (!execution.image.sealed) {
       const details = execution.fallback ?? this.#readDetails(execution);
       if (!details) this.#detailsMissing++;
-      execution.image.seal(details);
-      execution.details = details;
-      if (details?.pidNamespace) execution.process.pidNamespace = details.pidNamespace;
+      this.#learn(execution, details, true);
     }
     this.#settle(execution.process);
     this.#publish(execution);

@@ -96,6 +96,26 @@ describe('records that are lost or late', () => {
     expect(harness.row('b').ancestry.complete).toBe(false);
   });
 
+  test('while more is on its way only what audit has gone past is given up, and the rest not for ever', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'lost');
+    kernel.pass(500);
+    kernel.fork(1, 11);
+    kernel.exec(11, 'seen');
+    kernel.fork(1, 12);
+    kernel.exec(12, 'late');
+    const [, seen] = kernel.audit.splice(0) as [ExecEvent, ExecEvent];
+    const harness = new TreeHarness();
+    harness.tree.apply([...kernel.connector.splice(0), seen]);
+    harness.nowMs += 200;
+    harness.tree.flush('lagging');
+    expect(harness.told.map(({ pid }) => pid)).toEqual([11, 10]);
+    harness.nowMs += 1800;
+    harness.tree.flush('lagging');
+    expect(harness.told.map(({ pid }) => pid)).toEqual([11, 10, 12]);
+  });
+
   test('a clock that is set in between neither doubles a row nor loses its details', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
