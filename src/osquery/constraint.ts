@@ -1,6 +1,6 @@
 import { type Column, ColumnOption, type ColumnType, type ColumnValue } from './column.ts';
 import type { Constraint, QueryContext } from './query_context.ts';
-import { integerKey, parseSqliteNumber, type SqliteNumber } from './sqlite_number.ts';
+import { exceedsDouble, integerKey, parseSqliteNumber, type SqliteNumber } from './sqlite_number.ts';
 import { globPattern, likePattern, type TextPredicate } from './text_pattern.ts';
 
 /** Whether a column's value may be part of the answer. */
@@ -8,6 +8,9 @@ export type ValuePredicate = (value: ColumnValue) => boolean;
 
 // osquery hands over a real as 15 significant digits: the one it meant lies within this of what it wrote.
 const REAL_TOLERANCE = 1e-14;
+
+/** An INTEGER column is 32 bits wide in osquery: from minus this to below it. What is outside is not kept as it is. */
+export const INTEGER_LIMIT = 2 ** 31;
 
 /**
  * What is left of a column's values under its constraints, as SQLite would compare them, or more: never less. SQLite
@@ -21,7 +24,8 @@ const REAL_TOLERANCE = 1e-14;
  * - LIKE and GLOB in the column's text; not in a DOUBLE's, whose text is SQLite's.
  *
  * Two expressions cannot be told from what they are not, and `ne` and order may lose rows to them: a BLOB literal
- * (`x != X'61'`), and text with a NUL inside, of which osquery hands over what is before it.
+ * (`x != X'61'`), and text with a NUL inside, of which osquery hands over what is before it. `eq` may lose rows to
+ * osquery's own VERSION collations, if a query names one.
  *
  * @returns undefined where there is nothing to filter by
  */
@@ -57,9 +61,12 @@ function textMatcher(constraints: readonly Constraint[], isOptimized: boolean): 
   return all(checks);
 }
 
-// Bytes that are no UTF-8 arrive as U+FFFD: what SQLite compares with is not known.
-function isUnknown(expr: string): boolean {
-  return expr.includes('\ufffd');
+/**
+ * Whether an expression's text does not tell what SQLite compares with: bytes that are no UTF-8 arrive as U+FFFD, and
+ * an infinite number as a word.
+ */
+export function isUnknown(expr: string): boolean {
+  return expr.includes('\ufffd') || !expr.isWellFormed() || exceedsDouble(expr);
 }
 
 function notEqualOrPattern({ op, expr }: Constraint): TextPredicate[] {
@@ -91,8 +98,8 @@ function equalText(expressions: readonly string[]): TextPredicate {
     const number = parseSqliteNumber(text);
     if (number?.kind !== 'real') return number !== undefined && equalsNumber(number.value);
     // SQLite's reading of many digits may differ from ours in the last bit.
-    const slack = Math.abs(number.value) * REAL_TOLERANCE;
-    return numbers.some(({ value }) => Math.abs(Number(value) - number.value) <= slack);
+    const { low, high } = rangeOf(number);
+    return numbers.some(({ value }) => Number(value) >= low && Number(value) <= high);
   };
 }
 
@@ -112,8 +119,8 @@ function numberMatcher(type: ColumnType, constraints: readonly Constraint[]): Va
       if (check) checks.push(check);
     }
   }
-  const numbers = equal.filter((number) => number !== undefined);
-  if (numbers.length > 0 && numbers.length === equal.length) checks.unshift(equalNumber(numbers));
+  const numbers = allNumbers(equal);
+  if (numbers) checks.unshift(equalNumber(numbers));
   if (checks.length === 0 && patterns.length === 0) return undefined;
   return (value) => {
     if (value === '') return false;
@@ -126,39 +133,72 @@ function numberMatcher(type: ColumnType, constraints: readonly Constraint[]): Va
   };
 }
 
+/** The list, if there is one and all of it are numbers: one that is none admits everything. */
+export function allNumbers(list: readonly (SqliteNumber | undefined)[]): readonly SqliteNumber[] | undefined {
+  const numbers = list.filter((number) => number !== undefined);
+  return numbers.length > 0 && numbers.length === list.length ? numbers : undefined;
+}
+
 function compared(op: Constraint['op'], number: SqliteNumber): ((value: number | bigint) => boolean) | undefined {
-  const slack = number.kind === 'real' ? Math.abs(number.value) * REAL_TOLERANCE : 0;
-  const bound = number.value;
-  const low = slack === 0 ? bound : Number(bound) - slack;
-  const high = slack === 0 ? bound : Number(bound) + slack;
-  switch (op) {
+  const comparison = numericComparison(op, number);
+  if (comparison === undefined) return undefined;
+  const bound = comparison.value;
+  switch (comparison.op) {
     case 'gt':
-      return slack === 0 ? (value) => value > low : (value) => value >= low;
+      return (value) => value > bound;
     case 'ge':
-      return (value) => value >= low;
+      return (value) => value >= bound;
     case 'lt':
-      return slack === 0 ? (value) => value < high : (value) => value <= high;
+      return (value) => value < bound;
     case 'le':
-      return (value) => value <= high;
+      return (value) => value <= bound;
     case 'ne': {
-      if (number.kind === 'real') return undefined;
-      const key = integerKey(number.value);
+      const key = integerKey(bound);
       return (value) => integerKey(value) !== key;
     }
+  }
+}
+
+/** What a comparison with a number leaves: that, or more where fifteen digits do not tell the number. */
+export interface NumericComparison {
+  readonly op: 'gt' | 'ge' | 'lt' | 'le' | 'ne';
+  readonly value: number | bigint;
+}
+
+/** Undefined where there is nothing to compare: for `eq`, for what is no comparison, and for a real that may differ. */
+export function numericComparison(op: Constraint['op'], number: SqliteNumber): NumericComparison | undefined {
+  const { low, high } = rangeOf(number);
+  const isExact = low === high;
+  switch (op) {
+    case 'gt':
+      return { op: isExact ? 'gt' : 'ge', value: low };
+    case 'ge':
+      return { op, value: low };
+    case 'lt':
+      return { op: isExact ? 'lt' : 'le', value: high };
+    case 'le':
+      return { op, value: high };
+    case 'ne':
+      return number.kind === 'integer' ? { op, value: number.value } : undefined;
     default:
       return undefined;
   }
 }
 
+/** Where the number lies that an expression stands for: both ends are part of it. */
+export function rangeOf(number: SqliteNumber): { readonly low: number | bigint; readonly high: number | bigint } {
+  const { kind, value } = number;
+  if (kind === 'integer') return { low: value, high: value };
+  const slack = Math.abs(value) * REAL_TOLERANCE;
+  return { low: value - slack, high: value + slack };
+}
+
 function equalNumber(numbers: readonly SqliteNumber[]): (value: number | bigint) => boolean {
   const integers = new Set<number | bigint>();
-  const ranges: { low: number; high: number }[] = [];
+  const ranges: { low: number | bigint; high: number | bigint }[] = [];
   for (const number of numbers) {
     if (number.kind === 'integer') integers.add(integerKey(number.value));
-    else {
-      const slack = Math.abs(number.value) * REAL_TOLERANCE;
-      ranges.push({ low: number.value - slack, high: number.value + slack });
-    }
+    else ranges.push(rangeOf(number));
   }
   return (value) => integers.has(integerKey(value)) || ranges.some(({ low, high }) => value >= low && value <= high);
 }
@@ -171,7 +211,7 @@ function asOsqueryReads(type: ColumnType, value: ColumnValue): number | bigint |
   if (number === undefined) return undefined;
   if (type === 'DOUBLE') return Number.isFinite(Number(number)) ? Number(number) : undefined;
   if (typeof number === 'number' && !Number.isInteger(number)) return undefined;
-  const half = type === 'INTEGER' ? 2 ** 31 : 2 ** 63;
+  const half = type === 'INTEGER' ? INTEGER_LIMIT : 2 ** 63;
   return number >= -half && number < half ? integerKey(number) : undefined;
 }
 
@@ -185,13 +225,14 @@ function all(checks: readonly TextPredicate[]): ValuePredicate | undefined {
   };
 }
 
-function beforeNul(text: string): string {
+/** Text up to the first NUL, where SQLite's patterns end, and all that osquery hands over of an expression. */
+export function beforeNul(text: string): string {
   const nul = text.indexOf('\0');
   return nul < 0 ? text : text.slice(0, nul);
 }
 
-/** Up to the first NUL, which is all that osquery hands over of an expression, and without the spaces before it. */
-function withoutTrail(text: string): string {
+/** `beforeNul`, without the spaces at its end: what COLLATE RTRIM compares. */
+export function withoutTrail(text: string): string {
   const upToNul = beforeNul(text);
   let length = upToNul.length;
   while (length > 0 && upToNul.charCodeAt(length - 1) === 0x20) length -= 1;

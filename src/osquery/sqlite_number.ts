@@ -30,6 +30,11 @@ export function parseSqliteNumber(text: string): SqliteNumber | undefined {
   return written === undefined ? undefined : real(Number(written));
 }
 
+/** Whether text is how SQLite writes an infinite number, or one that its fifteen digits round past the largest. */
+export function exceedsDouble(text: string): boolean {
+  return /^[+-]?inf$/i.test(text) || (/^[+-]?\d\.\d+e\+308$/.test(text) && !Number.isFinite(Number(text)));
+}
+
 function real(value: number): SqliteNumber | undefined {
   return Number.isFinite(value) ? { kind: 'real', value } : undefined;
 }
