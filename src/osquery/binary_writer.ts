@@ -33,6 +33,21 @@ export class BinaryWriter {
     return taken;
   }
 
+  /** As `take`, in a buffer that is no larger than what is in it, so that it can be kept. */
+  takeTight(): Buffer {
+    // The buffer was made for what is in it: a copy would be a second one.
+    if (this.pending > this.#blockBytes * 2) return this.take();
+    const taken = Buffer.allocUnsafeSlow(this.pending);
+    this.#bytes.copy(taken, 0, this.#start, this.#position);
+    this.discard();
+    return taken;
+  }
+
+  /** Forgets everything written since the last time. */
+  discard(): void {
+    this.#position = this.#start;
+  }
+
   message(name: string, type: number, seqid: number): void {
     this.i16(VERSION_1);
     this.i16(type);

@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
+import { AnswerBuilder, type ResultLimit } from './answer_builder.ts';
+import type { AnswerMemory } from './answer_memory.ts';
 import type { EventLoopShare } from './event_loop_share.ts';
 import { messageOf } from './extension_error.ts';
 import { MessageBuffer } from './message_buffer.ts';
 import { ProtocolError, REQUEST_LIMITS } from './protocol.ts';
 import { decodeRequest, type Request } from './request.ts';
 import {
-  CHUNK_BYTES,
   encodePong,
   encodeRecords,
   encodeShutdownReply,
@@ -21,7 +22,9 @@ export interface ConnectionHost {
   readonly uuid: bigint;
   readonly tables: ReadonlyMap<string, TablePlugin<unknown>>;
   readonly share: EventLoopShare;
-  /** Milliseconds that a reader may take nothing. */
+  readonly answers: AnswerMemory;
+  readonly resultLimit: ResultLimit;
+  /** Milliseconds that a reader may take for a piece of its answer. */
   readonly stallMs: number;
   /** Milliseconds, monotonic. */
   now(): number;
@@ -41,6 +44,8 @@ export interface ConnectionHost {
 
 /** How much of what comes after a request is read while that one is answered. */
 const READ_AHEAD_BYTES = 256 * 1024;
+/** How much of an answer is given to the socket at once. */
+const PIECE_BYTES = 256 * 1024;
 
 /** One peer: reads its requests, answers them in order, one at a time, no faster than it takes the answers. */
 export class Connection {
@@ -50,7 +55,8 @@ export class Connection {
   #buffered = 0;
   #closed = false;
   #busy = false;
-  #wake: (() => void) | undefined;
+  /** What waits for a write, and learns whether the kernel has taken it. */
+  #wake: ((taken: boolean) => void) | undefined;
   #partialSince: number | undefined;
   #idleSince: number;
 
@@ -63,8 +69,6 @@ export class Connection {
     socket.on('end', () => this.close());
     socket.on('error', () => this.close());
     socket.on('close', () => this.close());
-    socket.on('drain', () => this.#wakeUp());
-    socket.on('timeout', () => this.#fault('stalled', `took nothing for ${host.stallMs / 1000} s`));
   }
 
   /** Whether a request is being answered. */
@@ -90,7 +94,7 @@ export class Connection {
     this.#countBuffered();
     // What has been written and is small enough to be taken at once has been: the kernel still delivers it.
     this.#socket.destroy();
-    this.#wakeUp();
+    this.#wake?.(false);
     this.#host.onClose(this);
   }
 
@@ -147,9 +151,8 @@ export class Connection {
     }
   }
 
-  /** Keeps later requests waiting until an answer has left; most have at once. */
-  #hold(answer: Promise<void> | undefined): void {
-    if (answer === undefined) return;
+  /** Keeps later requests waiting until an answer has left. */
+  #hold(answer: Promise<unknown>): void {
     this.#busy = true;
     answer.then(
       () => {
@@ -160,7 +163,7 @@ export class Connection {
     );
   }
 
-  #reply(seqid: number, item: string, outcome: CallOutcome): Promise<void> | undefined {
+  #reply(seqid: number, item: string, outcome: CallOutcome): Promise<unknown> {
     switch (outcome.kind) {
       case 'failed':
         this.#host.onQueryError(item, outcome.message);
@@ -168,67 +171,73 @@ export class Connection {
       case 'records':
         return this.#write(encodeRecords(seqid, this.#status(0, 'OK'), outcome.records));
       case 'rows':
-        return this.#replyRows(seqid, item, outcome);
+        return this.#replyRows(seqid, outcome);
     }
   }
 
-  async #replyRows(seqid: number, table: string, outcome: CallOutcome & { kind: 'rows' }): Promise<void> {
-    const { share } = this.#host;
-    let rows: readonly unknown[] | undefined;
-    try {
-      rows = await this.#collect(await outcome.rows);
-    } catch (error) {
-      return this.#reply(seqid, table, { kind: 'failed', message: `${table}: ${messageOf(error)}` });
-    }
-    if (rows === undefined) return;
-    const encoder = new ResponseEncoder(outcome.columns, outcome.columnsUsed, (column, error) =>
-      this.#host.onValueError(table, column, error),
+  async #replyRows(seqid: number, outcome: CallOutcome & { kind: 'rows' }): Promise<void> {
+    const { table, columnsUsed, delivered } = outcome;
+    const { answers, resultLimit } = this.#host;
+    const encoder = new ResponseEncoder(seqid, this.#status(0, 'OK'), table.columns, columnsUsed, (column, error) =>
+      this.#host.onValueError(table.name, column, error),
     );
-    const count = rows.length;
-    encoder.begin(seqid, this.#status(0, 'OK'), count);
-    for (let i = 0; i < count; i++) {
-      encoder.row(rows[i]);
-      if (encoder.pending >= CHUNK_BYTES) await this.#write(encoder.take());
+    const answer = new AnswerBuilder(encoder, answers.share(), resultLimit, table.adviceWhenTooLarge);
+    try {
+      await this.#build(answer, await outcome.rows);
+    } catch (error) {
+      answer.release();
+      await this.#reply(seqid, table.name, { kind: 'failed', message: `${table.name}: ${messageOf(error)}` });
+      return;
+    }
+    try {
+      if (await this.#send(answer)) delivered();
+    } finally {
+      answer.release();
+    }
+  }
+
+  /** Adds all rows, a slice at a time, as long as the peer is there. */
+  async #build(answer: AnswerBuilder<unknown>, rows: Iterable<unknown>): Promise<void> {
+    if (this.#closed) return;
+    if (typeof rows?.[Symbol.iterator] !== 'function') throw new TypeError('generate gave something that has no rows');
+    const { share } = this.#host;
+    // Leaving the loop early closes the iterator.
+    for (const row of rows) {
+      if (row !== undefined) answer.add(row);
       if (share.spent()) await share.turn();
       if (this.#closed) return;
     }
-    encoder.end();
-    await this.#write(encoder.take());
+    answer.check();
   }
 
-  /** The rows of an iterable, a slice at a time; undefined when the peer went away meanwhile. */
-  async #collect(iterable: Iterable<unknown>): Promise<readonly unknown[] | undefined> {
-    if (this.#closed) return undefined;
-    if (Array.isArray(iterable)) return iterable;
-    if (typeof iterable?.[Symbol.iterator] !== 'function')
-      throw new TypeError('generate gave something that has no rows');
+  /** Whether the kernel has taken all of it for the peer. */
+  async #send(answer: AnswerBuilder<unknown>): Promise<boolean> {
+    if (this.#closed) return false;
     const { share } = this.#host;
-    const rows: unknown[] = [];
-    // Leaving the loop early closes the iterator.
-    for (const row of iterable) {
-      rows.push(row);
-      if (share.spent()) await share.turn();
-      if (this.#closed) return undefined;
+    for (const chunk of answer.chunks()) {
+      for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
+        if (share.spent()) await share.turn();
+        if (!(await this.#write(chunk.subarray(at, at + PIECE_BYTES)))) return false;
+      }
     }
-    return rows;
+    return true;
   }
 
-  /** Resolves when the peer has taken enough, or is gone; undefined where there is nothing to wait for. */
-  #write(bytes: Buffer): Promise<void> | undefined {
-    if (this.#closed || this.#socket.write(bytes)) return undefined;
-    // The socket's timer knows about progress within a chunk, which 'drain' does not.
-    this.#socket.setTimeout(this.#host.stallMs);
+  /** Resolves when the kernel has taken all of it for the peer, or, with false, the connection is closed. */
+  #write(bytes: Buffer): Promise<boolean> {
+    if (this.#closed) return Promise.resolve(false);
     return new Promise((resolve) => {
-      this.#wake = resolve;
+      // Not the socket's own timer: that one starts again with every byte that the peer sends.
+      const stalled = setTimeout(() => {
+        this.#fault('stalled', `left ${bytes.length} bytes unread for ${this.#host.stallMs / 1000} s`);
+      }, this.#host.stallMs);
+      this.#wake = (taken) => {
+        this.#wake = undefined;
+        clearTimeout(stalled);
+        resolve(taken);
+      };
+      this.#socket.write(bytes, (error) => this.#wake?.(!error && !this.#closed));
     });
-  }
-
-  #wakeUp(): void {
-    const wake = this.#wake;
-    if (wake === undefined) return;
-    this.#wake = undefined;
-    this.#socket.setTimeout(0);
-    wake();
   }
 
   #status(code: number, message: string): Status {

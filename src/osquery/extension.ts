@@ -1,3 +1,4 @@
+import type { ResultLimit } from './answer_builder.ts';
 import { routes } from './column.ts';
 import { ExtensionError, messageOf } from './extension_error.ts';
 import { ExtensionServer, type ServerCounts, type ServerLimits } from './extension_server.ts';
@@ -26,11 +27,16 @@ export interface ExtensionOptions {
   readonly log?: Log;
   /** osquery's options, once after the first registration and whenever one of them has changed. */
   readonly onOptions?: (options: ReadonlyMap<string, OptionInfo>) => void;
-  /** After every registration, when the tables can be read: the uuid, and how many registrations there were. */
-  readonly onRegistered?: (uuid: string, registrations: number) => void;
+  /**
+   * After every registration, when the tables can be read: the uuid, how many registrations there were, and when osquery
+   * last knew the extension before, in the time of performance.now().
+   */
+  readonly onRegistered?: (uuid: string, registrations: number, lastSeenMs: number) => void;
   /** The pid of the parent, now. Default: `process.ppid`. */
   readonly parentPid?: () => number;
   readonly limits?: Partial<ServerLimits>;
+  /** A larger answer fails the query, unless it is a single row. Default: 64 MiB. */
+  readonly resultMaxBytes?: ResultLimit;
 }
 
 const RETRY_MS = 200;
@@ -57,6 +63,8 @@ export class Extension {
   #reason: ExitReason | undefined;
   #running = false;
   #lastOptions = '';
+  /** When osquery last knew the extension, in the time of performance.now(). */
+  #lastSeenMs = performance.now();
   #wake: (() => void) | undefined;
 
   /** @throws {ExtensionError} `declaration`: a plugin's columns are wrong */
@@ -144,6 +152,7 @@ export class Extension {
         await this.#register();
       }
       await this.#readOptions();
+      this.#lastSeenMs = performance.now();
       return true;
     } catch (error) {
       if (this.#reason === undefined) {
@@ -156,7 +165,7 @@ export class Extension {
   }
 
   async #register(): Promise<void> {
-    const { socketPath, plugins, limits } = this.#options;
+    const { socketPath, plugins, limits, resultMaxBytes } = this.#options;
     const status = await this.#client.registerExtension(this.#info, this.#registry);
     if (status.code !== 0) {
       throw new ExtensionError('refused', `osquery refused the extension ${this.#info.name}: ${status.message}`);
@@ -170,6 +179,7 @@ export class Extension {
       log: this.#log,
       onShutdown: () => this.#exit('shutdown'),
       ...(limits ? { limits } : {}),
+      ...(resultMaxBytes ? { resultMaxBytes } : {}),
     });
     const old = this.#server;
     if (old?.path === server.path) await old.close();
@@ -188,7 +198,7 @@ export class Extension {
     }
     this.#registrations += 1;
     this.#log.info({ uuid, socket: server.path, registrations: this.#registrations }, 'registered with osquery');
-    this.#guarded('onRegistered', () => this.#options.onRegistered?.(uuid, this.#registrations));
+    this.#guarded('onRegistered', () => this.#options.onRegistered?.(uuid, this.#registrations, this.#lastSeenMs));
   }
 
   async #readOptions(): Promise<void> {

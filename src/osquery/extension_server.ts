@@ -1,5 +1,7 @@
 import { lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { DEFAULT_RESULT_LIMIT, type ResultLimit } from './answer_builder.ts';
+import { AnswerMemory } from './answer_memory.ts';
 import { routes } from './column.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { EventLoopShare } from './event_loop_share.ts';
@@ -16,10 +18,15 @@ export interface ServerLimits {
   readonly partialSeconds: number;
   /** Without a request. */
   readonly idleSeconds: number;
-  /** Without a byte of an answer being taken. */
+  /** Until a reader has taken the next 256 KiB of its answer, or what is left of it. */
   readonly stallSeconds: number;
   /** Bytes of unfinished requests, of all connections together. */
   readonly bufferedBytes: number;
+  /**
+   * How many times `resultMaxBytes` the answers that are being made or read may hold, of all connections together;
+   * answers of up to 128 KiB are held in any case.
+   */
+  readonly largestAnswers: number;
 }
 
 export const SERVER_LIMITS: ServerLimits = {
@@ -28,6 +35,7 @@ export const SERVER_LIMITS: ServerLimits = {
   idleSeconds: 300,
   stallSeconds: 60,
   bufferedBytes: 64 * 1024 * 1024,
+  largestAnswers: 4,
 };
 
 export interface ExtensionServerOptions {
@@ -40,6 +48,8 @@ export interface ExtensionServerOptions {
   /** The manager asked for it, and has its answer. */
   readonly onShutdown?: () => void;
   readonly limits?: Partial<ServerLimits>;
+  /** A larger answer fails the query, unless it is a single row. Default: 64 MiB. */
+  readonly resultMaxBytes?: ResultLimit;
 }
 
 /** What happened on a server, counted since it was made. */
@@ -65,6 +75,7 @@ export class ExtensionServer {
   // In the order of their last request: the first is the one that has been idle longest.
   readonly #connections = new Set<Connection>();
   readonly #host: ConnectionHost;
+  readonly #answers: AnswerMemory;
   #buffered = 0;
   #server: Server | undefined;
   #sweep: NodeJS.Timeout | undefined;
@@ -79,12 +90,16 @@ export class ExtensionServer {
       routes(table);
       tables.set(table.name, table);
     }
-    const { log } = options;
+    const { log, resultMaxBytes: resultLimit = DEFAULT_RESULT_LIMIT } = options;
+    const answers = new AnswerMemory(() => this.#limits.largestAnswers * resultLimit.bytes());
+    this.#answers = answers;
     const counts = this.#counts;
     this.#host = {
       uuid: BigInt(options.uuid),
       tables,
       share: new EventLoopShare(),
+      answers,
+      resultLimit,
       stallMs: this.#limits.stallSeconds * 1000,
       now: () => performance.now(),
       onRequest: (connection) => {
@@ -126,6 +141,11 @@ export class ExtensionServer {
   /** Connections that are open now. */
   get connections(): number {
     return this.#connections.size;
+  }
+
+  /** Bytes of answers that are being made or read now. */
+  get answerBytes(): number {
+    return this.#answers.bytes;
   }
 
   /**

@@ -19,6 +19,7 @@
  * `SELECT * FROM node_uptime`. `run` resolves when osquery, or the end of its watcher, tells the extension to leave.
  */
 
+export type { ResultLimit } from './answer_builder.ts';
 export {
   bigint,
   type Column,
@@ -31,6 +32,7 @@ export {
   text,
 } from './column.ts';
 export { matcher, rowMatcher, type ValuePredicate } from './constraint.ts';
+export { integerBounds, type SqlColumn, type SqlCondition, type SqlValue, sqlCondition } from './constraint_sql.ts';
 export { type ExitReason, Extension, type ExtensionOptions } from './extension.ts';
 export { ExtensionClient, type ExtensionClientOptions } from './extension_client.ts';
 export { ExtensionError, type ExtensionErrorCode } from './extension_error.ts';
@@ -52,4 +54,4 @@ export {
 } from './query_context.ts';
 export type { ReceivedStatus, Response } from './response_decoder.ts';
 export { checkSocketPath, MAX_SOCKET_PATH_BYTES } from './socket_path.ts';
-export type { TablePlugin } from './table_plugin.ts';
+export type { Answer, TablePlugin } from './table_plugin.ts';

@@ -9,25 +9,37 @@ export interface Status {
   readonly uuid: bigint;
 }
 
-/** Bytes after which `pending` is worth taking. */
+/** Bytes of a chunk of a reply, and at most a row more. */
 export const CHUNK_BYTES = 128 * 1024;
 
+/** An i32, the last thing of the header. */
+const COUNT_BYTES = 4;
+/** The ends of two structures. */
+const END_BYTES = 2;
 const UNKNOWN_METHOD = 1;
 
 /** What `ResponseEncoder` calls when a column has no value to give: the value is '' then. */
 export type OnValueError = (column: string, error: unknown) => void;
 
 /**
- * Writes the reply to a `call` that asked for rows: first the header with their number, then row by row, straight into
- * bytes. The caller decides when to take what is there and when to go on.
+ * Writes the reply to a `call` that asked for rows, row by row, straight into bytes. They are kept in chunks until all
+ * rows are there, because the header says how many there are: so it takes the memory of its bytes and no more.
  */
 export class ResponseEncoder<Row> {
   readonly #writer = new BinaryWriter(CHUNK_BYTES * 2);
   readonly #columns: readonly { readonly column: Column<Row>; readonly key: Uint8Array }[];
   readonly #onValueError: OnValueError | undefined;
+  /** Where the header has the number of rows, which is not known yet. */
+  readonly #countAt: number;
+  #chunks: Buffer[] = [];
+  #chunkedBytes = 0;
+  #discarding = false;
+  #rowCount = 0;
 
   /** @param columnsUsed what is written of a row; undefined: all of it */
   constructor(
+    seqid: number,
+    status: Status,
     columns: readonly Column<Row>[],
     columnsUsed: ReadonlySet<string> | undefined,
     onValueError?: OnValueError,
@@ -36,19 +48,22 @@ export class ResponseEncoder<Row> {
       .filter(({ name }) => columnsUsed === undefined || columnsUsed.has(name))
       .map((column) => ({ column, key: encodedString(column.name) }));
     this.#onValueError = onValueError;
+    responseHead(this.#writer, seqid, status, 0);
+    this.#countAt = this.#writer.pending - COUNT_BYTES;
   }
 
-  /** Bytes written and not taken. */
-  get pending(): number {
-    return this.#writer.pending;
+  get rowCount(): number {
+    return this.#rowCount;
   }
 
-  /** Exactly `rowCount` calls of `row` have to follow, and one of `end`. */
-  begin(seqid: number, status: Status, rowCount: number): void {
-    responseHead(this.#writer, seqid, status, rowCount);
+  /** What the whole reply would be if it ended here, whether or not its bytes are kept. */
+  get byteCount(): number {
+    return this.#chunkedBytes + this.#writer.pending + END_BYTES;
   }
 
   /**
+   * Nothing of the row is needed afterwards.
+   *
    * A value is had before any byte of it is written: a column that throws, or gives what is no value, leaves '' and
    * the reply stays whole.
    */
@@ -70,19 +85,42 @@ export class ResponseEncoder<Row> {
       if (typeof value === 'string') writer.string(value);
       else writer.decimal(value);
     }
+    this.#rowCount += 1;
+    if (this.#discarding) this.#drop();
+    else if (writer.pending >= CHUNK_BYTES) this.#chunk();
   }
 
-  end(): void {
-    this.#writer.stop();
-    this.#writer.stop();
+  /** Lets go of all bytes. What comes after is counted only, and there is no reply in the end. */
+  discard(): void {
+    this.#discarding = true;
+    this.#chunks = [];
+    this.#drop();
   }
 
-  take(): Buffer {
-    return this.#writer.take();
+  /** The reply, in chunks, of which each is let go of when the next is asked for. Once, and last of all. */
+  *end(): Generator<Buffer, void, void> {
+    if (this.#discarding) throw new Error('the bytes of this reply were discarded');
+    this.#writer.stop();
+    this.#writer.stop();
+    this.#chunk();
+    const chunks = this.#chunks;
+    chunks[0]?.writeInt32BE(this.#rowCount, this.#countAt);
+    for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) yield chunk;
+  }
+
+  #chunk(): void {
+    const chunk = this.#writer.takeTight();
+    this.#chunkedBytes += chunk.length;
+    this.#chunks.push(chunk);
+  }
+
+  #drop(): void {
+    this.#chunkedBytes += this.#writer.pending;
+    this.#writer.discard();
   }
 }
 
-/** The whole reply to a `call`, in chunks of `CHUNK_BYTES` and at most a row more. */
+/** The whole reply to a `call`, in chunks. */
 export function* encodeResponse<Row>(
   seqid: number,
   status: Status,
@@ -91,14 +129,9 @@ export function* encodeResponse<Row>(
   rows: readonly Row[],
   onValueError?: OnValueError,
 ): Generator<Buffer, void, void> {
-  const encoder = new ResponseEncoder(columns, columnsUsed, onValueError);
-  encoder.begin(seqid, status, rows.length);
-  for (const row of rows) {
-    encoder.row(row);
-    if (encoder.pending >= CHUNK_BYTES) yield encoder.take();
-  }
-  encoder.end();
-  yield encoder.take();
+  const encoder = new ResponseEncoder(seqid, status, columns, columnsUsed, onValueError);
+  for (const row of rows) encoder.row(row);
+  yield* encoder.end();
 }
 
 /** The reply to a `call` with rows that are maps already: `columns`, `{status: readonly}`, or none for a failure. */

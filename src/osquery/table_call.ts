@@ -1,4 +1,4 @@
-import { type Column, routes } from './column.ts';
+import { routes } from './column.ts';
 import { messageOf } from './extension_error.ts';
 import { parseQueryContext } from './query_context.ts';
 import type { TablePlugin } from './table_plugin.ts';
@@ -7,9 +7,12 @@ import type { TablePlugin } from './table_plugin.ts';
 export type CallOutcome =
   | {
       readonly kind: 'rows';
-      readonly columns: readonly Column<unknown>[];
+      readonly table: TablePlugin<unknown>;
       readonly columnsUsed: ReadonlySet<string> | undefined;
+      /** `undefined` among them is a pause. */
       readonly rows: Iterable<unknown> | Promise<Iterable<unknown>>;
+      /** Tells the table that its answer has been handed over. */
+      readonly delivered: () => void;
     }
   | { readonly kind: 'records'; readonly records: readonly Readonly<Record<string, string>>[] }
   /** Becomes status code 1 with this message: the query fails with it. */
@@ -53,8 +56,12 @@ function generate(table: TablePlugin<unknown>, json: string | undefined): CallOu
   if (json === undefined) return failed(`${table.name}: generate without a context`);
   try {
     const context = parseQueryContext(json, table.columns);
-    const rows = table.generate(context);
-    return { kind: 'rows', columns: table.columns, columnsUsed: context.columnsUsed, rows };
+    const listeners: (() => void)[] = [];
+    const rows = table.generate(context, { onDelivered: (listener) => void listeners.push(listener) });
+    const delivered = () => {
+      for (const listener of listeners) listener();
+    };
+    return { kind: 'rows', table, columnsUsed: context.columnsUsed, rows, delivered };
   } catch (error) {
     return failed(`${table.name}: ${messageOf(error)}`);
   }

@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import type { ResultLimit } from '../../../src/osquery/answer_builder.ts';
+import { bigint, text } from '../../../src/osquery/column.ts';
+import { ExtensionClient } from '../../../src/osquery/extension_client.ts';
+import { ExtensionServer, type ServerLimits } from '../../../src/osquery/extension_server.ts';
+import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
+import { afterwards, directory, recorder } from './sandbox.ts';
+
+export const GENERATE = { action: 'generate', context: '{"constraints":[]}' };
+
+export interface Numbered {
+  n: number;
+}
+
+/** A table `numbers` of so many rows, or of those that a function gives. */
+export function numbers(count: number | TablePlugin<Numbered>['generate']): TablePlugin<Numbered> {
+  return {
+    name: 'numbers',
+    description: 'from 0',
+    columns: [bigint('n', '', ({ n }: Numbered) => n), text('t', '', ({ n }: Numbered) => `text ${n}`)],
+    generate: typeof count === 'function' ? count : () => Array.from({ length: count }, (_, n) => ({ n })),
+  };
+}
+
+/** Rows of 1,000 bytes on the wire and a little more. */
+export function large(rows: number): TablePlugin<Numbered> {
+  return { ...numbers(rows), columns: [text('t', '', () => 'x'.repeat(1000))] };
+}
+
+/** Serves tables until the test is over. */
+export async function serve(
+  tables: readonly TablePlugin<unknown>[] = [numbers(3)],
+  limits: Partial<ServerLimits> = {},
+  resultMaxBytes?: ResultLimit,
+) {
+  const log = recorder();
+  let shutdowns = 0;
+  const server = new ExtensionServer({
+    path: join(directory(), 'o.20658'),
+    uuid: '20658',
+    tables,
+    log,
+    limits,
+    ...(resultMaxBytes ? { resultMaxBytes } : {}),
+    onShutdown: () => {
+      shutdowns += 1;
+    },
+  });
+  await server.listen();
+  afterwards(() => server.close());
+  return { server, path: server.path, log, client: new ExtensionClient(server.path), shutdowns: () => shutdowns };
+}
