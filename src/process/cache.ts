@@ -1,7 +1,7 @@
 /**
  * Which process has a pid now: a bounded index, least recently used out first, the dead after a while (R11). Who is put out
  * is found again as long as it lives, because /proc could not say who created it once it has been adopted, or as long as
- * it is somebody's ancestor.
+ * it is somebody's ancestor. Queries also find those that had the pid before, for as long as others refer to them.
  */
 import { LRUCache } from 'lru-cache';
 import type { Pid } from '../collect/event.ts';
@@ -30,10 +30,14 @@ export class ProcessCache {
   #processes: LRUCache<Pid, Process>;
   #ttlSeconds: number;
   readonly #now: () => number;
+  /** What the index holds, the expired too until they are swept out. */
+  readonly #inside = new Set<Process>();
   /** Living processes that were put out, oldest first. */
   readonly #livingOutside = new Map<Pid, Process>();
-  /** Dead ones that were put out, while others refer to them. */
+  /** Dead ones that were put out to make room, while others refer to them. */
   readonly #deadOutside = new Map<Pid, WeakRef<Process>>();
+  /** Those that no event is about any more, while others refer to them: their time is over, or their pid another's. */
+  readonly #former = new Map<Pid, WeakRef<Process>[]>();
   #hits = 0;
   #misses = 0;
   #evictions = 0;
@@ -51,12 +55,14 @@ export class ProcessCache {
       perf: { now: this.#now },
       ttlResolution: 0,
       dispose: (process, pid, reason) => {
+        this.#inside.delete(process);
         if (reason === 'evict') {
           this.#evictions++;
           this.#keepOutside(pid, process);
-        } else if (reason === 'expire') {
-          this.#expirations++;
+          return;
         }
+        if (reason === 'expire') this.#expirations++;
+        this.#keepFormer(process);
       },
     });
   }
@@ -73,9 +79,13 @@ export class ProcessCache {
   peek(pid: Pid): Process | undefined {
     const process = this.#processes.get(pid);
     if (process) return process;
-    const outside = this.#livingOutside.get(pid) ?? this.#deadOutside.get(pid)?.deref();
+    const outside = this.#outside(pid);
     if (outside) this.put(outside);
     return outside;
+  }
+
+  #outside(pid: Pid): Process | undefined {
+    return this.#livingOutside.get(pid) ?? this.#deadOutside.get(pid)?.deref();
   }
 
   #keepOutside(pid: Pid, process: Process): void {
@@ -84,14 +94,24 @@ export class ProcessCache {
       return;
     }
     this.#livingOutside.set(pid, process);
-    const [oldest] = this.#livingOutside.keys();
-    if (this.#livingOutside.size > LIVING_OUTSIDE_MAX && oldest !== undefined) this.#livingOutside.delete(oldest);
+    const [oldest] = this.#livingOutside.values();
+    if (this.#livingOutside.size <= LIVING_OUTSIDE_MAX || !oldest) return;
+    this.#livingOutside.delete(oldest.pid);
+    this.#keepFormer(oldest);
+  }
+
+  #keepFormer(process: Process): void {
+    const others = this.#former.get(process.pid)?.filter((reference) => reference.deref()) ?? [];
+    this.#former.set(process.pid, [...others, new WeakRef(process)]);
   }
 
   /** Makes it the process that has its pid. */
   put(process: Process): void {
+    const outside = this.#outside(process.pid);
+    if (outside && outside !== process) this.#keepFormer(outside);
     this.#livingOutside.delete(process.pid);
     this.#deadOutside.delete(process.pid);
+    this.#inside.add(process);
     this.#processes.set(process.pid, process, { ttl: process.exit ? this.#ttlMs : 0 });
   }
 
@@ -109,6 +129,11 @@ export class ProcessCache {
   sweep(): void {
     this.#processes.purgeStale();
     for (const [pid, reference] of this.#deadOutside) if (!reference.deref()) this.#deadOutside.delete(pid);
+    for (const [pid, references] of this.#former) {
+      const left = references.filter((reference) => reference.deref());
+      if (left.length === 0) this.#former.delete(pid);
+      else if (left.length < references.length) this.#former.set(pid, left);
+    }
   }
 
   /** Takes effect at once; the least recently used go first. The time to live counts for exits from now on. */
@@ -116,13 +141,35 @@ export class ProcessCache {
     this.#ttlSeconds = options.ttlSeconds;
     if (options.capacity === this.#processes.max) return;
     const before = this.#processes;
+    before.purgeStale();
     this.#processes = this.#make(options.capacity);
     for (const process of [...before.rvalues()]) if (process) this.put(process);
   }
 
   *values(): IterableIterator<Process> {
-    for (const process of this.#processes.values()) if (process) yield process;
+    yield* this.#inside;
     yield* this.#livingOutside.values();
+  }
+
+  /** Those that have the pid or had it. For queries: it changes nothing, and is not counted. */
+  withPid(pid: Pid): Process[] {
+    const found = [
+      this.#processes.peek(pid, { allowStale: true }),
+      this.#outside(pid),
+      ...(this.#former.get(pid)?.map((reference) => reference.deref()) ?? []),
+    ];
+    return found.filter((process) => process !== undefined);
+  }
+
+  /** All of them as they are at first, for queries: it changes nothing, and may be taken in slices while the cache goes on. */
+  *remembered(): IterableIterator<Process> {
+    const held = [...this.#inside, ...this.#livingOutside.values()];
+    const referred = [...this.#deadOutside.values(), ...[...this.#former.values()].flat()];
+    yield* held;
+    for (const reference of referred) {
+      const process = reference.deref();
+      if (process) yield process;
+    }
   }
 
   get stats(): CacheStats {

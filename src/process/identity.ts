@@ -31,3 +31,9 @@ export class EntityIds {
     return (twin === 0 ? id : `${id}.${twin.toString(36)}`) as EntityId;
   }
 }
+
+/** The pid within an entity id, whatever its case; undefined for text that is none. */
+export function pidOfEntityId(text: string): Pid | undefined {
+  const [, pid] = /^[^.]+\.([0-9a-z]{1,7})\./i.exec(text) ?? [];
+  return pid === undefined ? undefined : (Number.parseInt(pid, 36) as Pid);
+}

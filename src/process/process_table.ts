@@ -168,6 +168,16 @@ export class ProcessTable {
     return [...this.#cache.values()].filter((process) => !process.exit);
   }
 
+  /** The processes that have the pid or had it, as far as they are remembered. For queries: it changes nothing. */
+  withPid(pid: Pid): Process[] {
+    return this.#cache.withPid(pid);
+  }
+
+  /** All processes that are remembered or are somebody's ancestor. For queries: it changes nothing, and may be taken in slices. */
+  remembered(): IterableIterator<Process> {
+    return this.#cache.remembered();
+  }
+
   /**
    * These processes execute in events that are older than what /proc showed of them: what they ran before is not known,
    * and must not be told as the image of those whom they forked before (R4).

@@ -122,6 +122,11 @@ export class ProcessTree {
     }
   }
 
+  /** Execs that wait to be published. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** Whether something waits, so that `flush` has to be called when `publishWaitMs` have passed. */
   get hasWaiting(): boolean {
     return this.#waiting.size > 0 || this.#pairing.hasUnclaimed;

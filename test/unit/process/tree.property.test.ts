@@ -1,32 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ProcessEvent } from '../../../src/collect/event.ts';
+import { happening, play } from './happenings.ts';
 import { KernelModel, type TrueExec } from './kernel_model.ts';
 import { TreeHarness } from './tree_harness.ts';
-
-/** What happens next, to which of the living; pids come from a small pool, so that they are reused soon. */
-const happening = fc.record({
-  what: fc.constantFrom('fork', 'fork', 'exec', 'exec', 'exit', 'clone parent'),
-  who: fc.nat(),
-  pid: fc.integer({ min: 2, max: 12 }),
-});
-
-function play(kernel: KernelModel, happenings: readonly { what: string; who: number; pid: number }[]): void {
-  let images = 0;
-  for (const { what, who, pid } of happenings) {
-    const living = kernel.alive;
-    const actor = living[who % living.length] as number;
-    const free = !kernel.processes.get(pid)?.alive;
-    if (what === 'exec' && actor !== 1) kernel.exec(actor, `image ${images++}`);
-    else if (what === 'exit' && actor !== 1) kernel.exit(actor);
-    else if (what === 'fork' && free) kernel.fork(actor, pid);
-    // A child of a cloned sibling that never executes is one thing that the connector cannot tell the image of.
-    else if (what === 'clone parent' && free && actor !== 1) {
-      kernel.fork(actor, pid, { cloneParent: true });
-      kernel.exec(pid, `image ${images++}`);
-    }
-  }
-}
 
 const byPidAndImage = (a: TrueExec, b: TrueExec) => a.pid - b.pid || a.cmdline.localeCompare(b.cmdline);
 

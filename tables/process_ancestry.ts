@@ -1,0 +1,127 @@
+/** The closure of the process tree: one row a process and ancestor, for joins. */
+import type { ExecDetails, Pid } from '../src/collect/event.ts';
+import { bigint, type Column, ColumnOption, integer, text } from '../src/osquery/column.ts';
+import { rowMatcher } from '../src/osquery/constraint.ts';
+import { equalIntegers, equalTexts } from '../src/osquery/equality.ts';
+import type { QueryContext } from '../src/osquery/query_context.ts';
+import type { TablePlugin } from '../src/osquery/table_plugin.ts';
+import { ancestorsOf, type Descent, descendantsOf } from '../src/process/closure.ts';
+import { pidOfEntityId } from '../src/process/identity.ts';
+import { cmdlineOf } from '../src/process/image.ts';
+import type { Process } from '../src/process/process.ts';
+import type { ProcessTable } from '../src/process/process_table.ts';
+
+/** A process and one of its ancestors, as they were when they were asked for. */
+export interface AncestryRow {
+  readonly pid: Pid;
+  readonly entityId: string;
+  readonly ancestorPid: Pid;
+  readonly ancestorEntityId: string;
+  readonly depth: number;
+  /** Of the ancestor's image when it forked. */
+  readonly details: ExecDetails;
+  readonly ancestorStartUnixSeconds: number;
+  readonly ancestorExit: Process['exit'];
+}
+
+const KEY = ColumnOption.index | ColumnOption.optimized;
+const orNull = (value: number | undefined): number | '' => value ?? '';
+
+/** What a shell says of a status as wait(2) gives it. */
+function exitCode(status: number): number {
+  const signal = status & 0x7f;
+  return signal === 0 ? (status >> 8) & 0xff : 128 + signal;
+}
+
+export const columns: readonly Column<AncestryRow>[] = [
+  bigint('pid', 'Process ID, in the initial pid namespace', ({ pid }) => pid, KEY),
+  text('entity_id', 'Identity of the process, as in process_ancestry_events', ({ entityId }) => entityId, KEY),
+  bigint('ancestor_pid', 'Process ID of the ancestor', ({ ancestorPid }) => ancestorPid, KEY),
+  text('ancestor_entity_id', 'Identity of the ancestor', ({ ancestorEntityId }) => ancestorEntityId, KEY),
+  integer(
+    'depth',
+    '1: the ancestor created the process; 2: it created the one that did; and so on',
+    ({ depth }) => depth,
+  ),
+  text('path', 'Path of what the ancestor was running when it forked', ({ details }) => details.path),
+  text(
+    'cmdline',
+    'Command line of what the ancestor was running when it forked; cut after 32,768 characters',
+    ({ details }) => cmdlineOf(details),
+  ),
+  text('cwd', 'Working directory in which the ancestor executed that', ({ details }) => details.cwd),
+  bigint('uid', 'User ID with which the ancestor executed that', ({ details }) => orNull(details.uid)),
+  bigint('euid', 'Effective user ID with which the ancestor executed that', ({ details }) => orNull(details.euid)),
+  bigint(
+    'start_time',
+    'Start of the ancestor in UNIX time',
+    ({ ancestorStartUnixSeconds }) => ancestorStartUnixSeconds,
+  ),
+  text('state', 'What the ancestor is now: running or exited', ({ ancestorExit }) =>
+    ancestorExit ? 'exited' : 'running',
+  ),
+  integer(
+    'exit_code',
+    "The ancestor's exit code, or 128 and the signal that killed it; NULL while it runs, or when nobody told",
+    ({ ancestorExit }) => (ancestorExit?.status === undefined ? '' : exitCode(ancestorExit.status)),
+  ),
+];
+
+/**
+ * `processes` gives what the present recording knows, or undefined where there is none. `readable` resolves when it knows
+ * all that it will: a log that is being read is asked about as a whole.
+ */
+export function processAncestry(
+  processes: () => ProcessTable | undefined,
+  readable: () => Promise<void> = () => Promise.resolve(),
+): TablePlugin<AncestryRow> {
+  return {
+    name: 'process_ancestry',
+    description: 'Every process that is known with each of its ancestors, one row a pair',
+    columns,
+    async generate(context) {
+      await readable();
+      const table = processes();
+      return table ? selected(table, context) : [];
+    },
+  };
+}
+
+function* selected(processes: ProcessTable, context: QueryContext): IterableIterator<AncestryRow | undefined> {
+  const admits = rowMatcher(columns, context);
+  for (const descent of descents(processes, context)) {
+    const row = descent && rowOf(descent, processes);
+    if (!row || !admits || admits(row)) yield row;
+  }
+}
+
+/** What the query may mean, by the cheapest way there is; it is checked again. */
+function* descents(processes: ProcessTable, context: QueryContext): IterableIterator<Descent | undefined> {
+  const below = named(processes, context, 'entity_id', 'pid');
+  if (below) for (const process of below) yield* ancestorsOf(process);
+  else yield* descendantsOf(named(processes, context, 'ancestor_entity_id', 'ancestor_pid'), processes.remembered());
+}
+
+/** The processes that the query names by identity or by pid, or others of the same pids; undefined where it names none. */
+function named(
+  processes: ProcessTable,
+  context: QueryContext,
+  entityId: string,
+  pid: string,
+): ReadonlySet<Process> | undefined {
+  const pids = equalTexts(context, entityId)?.map(pidOfEntityId) ?? equalIntegers(context, pid);
+  return pids && new Set(pids.flatMap((one) => (one === undefined ? [] : processes.withPid(one as Pid))));
+}
+
+function rowOf({ process, ancestor, depth }: Descent, processes: ProcessTable): AncestryRow {
+  return {
+    pid: process.pid,
+    entityId: processes.entityIdOf(process),
+    ancestorPid: ancestor.process.pid,
+    ancestorEntityId: processes.entityIdOf(ancestor.process),
+    depth,
+    details: ancestor.image.details,
+    ancestorStartUnixSeconds: Math.floor(ancestor.process.startUnixHundredths / 100),
+    ancestorExit: ancestor.process.exit,
+  };
+}

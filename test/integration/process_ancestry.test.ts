@@ -1,0 +1,112 @@
+/** The closure of a tree that grew on the real kernel, and of one in a recorded log. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { canRecord, ExtensionUnderTest, type Row, until } from './extension_under_test.ts';
+
+const SAMPLE = fileURLToPath(new URL('../../packaging/sample/audit.log', import.meta.url));
+const TREE: Readonly<Record<string, string>> = {
+  'top.sh': 'sh mid.sh\necho top $$\nexec sleep 60 >/dev/null',
+  'mid.sh': 'sh failing.sh\nsh killed.sh\n/bin/true leaf &\necho mid $$ leaf $!\nwait',
+  'failing.sh': 'sleep 60 >/dev/null &\necho failing $$ first $!\nexit 3',
+  'killed.sh': 'sleep 60 >/dev/null &\necho killed $$ second $!\nkill -9 $$',
+};
+
+let extension: ExtensionUnderTest | undefined;
+let directory: string | undefined;
+let grown: number[] = [];
+afterEach(async () => {
+  for (const pid of grown.splice(0)) process.kill(pid, 'SIGKILL');
+  await extension?.stop();
+  extension = undefined;
+  if (directory) rmSync(directory, { recursive: true, force: true });
+});
+
+/** Grows it; gives the pids by name. `first` and `second` are orphans that live, `top` has executed something else. */
+async function growTree(): Promise<Record<string, string>> {
+  const at = mkdtempSync(join(tmpdir(), 'pa-tree-'));
+  directory = at;
+  for (const [name, script] of Object.entries(TREE)) writeFileSync(join(at, name), script);
+  const top = spawn('/bin/sh', ['top.sh'], { cwd: at, stdio: ['ignore', 'pipe', 'ignore'] });
+  let said = '';
+  top.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  await once(top.stdout, 'end');
+  const words = said.trim().split(/\s+/);
+  const pids = Object.fromEntries(words.flatMap((word, i) => (i % 2 === 0 ? [[word, words[i + 1] ?? '']] : [])));
+  grown = ['first', 'second', 'top'].map((name) => Number(pids[name]));
+  return pids;
+}
+
+const eq = (...texts: (string | undefined)[]) => texts.map((text) => ({ op: 2, expr: text ?? '' }));
+const byDepth = (a: Row, b: Row) => Number(a.depth) - Number(b.depth);
+
+describe.skipIf(!canRecord())('a tree of shells', () => {
+  test('has every ancestor of the living and the dead, every descendant, and how each ended', async () => {
+    extension = await ExtensionUnderTest.start();
+    const pids = await growTree();
+    await extension.settled();
+    const chain = async (name: string) =>
+      (await extension?.generate('process_ancestry', { pid: eq(pids[name]) }))?.toSorted(byDepth) ?? [];
+    const ends = (rows: Row[]) =>
+      rows.slice(0, 4).map(({ ancestor_pid, cmdline, state, exit_code }) => [ancestor_pid, cmdline, state, exit_code]);
+
+    const top = [pids.top, '/bin/sh top.sh', 'running', ''];
+    const mid = [pids.mid, 'sh mid.sh', 'exited', '0'];
+    const living = await chain('first');
+    expect(ends(living).slice(0, 3)).toEqual([[pids.failing, 'sh failing.sh', 'exited', '3'], mid, top]);
+    expect(ends(living)[3]?.slice(0, 1)).toEqual([String(process.pid)]);
+    expect(living.map(({ depth }) => depth)).toEqual(living.map((_, index) => String(index + 1)));
+    expect(living.at(-1)?.ancestor_pid).toBe('1');
+    expect(living[0]).toMatchObject({ path: expect.stringMatching(/\/dash$/), cwd: directory, uid: '0', euid: '0' });
+    expect(Math.abs(Number(living[0]?.start_time) - Date.now() / 1000)).toBeLessThan(10);
+    expect(ends(await chain('second'))[0]).toEqual([pids.killed, 'sh killed.sh', 'exited', '137']);
+    expect(ends(await chain('leaf')).slice(0, 2)).toEqual([mid, top]);
+
+    const below = await extension.generate('process_ancestry', { ancestor_pid: eq(pids.top) });
+    const told = below.map(({ pid, depth }) => [pid, depth]).toSorted();
+    const depths = { mid: '1', failing: '2', killed: '2', leaf: '2', first: '3', second: '3' };
+    expect(told).toEqual(
+      Object.entries(depths)
+        .map(([name, depth]) => [pids[name], depth])
+        .toSorted(),
+    );
+    const byIdentity = { ancestor_entity_id: eq(below[0]?.ancestor_entity_id) };
+    expect(await extension.generate('process_ancestry', byIdentity)).toEqual(below);
+  });
+
+  test('joins with its execs, a look-up for each, as osquery makes them', async () => {
+    extension = await ExtensionUnderTest.start();
+    const pids = await growTree();
+    await extension.settled();
+    const wanted = { pid: eq(pids.first, pids.second, pids.leaf) };
+    const execs = await extension.generate('process_ancestry_events', wanted, ['pid', 'entity_id', 'ancestry']);
+    expect(execs).toHaveLength(3);
+    for (const { entity_id, ancestry = '[]' } of execs) {
+      const rows = (await extension.generate('process_ancestry', { entity_id: eq(entity_id) })).toSorted(byDepth);
+      const fromRow = (JSON.parse(ancestry) as Record<string, unknown>[]).map((one) => [one.entity_id, one.cmdline]);
+      expect(rows.map(({ ancestor_entity_id, cmdline }) => [ancestor_entity_id, cmdline])).toEqual(fromRow);
+    }
+  });
+});
+
+test('a recorded log is asked about as a whole', async () => {
+  extension = await ExtensionUnderTest.start(['--collector', 'replay', '--replay-file', SAMPLE], { recording: false });
+  const rows = await until('read', () => extension?.generate('process_ancestry', { pid: eq('4065') }));
+  expect(rows.toSorted(byDepth).map(({ ancestor_pid }) => ancestor_pid)).toEqual([
+    '4064',
+    '4061',
+    '4036',
+    '4035',
+    '4021',
+    '812',
+    '1',
+  ]);
+  const below = await extension.generate('process_ancestry', { ancestor_pid: eq('4036') });
+  expect(below.map(({ pid }) => pid)).toEqual(expect.arrayContaining(['4061', '4062', '4063', '4064', '4065']));
+});

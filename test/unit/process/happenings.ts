@@ -1,0 +1,33 @@
+/** Forks, execs and exits in any order, for a kernel model to play. */
+import fc from 'fast-check';
+import type { KernelModel } from './kernel_model.ts';
+
+/** What happens next, to which of the living; pids come from a small pool, so that they are reused soon. */
+export const happening = fc.record({
+  what: fc.constantFrom('fork', 'fork', 'exec', 'exec', 'exit', 'clone parent'),
+  who: fc.nat(),
+  pid: fc.integer({ min: 2, max: 12 }),
+});
+
+export interface Happening {
+  readonly what: string;
+  readonly who: number;
+  readonly pid: number;
+}
+
+/** Lets them happen, as far as the kernel would: the dead do nothing, and a pid is one process's at a time. */
+export function play(kernel: KernelModel, happenings: readonly Happening[]): void {
+  for (const { what, who, pid } of happenings) {
+    const living = kernel.alive;
+    const actor = living[who % living.length] as number;
+    const free = !kernel.processes.get(pid)?.alive;
+    if (what === 'exec' && actor !== 1) kernel.exec(actor, `image ${kernel.bootMs}`);
+    else if (what === 'exit' && actor !== 1) kernel.exit(actor);
+    else if (what === 'fork' && free) kernel.fork(actor, pid);
+    // A child of a cloned sibling that never executes is one thing that the connector cannot tell the image of.
+    else if (what === 'clone parent' && free && actor !== 1) {
+      kernel.fork(actor, pid, { cloneParent: true });
+      kernel.exec(pid, `image ${kernel.bootMs}`);
+    }
+  }
+}
