@@ -6,9 +6,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { boundsOf, type Flag, flagNames, flags } from '../src/config/flags.ts';
 import { type Column, ColumnOption } from '../src/osquery/column.ts';
-import { EventStore } from '../src/store/event_store.ts';
-import { processAncestryCacheStats } from '../tables/process_ancestry_cache_stats.ts';
-import { processAncestryEvents } from '../tables/process_ancestry_events.ts';
+import { columns as closure } from '../tables/process_ancestry.ts';
+import { columns as cacheStats } from '../tables/process_ancestry_cache_stats.ts';
+import { columns as events } from '../tables/process_ancestry_events.ts';
+import { columns as subscribers } from '../tables/process_ancestry_subscribers.ts';
 
 const README = fileURLToPath(new URL('../README.md', import.meta.url));
 
@@ -31,13 +32,11 @@ function flagTable(): string {
 
 /** README.md with its reference parts as they should be. */
 export function withReference(readme: string): string {
-  const store = new EventStore({ maxRows: 1, maxBytes: 1, expirySeconds: 1 });
-  const stats = processAncestryCacheStats(() => {
-    throw new Error('only its columns are looked at');
-  });
   const parts: Record<string, string> = {
-    process_ancestry_events: columnTable(processAncestryEvents(store).columns),
-    process_ancestry_cache_stats: columnTable(stats.columns),
+    process_ancestry_events: columnTable(events),
+    process_ancestry: columnTable(closure),
+    process_ancestry_subscribers: columnTable(subscribers),
+    process_ancestry_cache_stats: columnTable(cacheStats),
     flags: flagTable(),
   };
   return Object.entries(parts).reduce((text, [name, part]) => {

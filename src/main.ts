@@ -2,15 +2,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { processAncestry } from '../tables/process_ancestry.ts';
 import { processAncestryCacheStats } from '../tables/process_ancestry_cache_stats.ts';
 import { processAncestryEvents } from '../tables/process_ancestry_events.ts';
+import { processAncestrySubscribers } from '../tables/process_ancestry_subscribers.ts';
 import { type CommandLine, helpText, parseCommandLine } from './config/command_line.ts';
 import { FlagError, type FlagValues, flags } from './config/flags.ts';
 import { changedFlags, resolveFlags, type Sources } from './config/settings.ts';
 import { type Logger, makeLogger } from './log.ts';
 import { Extension } from './osquery/extension.ts';
 import { ExtensionError } from './osquery/extension_error.ts';
-import { Recorder } from './recorder.ts';
+import { Recorder, storeSettings } from './recorder.ts';
 import { runShell } from './shell/shell.ts';
 import { EventStore } from './store/event_store.ts';
 
@@ -19,6 +21,9 @@ const DEFAULT_CONFIG_FILE = '/etc/osquery/process_ancestry.json';
 /** Exit statuses: the command line is wrong; the extension could not do its work. */
 const USAGE = 2;
 const FAILED = 1;
+
+/** osqueryd has logged rows for sure when it still answered so long after it was given them. */
+const LOGGED_WITHIN_MS = 2000;
 
 async function main(): Promise<number> {
   let commandLine: CommandLine;
@@ -63,7 +68,7 @@ async function shell(commandLine: CommandLine): Promise<number> {
     extensionCommand: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
     extensionPath: beside('../process_ancestry.ext', '../dist/process_ancestry.ext'),
     args: [
-      ...['--process_ancestry_fallback_replay_file', sample],
+      ...['--process_ancestry_fallback_replay_file', sample, '--process_ancestry_database', ':memory:'],
       ...[
         '--process_ancestry_log_level',
         'warn',
@@ -106,11 +111,7 @@ async function extension(commandLine: CommandLine): Promise<number> {
   for (const error of resolved.errors) log.error(`${error.message}; it is not used`);
 
   let { values } = resolved;
-  const store = new EventStore({
-    maxRows: values.process_ancestry_events_max,
-    maxBytes: values.process_ancestry_events_max_bytes,
-    expirySeconds: values.process_ancestry_events_expiry,
-  });
+  const store = new EventStore(storeSettings(values), { log });
   const recorder = new Recorder({ values, store, log });
   const refused = new Set<string>();
   const useOptions = (options: ReadonlyMap<string, { readonly value: string }>): void => {
@@ -129,6 +130,7 @@ async function extension(commandLine: CommandLine): Promise<number> {
     void recorder.configure(values, changed.some(needsRestart));
   };
 
+  const resultMaxBytes = () => values.process_ancestry_result_max_bytes;
   const running = new Extension({
     name: 'process_ancestry',
     version: VERSION,
@@ -137,9 +139,22 @@ async function extension(commandLine: CommandLine): Promise<number> {
     socketPath: commandLine.socket,
     timeoutSeconds: commandLine.timeoutSeconds,
     intervalSeconds: commandLine.intervalSeconds,
-    plugins: [processAncestryEvents(store, () => recorder.readable), processAncestryCacheStats(() => recorder.stats())],
+    plugins: [
+      processAncestryEvents({ store, readable: () => recorder.readable, resultMaxBytes }),
+      processAncestry(
+        () => recorder.processes,
+        () => recorder.readable,
+      ),
+      processAncestrySubscribers(store),
+      processAncestryCacheStats(() => recorder.stats()),
+    ],
     log,
     onOptions: useOptions,
+    resultMaxBytes: { name: 'process_ancestry_result_max_bytes', bytes: resultMaxBytes },
+    // The osqueryd that was given rows may have been killed before it had logged them.
+    onRegistered: (_uuid, registrations, lastSeenMs) => {
+      if (registrations > 1) store.deliverAgain(lastSeenMs - LOGGED_WITHIN_MS);
+    },
   });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     // Not once: a second signal, which service managers may send, must not cut the leaving short.
@@ -148,7 +163,7 @@ async function extension(commandLine: CommandLine): Promise<number> {
       void running.stop(signal);
     });
   }
-  leaveKernelAsFoundOnBug(recorder, log);
+  leaveAllAsItShouldBeOnBug(recorder, store, log);
   try {
     await Promise.all([running.run(), recorder.start()]);
     return 0;
@@ -158,6 +173,7 @@ async function extension(commandLine: CommandLine): Promise<number> {
     return FAILED;
   } finally {
     recorder.stop();
+    store.close();
   }
 }
 
@@ -176,12 +192,16 @@ function readConfigFile(named: string | undefined): { content: unknown; error?: 
   }
 }
 
-/** Whatever goes wrong: audit is not left switched on with nobody reading. */
-function leaveKernelAsFoundOnBug(recorder: Recorder, log: Logger): void {
+/** Whatever goes wrong: audit is not left switched on with nobody reading, and rows are written. */
+function leaveAllAsItShouldBeOnBug(recorder: Recorder, store: EventStore, log: Logger): void {
   const die = (error: unknown): void => {
     log.fatal({ err: error }, 'a bug: please report it');
-    recorder.stop();
-    process.exit(FAILED);
+    try {
+      recorder.stop();
+      store.close();
+    } finally {
+      process.exit(FAILED);
+    }
   };
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);

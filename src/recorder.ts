@@ -8,11 +8,12 @@ import { ReplayError, ReplaySource } from './collect/replay.ts';
 import type { CollectorProblem, SourceState, SourceStats } from './collect/source.ts';
 import type { FlagValues } from './config/flags.ts';
 import type { Logger } from './log.ts';
+import type { ProcessTable } from './process/process_table.ts';
 import { Procfs, type ProcReader } from './process/procfs.ts';
 import { parseRedactPatterns } from './process/redact.ts';
 import type { TreeSettings, TreeStats } from './process/tree.ts';
 import { Recording } from './recording.ts';
-import type { EventStore } from './store/event_store.ts';
+import type { EventStore, EventStoreSettings } from './store/event_store.ts';
 
 const SWEEP_MS = 5_000;
 
@@ -117,11 +118,7 @@ export class Recorder {
   async configure(values: FlagValues, restart: boolean): Promise<void> {
     this.#values = values;
     this.#redactPatterns = parseRedactPatterns(values.process_ancestry_redact);
-    this.#store.configure({
-      maxRows: values.process_ancestry_events_max,
-      maxBytes: values.process_ancestry_events_max_bytes,
-      expirySeconds: values.process_ancestry_events_expiry,
-    });
+    this.#store.configure(storeSettings(values));
     if (!restart) {
       this.#run?.configure(this.#treeSettings());
     } else if (!this.#stopped) {
@@ -130,17 +127,22 @@ export class Recorder {
     }
   }
 
+  /** The processes that the present run knows; undefined between runs. */
+  get processes(): ProcessTable | undefined {
+    return this.#run?.tree.processes;
+  }
+
   stats(): CacheStatsRow {
     const source = this.#run?.source.stats() ?? NO_STATS;
     const tree = this.#run?.tree.stats ?? { ...NO_TREE, capacity: this.#values.process_ancestry_cache_size };
     const totals = addTotals(this.#earlier, tree, source, this.#run?.resyncs ?? 0);
+    const { stats: store } = this.#store;
     return {
       tree: { ...tree, ...totals },
       source: { ...source, ...totals },
-      storeRows: this.#store.size,
-      storeDiscarded: this.#store.discarded,
+      store,
       resyncs: totals.resyncs,
-      problems: [...this.#problems, ...(this.#run?.state.problems ?? [])],
+      problems: [...this.#problems, ...(this.#run?.state.problems ?? []), ...store.problems],
       uptimeSeconds: Math.floor((performance.now() - this.#startedMs) / 1000),
     };
   }
@@ -214,7 +216,7 @@ export class Recorder {
       this.#log.error(failure.message);
     }
     this.#log.info(
-      { file, ...source.progress, discarded: this.#store.discarded },
+      { file, ...source.progress, discarded: this.#store.stats.discarded },
       'the recorded audit log has been read',
     );
   }
@@ -226,6 +228,7 @@ export class Recorder {
       settings: this.#treeSettings(),
       redactPatterns: () => this.#redactPatterns,
       publish: (exec) => this.#store.add(exec),
+      waiting: (count) => this.#store.expect(count),
       log: this.#log,
     });
     return this.#run;
@@ -273,7 +276,23 @@ export class Recorder {
     this.#run?.tree.processes.sweep();
     // A recorded log is kept whole: its times are not now.
     if (this.#run?.state.collector !== 'replay') this.#store.expire(Date.now());
+    this.#store.tidy();
   }
+}
+
+/** Where osquery keeps its own database, /var/osquery/osquery.db, unless it is told otherwise. */
+const DATABASE = '/var/osquery/process_ancestry';
+
+export function storeSettings(values: FlagValues): EventStoreSettings {
+  const { process_ancestry_database: database } = values;
+  const auto = values.process_ancestry_collector === 'replay' ? ':memory:' : DATABASE;
+  return {
+    directory: database === 'auto' ? auto : database,
+    maxRows: values.process_ancestry_events_max,
+    maxBytes: values.process_ancestry_events_max_bytes,
+    expirySeconds: values.process_ancestry_events_expiry,
+    subscriberExpirySeconds: values.process_ancestry_subscriber_expiry,
+  };
 }
 
 function zeroTotals(): Totals {

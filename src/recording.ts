@@ -24,6 +24,8 @@ export interface RecordingOptions {
   /** What is not to be stored of arguments; asked for each event. */
   readonly redactPatterns: () => readonly RegExp[];
   readonly publish: (exec: PublishedExec) => void;
+  /** How many execs have still to be published, whenever events have been applied. */
+  readonly waiting: (count: number) => void;
   readonly log: Logger;
 }
 
@@ -132,6 +134,7 @@ export class Recording {
     const patterns = this.#options.redactPatterns();
     this.#logUnixMs = events.reduce((newest, { unixMs }) => Math.max(newest, unixMs), this.#logUnixMs);
     this.#tree.apply(patterns.length === 0 ? events : events.map((event) => redactEvent(event, patterns)));
+    this.#options.waiting(this.#tree.waiting);
     if (!this.#proc) {
       this.#tree.flush('overdue');
       return;

@@ -4,18 +4,18 @@ import type { CollectorProblem, SourceStats } from '../src/collect/source.ts';
 import { bigint, type Column, double, text } from '../src/osquery/column.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
 import type { TreeStats } from '../src/process/tree.ts';
+import type { EventStoreStats } from '../src/store/event_store.ts';
 
 export interface CacheStatsRow {
   readonly tree: TreeStats;
   readonly source: SourceStats;
-  readonly storeRows: number;
-  readonly storeDiscarded: number;
+  readonly store: Omit<EventStoreStats, 'problems'>;
   readonly resyncs: number;
   readonly problems: readonly CollectorProblem[];
   readonly uptimeSeconds: number;
 }
 
-const columns: readonly Column<CacheStatsRow>[] = [
+export const columns: readonly Column<CacheStatsRow>[] = [
   bigint('cache_size', 'Processes in the cache', ({ tree }) => tree.size),
   bigint('cache_capacity', 'Processes that fit: process_ancestry_cache_size', ({ tree }) => tree.capacity),
   bigint('cache_hits', 'Look-ups of a parent or of an executing process that found it', ({ tree }) => tree.hits),
@@ -42,19 +42,24 @@ const columns: readonly Column<CacheStatsRow>[] = [
   bigint('resyncs', 'Snapshots of /proc taken to make a loss good', ({ resyncs }) => resyncs),
   bigint('queue_depth', 'Execs that wait for details or ancestors', ({ tree }) => tree.waiting),
   bigint('queue_bytes', 'Bytes between the collector thread and the process tree', ({ source }) => source.queueBytes),
-  bigint('store_rows', 'Rows of process_ancestry_events that can be asked for', ({ storeRows }) => storeRows),
+  bigint('store_rows', 'Rows of process_ancestry_events that can be asked for', ({ store }) => store.rows),
+  bigint('store_discarded', 'Rows that were too old or made room for newer ones', ({ store }) => store.discarded),
+  bigint('store_bytes', 'Disk that the rows take, about', ({ store }) => store.bytes),
   bigint(
-    'store_discarded',
-    'Rows that were too old or made room for newer ones',
-    ({ storeDiscarded }) => storeDiscarded,
+    'store_lost',
+    'Rows that were not written because the extension was killed, or that were in a damaged database',
+    ({ store }) => store.lost,
   ),
+  text('database', 'Where rows are written now: a directory, or :memory:', ({ store }) => store.database),
   text(
     'collector',
     'Where events come from: audit+proc_events, audit, proc_events, replay or none',
     ({ source }) => source.collector,
   ),
-  text('problems', 'What keeps the collector from working fully, and what to do, as a JSON array', ({ problems }) =>
-    JSON.stringify(problems),
+  text(
+    'problems',
+    'What keeps the collector or the store from working fully, and what to do, as a JSON array',
+    ({ problems }) => JSON.stringify(problems),
   ),
   bigint('uptime_seconds', 'Seconds since the extension started', ({ uptimeSeconds }) => uptimeSeconds),
 ];

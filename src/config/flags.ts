@@ -81,6 +81,12 @@ export const flags = {
     unit: 'seconds',
     description: 'how long a process is remembered after its exit',
   },
+  process_ancestry_database: {
+    type: 'text',
+    default: 'auto',
+    description:
+      "directory of the rows' database, of this user's own, or :memory:; auto: /var/osquery/process_ancestry, and memory for a replayed log",
+  },
   process_ancestry_events_max: {
     type: 'integer',
     default: 50_000,
@@ -95,7 +101,7 @@ export const flags = {
     min: 1,
     max: 31_536_000,
     unit: 'seconds',
-    description: 'how long a row is kept',
+    description: 'how long a row is kept, unless a subscriber has still to read it',
   },
   process_ancestry_events_max_bytes: {
     type: 'integer',
@@ -103,7 +109,23 @@ export const flags = {
     min: 1_048_576,
     max: 17_179_869_184,
     unit: 'bytes',
-    description: 'memory that rows may take, about; the oldest go first',
+    description: 'disk that rows may take, about; the oldest go first',
+  },
+  process_ancestry_subscriber_expiry: {
+    type: 'integer',
+    default: 604_800,
+    min: 1,
+    max: 31_536_000,
+    unit: 'seconds',
+    description: 'how long rows are kept for a subscriber that does not ask for them',
+  },
+  process_ancestry_result_max_bytes: {
+    type: 'integer',
+    default: 67_108_864,
+    min: 1_048_576,
+    max: 1_073_741_824,
+    unit: 'bytes',
+    description: 'largest answer to a query; one that would be larger is an error that says what to add',
   },
   process_ancestry_publish_wait_ms: {
     type: 'integer',

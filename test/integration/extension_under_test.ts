@@ -93,7 +93,8 @@ export class ExtensionUnderTest {
     const directory = mkdtempSync(join(tmpdir(), 'pa-'));
     const manager = new EmbeddedManager({ socketPath: join(directory, 'em') });
     await manager.start();
-    const args = ['--socket', manager.socketPath, '--timeout', '5', '--interval', '1', ...flags];
+    const database = ['--database', join(directory, 'rows')];
+    const args = ['--socket', manager.socketPath, '--timeout', '5', '--interval', '1', ...database, ...flags];
     const child = spawn(LAUNCHER, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...options.env },

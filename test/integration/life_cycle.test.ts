@@ -55,10 +55,16 @@ async function startManager(): Promise<ChildProcess> {
   return manager;
 }
 
+const database = () => join(directory, 'rows');
+
 function startExtension(flags: string[] = []): ChildProcess & { log: () => string } {
-  const child = spawn(LAUNCHER, ['--socket', socket, '--timeout', '5', '--interval', '1', ...flags], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const child = spawn(
+    LAUNCHER,
+    ['--socket', socket, '--timeout', '5', '--interval', '1', '--database', database(), ...flags],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
   started.push(child);
   let log = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -93,7 +99,7 @@ async function rows(uuid: string): Promise<Row[]> {
 /** The pids that a watcher's shell says, and the shell. */
 async function startUnderWatcher(): Promise<{ watcher: ChildProcess; pid: number }> {
   // A shell that is killed says nothing to its child: only the parent pid tells.
-  const script = `"${LAUNCHER}" --socket "${socket}" --timeout 5 --interval 1 & echo $!; wait`;
+  const script = `"${LAUNCHER}" --socket "${socket}" --timeout 5 --interval 1 --database "${database()}" & echo $!; wait`;
   const watcher = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] });
   started.push(watcher);
   let said = '';

@@ -105,8 +105,25 @@ describe('50,000 rows', () => {
   });
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-  test('are read whole while pings are answered at once and 50 others ask at the same time', async () => {
+  test('are refused by default, with how many they are and what to ask instead; a subscriber gets them all', async () => {
     extension = await ExtensionUnderTest.start(['--collector', 'replay', '--replay-file', log], { recording: false });
+    const refusal = await extension.generate('process_ancestry_events').catch((error: Error) => error.message);
+    expect(refusal).toMatch(
+      /^process_ancestry_events: the answer would be 50,000 rows and 1\d\d\.\d MB, more than process_ancestry_result_max_bytes allows \(67\.1 MB\): ask for what is new \(WHERE subscriber = /,
+    );
+    expect(await extension.generate('process_ancestry_events', {}, ['pid'])).toHaveLength(50_000);
+    const seen: string[] = [];
+    for (let n = 0; n < 20 && seen.length < 50_000; n++) {
+      const rows = await extension.generate('process_ancestry_events', { subscriber: [{ op: 2, expr: 'all' }] });
+      seen.push(...rows.map(({ eid = '' }) => eid));
+      await new Promise((resolve) => setTimeout(resolve, 1050));
+    }
+    expect(seen).toEqual(Array.from({ length: 50_000 }, (_, i) => String(i + 1).padStart(10, '0')));
+  }, 60_000);
+
+  test('are read whole while pings are answered at once and 50 others ask at the same time', async () => {
+    const flags = ['--collector', 'replay', '--replay-file', log, '--result-max-bytes', '1073741824'];
+    extension = await ExtensionUnderTest.start(flags, { recording: false });
     const { socketPath } = extension;
     await until('replayed', async () => (await extension?.stats())?.store_rows === '50000', 60_000);
     let reading = true;

@@ -5,7 +5,7 @@ import { explainProblem, LiveSource } from '../../src/collect/live.ts';
 import type { NativeBinding, NativeStats } from '../../src/collect/native.ts';
 import type { FlagValues } from '../../src/config/flags.ts';
 import { resolveFlags } from '../../src/config/settings.ts';
-import { Recorder } from '../../src/recorder.ts';
+import { Recorder, storeSettings } from '../../src/recorder.ts';
 import { EventStore } from '../../src/store/event_store.ts';
 import { FakeProc } from './process/tree_harness.ts';
 
@@ -77,7 +77,9 @@ afterEach(() => {
 });
 
 function setUp(more: Record<string, string> = {}, processes = 3) {
-  const flags = new Map(Object.entries({ process_ancestry_state_file: '', ...more }));
+  const flags = new Map(
+    Object.entries({ process_ancestry_state_file: '', process_ancestry_database: ':memory:', ...more }),
+  );
   const valuesOf = (given: Map<string, string>) =>
     resolveFlags({ commandLine: given as never, environment: {}, osqueryOptions: new Map(), file: undefined }).values;
   const said: string[] = [];
@@ -85,7 +87,7 @@ function setUp(more: Record<string, string> = {}, processes = 3) {
     { level: 'info' },
     { write: (line: string) => void said.push((JSON.parse(line) as { msg: string }).msg) },
   );
-  const store = new EventStore({ maxRows: 1000, maxBytes: 1 << 30, expirySeconds: 3600 });
+  const store = new EventStore(storeSettings(valuesOf(flags)), { log });
   const native = new FakeNative();
   const proc = new FakeProc();
   for (let pid = 1; pid <= processes; pid++) proc.show(pid, pid === 1 ? 0 : 1, `process ${pid}`);
@@ -154,9 +156,9 @@ describe('stalls', () => {
     native.queued = 5000;
     native.deliver(Buffer.concat([forkOf(1, 10, 500), execOf(10, 501)]));
     await new Promise((resolve) => setTimeout(resolve, 120));
-    expect(store.size).toBe(0);
+    expect(store.stats.rows).toBe(0);
     native.queued = 0;
-    await until(() => store.size === 1);
+    await until(() => store.stats.rows === 1);
     expect(recorder.stats().tree.detailsMissing).toBe(1);
   });
 
@@ -167,8 +169,8 @@ describe('stalls', () => {
     const stalledUntil = performance.now() + 300;
     while (performance.now() < stalledUntil);
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(store.size).toBe(0);
-    await until(() => store.size === 1);
+    expect(store.stats.rows).toBe(0);
+    await until(() => store.stats.rows === 1);
   });
 
   test('what JavaScript cannot keep up with is bounded, counted and told as lost', async () => {

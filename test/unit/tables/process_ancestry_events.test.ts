@@ -1,21 +1,65 @@
 import { readFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { routes } from '../../../src/osquery/column.ts';
-import { rowMatcher } from '../../../src/osquery/constraint.ts';
+import pino from 'pino';
+import { afterEach, describe, expect, test } from 'vitest';
+import { ColumnOption, routes } from '../../../src/osquery/column.ts';
 import { type Constraint, parseQueryContext, type QueryContext } from '../../../src/osquery/query_context.ts';
+import type { Answer } from '../../../src/osquery/table_plugin.ts';
 import { EventStore } from '../../../src/store/event_store.ts';
-import { lookupOf, processAncestryEvents } from '../../../tables/process_ancestry_events.ts';
+import { columns, processAncestryEvents, selectionOf } from '../../../tables/process_ancestry_events.ts';
+import {
+  type Condition,
+  numberConditions,
+  numberText,
+  oracle,
+  textConditions,
+  whereClauses,
+  word,
+} from '../osquery/sqlite_oracle.ts';
 import { published } from './published.ts';
 
-const newStore = () => new EventStore({ maxRows: 1000, maxBytes: 1 << 30, expirySeconds: 3600 });
 const wire = new URL('../../fixtures/osquery-wire/', import.meta.url);
+const opened: EventStore[] = [];
+afterEach(() => {
+  for (const store of opened.splice(0)) store.close();
+});
 
-function row(exec: Parameters<typeof published>[0]): Record<string, unknown> {
+let clockMs = 0;
+function newStore(): EventStore {
+  const settings = {
+    directory: ':memory:',
+    maxRows: 5000,
+    maxBytes: 1 << 30,
+    expirySeconds: 3600,
+    subscriberExpirySeconds: 100,
+  };
+  const store = new EventStore(settings, { log: pino({ enabled: false }), now: () => clockMs });
+  opened.push(store);
+  return store;
+}
+
+const contextOf = (constraints: Record<string, readonly Constraint[]> = {}, limit?: number): QueryContext => ({
+  constraints: new Map(Object.entries(constraints)),
+  columnsUsed: undefined,
+  ...(limit === undefined ? {} : { limit }),
+});
+const eq = (...texts: string[]): Constraint[] => texts.map((expr) => ({ op: 'eq', expr }));
+
+/** What a query gets, by the names of the columns, and whether its answer arrives. */
+async function ask(store: EventStore, context: QueryContext, arrives = true): Promise<Record<string, unknown>[]> {
+  const listeners: (() => void)[] = [];
+  const answer: Answer = { onDelivered: (listener) => void listeners.push(listener) };
+  const table = processAncestryEvents({ store, resultMaxBytes: () => 1 << 26 });
+  const rows = [...(await table.generate(context, answer))].filter((row) => row !== undefined);
+  if (arrives) for (const listener of listeners) listener();
+  return rows.map((row) => Object.fromEntries(columns.map((column) => [column.name, column.value(row)])));
+}
+
+async function row(exec: Parameters<typeof published>[0]): Promise<Record<string, unknown>> {
   const store = newStore();
-  const table = processAncestryEvents(store);
-  const stored = store.add(published(exec));
-  return Object.fromEntries(table.columns.map((column) => [column.name, column.value(stored)]));
+  store.add(published(exec));
+  return (await ask(store, contextOf()))[0] ?? {};
 }
 
 describe('columns', () => {
@@ -31,19 +75,18 @@ describe('columns', () => {
         .matchAll(/name\0\0\0.([a-z0-9_]+)\0\0\0.type\0\0\0.([A-Z]+)\0\0\0.op\0\0\0.(\d+)/gs),
     ];
     expect(recorded).toHaveLength(59);
-    const ours = routes(processAncestryEvents(newStore())).slice(0, -1);
+    const ours = routes({ columns }).slice(0, -1);
     expect(ours.map(({ name, type, op }) => [name, type, op])).toEqual(recorded.map(([, ...column]) => column));
   });
 
   test('every column has a description', () => {
-    for (const { name, description } of processAncestryEvents(newStore()).columns)
-      expect(description, name).not.toBe('');
+    for (const { name, description } of columns) expect(description, name).not.toBe('');
   });
 });
 
 describe('values', () => {
-  test('are what process_events would say', () => {
-    expect(row({ pid: 7, ppid: 5, cmdline: 'ls -l /tmp' })).toMatchObject({
+  test('are what process_events would say', async () => {
+    expect(await row({ pid: 7, ppid: 5, cmdline: 'ls -l /tmp' })).toMatchObject({
       pid: 7,
       path: '/bin/ls',
       mode: '0100755',
@@ -64,8 +107,8 @@ describe('values', () => {
     });
   });
 
-  test('and more', () => {
-    expect(row({ cmdline: 'ls -l' })).toMatchObject({
+  test('and more', async () => {
+    expect(await row({ cmdline: 'ls -l' })).toMatchObject({
       ancestry: '[]',
       ancestry_depth: 0,
       ancestry_truncated: 0,
@@ -80,70 +123,143 @@ describe('values', () => {
     });
   });
 
-  test('arguments that were cut are marked, and their size is the whole one', () => {
-    const cut = row({ details: { argsCut: true, argsBytes: 5_000_000, argsCount: 9 } });
+  test('arguments that were cut are marked, and their size is the whole one', async () => {
+    const cut = await row({ details: { argsCut: true, argsBytes: 5_000_000, argsCount: 9 } });
     expect(cut).toMatchObject({ overflows: 'cmdline', cmdline_size: 5_000_000, args_count: 9 });
   });
 
-  test('an audit user id that was never set is what audit writes for it', () => {
-    expect(row({ details: { auid: undefined } })).toMatchObject({ auid: 4294967295 });
+  test('an audit user id that was never set is what audit writes for it', async () => {
+    expect(await row({ details: { auid: undefined } })).toMatchObject({ auid: 4294967295 });
   });
 
-  test('an empty argument is an argument, and no arguments are none', () => {
-    expect(row({ details: { args: '', argsCount: 1 } })).toMatchObject({ args: '[""]' });
-    expect(row({ details: { args: '', argsCount: 0 } })).toMatchObject({ args: '[]' });
+  test('an empty argument is an argument, and no arguments are none', async () => {
+    expect(await row({ details: { args: '', argsCount: 1 } })).toMatchObject({ args: '[""]' });
+    expect(await row({ details: { args: '', argsCount: 0 } })).toMatchObject({ args: '[]' });
+  });
+
+  test('of an exec that nobody could tell anything of are NULL or empty', async () => {
+    const store = newStore();
+    store.add({ ...published({}), details: undefined });
+    expect((await ask(store, contextOf()))[0]).toMatchObject({ path: '', auid: '', uid: '', mode: '', args: '[]' });
   });
 });
 
 describe('queries', () => {
-  const store = newStore();
-  for (let n = 0; n < 60; n++)
-    store.add(published({ pid: n % 7, ppid: n % 5, entityId: `E.${n % 11}`, cmdline: `job ${n}` }));
-  const table = processAncestryEvents(store);
-  const generate = async (context: QueryContext) => [...(await table.generate(context))];
-  const contextOf = (constraints: Record<string, Constraint[]>): QueryContext => ({
-    constraints: new Map(Object.entries(constraints)),
-    columnsUsed: undefined,
+  const texts = fc.oneof(word, numberText, fc.constantFrom('/bin/ls', 'E.1', 'e.1 ', 'pts/0'));
+  const anExec = fc.record({
+    pid: fc.integer({ min: -1, max: 6 }),
+    ppid: fc.integer({ min: 0, max: 4 }),
+    entityId: texts,
+    cmdline: texts,
+    unixMs: fc.integer({ min: 0, max: 5000 }),
+    details: fc.record({
+      path: texts,
+      uid: fc.option(fc.integer({ min: 0, max: 4294967295 }), { nil: undefined }),
+      mtime: fc.option(fc.integer({ min: -5, max: 5 }), { nil: undefined }),
+      argsCount: fc.option(fc.integer({ min: 0, max: 5 }), { nil: undefined }),
+    }),
   });
-
-  test('an index finds exactly the rows that a scan of all would', async () => {
-    const expr = fc.oneof(
-      fc.integer({ min: -1, max: 12 }).map(String),
-      fc.constantFrom(' 3 ', '+3', '3.0', 'abc', '', '0000000003', 'E.3', 'e.3', 'E.4 '),
-    );
-    const equal = fc.array(
-      expr.map((text): Constraint => ({ op: 'eq', expr: text })),
-      { minLength: 1, maxLength: 3 },
-    );
-    const keys = fc.dictionary(fc.constantFrom('pid', 'parent', 'entity_id', 'eid'), equal, { maxKeys: 3 });
-    await fc.assert(
-      fc.asyncProperty(keys, async (constraints) => {
-        const context = contextOf(constraints);
-        const admits = rowMatcher(table.columns, context);
-        const scanned = [...store.select({})].filter((stored) => !admits || admits(stored));
-        expect((await generate(context)).toSorted((a, b) => a.eid - b.eid)).toEqual(scanned);
+  const numbersOf = (low: number, high: number) =>
+    fc.array(
+      fc.record({
+        op: fc.constantFrom<Condition['op']>('eq', 'ne', 'lt', 'le', 'gt', 'ge'),
+        expressions: fc.integer({ min: low, max: high }).map((n) => [{ literal: String(n) }]),
       }),
-      { numRuns: 2000 },
+      { minLength: 1, maxLength: 2 },
     );
-  });
+  const anyConditions = fc
+    .uniqueArray(fc.constantFrom(...columns.filter(({ name }) => name !== 'subscriber')), {
+      maxLength: 4,
+      selector: ({ name }) => name,
+    })
+    .chain((chosen) =>
+      fc.tuple(
+        ...chosen.map((column) => {
+          const conditions =
+            column.type === 'TEXT'
+              ? textConditions(
+                  column.name === 'eid'
+                    ? fc.integer({ min: 0, max: 9 }).map((n) => String(n).padStart(10, '0'))
+                    : texts,
+                )
+              : fc.oneof(numberConditions, numbersOf(-1, 6));
+          // An IN list comes a value at a time, but for a column that is OPTIMIZED.
+          const whole = column.options & ColumnOption.optimized;
+          const shortened = (one: Condition) => (whole ? one : { ...one, expressions: one.expressions.slice(0, 1) });
+          return conditions.map((list) => ({ column, list: list.map(shortened) }));
+        }),
+      ),
+    );
+
+  test('for random rows and random conditions give all that SQLite leaves of a scan of all', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(anExec, { maxLength: 12 }), anyConditions, async (execs, asked) => {
+        const store = newStore();
+        for (const exec of execs) store.add(published(exec));
+        const context = contextOf(
+          Object.fromEntries(asked.map(({ column, list }) => [column.name, oracle.constraints(list)])),
+        );
+        const where = asked.flatMap(({ column, list }) => whereClauses(column.name, list));
+        const left = filteredBySqlite(await ask(store, context), where);
+        expect(left).toEqual(filteredBySqlite(await ask(store, contextOf()), where));
+        store.close();
+        opened.length = 0;
+      }),
+      { numRuns: 600 },
+    );
+  }, 60_000);
+
+  /** What osquery's SQLite makes of rows: the eids that a WHERE leaves. */
+  function filteredBySqlite(rows: readonly Record<string, unknown>[], where: readonly string[]): unknown[] {
+    const db = new DatabaseSync(':memory:');
+    db.exec(`CREATE TABLE t (${columns.map(({ name, type }) => `${name} ${type}`).join(', ')})`);
+    const insert = db.prepare(`INSERT INTO t VALUES (${columns.map(() => '?').join(', ')})`);
+    for (const row of rows) {
+      insert.run(
+        ...columns.map(({ name, type }) => (row[name] === '' && type !== 'TEXT' ? null : (row[name] as string))),
+      );
+    }
+    const sql = `SELECT eid FROM t ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY eid`;
+    const left = db.prepare(sql).all();
+    db.close();
+    return left.map(({ eid }) => eid);
+  }
 
   test('a join’s point look-up uses an index', () => {
-    const eq = (text: string): Constraint[] => [{ op: 'eq', expr: text }];
-    expect(lookupOf(contextOf({ pid: eq('3'), time: [{ op: 'gt', expr: '0' }] }))).toEqual({ pid: [3] });
-    expect(lookupOf(contextOf({ parent: eq('3') }))).toEqual({ ppid: [3] });
-    expect(lookupOf(contextOf({ entity_id: eq('x') }))).toEqual({ entityId: ['x'] });
-    expect(lookupOf(contextOf({ eid: eq('0000000007') }))).toEqual({ eid: [7] });
-    expect(lookupOf(contextOf({ path: eq('/bin/ls') }))).toEqual({});
+    const keyed = (constraints: Record<string, readonly Constraint[]>) =>
+      selectionOf(contextOf(constraints)).keys.length;
+    expect(keyed({ pid: eq('3'), time: [{ op: 'gt', expr: '0' }] })).toBe(1);
+    expect(keyed({ parent: eq('3') })).toBe(1);
+    expect(keyed({ entity_id: eq('x') })).toBe(1);
+    expect(keyed({ eid: eq('0000000007') })).toBe(1);
+    expect(keyed({ path: eq('/bin/ls') })).toBe(0);
+    expect(keyed({ pid: [{ op: 'gt', expr: '3' }] })).toBe(0);
+  });
+
+  test('a key that most rows have is looked through in pieces, with a pause after each', async () => {
+    const store = newStore();
+    for (let n = 0; n < 3000; n++) store.add(published({ pid: 1, ppid: n % 2, cmdline: `job ${n}` }));
+    const table = processAncestryEvents({ store, resultMaxBytes: () => 1 << 26 });
+    const nobody: Answer = { onDelivered: () => undefined };
+    const got = [...(await table.generate(contextOf({ pid: eq('1'), cmdline: eq('none') }), nobody))];
+    expect(got.length).toBeGreaterThan(5);
+    expect(got.every((one) => one === undefined)).toBe(true);
+    expect(await ask(store, contextOf({ parent: eq('1') }))).toHaveLength(1500);
+    expect(await ask(store, contextOf({ pid: eq('1'), cmdline: eq('job 77') }))).toMatchObject([{ cmdline: 'job 77' }]);
   });
 
   test.each(['queries.jsonl', 'queries-no-default-index.jsonl'])('every context of %s is answered', async (file) => {
+    const store = newStore();
+    for (let n = 0; n < 60; n++)
+      store.add(published({ pid: n % 7, ppid: n % 5, entityId: `E.${n % 11}`, cmdline: `job ${n}` }));
     const lines = readFileSync(new URL(file, wire), 'utf8').trim().split('\n');
     let answered = 0;
     for (const line of lines) {
       const { calls } = JSON.parse(line) as { calls: { item: string; request: { context?: string } }[] };
       for (const { item, request } of calls) {
-        if (item !== table.name || request.context === undefined) continue;
-        expect((await generate(parseQueryContext(request.context, table.columns))).length).toBeLessThanOrEqual(60);
+        if (item !== 'process_ancestry_events' || request.context === undefined) continue;
+        clockMs += 1000;
+        expect((await ask(store, parseQueryContext(request.context, columns))).length).toBeLessThanOrEqual(60);
         answered++;
       }
     }
@@ -151,22 +267,80 @@ describe('queries', () => {
   });
 
   test('LIMIT and OFFSET do not end the scan: SQLite may still sort or filter', async () => {
-    const context = parseQueryContext(
-      JSON.stringify({
-        constraints: [
-          {
-            name: 'pid',
-            list: [
-              { op: 73, expr: '1' },
-              { op: 74, expr: '1' },
-            ],
-            affinity: 'BIGINT',
-          },
-        ],
-        colsUsed: ['pid'],
-      }),
-      table.columns,
+    const store = newStore();
+    for (let n = 0; n < 60; n++) store.add(published({ pid: n }));
+    const list = [
+      { op: 73, expr: '1' },
+      { op: 74, expr: '1' },
+    ];
+    const json = JSON.stringify({ constraints: [{ name: 'pid', list, affinity: 'BIGINT' }], colsUsed: ['pid'] });
+    expect(await ask(store, parseQueryContext(json, columns))).toHaveLength(60);
+  });
+
+  test('what a query says never becomes SQL', () => {
+    const evil = "x' OR 1=1; DROP TABLE events; --";
+    const constraints = Object.fromEntries(
+      columns.map(({ name }) => [
+        name,
+        (['eq', 'like', 'ne', 'gt', 'glob'] as const).map((op) => ({ op, expr: evil })),
+      ]),
     );
-    expect(await generate(context)).toHaveLength(60);
+    const { where, expressions } = selectionOf(contextOf(constraints));
+    expect(where.length).toBeGreaterThan(20);
+    expect([...where.map(({ sql }) => sql), ...expressions].join()).not.toContain('DROP');
+  });
+});
+
+describe('a subscriber', () => {
+  const pids = (rows: Record<string, unknown>[]) => rows.map(({ pid }) => pid);
+  const subscriber = (name: string, more: Record<string, readonly Constraint[]> = {}, limit?: number) =>
+    contextOf({ subscriber: eq(name), ...more }, limit);
+
+  test('gets what is new, under its name', async () => {
+    const store = newStore();
+    store.add(published({ pid: 1 }));
+    expect(await ask(store, subscriber('fleet'))).toMatchObject([{ pid: 1, subscriber: 'fleet' }]);
+    clockMs += 1000;
+    store.add(published({ pid: 2 }));
+    expect(pids(await ask(store, subscriber('fleet')))).toEqual([2]);
+    expect(pids(await ask(store, contextOf()))).toEqual([1, 2]);
+  });
+
+  test('gets it again when the answer did not arrive', async () => {
+    const store = newStore();
+    store.add(published({ pid: 1 }));
+    expect(pids(await ask(store, subscriber('fleet'), false))).toEqual([1]);
+    clockMs += 60_000;
+    expect(pids(await ask(store, subscriber('fleet')))).toEqual([1]);
+    clockMs += 60_000;
+    expect(pids(await ask(store, subscriber('fleet')))).toEqual([]);
+  });
+
+  test('has seen, too, what its other conditions leave out', async () => {
+    const store = newStore();
+    for (let pid = 1; pid <= 3; pid++) store.add(published({ pid }));
+    expect(pids(await ask(store, subscriber('fleet', { pid: eq('2') })))).toEqual([2]);
+    clockMs += 1000;
+    expect(pids(await ask(store, subscriber('fleet')))).toEqual([]);
+  });
+
+  test('that asks for a few at a time loses none', async () => {
+    const store = newStore();
+    for (let pid = 1; pid <= 5; pid++) store.add(published({ pid }));
+    const got: unknown[][] = [];
+    for (let n = 0; n < 4; n++) {
+      got.push(pids(await ask(store, subscriber('fleet', {}, 2))));
+      clockMs += 1000;
+    }
+    expect(got).toEqual([[1, 2], [3, 4], [5], []]);
+  });
+
+  test('cannot be two at once, and nobody is everybody', async () => {
+    const store = newStore();
+    store.add(published({ pid: 1 }));
+    expect(await ask(store, contextOf({ subscriber: eq('a', 'b') }))).toEqual([]);
+    expect(pids(await ask(store, contextOf({ subscriber: eq('') })))).toEqual([1]);
+    expect(pids(await ask(store, contextOf({ subscriber: [{ op: 'ne', expr: 'a' }] })))).toEqual([1]);
+    expect(store.subscribers()).toEqual([]);
   });
 });

@@ -1,0 +1,91 @@
+/**
+ * What is stored of an exec: the values that process_ancestry_events shows, made once when the exec is published, so
+ * that a row is the same whenever it is read. What siblings share, their ancestors, is a row of its own.
+ */
+import type { ExecDetails } from '../collect/event.ts';
+import { argsListOf, cmdlineOf, NO_DETAILS } from '../process/image.ts';
+import type { PublishedExec } from '../process/tree.ts';
+
+export type StoredValue = string | number | null;
+
+export interface StoredColumn {
+  readonly name: string;
+  readonly type: 'TEXT' | 'INTEGER';
+  readonly value: (exec: PublishedExec, details: ExecDetails) => StoredValue;
+}
+
+/** (uid_t)-1, as audit and so osquery's process_events write an audit uid that was never set. */
+const UNSET_ID = 4294967295;
+
+const integer = (name: string, value: (exec: PublishedExec, details: ExecDetails) => number | undefined) =>
+  ({ name, type: 'INTEGER', value: (exec, details) => value(exec, details) ?? null }) satisfies StoredColumn;
+const text = (name: string, value: (exec: PublishedExec, details: ExecDetails) => string): StoredColumn => ({
+  name,
+  type: 'TEXT',
+  value,
+});
+
+/** Of one exec. NULL where nobody could tell; short numbers come first, because SQLite reads a row from its front. */
+export const EVENT_COLUMNS: readonly StoredColumn[] = [
+  integer('time_ms', ({ unixMs }) => Math.floor(unixMs)),
+  // A recorded log has no boot time: both are Unix time there.
+  integer('boot_ms', ({ bootMs, unixMs }) => (bootMs === unixMs ? undefined : Math.floor(bootMs))),
+  integer('pid', ({ process }) => process.pid),
+  integer('parent', ({ ppid }) => ppid),
+  integer('start_time', ({ process }) => Math.floor(process.startUnixHundredths / 100)),
+  integer('pid_namespace', ({ pidNamespace }) => pidNamespace),
+  integer('auid', ({ details }) => (details ? (details.auid ?? UNSET_ID) : undefined)),
+  integer('uid', (_, { uid }) => uid),
+  integer('euid', (_, { euid }) => euid),
+  integer('suid', (_, { suid }) => suid),
+  integer('fsuid', (_, { fsuid }) => fsuid),
+  integer('gid', (_, { gid }) => gid),
+  integer('egid', (_, { egid }) => egid),
+  integer('sgid', (_, { sgid }) => sgid),
+  integer('fsgid', (_, { fsgid }) => fsgid),
+  integer('owner_uid', (_, { ownerUid }) => ownerUid),
+  integer('owner_gid', (_, { ownerGid }) => ownerGid),
+  integer('atime', (_, { atime }) => atime),
+  integer('mtime', (_, { mtime }) => mtime),
+  integer('ctime', (_, { ctime }) => ctime),
+  integer('btime', (_, { btime }) => btime),
+  integer('args_count', (_, { argsCount }) => argsCount),
+  integer('cmdline_size', (_, details) => details.argsBytes || Buffer.byteLength(cmdlineOf(details))),
+  text('entity_id', ({ entityId }) => entityId),
+  text('path', (_, { path }) => path),
+  // process_events: st_mode in octal with a leading 0.
+  text('mode', (_, { mode }) => (mode === undefined ? '' : `0${mode.toString(8)}`)),
+  text('cwd', (_, { cwd }) => cwd),
+  text('tty', (_, { tty }) => tty),
+  text('syscall', (_, { syscall }) => syscall),
+  text('overflows', (_, { argsCut }) => (argsCut ? 'cmdline' : '')),
+  text('cmdline', (_, details) => cmdlineOf(details)),
+  text('args', (_, details) => JSON.stringify(argsListOf(details))),
+];
+
+/** Of the ancestors that execs share. */
+export const ANCESTRY_COLUMNS: readonly StoredColumn[] = [
+  integer('ancestry_depth', ({ ancestry }) => ancestry.depth),
+  integer('ancestry_truncated', ({ ancestry }) => Number(ancestry.truncated)),
+  integer('ancestry_complete', ({ ancestry }) => Number(ancestry.complete)),
+  integer('parent_euid', ({ creator }) => creator?.image.details.euid),
+  text('parent_entity_id', ({ parentEntityId }) => parentEntityId),
+  text('parent_path', ({ creator }) => creator?.image.details.path ?? ''),
+  text('parent_cmdline', ({ creator }) => creator?.image.cmdline ?? ''),
+  text('ancestry', ({ ancestry }) => `[${ancestry.objects}]`),
+];
+
+/** What an exec's row, or its ancestors', is made of, and about how many bytes its texts take. */
+export function storedValues(
+  columns: readonly StoredColumn[],
+  exec: PublishedExec,
+): { values: StoredValue[]; bytes: number } {
+  const details = exec.details ?? NO_DETAILS;
+  let bytes = 0;
+  const values = columns.map((column) => {
+    const value = column.value(exec, details);
+    if (typeof value === 'string') bytes += value.length;
+    return value;
+  });
+  return { values, bytes };
+}

@@ -1,0 +1,59 @@
+/** The database's tables, and how a database of an earlier version becomes one of this. */
+import type { DatabaseSync } from 'node:sqlite';
+import { ANCESTRY_COLUMNS, EVENT_COLUMNS, type StoredColumn } from './event_columns.ts';
+
+/** A file of a later version of the extension, whose tables this one does not know. */
+export class NewerSchemaError extends Error {
+  override readonly name = 'NewerSchemaError';
+}
+
+/**
+ * Each brings a database from the version before it to its own, the first from nothing to 1. A step that a release has
+ * carried is never changed: another is added. Columns are not named here: they are added where they are missing.
+ */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE events (eid INTEGER PRIMARY KEY, ancestry_id INTEGER, bytes INTEGER);
+   CREATE TABLE ancestries (id INTEGER PRIMARY KEY, bytes INTEGER);
+   CREATE TABLE blocks (id INTEGER PRIMARY KEY, row_count INTEGER, bytes INTEGER, min_ms INTEGER, max_ms INTEGER);
+   CREATE TABLE subscribers (name TEXT PRIMARY KEY, last_eid INTEGER, last_read_ms INTEGER, lost_rows INTEGER);`,
+];
+
+const INDEXES = `
+  CREATE INDEX IF NOT EXISTS events_pid ON events (pid);
+  CREATE INDEX IF NOT EXISTS events_parent ON events (parent);
+  CREATE INDEX IF NOT EXISTS events_entity_id ON events (rtrim(entity_id, ' ') COLLATE NOCASE);`;
+
+/** @throws {NewerSchemaError} */
+export function migrate(db: DatabaseSync, migrations: readonly string[] = MIGRATIONS): void {
+  const version = Number(db.prepare('PRAGMA user_version').get()?.user_version);
+  if (version > migrations.length) {
+    throw new NewerSchemaError(`its schema version is ${version}, this extension knows ${migrations.length}`);
+  }
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    for (const [i, sql] of migrations.entries()) {
+      if (i >= version) db.exec(`${sql} PRAGMA user_version = ${i + 1}`);
+    }
+    addMissing(db, 'events', EVENT_COLUMNS);
+    addMissing(db, 'ancestries', ANCESTRY_COLUMNS);
+    db.exec(INDEXES);
+    db.exec('COMMIT');
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+/** Rows from before a column was added have NULL in it, or an empty text: nobody recorded it. */
+function addMissing(db: DatabaseSync, table: string, columns: readonly StoredColumn[]): void {
+  const there = new Set(
+    db
+      .prepare(`PRAGMA table_info(${table})`)
+      .all()
+      .map(({ name }) => name),
+  );
+  for (const { name, type } of columns) {
+    if (there.has(name)) continue;
+    db.exec(`ALTER TABLE ${table} ADD COLUMN ${name} ${type}${type === 'TEXT' ? " NOT NULL DEFAULT ''" : ''}`);
+  }
+}

@@ -1,0 +1,161 @@
+/** Rows on disk, and their readers, through kills and restarts. */
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { auditSettings, canRecord, ExtensionUnderTest, type Row, until } from './extension_under_test.ts';
+
+const subscriber = (name: string) => ({ subscriber: [{ op: 2, expr: name }] });
+const aSecond = () => new Promise((resolve) => setTimeout(resolve, 1020));
+
+describe.skipIf(!canRecord())('rows on disk', () => {
+  let directory: string;
+  let extension: ExtensionUnderTest | undefined;
+  let before: ReturnType<typeof auditSettings>;
+  const flags = (...more: string[]) => ['--database', directory, ...more];
+  const events = (constraints = {}, columns = ['eid', 'pid', 'cmdline', 'entity_id', 'ancestry']): Promise<Row[]> =>
+    extension?.generate('process_ancestry_events', constraints, columns) ?? Promise.resolve([]);
+  const stats = async () => (await extension?.stats()) ?? {};
+
+  beforeEach(() => {
+    before = auditSettings();
+    directory = join(mkdtempSync(join(tmpdir(), 'pa-rows-')), 'rows');
+  });
+  afterEach(async () => {
+    await extension?.stop();
+    extension = undefined;
+    rmSync(join(directory, '..'), { recursive: true, force: true });
+    expect(auditSettings()).toEqual(before);
+  });
+
+  test('are the same after a restart, and only root can read them', async () => {
+    extension = await ExtensionUnderTest.start(flags());
+    for (let n = 0; n < 5; n++) execFileSync('/bin/true', [`kept-${n}`]);
+    await extension.settled();
+    const rows = await events();
+    expect(rows.filter(({ cmdline }) => cmdline?.startsWith('/bin/true kept-'))).toHaveLength(5);
+    expect((await stats()).database).toBe(directory);
+    for (const name of readdirSync(directory)) expect(statSync(join(directory, name)).mode & 0o777).toBe(0o600);
+    await extension.stop();
+    extension = await ExtensionUnderTest.start(flags());
+    const after = await events();
+    expect(after.slice(0, rows.length)).toEqual(rows);
+    expect((await stats()).store_lost).toBe('0');
+  });
+
+  test('a kill costs no more than what came in the last 100 ms, which is counted', async () => {
+    extension = await ExtensionUnderTest.start(flags());
+    const program = 'i=0; while [ $i -lt 400 ]; do /bin/true kill-$i; i=$((i+1)); done';
+    const storm = spawn('/bin/sh', ['-c', program], { stdio: 'ignore' });
+    await until('under way', async () => Number((await stats()).events_published) > 100);
+    const killedMs = Date.now();
+    extension.child.kill('SIGKILL');
+    await until('killed', () => extension?.exited);
+    await until('ended', () => storm.exitCode !== null);
+    await extension.stop();
+    extension = await ExtensionUnderTest.start(flags());
+    const rows = await events({}, ['cmdline', 'time', 'eid']);
+    const own = rows.filter(({ cmdline }) => cmdline?.startsWith('/bin/true kill-'));
+    // All from the first on, up to the last that was written.
+    expect(own.map(({ cmdline }) => cmdline)).toEqual(own.map((_, i) => `/bin/true kill-${i}`));
+    expect(own.length).toBeGreaterThan(20);
+    expect(killedMs / 1000 - Number(own.at(-1)?.time)).toBeLessThan(1.2);
+    const lost = Number((await stats()).store_lost);
+    execFileSync('/bin/true', ['after']);
+    await extension.settled();
+    const next = (await events({ cmdline: [{ op: 2, expr: '/bin/true after' }] }))[0];
+    // No eid is used twice: what was lost has left a gap of its size.
+    expect(Number(next?.eid)).toBeGreaterThan(Number(own.at(-1)?.eid) + lost);
+    expect(extension.stderr.includes('killed before it had written')).toBe(lost > 0);
+  });
+
+  test('a subscriber gets every row once and in order, over restarts and kills', async () => {
+    extension = await ExtensionUnderTest.start(flags());
+    const seen: string[] = [];
+    const read = async () => {
+      const rows = await events(subscriber('execs'));
+      seen.push(...rows.flatMap(({ cmdline }) => /^\/bin\/true once-(\d+)$/.exec(cmdline ?? '')?.[1] ?? []));
+      return rows;
+    };
+    let made = 0;
+    const make = async (count: number) => {
+      for (let n = 0; n < count; n++) execFileSync('/bin/true', [`once-${made++}`]);
+      await extension?.settled();
+    };
+    await make(10);
+    const first = await read();
+    expect(await events(subscriber('execs'))).toEqual(first);
+    await aSecond();
+    await make(5);
+    await extension.stop();
+    extension = await ExtensionUnderTest.start(flags());
+    await make(5);
+    await read();
+    await aSecond();
+    await make(3);
+    extension.child.kill('SIGKILL');
+    await until('killed', () => extension?.exited);
+    await extension.stop();
+    extension = await ExtensionUnderTest.start(flags());
+    await read();
+    expect(seen).toEqual(Array.from({ length: made }, (_, i) => String(i)));
+    const [row] = await extension.generate('process_ancestry_subscribers');
+    expect(row).toMatchObject({ name: 'execs', lost_rows: '0' });
+    expect(Math.abs(Number(row?.last_read_time) - Date.now() / 1000)).toBeLessThan(3);
+  });
+
+  test('an answer that its reader did not take is given again', async () => {
+    extension = await ExtensionUnderTest.start(flags());
+    execFileSync('/bin/sh', ['-c', 'i=0; while [ $i -lt 300 ]; do /bin/true $(printf %04000d $i); i=$((i+1)); done']);
+    await extension.settled();
+    const program = fileURLToPath(new URL('leaving_process.ts', import.meta.url));
+    execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', program, extension.socketPath, 'execs']);
+    await aSecond();
+    const rows = await events(subscriber('execs'), ['cmdline']);
+    expect(rows.filter(({ cmdline }) => (cmdline?.length ?? 0) > 4000).length).toBe(300);
+  });
+
+  test('a stall of the JavaScript side of 1 s at 3,000 execs a second loses nothing', async () => {
+    const { seen, stats: after } = await stalled(1000, []);
+    expect(after).toMatchObject({ events_lost: '0', details_missing: '0', resyncs: '0' });
+    expect(seen.missing).toBe(0);
+  }, 60_000);
+
+  test('a stall that is too long for the buffers is counted as lost, and made good from /proc', async () => {
+    const small = ['--queue-max-bytes', '1048576', '--socket-buffer-bytes', '65536'];
+    const { seen, stats: after } = await stalled(3000, small);
+    expect(seen.missing).toBeGreaterThan(0);
+    expect(Number(after.events_lost)).toBeGreaterThan(0);
+    await until('read again', async () => Number((await stats()).resyncs) > 0);
+    execFileSync('/bin/true', ['after-the-loss']);
+    await extension?.settled();
+    const rows = await events({ cmdline: [{ op: 2, expr: '/bin/true after-the-loss' }] }, [
+      'ancestry_complete',
+      'ancestry',
+    ]);
+    expect(rows).toMatchObject([{ ancestry_complete: '1' }]);
+    expect(rows[0]?.ancestry).toContain(`"pid":${process.pid},`);
+  }, 60_000);
+
+  /** Runs execs as fast as two workers can, while the extension's event loop stands still for so long. */
+  async function stalled(ms: number, more: string[]) {
+    const stall = fileURLToPath(new URL('stall.mjs', import.meta.url));
+    extension = await ExtensionUnderTest.start(flags('--events-max', '100000', ...more), {
+      env: { NODE_OPTIONS: `--import ${stall}`, STALL_MS: String(ms) },
+    });
+    const { runForest } = await import('./forest.ts');
+    const running = runForest({ rounds: 450, jobs: 2, programs: ['short_lived'] });
+    await until('under way', async () => Number((await stats()).events_published) > 500);
+    extension.child.kill('SIGUSR2');
+    const forest = await running;
+    const [, execs = '0', rate = '0'] = /(\d+) execs, [\d.]+ s, (\d+) execs\/s/.exec(forest.summary) ?? [];
+    forest.remove();
+    await extension.settled();
+    const rows = await events({}, ['cmdline']);
+    const own = rows.filter(({ cmdline }) => /forest/.test(cmdline ?? '')).length;
+    console.log(`${execs} execs at ${rate}/s, stalled for ${ms} ms: ${own} rows`);
+    return { seen: { missing: Math.max(0, Number(execs) - own), rate: Number(rate) }, stats: await stats() };
+  }
+});
