@@ -1,6 +1,5 @@
-/** A recorded audit log as a source: auditd's format, raw or ENRICHED, plain or gzip. Works as any user. */
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+/** A recorded audit log as a source: auditd's format, raw or ENRICHED, plain or gzip, or plain from a FIFO. Works as any user. */
+import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { BatchDecoder } from './batch.ts';
@@ -95,16 +94,9 @@ export class ReplaySource implements ProcessEventSource {
 
 async function openLog(file: string): Promise<Readable> {
   try {
-    const handle = await open(file, 'r');
-    const magic = Buffer.alloc(2);
-    try {
-      await handle.read(magic, 0, 2, 0);
-    } finally {
-      await handle.close();
-    }
-    const plain = createReadStream(file, { highWaterMark: 256 * 1024 });
-    // RFC 1952: a gzip file begins with 1f 8b.
-    if (magic[0] !== 0x1f || magic[1] !== 0x8b) return plain;
+    const { handle, gzip } = await openAndLookInto(file);
+    const plain = handle.createReadStream({ highWaterMark: 256 * 1024 });
+    if (!gzip) return plain;
     const gunzip = createGunzip();
     // Errors arrive at whoever reads `gunzip`; the file is closed whichever of the two ends first.
     pipeline(plain, gunzip, () => undefined);
@@ -113,6 +105,21 @@ async function openLog(file: string): Promise<Readable> {
     throw new ReplayError(
       `the audit log ${file} cannot be read: ${messageOf(error)}; name a readable file with --replay-file`,
     );
+  }
+}
+
+async function openAndLookInto(file: string): Promise<{ handle: FileHandle; gzip: boolean }> {
+  const handle = await open(file, 'r');
+  try {
+    // What was taken out of a pipe to look at it could not be put back.
+    if ((await handle.stat()).isFIFO()) return { handle, gzip: false };
+    const magic = Buffer.alloc(2);
+    await handle.read(magic, 0, 2, 0);
+    // RFC 1952: a gzip file begins with 1f 8b.
+    return { handle, gzip: magic[0] === 0x1f && magic[1] === 0x8b };
+  } catch (error) {
+    await handle.close();
+    throw error;
   }
 }
 

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -43,6 +45,14 @@ describe('replay of a recorded audit log', () => {
       'node=web1 $1\x1dARCH=x86_64 SYSCALL=execve AUID="unset" UID="root" pid=1',
     );
     expect((await replay(write('enriched.log', enriched))).events).toEqual(plain.events);
+  });
+
+  test('a FIFO is read as it is written, to the end', async () => {
+    const fifo = join(directory, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const read = replay(fifo);
+    await writeFile(fifo, readFileSync(sample));
+    expect((await read).events).toEqual((await replay(sample)).events);
   });
 
   test('malformed lines are skipped and counted', async () => {
