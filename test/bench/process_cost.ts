@@ -34,17 +34,29 @@ export function kernelThread(name: string): number | undefined {
   return undefined;
 }
 
-export interface Range {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
+/** The processes that a process has started and that are still there. */
+export function childrenOf(parent: number): number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .filter((pid) => {
+      const { ppid, state } = standing(pid);
+      return ppid === parent && state !== 'Z';
+    });
 }
 
-export function rangeOf(values: readonly number[]): Range {
-  const sorted = values.toSorted((a, b) => a - b);
-  return {
-    median: sorted[sorted.length >> 1] ?? Number.NaN,
-    min: sorted[0] ?? Number.NaN,
-    max: sorted.at(-1) ?? Number.NaN,
-  };
+/** Whether it runs: a dead process that nobody has reaped does not. */
+export function isRunning(pid: number): boolean {
+  return !['', 'Z', 'X'].includes(standing(pid).state);
+}
+
+/** man 5 proc, /proc/PID/stat: the name in parentheses may hold anything. */
+function standing(pid: number): { state: string; ppid: number } {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const [state = '', ppid = ''] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { state, ppid: Number(ppid) };
+  } catch {
+    return { state: '', ppid: 0 };
+  }
 }

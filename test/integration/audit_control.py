@@ -4,6 +4,9 @@
   audit_control.py enable 0|1    switches audit off or on
   audit_control.py never-task add|delete
   audit_control.py delete-all    deletes every rule
+  audit_control.py save          all that `restore` needs, as JSON
+  audit_control.py restore       puts back what `save` said, from standard input
+  audit_control.py quiet LIMIT   audit off, no rules, a backlog of LIMIT records that nothing waits for
 """
 import json
 import os
@@ -11,6 +14,8 @@ import socket
 import struct
 import sys
 
+# struct audit_status: which of its fields are set.
+ENABLED, FAILURE, RATE_LIMIT, BACKLOG_LIMIT, BACKLOG_WAIT_TIME = 1, 2, 8, 16, 32
 GET, SET, LIST_RULES, ADD_RULE, DEL_RULE = 1000, 1001, 1013, 1011, 1012
 ERROR, DONE = 2, 3
 FILTER_TASK, NEVER = 1, 0
@@ -43,16 +48,44 @@ def ask(kind, payload=b""):
                     return answers
 
 
-def show():
+def set_status(mask, enabled=0, failure=0, rate_limit=0, backlog_limit=0, backlog_wait_time=0):
+    ask(SET, struct.pack("=10I", mask, enabled, failure, 0, rate_limit, backlog_limit, 0, 0, 0, backlog_wait_time))
+
+
+def delete_all():
+    for one in ask(LIST_RULES):
+        ask(DEL_RULE, one)
+
+
+def quiet(limit):
+    delete_all()
+    # First of all: a backlog that waits while audit is on stops every process of the host.
+    set_status(BACKLOG_WAIT_TIME)
+    set_status(ENABLED | RATE_LIMIT | BACKLOG_LIMIT, backlog_limit=limit)
+
+
+def restore(saved):
+    quiet(8192)
+    for rule in saved["rules"]:
+        ask(ADD_RULE, bytes.fromhex(rule))
+    status = {k: v for k, v in saved["status"].items() if k != "pid"}
+    set_status(ENABLED | FAILURE | RATE_LIMIT | BACKLOG_LIMIT | BACKLOG_WAIT_TIME, **status)
+
+
+def show_status():
     status = struct.unpack_from("=IIIIIIIIII", ask(GET)[0] + b"\0" * 40)
     names = ["mask", "enabled", "failure", "pid", "rate_limit", "backlog_limit", "lost", "backlog", "_", "backlog_wait_time"]
     wanted = {"enabled", "failure", "pid", "rate_limit", "backlog_limit", "backlog_wait_time"}
+    return {k: v for k, v in zip(names, status) if k in wanted}
+
+
+def show():
     rules = []
     for rule in ask(LIST_RULES):
         flags, action, fields = struct.unpack_from("=III", rule)
         strings = rule[RULE:].rstrip(b"\0").decode("utf8", "replace")
         rules.append({"flags": flags, "action": action, "fields": fields, "strings": strings})
-    return {"status": {k: v for k, v in zip(names, status) if k in wanted}, "rules": rules}
+    return {"status": show_status(), "rules": rules}
 
 
 command, *rest = sys.argv[1:]
@@ -64,7 +97,12 @@ elif command == "never-task":
     never = struct.pack("=III", FILTER_TASK, NEVER, 0) + b"\xff" * 256 + b"\0" * (RULE - 12 - 256)
     ask(ADD_RULE if rest[0] == "add" else DEL_RULE, never)
 elif command == "delete-all":
-    for one in ask(LIST_RULES):
-        ask(DEL_RULE, one)
+    delete_all()
+elif command == "save":
+    print(json.dumps({"status": show_status(), "rules": [rule.hex() for rule in ask(LIST_RULES)]}))
+elif command == "restore":
+    restore(json.load(sys.stdin))
+elif command == "quiet":
+    quiet(int(rest[0]))
 else:
     sys.exit(__doc__)

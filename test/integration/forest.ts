@@ -21,6 +21,8 @@ export function forestBinary(): string {
 
 export interface ForestRun {
   readonly truthFile: string;
+  /** With which all tokens of this run begin. */
+  readonly seed: string;
   readonly summary: string;
   readonly remove: () => void;
 }
@@ -45,8 +47,14 @@ export async function runForest(options: {
     '--jobs',
     String(options.jobs),
   ];
-  const { stderr } = await promisify(execFile)(forestBinary(), [...args, ...(options.programs ?? [])]);
-  return { truthFile, summary: stderr.trim(), remove: () => rmSync(directory, { recursive: true, force: true }) };
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  try {
+    const { stderr } = await promisify(execFile)(forestBinary(), [...args, ...(options.programs ?? [])]);
+    return { truthFile, seed, summary: stderr.trim(), remove };
+  } catch (error) {
+    remove();
+    throw error;
+  }
 }
 
 export interface ProgramTally {
@@ -58,6 +66,8 @@ export interface ProgramTally {
 
 export interface Comparison extends ProgramTally {
   readonly seen_percent: number;
+  /** At least the first ancestor is right. */
+  readonly parent_percent: number;
   readonly right_percent: number;
   readonly programs: Readonly<Record<string, ProgramTally>>;
   /** The first few that are not as the truth has them. */

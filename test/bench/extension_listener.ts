@@ -1,0 +1,27 @@
+/** This extension as a listener. */
+import { ExtensionUnderTest, type Row } from '../integration/extension_under_test.ts';
+import { extensionFlags } from './extension_flags.ts';
+import type { Listener, RunningListener } from './listener.ts';
+
+export const extensionListener: Listener = {
+  name: 'this extension',
+  async start(): Promise<RunningListener> {
+    const extension = await ExtensionUnderTest.start(extensionFlags());
+    const { pid } = extension.child;
+    if (pid === undefined) throw new Error('the extension has no pid');
+    let rows: Promise<readonly Row[]> | undefined;
+    const stop = () => extension.stop();
+    return {
+      processes: { extension: pid },
+      async lost() {
+        const stats = await extension.stats();
+        return Number(stats.events_lost) + Number(stats.details_missing);
+      },
+      finish() {
+        rows ??= extension.generate('process_ancestry_events', {}, ['pid', 'cmdline', 'ancestry']).finally(stop);
+        return rows;
+      },
+      stop,
+    };
+  },
+};

@@ -1,0 +1,15 @@
+/** A benchmark that is told to stop must still put the host back as it was: it stops at the next step, through `finally`. */
+let signalled: NodeJS.Signals | undefined;
+
+export function watchForSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      signalled = signal;
+    });
+  }
+}
+
+/** Called at each step. */
+export function throwIfInterrupted(): void {
+  if (signalled) throw new Error(`stopped by ${signalled}`);
+}

@@ -1,0 +1,72 @@
+/** Debian packages for the time of a benchmark: none of their services is started, and none of them stays. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+
+const POLICY = '/usr/sbin/policy-rc.d';
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
+const FIELDS = '${Package} ${db:Status-Abbrev}\n';
+const VERSION = '${Version}';
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: see above
+const NEVER = '#!/bin/sh\nexit 101\n';
+
+function installed(): Set<string> {
+  const list = execFileSync('dpkg-query', ['-W', '-f', FIELDS], { encoding: 'utf8' });
+  const lines = list.split('\n').map((line) => line.split(' '));
+  return new Set(lines.flatMap(([name = '', status = '']) => (status.startsWith('ii') ? [name] : [])));
+}
+
+export function versionOf(name: string): string {
+  return execFileSync('dpkg-query', ['-W', '-f', VERSION, name], { encoding: 'utf8' });
+}
+
+function apt(...args: string[]): void {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  execFileSync('apt-get', ['-q', '-y', ...args], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+/** invoke-rc.d and deb-systemd-invoke ask this file whether a service may be started (/usr/share/doc/init-system-helpers). */
+function withoutServices(action: () => void): void {
+  const before = existsSync(POLICY) ? readFileSync(POLICY) : undefined;
+  writeFileSync(POLICY, NEVER);
+  chmodSync(POLICY, 0o755);
+  try {
+    action();
+  } finally {
+    if (before) writeFileSync(POLICY, before);
+    else rmSync(POLICY);
+  }
+}
+
+/** What packages make when they are set up, and leave when they are purged. */
+export interface Leftovers {
+  readonly users: readonly string[];
+  readonly directories: readonly string[];
+}
+
+function hasUser(name: string): boolean {
+  return spawnSync('getent', ['passwd', name]).status === 0;
+}
+
+/** Answers what removes again all that this installed. */
+export function installPackages(names: readonly string[], leftovers: Leftovers): () => void {
+  const before = installed();
+  const missing = names.filter((name) => !before.has(name));
+  if (missing.length === 0) return () => undefined;
+  const users = leftovers.users.filter((name) => !hasUser(name));
+  const directories = leftovers.directories.filter((path) => !existsSync(path));
+  withoutServices(() => {
+    try {
+      apt('install', '--no-install-recommends', ...missing);
+    } catch {
+      // The lists of a fresh machine are empty or old.
+      apt('update');
+      apt('install', '--no-install-recommends', ...missing);
+    }
+  });
+  const added = [...installed()].filter((name) => !before.has(name));
+  return () => {
+    withoutServices(() => apt('purge', ...added));
+    for (const name of users.filter(hasUser)) execFileSync('userdel', [name]);
+    for (const path of directories) rmSync(path, { recursive: true, force: true });
+  };
+}

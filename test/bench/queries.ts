@@ -1,0 +1,263 @@
+/** What answers cost: latencies as osquery sees them, and the extension's CPU and memory for a large one. */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { ExtensionClient } from '../../src/osquery/extension_client.ts';
+import { ExtensionUnderTest, type Row } from '../integration/extension_under_test.ts';
+import { runForest } from '../integration/forest.ts';
+import { logOfExecs } from '../integration/log_of_execs.ts';
+import { borrowAudit, quietAudit, restoreAudit } from './audit_state.ts';
+import { extensionFlags } from './extension_flags.ts';
+import { throwIfInterrupted } from './interruption.ts';
+import { settled } from './listener.ts';
+import { cpuMicroseconds, memoryMegabytes, resetPeak } from './process_cost.ts';
+import { type Range, rangeOf } from './range.ts';
+import { type Log, ReplayedExtension } from './replayed_extension.ts';
+import { SoakLog } from './soak_log.ts';
+
+/** osquery/core/tables.h, ConstraintOperator. */
+const OP = { equals: 2, lessThan: 16, greaterThanOrEquals: 32 } as const;
+const ROWS_KEPT = 50_000;
+const LARGE_ANSWER_ROWS = 10_000;
+const POINT_QUERIES = 300;
+const OUTER_ROWS = 200;
+const WINDOW_SECONDS = 10;
+/** A subscriber that asks again within a second gets the same rows once more. */
+const SUBSCRIBER_PAUSE_MS = 1_100;
+
+export interface LatencyFigures {
+  readonly milliseconds: Range;
+  readonly rows: Range;
+}
+
+/** Undefined: the extension does not answer that query. */
+export interface QueryFigures {
+  readonly point: LatencyFigures;
+  readonly window: LatencyFigures;
+  readonly join: LatencyFigures | undefined;
+  readonly subscriber: LatencyFigures | undefined;
+  readonly largeAnswer: {
+    readonly cpuSeconds: Range;
+    readonly megabytes: Range;
+    readonly peakMegabytesMore: Range;
+  };
+}
+
+/** One answer, or several that a statement needs together. */
+interface Timed {
+  readonly milliseconds: number;
+  readonly rows: number;
+}
+
+type Constraints = Readonly<Record<string, readonly { readonly op: number; readonly expr: string }[]>>;
+
+/** Borrows kernel audit for the subscriber, who needs rows that are new. */
+export async function measureQueries(repetitions: number, say: (text: string) => void): Promise<QueryFigures> {
+  const taken = {
+    point: [] as Timed[],
+    window: [] as Timed[],
+    join: [] as (Timed | undefined)[],
+    subscriber: [] as (Timed | undefined)[],
+  };
+  say('queries: reading logs …');
+  const soak = new SoakLog();
+  const many = await filled((execs) => soak.next(execs), ROWS_KEPT);
+  const large = await filled(atOnce(logOfExecs(LARGE_ANSWER_ROWS)), LARGE_ANSWER_ROWS);
+  const answers: Awaited<ReturnType<typeof largeAnswer>>[] = [];
+  try {
+    const rows = await many.extension.generate('process_ancestry_events', {}, ['pid', 'time']);
+    // The first time of each is not counted: code is compiled then.
+    for (let repetition = 0; repetition <= repetitions; repetition++) {
+      throwIfInterrupted();
+      if (repetition > 0) say(`queries ${repetition} of ${repetitions} …`);
+      const client = new ExtensionClient(many.extension.socketPath);
+      const point = await pointQueries(client, rows);
+      const window = await windowQuery(client, rows);
+      const join = await orMissing(() => threeWayJoin(client, rows));
+      const answer = await largeAnswer(large);
+      if (repetition === 0) continue;
+      taken.point.push(point);
+      taken.window.push(window);
+      taken.join.push(join);
+      answers.push(answer);
+    }
+  } finally {
+    await many.stop();
+    await large.stop();
+  }
+  say('queries: a subscriber …');
+  taken.subscriber.push(...(await subscriberQueries(repetitions)));
+  return {
+    point: figuresOf(taken.point),
+    window: figuresOf(taken.window),
+    join: figuresOrMissing(taken.join),
+    subscriber: figuresOrMissing(taken.subscriber),
+    largeAnswer: {
+      cpuSeconds: rangeOf(answers.map(({ cpuSeconds }) => cpuSeconds)),
+      megabytes: rangeOf(answers.map(({ megabytes }) => megabytes)),
+      peakMegabytesMore: rangeOf(answers.map(({ peakMegabytesMore }) => peakMegabytesMore)),
+    },
+  };
+}
+
+async function filled(log: Log, rows: number): Promise<ReplayedExtension> {
+  const replayed = await ReplayedExtension.start();
+  await replayed.feed(log, rows);
+  await replayed.endLog();
+  return replayed;
+}
+
+/** A log that is made as a whole comes as a whole. */
+function atOnce(text: string): Log {
+  const pieces = [text];
+  return () => pieces.pop() ?? '';
+}
+
+/** One generate as osquery makes it: a ping on one connection, the call on the next. */
+async function ask(
+  client: ExtensionClient,
+  table: string,
+  constraints: Constraints,
+  columns: string[],
+): Promise<Row[]> {
+  await client.ping();
+  const context = {
+    constraints: Object.entries(constraints).map(([name, list]) => ({ name, list, affinity: 'TEXT' })),
+    colsUsed: columns,
+  };
+  const { status, rows } = await client.call('table', table, {
+    action: 'generate',
+    context: JSON.stringify(context),
+  });
+  if (status.code !== 0) throw new TableMissing(status.message);
+  return rows as Row[];
+}
+
+class TableMissing extends Error {
+  override readonly name = 'TableMissing';
+}
+
+const equals = (expr: string | undefined) => [{ op: OP.equals, expr: expr ?? '' }];
+
+async function timed(action: () => Promise<number>): Promise<Timed> {
+  const began = performance.now();
+  const rows = await action();
+  return { rows, milliseconds: performance.now() - began };
+}
+
+/** The middle one of many, each for another pid. */
+async function pointQueries(client: ExtensionClient, rows: readonly Row[]): Promise<Timed> {
+  const all: Timed[] = [];
+  for (let n = 0; n < POINT_QUERIES; n++) {
+    const pid = equals(rows[(n * 7919) % rows.length]?.pid);
+    all.push(
+      await timed(
+        async () => (await ask(client, 'process_ancestry_events', { pid }, ['pid', 'path', 'cmdline'])).length,
+      ),
+    );
+  }
+  return {
+    milliseconds: rangeOf(all.map(({ milliseconds }) => milliseconds)).median,
+    rows: rangeOf(all.map(({ rows }) => rows)).median,
+  };
+}
+
+function windowQuery(client: ExtensionClient, rows: readonly Row[]): Promise<Timed> {
+  const from = Number(rows[rows.length >> 1]?.time);
+  const time = [
+    { op: OP.greaterThanOrEquals, expr: String(from) },
+    { op: OP.lessThan, expr: String(from + WINDOW_SECONDS) },
+  ];
+  return timed(
+    async () => (await ask(client, 'process_ancestry_events', { time }, ['time', 'pid', 'cmdline', 'ancestry'])).length,
+  );
+}
+
+/**
+ * process_ancestry_events e JOIN process_ancestry a ON a.pid = e.pid JOIN process_ancestry_events p ON p.entity_id =
+ * a.ancestor_entity_id, of one ancestor each: SQLite asks once for each outer row.
+ */
+function threeWayJoin(client: ExtensionClient, rows: readonly Row[]): Promise<Timed> {
+  const time = [{ op: OP.greaterThanOrEquals, expr: rows.at(-OUTER_ROWS)?.time ?? '' }];
+  return timed(async () => {
+    const outer = await ask(client, 'process_ancestry_events', { time }, ['pid', 'time', 'entity_id']);
+    let joined = 0;
+    for (const { pid, entity_id } of outer.slice(-OUTER_ROWS)) {
+      const columns = ['pid', 'entity_id', 'ancestor_pid', 'ancestor_entity_id', 'depth'];
+      const [ancestor] = await ask(client, 'process_ancestry', { pid: equals(pid) }, columns);
+      const wanted = equals(ancestor?.ancestor_entity_id ?? entity_id);
+      joined += (await ask(client, 'process_ancestry_events', { entity_id: wanted }, ['entity_id', 'cmdline'])).length;
+    }
+    return joined;
+  });
+}
+
+/** New rows since the last time, made by a storm in between. */
+async function subscriberQueries(repetitions: number): Promise<(Timed | undefined)[]> {
+  const borrowed = borrowAudit();
+  let extension: ExtensionUnderTest | undefined;
+  try {
+    quietAudit();
+    extension = await ExtensionUnderTest.start(extensionFlags());
+    const client = new ExtensionClient(extension.socketPath);
+    const columns = ['time', 'pid', 'path', 'cmdline', 'ancestry'];
+    const subscriber = equals('bench');
+    const read = () =>
+      timed(async () => (await ask(client, 'process_ancestry_events', { subscriber }, columns)).length);
+    const all: (Timed | undefined)[] = [];
+    for (let repetition = 0; repetition <= repetitions; repetition++) {
+      throwIfInterrupted();
+      (await runForest({ programs: ['short_lived'], jobs: 2, rounds: 60 })).remove();
+      await new Promise((resolve) => setTimeout(resolve, SUBSCRIBER_PAUSE_MS));
+      await settled({ extension: extension.child.pid ?? 0 });
+      const answer = await read();
+      if (repetition > 0) all.push(answer.rows > 0 ? answer : undefined);
+    }
+    return all;
+  } finally {
+    await extension?.stop();
+    restoreAudit(borrowed);
+  }
+}
+
+async function largeAnswer({ pid, extension }: ReplayedExtension) {
+  const before = cpuMicroseconds(pid);
+  resetPeak(pid);
+  const { now } = memoryMegabytes(pid);
+  const bytes = drain(extension.socketPath);
+  return {
+    cpuSeconds: (cpuMicroseconds(pid) - before) / 1e6,
+    megabytes: bytes / 1e6,
+    peakMegabytesMore: memoryMegabytes(pid).peak - now,
+  };
+}
+
+/** Reads all rows without looking at them, in a process of its own; answers how many bytes that were. */
+function drain(socketPath: string): number {
+  const program = fileURLToPath(new URL('draining_process.ts', import.meta.url));
+  return Number(
+    execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', program, socketPath], {
+      encoding: 'utf8',
+    }),
+  );
+}
+
+async function orMissing(action: () => Promise<Timed>): Promise<Timed | undefined> {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof TableMissing) return undefined;
+    throw error;
+  }
+}
+
+function figuresOf(all: readonly Timed[]): LatencyFigures {
+  return {
+    milliseconds: rangeOf(all.map(({ milliseconds }) => milliseconds)),
+    rows: rangeOf(all.map(({ rows }) => rows)),
+  };
+}
+
+function figuresOrMissing(all: readonly (Timed | undefined)[]): LatencyFigures | undefined {
+  const answered = all.filter((one) => one !== undefined);
+  return answered.length === all.length && all.length > 0 ? figuresOf(answered) : undefined;
+}

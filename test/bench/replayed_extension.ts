@@ -1,0 +1,66 @@
+/** An extension that replays a log which is being written: as much of it as a benchmark wants, when it wants it. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, mkdtempSync, rmSync, type WriteStream } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ExtensionUnderTest, until } from '../integration/extension_under_test.ts';
+import { extensionFlags } from './extension_flags.ts';
+import { throwIfInterrupted } from './interruption.ts';
+
+/** What gives the log: the next so many execs of it. */
+export type Log = (execs: number) => string;
+
+const PIECE = 2_000;
+
+export class ReplayedExtension {
+  readonly extension: ExtensionUnderTest;
+  readonly pid: number;
+  readonly #directory: string;
+  readonly #pipe: WriteStream;
+  #fed = 0;
+
+  private constructor(extension: ExtensionUnderTest, directory: string, pipe: WriteStream) {
+    this.extension = extension;
+    this.pid = extension.child.pid ?? 0;
+    this.#directory = directory;
+    this.#pipe = pipe;
+  }
+
+  static async start(): Promise<ReplayedExtension> {
+    const directory = mkdtempSync(join(tmpdir(), 'bench-replay-'));
+    const fifo = join(directory, 'audit.log');
+    execFileSync('mkfifo', [fifo]);
+    const extension = await ExtensionUnderTest.start(extensionFlags({ replayFile: fifo }), { recording: false });
+    const pipe = createWriteStream(fifo);
+    await once(pipe, 'open');
+    return new ReplayedExtension(extension, directory, pipe);
+  }
+
+  /** As fast as they are taken; resolves when they are rows. */
+  async feed(log: Log, execs: number): Promise<void> {
+    for (let left = execs; left > 0; left -= PIECE) {
+      throwIfInterrupted();
+      if (!this.#pipe.write(log(Math.min(PIECE, left)), 'latin1')) await once(this.#pipe, 'drain');
+    }
+    this.#fed += execs;
+    // The last event is whole when the next one begins; the newest wait for the log's time to go on.
+    const published = async () => {
+      const { events_published, queue_depth } = await this.extension.stats();
+      return Number(events_published) + Number(queue_depth) >= this.#fed - 1;
+    };
+    await until(`${this.#fed} rows`, published, 120_000);
+  }
+
+  /** Ends the log: from now on the rows can be asked for. */
+  async endLog(): Promise<void> {
+    this.#pipe.end();
+    await once(this.#pipe, 'close');
+  }
+
+  async stop(): Promise<void> {
+    this.#pipe.destroy();
+    await this.extension.stop();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,170 @@
+/** Storms of execs under each listener in turn, again and again: what listening costs, and what it sees. */
+import { compare, type ForestRun, forestBinary, runForest } from '../integration/forest.ts';
+import { borrowAudit, quietAudit, restoreAudit } from './audit_state.ts';
+import { extensionListener } from './extension_listener.ts';
+import { throwIfInterrupted } from './interruption.ts';
+import { cpuOf, type Listener, peakMegabytes, type RunningListener, settled } from './listener.ts';
+import { auditdListener } from './peers/auditd.ts';
+import { laurelListener } from './peers/laurel.ts';
+import { kernelThread } from './process_cost.ts';
+import { type Range, rangeOf } from './range.ts';
+
+interface Storm {
+  readonly name: string;
+  readonly programs: readonly string[];
+  readonly jobs: number;
+  readonly rounds: number;
+}
+
+/** The forest's programs (forest.c): each spawns eight, or is a chain of three shells of which each waits for the next. */
+const SHAPES = [
+  { name: 'spawn', programs: ['F(E)F(E)F(E)F(E)F(E)F(E)F(E)F(E)'], rounds: 200 },
+  { name: 'vfork', programs: ['short_lived'], rounds: 200 },
+  { name: 'chains of 3 shells', programs: ['F(EF(EF(E)))'], rounds: 400 },
+] as const;
+const STORMS: readonly Storm[] = SHAPES.flatMap((shape) => [
+  { ...shape, name: `${shape.name}, 1 worker`, jobs: 1 },
+  { ...shape, name: `${shape.name}, 2 workers`, jobs: 2 },
+]);
+const WARM_UP = { programs: ['short_lived', 'shell'], jobs: 2, rounds: 25 };
+
+const nothing: Listener = {
+  name: 'nothing',
+  start: async (): Promise<RunningListener> => ({
+    processes: {},
+    lost: async () => 0,
+    finish: async () => [],
+    stop: async () => undefined,
+  }),
+};
+const LISTENERS: readonly Listener[] = [nothing, extensionListener, auditdListener, laurelListener];
+
+/** One storm under one listener, once. */
+interface Measurement {
+  readonly storm: string;
+  readonly listener: string;
+  readonly repetition: number;
+  readonly execsPerSecond: number;
+  /** Of each process that takes part, kauditd among them. */
+  readonly cpuMicrosecondsPerExec: Readonly<Record<string, number>>;
+  readonly lost: number;
+  readonly seenPercent: number;
+  readonly parentRightPercent: number;
+  readonly chainRightPercent: number;
+  /** Until the end of this run of the listener: the same for all its storms. */
+  readonly peakMegabytes: number;
+}
+
+export interface StormFigures {
+  readonly storm: string;
+  readonly listener: string;
+  readonly execsPerSecond: Range;
+  /** Of the speed with no listener, of the same repetition. */
+  readonly ratio: Range;
+  readonly cpuMicrosecondsPerExec: Range;
+  readonly cpuParts: Readonly<Record<string, Range>>;
+  readonly peakMegabytes: Range;
+  readonly seenPercent: Range;
+  readonly parentRightPercent: Range;
+  readonly chainRightPercent: Range;
+  /** In all repetitions. */
+  readonly lost: number;
+}
+
+/** The storms, one listener after the other, and in another order each time. Borrows kernel audit. */
+export async function measureStorms(repetitions: number, say: (text: string) => void): Promise<StormFigures[]> {
+  forestBinary();
+  const borrowed = borrowAudit();
+  try {
+    const all: Measurement[] = [];
+    for (let repetition = 0; repetition < repetitions; repetition++) {
+      for (let n = 0; n < LISTENERS.length; n++) {
+        const listener = LISTENERS[(n + repetition) % LISTENERS.length];
+        if (!listener) continue;
+        say(`storms ${repetition + 1} of ${repetitions}: ${listener.name} …`);
+        quietAudit();
+        all.push(...(await underListener(listener, repetition)));
+      }
+    }
+    return STORMS.flatMap((storm) => LISTENERS.map((listener) => figuresOf(all, storm.name, listener.name)));
+  } finally {
+    restoreAudit(borrowed);
+  }
+}
+
+async function underListener(listener: Listener, repetition: number): Promise<Measurement[]> {
+  const running = await listener.start();
+  const runs: ForestRun[] = [];
+  try {
+    const kauditd = kernelThread('kauditd');
+    const accounted = { ...running.processes, ...(kauditd === undefined ? {} : { kauditd }) };
+    (await runForest(WARM_UP)).remove();
+    await settled(running.processes);
+    const measured = [];
+    for (const storm of STORMS) {
+      throwIfInterrupted();
+      const lostBefore = await running.lost();
+      const before = cpuOf(accounted);
+      const run = await runForest(storm);
+      runs.push(run);
+      await settled(running.processes);
+      const after = cpuOf(accounted);
+      const { execs, rate } = paceOf(run);
+      const cpu = Object.keys(accounted).map((name) => [name, ((after[name] ?? 0) - (before[name] ?? 0)) / execs]);
+      measured.push({ storm, run, rate, cpu: Object.fromEntries(cpu), lost: (await running.lost()) - lostBefore });
+    }
+    const peak = peakMegabytes(running.processes);
+    const rows = await running.finish();
+    return measured.map(({ storm, run, rate, cpu, lost }) => {
+      // Another forest's rows take the checker's time only.
+      const seen = compare(
+        run,
+        rows.filter(({ cmdline }) => cmdline?.includes(` ${run.seed}.`)),
+      );
+      return {
+        storm: storm.name,
+        listener: listener.name,
+        repetition,
+        execsPerSecond: rate,
+        cpuMicrosecondsPerExec: cpu,
+        lost,
+        seenPercent: seen.seen_percent,
+        parentRightPercent: seen.parent_percent,
+        chainRightPercent: seen.right_percent,
+        peakMegabytes: peak,
+      };
+    });
+  } finally {
+    await running.stop();
+    for (const run of runs) run.remove();
+  }
+}
+
+function paceOf({ summary }: ForestRun): { execs: number; rate: number } {
+  const [, execs, rate] = /(\d+) execs, [\d.]+ s, (\d+) execs\/s/.exec(summary) ?? [];
+  if (execs === undefined) throw new Error(`the forest said: ${summary}`);
+  return { execs: Number(execs), rate: Number(rate) };
+}
+
+function figuresOf(all: readonly Measurement[], storm: string, listener: string): StormFigures {
+  const of = (name: string) => all.filter((one) => one.storm === storm && one.listener === name);
+  const ours = of(listener);
+  const without = new Map(of(nothing.name).map((one) => [one.repetition, one.execsPerSecond]));
+  const range = (value: (one: Measurement) => number) => rangeOf(ours.map(value));
+  const parts = Object.keys(ours[0]?.cpuMicrosecondsPerExec ?? {});
+  return {
+    storm,
+    listener,
+    execsPerSecond: range((one) => one.execsPerSecond),
+    ratio: range((one) => one.execsPerSecond / (without.get(one.repetition) ?? Number.NaN)),
+    cpuMicrosecondsPerExec: range((one) => Object.values(one.cpuMicrosecondsPerExec).reduce((a, b) => a + b, 0)),
+    cpuParts: Object.fromEntries(
+      parts.map((part) => [part, range((one) => one.cpuMicrosecondsPerExec[part] ?? Number.NaN)]),
+    ),
+    peakMegabytes: range((one) => one.peakMegabytes),
+    seenPercent: range((one) => one.seenPercent),
+    parentRightPercent: range((one) => one.parentRightPercent),
+    chainRightPercent: range((one) => one.chainRightPercent),
+    lost: ours.reduce((sum, one) => sum + one.lost, 0),
+  };
+}
