@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { LatencyFigures, QueryFigures } from './queries.ts';
-import { type Range, rangeText } from './range.ts';
+import { type Range, rangeOf, rangeText } from './range.ts';
 import type { SoakFigures } from './soak.ts';
 import type { StormFigures } from './storms.ts';
 
@@ -36,7 +36,15 @@ export function asMarkdown({ date, machine, repetitions, storms, soak, queries }
   return [
     `${date}: ${cpus} × ${cpu}, ${memoryGigabytes} GB, Linux ${kernel}; Node ${node}, auditd ${auditd}, laurel ${laurel}. ` +
       `Median (lowest–highest) of ${repetitions} repetitions.`,
-    ...(storms ? ['### Storms', stormTable(storms), '### CPU of each process, µs per exec', partTable(storms)] : []),
+    ...(storms
+      ? [
+          '### Storms',
+          stormTable(storms),
+          othersLine(storms),
+          '### CPU of each process, µs per exec',
+          partTable(storms),
+        ]
+      : []),
     ...(soak ? ['### Soak', soakTable(soak)] : []),
     ...(queries ? ['### Queries', queryTable(queries)] : []),
   ].join('\n\n');
@@ -53,6 +61,7 @@ function stormTable(storms: readonly StormFigures[]): string {
     'listener',
     'execs/s',
     'of nothing',
+    'storm itself µs/exec',
     'CPU µs/exec',
     'peak RSS MB',
     'seen %',
@@ -75,10 +84,18 @@ function stormTable(storms: readonly StormFigures[]): string {
       one.listener,
       rangeText(one.execsPerSecond),
       listens ? rangeText(one.ratio, 2) : '1',
+      rangeText(one.stormMicrosecondsPerExec),
       ...heard.map((text) => (listens ? text : NONE)),
     ];
   });
   return table(head, rows);
+}
+
+/** Speeds mean something on a machine that does nothing else. */
+function othersLine(storms: readonly StormFigures[]): string {
+  const median = rangeOf(storms.map(({ othersPercent }) => othersPercent.median));
+  const most = Math.max(...storms.map(({ othersPercent }) => othersPercent.max));
+  return `Other processes took ${median.median.toFixed(0)} % of what the machine worked meanwhile, at most ${most.toFixed(0)} %.`;
 }
 
 function partTable(storms: readonly StormFigures[]): string {
@@ -125,7 +142,12 @@ function queryTable({ point, window, join, subscriber, largeAnswer }: QueryFigur
         `${rangeText(largeAnswer.cpuSeconds, 3)} s`,
         '10,000',
       ],
-      ['the same: memory above what it had', `${rangeText(largeAnswer.peakMegabytesMore)} MB`, ''],
+      ['the first of them in a process', `${largeAnswer.firstCpuSeconds.toFixed(3)} s`, '10,000'],
+      [
+        'the same: peak memory above what it had before the first',
+        `${rangeText(largeAnswer.peakMegabytesMore)} MB`,
+        '',
+      ],
     ],
   );
 }

@@ -6,7 +6,7 @@ import { throwIfInterrupted } from './interruption.ts';
 import { cpuOf, type Listener, peakMegabytes, type RunningListener, settled } from './listener.ts';
 import { auditdListener } from './peers/auditd.ts';
 import { laurelListener } from './peers/laurel.ts';
-import { kernelThread } from './process_cost.ts';
+import { endedChildrenMicroseconds, kernelThread, machineMicroseconds } from './process_cost.ts';
 import { type Range, rangeOf } from './range.ts';
 
 interface Storm {
@@ -45,6 +45,10 @@ interface Measurement {
   readonly listener: string;
   readonly repetition: number;
   readonly execsPerSecond: number;
+  /** Of the storm itself: what the kernel does for a listener within fork and exec is in here. */
+  readonly stormMicrosecondsPerExec: number;
+  /** What other processes of the machine worked meanwhile, of all that was worked. */
+  readonly othersPercent: number;
   /** Of each process that takes part, kauditd among them. */
   readonly cpuMicrosecondsPerExec: Readonly<Record<string, number>>;
   readonly lost: number;
@@ -61,6 +65,8 @@ export interface StormFigures {
   readonly execsPerSecond: Range;
   /** Of the speed with no listener, of the same repetition. */
   readonly ratio: Range;
+  readonly stormMicrosecondsPerExec: Range;
+  readonly othersPercent: Range;
   readonly cpuMicrosecondsPerExec: Range;
   readonly cpuParts: Readonly<Record<string, Range>>;
   readonly peakMegabytes: Range;
@@ -105,29 +111,43 @@ async function underListener(listener: Listener, repetition: number): Promise<Me
       throwIfInterrupted();
       const lostBefore = await running.lost();
       const before = cpuOf(accounted);
+      const beforeAll = { storm: endedChildrenMicroseconds(), machine: machineMicroseconds() };
       const run = await runForest(storm);
+      const ofStorm = endedChildrenMicroseconds() - beforeAll.storm;
       runs.push(run);
       await settled(running.processes);
       const after = cpuOf(accounted);
+      const worked = machineMicroseconds() - beforeAll.machine;
       const { execs, rate } = paceOf(run);
       const cpu = Object.keys(accounted).map((name) => [name, ((after[name] ?? 0) - (before[name] ?? 0)) / execs]);
-      measured.push({ storm, run, rate, cpu: Object.fromEntries(cpu), lost: (await running.lost()) - lostBefore });
+      const ofListener = Object.keys(accounted).reduce(
+        (sum, name) => sum + (after[name] ?? 0) - (before[name] ?? 0),
+        0,
+      );
+      measured.push({
+        run,
+        figures: {
+          storm: storm.name,
+          execsPerSecond: rate,
+          stormMicrosecondsPerExec: ofStorm / execs,
+          othersPercent: Math.max(0, (100 * (worked - ofStorm - ofListener)) / worked),
+          cpuMicrosecondsPerExec: Object.fromEntries(cpu),
+          lost: (await running.lost()) - lostBefore,
+        },
+      });
     }
     const peak = peakMegabytes(running.processes);
     const rows = await running.finish();
-    return measured.map(({ storm, run, rate, cpu, lost }) => {
+    return measured.map(({ run, figures }) => {
       // Another forest's rows take the checker's time only.
       const seen = compare(
         run,
         rows.filter(({ cmdline }) => cmdline?.includes(` ${run.seed}.`)),
       );
       return {
-        storm: storm.name,
+        ...figures,
         listener: listener.name,
         repetition,
-        execsPerSecond: rate,
-        cpuMicrosecondsPerExec: cpu,
-        lost,
         seenPercent: seen.seen_percent,
         parentRightPercent: seen.parent_percent,
         chainRightPercent: seen.right_percent,
@@ -157,6 +177,8 @@ function figuresOf(all: readonly Measurement[], storm: string, listener: string)
     listener,
     execsPerSecond: range((one) => one.execsPerSecond),
     ratio: range((one) => one.execsPerSecond / (without.get(one.repetition) ?? Number.NaN)),
+    stormMicrosecondsPerExec: range((one) => one.stormMicrosecondsPerExec),
+    othersPercent: range((one) => one.othersPercent),
     cpuMicrosecondsPerExec: range((one) => Object.values(one.cpuMicrosecondsPerExec).reduce((a, b) => a + b, 0)),
     cpuParts: Object.fromEntries(
       parts.map((part) => [part, range((one) => one.cpuMicrosecondsPerExec[part] ?? Number.NaN)]),
