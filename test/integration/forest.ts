@@ -48,11 +48,15 @@ export async function runForest(options: {
     String(options.jobs),
   ];
   const remove = () => rmSync(directory, { recursive: true, force: true });
+  const running = promisify(execFile)(forestBinary(), [...args, ...(options.programs ?? [])]);
   try {
-    const { stderr } = await promisify(execFile)(forestBinary(), [...args, ...(options.programs ?? [])]);
+    const { stderr } = await running;
     return { truthFile, seed, summary: stderr.trim(), remove };
   } catch (error) {
     remove();
+    // One that was killed leaves what its processes shared.
+    for (const suffix of ['', '.exe', '.script'])
+      rmSync(`/dev/shm/forest.${running.child.pid}${suffix}`, { force: true });
     throw error;
   }
 }
