@@ -12,9 +12,10 @@ import { changedFlags, resolveFlags, type Sources } from './config/settings.ts';
 import { type Logger, makeLogger } from './log.ts';
 import { Extension } from './osquery/extension.ts';
 import { ExtensionError } from './osquery/extension_error.ts';
-import { Recorder, storeSettings } from './recorder.ts';
+import { Recorder } from './recorder.ts';
 import { runShell } from './shell/shell.ts';
 import { EventStore } from './store/event_store.ts';
+import { askOsquery, OSQUERY_DATABASE, storeSettings } from './store_settings.ts';
 
 const VERSION = '0.1.0';
 const DEFAULT_CONFIG_FILE = '/etc/osquery/process_ancestry.json';
@@ -22,8 +23,8 @@ const DEFAULT_CONFIG_FILE = '/etc/osquery/process_ancestry.json';
 const USAGE = 2;
 const FAILED = 1;
 
-/** osqueryd has logged rows for sure when it still answered so long after it was given them. */
-const LOGGED_WITHIN_MS = 2000;
+/** Rows wait so long for osquery to come up and say where its database is. */
+const DATABASE_WAIT_MS = 10_000;
 
 async function main(): Promise<number> {
   let commandLine: CommandLine;
@@ -111,7 +112,14 @@ async function extension(commandLine: CommandLine): Promise<number> {
   for (const error of resolved.errors) log.error(`${error.message}; it is not used`);
 
   let { values } = resolved;
-  const store = new EventStore(storeSettings(values), { log });
+  let osqueryDatabase: string | undefined;
+  const store = new EventStore(storeSettings(values, osqueryDatabase), { log });
+  const opened = Promise.withResolvers<void>();
+  const openBeside = (path: string): void => {
+    osqueryDatabase ??= path;
+    store.configure(storeSettings(values, osqueryDatabase));
+  };
+  setTimeout(openBeside, DATABASE_WAIT_MS, OSQUERY_DATABASE).unref();
   const recorder = new Recorder({ values, store, log });
   const refused = new Set<string>();
   const useOptions = (options: ReadonlyMap<string, { readonly value: string }>): void => {
@@ -127,9 +135,11 @@ async function extension(commandLine: CommandLine): Promise<number> {
     values = next.values;
     log.info({ changed: Object.fromEntries(changed.map((name) => [name, values[name]])) }, 'flags have changed');
     if (!commandLine.verbose) log.level = values.process_ancestry_log_level;
+    store.configure(storeSettings(values, osqueryDatabase));
     void recorder.configure(values, changed.some(needsRestart));
   };
 
+  const readable = () => Promise.all([recorder.readable, opened.promise]).then(() => undefined);
   const resultMaxBytes = () => values.process_ancestry_result_max_bytes;
   const running = new Extension({
     name: 'process_ancestry',
@@ -140,21 +150,21 @@ async function extension(commandLine: CommandLine): Promise<number> {
     timeoutSeconds: commandLine.timeoutSeconds,
     intervalSeconds: commandLine.intervalSeconds,
     plugins: [
-      processAncestryEvents({ store, readable: () => recorder.readable, resultMaxBytes }),
-      processAncestry(
-        () => recorder.processes,
-        () => recorder.readable,
-      ),
+      processAncestryEvents({ store, readable, resultMaxBytes }),
+      processAncestry(() => recorder.processes, readable),
       processAncestrySubscribers(store),
       processAncestryCacheStats(() => recorder.stats()),
     ],
     log,
     onOptions: useOptions,
     resultMaxBytes: { name: 'process_ancestry_result_max_bytes', bytes: resultMaxBytes },
-    // The osqueryd that was given rows may have been killed before it had logged them.
-    onRegistered: (_uuid, registrations, lastSeenMs) => {
-      if (registrations > 1) store.deliverAgain(lastSeenMs - LOGGED_WITHIN_MS);
+    onRegistered: async () => {
+      const { database, worker } = await askOsquery((sql) => running.query(sql));
+      openBeside(database);
+      store.readBy(worker);
+      opened.resolve();
     },
+    onSeen: () => store.confirm(),
   });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     // Not once: a second signal, which service managers may send, must not cut the leaving short.

@@ -13,7 +13,7 @@ import { Procfs, type ProcReader } from './process/procfs.ts';
 import { parseRedactPatterns } from './process/redact.ts';
 import type { TreeSettings, TreeStats } from './process/tree.ts';
 import { Recording } from './recording.ts';
-import type { EventStore, EventStoreSettings } from './store/event_store.ts';
+import type { EventStore } from './store/event_store.ts';
 
 const SWEEP_MS = 5_000;
 
@@ -118,7 +118,6 @@ export class Recorder {
   async configure(values: FlagValues, restart: boolean): Promise<void> {
     this.#values = values;
     this.#redactPatterns = parseRedactPatterns(values.process_ancestry_redact);
-    this.#store.configure(storeSettings(values));
     if (!restart) {
       this.#run?.configure(this.#treeSettings());
     } else if (!this.#stopped) {
@@ -278,21 +277,6 @@ export class Recorder {
     if (this.#run?.state.collector !== 'replay') this.#store.expire(Date.now());
     this.#store.tidy();
   }
-}
-
-/** Where osquery keeps its own database, /var/osquery/osquery.db, unless it is told otherwise. */
-const DATABASE = '/var/osquery/process_ancestry';
-
-export function storeSettings(values: FlagValues): EventStoreSettings {
-  const { process_ancestry_database: database } = values;
-  const auto = values.process_ancestry_collector === 'replay' ? ':memory:' : DATABASE;
-  return {
-    directory: database === 'auto' ? auto : database,
-    maxRows: values.process_ancestry_events_max,
-    maxBytes: values.process_ancestry_events_max_bytes,
-    expirySeconds: values.process_ancestry_events_expiry,
-    subscriberExpirySeconds: values.process_ancestry_subscriber_expiry,
-  };
 }
 
 function zeroTotals(): Totals {

@@ -94,7 +94,7 @@ export class Recording {
     this.#stopped = true;
     clearTimeout(this.#flushTimer);
     clearTimeout(this.#resyncTimer);
-    this.#tree.flush('all');
+    this.#flush('all');
   }
 
   configure(settings: TreeSettings): void {
@@ -104,7 +104,7 @@ export class Recording {
 
   /** Publishes what waits: nothing more will come. */
   finish(): void {
-    if (!this.#stopped) this.#tree.flush('all');
+    if (!this.#stopped) this.#flush('all');
   }
 
   addProblem(problem: CollectorProblem): void {
@@ -136,11 +136,16 @@ export class Recording {
     this.#tree.apply(patterns.length === 0 ? events : events.map((event) => redactEvent(event, patterns)));
     this.#options.waiting(this.#tree.waiting);
     if (!this.#proc) {
-      this.#tree.flush('overdue');
+      this.#flush('overdue');
       return;
     }
     this.#scheduleFlush();
     if (this.#tree.processes.losses.sinceResync > 0) this.#scheduleResync();
+  }
+
+  #flush(which: 'overdue' | 'lagging' | 'all'): void {
+    this.#tree.flush(which);
+    this.#options.waiting(this.#tree.waiting);
   }
 
   #scheduleFlush(graceMs = 0): void {
@@ -151,7 +156,7 @@ export class Recording {
       this.#flushTimer = undefined;
       // After a stall what is missing may be on its way through the kernel: it has its time again from now on.
       const stalled = performance.now() - due > this.#settings.publishWaitMs / 2;
-      if (!stalled) this.#tree.flush(this.#options.source.onItsWay() ? 'lagging' : 'overdue');
+      if (!stalled) this.#flush(this.#options.source.onItsWay() ? 'lagging' : 'overdue');
       this.#scheduleFlush(stalled ? this.#settings.publishWaitMs : 0);
     }, intervalMs);
     this.#flushTimer.unref();

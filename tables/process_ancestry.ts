@@ -91,7 +91,8 @@ function* selected(processes: ProcessTable, context: QueryContext): IterableIter
   const admits = rowMatcher(columns, context);
   for (const descent of descents(processes, context)) {
     const row = descent && rowOf(descent, processes);
-    if (!row || !admits || admits(row)) yield row;
+    // What is not admitted is a pause too: a chain may be a thousand long.
+    yield row && (!admits || admits(row)) ? row : undefined;
   }
 }
 

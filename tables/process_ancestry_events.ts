@@ -124,6 +124,8 @@ export const columns: readonly EventColumn[] = declared.map((column, at) => ({
   value: (row) => row[at] ?? '',
 }));
 
+const NAME_AT = columns.findIndex(({ name }) => name === 'subscriber');
+
 /** Columns by which a query finds few rows. */
 const KEYS: ReadonlySet<string> = new Set(['eid', 'entity_id', 'pid', 'parent']);
 
@@ -184,22 +186,24 @@ export function processAncestryEvents({ store, readable, resultMaxBytes }: Event
 }
 
 /** LIMIT ends a subscriber's portion early: it gets the others next time, in whatever order it sorts these. */
-function newRows(
+function* newRows(
   store: EventStore,
   name: string,
   context: QueryContext,
   answer: Answer,
   resultMaxBytes: number,
-): Iterable<SqlRow | undefined> {
-  const selection = selectionOf(context);
-  const rows = context.limit === undefined ? undefined : context.limit + (context.offset ?? 0);
+): IterableIterator<SqlRow | undefined> {
   // What an answer takes is known about: half of what it may take leaves room.
-  const batch = store.batchFor(name, selection, { rows, bytes: resultMaxBytes / 2 });
+  const batch = store.batchFor(name, { bytes: resultMaxBytes / 2 });
   answer.onDelivered(() => store.delivered(batch));
-  return named(store.select(selection, batch), name);
-}
-
-function* named(rows: Iterable<SqlRow | undefined>, name: string): IterableIterator<SqlRow | undefined> {
-  const at = columns.findIndex((column) => column.name === 'subscriber');
-  for (const row of rows) yield row?.with(at, name);
+  const selection = selectionOf(context);
+  const numbered = { ...selection, expressions: [...selection.expressions, 'e.eid'] };
+  let left = context.limit === undefined ? Number.POSITIVE_INFINITY : context.limit + (context.offset ?? 0);
+  if (left === 0) batch.upTo = batch.after;
+  for (const row of store.select(numbered, { ...batch })) {
+    yield row?.with(NAME_AT, name);
+    if (!row || --left > 0) continue;
+    batch.upTo = Number(row.at(-1));
+    return;
+  }
 }

@@ -85,7 +85,7 @@ export const flags = {
     type: 'text',
     default: 'auto',
     description:
-      "directory of the rows' database, of this user's own, or :memory:; auto: /var/osquery/process_ancestry, and memory for a replayed log",
+      "directory of the rows' database, of this user's own, or :memory:; auto: process_ancestry beside osquery's own database, and memory for a replayed log",
   },
   process_ancestry_events_max: {
     type: 'integer',

@@ -4,6 +4,7 @@ import { ExtensionError, messageOf } from './extension_error.ts';
 import { ExtensionServer, type ServerCounts, type ServerLimits } from './extension_server.ts';
 import { type Log, RateLimit, silentLog } from './log.ts';
 import { type ExtensionInfo, ManagerClient, type OptionInfo, type Registry } from './manager_client.ts';
+import type { Response } from './response_decoder.ts';
 import { checkSocketPath } from './socket_path.ts';
 import { TABLE_REGISTRY } from './table_call.ts';
 import type { TablePlugin } from './table_plugin.ts';
@@ -27,11 +28,10 @@ export interface ExtensionOptions {
   readonly log?: Log;
   /** osquery's options, once after the first registration and whenever one of them has changed. */
   readonly onOptions?: (options: ReadonlyMap<string, OptionInfo>) => void;
-  /**
-   * After every registration, when the tables can be read: the uuid, how many registrations there were, and when osquery
-   * last knew the extension before, in the time of performance.now().
-   */
-  readonly onRegistered?: (uuid: string, registrations: number, lastSeenMs: number) => void;
+  /** After every registration, when the tables can be read: the uuid, and how many registrations there were. */
+  readonly onRegistered?: (uuid: string, registrations: number) => void;
+  /** Whenever osquery has said that it knows the extension: once an interval. */
+  readonly onSeen?: () => void;
   /** The pid of the parent, now. Default: `process.ppid`. */
   readonly parentPid?: () => number;
   readonly limits?: Partial<ServerLimits>;
@@ -63,8 +63,6 @@ export class Extension {
   #reason: ExitReason | undefined;
   #running = false;
   #lastOptions = '';
-  /** When osquery last knew the extension, in the time of performance.now(). */
-  #lastSeenMs = performance.now();
   #wake: (() => void) | undefined;
 
   /** @throws {ExtensionError} `declaration`: a plugin's columns are wrong */
@@ -104,6 +102,11 @@ export class Extension {
       await this.#leave(life);
       this.#finished.resolve();
     }
+  }
+
+  /** Runs SQL in osquery; see ManagerClient. Not within a table's `generate`: osquery waits for that. */
+  query(sql: string): Promise<Response> {
+    return this.#client.query(sql);
   }
 
   /** Leaves: deregisters, closes and removes the socket. Resolves when all of it is done, within a second. */
@@ -152,7 +155,7 @@ export class Extension {
         await this.#register();
       }
       await this.#readOptions();
-      this.#lastSeenMs = performance.now();
+      this.#guarded('onSeen', () => this.#options.onSeen?.());
       return true;
     } catch (error) {
       if (this.#reason === undefined) {
@@ -198,7 +201,7 @@ export class Extension {
     }
     this.#registrations += 1;
     this.#log.info({ uuid, socket: server.path, registrations: this.#registrations }, 'registered with osquery');
-    this.#guarded('onRegistered', () => this.#options.onRegistered?.(uuid, this.#registrations, this.#lastSeenMs));
+    this.#guarded('onRegistered', () => this.#options.onRegistered?.(uuid, this.#registrations));
   }
 
   async #readOptions(): Promise<void> {

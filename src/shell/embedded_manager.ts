@@ -1,6 +1,6 @@
 /**
  * The side of osquery that an extension talks to: a small extension manager on a unix socket, with the same Thrift
- * service, registration, pings and table calls as osqueryd has. It knows no table of its own.
+ * service, registration, pings and table calls as osqueryd has. Of osquery's own tables it knows two.
  */
 import { randomInt } from 'node:crypto';
 import { chmod, lstat, mkdtemp, rm, unlink } from 'node:fs/promises';
@@ -12,6 +12,7 @@ import thrift from 'thrift';
 import ExtensionManager from '../../thrift/gen-nodejs/ExtensionManager.js';
 import types from '../../thrift/gen-nodejs/osquery_types.js';
 import { ExtensionClient } from '../osquery/extension_client.ts';
+import { ownTables } from './own_tables.ts';
 import { parseTableRoute, type RegisteredTable } from './registered_table.ts';
 import { type QueryableTable, type QueryResult, SqlEngine } from './sql_engine.ts';
 import { allStatements } from './sql_text.ts';
@@ -64,6 +65,7 @@ export class EmbeddedManager {
   readonly #registered = new Map<number, RegisteredExtension>();
   readonly #connections = new Set<Socket>();
   readonly #engine = new SqlEngine(() => this.#queryableTables());
+  #startedMs = Date.now();
   #socketPath: string | undefined;
   #ownDirectory: string | undefined;
   #server: Server | undefined;
@@ -99,6 +101,7 @@ export class EmbeddedManager {
   /** Listens; replaces a socket that nobody serves any more, and throws if somebody does. */
   async start(): Promise<void> {
     if (this.#server !== undefined) throw new Error('the manager is running');
+    this.#startedMs = Date.now();
     if (this.#socketPath === undefined) {
       this.#ownDirectory = await mkdtemp(join(tmpdir(), 'process_ancestry-'));
       this.#socketPath = join(this.#ownDirectory, 'osquery.em');
@@ -190,6 +193,7 @@ export class EmbeddedManager {
         },
       };
     }
+    yield* ownTables(this.#startedMs, this.options);
   }
 
   #serve(): Server {

@@ -17,8 +17,18 @@ export interface StoredColumn {
 /** (uid_t)-1, as audit and so osquery's process_events write an audit uid that was never set. */
 const UNSET_ID = 4294967295;
 
-const integer = (name: string, value: (exec: PublishedExec, details: ExecDetails) => number | undefined) =>
-  ({ name, type: 'INTEGER', value: (exec, details) => value(exec, details) ?? null }) satisfies StoredColumn;
+const integer = (
+  name: string,
+  value: (exec: PublishedExec, details: ExecDetails) => number | undefined,
+): StoredColumn => ({
+  name,
+  type: 'INTEGER',
+  value: (exec, details) => {
+    const number = value(exec, details);
+    // A file's times are whatever its owner has set, and what is not exact could not be read again.
+    return Number.isSafeInteger(number) ? (number as number) : null;
+  },
+});
 const text = (name: string, value: (exec: PublishedExec, details: ExecDetails) => string): StoredColumn => ({
   name,
   type: 'TEXT',
@@ -84,7 +94,7 @@ export function storedValues(
   let bytes = 0;
   const values = columns.map((column) => {
     const value = column.value(exec, details);
-    if (typeof value === 'string') bytes += value.length;
+    if (typeof value === 'string') bytes += Buffer.byteLength(value);
     return value;
   });
   return { values, bytes };

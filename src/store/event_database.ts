@@ -2,7 +2,8 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { Link } from '../process/process.ts';
 import type { PublishedExec } from '../process/tree.ts';
-import { BLOCK_EIDS, type Block, Blocks } from './blocks.ts';
+import { BLOCK_EIDS, type Block, type BlockRow, Blocks, blockOf } from './blocks.ts';
+import type { EidRange } from './eid_range.ts';
 import { ANCESTRY_COLUMNS, EVENT_COLUMNS, type StoredValue, storedValues } from './event_columns.ts';
 import { migrate } from './schema.ts';
 
@@ -18,12 +19,6 @@ export interface Selection {
   readonly seconds: { readonly min: number; readonly max: number } | undefined;
 }
 
-/** Rows after one eid and up to another. */
-export interface EidRange {
-  readonly after: number;
-  readonly upTo: number;
-}
-
 export type SqlRow = readonly StoredValue[];
 
 /** An exec with the number that it was given. */
@@ -34,21 +29,34 @@ export interface NumberedExec {
 
 export interface StoredSubscriber {
   readonly name: string;
+  /** Up to here it has all rows for sure. */
+  readonly confirmedEid: number;
+  /** Up to here its rows were given to this reader. */
   readonly lastEid: number;
+  readonly reader: string;
   readonly lastReadMs: number;
   readonly lostRows: number;
 }
 
 /** What a row takes beside its texts, about, on disk. */
 const ROW_BYTES = 250;
+/** What a row takes in an answer beside the texts that are stored: 59 names and lengths, and numbers. */
+const ANSWER_ROW_BYTES = 1400;
 /** An ancestry is stored again for execs that come so many eids after its first, so that the old ones can be let go. */
 const ANCESTRY_EIDS = 4096;
-/** With more rows under a key than these, they are looked through block by block. */
+/** What is looked through without a pause: so many rows under a key, and bytes of rows. */
 const FEW_ROWS = 2000;
+const SLICE_BYTES = 2 * 1024 * 1024;
 const STATEMENTS_MAX = 128;
 const FROM = 'FROM events e LEFT JOIN ancestries a ON a.id = e.ancestry_id';
 
 const NOBODY = {};
+
+interface StoredAncestry {
+  readonly id: number;
+  readonly bytes: number;
+  readonly ancestry: PublishedExec['ancestry'];
+}
 
 export class EventDatabase {
   readonly #db: DatabaseSync;
@@ -58,7 +66,8 @@ export class EventDatabase {
   readonly #insertEvent: StatementSync;
   readonly #insertAncestry: StatementSync;
   readonly #putBlock: StatementSync;
-  #ancestries = new WeakMap<object, { id: number; objects: string; complete: boolean; truncated: boolean }>();
+  readonly #putLastEid: StatementSync;
+  #ancestries = new WeakMap<object, StoredAncestry>();
   #lastEid = 0;
 
   /** @param path a file, which is made when it is not there, or `:memory:` */
@@ -79,9 +88,10 @@ export class EventDatabase {
         `INSERT INTO ancestries (id, bytes, ${names(ANCESTRY_COLUMNS)}) VALUES (?, ?, ${marks(ANCESTRY_COLUMNS)})`,
       );
       this.#putBlock = this.#db.prepare(
-        'INSERT OR REPLACE INTO blocks (id, row_count, bytes, min_ms, max_ms) VALUES (?, ?, ?, ?, ?)',
+        'INSERT OR REPLACE INTO blocks (id, row_count, bytes, answer_bytes, min_ms, max_ms) VALUES (?, ?, ?, ?, ?, ?)',
       );
-      this.#load();
+      this.#putLastEid = this.#db.prepare('UPDATE last_row SET eid = ?');
+      this.#reload();
     } catch (error) {
       this.#db.close();
       throw error;
@@ -96,63 +106,51 @@ export class EventDatabase {
     return this.#blocks.bytes;
   }
 
-  /** The newest row's, or the last one that there ever was; 0 when there was none. */
+  /** Of the last row that was ever stored; 0 when there was none. */
   get lastEid(): number {
     return this.#lastEid;
   }
 
-  /** Unix ms of the oldest rows, about; undefined without any. */
-  get oldestMs(): number | undefined {
-    return this.#blocks.first?.minMs;
-  }
-
   /** All of them or, when it throws, none. */
   insert(execs: readonly NumberedExec[]): void {
-    const touched = new Map<number, Block>();
-    const added: { eid: number; timeMs: number; bytes: number }[] = [];
-    this.#transaction(
-      () => {
-        for (const { eid, exec } of execs) {
-          const ancestry = this.#ancestryOf(eid, exec);
-          const { values, bytes } = storedValues(EVENT_COLUMNS, exec);
-          this.#insertEvent.run(eid, ancestry.id, bytes, ...values);
-          added.push({ eid, timeMs: Math.floor(exec.unixMs), bytes: ROW_BYTES + bytes + ancestry.newBytes });
-        }
-        for (const { eid, timeMs, bytes } of added) {
-          const block = this.#blocks.add(eid, timeMs, bytes);
-          touched.set(block.id, block);
-        }
-        for (const block of touched.values()) this.#writeBlock(block);
-      },
-      () => {
-        this.#ancestries = new WeakMap();
-        this.#reloadBlocks();
-      },
-    );
-    this.#lastEid = execs.at(-1)?.eid ?? this.#lastEid;
+    this.#change(() => {
+      const added = execs.map(({ eid, exec }): BlockRow => {
+        const ancestry = this.#ancestryOf(eid, exec);
+        const { values, bytes } = storedValues(EVENT_COLUMNS, exec);
+        this.#insertEvent.run(eid, ancestry.id, bytes, ...values);
+        const isNew = ancestry.id === eid;
+        return {
+          eid,
+          timeMs: Math.floor(exec.unixMs),
+          bytes: ROW_BYTES + bytes + (isNew ? ancestry.bytes : 0),
+          answerBytes: ANSWER_ROW_BYTES + bytes + ancestry.bytes,
+        };
+      });
+      this.#count(added);
+    });
   }
 
   /** Takes over the oldest rows of another database, and answers how many: 0 when it has no more. */
   takeOldest(from: EventDatabase, limit: number): number {
-    const rows = from.#all('SELECT * FROM events ORDER BY eid LIMIT ?', limit);
-    if (rows.length === 0) return 0;
-    const ids = new Set(rows.map(({ ancestry_id: id }) => id));
-    this.#transaction(
-      () => {
-        for (const id of ids) {
-          const [ancestry] = from.#all('SELECT * FROM ancestries WHERE id = ?', id as number);
-          if (ancestry) this.#insertRecord('OR IGNORE INTO ancestries', ancestry);
-        }
-        for (const row of rows) {
-          this.#insertRecord('INTO events', row);
-          this.#writeBlock(this.#blocks.add(Number(row.eid), Number(row.time_ms), ROW_BYTES + Number(row.bytes)));
-        }
-      },
-      () => this.#reloadBlocks(),
-    );
-    const last = Number(rows.at(-1)?.eid);
-    this.#lastEid = Math.max(this.#lastEid, last);
-    from.deleteUpTo(last);
+    const rows = from.#all(`SELECT e.*, a.bytes AS ancestry_bytes ${FROM} ORDER BY e.eid LIMIT ?`, limit);
+    const last = rows.at(-1);
+    if (!last) return 0;
+    this.#change(() => {
+      const added = rows.map(({ ancestry_bytes: ancestryBytes, ...row }): BlockRow => {
+        const eid = Number(row.eid);
+        const isNew = this.#copyAncestry(from, Number(row.ancestry_id));
+        this.#insertRecord('events', row);
+        const bytes = Number(row.bytes);
+        return {
+          eid,
+          timeMs: Number(row.time_ms),
+          bytes: ROW_BYTES + bytes + (isNew ? Number(ancestryBytes) : 0),
+          answerBytes: ANSWER_ROW_BYTES + bytes + Number(ancestryBytes),
+        };
+      });
+      this.#count(added);
+    });
+    from.deleteUpTo(Number(last.eid));
     return rows.length;
   }
 
@@ -166,49 +164,76 @@ export class EventDatabase {
       return;
     }
     const wantedMs = seconds && { min: seconds.min * 1000, max: seconds.max * 1000 + 999 };
-    for (const { id, minMs, maxMs } of [...this.#blocks]) {
+    for (const { id, minMs, maxMs, bytes } of [...this.#blocks]) {
+      if (wantedMs && (minMs > wantedMs.max || maxMs < wantedMs.min)) continue;
       const first = id * BLOCK_EIDS;
-      const after = Math.max(range.after, first - 1);
-      const upTo = Math.min(range.upTo, first + BLOCK_EIDS - 1);
-      if (after >= upTo || (wantedMs && (minMs > wantedMs.max || maxMs < wantedMs.min))) continue;
-      yield* this.#iterate(sql, [after, upTo, ...params]);
-      yield undefined;
+      const step = Math.ceil(BLOCK_EIDS / Math.ceil(bytes / SLICE_BYTES));
+      for (let from = first; from < first + BLOCK_EIDS; from += step) {
+        const after = Math.max(range.after, from - 1);
+        const upTo = Math.min(range.upTo, from + step - 1, first + BLOCK_EIDS - 1);
+        if (after >= upTo) continue;
+        yield* this.#iterate(sql, [after, upTo, ...params]);
+        yield undefined;
+      }
     }
   }
 
   /** How many rows there are in a range. */
-  count({ after, upTo }: EidRange): number {
-    if (after <= 0 && upTo >= this.#lastEid) return this.rows;
-    return this.#number('SELECT count(*) FROM events WHERE eid > ? AND eid <= ?', after, upTo);
+  count(range: EidRange): number {
+    return this.#blocks.count(range, ({ after, upTo }) =>
+      this.#number('SELECT count(*) FROM events WHERE eid > ? AND eid <= ?', after, upTo),
+    );
   }
 
-  /** The eid up to which a range's rows take so many bytes as an answer, about: of one row at least. */
-  eidWithin({ after, upTo }: EidRange, answerBytes: number, rowBytes: number): number {
+  /**
+   * The eid up to which a range's rows take so many bytes as an answer, about, and what they take: of one row at least
+   * where `atLeastOne`.
+   */
+  eidWithin({ after, upTo }: EidRange, answerBytes: number, atLeastOne: boolean): { upTo: number; bytes: number } {
     let sum = 0;
-    let reached = upTo;
-    let first = true;
-    const sql = `SELECT e.eid, e.bytes + a.bytes ${FROM} WHERE e.eid > ? AND e.eid <= ? ORDER BY e.eid`;
-    for (const [eid, bytes] of this.#iterate(sql, [after, upTo])) {
-      sum += Number(bytes) + rowBytes;
-      if (sum > answerBytes && !first) return reached;
-      reached = Number(eid);
-      first = false;
+    let reached = after;
+    for (const block of [...this.#blocks]) {
+      const first = block.id * BLOCK_EIDS;
+      const last = first + BLOCK_EIDS - 1;
+      if (last <= after || first > upTo) continue;
+      if (after < first && upTo >= last && sum + block.answerBytes <= answerBytes) {
+        sum += block.answerBytes;
+        reached = last;
+        continue;
+      }
+      const sql = `SELECT e.eid, e.bytes + a.bytes ${FROM} WHERE e.eid > ? AND e.eid <= ? ORDER BY e.eid`;
+      for (const [eid, bytes] of this.#iterate(sql, [Math.max(after, first - 1), Math.min(upTo, last)])) {
+        const more = Number(bytes) + ANSWER_ROW_BYTES;
+        if (sum + more > answerBytes && !(atLeastOne && sum === 0)) return { upTo: reached, bytes: sum };
+        sum += more;
+        reached = Number(eid);
+      }
     }
-    return upTo;
+    return { upTo, bytes: sum };
   }
 
-  /** The eid of the row before which there are so many others; undefined when there are not so many. */
-  eidAt(offset: number): number | undefined {
-    const found = this.#all('SELECT eid FROM events ORDER BY eid LIMIT 1 OFFSET ?', offset)[0];
-    return found && Number(found.eid);
+  /** The eid up to which the oldest rows have to go so that there are so many fewer, or so many bytes less. Looks at `limit`. */
+  eidToDrop(rows: number, bytes: number, limit: number): number | undefined {
+    let last: number | undefined;
+    let [leftRows, leftBytes] = [rows, bytes];
+    for (const [eid, size] of this.#iterate('SELECT eid, bytes FROM events ORDER BY eid LIMIT ?', [limit])) {
+      if (leftRows <= 0 && leftBytes <= 0) break;
+      last = Number(eid);
+      leftRows--;
+      leftBytes -= Number(size) + ROW_BYTES;
+    }
+    return last;
   }
 
-  /** The last eid before the first row that is as new as this; undefined when no row is older. Looks at `limit` rows. */
-  eidBefore(unixMs: number, limit: number): number | undefined {
+  /**
+   * The eid up to which rows are older than this, undefined where the oldest is not. Rows from after `nowMs` do not keep
+   * those behind them: the clock was wrong. Looks at `limit` rows.
+   */
+  eidBefore(unixMs: number, nowMs: number, limit: number): number | undefined {
     let last: number | undefined;
     for (const [eid, timeMs] of this.#iterate('SELECT eid, time_ms FROM events ORDER BY eid LIMIT ?', [limit])) {
-      if (Number(timeMs) >= unixMs) break;
-      last = Number(eid);
+      if (Number(timeMs) < unixMs) last = Number(eid);
+      else if (Number(timeMs) <= nowMs) break;
     }
     return last;
   }
@@ -216,42 +241,47 @@ export class EventDatabase {
   /** Answers how many rows that were. */
   deleteUpTo(eid: number): number {
     const before = this.#blocks.rows;
-    const lastBlock = Math.floor(eid / BLOCK_EIDS);
-    const [last] = this.#all(
-      'SELECT count(*) AS row_count, total(bytes) AS bytes FROM events WHERE eid >= ? AND eid <= ?',
-      lastBlock * BLOCK_EIDS,
-      eid,
-    );
-    const rows = Number(last?.row_count);
-    this.#transaction(
-      () => {
-        this.#run('DELETE FROM events WHERE eid <= ?', eid);
-        this.#run('DELETE FROM ancestries WHERE id <= ?', eid - ANCESTRY_EIDS);
-        const rest = this.#blocks.removeUpTo(eid, { rows, bytes: Number(last?.bytes) + rows * ROW_BYTES });
-        this.#run('DELETE FROM blocks WHERE id <= ?', lastBlock);
-        if (rest) this.#writeBlock(rest);
-      },
-      () => this.#reloadBlocks(),
-    );
+    const lastBlock = blockOf(eid);
+    const sql = 'SELECT count(*) FROM events WHERE eid >= ? AND eid <= ?';
+    const rows = this.#number(sql, lastBlock * BLOCK_EIDS, eid);
+    this.#change(() => {
+      this.#run('DELETE FROM events WHERE eid <= ?', eid);
+      this.#run('DELETE FROM ancestries WHERE id <= ?', eid - ANCESTRY_EIDS);
+      const rest = this.#blocks.removeUpTo(eid, rows);
+      this.#run('DELETE FROM blocks WHERE id <= ?', lastBlock);
+      if (rest) this.#writeBlock(rest);
+    });
     return before - this.#blocks.rows;
   }
 
   subscribers(): StoredSubscriber[] {
     return this.#all('SELECT * FROM subscribers').map((row) => ({
       name: String(row.name),
+      confirmedEid: Number(row.confirmed_eid),
       lastEid: Number(row.last_eid),
+      reader: String(row.reader),
       lastReadMs: Number(row.last_read_ms),
       lostRows: Number(row.lost_rows),
     }));
   }
 
-  putSubscriber({ name, lastEid, lastReadMs, lostRows }: StoredSubscriber): void {
-    const sql = 'INSERT OR REPLACE INTO subscribers (name, last_eid, last_read_ms, lost_rows) VALUES (?, ?, ?, ?)';
-    this.#run(sql, name, lastEid, lastReadMs, lostRows);
+  putSubscriber({ name, confirmedEid, lastEid, reader, lastReadMs, lostRows }: StoredSubscriber): void {
+    const columns = 'name, confirmed_eid, last_eid, reader, last_read_ms, lost_rows';
+    const sql = `INSERT OR REPLACE INTO subscribers (${columns}) VALUES (?, ?, ?, ?, ?, ?)`;
+    this.#run(sql, name, confirmedEid, lastEid, reader, lastReadMs, lostRows);
   }
 
   removeSubscriber(name: string): void {
     this.#run('DELETE FROM subscribers WHERE name = ?', name);
+  }
+
+  /** These and no others. Writes in any case. */
+  replaceSubscribers(subscribers: Iterable<StoredSubscriber>): void {
+    this.#change(() => {
+      this.#run('DELETE FROM subscribers');
+      for (const subscriber of subscribers) this.putSubscriber(subscriber);
+      this.#putLastEid.run(this.#lastEid);
+    });
   }
 
   close(): void {
@@ -259,53 +289,64 @@ export class EventDatabase {
     this.#db.close();
   }
 
-  #load(): void {
-    this.#reloadBlocks();
-    const rows = this.#number('SELECT coalesce(max(eid), 0) FROM events');
-    const cursors = this.#number('SELECT coalesce(max(last_eid), 0) FROM subscribers');
-    this.#lastEid = Math.max(rows, cursors);
-  }
-
-  #reloadBlocks(): void {
+  #reload(): void {
+    this.#ancestries = new WeakMap();
     this.#blocks.clear();
     for (const row of this.#all('SELECT * FROM blocks ORDER BY id')) {
-      const [id, rows, bytes, minMs, maxMs] = [row.id, row.row_count, row.bytes, row.min_ms, row.max_ms].map(Number);
-      this.#blocks.load({ id, rows, bytes, minMs, maxMs } as Block);
+      this.#blocks.load({
+        id: Number(row.id),
+        rows: Number(row.row_count),
+        bytes: Number(row.bytes),
+        answerBytes: Number(row.answer_bytes),
+        minMs: Number(row.min_ms),
+        maxMs: Number(row.max_ms),
+      });
     }
+    this.#lastEid = this.#number('SELECT eid FROM last_row');
   }
 
-  #writeBlock({ id, rows, bytes, minMs, maxMs }: Block): void {
-    this.#putBlock.run(id, rows, bytes, minMs, maxMs);
+  #count(added: readonly BlockRow[]): void {
+    const touched = new Set(added.map((row) => this.#blocks.add(row)));
+    for (const block of touched) this.#writeBlock(block);
+    this.#lastEid = Math.max(this.#lastEid, added.at(-1)?.eid ?? 0);
+    this.#putLastEid.run(this.#lastEid);
   }
 
-  /** The id of an exec's ancestors' row, which is made where there is none yet. */
-  #ancestryOf(eid: number, exec: PublishedExec): { id: number; newBytes: number } {
-    const { objects, complete, truncated } = exec.ancestry;
+  #writeBlock({ id, rows, bytes, answerBytes, minMs, maxMs }: Block): void {
+    this.#putBlock.run(id, rows, bytes, answerBytes, minMs, maxMs);
+  }
+
+  /** The row of an exec's ancestors, which is made where there is none yet: its id is the exec's eid then. */
+  #ancestryOf(eid: number, exec: PublishedExec): StoredAncestry {
+    const { ancestry } = exec;
     const key: Link | object = exec.creator ?? NOBODY;
     const known = this.#ancestries.get(key);
-    if (
-      known &&
-      eid - known.id < ANCESTRY_EIDS &&
-      known.objects === objects &&
-      known.complete === complete &&
-      known.truncated === truncated
-    ) {
-      return { id: known.id, newBytes: 0 };
-    }
+    if (known && eid - known.id < ANCESTRY_EIDS && isSame(known.ancestry, ancestry)) return known;
     const { values, bytes } = storedValues(ANCESTRY_COLUMNS, exec);
     this.#insertAncestry.run(eid, bytes, ...values);
-    this.#ancestries.set(key, { id: eid, objects, complete, truncated });
-    return { id: eid, newBytes: bytes };
+    const stored = { id: eid, bytes, ancestry };
+    this.#ancestries.set(key, stored);
+    return stored;
+  }
+
+  /** Whether it was not there. */
+  #copyAncestry(from: EventDatabase, id: number): boolean {
+    if (this.#number('SELECT count(*) FROM ancestries WHERE id = ?', id) > 0) return false;
+    const [ancestry] = from.#all('SELECT * FROM ancestries WHERE id = ?', id);
+    if (ancestry) this.#insertRecord('ancestries', ancestry);
+    return ancestry !== undefined;
   }
 
   #areFew(keys: Selection['keys']): boolean {
     const conditions = keys.map(({ sql }) => sql).join(' AND ');
     const params = keys.flatMap((key) => key.params);
-    const sql = `SELECT count(*) FROM (SELECT 1 FROM events e WHERE ${conditions} LIMIT ${FEW_ROWS + 1})`;
-    return this.#number(sql, ...params) <= FEW_ROWS;
+    const found = `SELECT e.bytes FROM events e WHERE ${conditions} LIMIT ${FEW_ROWS + 1}`;
+    const [row] = this.#all(`SELECT count(*) AS found, total(bytes) AS size FROM (${found})`, ...params);
+    return Number(row?.found) <= FEW_ROWS && Number(row?.size) <= SLICE_BYTES;
   }
 
-  #transaction(work: () => void, undone: () => void): void {
+  /** All of some work, or nothing: also of what is known of the rows beside them. */
+  #change(work: () => void): void {
     this.#db.exec('BEGIN IMMEDIATE');
     try {
       work();
@@ -314,7 +355,7 @@ export class EventDatabase {
       try {
         // A full disk has ended the transaction already.
         if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-        undone();
+        this.#reload();
       } catch {
         // What it failed with first says more.
       }
@@ -322,9 +363,9 @@ export class EventDatabase {
     }
   }
 
-  #insertRecord(into: string, record: Readonly<Record<string, unknown>>): void {
+  #insertRecord(table: 'events' | 'ancestries', record: Readonly<Record<string, unknown>>): void {
     const names = Object.keys(record);
-    const sql = `INSERT ${into} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
+    const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
     this.#run(sql, ...(Object.values(record) as SQLInputValue[]));
   }
 
@@ -375,4 +416,8 @@ export class EventDatabase {
     const [oldest] = this.#statements.keys();
     if (this.#statements.size > STATEMENTS_MAX && oldest !== undefined) this.#statements.delete(oldest);
   }
+}
+
+function isSame(a: PublishedExec['ancestry'], b: PublishedExec['ancestry']): boolean {
+  return a.objects === b.objects && a.complete === b.complete && a.truncated === b.truncated;
 }

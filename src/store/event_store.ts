@@ -1,20 +1,23 @@
 /**
  * The rows of process_ancestry_events: kept on disk, in memory while there is no disk to be had, up to a number, a size
- * and an age. Rows are written a batch at a time, and every query sees all that were added before it.
+ * and an age. Rows are written a batch at a time, and every query sees all that were written before it.
  */
-import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { CollectorProblem } from '../collect/source.ts';
 import type { Logger } from '../log.ts';
 import type { PublishedExec } from '../process/tree.ts';
 import { checkpoint } from './checkpoint.ts';
-import { DatabaseDirectory, DirectoryError } from './database_directory.ts';
-import { type EidRange, EventDatabase, type NumberedExec, type Selection, type SqlRow } from './event_database.ts';
+import { DatabaseDirectory } from './database_directory.ts';
+import type { EidRange } from './eid_range.ts';
+import { EventDatabase, type NumberedExec, type Selection, type SqlRow } from './event_database.ts';
 import { NewerSchemaError } from './schema.ts';
+import { isBusy, isDamage, isUnstorable, messageOf, problemCode, resultCode } from './sqlite_error.ts';
 import { type Batch, type Subscriber, Subscribers } from './subscribers.ts';
+import { WrittenCount } from './written_count.ts';
 
 export interface EventStoreSettings {
-  /** Where the database is; `:memory:` for none. */
-  readonly directory: string;
+  /** Where the database is; `:memory:` for none; undefined: rows wait until it is known. */
+  readonly directory: string | undefined;
   readonly maxRows: number;
   /** Of disk, about. */
   readonly maxBytes: number;
@@ -36,46 +39,41 @@ export interface EventStoreStats {
   readonly bytes: number;
   /** Rows that made room for newer ones, or were too old. */
   readonly discarded: number;
-  /** Rows that were never written because the extension was killed, or that were in a damaged database. */
+  /** Rows that were never written because the extension was killed, that could not be, or that were in a damaged database. */
   readonly lost: number;
   /** The directory that rows are written to now, or `:memory:`. */
   readonly database: string;
   readonly problems: readonly CollectorProblem[];
 }
 
-/** How much a subscriber is given at a time, at most. */
+/** How much a subscriber is given at a time, of the answer that it makes, about. */
 export interface Portion {
-  /** Of rows that the selection gives. */
-  readonly rows: number | undefined;
-  /** Of the answer that they make, about. */
   readonly bytes: number;
 }
 
-const FLUSH_MS = 40;
+const FLUSH_MS = 30;
 /** A batch is written at once when it has so many rows: 5 ms of work. */
 const BATCH_ROWS = 500;
-/** Rows wait for a locked database up to so many; then they are kept in memory. */
+/** Rows wait for a locked database, or to be told where it is, up to so many. */
 const WAITING_MAX = 5000;
-/** The write-ahead log is brought into the database beyond this size. */
+/** The write-ahead log is brought into the database beyond this size, and is a problem far beyond it. */
 const LOG_BYTES = 8 * 1024 * 1024;
-const RETRY_MS = 30_000;
+const LOG_PROBLEM_BYTES = 16 * LOG_BYTES;
+/** Rows that are kept in memory for want of a disk may take so much of it. */
+const MEMORY_BYTES = 64 * 1024 * 1024;
+const RETRY_MS = { least: 1000, most: 30_000 };
 /** Rows that are let go, or moved, in one go. */
 const STEP_ROWS = 1000;
-/** What an answer's row takes beside the texts that are stored: 59 names and lengths, and numbers. */
-const ANSWER_ROW_BYTES = 1400;
-
-// SQLite's primary result codes (sqlite.org/rescode.html).
-const BUSY = 5;
-const LOCKED = 6;
-const CORRUPT = 11;
-const NOT_A_DATABASE = 26;
-const FULL = 13;
-const READ_ONLY = 8;
+const MOVED_ROWS = 200;
+/** How long a clock may have been ahead and rows be taken for new. */
+const CLOCK_SLACK_MS = 60_000;
+/** How often a database that is locked is tried again before leaving. */
+const CLOSING_TRIES = 20;
 
 interface Disk {
   readonly directory: DatabaseDirectory;
   readonly database: EventDatabase;
-  readonly countFile: number;
+  readonly count: WrittenCount;
 }
 
 export class EventStore {
@@ -89,6 +87,8 @@ export class EventStore {
   #diskFails = false;
   #problem: CollectorProblem | undefined;
   #pending: NumberedExec[] = [];
+  /** Rows that come before it is known where the database is, and so which number is the next. */
+  #unnumbered: PublishedExec[] = [];
   #lastEid = 0;
   #waiting = 0;
   /** How often rows went from memory to the disk. */
@@ -97,7 +97,8 @@ export class EventStore {
   #lost = 0;
   #flushTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
-  #countDue = false;
+  #retryMs = RETRY_MS.least;
+  #trimming = false;
   #checkpointing = false;
   #closed = false;
 
@@ -110,70 +111,77 @@ export class EventStore {
     this.#open();
   }
 
+  /** Never throws: what cannot be done is a problem that is told. */
   configure(settings: EventStoreSettings): void {
-    const before = this.#settings;
+    const before = this.#settings.directory;
     this.#settings = settings;
-    if (settings.directory !== before.directory && !this.#closed) {
-      this.#flush();
-      this.#closeAll();
+    if (this.#closed) return;
+    if (settings.directory !== before && settings.directory !== undefined) {
+      if (before !== undefined) {
+        this.#flush();
+        this.#log.info(`rows are kept in ${settings.directory} from now on; those until now stay in ${before}`);
+        this.#closeAll();
+        this.#subscribers.clear();
+      }
       this.#open();
     }
     this.#trim();
   }
 
+  /** Whether it is known where rows are kept. */
+  get isOpen(): boolean {
+    return this.#settings.directory !== undefined;
+  }
+
   get stats(): EventStoreStats {
-    const { rows, bytes } = this.#databases.reduce(
-      (sum, one) => ({ rows: sum.rows + one.rows, bytes: sum.bytes + one.bytes }),
-      {
-        rows: this.#pending.length,
-        bytes: 0,
-      },
-    );
+    const databases = this.#databases;
+    const waiting = this.#pending.length + this.#unnumbered.length;
     return {
-      rows,
-      bytes,
+      rows: databases.reduce((sum, { rows }) => sum + rows, waiting),
+      bytes: databases.reduce((sum, { bytes }) => sum + bytes, 0),
       discarded: this.#discarded,
       lost: this.#lost,
-      database: this.#disk && !this.#diskFails ? this.#disk.directory.path : ':memory:',
+      database: this.#writableDisk?.directory.path ?? ':memory:',
       problems: this.#problem ? [this.#problem] : [],
     };
   }
 
-  /** The newest row's, or the last one that there ever was. */
-  get lastEid(): number {
-    return this.#lastEid;
-  }
-
-  /** Takes a row in, and answers its eid: they count up from 1, in the order of publication, and are never used again. */
-  add(exec: PublishedExec): number {
-    const eid = ++this.#lastEid;
-    this.#pending.push({ eid, exec });
-    this.#noteCount();
-    if (this.#pending.length >= BATCH_ROWS) this.#flush();
+  /** Takes a row in. Rows are numbered in the order of publication, and no number is used again. */
+  add(exec: PublishedExec): void {
+    if (!this.isOpen) {
+      this.#unnumbered.push(exec);
+      // Where it will be, if nobody says so: better late than without bound.
+      if (this.#unnumbered.length > WAITING_MAX) this.#unnumbered.splice(0, this.#lostRows(BATCH_ROWS));
+      return;
+    }
+    this.#number(exec);
+    if (this.#pending.length % BATCH_ROWS === 0) this.#flush();
     else this.#scheduleFlush();
-    return eid;
   }
 
   /** So many execs will become rows soon: they are missing, too, when the extension is killed before. */
   expect(waiting: number): void {
     if (waiting === this.#waiting) return;
     this.#waiting = waiting;
-    this.#noteCount();
+    this.#disk?.count.note(this.#lastEid + waiting);
   }
 
-  /** The rows of a range, oldest first; `undefined` is a pause in a long search. */
-  *select(selection: Selection, range: EidRange = this.#whole): IterableIterator<SqlRow | undefined> {
+  /** The rows of a range that are written, oldest first; `undefined` is a pause in a long search. */
+  *select(selection: Selection, range: EidRange = WHOLE): IterableIterator<SqlRow | undefined> {
     this.#flush();
     // Those that come meanwhile are of another query.
-    const { after, upTo } = { after: range.after, upTo: Math.min(range.upTo, this.#lastEid) };
+    const { after, upTo } = { after: range.after, upTo: Math.min(range.upTo, this.#writtenEid) };
     const moves = this.#moves;
+    const databases = this.#databases;
     try {
-      for (const database of this.#databases) {
+      for (const database of databases) {
+        this.#failIfMoved(moves);
         for (const row of database.select(selection, { after, upTo })) {
-          if (moves !== this.#moves) throw new Error('rows are being moved to the disk: ask again');
+          this.#failIfMoved(moves);
           yield row;
         }
       }
+      this.#failIfMoved(moves);
     } catch (error) {
       this.#repairIfDamaged(error);
       throw error;
@@ -185,43 +193,50 @@ export class EventStore {
    *
    * @throws {SubscriberError} too many names, or one too long
    */
-  batchFor(name: string, selection: Selection, portion: Portion): Batch {
+  batchFor(name: string, portion: Portion): Batch {
     const again = this.#subscribers.again(name);
     if (again) return again;
     this.#flush();
     const { subscriber, dropped } = this.#subscribers.get(name, this.#idleMs);
-    if (dropped !== undefined) this.#keep((database) => database.removeSubscriber(dropped));
-    const range = { after: subscriber.lastEid, upTo: this.#lastEid };
-    let upTo = range.upTo;
-    for (const database of this.#databases) {
-      const within = database.eidWithin(range, portion.bytes, ANSWER_ROW_BYTES);
-      upTo = Math.min(upTo, within);
-      if (within < range.upTo) break;
-    }
-    if (portion.rows !== undefined) upTo = this.#eidOfRow(selection, { ...range, upTo }, portion.rows);
-    const batch = this.#subscribers.handOut(subscriber, upTo);
-    this.#keepSubscriber(subscriber);
+    const bytes = this.#subscribers.portion(subscriber, portion.bytes);
+    const upTo = this.#read(() => this.#eidWithin({ after: subscriber.lastEid, upTo: this.#writtenEid }, bytes));
+    const batch = this.#subscribers.handOut(subscriber, upTo, bytes);
+    const disk = this.#writableDisk;
+    if (disk && dropped !== undefined) this.#attempt(() => disk.database.removeSubscriber(dropped));
+    this.#keepSubscribers([subscriber]);
     return batch;
   }
 
   /** A batch's answer has arrived. */
   delivered(batch: Batch): void {
     const subscriber = this.#subscribers.delivered(batch);
-    if (subscriber) this.#keepSubscriber(subscriber);
+    if (subscriber) this.#keepSubscribers([subscriber]);
   }
 
-  /** Whoever was given rows since then (by the clock of `now`) has died, perhaps with them: they are given again. */
-  deliverAgain(sinceMs: number): void {
-    for (const subscriber of this.#subscribers.takeBack(sinceMs)) this.#keepSubscriber(subscriber);
+  /** osqueryd lives: what it was given a while ago it has logged. */
+  confirm(): void {
+    this.#keepSubscribers(this.#subscribers.confirm());
+  }
+
+  /**
+   * Who asks from now on: one process of osqueryd, '' if that is not known. Where it is another than before, the one before
+   * has died, perhaps before it had logged what it was given last: that is given again.
+   */
+  readBy(reader: string): void {
+    this.#subscribers.readBy(reader);
   }
 
   /** Every subscriber, with how many rows it has still to read. */
   subscribers(): (Subscriber & { lagRows: number })[] {
     this.#flush();
-    return [...this.#subscribers].map((one) => {
-      const range = { after: one.lastEid, upTo: this.#lastEid };
-      return { ...one, lagRows: this.#databases.reduce((sum, database) => sum + database.count(range), 0) };
-    });
+    return this.#read(() =>
+      [...this.#subscribers].map((one) => {
+        const range = { after: one.lastEid, upTo: this.#lastEid };
+        const unwritten = this.#pending.filter(({ eid }) => eid > one.lastEid).length;
+        const lagRows = this.#databases.reduce((sum, database) => sum + database.count(range), unwritten);
+        return { ...one, lagRows };
+      }),
+    );
   }
 
   /** Lets go of what is older than the expiry, but for what subscribers still have to read. */
@@ -229,37 +244,50 @@ export class EventStore {
     const oldest = nowUnixMs - this.#settings.expirySeconds * 1000;
     this.#attempt(() => {
       for (const database of this.#deletable) {
-        const upTo = Math.min(database.eidBefore(oldest, STEP_ROWS) ?? 0, this.#subscribers.readByAll(this.#idleMs));
+        const old = database.eidBefore(oldest, nowUnixMs + CLOCK_SLACK_MS, STEP_ROWS) ?? 0;
+        const upTo = Math.min(old, this.#subscribers.readByAll(this.#idleMs));
         const gone = upTo > 0 ? this.#discard(database, upTo) : 0;
         if (gone >= STEP_ROWS) setImmediate(() => !this.#closed && this.expire(nowUnixMs)).unref();
       }
     });
   }
 
-  /** Brings the database's log into its file when it has grown; does not wait for it. */
+  /** Brings the database's log into its file when it has grown; does not wait for it. Never throws. */
   tidy(): void {
-    const { directory, database } = this.#disk ?? {};
-    if (!directory || !database || this.#checkpointing || this.#closed) return;
-    if ((statSync(directory.wal, { throwIfNoEntry: false })?.size ?? 0) < LOG_BYTES) return;
-    this.#checkpointing = true;
-    void checkpoint(directory.database).then((error) => {
+    const { directory } = this.#writableDisk ?? {};
+    if (!directory || this.#checkpointing || this.#closed) return;
+    try {
+      const size = statSync(directory.wal, { throwIfNoEntry: false })?.size ?? 0;
+      if (size < LOG_BYTES) return;
+      if (size > LOG_PROBLEM_BYTES && !this.#problem) {
+        const message = `the log of the database in ${directory.path} has ${Math.round(size / 1e6)} MB and cannot be shortened: somebody reads it, or the disk is slow`;
+        this.#tell({ code: 'database_log_large', message });
+      }
+      this.#checkpointing = true;
+      void checkpoint(directory.database).then((error) => {
+        this.#checkpointing = false;
+        if (this.#problem?.code === 'database_log_large') this.#problem = undefined;
+        if (error) this.#log.warn({ err: error }, 'the database could not be checkpointed; it is tried again');
+      });
+    } catch (error) {
       this.#checkpointing = false;
-      if (error) this.#log.debug({ err: error }, 'the database could not be checkpointed; it is tried again');
-    });
+      this.#log.warn({ err: error }, 'the database could not be checkpointed; it is tried again');
+    }
   }
 
-  /** Writes what is left. The store is of no use after. */
+  /** Writes what is left. The store is of no use after. Never throws. */
   close(): void {
     if (this.#closed) return;
-    this.#flush();
+    for (let n = 0; n < CLOSING_TRIES && this.#pending.length > 0; n++) this.#flush();
+    if (this.#memory && this.#settings.directory !== ':memory:') this.#retry(Number.POSITIVE_INFINITY);
     this.#closed = true;
     this.#waiting = 0;
-    this.#writeCount();
     this.#closeAll();
   }
 
-  get #whole(): EidRange {
-    return { after: 0, upTo: Number.MAX_SAFE_INTEGER };
+  /** Of the last row that can be asked for. */
+  get #writtenEid(): number {
+    return this.#lastEid - this.#pending.length;
   }
 
   get #idleMs(): number {
@@ -271,65 +299,72 @@ export class EventStore {
     return [this.#disk?.database, this.#memory].filter((database) => database !== undefined);
   }
 
+  get #writableDisk(): Disk | undefined {
+    return this.#diskFails ? undefined : this.#disk;
+  }
+
   /** A disk that fails keeps its rows. */
   get #deletable(): EventDatabase[] {
-    return this.#diskFails ? this.#databases.slice(1) : this.#databases;
+    return this.#diskFails ? this.#databases.filter((one) => one !== this.#disk?.database) : this.#databases;
+  }
+
+  get #memoryDatabase(): EventDatabase {
+    this.#memory ??= new EventDatabase(':memory:');
+    return this.#memory;
   }
 
   #open(): void {
     const { directory } = this.#settings;
     this.#problem = undefined;
     this.#diskFails = false;
-    if (directory === ':memory:') {
-      this.#memory = new EventDatabase(':memory:');
-      return;
+    if (directory === undefined) return;
+    if (directory !== ':memory:') {
+      try {
+        this.#openDisk(directory);
+      } catch (error) {
+        // Beyond any number on disk, so that rows can be moved there.
+        this.#lastEid = Math.max(this.#lastEid, this.#unixNow() * 10);
+        this.#tell({ code: problemCode(error), message: `${messageOf(error)}; rows are kept in memory meanwhile` });
+        this.#scheduleRetry();
+      }
     }
-    try {
-      this.#openDisk(directory);
-    } catch (error) {
-      this.#memory = new EventDatabase(':memory:');
-      const code = error instanceof DirectoryError ? error.code : codeOf(error);
-      const why = error instanceof Error ? error.message : String(error);
-      this.#tell({ code, message: `${why}; rows are kept in memory until the next start` });
-    }
+    for (const exec of this.#unnumbered.splice(0)) this.#number(exec);
+    this.#flush();
   }
 
   #openDisk(path: string): void {
     const directory = new DatabaseDirectory(path);
     try {
-      const database = this.#openDatabase(directory);
-      const countFile = openSync(directory.countFile, 'a+', 0o600);
-      closeSync(countFile);
-      this.#disk = { directory, database, countFile: openSync(directory.countFile, 'r+', 0o600) };
+      const { database, isReplaced } = this.#openDatabase(directory);
+      const count = new WrittenCount(directory.countFile);
+      const missing = count.value - database.lastEid;
+      if (missing > 0 && !isReplaced) {
+        this.#lost += missing;
+        this.#log.warn({ lost: missing }, 'rows were not written before the extension ended: it was killed');
+      }
+      this.#lastEid = Math.max(this.#lastEid, count.value, database.lastEid);
+      this.#subscribers.load(database.subscribers());
+      this.#disk = { directory, database, count };
     } catch (error) {
       directory.release();
       throw error;
     }
-    const { database } = this.#disk;
-    const counted = Number.parseInt(readFileSync(directory.countFile, 'utf8'), 10) || 0;
-    const missing = counted - database.lastEid;
-    if (missing > 0 && database.lastEid > 0) {
-      this.#lost += missing;
-      this.#log.warn({ lost: missing }, 'the extension was killed before it had written these rows');
-    }
-    this.#lastEid = Math.max(this.#lastEid, counted, database.lastEid);
-    this.#subscribers.load(database.subscribers());
   }
 
-  #openDatabase(directory: DatabaseDirectory): EventDatabase {
+  #openDatabase(directory: DatabaseDirectory): { database: EventDatabase; isReplaced: boolean } {
     try {
-      return new EventDatabase(directory.database);
+      return { database: new EventDatabase(directory.database), isReplaced: false };
     } catch (error) {
       if (!(error instanceof NewerSchemaError) && !isDamage(error)) throw error;
       this.#moveAside(directory, error);
-      return new EventDatabase(directory.database);
+      return { database: new EventDatabase(directory.database), isReplaced: true };
     }
   }
 
   #moveAside(directory: DatabaseDirectory, error: unknown): void {
     const newer = error instanceof NewerSchemaError;
     const aside = directory.moveAside(newer ? 'newer' : 'corrupt', this.#unixNow());
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     this.#log.error(`the database of events cannot be used (${why}): it is now ${aside}, and a new one is begun`);
   }
 
@@ -338,17 +373,33 @@ export class EventStore {
     clearTimeout(this.#retryTimer);
     this.#flushTimer = undefined;
     this.#retryTimer = undefined;
+    this.#lostRows(this.#pending.splice(0).length);
     this.#memory?.close();
     this.#memory = undefined;
-    if (!this.#disk) return;
-    const { directory, database, countFile } = this.#disk;
+    const disk = this.#disk;
     this.#disk = undefined;
-    closeSync(countFile);
+    if (!disk) return;
     try {
-      database.close();
+      disk.count.close(this.#lastEid);
+      // Who is asked to leave has let its readers finish.
+      this.#subscribers.confirm(0);
+      if (!this.#diskFails) disk.database.replaceSubscribers(this.#subscribers);
+      disk.database.close();
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the database could not be closed as it should be');
     } finally {
-      directory.release();
+      disk.directory.release();
     }
+  }
+
+  #number(exec: PublishedExec): void {
+    this.#pending.push({ eid: ++this.#lastEid, exec });
+    this.#disk?.count.note(this.#lastEid + this.#waiting);
+  }
+
+  #lostRows(count: number): number {
+    this.#lost += count;
+    return count;
   }
 
   #scheduleFlush(): void {
@@ -360,166 +411,203 @@ export class EventStore {
     this.#flushTimer.unref();
   }
 
-  /** Once for all rows of a turn of the event loop: it outlives a process that is killed, as the page cache does. */
-  #noteCount(): void {
-    if (this.#countDue || !this.#disk) return;
-    this.#countDue = true;
-    queueMicrotask(() => this.#writeCount());
-  }
-
-  #writeCount(): void {
-    this.#countDue = false;
-    if (!this.#disk) return;
-    try {
-      writeSync(this.#disk.countFile, String(this.#lastEid + this.#waiting).padStart(20, '0'), 0);
-    } catch {
-      // What counts losses must not make one: a disk that fails is told by the rows' own writing.
-    }
-  }
-
   #flush(): void {
     if (this.#pending.length === 0 || this.#closed) return;
-    const rows = this.#pending;
-    const disk = this.#diskFails ? undefined : this.#disk;
+    const disk = this.#writableDisk;
     try {
-      if (disk) disk.database.insert(rows);
-      else this.#memoryDatabase.insert(rows);
+      (disk?.database ?? this.#memoryDatabase).insert(this.#pending);
       this.#pending = [];
+      this.#trim();
     } catch (error) {
-      if (!disk) throw error;
-      this.#cannotWrite(disk, error, rows.length);
-      if (this.#pending.length > 0) this.#scheduleFlush();
-      return;
+      if (isUnstorable(error) || !disk) this.#dropUnstorable(disk?.database ?? this.#memoryDatabase, error);
+      else if (isBusy(error) && this.#pending.length < WAITING_MAX) this.#scheduleFlush();
+      else this.#leaveDisk(disk, error);
     }
-    this.#trim();
   }
 
-  #cannotWrite(disk: Disk, error: unknown, waiting: number): void {
-    const code = resultCode(error);
-    if ((code === BUSY || code === LOCKED) && waiting < WAITING_MAX) return;
-    if (isDamage(error)) this.#replaceDatabase(disk, error);
-    else this.#goOnInMemory(error);
+  /** Rows that no database takes must not keep the others out. */
+  #dropUnstorable(database: EventDatabase, error: unknown): void {
+    const dropped = this.#pending.splice(0).filter((row) => {
+      try {
+        database.insert([row]);
+        return false;
+      } catch {
+        return true;
+      }
+    });
+    this.#lostRows(dropped.length);
+    this.#log.error({ err: error, rows: dropped.length }, 'rows could not be stored');
   }
 
-  #goOnInMemory(error: unknown): void {
+  /** Goes on with a new database where this one is damaged, otherwise in memory. */
+  #leaveDisk(disk: Disk, error: unknown): void {
+    if (this.#disk !== disk || this.#diskFails) return;
+    // A checkpoint that is under way would take the new database's log for the old one's.
+    if (isDamage(error) && !this.#checkpointing && this.#replaceDatabase(disk, error)) return;
     this.#diskFails = true;
-    const why = error instanceof Error ? error.message : String(error);
-    const { directory } = this.#settings;
-    const message = `${directory} cannot be written (${why}): rows are kept in memory until it can be`;
-    this.#tell({ code: codeOf(error), message });
-    this.#retryTimer = setTimeout(() => this.#retry(), RETRY_MS);
-    this.#retryTimer.unref();
+    const message = `${disk.directory.path} cannot be written (${messageOf(error)}): rows are kept in memory until it can be`;
+    this.#tell({ code: problemCode(error), message });
+    this.#scheduleRetry();
     this.#flush();
   }
 
-  /** Moves rows from memory to the disk, as much as it takes. */
-  #retry(): void {
-    const disk = this.#disk;
-    if (!disk || this.#closed) return;
+  /** Begins a new database in place of a damaged one, whose rows are lost to queries. False where that fails too. */
+  #replaceDatabase(disk: Disk, error: unknown): boolean {
+    const { directory, database } = disk;
+    const lost = database.rows;
     try {
-      this.#moves++;
-      if (this.#memory && disk.database.takeOldest(this.#memory, STEP_ROWS) > 0) {
-        setImmediate(() => this.#retry());
-        return;
-      }
-      for (const subscriber of this.#subscribers) disk.database.putSubscriber(subscriber);
-    } catch {
-      this.#retryTimer = setTimeout(() => this.#retry(), RETRY_MS);
-      this.#retryTimer.unref();
-      return;
+      database.close();
+      this.#moveAside(directory, error);
+      this.#disk = { ...disk, database: new EventDatabase(directory.database) };
+      this.#lostRows(lost);
+      this.#disk.database.replaceSubscribers(this.#subscribers);
+      this.#flush();
+      return true;
+    } catch (failure) {
+      disk.count.close(this.#lastEid);
+      directory.release();
+      this.#disk = undefined;
+      this.#tell({ code: problemCode(failure), message: `${messageOf(failure)}; rows are kept in memory meanwhile` });
+      this.#scheduleRetry();
+      this.#flush();
+      return true;
     }
-    this.#memory?.close();
-    this.#memory = undefined;
-    this.#diskFails = false;
-    this.#problem = undefined;
-    this.#log.info(`${disk.directory.path} can be written again: rows are kept there`);
-    this.#trim();
   }
 
-  /** Begins a new database in place of a damaged one, whose rows are lost to queries. */
-  #replaceDatabase(disk: Disk, error: unknown): void {
-    this.#lost += disk.database.rows;
+  #scheduleRetry(): void {
+    if (this.#closed || this.#retryTimer) return;
+    this.#retryTimer = setTimeout(() => {
+      this.#retryTimer = undefined;
+      this.#retry(MOVED_ROWS);
+    }, this.#retryMs);
+    this.#retryTimer.unref();
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS.most);
+  }
+
+  /** Opens the disk again where there is none, and moves rows there from memory, so many at a time. */
+  #retry(rows: number): void {
+    if (this.#checkpointing) {
+      this.#scheduleRetry();
+      return;
+    }
     try {
-      disk.database.close();
-      this.#moveAside(disk.directory, error);
-      this.#disk = { ...disk, database: new EventDatabase(disk.directory.database) };
-      for (const subscriber of this.#subscribers) this.#keepSubscriber(subscriber);
-      this.#flush();
-    } catch (failure) {
-      closeSync(disk.countFile);
-      disk.directory.release();
-      this.#disk = undefined;
-      const why = failure instanceof Error ? failure.message : String(failure);
-      this.#tell({ code: codeOf(failure), message: `${why}; rows are kept in memory until the next start` });
-      this.#flush();
+      if (!this.#disk) this.#openDisk(this.#settings.directory ?? ':memory:');
+      const disk = this.#disk;
+      if (!disk) return;
+      this.#diskFails = true;
+      if (this.#memory && this.#moveRows(disk.database, this.#memory, rows)) {
+        setImmediate(() => !this.#closed && this.#retry(rows));
+        return;
+      }
+      disk.database.replaceSubscribers(this.#subscribers);
+      this.#memory?.close();
+      this.#memory = undefined;
+      this.#diskFails = false;
+      this.#problem = undefined;
+      this.#retryMs = RETRY_MS.least;
+      this.#log.info(`${disk.directory.path} can be written: rows are kept there`);
+      this.#trim();
+    } catch (error) {
+      const code = problemCode(error);
+      if (code !== this.#problem?.code)
+        this.#tell({ code, message: `${messageOf(error)}; rows are kept in memory meanwhile` });
+      if (this.#disk && isDamage(error)) {
+        this.#diskFails = false;
+        this.#replaceDatabase(this.#disk, error);
+      }
+      this.#scheduleRetry();
+    }
+  }
+
+  /** Whether there is more to be moved. */
+  #moveRows(disk: EventDatabase, memory: EventDatabase, rows: number): boolean {
+    this.#moves++;
+    do {
+      if (disk.takeOldest(memory, MOVED_ROWS) === 0) return false;
+    } while (rows === Number.POSITIVE_INFINITY);
+    return true;
+  }
+
+  #failIfMoved(moves: number): void {
+    if (moves !== this.#moves) throw new Error('rows are being moved to the disk: ask again');
+  }
+
+  #eidWithin(range: EidRange, bytes: number): number {
+    let left = bytes;
+    for (const database of this.#databases) {
+      const within = database.eidWithin(range, left, left === bytes);
+      if (within.upTo < range.upTo) return within.upTo;
+      left -= within.bytes;
+    }
+    return range.upTo;
+  }
+
+  #read<Result>(work: () => Result): Result {
+    try {
+      return work();
+    } catch (error) {
+      this.#repairIfDamaged(error);
+      throw error;
     }
   }
 
   #repairIfDamaged(error: unknown): void {
-    if (this.#disk && isDamage(error)) this.#replaceDatabase(this.#disk, error);
+    if (this.#writableDisk && isDamage(error)) this.#leaveDisk(this.#writableDisk, error);
   }
 
-  get #memoryDatabase(): EventDatabase {
-    this.#memory ??= new EventDatabase(':memory:');
-    return this.#memory;
-  }
-
+  /** A step at a time: there may be very many at once when there are to be fewer from now on. */
   #trim(): void {
-    const { maxRows, maxBytes } = this.#settings;
+    if (this.#trimming) return;
     this.#attempt(() => {
-      for (const database of this.#deletable) {
-        const others = this.#deletable.reduce((sum, one) => sum + (one === database ? 0 : one.rows), 0);
-        while (database.rows > 0 && (database.rows + others > maxRows || database.bytes > maxBytes)) {
-          const tooMany = Math.max(database.rows + others - maxRows, 1);
-          const upTo = database.eidAt(Math.min(tooMany, database.rows, STEP_ROWS) - 1);
-          if (upTo === undefined) break;
-          this.#discard(database, upTo);
-        }
+      const { maxRows, maxBytes } = this.#settings;
+      const databases = this.#deletable;
+      const rows = databases.reduce((sum, one) => sum + one.rows, 0);
+      for (const database of databases) {
+        const bytesMax = database === this.#memory ? Math.min(maxBytes, MEMORY_BYTES) : maxBytes;
+        const [tooMany, tooLarge] = [rows - maxRows, database.bytes - bytesMax];
+        if (database.rows === 0 || (tooMany <= 0 && tooLarge <= 0)) continue;
+        const upTo = database.eidToDrop(tooMany, tooLarge, STEP_ROWS);
+        if (upTo === undefined || this.#discard(database, upTo) < STEP_ROWS) return;
+        this.#trimming = true;
+        setImmediate(() => {
+          this.#trimming = false;
+          if (!this.#closed) this.#trim();
+        });
+        return;
       }
     });
   }
 
   #discard(database: EventDatabase, upTo: number): number {
-    for (const subscriber of this.#subscribers) {
-      if (subscriber.lastEid >= upTo) continue;
-      const lost = database.count({ after: subscriber.lastEid, upTo });
-      if (lost === 0) continue;
+    const losers = [...this.#subscribers].filter((subscriber) => {
+      const lost = subscriber.lastEid < upTo ? database.count({ after: subscriber.lastEid, upTo }) : 0;
       subscriber.lostRows += lost;
-      this.#keepSubscriber(subscriber);
-    }
+      return lost > 0;
+    });
     const gone = database.deleteUpTo(upTo);
     this.#discarded += gone;
+    this.#keepSubscribers(losers);
     return gone;
   }
 
-  #keepSubscriber(subscriber: Subscriber): void {
-    this.#keep((database) => database.putSubscriber(subscriber));
-  }
-
   /** What is told of readers is in memory first: a disk that fails gets it when it works again. */
-  #keep(write: (database: EventDatabase) => void): void {
-    const disk = this.#disk;
-    if (disk && !this.#diskFails) this.#attempt(() => write(disk.database));
+  #keepSubscribers(subscribers: readonly Subscriber[]): void {
+    const disk = this.#writableDisk;
+    if (!disk || subscribers.length === 0) return;
+    this.#attempt(() => {
+      for (const subscriber of subscribers) disk.database.putSubscriber(subscriber);
+    });
   }
 
-  /** Work on a database that may be left for later. */
+  /** Work on a database that may be left for later. Never throws. */
   #attempt(work: () => void): void {
     try {
       work();
     } catch (error) {
-      const code = resultCode(error);
-      if (code === undefined) throw error;
-      if (code !== BUSY && code !== LOCKED && this.#disk && !this.#diskFails) this.#cannotWrite(this.#disk, error, 0);
+      const disk = this.#writableDisk;
+      if (disk && resultCode(error) !== undefined && !isBusy(error)) this.#leaveDisk(disk, error);
+      else if (!isBusy(error)) this.#log.error({ err: error }, 'the rows could not be kept in order');
     }
-  }
-
-  #eidOfRow(selection: Selection, range: EidRange, rows: number): number {
-    if (rows === 0) return range.after;
-    let left = rows;
-    for (const row of this.select({ ...selection, expressions: ['e.eid'] }, range)) {
-      if (row && --left === 0) return Number(row[0]);
-    }
-    return range.upTo;
   }
 
   #tell(problem: CollectorProblem): void {
@@ -528,28 +616,4 @@ export class EventStore {
   }
 }
 
-/** SQLite's primary result code; undefined for what is none of SQLite's errors. */
-function resultCode(error: unknown): number | undefined {
-  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : undefined;
-}
-
-function isDamage(error: unknown): boolean {
-  const code = resultCode(error);
-  return code === CORRUPT || code === NOT_A_DATABASE;
-}
-
-function codeOf(error: unknown): string {
-  switch (resultCode(error)) {
-    case FULL:
-      return 'database_full';
-    case READ_ONLY:
-      return 'database_read_only';
-    case CORRUPT:
-    case NOT_A_DATABASE:
-      return 'database_corrupt';
-    default:
-      return error instanceof Error && 'code' in error && error.code === 'EROFS'
-        ? 'database_read_only'
-        : 'database_failed';
-  }
-}
+const WHOLE: EidRange = { after: 0, upTo: Number.MAX_SAFE_INTEGER };

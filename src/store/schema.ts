@@ -14,8 +14,13 @@ export class NewerSchemaError extends Error {
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE events (eid INTEGER PRIMARY KEY, ancestry_id INTEGER, bytes INTEGER);
    CREATE TABLE ancestries (id INTEGER PRIMARY KEY, bytes INTEGER);
-   CREATE TABLE blocks (id INTEGER PRIMARY KEY, row_count INTEGER, bytes INTEGER, min_ms INTEGER, max_ms INTEGER);
-   CREATE TABLE subscribers (name TEXT PRIMARY KEY, last_eid INTEGER, last_read_ms INTEGER, lost_rows INTEGER);`,
+   CREATE TABLE blocks (
+     id INTEGER PRIMARY KEY, row_count INTEGER, bytes INTEGER, answer_bytes INTEGER, min_ms INTEGER, max_ms INTEGER);
+   CREATE TABLE last_row (only INTEGER PRIMARY KEY CHECK (only = 1), eid INTEGER);
+   INSERT INTO last_row VALUES (1, 0);
+   CREATE TABLE subscribers (
+     name TEXT PRIMARY KEY, confirmed_eid INTEGER, last_eid INTEGER, reader TEXT, last_read_ms INTEGER,
+     lost_rows INTEGER);`,
 ];
 
 const INDEXES = `

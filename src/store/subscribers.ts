@@ -1,12 +1,19 @@
 /**
  * Named readers and how far each has read. A batch is handed out again to whoever asks within the second, or before its
- * answer has arrived; after that the next one begins where it ended.
+ * answer has arrived; after that the next one begins where it ended. That a batch arrived is only believed when its reader
+ * has lived on: osqueryd can be killed between taking rows and logging them.
  */
-import type { EidRange, StoredSubscriber } from './event_database.ts';
+import type { EidRange } from './eid_range.ts';
+import type { StoredSubscriber } from './event_database.ts';
 
-export interface Subscriber extends StoredSubscriber {
-  /** Up to here it has all rows. */
+export interface Subscriber {
+  readonly name: string;
+  /** Up to here it was given all rows. */
   lastEid: number;
+  /** Up to here it has them for sure. */
+  confirmedEid: number;
+  /** Who was given those between: one process of osqueryd. */
+  reader: string;
   lastReadMs: number;
   /** Rows that went before it had them. */
   lostRows: number;
@@ -15,10 +22,13 @@ export interface Subscriber extends StoredSubscriber {
 /** Rows that a subscriber is given by one query. */
 export interface Batch extends EidRange {
   readonly name: string;
+  upTo: number;
 }
 
 interface OpenBatch {
   readonly batch: Batch;
+  /** Of the answer, at most. */
+  readonly bytes: number;
   /** Milliseconds of a clock that does not jump. */
   readonly firstMs: number;
   lastMs: number;
@@ -38,24 +48,53 @@ export class SubscriberError extends Error {
 
 export const SUBSCRIBERS_MAX = 256;
 const NAME_MAX = 256;
-/** A join may call again and again, and goes on where it was within this time. */
 const SAME_QUERY_MS = 1000;
-const JOIN_PAUSE_MS = 250;
-const JOIN_MAX_MS = 60_000;
+/** A join that asks row by row may pause for as long as it has been going on, within these. */
+const JOIN_PAUSE_MS = { least: 250, most: 5000 };
+const JOIN_MAX_MS = 300_000;
+/** A reader that lives so long after its batch has logged it. */
+const LOGGED_WITHIN_MS = 30_000;
 
 export class Subscribers {
   readonly #options: SubscribersOptions;
   readonly #subscribers = new Map<string, Subscriber>();
   readonly #batches = new Map<string, OpenBatch>();
+  #reader: string | undefined;
 
   constructor(options: SubscribersOptions) {
     this.#options = options;
   }
 
+  /** Adds those of a database. One that is known already has what both have. */
   load(stored: readonly StoredSubscriber[]): void {
+    for (const one of stored) {
+      const known = this.#subscribers.get(one.name);
+      this.#batches.delete(one.name);
+      this.#subscribers.set(one.name, {
+        name: one.name,
+        reader: one.reader,
+        lastEid: Math.min(known?.confirmedEid ?? one.lastEid, one.lastEid),
+        confirmedEid: Math.min(known?.confirmedEid ?? one.confirmedEid, one.confirmedEid),
+        lastReadMs: Math.max(known?.lastReadMs ?? 0, one.lastReadMs),
+        lostRows: one.lostRows + (known?.lostRows ?? 0),
+      });
+    }
+    if (this.#reader !== undefined) this.readBy(this.#reader);
+  }
+
+  /** Who asks from now on. What is not confirmed of what was given to others is given again. */
+  readBy(reader: string): void {
+    this.#reader = reader;
+    for (const subscriber of this) {
+      if (reader !== '' && subscriber.reader === reader) continue;
+      subscriber.lastEid = subscriber.confirmedEid;
+      this.#batches.delete(subscriber.name);
+    }
+  }
+
+  clear(): void {
     this.#subscribers.clear();
     this.#batches.clear();
-    for (const one of stored) this.#subscribers.set(one.name, { ...one });
   }
 
   [Symbol.iterator](): IterableIterator<Subscriber> {
@@ -67,7 +106,9 @@ export class Subscribers {
     const open = this.#batches.get(name);
     if (!open) return undefined;
     const now = this.#options.now();
-    const joins = now - open.lastMs < JOIN_PAUSE_MS && now - open.firstMs < JOIN_MAX_MS;
+    const lasted = open.lastMs - open.firstMs;
+    const pauseMs = Math.min(JOIN_PAUSE_MS.most, Math.max(JOIN_PAUSE_MS.least, lasted));
+    const joins = now - open.lastMs < pauseMs && now - open.firstMs < JOIN_MAX_MS;
     if (now - open.firstMs >= SAME_QUERY_MS && !joins) return undefined;
     open.lastMs = now;
     return open.batch;
@@ -92,15 +133,24 @@ export class Subscribers {
       this.#subscribers.delete(dropped);
       this.#batches.delete(dropped);
     }
-    const subscriber = { name, lastEid: 0, lastReadMs: this.#options.unixNow(), lostRows: 0 };
+    const lastReadMs = this.#options.unixNow();
+    const subscriber = { name, lastEid: 0, confirmedEid: 0, reader: '', lastReadMs, lostRows: 0 };
     this.#subscribers.set(name, subscriber);
     return dropped === undefined ? { subscriber } : { subscriber, dropped };
   }
 
-  handOut(subscriber: Subscriber, upTo: number): Batch {
+  /** How large an answer may be made for it: half of the last one's, when that did not arrive. */
+  portion({ name }: Subscriber, bytes: number): number {
+    const open = this.#batches.get(name);
+    return open && open.deliveredMs === undefined ? Math.max(1, Math.min(bytes, open.bytes / 2)) : bytes;
+  }
+
+  /** Whoever asks for more has done with what it had. */
+  handOut(subscriber: Subscriber, upTo: number, bytes: number): Batch {
     const now = this.#options.now();
-    const batch = { name: subscriber.name, after: subscriber.lastEid, upTo };
-    this.#batches.set(subscriber.name, { batch, firstMs: now, lastMs: now, deliveredMs: undefined });
+    const batch: Batch = { name: subscriber.name, after: subscriber.lastEid, upTo };
+    this.#batches.set(subscriber.name, { batch, bytes, firstMs: now, lastMs: now, deliveredMs: undefined });
+    subscriber.confirmedEid = subscriber.lastEid;
     subscriber.lastReadMs = this.#options.unixNow();
     return batch;
   }
@@ -111,30 +161,32 @@ export class Subscribers {
     const open = this.#batches.get(batch.name);
     if (!subscriber || open?.batch !== batch) return undefined;
     open.lastMs = this.#options.now();
-    open.deliveredMs = open.lastMs;
+    open.deliveredMs ??= open.lastMs;
     if (subscriber.lastEid >= batch.upTo) return undefined;
     subscriber.lastEid = batch.upTo;
+    subscriber.reader = this.#reader ?? '';
     return subscriber;
   }
 
-  /** Whoever was given rows since then may have died with them: they are given again. */
-  takeBack(sinceMs: number): Subscriber[] {
-    const changed: Subscriber[] = [];
-    for (const [name, { batch, deliveredMs }] of this.#batches) {
-      const subscriber = this.#subscribers.get(name);
-      if (deliveredMs === undefined || deliveredMs < sinceMs || !subscriber) continue;
-      subscriber.lastEid = Math.min(subscriber.lastEid, batch.after);
-      this.#batches.delete(name);
-      changed.push(subscriber);
-    }
-    return changed;
+  /** The readers live now: what some of them were given a while ago they have. Answers those of whom that is news. */
+  confirm(withinMs = LOGGED_WITHIN_MS): Subscriber[] {
+    const now = this.#options.now();
+    return [...this].filter((subscriber) => {
+      const deliveredMs = this.#batches.get(subscriber.name)?.deliveredMs;
+      const isNews = subscriber.confirmedEid < subscriber.lastEid;
+      if (!isNews || (deliveredMs !== undefined && now - deliveredMs < withinMs)) return false;
+      subscriber.confirmedEid = subscriber.lastEid;
+      return true;
+    });
   }
 
   /** The eid up to which every subscriber that was not idle for so long has all rows; Infinity without any. */
   readByAll(idleMs: number): number {
     const now = this.#options.unixNow();
     let least = Number.POSITIVE_INFINITY;
-    for (const { lastEid, lastReadMs } of this) if (now - lastReadMs < idleMs) least = Math.min(least, lastEid);
+    for (const { confirmedEid, lastReadMs } of this) {
+      if (now - lastReadMs < idleMs) least = Math.min(least, confirmedEid);
+    }
     return least;
   }
 }

@@ -68,21 +68,21 @@ export function hasOurRules(): boolean {
 
 export class ExtensionUnderTest {
   readonly manager: EmbeddedManager;
-  readonly child: ChildProcess;
   readonly #directory: string;
+  readonly #spawn: () => ChildProcess;
+  #child: ChildProcess;
   #stderr = '';
   exited: { code: number | null; signal: NodeJS.Signals | null } | undefined;
 
-  private constructor(manager: EmbeddedManager, child: ChildProcess, directory: string) {
+  private constructor(manager: EmbeddedManager, spawnChild: () => ChildProcess, directory: string) {
     this.manager = manager;
-    this.child = child;
     this.#directory = directory;
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr += text;
-    });
-    child.on('exit', (code, signal) => {
-      this.exited = { code, signal };
-    });
+    this.#spawn = spawnChild;
+    this.#child = this.#started();
+  }
+
+  get child(): ChildProcess {
+    return this.#child;
   }
 
   /** Resolves when it is registered and records. */
@@ -95,18 +95,41 @@ export class ExtensionUnderTest {
     await manager.start();
     const database = ['--database', join(directory, 'rows')];
     const args = ['--socket', manager.socketPath, '--timeout', '5', '--interval', '1', ...database, ...flags];
-    const child = spawn(LAUNCHER, args, {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, ...options.env },
-    });
-    const running = new ExtensionUnderTest(manager, child, directory);
-    await Promise.race([
-      manager.waitForExtension('process_ancestry', 10_000),
-      until('gone', () => running.exited, 10_000).then(() => running.failIfGone()),
-    ]);
-    if (options.recording ?? true)
-      await until('recording', () => running.stderr.includes('"recording"') || running.failIfGone());
+    const env = { ...process.env, ...options.env };
+    const spawnChild = () => spawn(LAUNCHER, args, { stdio: ['ignore', 'ignore', 'pipe'], env });
+    const running = new ExtensionUnderTest(manager, spawnChild, directory);
+    await running.#ready(options.recording ?? true);
     return running;
+  }
+
+  /** Kills it, and starts it again as osqueryd's watcher does. */
+  async killAndRespawn(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await until('killed', () => this.exited);
+    await until('forgotten', () => this.uuid === undefined);
+    this.exited = undefined;
+    this.#stderr = '';
+    this.#child = this.#started();
+    await this.#ready(true);
+  }
+
+  #started(): ChildProcess {
+    const child = this.#spawn();
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
+    });
+    child.on('exit', (code, signal) => {
+      this.exited = { code, signal };
+    });
+    return child;
+  }
+
+  async #ready(recording: boolean): Promise<void> {
+    await Promise.race([
+      this.manager.waitForExtension('process_ancestry', 10_000),
+      until('gone', () => this.exited, 10_000).then(() => this.failIfGone()),
+    ]);
+    if (recording) await until('recording', () => this.#stderr.includes('"recording"') || this.failIfGone());
   }
 
   failIfGone(): false {

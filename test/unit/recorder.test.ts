@@ -5,8 +5,9 @@ import { explainProblem, LiveSource } from '../../src/collect/live.ts';
 import type { NativeBinding, NativeStats } from '../../src/collect/native.ts';
 import type { FlagValues } from '../../src/config/flags.ts';
 import { resolveFlags } from '../../src/config/settings.ts';
-import { Recorder, storeSettings } from '../../src/recorder.ts';
+import { Recorder } from '../../src/recorder.ts';
 import { EventStore } from '../../src/store/event_store.ts';
+import { storeSettings } from '../../src/store_settings.ts';
 import { FakeProc } from './process/tree_harness.ts';
 
 function record(kind: number, source: number, pid: number, time: number, payload: readonly number[] = []): Buffer {
@@ -87,7 +88,7 @@ function setUp(more: Record<string, string> = {}, processes = 3) {
     { level: 'info' },
     { write: (line: string) => void said.push((JSON.parse(line) as { msg: string }).msg) },
   );
-  const store = new EventStore(storeSettings(valuesOf(flags)), { log });
+  const store = new EventStore(storeSettings(valuesOf(flags), undefined), { log });
   const native = new FakeNative();
   const proc = new FakeProc();
   for (let pid = 1; pid <= processes; pid++) proc.show(pid, pid === 1 ? 0 : 1, `process ${pid}`);

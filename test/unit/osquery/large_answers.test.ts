@@ -7,7 +7,8 @@ import { ExtensionClient } from '../../../src/osquery/extension_client.ts';
 import { encodeCall } from '../../../src/osquery/request.ts';
 import { encodeResponse } from '../../../src/osquery/response_encoder.ts';
 import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
-import { cpuMicroseconds, memoryMegabytes, rangeOf, resetPeak } from '../../bench/process_cost.ts';
+import { cpuMicroseconds, memoryMegabytes, resetPeak } from '../../bench/process_cost.ts';
+import { rangeOf } from '../../bench/range.ts';
 import { afterwards, directory, Peer, until } from './sandbox.ts';
 import { GENERATE, large, type Numbered, numbers, serve } from './serving.ts';
 

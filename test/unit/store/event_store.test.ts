@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -56,9 +57,10 @@ const wherePid = (pid: number): Selection => {
 };
 const pids = (store: EventStore, selection = ALL, range?: { after: number; upTo: number }) =>
   [...store.select(selection, range)].flatMap((row) => (row ? [row[0]] : []));
-const WHOLE = { rows: undefined, bytes: 1 << 30 };
+const eids = (store: EventStore) => pids(store, { ...ALL, expressions: ['e.eid'] });
+const WHOLE = { bytes: 1 << 30 };
 const read = (store: EventStore, name: string, portion = WHOLE) => {
-  const batch = store.batchFor(name, ALL, portion);
+  const batch = store.batchFor(name, portion);
   const rows = pids(store, ALL, batch);
   store.delivered(batch);
   return rows;
@@ -74,7 +76,8 @@ describe('rows', () => {
     store.close();
     const again = open();
     expect(pids(again)).toEqual([7, 8]);
-    expect(again.add(published({ pid: 9 }))).toBe(3);
+    again.add(published({ pid: 9 }));
+    expect(eids(again)).toEqual([1, 2, 3]);
     expect(again.stats).toMatchObject({ rows: 3, lost: 0, database: directory, problems: [] });
   });
 
@@ -197,30 +200,69 @@ describe('subscribers', () => {
     clockMs += 1;
     // A join goes on asking with hardly a pause; it is still the same query.
     expect(read(store, 'fleet')).toEqual([1]);
-    clockMs += 250;
+    clockMs += 1000;
     expect(read(store, 'fleet')).toEqual([2]);
   });
 
   test('get what did not arrive again, with what is new', () => {
     const store = open();
     store.add(published({ pid: 1 }));
-    expect(pids(store, ALL, store.batchFor('fleet', ALL, WHOLE))).toEqual([1]);
+    expect(pids(store, ALL, store.batchFor('fleet', WHOLE))).toEqual([1]);
     store.add(published({ pid: 2 }));
     clockMs += 5000;
     expect(read(store, 'fleet')).toEqual([1, 2]);
   });
 
-  test('get again what they were given just before they died', () => {
+  test('get again what they were given before they died, unless they lived on for a while, or asked again', () => {
     const store = open();
+    store.readBy('worker 1');
     store.add(published({ pid: 1 }));
     read(store, 'early');
-    clockMs += 10_000;
+    read(store, 'asked again');
+    clockMs += 20_000;
+    read(store, 'asked again');
     store.add(published({ pid: 2 }));
     read(store, 'late');
-    clockMs += 5000;
-    store.deliverAgain(8000);
+    clockMs += 10_000;
+    store.confirm();
+    store.readBy('worker 1');
+    store.readBy('worker 2');
     expect(read(store, 'late')).toEqual([1, 2]);
     expect(read(store, 'early')).toEqual([2]);
+    expect(read(store, 'asked again')).toEqual([2]);
+  });
+
+  test('get again what they were given last when osqueryd was killed with the extension', () => {
+    const store = open();
+    store.readBy('worker 1');
+    store.add(published({ pid: 1 }));
+    read(store, 'fleet');
+    const readAfterwards = (worker: string, name: string) => {
+      const left = join(directory, '..', name);
+      execFileSync('cp', ['-r', directory, left]);
+      const after = open({ directory: left });
+      after.readBy(worker);
+      return read(after, 'fleet');
+    };
+    expect(readAfterwards('worker 1', 'the same')).toEqual([]);
+    expect(readAfterwards('worker 2', 'another')).toEqual([1]);
+    expect(readAfterwards('', 'who knows')).toEqual([1]);
+    // Who asks it to leave has done with what it had.
+    store.close();
+    expect(readAfterwards('worker 2', 'at last')).toEqual([]);
+  });
+
+  test('whose join goes on for long get the same rows to its end', () => {
+    const store = open();
+    store.add(published({ pid: 1 }));
+    read(store, 'fleet');
+    for (let n = 0; n < 20; n++) {
+      store.add(published({ pid: 2 }));
+      clockMs += n < 4 ? 200 : 700;
+      expect(read(store, 'fleet')).toEqual([1]);
+    }
+    clockMs += 5000;
+    expect(read(store, 'fleet')).toHaveLength(20);
   });
 
   test('go on after a restart where they were', () => {
@@ -238,7 +280,7 @@ describe('subscribers', () => {
     const got: unknown[] = [];
     const sizes: number[] = [];
     for (let n = 0; n < 6; n++) {
-      const rows = read(store, 'fleet', { rows: undefined, bytes: 5000 });
+      const rows = read(store, 'fleet', { bytes: 5000 });
       got.push(...rows);
       sizes.push(rows.length);
       clockMs += 1000;
@@ -247,22 +289,30 @@ describe('subscribers', () => {
     expect(sizes).toEqual([3, 1, 3, 3, 0, 0]);
   });
 
-  test('with a LIMIT get so many at a time, of those that they ask for', () => {
+  test('are given less of what did not arrive, until it does', () => {
     const store = open();
-    for (let n = 0; n < 12; n++) store.add(published({ pid: 1 + (n % 3) }));
-    const seven = () => {
+    for (let pid = 1; pid <= 40; pid++) store.add(published({ pid }));
+    const sizes: number[] = [];
+    for (let n = 0; n < 5; n++) {
+      sizes.push(pids(store, ALL, store.batchFor('fleet', { bytes: 1600 * 40 })).length);
       clockMs += 1000;
-      const batch = store.batchFor('fleet', wherePid(2), { rows: 3, bytes: 1 << 30 });
-      store.delivered(batch);
-      return pids(store, wherePid(2), batch).length;
-    };
-    expect([seven(), seven(), seven()]).toEqual([3, 1, 0]);
+    }
+    expect(sizes[0]).toBeGreaterThan(30);
+    expect(sizes.at(-1)).toBeLessThan(4);
+    expect(read(store, 'fleet', { bytes: 1 << 20 }).length).toBeLessThan(3);
+    clockMs += 1000;
+    expect(read(store, 'fleet', { bytes: 1 << 20 }).length).toBeGreaterThan(30);
   });
 
   test('hold back what they have not read from growing old, not from making room, which is counted', () => {
     const store = open({ maxRows: 5, expirySeconds: 60 });
     for (let pid = 1; pid <= 3; pid++) store.add(published({ pid, unixMs: 1000 }));
     read(store, 'fleet');
+    // What it was given may have died with it, until it has lived on.
+    store.expire(1e9);
+    expect(pids(store)).toEqual([1, 2, 3]);
+    clockMs += 30_000;
+    store.confirm();
     for (let pid = 4; pid <= 6; pid++) store.add(published({ pid, unixMs: 1000 }));
     store.expire(1e9);
     expect(pids(store)).toEqual([4, 5, 6]);
@@ -310,8 +360,9 @@ describe('trouble', () => {
     execFileSync('cp', ['-r', directory, left]);
     const after = open({ directory: left });
     expect(after.stats).toMatchObject({ rows: 3, lost: 5 });
-    expect(after.add(published({ pid: 7 }))).toBe(9);
+    after.add(published({ pid: 7 }));
     expect(pids(after)).toEqual([1, 2, 3, 7]);
+    expect(eids(after)).toEqual([1, 2, 3, 9]);
   });
 
   test('two extensions do not share a database: the second keeps its rows in memory and says why', () => {
@@ -333,11 +384,21 @@ describe('trouble', () => {
     expect(store.stats.problems).toMatchObject([{ code: 'database_unsafe' }]);
   });
 
-  test('a directory that others could write is closed to them', () => {
+  test('a directory that others could write is not used, and nothing in it is touched', () => {
     mkdirSync(directory);
+    const victim = join(directory, '..', 'victim');
+    writeFileSync(victim, 'precious', { mode: 0o644 });
+    for (const name of ['last-eid', 'events.db', 'lock']) symlinkSync(victim, join(directory, name));
     chmodSync(directory, 0o777);
-    open();
-    expect(statSync(directory).mode & 0o777).toBe(0o700);
+    expect(open().stats.problems).toMatchObject([{ code: 'database_unsafe' }]);
+    // Nor is what was planted before it was closed to others.
+    chmodSync(directory, 0o700);
+    const store = open();
+    store.add(published({ pid: 5 }));
+    expect(pids(store)).toEqual([5]);
+    expect(store.stats).toMatchObject({ database: ':memory:', problems: [{ code: 'database_failed' }] });
+    expect(readFileSync(victim, 'utf8')).toBe('precious');
+    expect(statSync(victim).mode & 0o777).toBe(0o644);
   });
 
   test('a directory that cannot be made leaves rows in memory', () => {
@@ -489,6 +550,141 @@ describe('trouble', () => {
     store.configure({ ...settings, directory });
     expect(pids(store)).toEqual([1]);
     expect(existsSync(join(directory, 'events.db'))).toBe(true);
+  });
+});
+
+describe('a database that somebody else has locked', () => {
+  const locked = (work: () => void) => {
+    const other = new DatabaseSync(join(directory, 'events.db'));
+    other.exec('BEGIN IMMEDIATE');
+    work();
+    other.exec('ROLLBACK');
+    other.close();
+  };
+
+  test('makes rows wait; no subscriber goes past them', () => {
+    const store = open();
+    store.add(published({ pid: 1 }));
+    expect(read(store, 'fleet')).toEqual([1]);
+    clockMs += 1000;
+    locked(() => {
+      store.add(published({ pid: 2 }));
+      expect(read(store, 'fleet')).toEqual([]);
+      expect(store.subscribers()).toMatchObject([{ lagRows: 1 }]);
+    });
+    clockMs += 1000;
+    expect(read(store, 'fleet')).toEqual([2]);
+  });
+
+  test('makes nobody wait for each row', () => {
+    const store = open();
+    const began = performance.now();
+    locked(() => {
+      for (let pid = 1; pid <= 2400; pid++) store.add(published({ pid }));
+    });
+    expect(performance.now() - began).toBeLessThan(500);
+    expect(pids(store)).not.toEqual([]);
+    expect(store.stats).toMatchObject({ lost: 0, problems: [] });
+  });
+
+  test('is waited for at the end, but not for ever: what could not be written is counted', () => {
+    const store = open();
+    store.add(published({ pid: 1 }));
+    locked(() => store.close());
+    expect(store.stats.lost).toBe(1);
+  });
+});
+
+describe('what must not stop it', () => {
+  test('a file whose times cannot be read back exactly', () => {
+    const store = open();
+    store.add(published({ pid: 1, details: { mtime: 2 ** 60, atime: Number.NaN } }));
+    const selection = { ...ALL, expressions: ['e.pid', 'e.mtime', 'e.atime'] };
+    expect([...store.select(selection)].filter(Boolean)).toEqual([[1, null, null]]);
+  });
+
+  test('a row that cannot be made: the others are stored, and it is counted', () => {
+    const store = open();
+    store.add(published({ pid: 1 }));
+    store.add({ ...published({ pid: 2 }), entityId: undefined as unknown as string });
+    store.add(published({ pid: 3 }));
+    expect(pids(store)).toEqual([1, 3]);
+    expect(store.stats).toMatchObject({ lost: 1, database: directory, problems: [] });
+  });
+
+  test('a checkpoint that cannot begin; and one that is done keeps the locks', async () => {
+    const store = open({ maxRows: 100_000 });
+    for (let pid = 1; pid <= 40_000; pid++) store.add(published({ pid }));
+    expect(statSync(join(directory, 'events.db-wal')).size).toBeGreaterThan(8 << 20);
+    const locks = () =>
+      readFileSync('/proc/locks', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(` ${process.pid} `)).length;
+    const before = locks();
+    expect(before).toBeGreaterThan(0);
+    store.tidy();
+    await vi.waitFor(() => expect(statSync(join(directory, 'events.db-wal')).size).toBe(0), 10_000);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(locks()).toBe(before);
+    store.add(published({ pid: 1 }));
+    expect(pids(store)).toHaveLength(40_001);
+    rmSync(directory, { recursive: true });
+    store.tidy();
+  });
+
+  test('many rows too many: they go a step at a time', async () => {
+    const store = open({ maxRows: 30_000 });
+    for (let pid = 1; pid <= 20_000; pid++) store.add(published({ pid }));
+    expect(store.stats.rows).toBe(20_000);
+    const settings = { directory, expirySeconds: 60, subscriberExpirySeconds: 60 };
+    const began = performance.now();
+    store.configure({ ...settings, maxRows: 30_000, maxBytes: 1_000_000 });
+    expect(performance.now() - began).toBeLessThan(100);
+    await vi.waitFor(() => expect(store.stats.bytes).toBeLessThan(1_000_000), 10_000);
+    store.configure({ ...settings, maxRows: 10, maxBytes: 1 << 30 });
+    await vi.waitFor(() => expect(store.stats.rows).toBe(10), 10_000);
+  });
+
+  test('that it is not known yet where the database is: rows wait', () => {
+    const store = open({ directory: undefined });
+    for (let pid = 1; pid <= 3; pid++) store.add(published({ pid }));
+    expect(store.stats).toMatchObject({ rows: 3, lost: 0 });
+    expect(store.isOpen).toBe(false);
+    store.configure({ directory, maxRows: 10, maxBytes: 1 << 30, expirySeconds: 60, subscriberExpirySeconds: 60 });
+    expect(pids(store)).toEqual([1, 2, 3]);
+    expect(store.stats.database).toBe(directory);
+  });
+
+  test('a directory that another extension is still leaving: rows go there when it has', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const leaving = open();
+      leaving.add(published({ pid: 1 }));
+      read(leaving, 'fleet');
+      const store = open();
+      store.add(published({ pid: 2 }));
+      expect(pids(store)).toEqual([2]);
+      expect(store.stats.problems).toMatchObject([{ code: 'database_in_use' }]);
+      leaving.close();
+      await vi.advanceTimersByTimeAsync(5000);
+      await vi.waitFor(() => expect(store.stats).toMatchObject({ database: directory, problems: [] }));
+      expect(pids(store)).toEqual([1, 2]);
+      expect(read(store, 'fleet')).toEqual([2]);
+      store.add(published({ pid: 3 }));
+      expect(pids(store)).toEqual([1, 2, 3]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('a clock that was ahead for a while does not keep rows for ever', () => {
+    const store = open({ expirySeconds: 60 });
+    store.add(published({ pid: 1, unixMs: 900_000_000 }));
+    store.add(published({ pid: 2, unixMs: 1000 }));
+    store.add(published({ pid: 3, unixMs: 100_000 }));
+    expect(pids(store)).toHaveLength(3);
+    store.expire(110_000);
+    expect(pids(store)).toEqual([3]);
   });
 });
 

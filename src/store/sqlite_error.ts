@@ -1,0 +1,49 @@
+/** What SQLite's errors mean to us: its primary result codes (sqlite.org/rescode.html). */
+import { DirectoryError } from './database_directory.ts';
+
+const BUSY = 5;
+const LOCKED = 6;
+const READ_ONLY = 8;
+const CORRUPT = 11;
+const FULL = 13;
+const TOO_BIG = 18;
+const CONSTRAINT = 19;
+const MISMATCH = 20;
+const NOT_A_DATABASE = 26;
+
+/** Undefined for what is none of SQLite's errors. */
+export function resultCode(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : undefined;
+}
+
+/** Somebody else has locked it, for now. */
+export function isBusy(error: unknown): boolean {
+  const code = resultCode(error);
+  return code === BUSY || code === LOCKED;
+}
+
+/** The database is well; what it was given is not to be stored. */
+export function isUnstorable(error: unknown): boolean {
+  const code = resultCode(error);
+  return code === undefined || code === TOO_BIG || code === CONSTRAINT || code === MISMATCH;
+}
+
+export function isDamage(error: unknown): boolean {
+  const code = resultCode(error);
+  return code === CORRUPT || code === NOT_A_DATABASE;
+}
+
+/** The stable name of what keeps rows from the disk. */
+export function problemCode(error: unknown): string {
+  if (error instanceof DirectoryError) return error.code;
+  const code = resultCode(error);
+  if (code === FULL) return 'database_full';
+  if (code === CORRUPT || code === NOT_A_DATABASE) return 'database_corrupt';
+  const system = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (system === 'ENOSPC') return 'database_full';
+  return code === READ_ONLY || system === 'EROFS' ? 'database_read_only' : 'database_failed';
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
