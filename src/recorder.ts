@@ -7,6 +7,7 @@ import { loadNative, type NativeBinding } from './collect/native.ts';
 import { ReplayError, ReplaySource } from './collect/replay.ts';
 import type { CollectorProblem, SourceState, SourceStats } from './collect/source.ts';
 import type { FlagValues } from './config/flags.ts';
+import { IdleMemory } from './idle_memory.ts';
 import type { Logger } from './log.ts';
 import type { ProcessTable } from './process/process_table.ts';
 import { Procfs, type ProcReader } from './process/procfs.ts';
@@ -68,6 +69,7 @@ export class Recorder {
   readonly #options: RecorderOptions;
   readonly #log: Logger;
   readonly #store: EventStore;
+  readonly #idleMemory = new IdleMemory();
   readonly #startedMs = performance.now();
   readonly #sweepTimer: NodeJS.Timeout;
   #values: FlagValues;
@@ -273,6 +275,7 @@ export class Recorder {
 
   #sweep(): void {
     this.#run?.tree.processes.sweep();
+    this.#idleMemory.sample(this.#earlier.eventsReceived + (this.#run?.tree.stats.eventsReceived ?? 0));
     // A recorded log is kept whole: its times are not now.
     if (this.#run?.state.collector !== 'replay') this.#store.expire(Date.now());
     this.#store.tidy();

@@ -76,7 +76,9 @@ export class EventDatabase {
     this.#db = new DatabaseSync(path, { timeout: 20 });
     try {
       // NORMAL: a commit waits for no disk, and a power cut may take the last of them but never the whole.
-      this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0');
+      this.#db.exec(
+        'PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0',
+      );
       this.#db.exec('PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY');
       migrate(this.#db);
       const marks = (columns: readonly unknown[]) => columns.map(() => '?').join(', ');

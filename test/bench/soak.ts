@@ -45,6 +45,8 @@ async function soak(seed: number): Promise<Soaked> {
     const { pid, extension } = replayed;
     const log = new SoakLog(seed);
     const residentMegabytes = async () => {
+      // What the storm took is given back once it has been quiet for an interval of five seconds.
+      await new Promise((resolve) => setTimeout(resolve, 11_000));
       await settled({ extension: pid });
       return memoryMegabytes(pid).now;
     };
