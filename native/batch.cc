@@ -11,7 +11,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the batch format is th
 
 constexpr size_t kKeepBytes = 1 << 20;
 constexpr size_t kFlagsAt = 6;
-constexpr size_t kDetailsBytes = 3 * 4 + 10 * 4 + 3 * 4 + 5 * 8 + 2 * 4 + 6 * 4;
+constexpr size_t kDetailsBytes = 3 * 4 + 10 * 4 + 3 * 4 + 5 * 8 + 3 * 4 + 2 * 4 + 7 * 4;
 
 template <typename T>
 uint8_t* put(uint8_t* to, const T& value) {
@@ -51,7 +51,7 @@ void Batch::exec(Source source, int32_t pid, double time) {
 void Batch::exec(Source source, int32_t pid, double time, const ExecDetails& d) {
   static_assert(sizeof(Credentials) == 40 && sizeof(FileTimes) == 32, "copied as they are");
   const size_t size = kHeaderBytes + kDetailsBytes + d.comm.size() + d.exe.size() + d.cwd.size() +
-                      d.tty.size() + d.args.size() + d.name.size();
+                      d.tty.size() + d.args.size() + d.name.size() + d.cgroup.size();
   const uint16_t flags =
       static_cast<uint16_t>(kHasDetails | (d.args_cut ? kArgsCut : 0) | (d.from_procfs ? kFromProcfs : 0));
   uint8_t* to = begin(size, Kind::kExec, source, flags, pid, time);
@@ -64,6 +64,9 @@ void Batch::exec(Source source, int32_t pid, double time, const ExecDetails& d) 
   to = put(to, d.ogid);
   to = put(to, d.times);
   to = put(to, d.pid_namespace);
+  to = put(to, d.sid);
+  to = put(to, d.pgid);
+  to = put(to, d.tty_number);
   to = put(to, d.argc);
   to = put(to, d.args_size);
   to = put_text(to, d.comm);
@@ -71,7 +74,8 @@ void Batch::exec(Source source, int32_t pid, double time, const ExecDetails& d) 
   to = put_text(to, d.cwd);
   to = put_text(to, d.tty);
   to = put_text(to, d.args);
-  put_text(to, d.name);
+  to = put_text(to, d.name);
+  put_text(to, d.cgroup);
 }
 
 void Batch::exit(Source source, int32_t pid, double time, int32_t status) {
@@ -80,6 +84,20 @@ void Batch::exit(Source source, int32_t pid, double time, int32_t status) {
 
 void Batch::setsid(Source source, int32_t pid, double time) {
   begin(kHeaderBytes, Kind::kSetsid, source, 0, pid, time);
+}
+
+void Batch::setpgid(Source source, double time, const GroupChange& change, uint32_t serial) {
+  uint8_t* to = begin(kHeaderBytes + 8, Kind::kSetpgid, source, 0, change.pid, time);
+  put(put(to, change.pgid), serial);
+}
+
+void Batch::login(Source source, int32_t pid, double time, const LoginDetails& login) {
+  const size_t texts = login.address.size() + login.terminal.size() + login.exe.size();
+  uint8_t* to = begin(kHeaderBytes + 4 * 4 + texts, Kind::kLogin, source, 0, pid, time);
+  to = put(to, login.ses);
+  to = put_text(to, login.address);
+  to = put_text(to, login.terminal);
+  put_text(to, login.exe);
 }
 
 void Batch::loss(Source source, double time, uint32_t count) {

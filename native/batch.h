@@ -13,25 +13,29 @@ namespace process_ancestry {
 // unaligned.
 //
 //   u32 size      of the whole record, this field included
-//   u8  kind      1 fork, 2 exec, 3 exit, 4 setsid, 5 loss, 6 clock
+//   u8  kind      1 fork, 2 exec, 3 exit, 4 setsid, 5 loss, 6 clock, 7 setpgid, 8 login
 //   u8  source    0 none (our own queue), 1 proc_events (the connector), 2 audit
-//   u16 flags     exec: 1 has details, 2 arguments are missing or were cut, 4 the details were read from
-//   /proc i32 pid       process (tgid, initial pid namespace); for fork the child; 0 for loss and clock f64
-//   time      milliseconds: source 2: Unix time as in the record; else CLOCK_BOOTTIME payload
-//     fork    i32 parent (tgid), i32 image_from (tgid whose image the child inherits; 0 = the parent's)
-//     exec    with flag 1 the details; without it nothing, or what size says, to be passed over:
-//             u32 serial, i32 ppid, u32 syscall (1 execve, 2 execveat, 0 unknown),
-//             u32 auid, uid, gid, euid, suid, fsuid, egid, sgid, fsgid, ses      (0xffffffff unset or
-//             unknown) u32 mode, ouid, ogid                                                (0xffffffff
-//             unknown) f64 atime, mtime, ctime, btime                                      (whole seconds,
-//             NaN unknown) f64 pid_namespace                                                   (inode number,
-//             0 unknown) u32 argc (0xffffffff unknown), u32 args_size (bytes, before any cut) six texts, each
-//             u32 length and raw bytes: comm, exe, cwd, tty, args (NUL between two), name
-//     exit    i32 status (as of wait: code << 8 | signal)
-//     setsid  nothing
-//     loss    u32 count (at least 1)
-//     clock   f64 offset (Unix ms minus CLOCK_BOOTTIME ms, NaN in a replayed log): first record of every
-//     batch
+//   u16 flags     exec: 1 has details, 2 arguments are missing or were cut, 4 read from /proc
+//   i32 pid       process (tgid, initial pid namespace); for fork the child; 0 for loss and clock
+//   f64 time      milliseconds: source 2: Unix time as in the record; else CLOCK_BOOTTIME
+//   payload
+//     fork     i32 parent (tgid), i32 image_from (tgid whose image the child inherits; 0 = the parent's)
+//     exec     with flag 1 the details; without it nothing, or what size says, to be passed over:
+//              u32 serial, i32 ppid, u32 syscall (1 execve, 2 execveat, 0 unknown)
+//              u32 auid, uid, gid, euid, suid, fsuid, egid, sgid, fsgid, ses (0xffffffff unset or unknown)
+//              u32 mode, ouid, ogid (0xffffffff unknown)
+//              f64 atime, mtime, ctime, btime (whole seconds, NaN unknown)
+//              f64 pid_namespace (inode number, 0 unknown)
+//              u32 sid, pgid, tty_number (0xffffffff unknown)
+//              u32 argc (0xffffffff unknown), u32 args_size (bytes, before any cut)
+//              texts: comm, exe, cwd, tty, args (NUL between two), name, cgroup
+//     exit     i32 status (as of wait: code << 8 | signal)
+//     setsid   nothing
+//     setpgid  i32 pgid (0 unknown), u32 serial
+//     login    u32 ses (0xffffffff unset), texts: address, terminal, exe
+//     loss     u32 count (at least 1)
+//     clock    f64 offset (Unix ms minus CLOCK_BOOTTIME ms, NaN in a replayed log): first of every batch
+//   A text is u32 length and raw bytes.
 class Batch {
  public:
   static constexpr uint16_t kHasDetails = 1, kArgsCut = 2, kFromProcfs = 4;
@@ -42,6 +46,8 @@ class Batch {
   void exec(Source source, int32_t pid, double time, const ExecDetails& details);
   void exit(Source source, int32_t pid, double time, int32_t status);
   void setsid(Source source, int32_t pid, double time);
+  void setpgid(Source source, double time, const GroupChange& change, uint32_t serial);
+  void login(Source source, int32_t pid, double time, const LoginDetails& login);
   void loss(Source source, double time, uint32_t count);
   void clock(double time, double offset);
 

@@ -142,8 +142,9 @@ uint64_t Collector::pass(double now_ms) {
       more = assembler_.bytes_held() >= kHeldMaxBytes && !assembler_.completed().empty();
     }
     if (connector_.is_open()) drain_connector();
+    procfs::CgroupBuffer cgroup;
     for (const auto& event : assembler_.completed()) {
-      enrich(*event);
+      enrich(*event, cgroup);
       audit::pack_event(*event, batch_);
     }
     assembler_.recycle_completed();
@@ -232,10 +233,22 @@ void Collector::withdraw_older_details(int32_t pid, uint64_t at_ns) {
   proc_reads_.erase(pid);
 }
 
-// What the records do not say, and the machine may still know.
-void Collector::enrich(audit::AuditEvent& event) {
+// In which namespace a process's own numbers of processes count.
+audit::CallerNamespace Collector::namespace_of(int32_t caller) const {
+  constexpr double kInitial = 0xeffffffc;  // include/linux/proc_ns.h, PROC_PID_INIT_INO
+  const double inode = proc_.pid_namespace(caller);
+  if (inode == 0) return audit::CallerNamespace::kUnknown;
+  return inode == kInitial ? audit::CallerNamespace::kInitial : audit::CallerNamespace::kOther;
+}
+
+// What the records do not say, and the machine may still know. The control group lives in `cgroup`.
+void Collector::enrich(audit::AuditEvent& event, procfs::CgroupBuffer& cgroup) {
+  if (event.kind == Kind::kSetpgid) event.setpgid.in = namespace_of(event.pid);
   if (event.kind != Kind::kExec) return;
   event.exec.pid_namespace = proc_.pid_namespace(event.pid);
+  // Most of a storm is gone by now: to ask again would cost as much as it did to learn that.
+  const bool gone = event.exec.pid_namespace == 0 && errno == ENOENT;
+  if (!gone) event.exec.cgroup = procfs::cgroup_of(proc_, event.pid, cgroup);
   if (!options_.file_times) return;
   event.exec.times =
       procfs::exec_file_times(proc_, event.pid, event.exec.exe, event.files.data(), event.file_count);

@@ -18,6 +18,7 @@
 #include "clocks.h"
 #include "proc_events/connector.h"
 #include "proc_events/thread_groups.h"
+#include "procfs/cgroup.h"
 #include "procfs/proc_dir.h"
 #include "procfs/process_reader.h"
 #include "unique_fd.h"
@@ -84,7 +85,8 @@ class Collector {
   void on_proc_event(const proc_event& event);
   void on_exec(int32_t pid, uint64_t at_ns);
   void withdraw_older_details(int32_t pid, uint64_t at_ns);
-  void enrich(audit::AuditEvent& event);
+  void enrich(audit::AuditEvent& event, procfs::CgroupBuffer& cgroup);
+  audit::CallerNamespace namespace_of(int32_t caller) const;
   void hand_over();
   void publish();
 

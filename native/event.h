@@ -6,7 +6,16 @@
 
 namespace process_ancestry {
 
-enum class Kind : uint8_t { kFork = 1, kExec = 2, kExit = 3, kSetsid = 4, kLoss = 5, kClock = 6 };
+enum class Kind : uint8_t {
+  kFork = 1,
+  kExec = 2,
+  kExit = 3,
+  kSetsid = 4,
+  kLoss = 5,
+  kClock = 6,
+  kSetpgid = 7,
+  kLogin = 8
+};
 enum class Source : uint8_t { kNone = 0, kProcEvents = 1, kAudit = 2 };
 enum class ExecCall : uint32_t { kUnknown = 0, kExecve = 1, kExecveat = 2 };
 
@@ -34,6 +43,7 @@ struct ExecDetails {
   uint32_t mode = kUnknown, ouid = kUnknown, ogid = kUnknown;
   FileTimes times;
   double pid_namespace = 0;
+  uint32_t sid = kUnknown, pgid = kUnknown, tty_number = kUnknown;  // of the stat file; audit does not tell
   uint32_t argc = kUnknown;
   uint32_t args_size = 0;  // of all arguments joined by one byte, before any cut
   bool args_cut = false;
@@ -41,6 +51,19 @@ struct ExecDetails {
   std::string_view comm, exe, cwd, tty;
   std::string_view args;  // separated by one NUL byte each
   std::string_view name;
+  std::string_view cgroup;
+};
+
+// Whose process group was set, and to which.
+struct GroupChange {
+  int32_t pid = 0;
+  int32_t pgid = 0;  // 0 if it cannot be told
+};
+
+// What a program that lets people in said of a session that it opened. Texts are empty where it did not say.
+struct LoginDetails {
+  uint32_t ses = kUnknown;
+  std::string_view address, terminal, exe;
 };
 
 }  // namespace process_ancestry

@@ -1,11 +1,13 @@
 #include "assembler.h"
 
+#include "login_record.h"
 #include "record_readers.h"
 
 namespace process_ancestry::audit {
 
 void Assembler::add(uint16_t type, std::string_view record, double now_ms) {
-  if (type != kSyscall && type != kExecve && type != kCwd && type != kPath && type != kEndOfEvent &&
+  const bool login = type == kUserStart || type == kUserLogin;
+  if (type != kSyscall && type != kExecve && type != kCwd && type != kPath && type != kEndOfEvent && !login &&
       !(type == kProctitle && limits_.from_log)) {
     return;
   }
@@ -13,6 +15,10 @@ void Assembler::add(uint16_t type, std::string_view record, double now_ms) {
   std::string_view body;
   if (!parse_record_id(record, id, body)) {
     ++counters_.malformed;
+    return;
+  }
+  if (login) {
+    if (!was_completed(id)) add_login(id, body);
     return;
   }
   const bool ends = type == kEndOfEvent || type == kProctitle;
@@ -42,6 +48,32 @@ void Assembler::add(uint16_t type, std::string_view record, double now_ms) {
   trim();
 }
 
+// A user's message is an event of one record, and no EOE comes after it.
+void Assembler::add_login(const RecordId& id, std::string_view body) {
+  Slot slot = new_slot(id, 0);
+  if (!read_login(*slot, body)) ++counters_.malformed;
+  bytes_held_ += slot->bytes();
+  remembered_[id.serial % kRememberedSerials] = id;
+  if (slot->state == AuditEvent::State::kWanted) {
+    deliver(std::move(slot));
+  } else {
+    free_slot(std::move(slot));
+  }
+}
+
+Assembler::Slot Assembler::new_slot(const RecordId& id, double now_ms) {
+  Slot slot;
+  if (free_.empty()) {
+    slot = std::make_unique<AuditEvent>();
+  } else {
+    slot = std::move(free_.back());
+    free_.pop_back();
+  }
+  slot->id = id;
+  slot->first_seen_ms = now_ms;
+  return slot;
+}
+
 AuditEvent* Assembler::find(const RecordId& id, bool begin, double now_ms) {
   if (last_ < pending_.size() && pending_[last_]->id == id) return pending_[last_].get();
   for (size_t i = pending_.size(); i-- > 0;) {
@@ -55,15 +87,7 @@ AuditEvent* Assembler::find(const RecordId& id, bool begin, double now_ms) {
     while (!pending_.empty() && begun_ - pending_.front()->born > limits_.later_events_max) finish(0, true);
   }
   if (pending_.size() >= limits_.pending_max) finish(0, false);
-  Slot slot;
-  if (free_.empty()) {
-    slot = std::make_unique<AuditEvent>();
-  } else {
-    slot = std::move(free_.back());
-    free_.pop_back();
-  }
-  slot->id = id;
-  slot->first_seen_ms = now_ms;
+  Slot slot = new_slot(id, now_ms);
   slot->born = begun_++;
   last_ = pending_.size();
   pending_.push_back(std::move(slot));
@@ -85,8 +109,12 @@ void Assembler::finish(size_t index, bool complete) {
     free_slot(std::move(slot));
     return;
   }
-  event.complete();
-  if (event.exec.args_cut) ++counters_.args_cut;
+  deliver(std::move(slot));
+}
+
+void Assembler::deliver(Slot slot) {
+  slot->complete();
+  if (slot->exec.args_cut) ++counters_.args_cut;
   ++counters_.events;
   completed_.push_back(std::move(slot));
 }

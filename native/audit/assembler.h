@@ -13,6 +13,8 @@ namespace process_ancestry::audit {
 
 // Record types that are read; all others are passed over unparsed (linux/audit.h).
 enum RecordType : uint16_t {
+  kUserStart = 1105,
+  kUserLogin = 1112,
   kSyscall = 1300,
   kPath = 1302,
   kCwd = 1307,
@@ -61,6 +63,9 @@ class Assembler {
   using Slot = std::unique_ptr<AuditEvent>;
   static constexpr size_t kRememberedSerials = 4096, kFreeMax = 64, kKeepBytes = 16 << 10;
 
+  void add_login(const RecordId& id, std::string_view body);
+  Slot new_slot(const RecordId& id, double now_ms);
+  void deliver(Slot slot);
   AuditEvent* find(const RecordId& id, bool begin, double now_ms);
   bool was_completed(const RecordId& id) const;
   void finish(size_t index, bool complete);

@@ -11,8 +11,16 @@ AuditEvent::Span AuditEvent::keep(std::string_view value) {
   return {at, text.size() - at};
 }
 
+AuditEvent::Span AuditEvent::keep_as_is(std::string_view value) {
+  text.append(value);
+  return {text.size() - value.size(), value.size()};
+}
+
 void AuditEvent::complete() {
   const auto view = [this](Span span) { return std::string_view(text).substr(span.at, span.size); };
+  login.address = view(address);
+  login.terminal = view(tty);
+  login.exe = view(exe);
   exec.serial = id.serial;
   exec.comm = view(comm);
   exec.exe = view(exe);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "../event.h"
+#include "group_change.h"
 #include "record.h"
 
 namespace process_ancestry::audit {
@@ -41,23 +42,26 @@ struct AuditEvent {
   double first_seen_ms = 0;
   uint64_t born = 0;  // how many events had been begun before
   State state = State::kWaitingForSyscall;
-  Kind kind = Kind::kExec;  // kFork, kExec or kExit
+  Kind kind = Kind::kExec;
   int32_t pid = 0;
   ForkDetails fork;
   int32_t exit_status = 0;
-  ExecDetails exec;  // its texts once the event is complete
+  SetpgidCall setpgid;
+  LoginDetails login;  // its texts once the event is complete
+  ExecDetails exec;    // its texts once the event is complete
   bool has_execve = false;
   std::array<FileId, kMaxFiles> files;
   size_t file_count = 0;
 
-  std::string text;  // comm, exe, cwd, tty and name, where the spans say
-  Span comm, exe, cwd, tty, name;
+  std::string text;  // what the spans point into
+  Span comm, exe, cwd, tty, name, address;
   Arguments args;
 
   size_t bytes() const { return text.size() + args.bytes.size(); }
   // Decodes a value into `text`.
   Span keep(std::string_view value);
-  // Points the texts of `exec` at what was kept.
+  Span keep_as_is(std::string_view value);
+  // Points the texts of `exec` and `login` at what was kept.
   void complete();
 };
 

@@ -18,8 +18,14 @@ uint16_t type_of(std::string_view text) {
     std::string_view name;
     RecordType type;
   };
-  constexpr Named kNames[] = {{"SYSCALL", kSyscall}, {"EXECVE", kExecve},  {"CWD", kCwd},
-                              {"PATH", kPath},       {"EOE", kEndOfEvent}, {"PROCTITLE", kProctitle}};
+  constexpr Named kNames[] = {{"SYSCALL", kSyscall},
+                              {"EXECVE", kExecve},
+                              {"CWD", kCwd},
+                              {"PATH", kPath},
+                              {"EOE", kEndOfEvent},
+                              {"PROCTITLE", kProctitle},
+                              {"USER_START", kUserStart},
+                              {"USER_LOGIN", kUserLogin}};
   for (const Named& named : kNames) {
     if (text == named.name) return named.type;
   }

@@ -11,6 +11,15 @@ void pack_event(const AuditEvent& event, Batch& batch) {
     case Kind::kExit:
       batch.exit(Source::kAudit, event.pid, time, event.exit_status);
       break;
+    case Kind::kSetsid:
+      batch.setsid(Source::kAudit, event.pid, time);
+      break;
+    case Kind::kSetpgid:
+      batch.setpgid(Source::kAudit, time, group_change(event.pid, event.setpgid), event.id.serial);
+      break;
+    case Kind::kLogin:
+      batch.login(Source::kAudit, event.pid, time, event.login);
+      break;
     default:
       batch.exec(Source::kAudit, event.pid, time, event.exec);
       break;

@@ -9,20 +9,6 @@
 namespace process_ancestry::audit {
 namespace {
 
-// auid and ses are 4294967295 where unset, which is kUnknown; a log may spell it.
-uint32_t id_of(std::string_view value) {
-  int64_t number;
-  if (!parse_decimal(value, number) || number < -1 || number > int64_t{kUnknown}) return kUnknown;
-  return static_cast<uint32_t>(number);
-}
-
-// 0 for what is no pid: no process that execs has it.
-int32_t pid_of(std::string_view value) {
-  int64_t number;
-  if (!parse_decimal(value, number) || number < 0 || number > std::numeric_limits<int32_t>::max()) return 0;
-  return static_cast<int32_t>(number);
-}
-
 uint64_t hex_of(std::string_view value) {
   uint64_t number = 0;
   parse_based(value, 16, number);
@@ -54,9 +40,21 @@ void add_argument(AuditEvent::Arguments& args, uint64_t arg, uint64_t chunk, boo
 
 }  // namespace
 
+uint32_t id_of(std::string_view value) {
+  int64_t number;
+  if (!parse_decimal(value, number) || number < -1 || number > int64_t{kUnknown}) return kUnknown;
+  return static_cast<uint32_t>(number);
+}
+
+int32_t pid_of(std::string_view value) {
+  int64_t number;
+  if (!parse_decimal(value, number) || number < 0 || number > std::numeric_limits<int32_t>::max()) return 0;
+  return static_cast<int32_t>(number);
+}
+
 bool read_syscall(AuditEvent& event, std::string_view body) {
   uint32_t arch = 0;
-  uint64_t a0 = 0;
+  uint64_t a0 = 0, a1 = 0;
   int64_t number = -1, result = 0;
   int32_t pid = 0, ppid = 0;
   bool success = false;
@@ -83,6 +81,9 @@ bool read_syscall(AuditEvent& event, std::string_view body) {
         break;
       case field_key("a0"):
         a0 = hex_of(value);
+        break;
+      case field_key("a1"):
+        a1 = hex_of(value);
         break;
       case field_key("ppid"):
         ppid = pid_of(value);
@@ -157,6 +158,14 @@ bool read_syscall(AuditEvent& event, std::string_view body) {
       } else {
         event.fork = {pid, 0};
       }
+      event.state = AuditEvent::State::kWanted;
+      return true;
+    case Call::kSetsid:
+    case Call::kSetpgid:
+      if (!success) return true;
+      event.kind = call == Call::kSetsid ? Kind::kSetsid : Kind::kSetpgid;
+      event.setpgid.target = static_cast<int32_t>(a0);
+      event.setpgid.group = static_cast<int32_t>(a1);
       event.state = AuditEvent::State::kWanted;
       return true;
     case Call::kOther:

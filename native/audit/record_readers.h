@@ -7,6 +7,12 @@
 
 namespace process_ancestry::audit {
 
+// An id, kUnknown for what is none: auid and ses are 4294967295 where unset, which is kUnknown; a log may
+// spell it.
+uint32_t id_of(std::string_view value);
+// 0 for what is no pid: no process that execs has it.
+int32_t pid_of(std::string_view value);
+
 // Each adds to an event what the body of one of its records says.
 
 // Decides what the event is, and whether it is wanted. False if it is no SYSCALL record.

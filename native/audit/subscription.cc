@@ -21,8 +21,8 @@ constexpr int kNoAnswer = -1;
 // received costs no system call (kernel/audit.c sends it with netlink_unicast, which runs the socket's
 // filter).
 int keep_only_wanted_types(int fd) {
-  constexpr uint16_t kWanted[] = {kSyscall,           kExecve, kCwd, kPath, kEndOfEvent, NLMSG_ERROR,
-                                  AUDIT_CONFIG_CHANGE};
+  constexpr uint16_t kWanted[] = {
+      kSyscall, kExecve, kCwd, kPath, kEndOfEvent, kUserStart, kUserLogin, NLMSG_ERROR, AUDIT_CONFIG_CHANGE};
   constexpr size_t kCount = sizeof kWanted / sizeof *kWanted;
   sock_filter program[kCount + 3];
   // nlmsg_type is in the host's order, the filter loads in the network's.
@@ -46,13 +46,15 @@ std::string_view without_padding(std::string_view text) {
 
 Subscription::Subscription(Options options, Assembler& assembler)
     : options_(std::move(options)), assembler_(assembler), receiver_(kGroup, kMessageBytes) {
-  const std::vector<Call> execs = {Call::kExecve, Call::kExecveat};
-  const std::vector<Call> forks = {Call::kFork, Call::kVfork, Call::kClone, Call::kClone3};
+  // One rule for all of an architecture: every system call of the host is held against every rule.
+  const std::vector<Call> calls = {Call::kExecve, Call::kExecveat, Call::kSetpgid};
+  const std::vector<Call> with_forks = {Call::kExecve, Call::kExecveat, Call::kSetpgid, Call::kSetsid,
+                                        Call::kFork,   Call::kVfork,    Call::kClone,   Call::kClone3};
   for (const uint32_t arch : {native_arch(), compat_arch()}) {
     const bool optional = arch != native_arch();
-    rules_.push_back({Rule::for_calls(arch, execs, true, options_.rule_key), optional});
+    rules_.push_back(
+        {Rule::for_calls(arch, options_.forks ? with_forks : calls, true, options_.rule_key), optional});
     if (!options_.forks) continue;
-    rules_.push_back({Rule::for_calls(arch, forks, true, options_.rule_key), optional});
     // Not only successful: it never returns, so it never has success (kernel/auditsc.c, __audit_free).
     rules_.push_back({Rule::for_calls(arch, {Call::kExitGroup}, false, options_.rule_key), optional});
   }

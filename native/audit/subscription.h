@@ -17,7 +17,7 @@ namespace process_ancestry::audit {
 class Subscription {
  public:
   struct Options {
-    bool forks = false;  // also the calls that make and end processes
+    bool forks = false;  // also the calls that make and end processes, and make sessions
     std::string rule_key, state_file;
     size_t socket_buffer_bytes = 0;
   };

@@ -9,16 +9,16 @@ constexpr uint32_t kNone = UINT32_MAX;
 
 // From arch/*/kernel/syscalls/*.tbl and include/uapi/asm-generic/unistd.h.
 struct Numbers {
-  uint32_t arch, execve, execveat, fork, vfork, clone, clone3, exit_group;
+  uint32_t arch, execve, execveat, fork, vfork, clone, clone3, exit_group, setpgid, setsid;
 };
 constexpr Numbers kNumbers[] = {
-    {AUDIT_ARCH_X86_64, 59, 322, 57, 58, 56, 435, 231},
-    {AUDIT_ARCH_I386, 11, 358, 2, 190, 120, 435, 252},
-    {AUDIT_ARCH_AARCH64, 221, 281, kNone, kNone, 220, 435, 94},
-    {AUDIT_ARCH_ARM, 11, 387, 2, 190, 120, 435, 248},
-    {AUDIT_ARCH_RISCV64, 221, 281, kNone, kNone, 220, 435, 94},
-    {AUDIT_ARCH_PPC64LE, 11, 362, 2, 189, 120, 435, 234},
-    {AUDIT_ARCH_S390X, 11, 354, 2, 190, 120, 435, 248},
+    {AUDIT_ARCH_X86_64, 59, 322, 57, 58, 56, 435, 231, 109, 112},
+    {AUDIT_ARCH_I386, 11, 358, 2, 190, 120, 435, 252, 57, 66},
+    {AUDIT_ARCH_AARCH64, 221, 281, kNone, kNone, 220, 435, 94, 154, 157},
+    {AUDIT_ARCH_ARM, 11, 387, 2, 190, 120, 435, 248, 57, 66},
+    {AUDIT_ARCH_RISCV64, 221, 281, kNone, kNone, 220, 435, 94, 154, 157},
+    {AUDIT_ARCH_PPC64LE, 11, 362, 2, 189, 120, 435, 234, 57, 66},
+    {AUDIT_ARCH_S390X, 11, 354, 2, 190, 120, 435, 248, 57, 66},
 };
 
 const Numbers* numbers_of(uint32_t arch) {
@@ -48,6 +48,8 @@ Call call_of(uint32_t arch, uint32_t number) {
   if (number == n->clone) return Call::kClone;
   if (number == n->clone3) return Call::kClone3;
   if (number == n->exit_group) return Call::kExitGroup;
+  if (number == n->setpgid) return Call::kSetpgid;
+  if (number == n->setsid) return Call::kSetsid;
   return Call::kOther;
 }
 
@@ -93,6 +95,12 @@ bool number_of(uint32_t arch, Call call, uint32_t& number) {
       break;
     case Call::kExitGroup:
       number = n->exit_group;
+      break;
+    case Call::kSetpgid:
+      number = n->setpgid;
+      break;
+    case Call::kSetsid:
+      number = n->setsid;
       break;
     case Call::kUnknownArch:
     case Call::kOther:

@@ -4,7 +4,8 @@
 
 namespace process_ancestry::audit {
 
-// The system calls that say something about ancestry; their numbers differ by architecture.
+// The system calls that say something about ancestry, groups and sessions; their numbers differ by
+// architecture.
 enum class Call : uint8_t {
   kUnknownArch,
   kOther,
@@ -14,7 +15,9 @@ enum class Call : uint8_t {
   kVfork,
   kClone,
   kClone3,
-  kExitGroup
+  kExitGroup,
+  kSetpgid,
+  kSetsid
 };
 
 // `arch` as in arch= of a SYSCALL record (linux/audit.h, AUDIT_ARCH_*), `number` as in syscall=.

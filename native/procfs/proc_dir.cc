@@ -69,6 +69,8 @@ bool parse_stat(std::string_view text, Stat& stat) {
     if (error != std::errc()) return false;
     at = after;
     if (field == 4) stat.ppid = static_cast<int32_t>(number);
+    if (field == 5) stat.pgid = static_cast<int32_t>(number);
+    if (field == 6) stat.sid = static_cast<int32_t>(number);
     if (field == 7) stat.tty = static_cast<int32_t>(number);
     if (field == 9) stat.flags = static_cast<uint32_t>(number);
     if (field == 20) stat.threads = static_cast<int32_t>(number);

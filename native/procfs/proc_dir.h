@@ -18,7 +18,8 @@ class ProcDir {
   // One process's directory. It stays that process's: once it is gone, nothing below opens, though its pid is
   // used again.
   UniqueFd open_process(int32_t pid) const;
-  // Inode number of a process's pid namespace; 0 if the process is gone.
+  // Inode number of a process's pid namespace; 0 if it cannot be read, and errno is ENOENT if the process is
+  // gone.
   double pid_namespace(int32_t pid) const;
 
  private:
@@ -33,7 +34,7 @@ std::string_view read_link_at(int directory, const char* name, char* buffer, siz
 // The fields of a stat file that are used here (man 5 proc_pid_stat).
 struct Stat {
   char state = 0;
-  int32_t ppid = 0, tty = 0;
+  int32_t ppid = 0, pgid = 0, sid = 0, tty = 0;
   uint32_t flags = 0;
   int32_t threads = 0;
   std::string_view comm;

@@ -50,6 +50,9 @@ bool ProcessReader::read(int32_t pid, ExecDetails& details) {
   Stat stat;
   if (!parse_stat(read_at(at, "stat", buffer, kBufferBytes), stat)) return false;
   details.ppid = stat.ppid;
+  details.sid = static_cast<uint32_t>(stat.sid);
+  details.pgid = static_cast<uint32_t>(stat.pgid);
+  details.tty_number = static_cast<uint32_t>(stat.tty);
   comm_ = stat.comm;
   tty_ = tty_name(stat.tty);
   if (!read_args(at, details)) return false;
@@ -64,6 +67,7 @@ bool ProcessReader::read(int32_t pid, ExecDetails& details) {
   ids.auid = number_in(read_at(at, "loginuid", buffer, kBufferBytes));
   ids.ses = number_in(read_at(at, "sessionid", buffer, kBufferBytes));
   details.pid_namespace = proc_.pid_namespace(pid);
+  details.cgroup = cgroup_path(read_at(at, "cgroup", cgroup_.data(), cgroup_.size()));
   struct statx about;
   if (stat_times(at, "exe", about)) {
     details.mode = about.stx_mode;

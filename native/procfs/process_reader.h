@@ -5,6 +5,7 @@
 #include <string>
 
 #include "../event.h"
+#include "cgroup.h"
 #include "proc_dir.h"
 
 namespace process_ancestry::procfs {
@@ -27,6 +28,7 @@ class ProcessReader {
   const bool file_times_;
   std::unique_ptr<char[]> buffer_;
   std::string exe_, cwd_, comm_, tty_, args_;
+  CgroupBuffer cgroup_;
 };
 
 // The name that audit gives to a controlling terminal, from tty_nr of a stat file; empty for none.

@@ -239,6 +239,29 @@ TEST("clone with CLONE_THREAD, and a fork that failed, make no event") {
   CHECK_EQUAL(assembler.completed().size(), 0U);
 }
 
+TEST("setpgid tells whom it moved where, and setsid who began a session; failures tell nothing") {
+  Assembler assembler({});
+  assembler.add(kSyscall,
+                record(7,
+                       "arch=c000003e syscall=109 success=yes exit=0 a0=46 a1=4b a2=0 a3=0 items=0 ppid=50 "
+                       "pid=60 comm=\"bash\" exe=\"/usr/bin/bash\""),
+                0);
+  add_end(assembler, 7);
+  assembler.add(kSyscall, record(8, syscall_text(112, "60")), 0);
+  add_end(assembler, 8);
+  assembler.add(kSyscall, record(9, syscall_text(109, "-1", 70, "no")), 0);
+  add_end(assembler, 9);
+  assembler.add(kSyscall, record(10, syscall_text(112, "-1", 0, "no")), 0);
+  add_end(assembler, 10);
+  CHECK_EQUAL(assembler.completed().size(), 2U);
+  CHECK(assembler.completed()[0]->kind == Kind::kSetpgid);
+  CHECK_EQUAL(assembler.completed()[0]->pid, 60);
+  CHECK_EQUAL(assembler.completed()[0]->setpgid.target, 70);
+  CHECK_EQUAL(assembler.completed()[0]->setpgid.group, 75);
+  CHECK(assembler.completed()[1]->kind == Kind::kSetsid);
+  CHECK_EQUAL(assembler.completed()[1]->pid, 60);
+}
+
 TEST("exit_group tells the exit status, though its record has no success") {
   Assembler assembler({});
   assembler.add(

@@ -58,6 +58,9 @@ TEST("an exec without details is its header, and with details comes back as it w
   details.tty = "";
   details.args = std::string_view("a\0b", 3);
   details.name = "name";
+  details.sid = 11;
+  details.tty_number = 34817;
+  details.cgroup = "/a.slice";
   batch.exec(Source::kAudit, 6, 3, details);
   const auto records = unpack(batch);
   CHECK_EQUAL(records.size(), 2U);
@@ -82,6 +85,26 @@ TEST("an exec without details is its header, and with details comes back as it w
   CHECK_EQUAL(exec.texts[3], "");
   CHECK_EQUAL(exec.texts[4], std::string_view("a\0b", 3));
   CHECK_EQUAL(exec.texts[5], "name");
+  CHECK_EQUAL(exec.words[16], 11U);
+  CHECK_EQUAL(exec.words[17], kUnknown);
+  CHECK_EQUAL(exec.words[18], 34817U);
+  CHECK_EQUAL(exec.texts[6], "/a.slice");
+}
+
+TEST("a group and a login come back as they went in") {
+  Batch batch;
+  batch.setpgid(Source::kAudit, 1, {5, 4}, 77);
+  batch.login(Source::kAudit, 6, 2, {3, "::1", "ssh", "/sshd"});
+  const auto records = unpack(batch);
+  CHECK_EQUAL(records.size(), 2U);
+  CHECK_EQUAL(records[0].pid, 5);
+  CHECK_EQUAL(records[0].words[0], 4U);
+  CHECK_EQUAL(records[0].words[1], 77U);
+  CHECK_EQUAL(records[1].pid, 6);
+  CHECK_EQUAL(records[1].words[0], 3U);
+  CHECK_EQUAL(records[1].texts[0], "::1");
+  CHECK_EQUAL(records[1].texts[1], "ssh");
+  CHECK_EQUAL(records[1].texts[2], "/sshd");
 }
 
 TEST("details that are withdrawn leave an exec without details, and the records around it whole") {

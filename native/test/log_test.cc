@@ -43,6 +43,10 @@ TEST("a line names its type, by name or by number, and its node") {
   CHECK(parse_log_line("type=1307 msg=audit(1.000:2): cwd=\"/\"", parsed));
   CHECK_EQUAL(parsed.type, kCwd);
   CHECK(parse_log_line("type=USER_LOGIN msg=audit(1.000:2): pid=1", parsed));
+  CHECK_EQUAL(parsed.type, kUserLogin);
+  CHECK(parse_log_line("type=USER_START msg=audit(1.000:2): pid=1", parsed));
+  CHECK_EQUAL(parsed.type, kUserStart);
+  CHECK(parse_log_line("type=USER_AUTH msg=audit(1.000:2): pid=1", parsed));
   CHECK_EQUAL(parsed.type, 0);
 }
 
@@ -133,12 +137,21 @@ TEST("an enriched log gives the same exec as a raw one") {
   CHECK(a[1].texts == b[1].texts);
 }
 
-TEST("the recorded log of RHEL 7 has one line that is none, and no exec with all its records") {
+TEST("the recorded log of RHEL 7 has one login, one line that is none, and no exec with all its records") {
   LogReader reader(1 << 20);
   Batch batch;
   reader.feed(test::read_fixture("audit-rhel7.log"), batch);
   reader.end(batch);
-  CHECK(batch.empty());
+  const auto records = unpack(batch);
+  CHECK_EQUAL(records.size(), 3U);
+  if (records.size() != 3) return;
+  for (const auto& login : {records[1], records[2]}) {
+    CHECK(login.kind == Kind::kLogin);
+    CHECK_EQUAL(login.pid, 1298);
+    CHECK_EQUAL(login.words[0], 1U);
+    CHECK_EQUAL(login.texts[0], "96.241.146.97");
+    CHECK_EQUAL(login.texts[2], "/usr/sbin/sshd");
+  }
   CHECK_EQUAL(reader.counters().malformed, 1U);  // type=UNKNOWN[1329] msg=?
   CHECK_EQUAL(reader.assembled().malformed, 0U);
   CHECK_EQUAL(reader.assembled().incomplete, 5U);
@@ -147,20 +160,27 @@ TEST("the recorded log of RHEL 7 has one line that is none, and no exec with all
 TEST("a recorded argument in hex is decoded, once its event is whole") {
   const auto records = read_all(test::read_fixture("audit-rhel7.log") + "\n" +
                                 line("SYSCALL", record(1075898, test::kExecSyscall, 1491946471, "575")));
-  CHECK_EQUAL(records.size(), 2U);
-  if (records.size() != 2) return;
-  const std::string& args = records[1].texts[4];
+  CHECK_EQUAL(records.size(), 4U);
+  if (records.size() != 4) return;
+  const std::string& args = records[3].texts[4];
   CHECK_EQUAL(args.substr(0, 5), std::string_view("jq\0.\0", 5));
   CHECK_EQUAL(args.substr(5, 26), "{\n        \"dev\": \"08:01\",\n");
-  CHECK_EQUAL(records[1].argc, 3U);
+  CHECK_EQUAL(records[3].argc, 3U);
 }
 
-TEST("the recorded log of Ubuntu 16 is read without complaint") {
+TEST("the recorded log of Ubuntu 16 has the login that succeeded, not the one that failed") {
   LogReader reader(1 << 20);
   Batch batch;
   reader.feed(test::read_fixture("audit-ubuntu16.log"), batch);
   reader.end(batch);
   CHECK_EQUAL(reader.counters().lines, 3U);
+  const auto records = unpack(batch);
+  CHECK_EQUAL(records.size(), 2U);
+  if (records.size() != 2) return;
+  CHECK_EQUAL(records[1].pid, 11396);
+  CHECK_EQUAL(records[1].words[0], 36U);
+  CHECK_EQUAL(records[1].texts[0], "72.83.230.100");
+  CHECK_EQUAL(records[1].texts[1], "/dev/pts/1");
   CHECK_EQUAL(reader.counters().malformed, 0U);
 }
 

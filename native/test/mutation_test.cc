@@ -4,6 +4,7 @@
 
 #include "../audit/assembler.h"
 #include "../audit/log_reader.h"
+#include "../audit/pack_event.h"
 #include "audit_text.h"
 #include "harness.h"
 #include "unpack.h"
@@ -58,6 +59,10 @@ TEST("200,000 mutated records crash nothing and are held within bounds") {
       {kPath, std::string(test::kPath)},
       {kPath, std::string(test::kLoaderPath)},
       {kSyscall, "arch=c000003e syscall=56 success=yes exit=77 a0=8000 ppid=1 pid=2 exe=\"/x\""},
+      {kSyscall, "arch=c000003e syscall=109 success=yes exit=0 a0=8 a1=9 ppid=1 pid=2 exe=\"/x\""},
+      {kUserStart,
+       "pid=1298 uid=0 auid=1000 ses=1 msg='op=login acct=\"a\" exe=\"/usr/sbin/sshd\" hostname=x "
+       "addr=fe80::1%eth0 terminal=/dev/pts/0 res=success'"},
       {kEndOfEvent, ""}};
   std::vector<std::string> bodies;
   for (const auto& entry : real) bodies.push_back(entry.second);
@@ -78,6 +83,7 @@ TEST("200,000 mutated records crash nothing and are held within bounds") {
       for (const auto& event : assembler.completed()) {
         CHECK(event->exec.args.size() <= limits.args_max_bytes);
         batch.exec(Source::kAudit, event->pid, event->id.time_ms, event->exec);
+        pack_event(*event, batch);
         ++events;
       }
       assembler.recycle_completed();

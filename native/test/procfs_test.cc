@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -14,6 +15,8 @@ TEST("a stat file is read, whatever the name in it holds") {
   CHECK_EQUAL(stat.comm, "a) S (b)");
   CHECK_EQUAL(stat.state, 'Z');
   CHECK_EQUAL(stat.ppid, 7);
+  CHECK_EQUAL(stat.pgid, 8);
+  CHECK_EQUAL(stat.sid, 9);
   CHECK_EQUAL(stat.tty, 34817);
   CHECK_EQUAL(stat.flags, 4U);
   CHECK_EQUAL(stat.threads, 3);
@@ -47,6 +50,11 @@ TEST("this process is read as it is") {
   CHECK_EQUAL(details.credentials.uid, ::getuid());
   CHECK_EQUAL(details.credentials.egid, ::getegid());
   CHECK(details.pid_namespace > 0);
+  CHECK_EQUAL(details.sid, static_cast<uint32_t>(::getsid(0)));
+  CHECK_EQUAL(details.pgid, static_cast<uint32_t>(::getpgrp()));
+  CHECK_EQUAL(tty_name(static_cast<int32_t>(details.tty_number)), details.tty);
+  CgroupBuffer cgroup;
+  CHECK_EQUAL(details.cgroup, cgroup_of(proc, ::getpid(), cgroup));
   char self[4096];
   const ssize_t size = ::readlink("/proc/self/exe", self, sizeof self);
   CHECK_EQUAL(details.exe, std::string_view(self, size > 0 ? static_cast<size_t>(size) : 0));
@@ -72,7 +80,9 @@ TEST("a process that is gone cannot be read") {
   ProcessReader reader(proc, 1 << 20, true);
   ExecDetails details;
   CHECK(!reader.read(0x3ffffff, details));
+  errno = 0;
   CHECK_EQUAL(proc.pid_namespace(0x3ffffff), 0.0);
+  CHECK_EQUAL(errno, ENOENT);
 }
 
 }  // namespace

@@ -16,6 +16,16 @@ TEST("calls are told apart by architecture") {
   CHECK(call_of(0, 59) == Call::kUnknownArch);
 }
 
+TEST("groups and sessions have other numbers on each architecture") {
+  CHECK(call_of(AUDIT_ARCH_X86_64, 109) == Call::kSetpgid);
+  CHECK(call_of(AUDIT_ARCH_X86_64, 0x40000000 + 109) == Call::kSetpgid);
+  CHECK(call_of(AUDIT_ARCH_I386, 57) == Call::kSetpgid);
+  CHECK(call_of(AUDIT_ARCH_AARCH64, 154) == Call::kSetpgid);
+  CHECK(call_of(AUDIT_ARCH_X86_64, 112) == Call::kSetsid);
+  CHECK(call_of(AUDIT_ARCH_I386, 66) == Call::kSetsid);
+  CHECK(call_of(AUDIT_ARCH_AARCH64, 157) == Call::kSetsid);
+}
+
 TEST("a call that an architecture lacks is not found there") {
   uint32_t number = 0;
   CHECK(!number_of(AUDIT_ARCH_AARCH64, Call::kFork, number));

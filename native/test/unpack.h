@@ -14,7 +14,7 @@ struct Unpacked {
   int flags = 0;
   int32_t pid = 0;
   double time = 0;
-  std::vector<uint32_t> words;  // of an exec: serial to ogid
+  std::vector<uint32_t> words;  // of an exec: serial to ogid, sid to tty_number
   std::vector<double> doubles;  // of an exec: the file times and the pid namespace
   uint32_t argc = 0, args_size = 0;
   std::vector<std::string> texts;

@@ -4,7 +4,7 @@
  */
 import type { EventOrigin, ExecDetails, Pid, ProcessEvent } from './event.ts';
 
-const Kind = { fork: 1, exec: 2, exit: 3, setsid: 4, loss: 5, clock: 6 } as const;
+const Kind = { fork: 1, exec: 2, exit: 3, setsid: 4, loss: 5, clock: 6, setpgid: 7, login: 8 } as const;
 const Flag = { details: 1, argsCut: 2, fromProcfs: 4 } as const;
 const ORIGINS: readonly EventOrigin[] = ['none', 'proc_events', 'audit'];
 const SYSCALLS = ['', 'execve', 'execveat'] as const;
@@ -76,6 +76,24 @@ export class BatchDecoder {
         return { kind: 'exit', origin, pid, bootMs, unixMs, status: batch.readInt32LE(body) };
       case Kind.setsid:
         return { kind: 'setsid', origin, pid, bootMs, unixMs };
+      case Kind.setpgid: {
+        const pgid = batch.readInt32LE(body);
+        return {
+          kind: 'setpgid',
+          origin: 'audit',
+          pid,
+          bootMs,
+          unixMs,
+          pgid: pgid > 0 ? (pgid as Pid) : undefined,
+          serial: batch.readUInt32LE(body + 4),
+        };
+      }
+      case Kind.login: {
+        const { id, text } = readFields(batch, body);
+        // Evaluated in the order of the fields in the record.
+        const [ses, address, terminal, exe] = [id(), text(), ttyName(text()), text()];
+        return { kind: 'login', origin: 'audit', pid, bootMs, unixMs, ses, address, terminal, exe };
+      }
       case Kind.loss:
         return { kind: 'loss', origin, pid, bootMs, unixMs, count: batch.readUInt32LE(body) };
       case Kind.clock: {
@@ -96,8 +114,9 @@ export function countRecords(batch: Buffer): number {
   return count;
 }
 
-function readDetails(batch: Buffer, body: number, flags: number): ExecDetails {
-  let at = body;
+/** Readers of one field each, from byte `start` on. */
+function readFields(batch: Buffer, start: number) {
+  let at = start;
   const u32 = () => {
     const value = batch.readUInt32LE(at);
     at += 4;
@@ -123,6 +142,11 @@ function readDetails(batch: Buffer, body: number, flags: number): ExecDetails {
     at += length;
     return value;
   };
+  return { u32, id, f64, seconds, text };
+}
+
+function readDetails(batch: Buffer, body: number, flags: number): ExecDetails {
+  const { u32, id, f64, seconds, text } = readFields(batch, body);
   // Evaluated in the order of the fields in the record.
   const serial = u32();
   const ppid = u32() | 0;
@@ -149,6 +173,9 @@ function readDetails(batch: Buffer, body: number, flags: number): ExecDetails {
     ctime: seconds(),
     btime: seconds(),
     pidNamespace: f64() || undefined,
+    sid: id(),
+    pgid: id(),
+    ttyNr: id(),
     argsCount: id(),
     argsBytes: u32(),
     argsCut: (flags & Flag.argsCut) !== 0,
@@ -158,10 +185,12 @@ function readDetails(batch: Buffer, body: number, flags: number): ExecDetails {
     tty: ttyName(text()),
     args: text(),
     name: text(),
+    cgroup: text(),
   };
 }
 
-/** Audit writes a terminal as the kernel names it, without the slash of its place in /dev: pts1 is pts/1. */
-function ttyName(kernelName: string): string {
-  return kernelName.startsWith('pts') && kernelName[3] !== '/' ? `pts/${kernelName.slice(3)}` : kernelName;
+/** The kernel names a terminal without the slash of its place in /dev, a program by its path: pts1 and /dev/pts/1 are pts/1. */
+function ttyName(name: string): string {
+  if (name.startsWith('/dev/')) return name.slice('/dev/'.length);
+  return /^pts\d/.test(name) ? `pts/${name.slice(3)}` : name;
 }

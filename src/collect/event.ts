@@ -47,13 +47,43 @@ export interface SetSidEvent extends EventBase {
   readonly kind: 'setsid';
 }
 
+/** The process group of `pid` was set by setpgid(2). */
+export interface SetPgidEvent extends EventBase {
+  readonly kind: 'setpgid';
+  readonly origin: 'audit';
+  /**
+   * Undefined where the caller may count pids of another namespace: then `pid` is the caller, and what was set is to be
+   * read from /proc. A replayed log does not tell namespaces: there the numbers are taken as those of the initial one.
+   */
+  readonly pgid: Pid | undefined;
+  /** Audit's serial number. */
+  readonly serial: number;
+}
+
+/**
+ * A program that lets people in (sshd, login, cron, sudo by PAM) said that it opened a session: audit's USER_LOGIN and
+ * USER_START. `pid` is that program's process. Of one login there are often two, the first without a terminal.
+ */
+export interface LoginEvent extends EventBase {
+  readonly kind: 'login';
+  readonly origin: 'audit';
+  /** Audit's session id. */
+  readonly ses: number | undefined;
+  /** IPv4 or IPv6 (with its zone, where it has one) of where it came from; '' if that is not known, or local. */
+  readonly address: string;
+  /** As the program names it: a terminal as in ExecDetails (pts/1), or a word such as ssh or cron; '' if unknown. */
+  readonly terminal: string;
+  /** The program; '' if unknown. */
+  readonly exe: string;
+}
+
 /** At least `count` messages of `origin` were lost before this point. */
 export interface LossEvent extends EventBase {
   readonly kind: 'loss';
   readonly count: number;
 }
 
-export type ProcessEvent = ForkEvent | ExecEvent | ExitEvent | SetSidEvent | LossEvent;
+export type ProcessEvent = ForkEvent | ExecEvent | ExitEvent | SetSidEvent | SetPgidEvent | LoginEvent | LossEvent;
 
 /** What an exec loaded and as whom. Numbers that the source did not tell are undefined; text that it did not is ''. */
 export interface ExecDetails {
@@ -85,6 +115,10 @@ export interface ExecDetails {
   readonly btime: number | undefined;
   /** Inode number of the pid namespace. */
   readonly pidNamespace: number | undefined;
+  /** Session, process group and controlling terminal's device number (0 for none) as in /proc/PID/stat: from procfs only. */
+  readonly sid: number | undefined;
+  readonly pgid: number | undefined;
+  readonly ttyNr: number | undefined;
   /** As the kernel counted them, also where `args` was cut. */
   readonly argsCount: number | undefined;
   /** Bytes of all arguments joined by one byte, before any cut. */
@@ -100,4 +134,6 @@ export interface ExecDetails {
   readonly args: string;
   /** The name that was executed, as given to the system call: for a script the script. */
   readonly name: string;
+  /** Control group: a path in its hierarchy. '' where the process was gone, and in a replayed log. */
+  readonly cgroup: string;
 }

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 export interface NativeCollectorOptions {
   readonly audit: boolean;
   readonly procEvents: boolean;
-  /** Also record clone, fork, vfork and exit_group by audit: for use without the proc connector. */
+  /** Also record clone, fork, vfork, setsid and exit_group by audit: for use without the proc connector. */
   readonly auditForks: boolean;
   readonly fileTimes: boolean;
   readonly ruleKey: string;

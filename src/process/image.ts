@@ -29,6 +29,9 @@ export const NO_DETAILS: ExecDetails = {
   ctime: undefined,
   btime: undefined,
   pidNamespace: undefined,
+  sid: undefined,
+  pgid: undefined,
+  ttyNr: undefined,
   argsCount: undefined,
   argsBytes: 0,
   argsCut: false,
@@ -38,6 +41,7 @@ export const NO_DETAILS: ExecDetails = {
   tty: '',
   args: '',
   name: '',
+  cgroup: '',
 };
 
 /** Characters of arguments that an image keeps for its descendants' rows; the exec's own row has all of them. */

@@ -11,6 +11,14 @@ export interface ProcessSnapshot {
   readonly startTicks: number;
   /** A zombie: dead, and not yet waited for. */
   readonly ended: boolean;
+  /** 0 for the kernel's own threads, and where the leader is not in a namespace that can be seen. */
+  readonly sid: number;
+  readonly pgid: number;
+  /** Device number of the controlling terminal, 0 for none: see deviceOf. */
+  readonly ttyNr: number;
+  /** Audit's session id. */
+  readonly ses: number | undefined;
+  readonly cgroup: string;
   readonly details: ExecDetails;
 }
 
@@ -27,7 +35,9 @@ interface Stat {
   readonly comm: string;
   readonly state: string;
   readonly ppid: number;
-  readonly ttyNumber: number;
+  readonly pgid: number;
+  readonly sid: number;
+  readonly ttyNr: number;
   readonly startTicks: number;
 }
 
@@ -37,10 +47,19 @@ export function parseStat(text: string): Stat | undefined {
   const close = text.lastIndexOf(')');
   if (open < 0 || close < open) return undefined;
   const fields = text.slice(close + 2).split(' ');
-  const [state, ppid, , , tty] = fields;
+  const [state, ppid, pgid, sid, tty] = fields;
   const start = Number(fields[19]);
   if (state === undefined || !Number.isInteger(start)) return undefined;
-  return { comm: text.slice(open + 1, close), state, ppid: Number(ppid), ttyNumber: Number(tty), startTicks: start };
+  return {
+    comm: text.slice(open + 1, close),
+    state,
+    ppid: Number(ppid),
+    pgid: Number(pgid),
+    sid: Number(sid),
+    // Printed as a signed number.
+    ttyNr: Number(tty) >>> 0,
+    startTicks: start,
+  };
 }
 
 /** The real, effective, saved and file system ids of one line of /proc/PID/status. */
@@ -49,14 +68,33 @@ function idsOf(status: string, name: 'Uid' | 'Gid'): [number?, number?, number?,
   return line ? [Number(line[1]), Number(line[2]), Number(line[3]), Number(line[4])] : [];
 }
 
+/** A device number as /proc/PID/stat and stat(2) have it (include/linux/kdev_t.h, new_decode_dev). */
+export function deviceOf(number: number): { major: number; minor: number } {
+  return { major: (number >> 8) & 0xfff, minor: (number & 0xff) | ((number >> 12) & 0xfff00) };
+}
+
 /** Names of the terminals that have sessions (Documentation/admin-guide/devices.txt); '' for none. */
-export function ttyNameOf(device: number): string {
-  const major = (device >> 8) & 0xfff;
-  const minor = (device & 0xff) | ((device >> 12) & 0xfff00);
-  if (device === 0) return '';
+export function ttyNameOf(ttyNr: number): string {
+  const { major, minor } = deviceOf(ttyNr);
+  if (ttyNr === 0) return '';
   if (major >= 136 && major <= 143) return `pts/${(major - 136) * 256 + minor}`;
   if (major === 4) return minor < 64 ? `tty${minor}` : `ttyS${minor - 64}`;
   return major === 5 && minor === 1 ? 'console' : `${major}:${minor}`;
+}
+
+/**
+ * The path in the text of a cgroup file, lines of HIERARCHY:CONTROLLERS:PATH; '' if there is none. cgroup v2 has one line;
+ * of v1's the longest path is the one that names the service or the container.
+ */
+export function cgroupPath(text: string): string {
+  const paths = text.split('\n').flatMap((line) => {
+    const at = line.indexOf(':/');
+    // kernel/cgroup/cgroup.c, proc_cgroup_show
+    return at < 0 ? [] : [line.slice(at + 1).replace(/ \(deleted\)$/, '')];
+  });
+  const longest = paths.reduce((most, path) => (path.length > most.length ? path : most), '');
+  // In the hierarchies of v1 a process that is exiting is at the top, wherever it was.
+  return paths.length > 1 && longest === '/' ? '' : longest;
 }
 
 export class Procfs implements ProcReader {
@@ -86,6 +124,9 @@ export class Procfs implements ProcReader {
     const [uid, euid, suid, fsuid] = idsOf(status, 'Uid');
     const [gid, egid, sgid, fsgid] = idsOf(status, 'Gid');
     const file = path === '' ? undefined : this.#fileOf(pid);
+    const { sid, pgid, ttyNr } = before;
+    const ses = this.#id(pid, 'sessionid');
+    const cgroup = cgroupPath(this.#text(pid, 'cgroup'));
     const details: ExecDetails = {
       from: 'procfs',
       serial: 0,
@@ -100,7 +141,7 @@ export class Procfs implements ProcReader {
       egid,
       sgid,
       fsgid,
-      ses: this.#id(pid, 'sessionid'),
+      ses,
       mode: file?.mode,
       ownerUid: file?.uid,
       ownerGid: file?.gid,
@@ -109,15 +150,19 @@ export class Procfs implements ProcReader {
       ctime: file && Math.floor(file.ctimeMs / 1000),
       btime: file && Math.floor(file.birthtimeMs / 1000),
       pidNamespace: Number(/\[(\d+)\]/.exec(this.#link(pid, 'ns/pid'))?.[1]) || undefined,
+      sid,
+      pgid,
+      ttyNr,
       argsCount: args.count,
       argsBytes: args.bytes,
       argsCut: false,
       comm: before.comm,
       path,
       cwd: this.#link(pid, 'cwd'),
-      tty: ttyNameOf(before.ttyNumber),
+      tty: ttyNameOf(ttyNr),
       args: args.text,
       name: '',
+      cgroup,
     };
     // The pid may have become another process's while its files were read.
     const after = this.#stat(pid);
@@ -127,6 +172,11 @@ export class Procfs implements ProcReader {
       ppid: before.ppid,
       startTicks: before.startTicks,
       ended: after.state === 'Z' || after.state === 'X',
+      sid,
+      pgid,
+      ttyNr,
+      ses,
+      cgroup,
       details,
     };
   }

@@ -111,6 +111,8 @@ export class ProcessTree {
           this.processes.exit(event);
           break;
         case 'setsid':
+        case 'setpgid':
+        case 'login':
           break;
         case 'loss':
           this.processes.lost(event.count);

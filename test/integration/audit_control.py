@@ -7,6 +7,7 @@
   audit_control.py save          all that `restore` needs, as JSON
   audit_control.py restore       puts back what `save` said, from standard input
   audit_control.py quiet LIMIT   audit off, no rules, a backlog of LIMIT records that nothing waits for
+  audit_control.py message TYPE TEXT    says what a program that lets people in says
 """
 import json
 import os
@@ -104,5 +105,7 @@ elif command == "restore":
     restore(json.load(sys.stdin))
 elif command == "quiet":
     quiet(int(rest[0]))
+elif command == "message":
+    ask(int(rest[0]), rest[1].encode() + b"\0")
 else:
     sys.exit(__doc__)

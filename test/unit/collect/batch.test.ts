@@ -103,6 +103,9 @@ test('what the native packer writes is what is read, field by field', () => {
         ctime: undefined,
         btime: undefined,
         pidNamespace: undefined,
+        sid: undefined,
+        pgid: undefined,
+        ttyNr: undefined,
         argsCount: 3,
         argsBytes: 12,
         argsCut: false,
@@ -112,7 +115,36 @@ test('what the native packer writes is what is read, field by field', () => {
         tty: 'pts/3',
         args: 'sh\0\0ü 🌲\ufffd',
         name: '/bin/sh',
+        cgroup: '',
       },
     },
   ]);
+});
+
+test('a group and a login are read as the native packer writes them', () => {
+  const line = (serial: number, type: string, text: string) =>
+    `type=${type} msg=audit(1500000000.250:${serial}): ${text}\n`;
+  const log =
+    line(
+      77,
+      'SYSCALL',
+      'arch=c000003e syscall=109 success=yes exit=0 a0=46 a1=0 a2=0 a3=0 items=0 ppid=50 pid=60 comm="bash" exe="/usr/bin/bash" key="k"',
+    ) +
+    line(77, 'PROCTITLE', 'proctitle="bash"') +
+    line(
+      78,
+      'USER_LOGIN',
+      `pid=60 uid=0 auid=4294967295 ses=4294967295 msg='op=login exe="/sbin/sshd" addr=::1 terminal=/dev/pts/1 res=success'`,
+    );
+  const reader = new (loadNative().LogReader)({ argsMaxBytes: 1000 });
+  const time = { origin: 'audit', bootMs: 1500000000250, unixMs: 1500000000250 };
+  expect(new BatchDecoder().decode(reader.feed(Buffer.from(log))).events).toEqual([
+    { kind: 'setpgid', ...time, pid: 70, pgid: 70, serial: 77 },
+    { kind: 'login', ...time, pid: 60, ses: undefined, address: '::1', terminal: 'pts/1', exe: '/sbin/sshd' },
+  ]);
+});
+
+test('a group that is not known is undefined', () => {
+  const batch = record(7, 2, 0, 5, 0, ints(0, 77));
+  expect(new BatchDecoder().decode(batch).events).toMatchObject([{ kind: 'setpgid', pgid: undefined, serial: 77 }]);
 });

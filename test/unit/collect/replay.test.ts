@@ -55,6 +55,25 @@ describe('replay of a recorded audit log', () => {
     expect((await read).events).toEqual((await replay(sample)).events);
   });
 
+  test('sessions, groups and logins are told', async () => {
+    const record = (type: string, serial: number, text: string) =>
+      `type=${type} msg=audit(1600000000.000:${serial}): ${text}\n`;
+    const call = (syscall: number, a0: string, a1: string) =>
+      `arch=c00000b7 syscall=${syscall} success=yes exit=0 a0=${a0} a1=${a1} items=0 ppid=50 pid=60 comm="sh" exe="/bin/sh" key="k"`;
+    const log = record('SYSCALL', 1, call(154, '0', '28')) + record('SYSCALL', 2, call(157, '0', '0'));
+    const logins = readFileSync(new URL('../../fixtures/audit-logs/audit-rhel7.log', import.meta.url), 'utf8')
+      .split('\n')
+      .filter((line) => /^type=USER_(START|LOGIN) /.test(line));
+    const { events } = await replay(write('sessions.log', `${log}${logins.join('\n')}\n`));
+    const from = { pid: 1298, ses: 1, address: '96.241.146.97', exe: '/usr/sbin/sshd' };
+    expect(events).toMatchObject([
+      { kind: 'login', ...from, terminal: 'pts/0' },
+      { kind: 'login', ...from, terminal: 'ssh' },
+      { kind: 'setpgid', pid: 60, pgid: 40, serial: 1 },
+      { kind: 'setsid', origin: 'audit', pid: 60 },
+    ]);
+  });
+
   test('malformed lines are skipped and counted', async () => {
     const log = `garbage\n\0\xff\ntype=SYSCALL msg=audit(broken\n${readFileSync(sample, 'utf8')}type=SYSCALL msg=audit(1.0:`;
     const { events, progress } = await replay(write('malformed.log', log));

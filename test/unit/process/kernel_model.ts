@@ -53,6 +53,9 @@ export function detailsOf(cmdline: string, ppid: number, more: Partial<ExecDetai
     ctime: undefined,
     btime: undefined,
     pidNamespace: undefined,
+    sid: undefined,
+    pgid: undefined,
+    ttyNr: undefined,
     argsCount: args.length,
     argsBytes: cmdline.length,
     argsCut: false,
@@ -62,6 +65,7 @@ export function detailsOf(cmdline: string, ppid: number, more: Partial<ExecDetai
     tty: '',
     args: args.join('\0'),
     name: `/bin/${args[0]}`,
+    cgroup: '',
     ...more,
   };
 }

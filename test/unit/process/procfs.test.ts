@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import type { Pid } from '../../../src/collect/event.ts';
-import { Procfs, parseStat, ttyNameOf } from '../../../src/process/procfs.ts';
+import { cgroupPath, deviceOf, Procfs, parseStat, ttyNameOf } from '../../../src/process/procfs.ts';
 
 const proc = new Procfs();
 let child: ChildProcess | undefined;
@@ -28,6 +28,40 @@ test('a process is read as it is', async () => {
   expect(proc.startTicks(child.pid as Pid)).toBe(snapshot?.startTicks);
 });
 
+test('a process tells its session, group, terminal, login session and control group', async () => {
+  child = spawn('/bin/sleep', ['60'], { detached: true });
+  await new Promise((resolve) => child?.once('spawn', resolve));
+  const snapshot = proc.read(child.pid as Pid);
+  const ses = Number(readFileSync('/proc/self/sessionid', 'utf8'));
+  const expected = {
+    sid: child.pid,
+    pgid: child.pid,
+    ttyNr: 0,
+    ses: ses === 4294967295 ? undefined : ses,
+    cgroup: cgroupPath(readFileSync('/proc/self/cgroup', 'utf8')),
+  };
+  expect(snapshot).toMatchObject(expected);
+  expect(snapshot?.details).toMatchObject(expected);
+  expect(expected.cgroup).toMatch(/^\//);
+});
+
+test.each([
+  ['cgroup v2', '0::/user.slice/session-3.scope\n', '/user.slice/session-3.scope'],
+  ['a container on v1', '4:memory:/docker/3f\n1:name=systemd:/docker/3f\n0::/system\n', '/docker/3f'],
+  ['a service on v1', '12:cpuset:/\n1:name=systemd:/system.slice/a:b.service\n', '/system.slice/a:b.service'],
+  ['a group that is gone', '0::/run-5.scope (deleted)\n', '/run-5.scope'],
+  ['an exiting process on v1', '4:memory:/\n1:name=systemd:/\n', ''],
+  ['no text', '', ''],
+])('the control group of %s', (_, text, path) => {
+  expect(cgroupPath(text)).toBe(path);
+});
+
+test('a device number is taken apart as the kernel puts it together', () => {
+  expect(deviceOf(34817)).toEqual({ major: 136, minor: 1 });
+  expect(deviceOf(0x80088005 >>> 0)).toEqual({ major: 0x880, minor: 0x80005 });
+  expect(deviceOf(-2146926587)).toEqual(deviceOf(-2146926587 >>> 0));
+});
+
 test('a pid that nobody has is undefined', () => {
   expect(proc.read(4_194_305 as Pid)).toBeUndefined();
   expect(proc.startTicks(4_194_305 as Pid)).toBeUndefined();
@@ -35,12 +69,14 @@ test('a pid that nobody has is undefined', () => {
 });
 
 test('a name with parentheses and spaces does not shift the fields', () => {
-  const fields = ['R', '7', '1', '1', '34817', ...Array(14).fill('0'), '4242', '0'];
+  const fields = ['R', '7', '8', '9', '34817', ...Array(14).fill('0'), '4242', '0'];
   expect(parseStat(`12 (a) b (c)) ${fields.join(' ')}\n`)).toEqual({
     comm: 'a) b (c)',
     state: 'R',
     ppid: 7,
-    ttyNumber: 34817,
+    pgid: 8,
+    sid: 9,
+    ttyNr: 34817,
     startTicks: 4242,
   });
   expect(parseStat('')).toBeUndefined();

@@ -42,6 +42,11 @@ export class FakeProc implements ProcReader {
       ppid,
       startTicks,
       ended,
+      sid: 1,
+      pgid: 1,
+      ttyNr: 0,
+      ses: undefined,
+      cgroup: '',
       details: detailsOf(cmdline, ppid, { from: 'procfs' }),
     };
     this.shown.set(pid, snapshot);

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+
+#include "../event.h"
+
+namespace process_ancestry::audit {
+
+// In which pid namespace the numbers of a setpgid count: the caller's, which audit does not tell.
+enum class CallerNamespace : uint8_t { kInitial, kOther, kUnknown };
+
+// A setpgid as its SYSCALL record has it: 0 is the caller, and the target itself.
+struct SetpgidCall {
+  int32_t target = 0, group = 0;
+  CallerNamespace in = CallerNamespace::kInitial;
+};
+
+// What the call means in pids of the initial namespace. Where that cannot be told, it is the caller whose
+// group is to be looked up: a shell's child sets its own as well as its parent does.
+GroupChange group_change(int32_t caller, const SetpgidCall& call);
+
+}  // namespace process_ancestry::audit

@@ -1,0 +1,73 @@
+#include "login_record.h"
+
+#include <arpa/inet.h>
+
+#include <cstring>
+
+#include "record_readers.h"
+
+namespace process_ancestry::audit {
+namespace {
+
+// What the program said is between single quotes, and may hold some itself (kernel/audit.c,
+// audit_receive_msg).
+bool split(std::string_view body, std::string_view& from_kernel, std::string_view& from_program) {
+  constexpr std::string_view kStart = " msg='";
+  const size_t start = body.find(kStart), end = body.rfind('\'');
+  if (start == std::string_view::npos || end < start + kStart.size()) return false;
+  from_kernel = body.substr(0, start);
+  from_program = body.substr(start + kStart.size(), end - start - kStart.size());
+  return true;
+}
+
+// Without quotes, and nothing for a "?".
+std::string_view plain(std::string_view value) {
+  if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+    value = value.substr(1, value.size() - 2);
+  return value == "?" ? std::string_view() : value;
+}
+
+// IPv4 or IPv6, maybe with a zone. Some programs put a host's name here, or nonsense.
+bool is_address(std::string_view text) {
+  constexpr size_t kZoneBytes = 16;  // net/if.h, IFNAMSIZ
+  char number[INET6_ADDRSTRLEN];
+  unsigned char parsed[sizeof(in6_addr)];
+  const std::string_view without_zone = text.substr(0, text.find('%'));
+  if (text.size() > INET6_ADDRSTRLEN + kZoneBytes) return false;
+  if (without_zone.empty() || without_zone.size() >= sizeof number) return false;
+  std::memcpy(number, without_zone.data(), without_zone.size());
+  number[without_zone.size()] = '\0';
+  return ::inet_pton(AF_INET, number, parsed) == 1 || ::inet_pton(AF_INET6, number, parsed) == 1;
+}
+
+}  // namespace
+
+bool read_login(AuditEvent& event, std::string_view body) {
+  event.kind = Kind::kLogin;
+  event.state = AuditEvent::State::kNotWanted;
+  std::string_view from_kernel, from_program, address, terminal, exe, result;
+  if (!split(body, from_kernel, from_program)) return false;
+  FieldCursor trusted(from_kernel);
+  for (Field field; trusted.next(field);) {
+    if (field.key == field_key("pid")) event.pid = pid_of(field.value);
+    if (field.key == field_key("ses")) event.login.ses = id_of(field.value);
+  }
+  if (event.pid <= 0) return false;
+  // hostname= comes first, is not escaped, and may be what a peer's name server says: the last of each
+  // counts.
+  FieldCursor said(from_program);
+  for (Field field; said.next(field);) {
+    if (field.key == field_key("addr")) address = plain(field.value);
+    if (field.key == field_key("terminal")) terminal = plain(field.value);
+    if (field.key == field_key("exe")) exe = field.value;
+    if (field.key == field_key("res")) result = plain(field.value);
+  }
+  if (result != "success") return true;
+  event.state = AuditEvent::State::kWanted;
+  if (is_address(address)) event.address = event.keep_as_is(address);
+  event.tty = event.keep_as_is(terminal);
+  if (exe != "?") event.exe = event.keep(exe);
+  return true;
+}
+
+}  // namespace process_ancestry::audit

@@ -1,0 +1,39 @@
+#include "../audit/group_change.h"
+
+#include "harness.h"
+
+namespace process_ancestry::audit {
+namespace {
+
+constexpr int32_t kCaller = 50;
+
+std::string change(int32_t target, int32_t group, CallerNamespace in) {
+  const GroupChange change = group_change(kCaller, {target, group, in});
+  return std::to_string(change.pid) + " to " + std::to_string(change.pgid);
+}
+
+TEST("0 is the caller, and a group of 0 is the target's own") {
+  CHECK_EQUAL(change(0, 0, CallerNamespace::kInitial), "50 to 50");
+  CHECK_EQUAL(change(0, 40, CallerNamespace::kInitial), "50 to 40");
+  CHECK_EQUAL(change(60, 0, CallerNamespace::kInitial), "60 to 60");
+  CHECK_EQUAL(change(60, 59, CallerNamespace::kInitial), "60 to 59");
+}
+
+TEST("numbers of another namespace say nothing but that the caller is concerned; zeros hold everywhere") {
+  CHECK_EQUAL(change(0, 0, CallerNamespace::kOther), "50 to 50");
+  CHECK_EQUAL(change(0, 40, CallerNamespace::kOther), "50 to 0");
+  CHECK_EQUAL(change(60, 0, CallerNamespace::kOther), "50 to 0");
+  CHECK_EQUAL(change(50, 50, CallerNamespace::kOther), "50 to 0");
+}
+
+TEST("of a caller that is gone, the numbers hold if it named itself as audit does") {
+  CHECK_EQUAL(change(0, 0, CallerNamespace::kUnknown), "50 to 50");
+  CHECK_EQUAL(change(50, 50, CallerNamespace::kUnknown), "50 to 50");
+  CHECK_EQUAL(change(50, 40, CallerNamespace::kUnknown), "50 to 40");
+  CHECK_EQUAL(change(0, 50, CallerNamespace::kUnknown), "50 to 50");
+  CHECK_EQUAL(change(0, 40, CallerNamespace::kUnknown), "50 to 0");
+  CHECK_EQUAL(change(60, 60, CallerNamespace::kUnknown), "50 to 0");
+}
+
+}  // namespace
+}  // namespace process_ancestry::audit

@@ -1,0 +1,133 @@
+/** What the kernel of this host tells of groups, sessions, logins and control groups, before anything is made of it. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { ExecEvent, ProcessEvent } from '../../src/collect/event.ts';
+import { LiveSource, type LiveSourceOptions } from '../../src/collect/live.ts';
+import { loadNative } from '../../src/collect/native.ts';
+import { cgroupPath } from '../../src/process/procfs.ts';
+import { auditControl, auditSettings, canRecord, hasOurRules, until } from './extension_under_test.ts';
+
+describe.skipIf(!canRecord())('what the kernel tells', () => {
+  let before: ReturnType<typeof auditSettings>;
+  let directory: string;
+  let source: LiveSource | undefined;
+  let child: ChildProcess | undefined;
+  let events: ProcessEvent[];
+  beforeEach(() => {
+    before = auditSettings();
+    directory = mkdtempSync(join(tmpdir(), 'pa-'));
+    events = [];
+  });
+  afterEach(() => {
+    child?.kill();
+    source?.stop();
+    rmSync(directory, { recursive: true, force: true });
+    expect(auditSettings()).toEqual(before);
+  });
+
+  async function listen(collector: LiveSourceOptions['collector']): Promise<void> {
+    source = new LiveSource(loadNative(), {
+      collector,
+      stateFile: join(directory, 'state'),
+      argsMaxBytes: 1 << 20,
+      queueMaxBytes: 1 << 24,
+      socketBufferBytes: 1 << 22,
+    });
+    const state = await source.start((some) => events.push(...some));
+    expect(state.collector).toBe(collector === 'auto' ? 'audit+proc_events' : collector);
+    expect(hasOurRules()).toBe(collector !== 'proc_events');
+  }
+  /** The events of one kind, once there are any of `pid`. */
+  async function heard<K extends ProcessEvent['kind']>(kind: K, pid: number) {
+    const ofKind = () => events.filter((event): event is Extract<ProcessEvent, { kind: K }> => event.kind === kind);
+    await until(`heard of a ${kind} of ${pid}`, () => ofKind().some((event) => event.pid === pid), 3000);
+    return ofKind();
+  }
+  /** Numbers that a shell printed. */
+  const shell = (command: string, ...prefix: string[]) => {
+    const [program = '', ...args] = [...prefix, 'bash', '-c', command];
+    return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+      .trim()
+      .split(/\s+/)
+      .map(Number);
+  };
+
+  test('a shell with job control puts each job into a group of its own, and a pipeline into one', async () => {
+    await listen('auto');
+    const [job = 0] = shell('set -m; sleep 0.2 & echo $!; wait');
+    expect((await heard('setpgid', job)).filter(({ pid }) => pid === job)).toMatchObject([
+      { pgid: job, origin: 'audit' },
+      { pgid: job, origin: 'audit' },
+    ]);
+    const [leader = 0, last = 0] = shell('set -m; sleep 0.2 | sleep 0.3 & jobs -p; echo $!; wait');
+    expect(last).not.toBe(leader);
+    const groups = await heard('setpgid', last);
+    expect(new Set(groups.filter(({ pid }) => pid === last).map(({ pgid }) => pgid))).toEqual(new Set([leader]));
+    expect(groups.every(({ serial }) => serial > 0)).toBe(true);
+  });
+
+  test('pids of another namespace are not taken for ours', async () => {
+    await listen('auto');
+    // In there bash is 1 and its job 2 or so; the sleep keeps the callers alive until they were looked at.
+    const [job = 0] = shell('set -m; sleep 0.3 & echo $!; wait', 'unshare', '--pid', '--fork');
+    expect(job).toBeLessThan(50);
+    const sleep = await until(
+      'heard of the sleep',
+      () =>
+        events.find((event): event is ExecEvent => event.kind === 'exec' && event.details?.args === 'sleep\u00000.3'),
+      3000,
+    );
+    const groups = await heard('setpgid', sleep.pid);
+    expect(groups.map(({ pid }) => pid)).not.toContain(job);
+    expect(groups.filter(({ pid }) => pid === sleep.pid)).toMatchObject([{ pgid: undefined }]);
+  });
+
+  test('audit alone tells of new sessions too', async () => {
+    await listen('audit');
+    const [leader = 0] = shell("setsid bash -c 'echo $$'");
+    expect((await heard('setsid', leader)).find(({ pid }) => pid === leader)).toMatchObject({ origin: 'audit' });
+  });
+
+  test('a login is told with its origin and by whom, by either message; one that failed is not', async () => {
+    await listen('auto');
+    const text = (result: string, terminal: string) =>
+      `op=login id=0 exe="/usr/sbin/sshd" hostname=? addr=2001:db8::42 terminal=${terminal} res=${result}`;
+    const [START, LOGIN] = ['1105', '1112'];
+    auditControl('message', LOGIN, text('failed', 'ssh'));
+    auditControl('message', START, text('success', 'ssh'));
+    auditControl('message', LOGIN, text('success', '/dev/pts/9'));
+    const logins = () => events.filter(({ kind }) => kind === 'login');
+    await until('heard of both', () => logins().length >= 2, 3000);
+    const from = { address: '2001:db8::42', exe: '/usr/sbin/sshd' };
+    expect(logins()).toMatchObject([
+      { ...from, terminal: 'ssh' },
+      { ...from, terminal: 'pts/9' },
+    ]);
+    const speakers = events.filter(({ kind, origin }) => kind === 'exec' && origin === 'audit').map(({ pid }) => pid);
+    expect(speakers).toEqual(expect.arrayContaining(logins().map(({ pid }) => pid)));
+  });
+
+  test.each(['auto', 'proc_events'] as const)(
+    '%s: an exec of a process that lives has its control group',
+    async (collector) => {
+      await listen(collector);
+      child = spawn('/bin/sleep', ['60'], { detached: true });
+      const pid = await until('started', () => child?.pid);
+      const details = await until('told', () => {
+        const told = events.find(
+          (event): event is ExecEvent => event.kind === 'exec' && event.pid === pid && !!event.details,
+        );
+        return told?.details;
+      });
+      expect(details.cgroup).toBe(cgroupPath(readFileSync(`/proc/${pid}/cgroup`, 'utf8')));
+      expect(details).toMatchObject(
+        collector === 'auto'
+          ? { from: 'audit', sid: undefined, pgid: undefined, ttyNr: undefined }
+          : { from: 'procfs', sid: pid, pgid: pid, ttyNr: 0 },
+      );
+    },
+  );
+});
