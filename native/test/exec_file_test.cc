@@ -1,13 +1,19 @@
 #include "../procfs/exec_file.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmath>
+#include <fstream>
+#include <string>
 
 #include "../procfs/file_times.h"
+#include "../procfs/process_reader.h"
 #include "harness.h"
 
 namespace process_ancestry::procfs {
@@ -44,6 +50,43 @@ TEST("where the path leads elsewhere, the process still knows its file") {
   for (const char* path : {"/bin/sh", "/no/such/file", "relative", ""}) {
     CHECK_EQUAL(times(path, own.id).mtime, static_cast<double>(own.about.stx_mtime.tv_sec));
   }
+}
+
+// A copy of a program that waits, with a time of its own.
+void copy_program(const std::string& to, time_t mtime) {
+  std::ifstream in("/bin/sleep", std::ios::binary);
+  std::ofstream out(to, std::ios::binary);
+  out << in.rdbuf();
+  out.close();
+  CHECK_EQUAL(::chmod(to.c_str(), 0700), 0);
+  const timespec times[] = {{mtime, 0}, {mtime, 0}};
+  CHECK_EQUAL(::utimensat(AT_FDCWD, to.c_str(), times, 0), 0);
+}
+
+TEST("a file that was replaced while it runs keeps its own times, also when its name is gone") {
+  char directory[] = "/tmp/exec-file-XXXXXX";
+  CHECK(::mkdtemp(directory) != nullptr);
+  const std::string path = std::string(directory) + "/program", other = path + ".new";
+  copy_program(path, 1000000000);
+  copy_program(other, 1500000000);
+  struct statx about;
+  CHECK(stat_times(AT_FDCWD, path.c_str(), about));
+  const audit::FileId id = {about.stx_ino, about.stx_dev_major, about.stx_dev_minor};
+  const char* const argv[] = {path.c_str(), "60", nullptr};
+  pid_t pid = 0;
+  CHECK_EQUAL(::posix_spawn(&pid, path.c_str(), nullptr, nullptr, const_cast<char**>(argv), nullptr), 0);
+  CHECK_EQUAL(::rename(other.c_str(), path.c_str()), 0);
+  const ProcDir proc;
+  CHECK_EQUAL(exec_file_times(proc, pid, path, &id, 1).mtime, 1000000000.0);
+  ::unlink(path.c_str());
+  CHECK_EQUAL(exec_file_times(proc, pid, path, &id, 1).mtime, 1000000000.0);
+  ProcessReader reader(proc, 1000, true);
+  ExecDetails details;
+  CHECK(reader.read(pid, details));
+  CHECK_EQUAL(details.times.mtime, 1000000000.0);
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  ::rmdir(directory);
 }
 
 TEST("another inode, or another device, is another file") {
