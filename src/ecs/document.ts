@@ -1,0 +1,160 @@
+/**
+ * An event as an ECS document with its session context (RFC 0030), put together from a stored row and the fragments
+ * that rows share. Fragments are joined as text and never parsed.
+ */
+import { isIP } from 'node:net';
+import { type EcsAction, eventCategory } from './action.ts';
+import { type CharDevice, ttyMember } from './char_device.ts';
+import { effectiveMembers } from './credentials.ts';
+import { dateMember, isoDate } from './iso_date.ts';
+import {
+  booleanMember,
+  idMember,
+  integerMember,
+  jsonMember,
+  objectMember,
+  textMember,
+  withMembers,
+} from './json_text.ts';
+import { isFragmentOf } from './process_fragment.ts';
+import { signalName } from './signal_name.ts';
+
+/** One row. Text that is unknown is '', numbers are undefined; both are left out of the document. */
+export interface EcsEvent {
+  /** The row's own id. */
+  readonly eid: string;
+  readonly sequence: number | undefined;
+  readonly unixMs: number;
+  /** What happened: several where they were merged. */
+  readonly actions: readonly EcsAction[];
+  readonly entityId: string;
+  readonly pid: number;
+  readonly startUnixMs: number | undefined;
+  /** Of events with an exit. */
+  readonly endUnixMs: number | undefined;
+  /** As a shell says it: 128 + signal for a process that was killed. */
+  readonly exitCode: number | undefined;
+  /** The signal that ended it. */
+  readonly signal: number | undefined;
+  readonly path: string;
+  /** The executable's file name. */
+  readonly name: string;
+  /** A JSON array of text, as the row's column args. */
+  readonly args: string;
+  readonly argsCount: number | undefined;
+  readonly cmdline: string;
+  readonly cwd: string;
+  readonly interactive: boolean | undefined;
+  readonly charDevice: CharDevice | undefined;
+  readonly sha256: string;
+  readonly containerId: string;
+  /** Inode number of the pid namespace. */
+  readonly pidNamespace: number | undefined;
+  /** From credentialsFragment. */
+  readonly credentials: string;
+  /** From previousFragment. */
+  readonly previous: string;
+  /** From processFragment, each for its place. */
+  readonly parent: string;
+  readonly groupLeader: string;
+  readonly sessionLeader: string;
+  readonly entryLeader: string;
+  readonly entryType: string;
+  readonly entrySourceIp: string;
+}
+
+const ECS_VERSION = '9.5.0';
+const NS_PER_MS = 1_000_000;
+
+/** JSON. `host` is from hostFragment. */
+export function ecsDocument(event: EcsEvent, host: string): string {
+  const effective = effectiveMembers(event.credentials);
+  return (
+    `{"@timestamp":"${isoDate(event.unixMs) ?? isoDate(0)}","ecs":{"version":"${ECS_VERSION}"},` +
+    `"event":${eventObject(event)}` +
+    jsonMember('host', withMembers(host, idMember('pid_ns_ino', event.pidNamespace))) +
+    `,"process":${processObject(event)}` +
+    objectMember('container', textMember('id', event.containerId)) +
+    (effective === '' ? '' : `,${effective}`) +
+    '}'
+  );
+}
+
+function eventObject(event: EcsEvent): string {
+  const { types, action } = eventCategory(event.actions);
+  // An exit says nothing of success, and rows are only made of system calls that succeeded.
+  const succeeded = event.actions.some((one) => one === 'fork' || one === 'exec' || one === 'setsid');
+  return (
+    '{"kind":"event","category":["process"]' +
+    (types.length === 0 ? '' : `,"type":${JSON.stringify(types)}`) +
+    textMember('action', action) +
+    (succeeded ? ',"outcome":"success"' : '') +
+    textMember('id', event.eid) +
+    integerMember('sequence', event.sequence) +
+    ',"module":"process_ancestry","dataset":"process_ancestry.events","provider":"kernel"' +
+    life(event) +
+    '}'
+  );
+}
+
+/** From the process's start to its end, where both are known. */
+function life({ startUnixMs, endUnixMs }: EcsEvent): string {
+  if (startUnixMs === undefined || endUnixMs === undefined) return '';
+  // The start is rounded to the kernel's ticks, and may lie after the end of a short life.
+  const durationMs = Math.max(0, endUnixMs - startUnixMs);
+  return (
+    dateMember('start', startUnixMs) +
+    dateMember('end', endUnixMs) +
+    integerMember('duration', Math.round(durationMs * NS_PER_MS))
+  );
+}
+
+function processObject(event: EcsEvent): string {
+  const { entityId, credentials } = event;
+  const signal = event.signal === undefined ? undefined : signalName(event.signal);
+  const leader = (name: string, fragment: string, members = '') =>
+    fragment === '' ? '' : `,"${name}":${withMembers(fragment, sameAs(fragment, entityId) + members)}`;
+  const entryMeta = textMember('type', event.entryType) + objectMember('source', ipMember(event.entrySourceIp));
+  return (
+    `{"pid":${event.pid}` +
+    textMember('entity_id', entityId) +
+    dateMember('start', event.startUnixMs) +
+    dateMember('end', event.endUnixMs) +
+    integerMember('exit_code', event.exitCode) +
+    textMember('executable', event.path) +
+    textMember('name', event.name) +
+    jsonMember('args', wellFormedJson(event.args)) +
+    integerMember('args_count', event.argsCount) +
+    textMember('command_line', event.cmdline) +
+    textMember('working_directory', event.cwd) +
+    booleanMember('interactive', event.interactive) +
+    ttyMember(event.charDevice) +
+    objectMember('hash', textMember('sha256', event.sha256)) +
+    (credentials === '' ? '' : `,${credentials}`) +
+    jsonMember('previous', event.previous) +
+    jsonMember('parent', event.parent) +
+    leader('group_leader', event.groupLeader) +
+    leader('session_leader', event.sessionLeader) +
+    leader('entry_leader', event.entryLeader, objectMember('entry_meta', entryMeta)) +
+    objectMember('Ext', textMember('signal', signal)) +
+    '}'
+  );
+}
+
+function sameAs(leader: string, entityId: string): string {
+  return booleanMember('same_as_process', isFragmentOf(leader, entityId));
+}
+
+/** An address without its zone, which Elasticsearch's type ip does not take; what is no address is left out. */
+function ipMember(address: string): string {
+  const [ip = ''] = address.split('%', 1);
+  return isIP(ip) === 0 ? '' : textMember('ip', ip);
+}
+
+/** JSON.stringify writes a lone surrogate as an escape, \udXXX, which most readers refuse. */
+function wellFormedJson(json: string): string {
+  if (!json.includes('\\ud')) return json;
+  return JSON.stringify(JSON.parse(json), (_, value: unknown) =>
+    typeof value === 'string' ? value.toWellFormed() : value,
+  );
+}

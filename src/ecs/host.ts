@@ -1,0 +1,85 @@
+/** The host in every document, read once: it does not change until the next boot, but for its name. */
+import { readFileSync } from 'node:fs';
+import { machine } from 'node:os';
+import { join } from 'node:path';
+import { objectMember, objectOf, textMember } from './json_text.ts';
+import { osFamily, parseOsRelease } from './os_release.ts';
+
+/** '' for what the host does not tell. */
+export interface EcsHost {
+  readonly id: string;
+  readonly bootId: string;
+  readonly hostname: string;
+  readonly architecture: string;
+  readonly kernel: string;
+  readonly os: {
+    readonly family: string;
+    readonly name: string;
+    readonly version: string;
+    readonly platform: string;
+    readonly full: string;
+  };
+}
+
+export interface HostSources {
+  /** Where the host's file system is. */
+  readonly root?: string;
+  /** As `uname -m`. */
+  readonly architecture?: string;
+}
+
+export function readHost({ root = '/', architecture = machine() }: HostSources = {}): EcsHost {
+  const read = (...paths: string[]) => firstText(paths.map((path) => join(root, path)));
+  const release = parseOsRelease(read('etc/os-release', 'usr/lib/os-release'));
+  return {
+    id: read('etc/machine-id', 'var/lib/dbus/machine-id'),
+    bootId: read('proc/sys/kernel/random/boot_id'),
+    hostname: read('proc/sys/kernel/hostname', 'etc/hostname'),
+    architecture,
+    kernel: read('proc/sys/kernel/osrelease'),
+    os: {
+      family: osFamily(release) ?? '',
+      name: release.get('NAME') ?? '',
+      version: release.get('VERSION_ID') ?? release.get('VERSION') ?? '',
+      platform: release.get('ID') ?? '',
+      full: release.get('PRETTY_NAME') ?? '',
+    },
+  };
+}
+
+/** A JSON object. A document adds host.pid_ns_ino, which is the event's. */
+export function hostFragment(host: EcsHost): string {
+  const { os } = host;
+  return objectOf(
+    textMember('id', host.id) +
+      textMember('hostname', host.hostname) +
+      // ECS: hostname as the command says it, and the name in lower case.
+      textMember('name', host.hostname.toLowerCase()) +
+      textMember('architecture', host.architecture) +
+      objectMember('boot', textMember('id', host.bootId)) +
+      `,"os":{"type":"linux"${
+        textMember('family', os.family) +
+        textMember('platform', os.platform) +
+        textMember('name', os.name) +
+        textMember('version', os.version) +
+        textMember('full', os.full) +
+        textMember('kernel', host.kernel)
+      }}`,
+  );
+}
+
+/** What /etc/machine-id says before a first boot has made one (man 5 machine-id). */
+const NO_MACHINE_ID = 'uninitialized';
+
+/** Of the first file that there is and that says anything. */
+function firstText(paths: readonly string[]): string {
+  for (const path of paths) {
+    try {
+      const text = readFileSync(path, 'utf8').trim();
+      if (text !== '' && text !== NO_MACHINE_ID) return text;
+    } catch {
+      // Hosts differ in what they have; what none of the files says is left out of the documents.
+    }
+  }
+  return '';
+}

@@ -1,0 +1,303 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { charDeviceOf } from '../../../src/ecs/char_device.ts';
+import { credentialsFragment } from '../../../src/ecs/credentials.ts';
+import { type EcsEvent, ecsDocument } from '../../../src/ecs/document.ts';
+import { hostFragment } from '../../../src/ecs/host.ts';
+import { previousFragment } from '../../../src/ecs/previous.ts';
+import { processFragment } from '../../../src/ecs/process_fragment.ts';
+import { details, EVERYTHING, ecsProcess, HOST, NOTHING, ref, START } from './events.ts';
+import { complaintsOfText, leavesOf } from './fields_check.ts';
+
+interface Document {
+  readonly '@timestamp': string;
+  readonly event: Record<string, unknown>;
+  readonly host: Record<string, unknown>;
+  readonly process: Record<string, unknown> & {
+    readonly entry_leader: { readonly entity_id: string };
+    readonly session_leader: { readonly entity_id: string };
+  };
+}
+
+function documentOf(event: Partial<EcsEvent>, host = HOST): Document {
+  return JSON.parse(ecsDocument({ ...NOTHING, ...event }, host)) as Document;
+}
+
+/** What a document of RFC 0030 is asked for. */
+const DESCRIBED = [
+  ...['entity_id', 'pid', 'start', 'executable', 'name', 'args', 'args_count', 'command_line', 'working_directory'],
+  ...['interactive', 'tty.char_device.major', 'tty.char_device.minor', 'user.id', 'user.name', 'real_user.id'],
+  ...['saved_user.id', 'group.id', 'real_group.id', 'saved_group.id'],
+  ...['supplemental_groups.id', 'supplemental_groups.name'],
+];
+const ANEMIC = ['entity_id', 'pid', 'start'];
+const NEEDED = [
+  ...['@timestamp', 'ecs.version', 'event.kind', 'event.category', 'event.type', 'event.action', 'event.id'],
+  ...['event.sequence', 'event.outcome', 'event.start', 'event.end', 'event.duration'],
+  ...['host.boot.id', 'host.pid_ns_ino', 'host.hostname', 'host.name', 'host.os.type', 'host.os.kernel'],
+  ...['container.id', 'user.id', 'group.id', 'process.end', 'process.exit_code', 'process.hash.sha256'],
+  ...['process.previous.executable', 'process.previous.args', 'process.previous.args_count'],
+  ...['', '.parent', '.group_leader', '.session_leader', '.entry_leader'].flatMap((place) =>
+    DESCRIBED.map((name) => `process${place}.${name}`),
+  ),
+  ...['group_leader', 'session_leader', 'entry_leader'].map((place) => `process.${place}.same_as_process`),
+  ...['parent.group_leader', 'session_leader.parent', 'session_leader.parent.session_leader'].flatMap((place) =>
+    ANEMIC.map((name) => `process.${place}.${name}`),
+  ),
+  ...['parent', 'parent.session_leader'].flatMap((place) =>
+    ANEMIC.map((name) => `process.entry_leader.${place}.${name}`),
+  ),
+  ...['process.entry_leader.entry_meta.type', 'process.entry_leader.entry_meta.source.ip'],
+];
+
+describe('a document', () => {
+  test('with everything has only fields of ECS, each of its type', () => {
+    const json = ecsDocument(EVERYTHING, HOST);
+    expect(complaintsOfText(json)).toEqual([]);
+    const names = leavesOf(JSON.parse(json)).map(([name]) => name);
+    expect(names).toEqual(expect.arrayContaining(NEEDED));
+  });
+
+  test('of which nothing is known holds only what every event has', () => {
+    const json = ecsDocument(NOTHING, '{}');
+    expect(complaintsOfText(json)).toEqual([]);
+    expect(JSON.parse(json)).toEqual({
+      '@timestamp': '2026-11-21T06:02:03.004Z',
+      ecs: { version: '9.5.0' },
+      event: {
+        kind: 'event',
+        category: ['process'],
+        module: 'process_ancestry',
+        dataset: 'process_ancestry.events',
+        provider: 'kernel',
+      },
+      process: { pid: 1 },
+    });
+  });
+
+  test('leaves out each value that is unknown, whichever of the others are known', () => {
+    const maybe = Object.entries(EVERYTHING).map(([name, value]) => {
+      const unknown = NOTHING[name as keyof EcsEvent];
+      return fc.boolean().map((known) => [name, known ? value : unknown] as const);
+    });
+    fc.assert(
+      fc.property(fc.tuple(...maybe), fc.constantFrom(HOST, '{}', ''), (members, host) => {
+        const event = Object.fromEntries(members) as unknown as EcsEvent;
+        expect(complaintsOfText(ecsDocument(event, host))).toEqual([]);
+      }),
+    );
+  });
+
+  test('says which leader is the process itself', () => {
+    const { process } = documentOf(EVERYTHING);
+    expect(process).toMatchObject({
+      group_leader: { entity_id: ref(5000).entityId, same_as_process: true },
+      session_leader: { entity_id: ref(4321).entityId, same_as_process: false },
+      entry_leader: { same_as_process: false, entry_meta: { type: 'sshd', source: { ip: '10.132.0.50' } } },
+    });
+    expect(process.parent).not.toHaveProperty('same_as_process');
+    // An id that only begins like the leader's is another.
+    const { process: other } = documentOf({ ...EVERYTHING, entityId: ref(5000).entityId.slice(0, -1) });
+    expect(other.group_leader).toMatchObject({ same_as_process: false });
+  });
+
+  test('has the effective user and group also at its top', () => {
+    const root = { id: '0', name: 'root' };
+    const kg = { id: '1000', name: 'kg' };
+    expect(documentOf(EVERYTHING)).toMatchObject({
+      user: root,
+      group: kg,
+      process: {
+        user: root,
+        real_user: kg,
+        saved_user: root,
+        group: kg,
+        supplemental_groups: [{ id: '27', name: 'sudo' }, { id: '4711' }],
+      },
+    });
+  });
+
+  test('has the host of all, and the pid namespace of its event', () => {
+    expect(documentOf(EVERYTHING).host).toEqual({
+      id: '48c1b3f1ac5da4e0057fc9f60f4d1d5d',
+      hostname: 'James-Fleet-714-2',
+      name: 'james-fleet-714-2',
+      architecture: 'x86_64',
+      boot: { id: '88a1f0ed-5ae5-41ee-af6b-41921c311872' },
+      pid_ns_ino: '4026531836',
+      os: {
+        type: 'linux',
+        family: 'debian',
+        platform: 'debian',
+        name: 'Debian GNU/Linux',
+        version: '13',
+        full: 'Debian GNU/Linux 13',
+        kernel: '6.12.0-1-amd64',
+      },
+    });
+  });
+
+  test('of a killed process has the exit code as a shell says it, and the signal', () => {
+    const { event, process } = documentOf(EVERYTHING);
+    expect(process).toMatchObject({ exit_code: 137, Ext: { signal: 'SIGKILL' }, end: '2026-11-21T06:02:03.016500Z' });
+    expect(event).toMatchObject({ start: process.start, end: process.end, duration: 5_012_500_000 });
+    expect(documentOf({ exitCode: 0 }).process).toEqual({ pid: 1, exit_code: 0 });
+  });
+
+  test('has no negative duration when the start was rounded past the end', () => {
+    expect(documentOf({ startUnixMs: START, endUnixMs: START - 3 }).event).toMatchObject({ duration: 0 });
+  });
+
+  test.each([
+    ['10.0.0.1', { source: { ip: '10.0.0.1' } }],
+    ['::1', { source: { ip: '::1' } }],
+    ['fe80::1%eth0', { source: { ip: 'fe80::1' } }],
+    ['?', undefined],
+    ['host.example', undefined],
+  ])('of somebody from %s', (entrySourceIp, entryMeta) => {
+    const { entryLeader } = EVERYTHING;
+    expect(documentOf({ entryLeader, entrySourceIp }).process.entry_leader).toEqual({
+      ...JSON.parse(entryLeader),
+      same_as_process: false,
+      ...(entryMeta ? { entry_meta: entryMeta } : {}),
+    });
+  });
+});
+
+describe('any text', () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)) }),
+    fc.uint8Array().map((bytes) => Buffer.from(bytes).toString()),
+    fc.constantFrom('"', '\\', '\\ud800', '"}', ',"real_user":{"id":"0"}', '\u2028', '\ud800', '\0'),
+  );
+  const argument = text.map((one) => one.replaceAll('\0', ''));
+
+  test('survives, but for what no encoding can carry', () => {
+    fc.assert(
+      fc.property(text, text, fc.array(argument, { minLength: 1 }), text, (path, cwd, args, name) => {
+        const process = { ...ecsProcess(7, '/x'), details: { ...details(path, ...args), cwd }, name };
+        const credentials = credentialsFragment(
+          { uid: 1, euid: 2, suid: 3, gid: 4, egid: 5, sgid: 6, supplementalGroups: [7] },
+          { user: () => name, group: () => name },
+        );
+        const json = ecsDocument(
+          {
+            ...EVERYTHING,
+            path,
+            cwd,
+            name,
+            credentials,
+            args: JSON.stringify(args),
+            cmdline: args.join(' '),
+            parent: processFragment({ ...process, credentials }, 'parent', 1e6),
+            entryLeader: processFragment({ ...process, credentials }, 'entry_leader', 1e6),
+            previous: previousFragment([process.details], 1e6),
+          },
+          hostFragment({
+            id: name,
+            bootId: path,
+            hostname: name,
+            architecture: path,
+            kernel: cwd,
+            os: { family: name, name, version: name, platform: name, full: name },
+          }),
+        );
+        expect(complaintsOfText(json)).toEqual([]);
+        // An empty argument keeps the others' places; a lone empty one of one is still an argument.
+        const known = {
+          ...(path === '' ? {} : { executable: path.toWellFormed() }),
+          ...(name === '' ? {} : { name: name.toWellFormed() }),
+          ...(cwd === '' ? {} : { working_directory: cwd.toWellFormed() }),
+          args: args.map((arg) => arg.toWellFormed()),
+        };
+        const document = JSON.parse(json);
+        const user = { id: '2', ...(name === '' ? {} : { name: name.toWellFormed() }) };
+        expect(document.process).toMatchObject({ ...known, user, parent: known, entry_leader: known });
+        expect(document.process.previous[0].args).toEqual(known.args);
+        expect(document.user).toEqual(user);
+        expect(document).not.toHaveProperty('real_user');
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('a day on a host', () => {
+  // As in RFC 0030: sshd lets somebody in, whose shell starts ls and a tmux, whose shell is a session of its own.
+  const sshd = ecsProcess(900, '/usr/sbin/sshd', 'sshd');
+  const login = ecsProcess(4321, '/bin/bash', '-bash');
+  const inTmux = { ...ecsProcess(4400, '/bin/bash', '-bash'), parent: { ...ref(4390), sessionLeader: ref(4321) } };
+  const cron = ecsProcess(700, '/usr/sbin/cron', 'cron');
+  const inSession = (pid: number, leader: typeof login, entry: typeof login): EcsEvent => ({
+    ...NOTHING,
+    actions: ['exec'],
+    ...ref(pid),
+    sessionLeader: processFragment(leader, 'session_leader'),
+    entryLeader: processFragment(entry, 'entry_leader'),
+    parent: processFragment(pid === login.pid ? sshd : leader, 'parent'),
+  });
+  const documents = [
+    inSession(4321, login, login),
+    inSession(701, cron, cron),
+    inSession(4330, login, login),
+    inSession(4400, inTmux, login),
+    inSession(4401, inTmux, login),
+  ].map((event) => documentOf(event));
+  const pidsBy = (leader: 'entry_leader' | 'session_leader') => {
+    const found = Map.groupBy(documents, ({ process }) => process[leader].entity_id);
+    return Object.fromEntries([...found].map(([id, its]) => [id, its.map(({ process }) => process.pid)]));
+  };
+
+  test('falls into the visits that it had, by process.entry_leader.entity_id', () => {
+    expect(pidsBy('entry_leader')).toEqual({
+      [login.entityId]: [4321, 4330, 4400, 4401],
+      [cron.entityId]: [701],
+    });
+  });
+
+  test('falls into sessions, each of which names the one that it came from', () => {
+    expect(pidsBy('session_leader')).toEqual({
+      [login.entityId]: [4321, 4330],
+      [inTmux.entityId]: [4400, 4401],
+      [cron.entityId]: [701],
+    });
+    expect(documents[4]?.process.session_leader).toMatchObject({
+      parent: { ...anemic(4390), session_leader: anemic(4321) },
+    });
+  });
+
+  function anemic(pid: number) {
+    return { entity_id: ref(pid).entityId, pid, start: new Date(ref(pid).startUnixMs).toISOString() };
+  }
+});
+
+describe('an event', () => {
+  test.each([
+    [['fork'], ['start'], 'process_started', 'success'],
+    [['exec'], ['change'], 'process_changed_image', 'success'],
+    [['setsid'], ['change'], 'session_id_change', 'success'],
+    [['exit'], ['end'], 'process_stopped', undefined],
+    [['existing'], ['info'], 'existing_process', undefined],
+    [['exit', 'exec', 'fork'], ['start', 'change', 'end'], 'process_ran', 'success'],
+    [['fork', 'setsid', 'exec'], ['start', 'change'], 'process_ran', 'success'],
+  ] as const)('of %j is of the types %j', (actions, type, action, outcome) => {
+    const { event } = documentOf({ actions });
+    expect(event).toMatchObject({ kind: 'event', category: ['process'], type, action });
+    expect(event.outcome).toBe(outcome);
+  });
+});
+
+test('a terminal is its device', () => {
+  expect(['pts/1', 'pts/300', 'tty2', 'ttyS1', 'console', '204:64'].map(charDeviceOf)).toEqual([
+    { major: 136, minor: 1 },
+    { major: 136, minor: 300 },
+    { major: 4, minor: 2 },
+    { major: 4, minor: 65 },
+    { major: 5, minor: 1 },
+    { major: 204, minor: 64 },
+  ]);
+  for (const tty of ['', '?', '(none)', 'tty', 'pts/', '204', 'tty1:2', 'hvc0']) {
+    expect(charDeviceOf(tty)).toBeUndefined();
+  }
+});

@@ -1,0 +1,120 @@
+/** Events to make documents of, and names to make them with. */
+import type { ExecDetails } from '../../../src/collect/event.ts';
+import { charDeviceOf } from '../../../src/ecs/char_device.ts';
+import { credentialsFragment, type IdNames } from '../../../src/ecs/credentials.ts';
+import type { EcsEvent } from '../../../src/ecs/document.ts';
+import { hostFragment } from '../../../src/ecs/host.ts';
+import { previousFragment } from '../../../src/ecs/previous.ts';
+import { type EcsProcess, type EcsProcessRef, processFragment } from '../../../src/ecs/process_fragment.ts';
+import { NO_DETAILS } from '../../../src/process/image.ts';
+
+export const START = Date.UTC(2026, 10, 21, 6, 2, 3, 4);
+
+const USERS = new Map([
+  [0, 'root'],
+  [1000, 'kg'],
+]);
+const GROUPS = new Map([...USERS, [27, 'sudo']]);
+export const NAMES: IdNames = { user: (uid) => USERS.get(uid), group: (gid) => GROUPS.get(gid) };
+
+export const CREDENTIALS = credentialsFragment(
+  { uid: 1000, euid: 0, suid: 0, gid: 1000, egid: 1000, sgid: 1000, supplementalGroups: [27, 4711] },
+  NAMES,
+);
+
+export const HOST = hostFragment({
+  id: '48c1b3f1ac5da4e0057fc9f60f4d1d5d',
+  bootId: '88a1f0ed-5ae5-41ee-af6b-41921c311872',
+  hostname: 'James-Fleet-714-2',
+  architecture: 'x86_64',
+  kernel: '6.12.0-1-amd64',
+  os: { family: 'debian', name: 'Debian GNU/Linux', version: '13', platform: 'debian', full: 'Debian GNU/Linux 13' },
+});
+
+export function ref(pid: number): EcsProcessRef {
+  return { entityId: `boot.${pid.toString(36)}.z`, pid, startUnixMs: START - 10_000 + pid };
+}
+
+export function details(path: string, ...args: string[]): ExecDetails {
+  return { ...NO_DETAILS, path, args: args.join('\0'), argsCount: args.length, cwd: '/home/kg' };
+}
+
+/** A process with everything that a fragment can hold. */
+export function ecsProcess(pid: number, path: string, ...args: string[]): EcsProcess {
+  return {
+    ...ref(pid),
+    details: details(path, ...args),
+    name: path.slice(path.lastIndexOf('/') + 1),
+    interactive: true,
+    charDevice: charDeviceOf('pts/1'),
+    credentials: CREDENTIALS,
+    parent: { ...ref(pid - 1), sessionLeader: ref(2) },
+    groupLeader: ref(pid - 1),
+  };
+}
+
+/** An event of which nothing is known. */
+export const NOTHING: EcsEvent = {
+  eid: '',
+  sequence: undefined,
+  unixMs: START,
+  actions: [],
+  entityId: '',
+  pid: 1,
+  startUnixMs: undefined,
+  endUnixMs: undefined,
+  exitCode: undefined,
+  signal: undefined,
+  path: '',
+  name: '',
+  args: '[]',
+  argsCount: undefined,
+  cmdline: '',
+  cwd: '',
+  interactive: undefined,
+  charDevice: undefined,
+  sha256: '',
+  containerId: '',
+  pidNamespace: undefined,
+  credentials: '',
+  previous: '',
+  parent: '',
+  groupLeader: '',
+  sessionLeader: '',
+  entryLeader: '',
+  entryType: '',
+  entrySourceIp: '',
+};
+
+const BASH = ecsProcess(4321, '/bin/bash', '-bash');
+
+/** `ls`, typed by a person who came over ssh: everything is known, and the process has ended. */
+export const EVERYTHING: EcsEvent = {
+  eid: '17',
+  sequence: 42,
+  unixMs: START,
+  actions: ['exec', 'exit', 'fork'],
+  ...ref(5000),
+  endUnixMs: START + 12.5,
+  exitCode: 137,
+  signal: 9,
+  path: '/usr/bin/ls',
+  name: 'ls',
+  args: JSON.stringify(['ls', '--color=auto', '']),
+  argsCount: 3,
+  cmdline: 'ls --color=auto ',
+  cwd: '/home/kg',
+  interactive: true,
+  charDevice: charDeviceOf('pts/1'),
+  sha256: '4ef89baf437effd684a125da35674dc6147ef2e34b76d11ea0837b543b60352f',
+  containerId: '0c1f6b7a3d',
+  pidNamespace: 4026531836,
+  credentials: CREDENTIALS,
+  previous: previousFragment([details('/bin/bash', '-bash'), details('/bin/env', 'env', 'ls')]),
+  parent: processFragment(BASH, 'parent'),
+  groupLeader: processFragment(ecsProcess(5000, '/usr/bin/ls', 'ls', '--color=auto', ''), 'group_leader'),
+  sessionLeader: processFragment(BASH, 'session_leader'),
+  entryLeader: processFragment(BASH, 'entry_leader'),
+  entryType: 'sshd',
+  entrySourceIp: '10.132.0.50',
+};

@@ -1,0 +1,79 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hostFragment, readHost } from '../../../src/ecs/host.ts';
+import { osFamily, parseOsRelease } from '../../../src/ecs/os_release.ts';
+
+let root = '';
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'process-ancestry-host-'));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+function put(path: string, text: string): void {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), text);
+}
+
+describe('a host', () => {
+  test('is what its files say', () => {
+    put(
+      'etc/os-release',
+      'NAME="Ubuntu"\nVERSION_ID="24.04"\nID=ubuntu\nID_LIKE=debian\nPRETTY_NAME="Ubuntu 24.04.1 LTS"',
+    );
+    put('etc/machine-id', 'uninitialized\n');
+    put('var/lib/dbus/machine-id', '48c1b3f1ac5da4e0057fc9f60f4d1d5d\n');
+    put('proc/sys/kernel/hostname', 'Web-1\n');
+    put('proc/sys/kernel/osrelease', '6.8.0-45-generic\n');
+    put('proc/sys/kernel/random/boot_id', '88a1f0ed-5ae5-41ee-af6b-41921c311872\n');
+    expect(JSON.parse(hostFragment(readHost({ root, architecture: 'aarch64' })))).toEqual({
+      id: '48c1b3f1ac5da4e0057fc9f60f4d1d5d',
+      hostname: 'Web-1',
+      name: 'web-1',
+      architecture: 'aarch64',
+      boot: { id: '88a1f0ed-5ae5-41ee-af6b-41921c311872' },
+      os: {
+        type: 'linux',
+        family: 'debian',
+        platform: 'ubuntu',
+        name: 'Ubuntu',
+        version: '24.04',
+        full: 'Ubuntu 24.04.1 LTS',
+        kernel: '6.8.0-45-generic',
+      },
+    });
+  });
+
+  test('that tells nothing of itself still runs Linux', () => {
+    expect(JSON.parse(hostFragment(readHost({ root, architecture: '' })))).toEqual({ os: { type: 'linux' } });
+  });
+
+  test('is this one, by default', () => {
+    const host = JSON.parse(hostFragment(readHost()));
+    expect(host.boot.id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(host.os.kernel).toMatch(/^\d+\.\d+/);
+    expect(['x86_64', 'aarch64']).toContain(host.architecture);
+  });
+});
+
+test.each([
+  ['ID=debian', 'debian'],
+  ['ID="rocky"\nID_LIKE="rhel centos fedora"', 'redhat'],
+  ['ID=opensuse-leap\nID_LIKE="suse opensuse"', 'suse'],
+  ['ID=linuxmint\nID_LIKE="ubuntu debian"', 'debian'],
+  ['ID=nixos', 'nixos'],
+  ['# ID=debian', undefined],
+])('a distribution with %j is of the family %s', (text, family) => {
+  expect(osFamily(parseOsRelease(text))).toBe(family);
+});
+
+test('os-release is quoted as in a shell', () => {
+  const text = `A="x \\"y\\" \\$z \\\\"\nB='it\\n'\n C=plain \nbroken\n=\nD=\n`;
+  expect([...parseOsRelease(text)]).toEqual([
+    ['A', 'x "y" $z \\'],
+    ['B', 'it\\n'],
+    ['C', 'plain'],
+    ['D', ''],
+  ]);
+});
