@@ -9,6 +9,7 @@ import type { CollectorProblem, SourceState, SourceStats } from './collect/sourc
 import type { FlagValues } from './config/flags.ts';
 import { IdleMemory } from './idle_memory.ts';
 import type { Logger } from './log.ts';
+import { parseActions } from './process/actions.ts';
 import type { ProcessTable } from './process/process_table.ts';
 import { Procfs, type ProcReader } from './process/procfs.ts';
 import { parseRedactPatterns } from './process/redact.ts';
@@ -255,6 +256,7 @@ export class Recorder {
       maxDepth: this.#values.process_ancestry_max_depth,
       ancestorCmdlineMax: this.#values.process_ancestry_ancestor_cmdline_max,
       publishWaitMs: this.#values.process_ancestry_publish_wait_ms,
+      actions: parseActions(this.#values.process_ancestry_events_actions),
     };
   }
 

@@ -10,7 +10,8 @@ import type { Logger } from './log.ts';
 import { RateLimit } from './osquery/log.ts';
 import type { ProcReader } from './process/procfs.ts';
 import { redact } from './process/redact.ts';
-import { ProcessTree, type PublishedExec, type TreeSettings } from './process/tree.ts';
+import type { Names } from './process/session_context.ts';
+import { ProcessTree, type PublishedEvent, type TreeSettings } from './process/tree.ts';
 
 /** Reading /proc is done in slices, so that queries are answered meanwhile. */
 const SLICE_MS = 10;
@@ -23,7 +24,8 @@ export interface RecordingOptions {
   readonly settings: TreeSettings;
   /** What is not to be stored of arguments; asked for each event. */
   readonly redactPatterns: () => readonly RegExp[];
-  readonly publish: (exec: PublishedExec) => void;
+  readonly names: Names;
+  readonly publish: (event: PublishedEvent) => void;
   /** How many execs have still to be published, whenever events have been applied. */
   readonly waiting: (count: number) => void;
   readonly log: Logger;
@@ -84,6 +86,10 @@ export class Recording {
     const held = this.#held ?? [];
     this.#held = undefined;
     if (this.#proc) this.#tree.processes.forgetImages(held.filter(({ kind }) => kind === 'exec').map(({ pid }) => pid));
+    if (this.#proc && this.#settings.actions.has('existing')) {
+      const unixMs = Date.now();
+      this.#tree.publishExisting({ unixMs, bootMs: readUptimeMs() });
+    }
     this.#apply(held);
   }
 
@@ -120,6 +126,7 @@ export class Recording {
       detailsApart,
       now: live ? () => performance.now() : () => this.#logUnixMs,
       proc: this.#proc,
+      names: this.#options.names,
       publish: this.#options.publish,
     });
   }
@@ -216,6 +223,7 @@ function redacted(proc: ProcReader, patterns: () => readonly RegExp[]): ProcRead
   return {
     pids: () => proc.pids(),
     startTicks: (pid) => proc.startTicks(pid),
+    sshClient: (pid) => proc.sshClient(pid),
     read: (pid) => {
       const snapshot = proc.read(pid);
       return snapshot && { ...snapshot, details: redact(snapshot.details, patterns()) };

@@ -6,6 +6,7 @@ import { equalIntegers, equalTexts } from '../src/osquery/equality.ts';
 import type { QueryContext } from '../src/osquery/query_context.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
 import { ancestorsOf, type Descent, descendantsOf } from '../src/process/closure.ts';
+import { exitCodeOf } from '../src/process/exit_status.ts';
 import { pidOfEntityId } from '../src/process/identity.ts';
 import { cmdlineOf } from '../src/process/image.ts';
 import type { Process } from '../src/process/process.ts';
@@ -26,12 +27,6 @@ export interface AncestryRow {
 
 const KEY = ColumnOption.index | ColumnOption.optimized;
 const orNull = (value: number | undefined): number | '' => value ?? '';
-
-/** What a shell says of a status as wait(2) gives it. */
-function exitCode(status: number): number {
-  const signal = status & 0x7f;
-  return signal === 0 ? (status >> 8) & 0xff : 128 + signal;
-}
 
 export const columns: readonly Column<AncestryRow>[] = [
   bigint('pid', 'Process ID, in the initial pid namespace', ({ pid }) => pid, KEY),
@@ -63,7 +58,7 @@ export const columns: readonly Column<AncestryRow>[] = [
   integer(
     'exit_code',
     "The ancestor's exit code, or 128 and the signal that killed it; NULL while it runs, or when nobody told",
-    ({ ancestorExit }) => (ancestorExit?.status === undefined ? '' : exitCode(ancestorExit.status)),
+    ({ ancestorExit }) => (ancestorExit?.status === undefined ? '' : exitCodeOf(ancestorExit.status)),
   ),
 ];
 

@@ -1,5 +1,6 @@
 /** Every flag, declared once: its name, type, default, bounds and meaning. Help, parsing and README come from here. */
 
+import { parseActions } from '../process/actions.ts';
 import { parseRedactPatterns } from '../process/redact.ts';
 
 interface FlagBase {
@@ -80,6 +81,42 @@ export const flags = {
     max: 604_800,
     unit: 'seconds',
     description: 'how long a process is remembered after its exit',
+  },
+  process_ancestry_events_actions: {
+    type: 'text',
+    default: 'exec',
+    check: parseActions,
+    description:
+      'what makes a row of process_ancestry_events: any of exec, fork, setsid, exit, existing (a process that was there at the start), joined by commas',
+  },
+  process_ancestry_aggregate_ms: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 60_000,
+    unit: 'milliseconds',
+    description: 'fork, exec and exit of one process within this time become one row; 0: never',
+  },
+  process_ancestry_hash: {
+    type: 'boolean',
+    default: false,
+    description: 'hash executed files for the column sha256',
+  },
+  process_ancestry_hash_max_size: {
+    type: 'integer',
+    default: 268_435_456,
+    min: 1,
+    max: 17_179_869_184,
+    unit: 'bytes',
+    description: 'largest file that is hashed',
+  },
+  process_ancestry_hash_max_rate: {
+    type: 'integer',
+    default: 67_108_864,
+    min: 65_536,
+    max: 17_179_869_184,
+    unit: 'bytes per second',
+    description: 'how much is read to be hashed',
   },
   process_ancestry_database: {
     type: 'text',

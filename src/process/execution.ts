@@ -6,16 +6,33 @@
  */
 import type { ExecDetails, ExecEvent, Pid } from '../collect/event.ts';
 import type { Image } from './image.ts';
-import type { Process } from './process.ts';
+import type { Link, Process } from './process.ts';
+import type { Group } from './session.ts';
 
+/** What happened to a process; `existing`: it was there before the recording began. */
+export type Action = 'exec' | 'fork' | 'setsid' | 'exit' | 'existing';
+
+/** Something that happened to a process and is to be published; most of all, an exec. */
 export class Execution {
+  readonly action: Action;
   readonly process: Process;
+  /** The process with image and session as they were then. */
+  readonly link: Link;
   readonly image: Image;
+  /** The session's leader as it was then. */
+  readonly sessionLeader: Link | undefined;
+  /** The process group, and its leader, once all that could have set it is told. */
+  group: Group | undefined = undefined;
+  groupLeader: Link | undefined = undefined;
   readonly bootMs: number;
   /** All that is known of it, once the image is sealed. */
   details: ExecDetails | undefined = undefined;
   /** When it happened, in Unix ms; audit's own time once its record is there. */
   unixMs: number;
+  /** Control group; '' while nobody knows. */
+  cgroup = '';
+  /** What the process executed before. */
+  readonly previous: readonly ExecDetails[];
   /** When this process heard of it, in ms of the tree's clock. */
   readonly heardMs: number;
   /** What /proc said at once, where it had to be expected that audit would say nothing. */
@@ -23,12 +40,22 @@ export class Execution {
   /** Published, or about to be: nothing can be added any more. */
   closed = false;
 
-  constructor(process: Process, image: Image, at: { bootMs: number; unixMs: number; heardMs: number }) {
+  constructor(action: Action, process: Process, at: { bootMs: number; unixMs: number; heardMs: number }) {
+    this.action = action;
     this.process = process;
-    this.image = image;
+    this.link = process.link;
+    this.image = process.image;
+    this.sessionLeader = this.linkOf(process.session);
+    this.previous = process.previous;
     this.bootMs = at.bootMs;
     this.unixMs = at.unixMs;
     this.heardMs = at.heardMs;
+  }
+
+  /** A group's leader as it is now, or as it was then where it is the process itself. */
+  linkOf(group: Group | undefined): Link | undefined {
+    const leader = group?.leader;
+    return leader === this.process ? this.link : leader?.link;
   }
 }
 

@@ -1,6 +1,8 @@
 /** A process, and the link by which its children know it. */
-import type { Pid } from '../collect/event.ts';
+import type { ExecDetails, Pid } from '../collect/event.ts';
+import type { Entry } from './entry.ts';
 import type { Image } from './image.ts';
+import { type Group, GroupHistory } from './session.ts';
 
 /**
  * What is known of where a process came from:
@@ -20,11 +22,15 @@ export type Met = 'event' | 'procfs' | 'implied';
 export class Link {
   readonly process: Process;
   readonly image: Image;
+  readonly session: Group | undefined;
   rendered: RenderedLink | undefined;
+  /** The cache of entry.ts. */
+  entry: Entry | undefined;
 
-  constructor(process: Process, image: Image) {
+  constructor(process: Process, image: Image, session: Group | undefined) {
     this.process = process;
     this.image = image;
+    this.session = session;
   }
 }
 
@@ -38,6 +44,9 @@ export interface RenderedLink {
   readonly complete: boolean;
   readonly cut: boolean;
 }
+
+/** So many images that were executed one after the other, without a fork, are remembered. */
+const IMAGES_KEPT = 8;
 
 /** A chain longer than this is cut there, or a process that forks itself on and on would hold all of them. */
 const LONGEST_CHAIN = 1024;
@@ -63,6 +72,12 @@ export class Process {
   /** How many ancestors it has, as far as known. */
   depth = 0;
   pidNamespace: number | undefined = undefined;
+  session: Group | undefined = undefined;
+  readonly groups = new GroupHistory();
+  /** Control group; '' where nobody knows. */
+  cgroup = '';
+  /** What it executed before its present image, the latest last; see IMAGES_KEPT. */
+  previous: readonly ExecDetails[] = [];
   /** Unix ms of the exec that brought the present image; 0 before the first. */
   execUnixMs = 0;
   exit: { readonly bootMs: number; readonly status: number | undefined } | undefined = undefined;
@@ -89,10 +104,29 @@ export class Process {
     this.ppid = init.ppid;
   }
 
-  /** The link for children that are forked now; the same one for as long as the image stays. */
+  /** The link for children that are forked now; the same one for as long as image and session stay. */
   get link(): Link {
-    if (this.#link?.image !== this.image) this.#link = new Link(this, this.image);
-    return this.#link as Link;
+    let link = this.#link;
+    if (!link || link.image !== this.image || link.session !== this.session) {
+      link = new Link(this, this.image, this.session);
+      this.#link = link;
+    }
+    return link;
+  }
+
+  /** Takes another image by exec, and remembers the one before where that was executed too. */
+  execute(image: Image, unixMs: number): void {
+    if (this.execUnixMs > 0 && this.image.known) {
+      this.previous = [...this.previous.slice(1 - IMAGES_KEPT), this.image.details];
+    }
+    this.image = image;
+    this.execUnixMs = unixMs;
+  }
+
+  /** It leads a session of its own from now on, and the group of the same number. */
+  lead(unixMs: number): void {
+    this.session = { id: this.pid, leader: this };
+    this.groups.set({ group: this.session, unixMs, serial: 0 });
   }
 
   /**

@@ -2,12 +2,13 @@
  * Who has which pid now, and who created whom: forks, exits and what /proc shows, by the rules R1 to R7 and R11 to R14 of
  * the design.
  */
-import type { ExecEvent, ExitEvent, ForkEvent, Pid } from '../collect/event.ts';
+import type { ExecEvent, ExitEvent, ForkEvent, Pid, SetPgidEvent, SetSidEvent } from '../collect/event.ts';
 import { type CacheStats, ProcessCache } from './cache.ts';
 import { EntityIds, MS_PER_TICK, ticksOf } from './identity.ts';
 import { Image } from './image.ts';
 import { type Link, Process } from './process.ts';
 import type { ProcessSnapshot, ProcReader } from './procfs.ts';
+import type { Group } from './session.ts';
 
 export interface ProcessTableOptions {
   readonly bootId: string;
@@ -74,16 +75,18 @@ export class ProcessTable {
   }
 
   /** A process is created. */
-  fork(event: ForkEvent): void {
+  fork(event: ForkEvent): Process | undefined {
     const creator = this.#parent(event.parent, event);
-    const image = event.imageFrom === undefined ? creator.image : this.#parent(event.imageFrom, event).image;
+    // With CLONE_PARENT all but the place in the tree is the caller's.
+    const forker = event.imageFrom === undefined ? creator : this.#parent(event.imageFrom, event);
+    const { image } = forker;
     const existing = this.#cache.peek(event.pid);
     if (existing && this.#isForkOf(event, existing)) {
       // What was already told of it stays as it was told.
-      if (existing.link.rendered || !existing.setCreator(creator.link)) return;
+      if (existing.link.rendered || !existing.setCreator(creator.link)) return undefined;
       if (!existing.image.sealed && existing.execUnixMs === 0 && image.sealed)
         existing.image.seal(image.known ? image.details : undefined);
-      return;
+      return undefined;
     }
     // The pid is somebody else's now, whether or not the end of the one before was reported (R6).
     if (existing && !existing.exit) this.#end(existing, undefined, event.bootMs);
@@ -101,20 +104,46 @@ export class ProcessTable {
     });
     process.attachCreator(creator.link);
     process.pidNamespace = creator.pidNamespace;
+    process.session = forker.session;
+    process.groups.inherit(forker.groups, event.unixMs);
+    process.cgroup = forker.cgroup;
     if (event.origin === 'audit' && existing && existing.execUnixMs > event.unixMs) {
       // A vfork's record comes when the parent goes on, after the child's exec, which was taken for the old one's.
       process.image = existing.image;
       process.execUnixMs = existing.execUnixMs;
     }
     this.#cache.put(process);
+    return process;
+  }
+
+  /** A group by its number, with the process that has this pid now for its leader. */
+  groupOf(id: number): Group {
+    return { id, leader: this.#cache.peek(id as Pid) };
+  }
+
+  /** Undefined: nobody knows the process. */
+  setSid(event: SetSidEvent): Process | undefined {
+    const process = this.#cache.peek(event.pid);
+    process?.lead(event.unixMs);
+    return process;
+  }
+
+  /** Where the numbers are those of another pid namespace, /proc tells. */
+  setPgid(event: SetPgidEvent): void {
+    const process = this.#cache.peek(event.pid);
+    if (!process) return;
+    const id = event.pgid ?? this.#proc?.read(event.pid)?.pgid;
+    if (id === undefined) return;
+    process.groups.set({ group: this.groupOf(id), unixMs: event.unixMs, serial: event.serial });
   }
 
   /** A process ends. */
-  exit(event: ExitEvent): void {
+  exit(event: ExitEvent): Process | undefined {
     const process = this.#cache.peek(event.pid);
     // An end from before this process's start is that of another one, which had the pid before.
-    if (!process || process.exit || ticksOf(event.bootMs) < process.startTicks - 1) return;
+    if (!process || process.exit || ticksOf(event.bootMs) < process.startTicks - 1) return undefined;
     this.#end(process, event.status, event.bootMs);
+    return process;
   }
 
   /** The process that executes. Its exit may have been reported, wrongly: a leader ends when another thread execs (R7). */
@@ -160,6 +189,7 @@ export class ProcessTable {
       adopted.push(this.#fromProcfs(snapshot));
     }
     for (const process of adopted) this.#linkByPpid(process);
+    for (const process of adopted) this.#linkLeaders(process);
     for (const process of gone) if (!process.exit) this.#end(process, undefined);
   }
 
@@ -233,6 +263,7 @@ export class ProcessTable {
     }
     const process = this.#fromProcfs(snapshot);
     this.#linkByPpid(process);
+    this.#linkLeaders(process);
     return process;
   }
 
@@ -248,9 +279,28 @@ export class ProcessTable {
       ppid: snapshot.ppid,
     });
     process.pidNamespace = snapshot.details.pidNamespace;
+    process.cgroup = snapshot.cgroup;
+    process.session = { id: snapshot.sid, leader: undefined };
+    process.groups.start({ id: snapshot.pgid, leader: undefined });
     if (snapshot.ended) process.exit = { bootMs: snapshot.startTicks * MS_PER_TICK, status: undefined };
     this.#cache.put(process);
     return process;
+  }
+
+  /** The leaders of what /proc showed, as far as they are known: /proc has only their numbers. */
+  #linkLeaders(process: Process): void {
+    const leads = (id: number, leader: Process | undefined) =>
+      leader && leader.startTicks <= process.startTicks ? { id, leader } : undefined;
+    const { session } = process;
+    const group = process.groups.at(Number.POSITIVE_INFINITY);
+    if (session && !session.leader) {
+      const leader = session.id === process.pid ? process : this.#cache.peek(session.id as Pid);
+      if (leader?.session?.id === session.id) process.session = leads(session.id, leader) ?? session;
+    }
+    if (group && !group.leader) {
+      const leader = group.id === process.pid ? process : this.#cache.peek(group.id as Pid);
+      process.groups.start(leads(group.id, leader) ?? group);
+    }
   }
 
   /** Parents of what /proc showed, up to the first that is known. */

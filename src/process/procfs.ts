@@ -3,6 +3,7 @@
  * after a loss, and for the rare process that no event tells of; never for each event (R13).
  */
 import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { isIP } from 'node:net';
 import type { ExecDetails, Pid } from '../collect/event.ts';
 
 export interface ProcessSnapshot {
@@ -29,6 +30,8 @@ export interface ProcReader {
   read(pid: Pid): ProcessSnapshot | undefined;
   /** Only the start; undefined when there is no such process. */
   startTicks(pid: Pid): number | undefined;
+  /** Where sshd says in a session's environment that its client is: an IP address, '' if it says nothing of the kind. */
+  sshClient(pid: Pid): string;
 }
 
 interface Stat {
@@ -113,6 +116,12 @@ export class Procfs implements ProcReader {
 
   startTicks(pid: Pid): number | undefined {
     return this.#stat(pid)?.startTicks;
+  }
+
+  sshClient(pid: Pid): string {
+    // man 1 ssh: client address, client port, server address, server port.
+    const connection = /(?:^|\0)SSH_CONNECTION=([^ \0]+) /.exec(this.#text(pid, 'environ'))?.[1] ?? '';
+    return isIP(connection) === 0 ? '' : connection;
   }
 
   read(pid: Pid): ProcessSnapshot | undefined {

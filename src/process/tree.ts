@@ -5,14 +5,20 @@
 import type { ExecDetails, ExecEvent, ProcessEvent } from '../collect/event.ts';
 import { type Ancestry, isSettled, renderAncestry } from './ancestry.ts';
 import type { CacheStats } from './cache.ts';
-import { ExecPairing, Execution } from './execution.ts';
+import { type Entry, entryOf } from './entry.ts';
+import { type Action, ExecPairing, Execution } from './execution.ts';
 import { Image } from './image.ts';
+import { Logins } from './logins.ts';
 import type { Link, Process } from './process.ts';
 import { ProcessTable, type ProcessTableOptions } from './process_table.ts';
+import { type Names, SessionContext, type SharedText } from './session_context.ts';
 
-/** An exec as it is published: nothing in it changes any more. */
-export interface PublishedExec {
+/** An event as it is published: nothing in it changes any more. */
+export interface PublishedEvent {
+  readonly action: Action;
   readonly process: Process;
+  /** The process with its image and session. */
+  readonly link: Link;
   /** Undefined when nobody can tell what was executed. */
   readonly details: ExecDetails | undefined;
   readonly creator: Link | undefined;
@@ -22,8 +28,32 @@ export interface PublishedExec {
   /** The kernel's parent at the exec. */
   readonly ppid: number;
   readonly pidNamespace: number | undefined;
+  readonly sid: number | undefined;
+  readonly pgid: number | undefined;
+  readonly entry: Entry;
+  /** Those around it, rendered. */
+  readonly context: EventContext;
+  /** Where the session came from, of an entry by ssh; '' if that is not known. */
+  readonly entryAddress: string;
+  /** '' if it is not known. */
+  readonly cgroup: string;
+  /** Of the executed file; '' if it is not known. */
+  readonly sha256: string;
+  /** As wait(2) gives it, of an exit. */
+  readonly exitStatus: number | undefined;
   readonly unixMs: number;
   readonly bootMs: number;
+}
+
+/** Texts that many events share, as ECS has them; undefined where there is nobody, or nothing. */
+export interface EventContext {
+  readonly parent: SharedText | undefined;
+  readonly groupLeader: SharedText | undefined;
+  readonly sessionLeader: SharedText | undefined;
+  readonly entryLeader: SharedText | undefined;
+  readonly credentials: SharedText | undefined;
+  /** What the process executed before, without a fork in between. */
+  readonly previous: SharedText | undefined;
 }
 
 export interface TreeSettings {
@@ -33,12 +63,15 @@ export interface TreeSettings {
   readonly ancestorCmdlineMax: number;
   /** How long an exec waits for what is still missing of it. */
   readonly publishWaitMs: number;
+  /** What is published. */
+  readonly actions: ReadonlySet<Action>;
 }
 
 export interface TreeOptions extends TreeSettings, ProcessTableOptions {
   /** Whether an exec and its details come from two sources (connector and audit). */
   readonly detailsApart: boolean;
-  readonly publish: (exec: PublishedExec) => void;
+  readonly names: Names;
+  readonly publish: (exec: PublishedEvent) => void;
 }
 
 export interface TreeStats extends CacheStats {
@@ -63,8 +96,12 @@ export class ProcessTree {
   #settings: TreeSettings;
   readonly processes: ProcessTable;
   readonly #pairing = new ExecPairing();
+  readonly #logins: Logins;
+  readonly #context: SessionContext;
   /** Execs that are not published yet, by their images. */
   readonly #waiting = new Map<Image, Execution>();
+  /** Other things that are not published yet. */
+  readonly #others = new Set<Execution>();
   #clockOffsetMs = Number.NaN;
   #clockSetMs = Number.NEGATIVE_INFINITY;
   #lastAuditUnixMs = 0;
@@ -77,6 +114,9 @@ export class ProcessTree {
     this.#options = options;
     this.#settings = options;
     this.processes = new ProcessTable(options);
+    this.#logins = new Logins(options.proc);
+    const entityIdOf = (process: Process) => this.processes.entityIdOf(process);
+    this.#context = new SessionContext({ entityIdOf, names: options.names });
   }
 
   /** Takes effect for what is published from now on. */
@@ -90,7 +130,7 @@ export class ProcessTree {
       ...this.processes.stats,
       eventsReceived: this.#eventsReceived,
       eventsPublished: this.#eventsPublished,
-      waiting: this.#waiting.size,
+      waiting: this.waiting,
       detailsMissing: this.#detailsMissing,
     };
   }
@@ -102,36 +142,45 @@ export class ProcessTree {
       this.#keepClock(event);
       switch (event.kind) {
         case 'fork':
-          this.processes.fork(event);
+          this.#note('fork', this.processes.fork(event), event);
           break;
         case 'exec':
           this.#exec(event);
           break;
         case 'exit':
-          this.processes.exit(event);
+          this.#note('exit', this.processes.exit(event), event);
           break;
         case 'setsid':
+          this.#note('setsid', this.processes.setSid(event), event);
+          break;
         case 'setpgid':
+          this.processes.setPgid(event);
+          break;
         case 'login':
+          this.#logins.add(event);
           break;
         case 'loss':
           this.processes.lost(event.count);
           break;
       }
     }
-    for (const execution of this.#waiting.values()) {
-      if (execution.image.sealed && isSettled(execution.process)) this.#publish(execution);
-    }
+    this.#publishReady();
+  }
+
+  /** The processes that are known now, as events of their own. */
+  publishExisting(at: { bootMs: number; unixMs: number }): void {
+    for (const process of this.processes.living()) this.#note('existing', process, at);
+    this.#publishReady();
   }
 
   /** Execs that wait to be published. */
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#waiting.size + this.#others.size;
   }
 
   /** Whether something waits, so that `flush` has to be called when `publishWaitMs` have passed. */
   get hasWaiting(): boolean {
-    return this.#waiting.size > 0 || this.#pairing.hasUnclaimed;
+    return this.waiting > 0 || this.#pairing.hasUnclaimed;
   }
 
   /**
@@ -142,8 +191,9 @@ export class ProcessTree {
     const now = this.#options.now();
     const since = which === 'all' ? Number.POSITIVE_INFINITY : now - this.#settings.publishWaitMs;
     for (const { event, details } of this.#pairing.takeUnclaimed(since)) this.#wholeExec(event, details);
-    for (const execution of this.#waiting.values()) {
-      if (which === 'all' || this.#isOverdue(execution, now, which === 'lagging')) this.#giveUpWaiting(execution);
+    for (const execution of [...this.#waiting.values(), ...this.#others]) {
+      const isOverdue = which === 'all' || this.#isOverdue(execution, now, which === 'lagging');
+      if (!execution.closed && isOverdue) this.#giveUpWaiting(execution);
     }
     this.#pairing.forgetClosed(now - LATE_RECORD_MS);
   }
@@ -201,22 +251,53 @@ export class ProcessTree {
   }
 
   #execute(process: Process, event: ExecEvent): Execution {
-    const image = Image.pending();
     // Who was implied by this very exec has no other image; one implied by a child's fork had an unknown one before.
     const unseen = process.met === 'implied' && process.execUnixMs === 0;
     if (unseen && !process.image.sealed) process.image.seal(undefined);
-    process.image = image;
-    process.execUnixMs = event.unixMs;
+    process.execute(Image.pending(), event.unixMs);
     const heardMs = this.#options.now();
-    const execution = new Execution(process, image, { bootMs: event.bootMs, unixMs: event.unixMs, heardMs });
-    this.#waiting.set(image, execution);
+    const execution = new Execution('exec', process, { bootMs: event.bootMs, unixMs: event.unixMs, heardMs });
+    this.#waiting.set(execution.image, execution);
     return execution;
   }
 
   #seal(execution: Execution, details: ExecDetails | undefined): void {
     // While a loss is not made good, the order that pairs records with execs may be off by one.
     this.#learn(execution, details, this.processes.losses.sinceResync === 0);
-    if (isSettled(execution.process)) this.#publish(execution);
+    if (this.#isReady(execution)) this.#publish(execution);
+  }
+
+  /** What happened beside execs, where it is published. */
+  #note(action: Action, process: Process | undefined, at: { bootMs: number; unixMs: number }): void {
+    if (!process || !this.#settings.actions.has(action)) return;
+    this.#others.add(
+      new Execution(action, process, { bootMs: at.bootMs, unixMs: at.unixMs, heardMs: this.#options.now() }),
+    );
+  }
+
+  #publishReady(): void {
+    for (const execution of this.#waiting.values()) if (this.#isReady(execution)) this.#publish(execution);
+    for (const execution of this.#others) if (this.#isReady(execution)) this.#publish(execution);
+  }
+
+  /** Whether all that will be said of it is known. */
+  #isReady(execution: Execution): boolean {
+    if (!execution.image.sealed || !isSettled(execution.process)) return false;
+    return this.#leadersOf(execution).every(({ image }) => image.sealed);
+  }
+
+  /** The leaders of its session and group. The group is looked up now: audit has gone past all that could have set it. */
+  #leadersOf(execution: Execution): Link[] {
+    if (!execution.group) {
+      const { process, unixMs, details } = execution;
+      const { serial = 0 } = (execution.action === 'exec' && details) || {};
+      const told = details?.from === 'procfs' ? details.pgid : undefined;
+      const group = process.groups.at(unixMs, serial);
+      execution.group = told === undefined || told === group?.id ? group : this.processes.groupOf(told);
+      process.groups.settle(unixMs, serial);
+      execution.groupLeader = execution.linkOf(execution.group);
+    }
+    return [execution.sessionLeader, execution.groupLeader].filter((link) => link !== undefined);
   }
 
   /** Takes in what an exec loaded, and what that tells of the process. */
@@ -225,6 +306,8 @@ export class ProcessTree {
     image.seal(details, certain);
     execution.details = details;
     if (details?.pidNamespace) process.pidNamespace = details.pidNamespace;
+    if (details?.cgroup) process.cgroup = details.cgroup;
+    execution.cgroup = details?.cgroup || process.cgroup;
     if (details?.ppid === undefined || process.lineage !== 'awaited') return;
     process.ppid = details.ppid;
     if (details.ppid === 0) process.setTop();
@@ -251,13 +334,29 @@ export class ProcessTree {
   }
 
   #giveUpWaiting(execution: Execution): void {
-    if (!execution.image.sealed) {
+    execution.closed = true;
+    if (execution.action !== 'exec') {
+      this.#sealNow(execution.image);
+    } else if (!execution.image.sealed) {
       const details = execution.fallback ?? this.#readDetails(execution);
       if (!details) this.#detailsMissing++;
       this.#learn(execution, details, true);
     }
     this.#settle(execution.process);
+    for (const { image, process } of this.#leadersOf(execution)) {
+      this.#sealNow(image);
+      this.#settle(process);
+    }
     this.#publish(execution);
+  }
+
+  /** Gives up on an image of which others wait to hear. */
+  #sealNow(image: Image): void {
+    if (image.sealed) return;
+    const open = this.#waiting.get(image);
+    // Its own exec is older than what depends on it, and has waited longer.
+    if (open && !open.closed) this.#giveUpWaiting(open);
+    if (!image.sealed) image.seal(undefined);
   }
 
   /** Decides what nobody told of a process's ancestors, from the next to the top. */
@@ -268,18 +367,14 @@ export class ProcessTree {
         child.lineage = likely && child.setCreator(likely) ? 'likely' : 'unknown';
       }
       const link: Link | undefined = child.creator;
-      if (link && !link.image.sealed) {
-        // Its own exec is older than what depends on it, and has waited longer.
-        const open = this.#waiting.get(link.image);
-        if (open) this.#giveUpWaiting(open);
-        else link.image.seal(undefined);
-      }
+      if (link) this.#sealNow(link.image);
       child = link?.process;
     }
   }
 
   #publish(execution: Execution): void {
-    this.#waiting.delete(execution.image);
+    if (execution.action === 'exec') this.#waiting.delete(execution.image);
+    else this.#others.delete(execution);
     execution.closed = true;
     this.#eventsPublished++;
     const { process } = execution;
@@ -289,15 +384,36 @@ export class ProcessTree {
     const ancestry = renderAncestry(process, { maxDepth, cmdlineMax: ancestorCmdlineMax, entityIdOf });
     // Until /proc was read again, an exec or a fork of any ancestor may be among what was lost.
     const certain = this.processes.losses.sinceResync === 0;
+    const { action, link, image, group, sessionLeader, groupLeader } = execution;
+    const entry = entryOf(link);
+    const details = action === 'exec' ? execution.details : image.known ? image.details : undefined;
+    const context = this.#context;
     this.#options.publish({
+      action,
       process,
-      details: execution.details,
+      link,
+      details,
       creator,
       ancestry: certain ? ancestry : { ...ancestry, complete: false },
       entityId: this.processes.entityIdOf(process),
       parentEntityId: creator ? this.processes.entityIdOf(creator.process) : '',
       ppid: execution.details?.ppid ?? process.ppid,
       pidNamespace: process.pidNamespace,
+      sid: link.session?.id ?? execution.details?.sid,
+      pgid: group?.id,
+      entry,
+      context: {
+        parent: context.fragment(creator, 'parent'),
+        groupLeader: context.fragment(groupLeader, 'group_leader'),
+        sessionLeader: context.fragment(sessionLeader, 'session_leader'),
+        entryLeader: context.fragment(entry.link, 'entry_leader'),
+        credentials: details && context.credentials(details),
+        previous: action === 'exec' ? context.previous(execution.previous) : undefined,
+      },
+      entryAddress: this.#logins.addressOf(entry),
+      cgroup: execution.cgroup || process.cgroup,
+      sha256: '',
+      exitStatus: action === 'exit' ? process.exit?.status : undefined,
       unixMs: execution.unixMs,
       bootMs: execution.bootMs,
     });

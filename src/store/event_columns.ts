@@ -3,23 +3,28 @@
  * that a row is the same whenever it is read. What siblings share, their ancestors, is a row of its own.
  */
 import type { ExecDetails } from '../collect/event.ts';
+import { ContainerIds } from '../containers/container_id.ts';
+import { exitCodeOf } from '../process/exit_status.ts';
 import { argsListOf, cmdlineOf, NO_DETAILS } from '../process/image.ts';
-import type { PublishedExec } from '../process/tree.ts';
+import type { SharedText } from '../process/session_context.ts';
+import type { PublishedEvent } from '../process/tree.ts';
 
 export type StoredValue = string | number | null;
 
 export interface StoredColumn {
   readonly name: string;
   readonly type: 'TEXT' | 'INTEGER';
-  readonly value: (exec: PublishedExec, details: ExecDetails) => StoredValue;
+  readonly value: (exec: PublishedEvent, details: ExecDetails) => StoredValue;
 }
 
 /** (uid_t)-1, as audit and so osquery's process_events write an audit uid that was never set. */
 const UNSET_ID = 4294967295;
 
+const containerIds = new ContainerIds();
+
 const integer = (
   name: string,
-  value: (exec: PublishedExec, details: ExecDetails) => number | undefined,
+  value: (exec: PublishedEvent, details: ExecDetails) => number | undefined,
 ): StoredColumn => ({
   name,
   type: 'INTEGER',
@@ -29,7 +34,7 @@ const integer = (
     return Number.isSafeInteger(number) ? (number as number) : null;
   },
 });
-const text = (name: string, value: (exec: PublishedExec, details: ExecDetails) => string): StoredColumn => ({
+const text = (name: string, value: (exec: PublishedEvent, details: ExecDetails) => string): StoredColumn => ({
   name,
   type: 'TEXT',
   value,
@@ -39,6 +44,13 @@ const text = (name: string, value: (exec: PublishedExec, details: ExecDetails) =
 export const EVENT_COLUMNS: readonly StoredColumn[] = [
   integer('time_ms', ({ unixMs }) => Math.floor(unixMs)),
   // A recorded log has no boot time: both are Unix time there.
+  integer('start_ms', ({ process }) => process.startUnixHundredths * 10),
+  integer('end_ms', ({ action, unixMs }) => (action === 'exit' ? Math.floor(unixMs) : undefined)),
+  integer('exit_code', ({ exitStatus }) => (exitStatus === undefined ? undefined : exitCodeOf(exitStatus))),
+  integer('signal', ({ exitStatus }) => (exitStatus === undefined ? undefined : exitStatus & 0x7f || undefined)),
+  integer('sid', ({ sid }) => sid),
+  integer('pgid', ({ pgid }) => pgid),
+  integer('interactive', ({ details }) => (details ? Number(details.tty !== '') : undefined)),
   integer('boot_ms', ({ bootMs, unixMs }) => (bootMs === unixMs ? undefined : Math.floor(bootMs))),
   integer('pid', ({ process }) => process.pid),
   integer('parent', ({ ppid }) => ppid),
@@ -68,6 +80,12 @@ export const EVENT_COLUMNS: readonly StoredColumn[] = [
   text('cwd', (_, { cwd }) => cwd),
   text('tty', (_, { tty }) => tty),
   text('syscall', (_, { syscall }) => syscall),
+  text('action', ({ action }) => action),
+  text('entry_type', ({ entry }) => entry.type),
+  text('entry_source_ip', ({ entryAddress }) => entryAddress),
+  text('sha256', ({ sha256 }) => sha256),
+  text('cgroup_path', ({ cgroup }) => cgroup),
+  text('container_id', ({ cgroup }) => containerIds.of(cgroup)),
   text('overflows', (_, { argsCut }) => (argsCut ? 'cmdline' : '')),
   text('cmdline', (_, details) => cmdlineOf(details)),
   text('args', (_, details) => JSON.stringify(argsListOf(details))),
@@ -80,15 +98,31 @@ export const ANCESTRY_COLUMNS: readonly StoredColumn[] = [
   integer('ancestry_complete', ({ ancestry }) => Number(ancestry.complete)),
   integer('parent_euid', ({ creator }) => creator?.image.details.euid),
   text('parent_entity_id', ({ parentEntityId }) => parentEntityId),
+  text('parent_process', ({ context }) => context.parent?.text ?? ''),
   text('parent_path', ({ creator }) => creator?.image.details.path ?? ''),
   text('parent_cmdline', ({ creator }) => creator?.image.cmdline ?? ''),
   text('ancestry', ({ ancestry }) => `[${ancestry.objects}]`),
 ];
 
+/** What others share with it beside the ancestors: texts that are stored once, and their columns in a row. */
+export const DOCUMENT_COLUMNS = [
+  'group_leader_id',
+  'session_leader_id',
+  'entry_leader_id',
+  'credentials_id',
+  'previous_id',
+] as const;
+
+/** In the order of DOCUMENT_COLUMNS. */
+export function documentsOf({ context }: PublishedEvent): readonly (SharedText | undefined)[] {
+  const { groupLeader, sessionLeader, entryLeader, credentials, previous } = context;
+  return [groupLeader, sessionLeader, entryLeader, credentials, previous];
+}
+
 /** What an exec's row, or its ancestors', is made of, and about how many bytes its texts take. */
 export function storedValues(
   columns: readonly StoredColumn[],
-  exec: PublishedExec,
+  exec: PublishedEvent,
 ): { values: StoredValue[]; bytes: number } {
   const details = exec.details ?? NO_DETAILS;
   let bytes = 0;

@@ -1,13 +1,21 @@
 /** Rows in one SQLite database: a file, or memory. Knows nothing of batches, ages or readers; throws what SQLite throws. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { Link } from '../process/process.ts';
-import type { PublishedExec } from '../process/tree.ts';
+import type { SharedText } from '../process/session_context.ts';
+import type { PublishedEvent } from '../process/tree.ts';
 import { BLOCK_EIDS, type Block, type BlockRow, Blocks, blockOf } from './blocks.ts';
 import type { EidRange } from './eid_range.ts';
-import { ANCESTRY_COLUMNS, EVENT_COLUMNS, type StoredValue, storedValues } from './event_columns.ts';
+import {
+  ANCESTRY_COLUMNS,
+  DOCUMENT_COLUMNS,
+  documentsOf,
+  EVENT_COLUMNS,
+  type StoredValue,
+  storedValues,
+} from './event_columns.ts';
 import { migrate } from './schema.ts';
 
-/** What a query reads: the events are `e`, their ancestors `a`. */
+/** What a query reads: the events are `e`, their ancestors `a`, the documents of group leader `g`, session leader `s`, entry leader `n`, credentials `c` and previous images `p`. */
 export interface Selection {
   /** SQL expressions; a row has their values in this order. */
   readonly expressions: readonly string[];
@@ -24,7 +32,7 @@ export type SqlRow = readonly StoredValue[];
 /** An exec with the number that it was given. */
 export interface NumberedExec {
   readonly eid: number;
-  readonly exec: PublishedExec;
+  readonly exec: PublishedEvent;
 }
 
 export interface StoredSubscriber {
@@ -42,20 +50,26 @@ export interface StoredSubscriber {
 const ROW_BYTES = 250;
 /** What a row takes in an answer beside the texts that are stored: 59 names and lengths, and numbers. */
 const ANSWER_ROW_BYTES = 1400;
-/** An ancestry is stored again for execs that come so many eids after its first, so that the old ones can be let go. */
-const ANCESTRY_EIDS = 4096;
+/** What rows share is stored again for those that come so many eids after the first, so that the old ones can be let go. */
+const SHARED_EIDS = 4096;
 /** What is looked through without a pause: so many rows under a key, and bytes of rows. */
 const FEW_ROWS = 2000;
 const SLICE_BYTES = 2 * 1024 * 1024;
 const STATEMENTS_MAX = 128;
-const FROM = 'FROM events e LEFT JOIN ancestries a ON a.id = e.ancestry_id';
+/** SQLite leaves out those of which a query reads nothing (sqlite.org/optoverview.html, omitted left joins). */
+const FROM = `FROM events e LEFT JOIN ancestries a ON a.id = e.ancestry_id
+  LEFT JOIN documents g ON g.id = e.group_leader_id LEFT JOIN documents s ON s.id = e.session_leader_id
+  LEFT JOIN documents n ON n.id = e.entry_leader_id LEFT JOIN documents c ON c.id = e.credentials_id
+  LEFT JOIN documents p ON p.id = e.previous_id`;
+/** Ids of documents: an event's eid times this, and which of its documents it is. */
+const DOCUMENT_IDS = 8;
 
 const NOBODY = {};
 
 interface StoredAncestry {
   readonly id: number;
   readonly bytes: number;
-  readonly ancestry: PublishedExec['ancestry'];
+  readonly ancestry: PublishedEvent['ancestry'];
 }
 
 export class EventDatabase {
@@ -65,9 +79,11 @@ export class EventDatabase {
   readonly #statements = new Map<string, StatementSync>();
   readonly #insertEvent: StatementSync;
   readonly #insertAncestry: StatementSync;
+  readonly #insertDocument: StatementSync;
   readonly #putBlock: StatementSync;
   readonly #putLastEid: StatementSync;
   #ancestries = new WeakMap<object, StoredAncestry>();
+  #documents = new WeakMap<SharedText, number>();
   #lastEid = 0;
 
   /** @param path a file, which is made when it is not there, or `:memory:` */
@@ -84,8 +100,10 @@ export class EventDatabase {
       const marks = (columns: readonly unknown[]) => columns.map(() => '?').join(', ');
       const names = (columns: readonly { name: string }[]) => columns.map(({ name }) => name).join(', ');
       this.#insertEvent = this.#db.prepare(
-        `INSERT INTO events (eid, ancestry_id, bytes, ${names(EVENT_COLUMNS)}) VALUES (?, ?, ?, ${marks(EVENT_COLUMNS)})`,
+        `INSERT INTO events (eid, ancestry_id, bytes, ${DOCUMENT_COLUMNS.join(', ')}, ${names(EVENT_COLUMNS)})
+         VALUES (?, ?, ?, ${marks(DOCUMENT_COLUMNS)}, ${marks(EVENT_COLUMNS)})`,
       );
+      this.#insertDocument = this.#db.prepare('INSERT INTO documents (id, text) VALUES (?, ?)');
       this.#insertAncestry = this.#db.prepare(
         `INSERT INTO ancestries (id, bytes, ${names(ANCESTRY_COLUMNS)}) VALUES (?, ?, ${marks(ANCESTRY_COLUMNS)})`,
       );
@@ -119,7 +137,8 @@ export class EventDatabase {
       const added = execs.map(({ eid, exec }): BlockRow => {
         const ancestry = this.#ancestryOf(eid, exec);
         const { values, bytes } = storedValues(EVENT_COLUMNS, exec);
-        this.#insertEvent.run(eid, ancestry.id, bytes, ...values);
+        const documents = documentsOf(exec).map((document, at) => this.#documentOf(eid, at, document));
+        this.#insertEvent.run(eid, ancestry.id, bytes, ...documents, ...values);
         const isNew = ancestry.id === eid;
         return {
           eid,
@@ -141,6 +160,7 @@ export class EventDatabase {
       const added = rows.map(({ ancestry_bytes: ancestryBytes, ...row }): BlockRow => {
         const eid = Number(row.eid);
         const isNew = this.#copyAncestry(from, Number(row.ancestry_id));
+        for (const column of DOCUMENT_COLUMNS) this.#copyDocument(from, row[column]);
         this.#insertRecord('events', row);
         const bytes = Number(row.bytes);
         return {
@@ -248,7 +268,8 @@ export class EventDatabase {
     const rows = this.#number(sql, lastBlock * BLOCK_EIDS, eid);
     this.#change(() => {
       this.#run('DELETE FROM events WHERE eid <= ?', eid);
-      this.#run('DELETE FROM ancestries WHERE id <= ?', eid - ANCESTRY_EIDS);
+      this.#run('DELETE FROM ancestries WHERE id <= ?', eid - SHARED_EIDS);
+      this.#run('DELETE FROM documents WHERE id < ?', (eid - SHARED_EIDS) * DOCUMENT_IDS);
       const rest = this.#blocks.removeUpTo(eid, rows);
       this.#run('DELETE FROM blocks WHERE id <= ?', lastBlock);
       if (rest) this.#writeBlock(rest);
@@ -293,6 +314,7 @@ export class EventDatabase {
 
   #reload(): void {
     this.#ancestries = new WeakMap();
+    this.#documents = new WeakMap();
     this.#blocks.clear();
     for (const row of this.#all('SELECT * FROM blocks ORDER BY id')) {
       this.#blocks.load({
@@ -319,16 +341,33 @@ export class EventDatabase {
   }
 
   /** The row of an exec's ancestors, which is made where there is none yet: its id is the exec's eid then. */
-  #ancestryOf(eid: number, exec: PublishedExec): StoredAncestry {
+  #ancestryOf(eid: number, exec: PublishedEvent): StoredAncestry {
     const { ancestry } = exec;
     const key: Link | object = exec.creator ?? NOBODY;
     const known = this.#ancestries.get(key);
-    if (known && eid - known.id < ANCESTRY_EIDS && isSame(known.ancestry, ancestry)) return known;
+    if (known && eid - known.id < SHARED_EIDS && isSame(known.ancestry, ancestry)) return known;
     const { values, bytes } = storedValues(ANCESTRY_COLUMNS, exec);
     this.#insertAncestry.run(eid, bytes, ...values);
     const stored = { id: eid, bytes, ancestry };
     this.#ancestries.set(key, stored);
     return stored;
+  }
+
+  #documentOf(eid: number, at: number, document: SharedText | undefined): number | null {
+    if (!document || document.text === '') return null;
+    const known = this.#documents.get(document);
+    if (known !== undefined && eid - Math.floor(known / DOCUMENT_IDS) < SHARED_EIDS) return known;
+    const id = eid * DOCUMENT_IDS + at;
+    this.#insertDocument.run(id, document.text);
+    this.#documents.set(document, id);
+    return id;
+  }
+
+  #copyDocument(from: EventDatabase, id: unknown): void {
+    if (id === null) return;
+    const [document] = from.#all('SELECT text FROM documents WHERE id = ?', Number(id));
+    if (document)
+      this.#run('INSERT OR IGNORE INTO documents (id, text) VALUES (?, ?)', Number(id), String(document.text));
   }
 
   /** Whether it was not there. */
@@ -420,6 +459,6 @@ export class EventDatabase {
   }
 }
 
-function isSame(a: PublishedExec['ancestry'], b: PublishedExec['ancestry']): boolean {
+function isSame(a: PublishedEvent['ancestry'], b: PublishedEvent['ancestry']): boolean {
   return a.objects === b.objects && a.complete === b.complete && a.truncated === b.truncated;
 }

@@ -1,6 +1,6 @@
 /** The database's tables, and how a database of an earlier version becomes one of this. */
 import type { DatabaseSync } from 'node:sqlite';
-import { ANCESTRY_COLUMNS, EVENT_COLUMNS, type StoredColumn } from './event_columns.ts';
+import { ANCESTRY_COLUMNS, DOCUMENT_COLUMNS, EVENT_COLUMNS, type StoredColumn } from './event_columns.ts';
 
 /** A file of a later version of the extension, whose tables this one does not know. */
 export class NewerSchemaError extends Error {
@@ -14,6 +14,7 @@ export class NewerSchemaError extends Error {
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE events (eid INTEGER PRIMARY KEY, ancestry_id INTEGER, bytes INTEGER);
    CREATE TABLE ancestries (id INTEGER PRIMARY KEY, bytes INTEGER);
+   CREATE TABLE documents (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
    CREATE TABLE blocks (
      id INTEGER PRIMARY KEY, row_count INTEGER, bytes INTEGER, answer_bytes INTEGER, min_ms INTEGER, max_ms INTEGER);
    CREATE TABLE last_row (only INTEGER PRIMARY KEY CHECK (only = 1), eid INTEGER);
@@ -40,6 +41,11 @@ export function migrate(db: DatabaseSync, migrations: readonly string[] = MIGRAT
       if (i >= version) db.exec(`${sql} PRAGMA user_version = ${i + 1}`);
     }
     addMissing(db, 'events', EVENT_COLUMNS);
+    addMissing(
+      db,
+      'events',
+      DOCUMENT_COLUMNS.map((name) => ({ name, type: 'INTEGER' })),
+    );
     addMissing(db, 'ancestries', ANCESTRY_COLUMNS);
     db.exec(INDEXES);
     db.exec('COMMIT');
@@ -50,7 +56,7 @@ export function migrate(db: DatabaseSync, migrations: readonly string[] = MIGRAT
 }
 
 /** Rows from before a column was added have NULL in it, or an empty text: nobody recorded it. */
-function addMissing(db: DatabaseSync, table: string, columns: readonly StoredColumn[]): void {
+function addMissing(db: DatabaseSync, table: string, columns: readonly Pick<StoredColumn, 'name' | 'type'>[]): void {
   const there = new Set(
     db
       .prepare(`PRAGMA table_info(${table})`)

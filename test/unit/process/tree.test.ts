@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ExecEvent, Pid, ProcessEvent } from '../../../src/collect/event.ts';
+import type { Action } from '../../../src/process/execution.ts';
 import { BOOT_UNIX_MS, detailsOf, KernelModel } from './kernel_model.ts';
 import { ancestorsOf, TreeHarness } from './tree_harness.ts';
 
@@ -494,7 +495,13 @@ describe('the cache (R11)', () => {
     const kernel = new KernelModel();
     for (let pid = 10; pid < 110; pid++) kernel.fork(1, pid);
     const harness = new TreeHarness().run(kernel);
-    const settings = { cacheTtlSeconds: 300, maxDepth: 32, ancestorCmdlineMax: 4096, publishWaitMs: 100 };
+    const settings = {
+      cacheTtlSeconds: 300,
+      maxDepth: 32,
+      ancestorCmdlineMax: 4096,
+      publishWaitMs: 100,
+      actions: new Set<Action>(['exec']),
+    };
     harness.tree.configure({ ...settings, cacheSize: 20 });
     expect(harness.tree.stats).toMatchObject({ size: 20, capacity: 20 });
     kernel.exec(109, 'newest');

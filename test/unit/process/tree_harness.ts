@@ -1,7 +1,8 @@
 import type { Pid } from '../../../src/collect/event.ts';
+import type { Action } from '../../../src/process/execution.ts';
 import { cmdlineOf, NO_DETAILS } from '../../../src/process/image.ts';
 import type { ProcessSnapshot, ProcReader } from '../../../src/process/procfs.ts';
-import { ProcessTree, type PublishedExec, type TreeOptions } from '../../../src/process/tree.ts';
+import { ProcessTree, type PublishedEvent, type TreeOptions } from '../../../src/process/tree.ts';
 import { BOOT_UNIX_MS, detailsOf, type KernelModel, type TrueExec } from './kernel_model.ts';
 
 export interface AncestorObject {
@@ -17,12 +18,12 @@ export interface AncestorObject {
   readonly uid: number | null;
 }
 
-export function ancestorsOf(exec: PublishedExec): AncestorObject[] {
+export function ancestorsOf(exec: PublishedEvent): AncestorObject[] {
   return JSON.parse(`[${exec.ancestry.objects}]`) as AncestorObject[];
 }
 
 /** What a published exec says, in the words of the model's truth. */
-export function told(exec: PublishedExec): TrueExec {
+export function told(exec: PublishedEvent): TrueExec {
   return {
     pid: exec.process.pid,
     cmdline: cmdlineOf(exec.details ?? NO_DETAILS),
@@ -57,6 +58,10 @@ export class FakeProc implements ProcReader {
     return [...this.shown.keys()] as Pid[];
   }
 
+  sshClient(): string {
+    return '';
+  }
+
   startTicks(pid: Pid): number | undefined {
     return this.shown.get(pid)?.startTicks;
   }
@@ -68,7 +73,7 @@ export class FakeProc implements ProcReader {
 }
 
 export class TreeHarness {
-  readonly published: PublishedExec[] = [];
+  readonly published: PublishedEvent[] = [];
   readonly proc = new FakeProc();
   nowMs = 1000;
   readonly tree: ProcessTree;
@@ -82,10 +87,12 @@ export class TreeHarness {
       maxDepth: 32,
       ancestorCmdlineMax: 4096,
       publishWaitMs: 100,
+      actions: new Set<Action>(['exec']),
       bootToUnixMs: BOOT_UNIX_MS,
       detailsApart: true,
       now: () => this.nowMs,
       proc: this.proc,
+      names: { user: (uid) => (uid === 0 ? 'root' : undefined), group: () => undefined, revision: 0 },
       publish: (exec) => this.published.push(exec),
       ...options,
     });
@@ -106,7 +113,7 @@ export class TreeHarness {
   }
 
   /** The one exec with this command line. */
-  row(cmdline: string): PublishedExec {
+  row(cmdline: string): PublishedEvent {
     const rows = this.published.filter((exec) => told(exec).cmdline === cmdline);
     const [row] = rows;
     if (!row || rows.length > 1) throw new Error(`${rows.length} rows for ${cmdline}`);

@@ -6,6 +6,7 @@ import { routes } from '../../../src/osquery/column.ts';
 import { rowMatcher } from '../../../src/osquery/constraint.ts';
 import { type Constraint, parseQueryContext, type QueryContext } from '../../../src/osquery/query_context.ts';
 import type { Answer } from '../../../src/osquery/table_plugin.ts';
+import type { Action } from '../../../src/process/execution.ts';
 import { type AncestryRow, processAncestry } from '../../../tables/process_ancestry.ts';
 import { happening, play } from '../process/happenings.ts';
 import { BOOT_UNIX_MS, KernelModel } from '../process/kernel_model.ts';
@@ -277,7 +278,14 @@ describe('whatever happened', () => {
 
   function played(all: Batches): { kernel: KernelModel; harness: TreeHarness } {
     const kernel = new KernelModel(7);
-    const settings = { cacheSize: 16, cacheTtlSeconds: 10, maxDepth: 32, ancestorCmdlineMax: 4096, publishWaitMs: 100 };
+    const settings = {
+      cacheSize: 16,
+      cacheTtlSeconds: 10,
+      maxDepth: 32,
+      ancestorCmdlineMax: 4096,
+      publishWaitMs: 100,
+      actions: new Set<Action>(['exec']),
+    };
     const harness = new TreeHarness(settings);
     for (const { happenings, passMs, sweep, cacheSize } of all) {
       play(kernel, happenings);

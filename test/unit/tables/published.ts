@@ -1,13 +1,13 @@
 import type { Pid } from '../../../src/collect/event.ts';
 import { Image } from '../../../src/process/image.ts';
 import { Process } from '../../../src/process/process.ts';
-import type { PublishedExec } from '../../../src/process/tree.ts';
+import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { detailsOf } from '../process/kernel_model.ts';
 
 /** A published exec with what a test cares for. */
 export function published(
   what: { pid?: number; ppid?: number; entityId?: string; cmdline?: string; unixMs?: number; details?: object } = {},
-): PublishedExec {
+): PublishedEvent {
   const { pid = 42, ppid = 1, cmdline = 'sh -c ls', unixMs = 1_700_000_000_000 } = what;
   const details = detailsOf(cmdline, ppid, what.details);
   const image = Image.of(details);
@@ -22,7 +22,24 @@ export function published(
     ppid,
   });
   return {
+    action: 'exec',
     process,
+    link: process.link,
+    sid: 40,
+    pgid: 41,
+    context: {
+      parent: undefined,
+      groupLeader: undefined,
+      sessionLeader: undefined,
+      entryLeader: undefined,
+      credentials: undefined,
+      previous: undefined,
+    },
+    entry: { type: 'unknown', link: undefined },
+    entryAddress: '',
+    cgroup: '/user.slice',
+    sha256: '',
+    exitStatus: undefined,
     details,
     creator: undefined,
     ancestry: { objects: '', depth: 0, truncated: false, complete: true },

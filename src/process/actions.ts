@@ -1,0 +1,14 @@
+/** Which of what happens to processes is published: the flag process_ancestry_events_actions. */
+import type { Action } from './execution.ts';
+
+const ACTIONS: readonly Action[] = ['exec', 'fork', 'setsid', 'exit', 'existing'];
+
+/** Throws for what is none of them; the message says what there is. */
+export function parseActions(text: string): ReadonlySet<Action> {
+  const names = text.split(/[\s,]+/).filter((name) => name !== '');
+  const wrong = names.find((name) => !ACTIONS.includes(name as Action));
+  if (wrong !== undefined || names.length === 0) {
+    throw new Error(`process_ancestry_events_actions=${JSON.stringify(text)}: a list of ${ACTIONS.join(', ')}`);
+  }
+  return new Set(names as Action[]);
+}

@@ -1,0 +1,75 @@
+/** Sessions and process groups: a number, and the process that leads, also when it has died. */
+import type { Process } from './process.ts';
+
+/** A session or a process group (man 2 setsid, setpgid). */
+export interface Group {
+  readonly id: number;
+  /** Undefined where it was gone before anybody looked. */
+  readonly leader: Process | undefined;
+}
+
+interface Change {
+  readonly group: Group;
+  readonly unixMs: number;
+  /** Audit's; 0 where there is none. */
+  readonly serial: number;
+}
+
+/** Job control sets a group once or twice; a process that goes on setting its own is not remembered without end. */
+const CHANGES_MAX = 8;
+
+/**
+ * The process group of one process over time. What audit tells of setpgid comes later than the connector's forks and
+ * execs, so a group is looked up when all that is older than the asker has been told.
+ */
+export class GroupHistory {
+  #from: { readonly groups: GroupHistory; readonly unixMs: number } | undefined;
+  #first: Group | undefined;
+  readonly #changes: Change[] = [];
+
+  /** It was forked at that time by whoever has these. */
+  inherit(groups: GroupHistory, unixMs: number): void {
+    this.#from = { groups, unixMs };
+  }
+
+  /** As /proc shows it. */
+  start(group: Group): void {
+    this.#from = undefined;
+    this.#first = group;
+  }
+
+  set(change: Change): void {
+    this.#changes.push(change);
+    if (this.#changes.length > CHANGES_MAX) this.#changes.shift();
+  }
+
+  /** The group at a time, or before audit's record with this serial. */
+  at(unixMs: number, serial = 0): Group | undefined {
+    let groups: GroupHistory = this;
+    let [before, number] = [unixMs, serial];
+    for (;;) {
+      const found = groups.#last(before, number);
+      if (found || !groups.#from) return found ?? groups.#first;
+      // Audit stamps the entry into setpgid with a coarse clock: what was set before a fork is never stamped later.
+      [before, number, groups] = [groups.#from.unixMs, 0, groups.#from.groups];
+    }
+  }
+
+  /** Lets go of whoever it inherited from: what it has at this time it has had from the start, if it was never set. */
+  settle(unixMs: number, serial: number): void {
+    if (!this.#from) return;
+    const { groups, unixMs: forkedMs } = this.#from;
+    if (unixMs < forkedMs && serial === 0) return;
+    this.#first = groups.at(forkedMs);
+    this.#from = undefined;
+  }
+
+  #last(unixMs: number, serial: number): Group | undefined {
+    for (let i = this.#changes.length - 1; i >= 0; i--) {
+      const change = this.#changes[i] as Change;
+      const isBefore = serial > 0 && change.serial > 0 ? change.serial < serial : change.unixMs <= unixMs;
+      if (isBefore) return change.group;
+    }
+    return undefined;
+  }
+}
