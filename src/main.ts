@@ -9,6 +9,7 @@ import { processAncestrySubscribers } from '../tables/process_ancestry_subscribe
 import { type CommandLine, helpText, parseCommandLine } from './config/command_line.ts';
 import { FlagError, type FlagValues, flags } from './config/flags.ts';
 import { changedFlags, resolveFlags, type Sources } from './config/settings.ts';
+import { UserNames } from './ecs/user_names.ts';
 import { type Logger, makeLogger } from './log.ts';
 import { Extension } from './osquery/extension.ts';
 import { ExtensionError } from './osquery/extension_error.ts';
@@ -120,7 +121,9 @@ async function extension(commandLine: CommandLine): Promise<number> {
     store.configure(storeSettings(values, osqueryDatabase));
   };
   setTimeout(openBeside, DATABASE_WAIT_MS, OSQUERY_DATABASE).unref();
-  const recorder = new Recorder({ values, store, log });
+  const names = new UserNames();
+  await names.start();
+  const recorder = new Recorder({ values, store, log, names });
   const refused = new Set<string>();
   const useOptions = (options: ReadonlyMap<string, { readonly value: string }>): void => {
     const osqueryOptions = new Map([...options].map(([name, { value }]) => [name, value]));

@@ -2,18 +2,23 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { CacheStatsRow } from '../tables/process_ancestry_cache_stats.ts';
+import type { Pid } from './collect/event.ts';
 import { LiveSource } from './collect/live.ts';
 import { loadNative, type NativeBinding } from './collect/native.ts';
 import { ReplayError, ReplaySource } from './collect/replay.ts';
 import type { CollectorProblem, SourceState, SourceStats } from './collect/source.ts';
 import type { FlagValues } from './config/flags.ts';
+import { ExecutedFiles } from './files/executed_file.ts';
+import { FileHasher, type HashLimits } from './files/file_hasher.ts';
 import { IdleMemory } from './idle_memory.ts';
 import type { Logger } from './log.ts';
 import { parseActions } from './process/actions.ts';
 import type { ProcessTable } from './process/process_table.ts';
 import { Procfs, type ProcReader } from './process/procfs.ts';
 import { parseRedactPatterns } from './process/redact.ts';
+import type { Names } from './process/session_context.ts';
 import type { TreeSettings, TreeStats } from './process/tree.ts';
+import { Publishing } from './publishing.ts';
 import { Recording } from './recording.ts';
 import type { EventStore } from './store/event_store.ts';
 
@@ -26,7 +31,11 @@ export interface RecorderOptions {
   /** For tests: another collector and another /proc than this host's. */
   readonly native?: NativeBinding;
   readonly proc?: ProcReader;
+  /** Of users and groups. */
+  readonly names?: Names;
 }
+
+const NAMELESS: Names = { user: () => undefined, group: () => undefined, revision: 0 };
 
 /** What earlier runs counted: a restart with other flags does not make a loss disappear. */
 interface Totals {
@@ -70,6 +79,8 @@ export class Recorder {
   readonly #options: RecorderOptions;
   readonly #log: Logger;
   readonly #store: EventStore;
+  readonly #publishing: Publishing;
+  readonly #hasher: FileHasher;
   readonly #idleMemory = new IdleMemory();
   readonly #startedMs = performance.now();
   readonly #sweepTimer: NodeJS.Timeout;
@@ -87,6 +98,14 @@ export class Recorder {
     this.#store = options.store;
     this.#log = options.log;
     this.#redactPatterns = parseRedactPatterns(options.values.process_ancestry_redact);
+    const proc = options.proc ?? new Procfs();
+    const files = new ExecutedFiles({ startTicks: (pid) => proc.startTicks(pid as Pid) });
+    this.#hasher = new FileHasher({ files, ...hashLimits(options.values) });
+    this.#publishing = new Publishing({
+      hasher: () => (this.#values.process_ancestry_hash ? this.#hasher : undefined),
+      add: (event) => this.#store.add(event),
+    });
+    this.#publishing.configure(options.values.process_ancestry_aggregate_ms);
     this.#sweepTimer = setInterval(() => this.#sweep(), SWEEP_MS);
     this.#sweepTimer.unref();
   }
@@ -115,12 +134,15 @@ export class Recorder {
     this.#stopped = true;
     clearInterval(this.#sweepTimer);
     this.#endRun();
+    void this.#hasher.stop();
   }
 
   /** New values of flags. What needs another source begins anew; everything else takes effect at once. */
   async configure(values: FlagValues, restart: boolean): Promise<void> {
     this.#values = values;
     this.#redactPatterns = parseRedactPatterns(values.process_ancestry_redact);
+    this.#hasher.configure(hashLimits(values));
+    this.#publishing.configure(values.process_ancestry_aggregate_ms);
     if (!restart) {
       this.#run?.configure(this.#treeSettings());
     } else if (!this.#stopped) {
@@ -143,6 +165,7 @@ export class Recorder {
       tree: { ...tree, ...totals },
       source: { ...source, ...totals },
       store,
+      hashes: this.#hasher.stats,
       resyncs: totals.resyncs,
       problems: [...this.#problems, ...(this.#run?.state.problems ?? []), ...store.problems],
       uptimeSeconds: Math.floor((performance.now() - this.#startedMs) / 1000),
@@ -212,6 +235,7 @@ export class Recorder {
       failure = error;
     }
     run.finish();
+    this.#publishing.finish();
     if (this.#run !== run) return;
     if (failure) {
       run.addProblem({ code: 'replay_failed', message: failure.message });
@@ -229,8 +253,9 @@ export class Recorder {
       proc,
       settings: this.#treeSettings(),
       redactPatterns: () => this.#redactPatterns,
-      publish: (exec) => this.#store.add(exec),
-      waiting: (count) => this.#store.expect(count),
+      names: this.#options.names ?? NAMELESS,
+      publish: (event) => this.#publishing.take(event, proc !== undefined),
+      waiting: (count) => this.#store.expect(count + this.#publishing.waiting),
       log: this.#log,
     });
     return this.#run;
@@ -240,6 +265,7 @@ export class Recorder {
     const run = this.#run;
     if (!run) return;
     run.stop();
+    this.#publishing.finish();
     this.#earlier = addTotals(this.#earlier, run.tree.stats, run.source.stats(), run.resyncs);
     this.#problems = run.state.problems;
     this.#run = undefined;
@@ -282,6 +308,14 @@ export class Recorder {
     if (this.#run?.state.collector !== 'replay') this.#store.expire(Date.now());
     this.#store.tidy();
   }
+}
+
+function hashLimits(values: FlagValues): HashLimits {
+  return {
+    maxBytes: values.process_ancestry_hash_max_size,
+    bytesPerSecond: values.process_ancestry_hash_max_rate,
+    waitMs: values.process_ancestry_publish_wait_ms,
+  };
 }
 
 function zeroTotals(): Totals {

@@ -1,6 +1,7 @@
 /** One row: how the cache does, what was seen, published and lost, and by which collector. */
 
 import type { CollectorProblem, SourceStats } from '../src/collect/source.ts';
+import type { FileHasherStats } from '../src/files/file_hasher.ts';
 import { bigint, type Column, double, text } from '../src/osquery/column.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
 import type { TreeStats } from '../src/process/tree.ts';
@@ -10,6 +11,7 @@ export interface CacheStatsRow {
   readonly tree: TreeStats;
   readonly source: SourceStats;
   readonly store: Omit<EventStoreStats, 'problems'>;
+  readonly hashes: FileHasherStats;
   readonly resyncs: number;
   readonly problems: readonly CollectorProblem[];
   readonly uptimeSeconds: number;
@@ -51,6 +53,10 @@ export const columns: readonly Column<CacheStatsRow>[] = [
     ({ store }) => store.lost,
   ),
   text('database', 'Where rows are written now: a directory, or :memory:', ({ store }) => store.database),
+  bigint('hashed', 'Rows that have the hash of their file', ({ hashes }) => hashes.known + hashes.computed),
+  text('hash_missed', 'Rows that have not, by why, as a JSON object', ({ hashes }) =>
+    JSON.stringify(Object.fromEntries(Object.entries(hashes.missed).filter(([, count]) => count > 0))),
+  ),
   text(
     'collector',
     'Where events come from: audit+proc_events, audit, proc_events, replay or none',

@@ -1,5 +1,9 @@
 /** One row an exec: all that osquery's process_events tells on Linux, and who started it, up to the top. */
 
+import type { EcsAction } from '../src/ecs/action.ts';
+import { charDeviceOf } from '../src/ecs/char_device.ts';
+import { type EcsEvent, ecsDocument } from '../src/ecs/document.ts';
+import { hostFragment, readHost } from '../src/ecs/host.ts';
 import { type Column, ColumnOption, type ColumnType } from '../src/osquery/column.ts';
 import { integerBounds, type SqlCondition, sqlCondition } from '../src/osquery/constraint_sql.ts';
 import type { QueryContext } from '../src/osquery/query_context.ts';
@@ -25,9 +29,16 @@ const text = declare('TEXT');
 const integer = declare('INTEGER');
 const bigint = declare('BIGINT');
 
-/** Filled by a later version; empty, or NULL in a number's column, until then. */
-const NO_TEXT = "''";
-const NO_NUMBER = 'NULL';
+/** A leader as JSON, made of its ECS document. */
+const leader = (document: string, more = '') => {
+  const text = (path: string) => `coalesce(${document}.text ->> '$.${path}', '')`;
+  return `CASE WHEN ${document}.text IS NULL THEN '' ELSE json_object('pid', ${document}.text ->> '$.pid',
+    'entity_id', ${text('entity_id')}, 'start', ${text('start')}, 'path', ${text('executable')},
+    'cmdline', ${text('command_line')}, 'uid', CAST(${document}.text ->> '$.real_user.id' AS INTEGER),
+    'same_as_process', json(iif(${text('entity_id')} = e.entity_id, 'true', 'false'))${more}) END`;
+};
+const ENTRY_META = `, 'entry_meta', iif(e.entry_source_ip = '', json_object('type', e.entry_type),
+  json_object('type', e.entry_type, 'source', json_object('ip', e.entry_source_ip)))`;
 
 const declared = [
   bigint('pid', 'Process ID, in the initial pid namespace', 'e.pid', KEY),
@@ -81,8 +92,12 @@ const declared = [
     'a.parent_cmdline',
   ),
   bigint('parent_euid', 'Effective user ID of the process that created this one', 'a.parent_euid'),
-  text('action', 'What happened: exec', "'exec'"),
-  integer('exit_code', 'Exit code', NO_NUMBER),
+  text(
+    'action',
+    'What happened: exec; also fork, setsid, exit, existing where process_ancestry_events_actions says so; several where they were merged',
+    'e.action',
+  ),
+  integer('exit_code', 'Exit code of an exit, or 128 and the signal that killed it', 'e.exit_code'),
   text(
     'entity_id',
     'Identity of the process: stable over its life and over restarts, unlike its pid',
@@ -93,37 +108,97 @@ const declared = [
   text('args', 'Arguments as a JSON array', 'e.args'),
   integer('args_count', 'Number of arguments', 'e.args_count'),
   text('tty', 'Controlling terminal, as pts/0', 'e.tty'),
-  integer('interactive', '1 when the process has a controlling terminal', NO_NUMBER),
-  bigint('sid', 'Session ID', NO_NUMBER),
-  bigint('pgid', 'Process group ID', NO_NUMBER),
-  text('session_leader', 'Leader of the session, as JSON', NO_TEXT),
-  text('group_leader', 'Leader of the process group, as JSON', NO_TEXT),
-  text('entry_leader', 'Process by which this tree came into the host, as JSON', NO_TEXT),
-  text('entry_type', 'How this tree came into the host', NO_TEXT),
-  text('entry_source_ip', 'Where the session came from', NO_TEXT),
-  text('sha256', 'SHA-256 of the executed file', NO_TEXT),
-  text('cgroup_path', 'Control group', NO_TEXT),
-  text('container_id', 'Container', NO_TEXT),
+  integer('interactive', '1 when the process has a controlling terminal', 'e.interactive'),
+  bigint('sid', 'Session ID', 'e.sid'),
+  bigint('pgid', 'Process group ID', 'e.pgid'),
+  text('session_leader', 'Leader of the session, as JSON', leader('s')),
+  text('group_leader', 'Leader of the process group, as JSON', leader('g')),
+  text('entry_leader', 'Process by which this tree came into the host, as JSON', leader('n', ENTRY_META)),
+  text(
+    'entry_type',
+    'How this tree came into the host: init, kthread, sshd, ssm, container, terminal, console or unknown',
+    'e.entry_type',
+  ),
+  text('entry_source_ip', 'Where the session of an entry by ssh came from', 'e.entry_source_ip'),
+  text('sha256', 'SHA-256 of the executed file, where process_ancestry_hash says so', 'e.sha256'),
+  text('cgroup_path', 'Control group', 'e.cgroup_path'),
+  text('container_id', 'Container, by the control group', 'e.container_id'),
   bigint(
     'pid_namespace',
     'Inode number of the pid namespace; inherited from the parent where the process was gone before it could be read',
     'e.pid_namespace',
   ),
   bigint('start_time', 'Start of the process in UNIX time', 'e.start_time'),
-  text('ecs', 'The event as an ECS document', NO_TEXT, HIDDEN),
+  // Put together when it is asked for: see ECS_INPUTS.
+  text('ecs', 'The event as an ECS document (RFC 0030)', "''", HIDDEN),
   text(
     'subscriber',
     "Name of the reader: WHERE subscriber = 'name' gives what is new since that name last asked",
-    NO_TEXT,
+    "''",
     HIDDEN | ColumnOption.additional,
   ),
 ];
 
 export const columns: readonly EventColumn[] = declared.map((column, at) => ({
   ...column,
-  value: (row) => row[at] ?? '',
+  value: column.name === 'ecs' ? ecsOf : (row) => row[at] ?? '',
 }));
 
+/** What a document is made of, after the columns in a row where it is asked for. */
+const ECS_INPUTS = [
+  ...['e.eid', 'e.time_ms', 'e.action', 'e.entity_id', 'e.pid', 'e.start_ms', 'e.end_ms', 'e.exit_code', 'e.signal'],
+  ...['e.path', 'e.args', 'e.args_count', 'e.cmdline', 'e.cwd', 'e.interactive', 'e.tty', 'e.sha256'],
+  ...['e.container_id', 'e.pid_namespace', 'c.text', 'p.text', 'a.parent_process', 'g.text', 's.text', 'n.text'],
+  ...['e.entry_type', 'e.entry_source_ip'],
+] as const;
+
+let host: string | undefined;
+
+function ecsOf(row: SqlRow): string {
+  const input = (name: (typeof ECS_INPUTS)[number]) => row[columns.length + ECS_INPUTS.indexOf(name)] ?? undefined;
+  const text = (name: (typeof ECS_INPUTS)[number]) => String(input(name) ?? '');
+  const number = (name: (typeof ECS_INPUTS)[number]) => {
+    const value = input(name);
+    return value === undefined ? undefined : Number(value);
+  };
+  const interactive = number('e.interactive');
+  const path = text('e.path');
+  host ??= hostFragment(readHost());
+  const event: EcsEvent = {
+    eid: String(row[EID_AT] ?? ''),
+    sequence: number('e.eid'),
+    unixMs: number('e.time_ms') ?? 0,
+    actions: text('e.action').split(',') as EcsAction[],
+    entityId: text('e.entity_id'),
+    pid: number('e.pid') ?? 0,
+    startUnixMs: number('e.start_ms'),
+    endUnixMs: number('e.end_ms'),
+    exitCode: number('e.exit_code'),
+    signal: number('e.signal'),
+    path,
+    name: path.slice(path.lastIndexOf('/') + 1),
+    args: text('e.args'),
+    argsCount: number('e.args_count'),
+    cmdline: text('e.cmdline'),
+    cwd: text('e.cwd'),
+    interactive: interactive === undefined ? undefined : interactive === 1,
+    charDevice: charDeviceOf(text('e.tty')),
+    sha256: text('e.sha256'),
+    containerId: text('e.container_id'),
+    pidNamespace: number('e.pid_namespace'),
+    credentials: text('c.text'),
+    previous: text('p.text'),
+    parent: text('a.parent_process'),
+    groupLeader: text('g.text'),
+    sessionLeader: text('s.text'),
+    entryLeader: text('n.text'),
+    entryType: text('e.entry_type'),
+    entrySourceIp: text('e.entry_source_ip'),
+  };
+  return ecsDocument(event, host);
+}
+
+const EID_AT = columns.findIndex(({ name }) => name === 'eid');
 const NAME_AT = columns.findIndex(({ name }) => name === 'subscriber');
 
 /** Columns by which a query finds few rows. */
@@ -138,14 +213,17 @@ export function selectionOf({
   const keys: SqlCondition[] = [];
   for (const column of columns) {
     const asked = constraints.get(column.name);
-    // Who reads is no property of what is stored.
-    if (!asked || column.name === 'subscriber') continue;
+    // Who reads is no property of what is stored, and a document is made when it is read.
+    if (!asked || column.name === 'subscriber' || column.name === 'ecs') continue;
     const condition = (column.name === 'eid' && eidCondition(asked)) || sqlCondition(column, column.sql, asked);
     if (!condition) continue;
     where.push(condition);
     if (KEYS.has(column.name) && asked.some(({ op }) => op === 'eq')) keys.push(condition);
   }
-  const expressions = columns.map(({ name, sql }) => (!columnsUsed || columnsUsed.has(name) ? sql : 'NULL'));
+  const isUsed = (name: string) => !columnsUsed || columnsUsed.has(name);
+  const withEcs = isUsed('ecs');
+  const used = columns.map(({ name, sql }) => (isUsed(name) || (withEcs && name === 'eid') ? sql : 'NULL'));
+  const expressions = withEcs ? [...used, ...ECS_INPUTS] : used;
   return { expressions, where, keys, seconds: integerBounds(constraints.get('time')) };
 }
 

@@ -41,6 +41,8 @@ export interface PublishedEvent {
   readonly sha256: string;
   /** As wait(2) gives it, of an exit. */
   readonly exitStatus: number | undefined;
+  /** When it ended, of an exit. */
+  readonly endUnixMs: number | undefined;
   readonly unixMs: number;
   readonly bootMs: number;
 }
@@ -414,6 +416,7 @@ export class ProcessTree {
       cgroup: execution.cgroup || process.cgroup,
       sha256: '',
       exitStatus: action === 'exit' ? process.exit?.status : undefined,
+      endUnixMs: action === 'exit' ? execution.unixMs : undefined,
       unixMs: execution.unixMs,
       bootMs: execution.bootMs,
     });

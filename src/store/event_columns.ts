@@ -6,15 +6,15 @@ import type { ExecDetails } from '../collect/event.ts';
 import { ContainerIds } from '../containers/container_id.ts';
 import { exitCodeOf } from '../process/exit_status.ts';
 import { argsListOf, cmdlineOf, NO_DETAILS } from '../process/image.ts';
+import type { MergedEvent } from '../process/merge.ts';
 import type { SharedText } from '../process/session_context.ts';
-import type { PublishedEvent } from '../process/tree.ts';
 
 export type StoredValue = string | number | null;
 
 export interface StoredColumn {
   readonly name: string;
   readonly type: 'TEXT' | 'INTEGER';
-  readonly value: (exec: PublishedEvent, details: ExecDetails) => StoredValue;
+  readonly value: (exec: MergedEvent, details: ExecDetails) => StoredValue;
 }
 
 /** (uid_t)-1, as audit and so osquery's process_events write an audit uid that was never set. */
@@ -24,7 +24,7 @@ const containerIds = new ContainerIds();
 
 const integer = (
   name: string,
-  value: (exec: PublishedEvent, details: ExecDetails) => number | undefined,
+  value: (exec: MergedEvent, details: ExecDetails) => number | undefined,
 ): StoredColumn => ({
   name,
   type: 'INTEGER',
@@ -34,7 +34,7 @@ const integer = (
     return Number.isSafeInteger(number) ? (number as number) : null;
   },
 });
-const text = (name: string, value: (exec: PublishedEvent, details: ExecDetails) => string): StoredColumn => ({
+const text = (name: string, value: (exec: MergedEvent, details: ExecDetails) => string): StoredColumn => ({
   name,
   type: 'TEXT',
   value,
@@ -45,7 +45,7 @@ export const EVENT_COLUMNS: readonly StoredColumn[] = [
   integer('time_ms', ({ unixMs }) => Math.floor(unixMs)),
   // A recorded log has no boot time: both are Unix time there.
   integer('start_ms', ({ process }) => process.startUnixHundredths * 10),
-  integer('end_ms', ({ action, unixMs }) => (action === 'exit' ? Math.floor(unixMs) : undefined)),
+  integer('end_ms', ({ endUnixMs }) => (endUnixMs === undefined ? undefined : Math.floor(endUnixMs))),
   integer('exit_code', ({ exitStatus }) => (exitStatus === undefined ? undefined : exitCodeOf(exitStatus))),
   integer('signal', ({ exitStatus }) => (exitStatus === undefined ? undefined : exitStatus & 0x7f || undefined)),
   integer('sid', ({ sid }) => sid),
@@ -80,7 +80,7 @@ export const EVENT_COLUMNS: readonly StoredColumn[] = [
   text('cwd', (_, { cwd }) => cwd),
   text('tty', (_, { tty }) => tty),
   text('syscall', (_, { syscall }) => syscall),
-  text('action', ({ action }) => action),
+  text('action', ({ actions }) => actions.join()),
   text('entry_type', ({ entry }) => entry.type),
   text('entry_source_ip', ({ entryAddress }) => entryAddress),
   text('sha256', ({ sha256 }) => sha256),
@@ -114,7 +114,7 @@ export const DOCUMENT_COLUMNS = [
 ] as const;
 
 /** In the order of DOCUMENT_COLUMNS. */
-export function documentsOf({ context }: PublishedEvent): readonly (SharedText | undefined)[] {
+export function documentsOf({ context }: MergedEvent): readonly (SharedText | undefined)[] {
   const { groupLeader, sessionLeader, entryLeader, credentials, previous } = context;
   return [groupLeader, sessionLeader, entryLeader, credentials, previous];
 }
@@ -122,7 +122,7 @@ export function documentsOf({ context }: PublishedEvent): readonly (SharedText |
 /** What an exec's row, or its ancestors', is made of, and about how many bytes its texts take. */
 export function storedValues(
   columns: readonly StoredColumn[],
-  exec: PublishedEvent,
+  exec: MergedEvent,
 ): { values: StoredValue[]; bytes: number } {
   const details = exec.details ?? NO_DETAILS;
   let bytes = 0;

@@ -1,8 +1,8 @@
 /** Rows in one SQLite database: a file, or memory. Knows nothing of batches, ages or readers; throws what SQLite throws. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { MergedEvent } from '../process/merge.ts';
 import type { Link } from '../process/process.ts';
 import type { SharedText } from '../process/session_context.ts';
-import type { PublishedEvent } from '../process/tree.ts';
 import { BLOCK_EIDS, type Block, type BlockRow, Blocks, blockOf } from './blocks.ts';
 import type { EidRange } from './eid_range.ts';
 import {
@@ -32,7 +32,7 @@ export type SqlRow = readonly StoredValue[];
 /** An exec with the number that it was given. */
 export interface NumberedExec {
   readonly eid: number;
-  readonly exec: PublishedEvent;
+  readonly exec: MergedEvent;
 }
 
 export interface StoredSubscriber {
@@ -69,7 +69,7 @@ const NOBODY = {};
 interface StoredAncestry {
   readonly id: number;
   readonly bytes: number;
-  readonly ancestry: PublishedEvent['ancestry'];
+  readonly ancestry: MergedEvent['ancestry'];
 }
 
 export class EventDatabase {
@@ -341,7 +341,7 @@ export class EventDatabase {
   }
 
   /** The row of an exec's ancestors, which is made where there is none yet: its id is the exec's eid then. */
-  #ancestryOf(eid: number, exec: PublishedEvent): StoredAncestry {
+  #ancestryOf(eid: number, exec: MergedEvent): StoredAncestry {
     const { ancestry } = exec;
     const key: Link | object = exec.creator ?? NOBODY;
     const known = this.#ancestries.get(key);
@@ -459,6 +459,6 @@ export class EventDatabase {
   }
 }
 
-function isSame(a: PublishedEvent['ancestry'], b: PublishedEvent['ancestry']): boolean {
+function isSame(a: MergedEvent['ancestry'], b: MergedEvent['ancestry']): boolean {
   return a.objects === b.objects && a.complete === b.complete && a.truncated === b.truncated;
 }

@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs';
 import type { CollectorProblem } from '../collect/source.ts';
 import type { Logger } from '../log.ts';
-import type { PublishedEvent } from '../process/tree.ts';
+import type { MergedEvent } from '../process/merge.ts';
 import { checkpoint } from './checkpoint.ts';
 import { DatabaseDirectory } from './database_directory.ts';
 import type { EidRange } from './eid_range.ts';
@@ -88,7 +88,7 @@ export class EventStore {
   #problem: CollectorProblem | undefined;
   #pending: NumberedExec[] = [];
   /** Rows that come before it is known where the database is, and so which number is the next. */
-  #unnumbered: PublishedEvent[] = [];
+  #unnumbered: MergedEvent[] = [];
   #lastEid = 0;
   #waiting = 0;
   /** How often rows went from memory to the disk. */
@@ -147,7 +147,7 @@ export class EventStore {
   }
 
   /** Takes a row in. Rows are numbered in the order of publication, and no number is used again. */
-  add(exec: PublishedEvent): void {
+  add(exec: MergedEvent): void {
     if (!this.isOpen) {
       this.#unnumbered.push(exec);
       // Where it will be, if nobody says so: better late than without bound.
@@ -392,7 +392,7 @@ export class EventStore {
     }
   }
 
-  #number(exec: PublishedEvent): void {
+  #number(exec: MergedEvent): void {
     this.#pending.push({ eid: ++this.#lastEid, exec });
     this.#disk?.count.note(this.#lastEid + this.#waiting);
   }

@@ -1,13 +1,13 @@
 import type { Pid } from '../../../src/collect/event.ts';
 import { Image } from '../../../src/process/image.ts';
+import type { MergedEvent } from '../../../src/process/merge.ts';
 import { Process } from '../../../src/process/process.ts';
-import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { detailsOf } from '../process/kernel_model.ts';
 
 /** A published exec with what a test cares for. */
 export function published(
   what: { pid?: number; ppid?: number; entityId?: string; cmdline?: string; unixMs?: number; details?: object } = {},
-): PublishedEvent {
+): MergedEvent {
   const { pid = 42, ppid = 1, cmdline = 'sh -c ls', unixMs = 1_700_000_000_000 } = what;
   const details = detailsOf(cmdline, ppid, what.details);
   const image = Image.of(details);
@@ -40,6 +40,8 @@ export function published(
     cgroup: '/user.slice',
     sha256: '',
     exitStatus: undefined,
+    endUnixMs: undefined,
+    actions: ['exec'],
     details,
     creator: undefined,
     ancestry: { objects: '', depth: 0, truncated: false, complete: true },

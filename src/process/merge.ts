@@ -1,0 +1,89 @@
+/** Makes one event of what happened to a process within a short time: its fork, its exec and its exit. */
+import type { Action } from './execution.ts';
+import type { PublishedEvent } from './tree.ts';
+
+/** An event that may be several: the actions are in the order in which they happened. */
+export interface MergedEvent extends PublishedEvent {
+  readonly actions: readonly Action[];
+}
+
+interface Held {
+  event: MergedEvent;
+  readonly sinceMs: number;
+}
+
+const MERGEABLE: ReadonlySet<Action> = new Set(['fork', 'exec', 'exit']);
+/** Many processes come and go; what is held is bounded, the oldest first. */
+const HELD_MAX = 16_384;
+
+export class EventMerger {
+  /** By entity, the one that has been held longest first. */
+  readonly #held = new Map<string, Held>();
+  #windowMs: number;
+
+  /** 0: nothing is merged. */
+  constructor(windowMs: number) {
+    this.#windowMs = windowMs;
+  }
+
+  configure(windowMs: number): void {
+    this.#windowMs = windowMs;
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** Takes an event in, and gives those that nothing more is to be added to. */
+  add(event: PublishedEvent, nowMs: number): MergedEvent[] {
+    const merged: MergedEvent = { ...event, actions: [event.action] };
+    if (this.#windowMs === 0 && this.#held.size === 0) return [merged];
+    const before = this.#held.get(event.entityId);
+    const joined = before && join(before.event, merged);
+    const done: MergedEvent[] = [];
+    if (before && !joined) done.push(before.event);
+    this.#held.delete(event.entityId);
+    const next = joined ?? merged;
+    // After its exit nothing more happens to a process.
+    if (next.actions.includes('exit') || !MERGEABLE.has(event.action) || this.#windowMs === 0) done.push(next);
+    else this.#held.set(event.entityId, { event: next, sinceMs: before && joined ? before.sinceMs : nowMs });
+    if (this.#held.size > HELD_MAX) done.push(...this.#take(1));
+    return done;
+  }
+
+  /** Those whose time is over. */
+  due(nowMs: number): MergedEvent[] {
+    let count = 0;
+    for (const { sinceMs } of this.#held.values()) {
+      if (nowMs - sinceMs < this.#windowMs) break;
+      count++;
+    }
+    return this.#take(count);
+  }
+
+  all(): MergedEvent[] {
+    return this.#take(this.#held.size);
+  }
+
+  #take(count: number): MergedEvent[] {
+    const taken: MergedEvent[] = [];
+    for (const [entityId, { event }] of this.#held) {
+      if (taken.length === count) break;
+      this.#held.delete(entityId);
+      taken.push(event);
+    }
+    return taken;
+  }
+}
+
+/** Undefined where they are to stay apart: each happens once, and an exit ends it. */
+function join(before: MergedEvent, after: MergedEvent): MergedEvent | undefined {
+  const { action } = after;
+  if (!MERGEABLE.has(action) || before.actions.includes(action)) return undefined;
+  if (action === 'fork' || !before.actions.every((one) => MERGEABLE.has(one))) return undefined;
+  const actions = [...before.actions, action];
+  // An exit tells less of what ran than the exec before it did.
+  return action === 'exit'
+    ? { ...before, actions, exitStatus: after.exitStatus, endUnixMs: after.unixMs }
+    : { ...after, actions };
+}
