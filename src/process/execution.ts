@@ -27,8 +27,10 @@ export class Execution {
   readonly bootMs: number;
   /** All that is known of it, once the image is sealed. */
   details: ExecDetails | undefined = undefined;
-  /** When it happened, in Unix ms; audit's own time once its record is there. */
+  /** When it happened, in Unix ms; audit's own time, of a coarse clock, once its record is there. */
   unixMs: number;
+  /** As whoever told of it first has it: the connector's time is exact. */
+  readonly toldUnixMs: number;
   /** Control group; '' while nobody knows. */
   cgroup = '';
   /** What the process executed before. */
@@ -49,6 +51,7 @@ export class Execution {
     this.previous = process.previous;
     this.bootMs = at.bootMs;
     this.unixMs = at.unixMs;
+    this.toldUnixMs = at.unixMs;
     this.heardMs = at.heardMs;
   }
 
@@ -113,6 +116,12 @@ export class ExecPairing {
     if (early) early.push(entry);
     else this.#early.set(event.pid, [entry]);
     return undefined;
+  }
+
+  /** The process whose exec is the next that audit will tell of under this pid: what audit tells before is of it too. */
+  awaited(pid: Pid): Process | undefined {
+    const next = this.#executions.get(pid)?.[0];
+    return next?.closed ? undefined : next?.process;
   }
 
   /** Takes out the records that no exec came for since `heardBeforeMs`. */

@@ -128,13 +128,17 @@ export class ProcessTable {
     return process;
   }
 
-  /** Where the numbers are those of another pid namespace, /proc tells. */
-  setPgid(event: SetPgidEvent): void {
-    const process = this.#cache.peek(event.pid);
+  /**
+   * Where the numbers are those of another pid namespace, /proc tells. `who` is known to be meant, where the pid may be
+   * somebody else's by now.
+   */
+  setPgid(event: SetPgidEvent, who: Process | undefined): void {
+    const process = who ?? this.#cache.peek(event.pid);
     if (!process) return;
     const id = event.pgid ?? this.#proc?.read(event.pid)?.pgid;
     if (id === undefined) return;
-    process.groups.set({ group: this.groupOf(id), unixMs: event.unixMs, serial: event.serial });
+    const group = id === event.pid ? { id, leader: process } : this.groupOf(id);
+    process.groups.set({ group, unixMs: event.unixMs, serial: event.serial });
   }
 
   /** A process ends. */

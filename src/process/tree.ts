@@ -156,7 +156,7 @@ export class ProcessTree {
           this.#note('setsid', this.processes.setSid(event), event);
           break;
         case 'setpgid':
-          this.processes.setPgid(event);
+          this.processes.setPgid(event, this.#pairing.awaited(event.pid));
           break;
         case 'login':
           this.#logins.add(event);
@@ -291,7 +291,7 @@ export class ProcessTree {
   /** The leaders of its session and group. The group is looked up now: audit has gone past all that could have set it. */
   #leadersOf(execution: Execution): Link[] {
     if (!execution.group) {
-      const { process, unixMs, details } = execution;
+      const { process, toldUnixMs: unixMs, details } = execution;
       const { serial = 0 } = (execution.action === 'exec' && details) || {};
       const told = details?.from === 'procfs' ? details.pgid : undefined;
       const group = process.groups.at(unixMs, serial);

@@ -1,6 +1,6 @@
 /** The forest: process trees of known shape, and the truth about them. */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -89,4 +89,18 @@ export function compare(run: ForestRun, rows: readonly Row[]): Comparison {
       maxBuffer: 1 << 26,
     }).stdout;
   return { ...(JSON.parse(check('--json')) as Omit<Comparison, 'complaints'>), complaints: check('--show', '20') };
+}
+
+/** One exec as the forest has it: man of the fields is in forest.c. */
+export interface TrueExec {
+  readonly token: string;
+  readonly program: string;
+  readonly sid: number;
+  readonly pgid: number;
+  readonly exit: number;
+}
+
+export function truthOf(run: ForestRun): TrueExec[] {
+  const lines = readFileSync(run.truthFile, 'utf8').trim().split('\n');
+  return lines.map((line) => JSON.parse(line) as TrueExec);
 }

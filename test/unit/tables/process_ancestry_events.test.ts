@@ -119,7 +119,14 @@ describe('values', () => {
       pid_namespace: 4_026_531_836,
       start_time: 1_699_999_999,
       exit_code: '',
-      ecs: '',
+      interactive: 0,
+      sid: 40,
+      pgid: 41,
+      session_leader: '',
+      entry_type: 'unknown',
+      cgroup_path: '/user.slice',
+      container_id: '',
+      sha256: '',
     });
   });
 

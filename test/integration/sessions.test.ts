@@ -1,0 +1,73 @@
+/** Sessions, groups, exits and entry points, on the forest and on real programs. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { complaintsOfText } from '../unit/ecs/fields_check.ts';
+import { auditSettings, canRecord, ExtensionUnderTest } from './extension_under_test.ts';
+import { runForest, truthOf } from './forest.ts';
+
+describe.skipIf(!canRecord())('sessions', () => {
+  let extension: ExtensionUnderTest | undefined;
+  let before: ReturnType<typeof auditSettings>;
+  beforeEach(() => {
+    before = auditSettings();
+  });
+  afterEach(async () => {
+    await extension?.stop();
+    extension = undefined;
+    expect(auditSettings()).toEqual(before);
+  });
+
+  test('forest, 20 rounds by two workers: session, group and exit code of every exec are right, and every document is ECS', async () => {
+    extension = await ExtensionUnderTest.start(['--events-actions', 'exec,exit', '--events-max', '100000']);
+    const forest = await runForest({ rounds: 20, jobs: 2 });
+    await extension.settled();
+    const truth = truthOf(forest);
+    forest.remove();
+    const columns = ['cmdline', 'action', 'sid', 'pgid', 'exit_code', 'entity_id', 'pid', 'ecs'];
+    const rows: Record<string, string>[] = [];
+    for (;;) {
+      const portion = await extension.generate(
+        'process_ancestry_events',
+        { subscriber: [{ op: 2, expr: 'all' }] },
+        columns,
+      );
+      rows.push(...portion);
+      // Other processes of the machine go on.
+      if (portion.length < 100) break;
+      await new Promise((resolve) => setTimeout(resolve, 1050));
+    }
+    const exits = new Map(rows.filter(({ action }) => action === 'exit').map((row) => [row.entity_id, row.exit_code]));
+    const execs = new Map<string, Record<string, string>>();
+    for (const row of rows) {
+      if (row.action === 'exec') for (const word of (row.cmdline ?? '').split(' ')) execs.set(word, row);
+    }
+    const wrong: Record<string, string[]> = {};
+    const complain = (program: string, what: string) => {
+      wrong[program] ??= [];
+      wrong[program].push(what);
+    };
+    let [checked, ended] = [0, 0];
+    for (const { token, program, sid, pgid, exit } of truth) {
+      const row = execs.get(token);
+      if (!row) {
+        complain(program, `${token} is missing`);
+        continue;
+      }
+      checked++;
+      // A process in a namespace of its own is told 0 for who is outside.
+      if (sid !== 0 && row.sid !== String(sid)) complain(program, `${token}: sid ${row.sid}, not ${sid}`);
+      if (pgid !== 0 && row.pgid !== String(pgid)) complain(program, `${token}: pgid ${row.pgid}, not ${pgid}`);
+      if (exit < 0) continue;
+      ended++;
+      const code = exits.get(row.entity_id ?? '');
+      if (code !== String(exit)) complain(program, `${token}: exit ${code}, not ${exit}`);
+    }
+    const complaints = rows.flatMap(({ ecs = '' }) => complaintsOfText(ecs)).slice(0, 10);
+    console.log(`${checked} execs, ${ended} exits, ${rows.length} documents`);
+    expect(
+      Object.fromEntries(Object.entries(wrong).map(([program, all]) => [program, [all.length, ...all.slice(0, 3)]])),
+    ).toEqual({});
+    expect(complaints).toEqual([]);
+    expect(checked).toBe(truth.length);
+    expect(ended).toBeGreaterThan(1000);
+  }, 120_000);
+});
