@@ -3,10 +3,10 @@ import { ExtensionUnderTest, type Row } from '../integration/extension_under_tes
 import { extensionFlags } from './extension_flags.ts';
 import type { Listener, RunningListener } from './listener.ts';
 
-export const extensionListener: Listener = {
-  name: 'this extension',
+export const extensionListener = (name: string, flags: readonly string[] = []): Listener => ({
+  name,
   async start(): Promise<RunningListener> {
-    const extension = await ExtensionUnderTest.start(extensionFlags());
+    const extension = await ExtensionUnderTest.start([...extensionFlags(), ...flags]);
     const { pid } = extension.child;
     if (pid === undefined) throw new Error('the extension has no pid');
     let rows: Promise<readonly Row[]> | undefined;
@@ -18,10 +18,11 @@ export const extensionListener: Listener = {
         return Number(stats.events_lost) + Number(stats.details_missing);
       },
       finish() {
-        rows ??= extension.generate('process_ancestry_events', {}, ['pid', 'cmdline', 'ancestry']).finally(stop);
+        const execs = { action: [{ op: 2, expr: 'exec' }] };
+        rows ??= extension.generate('process_ancestry_events', execs, ['pid', 'cmdline', 'ancestry']).finally(stop);
         return rows;
       },
       stop,
     };
   },
-};
+});

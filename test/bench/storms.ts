@@ -37,7 +37,16 @@ const nothing: Listener = {
     stop: async () => undefined,
   }),
 };
-const LISTENERS: readonly Listener[] = [nothing, extensionListener, auditdListener, laurelListener];
+const LISTENERS: readonly Listener[] = [
+  nothing,
+  extensionListener('this extension'),
+  extensionListener('the same, with hashes', ['--hash']),
+  extensionListener('the same, with rows of forks and exits', [
+    ...['--events-actions', 'exec,fork,setsid,exit', '--events-max', '500000'],
+  ]),
+  auditdListener,
+  laurelListener,
+];
 
 /** One storm under one listener, once. */
 interface Measurement {
