@@ -224,6 +224,7 @@ function redacted(proc: ProcReader, patterns: () => readonly RegExp[]): ProcRead
     pids: () => proc.pids(),
     startTicks: (pid) => proc.startTicks(pid),
     sshClient: (pid) => proc.sshClient(pid),
+    supplementalGroups: (pid) => proc.supplementalGroups(pid),
     read: (pid) => {
       const snapshot = proc.read(pid);
       return snapshot && { ...snapshot, details: redact(snapshot.details, patterns()) };

@@ -271,8 +271,9 @@ function* newRows(
   answer: Answer,
   resultMaxBytes: number,
 ): IterableIterator<SqlRow | undefined> {
-  // What an answer takes is known about: half of what it may take leaves room.
-  const batch = store.batchFor(name, { bytes: resultMaxBytes / 2 });
+  // What an answer takes is known about, and not what its documents do: this leaves room.
+  const withEcs = !context.columnsUsed || context.columnsUsed.has('ecs');
+  const batch = store.batchFor(name, { bytes: resultMaxBytes / (withEcs ? 6 : 2) });
   answer.onDelivered(() => store.delivered(batch));
   const selection = selectionOf(context);
   const numbered = { ...selection, expressions: [...selection.expressions, 'e.eid'] };

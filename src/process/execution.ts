@@ -19,6 +19,8 @@ export class Execution {
   /** The process with image and session as they were then. */
   readonly link: Link;
   readonly image: Image;
+  /** What it ran before this. */
+  readonly imageBefore: Image;
   /** The session's leader as it was then. */
   readonly sessionLeader: Link | undefined;
   /** The process group, and its leader, once all that could have set it is told. */
@@ -42,7 +44,13 @@ export class Execution {
   /** Published, or about to be: nothing can be added any more. */
   closed = false;
 
-  constructor(action: Action, process: Process, at: { bootMs: number; unixMs: number; heardMs: number }) {
+  constructor(
+    action: Action,
+    process: Process,
+    at: { bootMs: number; unixMs: number; heardMs: number },
+    imageBefore: Image = process.image,
+  ) {
+    this.imageBefore = imageBefore;
     this.action = action;
     this.process = process;
     this.link = process.link;

@@ -76,6 +76,8 @@ export class Process {
   readonly groups = new GroupHistory();
   /** Control group; '' where nobody knows. */
   cgroup = '';
+  /** Undefined where nobody knows. */
+  supplementalGroups: readonly number[] | undefined = undefined;
   /** What it executed before its present image, the latest last; see IMAGES_KEPT. */
   previous: readonly ExecDetails[] = [];
   /** Unix ms of the exec that brought the present image; 0 before the first. */

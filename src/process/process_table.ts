@@ -107,6 +107,7 @@ export class ProcessTable {
     process.session = forker.session;
     process.groups.inherit(forker.groups, event.unixMs);
     process.cgroup = forker.cgroup;
+    process.supplementalGroups = forker.supplementalGroups;
     if (event.origin === 'audit' && existing && existing.execUnixMs > event.unixMs) {
       // A vfork's record comes when the parent goes on, after the child's exec, which was taken for the old one's.
       process.image = existing.image;
@@ -284,6 +285,7 @@ export class ProcessTable {
     });
     process.pidNamespace = snapshot.details.pidNamespace;
     process.cgroup = snapshot.cgroup;
+    process.supplementalGroups = snapshot.supplementalGroups;
     process.session = { id: snapshot.sid, leader: undefined };
     process.groups.start({ id: snapshot.pgid, leader: undefined });
     if (snapshot.ended) process.exit = { bootMs: snapshot.startTicks * MS_PER_TICK, status: undefined };

@@ -20,6 +20,7 @@ export interface ProcessSnapshot {
   /** Audit's session id. */
   readonly ses: number | undefined;
   readonly cgroup: string;
+  readonly supplementalGroups: readonly number[];
   readonly details: ExecDetails;
 }
 
@@ -30,6 +31,8 @@ export interface ProcReader {
   read(pid: Pid): ProcessSnapshot | undefined;
   /** Only the start; undefined when there is no such process. */
   startTicks(pid: Pid): number | undefined;
+  /** Undefined when there is no such process. */
+  supplementalGroups(pid: Pid): readonly number[] | undefined;
   /** Where sshd says in a session's environment that its client is: an IP address, '' if it says nothing of the kind. */
   sshClient(pid: Pid): string;
 }
@@ -69,6 +72,10 @@ export function parseStat(text: string): Stat | undefined {
 function idsOf(status: string, name: 'Uid' | 'Gid'): [number?, number?, number?, number?] {
   const line = new RegExp(`^${name}:\\s+(\\d+)\\s+(\\d+)\\s+(\\d+)\\s+(\\d+)`, 'm').exec(status);
   return line ? [Number(line[1]), Number(line[2]), Number(line[3]), Number(line[4])] : [];
+}
+
+function groupsOf(status: string): readonly number[] {
+  return (/^Groups:[ \t]*([\d ]*)/m.exec(status)?.[1] ?? '').split(' ').filter(Boolean).map(Number);
 }
 
 /** A device number as /proc/PID/stat and stat(2) have it (include/linux/kdev_t.h, new_decode_dev). */
@@ -116,6 +123,11 @@ export class Procfs implements ProcReader {
 
   startTicks(pid: Pid): number | undefined {
     return this.#stat(pid)?.startTicks;
+  }
+
+  supplementalGroups(pid: Pid): readonly number[] | undefined {
+    const status = this.#text(pid, 'status');
+    return status === '' ? undefined : groupsOf(status);
   }
 
   sshClient(pid: Pid): string {
@@ -186,6 +198,7 @@ export class Procfs implements ProcReader {
       ttyNr,
       ses,
       cgroup,
+      supplementalGroups: groupsOf(status),
       details,
     };
   }

@@ -6,7 +6,7 @@
 import { LRUCache } from 'lru-cache';
 import type { ExecDetails } from '../collect/event.ts';
 import { charDeviceOf } from '../ecs/char_device.ts';
-import { credentialsFragment, credentialsKey, type IdNames } from '../ecs/credentials.ts';
+import { type CredentialIds, credentialsFragment, credentialsKey, type IdNames } from '../ecs/credentials.ts';
 import { previousFragment } from '../ecs/previous.ts';
 import { type EcsProcessRef, type Place, processFragment } from '../ecs/process_fragment.ts';
 import type { Link, Process } from './process.ts';
@@ -53,12 +53,16 @@ export class SessionContext {
     return shared;
   }
 
-  credentials(details: ExecDetails): SharedText {
+  credentials(
+    { uid, euid, suid, gid, egid, sgid }: ExecDetails,
+    supplementalGroups: readonly number[] | undefined,
+  ): SharedText {
+    const ids: CredentialIds = { uid, euid, suid, gid, egid, sgid, supplementalGroups };
     const { names } = this.#options;
-    const key = `${names.revision};${credentialsKey(details)}`;
+    const key = `${names.revision};${credentialsKey(ids)}`;
     let shared = this.#credentials.get(key);
     if (!shared) {
-      shared = { text: credentialsFragment(details, names) };
+      shared = { text: credentialsFragment(ids, names) };
       this.#credentials.set(key, shared);
     }
     return shared;
@@ -86,7 +90,7 @@ export class SessionContext {
       name: image.exeName,
       interactive: image.known ? details.tty !== '' : undefined,
       charDevice: charDeviceOf(details.tty),
-      credentials: this.credentials(details).text,
+      credentials: this.credentials(details, process.supplementalGroups).text,
       parent,
       groupLeader: this.#refOf(process.groups.at(Number.POSITIVE_INFINITY)?.leader),
       sessionLeader: this.#refOf(session?.leader),

@@ -256,9 +256,10 @@ export class ProcessTree {
     // Who was implied by this very exec has no other image; one implied by a child's fork had an unknown one before.
     const unseen = process.met === 'implied' && process.execUnixMs === 0;
     if (unseen && !process.image.sealed) process.image.seal(undefined);
+    const before = process.image;
     process.execute(Image.pending(), event.unixMs);
     const heardMs = this.#options.now();
-    const execution = new Execution('exec', process, { bootMs: event.bootMs, unixMs: event.unixMs, heardMs });
+    const execution = new Execution('exec', process, { bootMs: event.bootMs, unixMs: event.unixMs, heardMs }, before);
     this.#waiting.set(execution.image, execution);
     return execution;
   }
@@ -308,12 +309,22 @@ export class ProcessTree {
     image.seal(details, certain);
     execution.details = details;
     if (details?.pidNamespace) process.pidNamespace = details.pidNamespace;
+    if (details) this.#keepGroups(execution, details);
     if (details?.cgroup) process.cgroup = details.cgroup;
     execution.cgroup = details?.cgroup || process.cgroup;
     if (details?.ppid === undefined || process.lineage !== 'awaited') return;
     process.ppid = details.ppid;
     if (details.ppid === 0) process.setTop();
     else process.likelyCreator ??= this.processes.likelyParent(details.ppid, execution);
+  }
+
+  /** Supplemental groups are set by who sets other ids too, and who lets people in: no event tells of them. */
+  #keepGroups({ process, image, imageBefore, link }: Execution, { uid, gid }: ExecDetails): void {
+    const before = imageBefore.details;
+    const isSame = uid === before.uid && gid === before.gid;
+    if (isSame && link.session?.leader !== process) return;
+    const lives = process.image === image && !process.exit;
+    process.supplementalGroups = lives ? this.#options.proc?.supplementalGroups(process.pid) : undefined;
   }
 
   /** What /proc says of a process's image, if it is still the one that this exec loaded. */
@@ -409,7 +420,7 @@ export class ProcessTree {
         groupLeader: context.fragment(groupLeader, 'group_leader'),
         sessionLeader: context.fragment(sessionLeader, 'session_leader'),
         entryLeader: context.fragment(entry.link, 'entry_leader'),
-        credentials: details && context.credentials(details),
+        credentials: details && context.credentials(details, process.supplementalGroups),
         previous: action === 'exec' ? context.previous(execution.previous) : undefined,
       },
       entryAddress: this.#logins.addressOf(entry),

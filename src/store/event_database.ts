@@ -48,8 +48,8 @@ export interface StoredSubscriber {
 
 /** What a row takes beside its texts, about, on disk. */
 const ROW_BYTES = 250;
-/** What a row takes in an answer beside the texts that are stored: 59 names and lengths, and numbers. */
-const ANSWER_ROW_BYTES = 1400;
+/** What a row takes in an answer beside the texts that are its own: 59 names and lengths, numbers, and three leaders. */
+const ANSWER_ROW_BYTES = 2600;
 /** What rows share is stored again for those that come so many eids after the first, so that the old ones can be let go. */
 const SHARED_EIDS = 4096;
 /** What is looked through without a pause: so many rows under a key, and bytes of rows. */

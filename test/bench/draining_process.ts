@@ -1,11 +1,20 @@
 /** Reads all rows of process_ancestry_events as bytes and says how many: draining_process.ts SOCKET. */
 import { connect } from 'node:net';
+import { ColumnOption } from '../../src/osquery/column.ts';
 import { encodeCall } from '../../src/osquery/request.ts';
+import { columns } from '../../tables/process_ancestry_events.ts';
 
+/** As SELECT * has them. */
+const colsUsed = columns.filter(({ options }) => !(options & ColumnOption.hidden)).map(({ name }) => name);
 const socket = connect(process.argv[2] ?? '');
 let bytes = 0;
 let tail = Buffer.alloc(0);
-socket.write(encodeCall(0, 'table', 'process_ancestry_events', { action: 'generate', context: '{"constraints":[]}' }));
+socket.write(
+  encodeCall(0, 'table', 'process_ancestry_events', {
+    action: 'generate',
+    context: JSON.stringify({ constraints: [], colsUsed }),
+  }),
+);
 socket.on('data', (chunk: Buffer) => {
   bytes += chunk.length;
   tail = Buffer.concat([tail, chunk]).subarray(-2);

@@ -48,6 +48,7 @@ export class FakeProc implements ProcReader {
       ttyNr: 0,
       ses: undefined,
       cgroup: '',
+      supplementalGroups: [],
       details: detailsOf(cmdline, ppid, { from: 'procfs' }),
     };
     this.shown.set(pid, snapshot);
@@ -56,6 +57,10 @@ export class FakeProc implements ProcReader {
 
   pids(): Pid[] {
     return [...this.shown.keys()] as Pid[];
+  }
+
+  supplementalGroups(): readonly number[] {
+    return [];
   }
 
   sshClient(): string {

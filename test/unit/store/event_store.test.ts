@@ -280,7 +280,7 @@ describe('subscribers', () => {
     const got: unknown[] = [];
     const sizes: number[] = [];
     for (let n = 0; n < 6; n++) {
-      const rows = read(store, 'fleet', { bytes: 5000 });
+      const rows = read(store, 'fleet', { bytes: 8200 });
       got.push(...rows);
       sizes.push(rows.length);
       clockMs += 1000;
@@ -294,7 +294,7 @@ describe('subscribers', () => {
     for (let pid = 1; pid <= 40; pid++) store.add(published({ pid }));
     const sizes: number[] = [];
     for (let n = 0; n < 5; n++) {
-      sizes.push(pids(store, ALL, store.batchFor('fleet', { bytes: 1600 * 40 })).length);
+      sizes.push(pids(store, ALL, store.batchFor('fleet', { bytes: 2800 * 40 })).length);
       clockMs += 1000;
     }
     expect(sizes[0]).toBeGreaterThan(30);
@@ -432,7 +432,7 @@ describe('trouble', () => {
     store.close();
     const file = join(directory, 'events.db');
     const bytes = readFileSync(file);
-    bytes.fill(0x5a, bytes.length * 0.3, bytes.length * 0.95);
+    bytes.fill(0x5a, Math.floor(bytes.length * 0.3), Math.floor(bytes.length * 0.95));
     writeFileSync(file, bytes);
     const after = open({ maxRows: 10_000 });
     expect(() => pids(after)).toThrow('malformed');
