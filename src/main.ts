@@ -1,11 +1,13 @@
 /** process_ancestry.ext: reads the command line and puts the parts together. Nothing else knows them all. */
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
 import { processAncestry } from '../tables/process_ancestry.ts';
 import { processAncestryCacheStats } from '../tables/process_ancestry_cache_stats.ts';
 import { processAncestryEvents } from '../tables/process_ancestry_events.ts';
 import { processAncestrySubscribers } from '../tables/process_ancestry_subscribers.ts';
+import { SAMPLE_LOG } from './collect/replay.ts';
 import { type CommandLine, helpText, parseCommandLine } from './config/command_line.ts';
 import { FlagError, type FlagValues, flags } from './config/flags.ts';
 import { changedFlags, resolveFlags, type Sources } from './config/settings.ts';
@@ -50,27 +52,35 @@ async function main(): Promise<number> {
   }
 }
 
-/** A file beside the compiled program, or beside its sources. */
-function beside(built: string, source: string): string {
-  const path = fileURLToPath(new URL(built, import.meta.url));
-  return existsSync(path) ? path : fileURLToPath(new URL(source, import.meta.url));
+/** What starts this program again, and the one file that osquery would start. */
+function itself(): { command: string[]; executable: string } {
+  // The options of its Node are inside the single executable, which would take them for its own.
+  if (isSea()) return { command: [process.execPath], executable: process.execPath };
+  const launchers = ['../process_ancestry.ext', '../dist/process_ancestry.ext'].map((place) =>
+    fileURLToPath(new URL(place, import.meta.url)),
+  );
+  return {
+    command: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
+    executable: launchers.find((path) => existsSync(path)) ?? '',
+  };
 }
 
 async function shell(commandLine: CommandLine): Promise<number> {
-  const sample = beside('../sample/audit.log', '../packaging/sample/audit.log');
   const replayed = commandLine.flags.get('process_ancestry_replay_file');
   const given = new Map(commandLine.flags);
   // npm runs us in the project's folder, and says where it was called.
-  if (replayed) given.set('process_ancestry_replay_file', resolve(process.env.INIT_CWD ?? '', replayed));
+  if (replayed && replayed !== SAMPLE_LOG)
+    given.set('process_ancestry_replay_file', resolve(process.env.INIT_CWD ?? '', replayed));
   const passedOn = [...given].flatMap(([name, value]) => [`--${name}`, value]);
   if (commandLine.verbose) passedOn.push('--verbose');
   if (commandLine.configFile) passedOn.push('--config_file', commandLine.configFile);
   const { sql, output } = commandLine;
+  const { command, executable } = itself();
   return runShell({
-    extensionCommand: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
-    extensionPath: beside('../process_ancestry.ext', '../dist/process_ancestry.ext'),
+    extensionCommand: command,
+    extensionPath: executable,
     args: [
-      ...['--process_ancestry_fallback_replay_file', sample, '--process_ancestry_database', ':memory:'],
+      ...['--process_ancestry_fallback_replay_file', SAMPLE_LOG, '--process_ancestry_database', ':memory:'],
       ...[
         '--process_ancestry_log_level',
         'warn',
@@ -220,4 +230,5 @@ function leaveAllAsItShouldBeOnBug(recorder: Recorder, store: EventStore, log: L
   process.on('unhandledRejection', die);
 }
 
-process.exit(await main());
+// No await: the single executable's program is a CommonJS module.
+void main().then((status) => process.exit(status));

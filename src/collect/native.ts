@@ -1,5 +1,7 @@
 /** The native addon (native/addon.cc), typed. Nothing else loads it. */
 import { createRequire } from 'node:module';
+import { ownPath, readOwnFile } from '../own_files.ts';
+import { loadUnnamed } from './unnamed_addon.ts';
 
 export interface NativeCollectorOptions {
   readonly audit: boolean;
@@ -62,21 +64,12 @@ export interface NativeBinding {
   readonly LogReader: new (options: { argsMaxBytes: number }) => NativeLogReader;
 }
 
-const require = createRequire(import.meta.url);
+const ADDON = 'process_ancestry.node';
 let loaded: NativeBinding | undefined;
 
 /** Loads the addon once. Throws with the places where it was looked for. */
 export function loadNative(): NativeBinding {
-  if (loaded) return loaded;
-  const places = ['../../native/process_ancestry.node', '../../native/build/Release/process_ancestry.node'];
-  const errors: string[] = [];
-  for (const place of places) {
-    try {
-      loaded = require(place) as NativeBinding;
-      return loaded;
-    } catch (error) {
-      errors.push(error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error));
-    }
-  }
-  throw new Error(`the native collector could not be loaded; run "npm run build" (${errors.join('; ')})`);
+  const path = ownPath(ADDON);
+  loaded ??= (path ? createRequire(path)(path) : loadUnnamed(readOwnFile(ADDON))) as NativeBinding;
+  return loaded;
 }

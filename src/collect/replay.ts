@@ -1,11 +1,15 @@
 /** A recorded audit log as a source: auditd's format, raw or ENRICHED, plain or gzip, or plain from a FIFO. Works as any user. */
 import { type FileHandle, open } from 'node:fs/promises';
-import { pipeline, type Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { readOwnFile } from '../own_files.ts';
 import { BatchDecoder } from './batch.ts';
 import type { ProcessEvent } from './event.ts';
 import type { NativeBinding, NativeLogReader } from './native.ts';
 import type { ProcessEventSource, SourceState, SourceStats } from './source.ts';
+
+/** Named instead of a file: the sample log that comes with the program. */
+export const SAMPLE_LOG = ':sample:';
 
 /** A log that cannot be read: the message names the file and why. */
 export class ReplayError extends Error {
@@ -94,6 +98,7 @@ export class ReplaySource implements ProcessEventSource {
 
 async function openLog(file: string): Promise<Readable> {
   try {
+    if (file === SAMPLE_LOG) return Readable.from([Buffer.from(readOwnFile('audit.log'))]);
     const { handle, gzip } = await openAndLookInto(file);
     const plain = handle.createReadStream({ highWaterMark: 256 * 1024 });
     if (!gzip) return plain;

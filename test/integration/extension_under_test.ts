@@ -9,7 +9,9 @@ import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
 
 export type Row = Record<string, string>;
 
-export const LAUNCHER = fileURLToPath(new URL('../../dist/process_ancestry.ext', import.meta.url));
+/** What osquery would start: the launcher, or the file that the environment names (dist/package/process_ancestry.ext). */
+export const LAUNCHER =
+  process.env.PROCESS_ANCESTRY_UNDER_TEST ?? fileURLToPath(new URL('../../dist/process_ancestry.ext', import.meta.url));
 
 /** Waits for something to become true, and fails with what it is when it does not. */
 export async function until<T>(
@@ -88,7 +90,7 @@ export class ExtensionUnderTest {
   /** Resolves when it is registered and records. */
   static async start(
     flags: readonly string[] = [],
-    options: { env?: NodeJS.ProcessEnv; recording?: boolean } = {},
+    options: { env?: NodeJS.ProcessEnv; recording?: boolean; program?: string } = {},
   ): Promise<ExtensionUnderTest> {
     const directory = mkdtempSync(join(tmpdir(), 'pa-'));
     const manager = new EmbeddedManager({ socketPath: join(directory, 'em') });
@@ -96,7 +98,8 @@ export class ExtensionUnderTest {
     const database = ['--database', join(directory, 'rows')];
     const args = ['--socket', manager.socketPath, '--timeout', '5', '--interval', '1', ...database, ...flags];
     const env = { ...process.env, ...options.env };
-    const spawnChild = () => spawn(LAUNCHER, args, { stdio: ['ignore', 'ignore', 'pipe'], env });
+    const program = options.program ?? LAUNCHER;
+    const spawnChild = () => spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env });
     const running = new ExtensionUnderTest(manager, spawnChild, directory);
     await running.#ready(options.recording ?? true);
     return running;

@@ -1,0 +1,173 @@
+// Node's official builds (25 and later) need libatomic.so.1 for one function, and neither a bare Debian nor a minimal
+// RHEL has it (https://github.com/nodejs/node/pull/60484). This puts that function into the executable, into the padding
+// behind its code, and takes the library off the list of what it needs. It refuses whatever it does not know exactly.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+
+const LIBRARY = 'libatomic.so.1';
+const FUNCTION = '__atomic_compare_exchange';
+const PAGE = 4096;
+
+// /usr/include/elf.h
+const ET_EXEC = 2;
+const EM_X86_64 = 62;
+const PT_LOAD = 1;
+const PT_DYNAMIC = 2;
+const PF_X = 1;
+const [DT_NULL, DT_NEEDED, DT_PLTRELSZ, DT_STRTAB, DT_SYMTAB] = [0, 1, 2, 5, 6];
+const [DT_RELA, DT_RELASZ, DT_JMPREL] = [7, 8, 23];
+const [DT_VERSYM, DT_VERNEED, DT_VERNEEDNUM] = [0x6ffffff0, 0x6ffffffe, 0x6fffffff];
+const R_X86_64_JUMP_SLOT = 7;
+const R_X86_64_NONE = 0;
+const VER_NDX_GLOBAL = 1;
+
+/**
+ * The executable's bytes, changed in place, with `code` as its __atomic_compare_exchange; false where it needs no
+ * libatomic. Throws where it needs more of libatomic, or is laid out otherwise.
+ */
+export function withoutLibatomic(elf, code) {
+  assert.equal(elf.readUInt32BE(0), 0x7f454c46, 'an ELF file');
+  const dynamic = dynamicEntries(elf);
+  const value = (tag) => number(dynamic.find((entry) => entry.tag === tag)?.value);
+  const strings = fileOffset(elf, value(DT_STRTAB));
+  const text = (offset) => elf.toString('latin1', strings + offset, elf.indexOf(0, strings + offset));
+  const needed = dynamic.find((entry) => entry.tag === DT_NEEDED && text(Number(entry.value)) === LIBRARY);
+  if (needed === undefined) return false;
+  assert.equal(elf.readUInt16LE(16), ET_EXEC, 'an executable at fixed addresses');
+  assert.equal(elf.readUInt16LE(18), EM_X86_64, 'an executable for x86_64');
+
+  const versions = versionsOf(elf, fileOffset(elf, value(DT_VERNEED)), value(DT_VERNEEDNUM));
+  const ours = versions.findIndex(({ file }) => text(file) === LIBRARY);
+  assert.ok(ours >= 0 && versions.length > 1, `versions of ${LIBRARY} among others`);
+  const symbols = fileOffset(elf, value(DT_SYMTAB));
+  const versym = fileOffset(elf, value(DT_VERSYM));
+  const fromLibrary = [];
+  for (let symbol = 0; symbols + symbol * 24 < strings; symbol++) {
+    if (!versions[ours].indexes.includes(elf.readUInt16LE(versym + symbol * 2) & 0x7fff)) continue;
+    fromLibrary.push({ symbol, name: text(elf.readUInt32LE(symbols + symbol * 24)) });
+  }
+  assert.deepEqual(
+    fromLibrary.map(({ name }) => name),
+    [FUNCTION],
+    `what is used of ${LIBRARY}`,
+  );
+  const [{ symbol }] = fromLibrary;
+
+  const uses = [
+    ...relocations(elf, fileOffset(elf, value(DT_RELA)), value(DT_RELASZ)),
+    ...relocations(elf, fileOffset(elf, value(DT_JMPREL)), value(DT_PLTRELSZ)),
+  ].filter((relocation) => relocation.symbol === symbol);
+  assert.deepEqual(
+    uses.map(({ type }) => type),
+    [R_X86_64_JUMP_SLOT],
+    `uses of ${FUNCTION}`,
+  );
+
+  const address = appendCode(elf, code);
+  const [{ at, slot }] = uses;
+  elf.writeBigUInt64LE(BigInt(address), fileOffset(elf, slot));
+  elf.writeBigUInt64LE(BigInt(R_X86_64_NONE), at + 8);
+  elf.writeUInt16LE(VER_NDX_GLOBAL, versym + symbol * 2);
+  unlinkVersions(
+    elf,
+    versions,
+    ours,
+    dynamic.find((entry) => entry.tag === DT_VERNEED),
+  );
+  const numbers = dynamic.find((entry) => entry.tag === DT_VERNEEDNUM);
+  elf.writeBigUInt64LE(BigInt(versions.length - 1), numbers.at + 8);
+  // The entries behind it move up; the last of them is DT_NULL, and stays.
+  elf.copyWithin(needed.at, needed.at + 16, dynamic.at(-1).at + 16);
+  return true;
+}
+
+/** Takes one library's out of the list, which is linked by distances. */
+function unlinkVersions(elf, versions, index, first) {
+  const next = versions[index + 1];
+  const before = versions[index - 1];
+  if (before) elf.writeUInt32LE(next ? next.at - before.at : 0, before.at + 12);
+  else elf.writeBigUInt64LE(first.value + BigInt(next.at - versions[index].at), first.at + 8);
+}
+
+/** Puts it behind the code that there is, and gives its address. */
+function appendCode(elf, code) {
+  const segment = segments(elf).find(({ type, flags }) => type === PT_LOAD && flags & PF_X);
+  const end = segment.offset + segment.size;
+  const begin = Math.ceil(end / 16) * 16;
+  assert.ok(Math.ceil(end / PAGE) * PAGE >= begin + code.length, 'room behind the code, in its last page');
+  assert.ok(
+    elf.subarray(end, begin + code.length).every((byte) => byte === 0),
+    'nothing in that room',
+  );
+  code.copy(elf, begin);
+  const size = BigInt(begin + code.length - segment.offset);
+  elf.writeBigUInt64LE(size, segment.at + 32);
+  elf.writeBigUInt64LE(size, segment.at + 40);
+  return segment.address + (begin - segment.offset);
+}
+
+function segments(elf) {
+  const at = number(elf.readBigUInt64LE(32));
+  return Array.from({ length: elf.readUInt16LE(56) }, (_, index) => at + index * 56).map((at) => ({
+    at,
+    type: elf.readUInt32LE(at),
+    flags: elf.readUInt32LE(at + 4),
+    offset: number(elf.readBigUInt64LE(at + 8)),
+    address: number(elf.readBigUInt64LE(at + 16)),
+    size: number(elf.readBigUInt64LE(at + 32)),
+  }));
+}
+
+function fileOffset(elf, address) {
+  const inside = segments(elf).find(
+    (one) => one.type === PT_LOAD && address >= one.address && address < one.address + one.size,
+  );
+  assert.ok(inside, `address ${address} is in the file`);
+  return inside.offset + address - inside.address;
+}
+
+/** Up to DT_NULL and with it. */
+function dynamicEntries(elf) {
+  const segment = segments(elf).find(({ type }) => type === PT_DYNAMIC);
+  const entries = [];
+  for (let at = segment.offset; ; at += 16) {
+    const entry = { at, tag: Number(elf.readBigUInt64LE(at)), value: elf.readBigUInt64LE(at + 8) };
+    entries.push(entry);
+    if (entry.tag === DT_NULL) return entries;
+  }
+}
+
+function versionsOf(elf, first, count) {
+  const found = [];
+  for (let at = first; found.length < count; at += elf.readUInt32LE(at + 12)) {
+    const indexes = [];
+    let one = at + elf.readUInt32LE(at + 8);
+    for (let n = 0; n < elf.readUInt16LE(at + 2); n++) {
+      indexes.push(elf.readUInt16LE(one + 6));
+      one += elf.readUInt32LE(one + 12);
+    }
+    found.push({ at, file: elf.readUInt32LE(at + 4), indexes });
+  }
+  return found;
+}
+
+function relocations(elf, begin, bytes) {
+  return Array.from({ length: bytes / 24 }, (_, index) => begin + index * 24).map((at) => ({
+    at,
+    slot: number(elf.readBigUInt64LE(at)),
+    type: elf.readUInt32LE(at + 8),
+    symbol: elf.readUInt32LE(at + 12),
+  }));
+}
+
+function number(value) {
+  assert.notEqual(value, undefined, 'an entry of the dynamic section');
+  return Number(value);
+}
+
+/** What a compiler made of packaging/atomic_compare_exchange.c: code that refers to nothing outside itself. */
+export function readCode(objectText) {
+  const code = readFileSync(objectText);
+  assert.ok(code.length > 0 && code.length < 512, 'a small function');
+  return code;
+}

@@ -1,0 +1,110 @@
+/** The single executable that `npm run package` makes, where it has been made. */
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterEach, describe, expect, test } from 'vitest';
+import { canRecord, ExtensionUnderTest, until } from './extension_under_test.ts';
+import { compare, forestBinary, runForest } from './forest.ts';
+
+const PACKAGED = fileURLToPath(new URL('../../dist/package/process_ancestry.ext', import.meta.url));
+const START_MS = 300;
+const IDLE_RSS_KB = 90_000;
+/** Where its collector might be left, or where somebody might have put another. */
+const PLACES = ['/dev/shm', '/run', '/tmp', '/var/tmp', fileURLToPath(new URL('../../dist/package', import.meta.url))];
+const SQL = "SELECT cmdline FROM process_ancestry_events WHERE cmdline = 'id'";
+const REPLAY = ['shell', '--embedded', '--json', '--collector', 'replay', '--replay-file', ':sample:', SQL];
+
+let extension: ExtensionUnderTest | undefined;
+afterEach(async () => {
+  await extension?.stop();
+  extension = undefined;
+});
+
+/** Runs shell commands that see other mounts than the rest of the host, and then the executable. */
+function runWithMounts(mounts: string, program: string, args: readonly string[]) {
+  return spawnSync('unshare', ['--mount', 'sh', '-c', `set -e; ${mounts}; exec "$@"`, 'sh', program, ...args], {
+    encoding: 'utf8',
+  });
+}
+
+describe.skipIf(!existsSync(PACKAGED))('the single executable', () => {
+  test('says what it is and what it takes', () => {
+    expect(execFileSync(PACKAGED, ['--version'], { encoding: 'utf8' })).toMatch(/^process_ancestry \d+\.\d+\.\d+\n$/);
+    expect(execFileSync(PACKAGED, ['--help'], { encoding: 'utf8' })).toContain('--process_ancestry_cache_size');
+  });
+
+  test('its shell starts itself, and has the sample log in it', async () => {
+    const { stdout, stderr } = await promisify(execFile)(PACKAGED, REPLAY, { cwd: '/' });
+    expect(JSON.parse(stdout)).toEqual([{ cmdline: 'id' }]);
+    expect(stderr).toBe('');
+  });
+
+  test('no variable of Node’s changes what it runs', () => {
+    const env = { ...process.env, NODE_OPTIONS: '--require /nowhere.js' };
+    expect(execFileSync(PACKAGED, ['--version'], { encoding: 'utf8', env })).toContain('process_ancestry');
+  });
+});
+
+describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, as root', () => {
+  test('is registered soon, is small when idle, and after a kill nothing of it is left in a file', async () => {
+    const files = () => PLACES.map((place) => readdirSync(place).filter((name) => !name.startsWith('pa-')));
+    const before = files();
+    const began = performance.now();
+    extension = await ExtensionUnderTest.start([], { program: PACKAGED, recording: false });
+    const startMs = performance.now() - began;
+    await until('recording', () => extension?.stderr.includes('"recording"'));
+    const collector = readFileSync(`/proc/${extension.child.pid}/maps`, 'utf8')
+      .split('\n')
+      .filter((line) => line.includes('/dev/shm/#'));
+    expect(collector.length).toBeGreaterThan(0);
+    const rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${extension.child.pid}/status`, 'utf8'))?.[1]);
+    console.log(`packaged: registered after ${startMs.toFixed(0)} ms, ${rss} kB resident`);
+    expect(startMs).toBeLessThan(START_MS);
+    expect(rss).toBeLessThan(IDLE_RSS_KB);
+    extension.child.kill('SIGKILL');
+    await until('killed', () => extension?.exited);
+    expect(files().map((names, index) => names.filter((name) => !before[index]?.includes(name)))).toEqual(
+      PLACES.map((place) => (place === '/run' && !before[1]?.includes('process_ancestry') ? ['process_ancestry'] : [])),
+    );
+    // Puts back what the killed one found in the kernel.
+    await extension.stop();
+    extension = await ExtensionUnderTest.start([], { program: PACKAGED });
+  });
+
+  test('sees every exec of the forest with its chain, also after it was killed and started again', async () => {
+    forestBinary();
+    extension = await ExtensionUnderTest.start([], { program: PACKAGED });
+    await extension.killAndRespawn();
+    const run = await runForest({ rounds: 20, jobs: 2 });
+    await extension.settled();
+    const rows = await extension.generate('process_ancestry_events', {}, ['pid', 'cmdline', 'ancestry']);
+    const comparison = compare(run, rows);
+    run.remove();
+    expect(comparison.right_percent, comparison.complaints).toBe(100);
+    expect(comparison).toMatchObject({ execs: 2720, seen_percent: 100, doubled: 0 });
+  });
+
+  test('its threads work: files are hashed', async () => {
+    extension = await ExtensionUnderTest.start(['--hash'], { program: PACKAGED });
+    execFileSync('/bin/true', ['to-be-hashed']);
+    const expected = execFileSync('sha256sum', ['/bin/true'], { encoding: 'utf8' }).slice(0, 64);
+    await extension.settled();
+    const wanted = { cmdline: [{ op: 2, expr: '/bin/true to-be-hashed' }] };
+    expect(await extension.generate('process_ancestry_events', wanted)).toMatchObject([{ sha256: expected }]);
+  });
+
+  test('runs where there is no libatomic, which its Node alone would need', () => {
+    const library = execFileSync('sh', ['-c', "ldconfig -p | sed -n 's/.*libatomic.so.1 .*=> //p' | head -n 1"], {
+      encoding: 'utf8',
+    }).trim();
+    const without = `mount --bind /dev/null "$(readlink -f ${library})"`;
+    expect(runWithMounts(without, process.execPath, ['--version']).stderr).toContain('libatomic');
+    expect(runWithMounts(without, PACKAGED, REPLAY)).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  test('runs where /dev/shm and /run are mounted noexec', () => {
+    const noexec = 'for at in /dev/shm /run; do mount -t tmpfs -o noexec tmpfs $at; done';
+    expect(runWithMounts(noexec, PACKAGED, REPLAY)).toMatchObject({ status: 0, stderr: '' });
+  });
+});
