@@ -1,4 +1,4 @@
-// The one function that Node uses of libatomic (see without_libatomic.mjs), for the one size that V8 asks it for: the
+// The one function that Node uses of libatomic (see without_libatomic.ts), for the one size that V8 asks it for: the
 // heads of its free lists, 8 bytes in a cache line. Any other size is a Node that this was not made for: it stops.
 #include <stdbool.h>
 #include <stddef.h>

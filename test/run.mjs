@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Runs every test and prints, as its last line, how many passed and failed in all of them.
-//   run.mjs          all: types, lint, unit tests (native ones too), integration tests on the real kernel
+//   run.mjs          all: types, lint, unit tests (native ones too), integration tests on the real kernel, and of those
+//                    again, with the single executable, the ones about its life and about what a host forbids
 //   run.mjs check    all but the integration tests
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -13,8 +14,8 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 const total = { passed: 0, failed: 0, skipped: 0 };
 const scratch = mkdtempSync(join(tmpdir(), 'process-ancestry-test-'));
 
-function run(command, args, stdio = 'inherit') {
-  const env = { ...process.env, PATH: `${dirname(bin('node'))}:${process.env.PATH}` };
+function run(command, args, stdio = 'inherit', more = {}) {
+  const env = { ...process.env, ...more, PATH: `${dirname(bin('node'))}:${process.env.PATH}` };
   const done = spawnSync(command, args, { cwd: root, env, stdio, encoding: 'utf8', maxBuffer: 1 << 28 });
   if (done.error) console.error(`${command}: ${done.error.message}`);
   return done;
@@ -43,18 +44,12 @@ function nativeTests() {
   console.log(good ? `✓ native: ${counts[1]} tests` : `× native\n${done.stdout ?? ''}${done.stderr ?? ''}`);
 }
 
-function vitest(project) {
+function vitest(project, files = [], env = {}) {
   const report = join(scratch, `${project}.json`);
-  const done = run(bin('vitest'), [
-    'run',
-    '--config',
-    'test/vitest.config.ts',
-    '--project',
-    project,
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${report}`,
-  ]);
+  rmSync(report, { force: true });
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const args = ['run', '--config', 'test/vitest.config.ts', '--project', project, ...reporters, ...files];
+  const done = run(bin('vitest'), args, 'inherit', env);
   try {
     const result = JSON.parse(readFileSync(report, 'utf8'));
     total.passed += result.numPassedTests;
@@ -87,7 +82,12 @@ checkWith('clang-format', 'native format', 'clang-format', ['--dry-run', '-Werro
 checkWith('thrift', 'thrift/gen-nodejs is what the compiler makes', 'sh', ['thrift/generate.sh', '--check']);
 nativeTests();
 vitest('unit');
-if (process.argv[2] !== 'check') vitest('integration');
+if (process.argv[2] !== 'check') {
+  check('the single executable is made, and needs no more than old hosts have', bin('node'), ['packaging/package.ts']);
+  vitest('integration');
+  const executable = join(root, 'dist', 'package', 'process_ancestry.ext');
+  vitest('integration', ['life_cycle', 'restrictions'], { PROCESS_ANCESTRY_UNDER_TEST: executable });
+}
 rmSync(scratch, { recursive: true, force: true });
 // Where the kernel can be recorded, a test that was skipped is a test that failed to run.
 const canRecord = process.getuid() === 0 && existsSync('/proc/self/loginuid');

@@ -50,7 +50,8 @@ export const flags = {
     type: 'text',
     default: '',
     atStartOnly: true,
-    description: 'audit log to read with the collector replay: raw or ENRICHED, plain or gzip',
+    description:
+      'audit log to read with the collector replay: raw or ENRICHED, plain or gzip; :sample: is the one that comes with the program',
   },
   process_ancestry_fallback_replay_file: {
     type: 'text',

@@ -9,9 +9,13 @@ import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
 
 export type Row = Record<string, string>;
 
+const NAMED = process.env.PROCESS_ANCESTRY_UNDER_TEST;
+
 /** What osquery would start: the launcher, or the file that the environment names (dist/package/process_ancestry.ext). */
-export const LAUNCHER =
-  process.env.PROCESS_ANCESTRY_UNDER_TEST ?? fileURLToPath(new URL('../../dist/process_ancestry.ext', import.meta.url));
+export const LAUNCHER = NAMED ?? fileURLToPath(new URL('../../dist/process_ancestry.ext', import.meta.url));
+
+/** Whether a test can have something of its own loaded into it. The single executable does not listen to NODE_OPTIONS. */
+export const TAKES_NODE_OPTIONS = NAMED === undefined;
 
 /** Waits for something to become true, and fails with what it is when it does not. */
 export async function until<T>(

@@ -5,7 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { auditSettings, canRecord, ExtensionUnderTest, type Row, until } from './extension_under_test.ts';
+import {
+  auditSettings,
+  canRecord,
+  ExtensionUnderTest,
+  type Row,
+  TAKES_NODE_OPTIONS,
+  until,
+} from './extension_under_test.ts';
 
 const subscriber = (name: string) => ({ subscriber: [{ op: 2, expr: name }] });
 const aSecond = () => new Promise((resolve) => setTimeout(resolve, 1020));
@@ -114,27 +121,35 @@ describe.skipIf(!canRecord())('rows on disk', () => {
     expect(rows.filter(({ cmdline }) => (cmdline?.length ?? 0) > 4000).length).toBe(300);
   });
 
-  test('a stall of the JavaScript side of 1 s at 3,000 execs a second loses nothing', async () => {
-    const { seen, stats: after } = await stalled(1000, []);
-    expect(after).toMatchObject({ events_lost: '0', details_missing: '0', resyncs: '0' });
-    expect(seen.missing).toBe(0);
-  }, 60_000);
+  test.skipIf(!TAKES_NODE_OPTIONS)(
+    'a stall of the JavaScript side of 1 s at 3,000 execs a second loses nothing',
+    async () => {
+      const { seen, stats: after } = await stalled(1000, []);
+      expect(after).toMatchObject({ events_lost: '0', details_missing: '0', resyncs: '0' });
+      expect(seen.missing).toBe(0);
+    },
+    60_000,
+  );
 
-  test('a stall that is too long for the buffers is counted as lost, and made good from /proc', async () => {
-    const small = ['--queue-max-bytes', '1048576', '--socket-buffer-bytes', '65536'];
-    const { seen, stats: after } = await stalled(3000, small);
-    expect(seen.missing).toBeGreaterThan(0);
-    expect(Number(after.events_lost)).toBeGreaterThan(0);
-    await until('read again', async () => Number((await stats()).resyncs) > 0);
-    execFileSync('/bin/true', ['after-the-loss']);
-    await extension?.settled();
-    const rows = await events({ cmdline: [{ op: 2, expr: '/bin/true after-the-loss' }] }, [
-      'ancestry_complete',
-      'ancestry',
-    ]);
-    expect(rows).toMatchObject([{ ancestry_complete: '1' }]);
-    expect(rows[0]?.ancestry).toContain(`"pid":${process.pid},`);
-  }, 60_000);
+  test.skipIf(!TAKES_NODE_OPTIONS)(
+    'a stall that is too long for the buffers is counted as lost, and made good from /proc',
+    async () => {
+      const small = ['--queue-max-bytes', '1048576', '--socket-buffer-bytes', '65536'];
+      const { seen, stats: after } = await stalled(3000, small);
+      expect(seen.missing).toBeGreaterThan(0);
+      expect(Number(after.events_lost)).toBeGreaterThan(0);
+      await until('read again', async () => Number((await stats()).resyncs) > 0);
+      execFileSync('/bin/true', ['after-the-loss']);
+      await extension?.settled();
+      const rows = await events({ cmdline: [{ op: 2, expr: '/bin/true after-the-loss' }] }, [
+        'ancestry_complete',
+        'ancestry',
+      ]);
+      expect(rows).toMatchObject([{ ancestry_complete: '1' }]);
+      expect(rows[0]?.ancestry).toContain(`"pid":${process.pid},`);
+    },
+    60_000,
+  );
 
   /** Runs execs as fast as two workers can, while the extension's event loop stands still for so long. */
   async function stalled(ms: number, more: string[]) {

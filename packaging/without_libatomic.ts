@@ -1,6 +1,8 @@
-// Node's official builds (25 and later) need libatomic.so.1 for one function, and neither a bare Debian nor a minimal
-// RHEL has it (https://github.com/nodejs/node/pull/60484). This puts that function into the executable, into the padding
-// behind its code, and takes the library off the list of what it needs. It refuses whatever it does not know exactly.
+/**
+ * Node's official builds (25 and later) need libatomic.so.1 for one function, and neither a bare Debian nor a minimal
+ * RHEL has it (https://github.com/nodejs/node/pull/60484). This puts that function into the executable, into the padding
+ * behind its code, and takes the library off the list of what it needs. It refuses whatever it does not know exactly.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 
@@ -14,23 +16,54 @@ const EM_X86_64 = 62;
 const PT_LOAD = 1;
 const PT_DYNAMIC = 2;
 const PF_X = 1;
-const [DT_NULL, DT_NEEDED, DT_PLTRELSZ, DT_STRTAB, DT_SYMTAB] = [0, 1, 2, 5, 6];
-const [DT_RELA, DT_RELASZ, DT_JMPREL] = [7, 8, 23];
-const [DT_VERSYM, DT_VERNEED, DT_VERNEEDNUM] = [0x6ffffff0, 0x6ffffffe, 0x6fffffff];
+const [DT_NULL, DT_NEEDED, DT_PLTRELSZ, DT_STRTAB, DT_SYMTAB] = [0, 1, 2, 5, 6] as const;
+const [DT_RELA, DT_RELASZ, DT_JMPREL] = [7, 8, 23] as const;
+const [DT_VERSYM, DT_VERNEED, DT_VERNEEDNUM] = [0x6ffffff0, 0x6ffffffe, 0x6fffffff] as const;
 const R_X86_64_JUMP_SLOT = 7;
 const R_X86_64_NONE = 0;
 const VER_NDX_GLOBAL = 1;
+
+interface DynamicEntry {
+  /** Where in the file, as everywhere here. */
+  readonly at: number;
+  readonly tag: number;
+  readonly value: bigint;
+}
+
+interface Segment {
+  readonly at: number;
+  readonly type: number;
+  readonly flags: number;
+  readonly offset: number;
+  readonly address: number;
+  readonly size: number;
+}
+
+/** What is asked for of one library. */
+interface Versions {
+  readonly at: number;
+  readonly file: number;
+  readonly indexes: readonly number[];
+}
+
+interface Relocation {
+  readonly at: number;
+  readonly slot: number;
+  readonly type: number;
+  readonly symbol: number;
+}
 
 /**
  * The executable's bytes, changed in place, with `code` as its __atomic_compare_exchange; false where it needs no
  * libatomic. Throws where it needs more of libatomic, or is laid out otherwise.
  */
-export function withoutLibatomic(elf, code) {
+export function withoutLibatomic(elf: Buffer, code: Buffer): boolean {
   assert.equal(elf.readUInt32BE(0), 0x7f454c46, 'an ELF file');
   const dynamic = dynamicEntries(elf);
-  const value = (tag) => number(dynamic.find((entry) => entry.tag === tag)?.value);
+  const entry = (tag: number): DynamicEntry => known(dynamic.find((one) => one.tag === tag));
+  const value = (tag: number) => Number(entry(tag).value);
   const strings = fileOffset(elf, value(DT_STRTAB));
-  const text = (offset) => elf.toString('latin1', strings + offset, elf.indexOf(0, strings + offset));
+  const text = (offset: number) => elf.toString('latin1', strings + offset, elf.indexOf(0, strings + offset));
   const needed = dynamic.find((entry) => entry.tag === DT_NEEDED && text(Number(entry.value)) === LIBRARY);
   if (needed === undefined) return false;
   assert.equal(elf.readUInt16LE(16), ET_EXEC, 'an executable at fixed addresses');
@@ -41,9 +74,9 @@ export function withoutLibatomic(elf, code) {
   assert.ok(ours >= 0 && versions.length > 1, `versions of ${LIBRARY} among others`);
   const symbols = fileOffset(elf, value(DT_SYMTAB));
   const versym = fileOffset(elf, value(DT_VERSYM));
-  const fromLibrary = [];
+  const fromLibrary: { symbol: number; name: string }[] = [];
   for (let symbol = 0; symbols + symbol * 24 < strings; symbol++) {
-    if (!versions[ours].indexes.includes(elf.readUInt16LE(versym + symbol * 2) & 0x7fff)) continue;
+    if (!known(versions[ours]).indexes.includes(elf.readUInt16LE(versym + symbol * 2) & 0x7fff)) continue;
     fromLibrary.push({ symbol, name: text(elf.readUInt32LE(symbols + symbol * 24)) });
   }
   assert.deepEqual(
@@ -51,7 +84,7 @@ export function withoutLibatomic(elf, code) {
     [FUNCTION],
     `what is used of ${LIBRARY}`,
   );
-  const [{ symbol }] = fromLibrary;
+  const { symbol } = known(fromLibrary[0]);
 
   const uses = [
     ...relocations(elf, fileOffset(elf, value(DT_RELA)), value(DT_RELASZ)),
@@ -64,34 +97,29 @@ export function withoutLibatomic(elf, code) {
   );
 
   const address = appendCode(elf, code);
-  const [{ at, slot }] = uses;
+  const { at, slot } = known(uses[0]);
   elf.writeBigUInt64LE(BigInt(address), fileOffset(elf, slot));
   elf.writeBigUInt64LE(BigInt(R_X86_64_NONE), at + 8);
   elf.writeUInt16LE(VER_NDX_GLOBAL, versym + symbol * 2);
-  unlinkVersions(
-    elf,
-    versions,
-    ours,
-    dynamic.find((entry) => entry.tag === DT_VERNEED),
-  );
-  const numbers = dynamic.find((entry) => entry.tag === DT_VERNEEDNUM);
+  unlinkVersions(elf, versions, ours, entry(DT_VERNEED));
+  const numbers = entry(DT_VERNEEDNUM);
   elf.writeBigUInt64LE(BigInt(versions.length - 1), numbers.at + 8);
   // The entries behind it move up; the last of them is DT_NULL, and stays.
-  elf.copyWithin(needed.at, needed.at + 16, dynamic.at(-1).at + 16);
+  elf.copyWithin(needed.at, needed.at + 16, known(dynamic.at(-1)).at + 16);
   return true;
 }
 
 /** Takes one library's out of the list, which is linked by distances. */
-function unlinkVersions(elf, versions, index, first) {
+function unlinkVersions(elf: Buffer, versions: readonly Versions[], index: number, first: DynamicEntry): void {
   const next = versions[index + 1];
   const before = versions[index - 1];
   if (before) elf.writeUInt32LE(next ? next.at - before.at : 0, before.at + 12);
-  else elf.writeBigUInt64LE(first.value + BigInt(next.at - versions[index].at), first.at + 8);
+  else elf.writeBigUInt64LE(first.value + BigInt(known(next).at - known(versions[index]).at), first.at + 8);
 }
 
 /** Puts it behind the code that there is, and gives its address. */
-function appendCode(elf, code) {
-  const segment = segments(elf).find(({ type, flags }) => type === PT_LOAD && flags & PF_X);
+function appendCode(elf: Buffer, code: Buffer): number {
+  const segment = known(segments(elf).find(({ type, flags }) => type === PT_LOAD && flags & PF_X));
   const end = segment.offset + segment.size;
   const begin = Math.ceil(end / 16) * 16;
   assert.ok(Math.ceil(end / PAGE) * PAGE >= begin + code.length, 'room behind the code, in its last page');
@@ -106,19 +134,19 @@ function appendCode(elf, code) {
   return segment.address + (begin - segment.offset);
 }
 
-function segments(elf) {
-  const at = number(elf.readBigUInt64LE(32));
-  return Array.from({ length: elf.readUInt16LE(56) }, (_, index) => at + index * 56).map((at) => ({
+function segments(elf: Buffer): Segment[] {
+  const first = Number(elf.readBigUInt64LE(32));
+  return Array.from({ length: elf.readUInt16LE(56) }, (_, index) => first + index * 56).map((at) => ({
     at,
     type: elf.readUInt32LE(at),
     flags: elf.readUInt32LE(at + 4),
-    offset: number(elf.readBigUInt64LE(at + 8)),
-    address: number(elf.readBigUInt64LE(at + 16)),
-    size: number(elf.readBigUInt64LE(at + 32)),
+    offset: Number(elf.readBigUInt64LE(at + 8)),
+    address: Number(elf.readBigUInt64LE(at + 16)),
+    size: Number(elf.readBigUInt64LE(at + 32)),
   }));
 }
 
-function fileOffset(elf, address) {
+function fileOffset(elf: Buffer, address: number): number {
   const inside = segments(elf).find(
     (one) => one.type === PT_LOAD && address >= one.address && address < one.address + one.size,
   );
@@ -127,9 +155,9 @@ function fileOffset(elf, address) {
 }
 
 /** Up to DT_NULL and with it. */
-function dynamicEntries(elf) {
-  const segment = segments(elf).find(({ type }) => type === PT_DYNAMIC);
-  const entries = [];
+function dynamicEntries(elf: Buffer): DynamicEntry[] {
+  const segment = known(segments(elf).find(({ type }) => type === PT_DYNAMIC));
+  const entries: DynamicEntry[] = [];
   for (let at = segment.offset; ; at += 16) {
     const entry = { at, tag: Number(elf.readBigUInt64LE(at)), value: elf.readBigUInt64LE(at + 8) };
     entries.push(entry);
@@ -137,10 +165,10 @@ function dynamicEntries(elf) {
   }
 }
 
-function versionsOf(elf, first, count) {
-  const found = [];
+function versionsOf(elf: Buffer, first: number, count: number): Versions[] {
+  const found: Versions[] = [];
   for (let at = first; found.length < count; at += elf.readUInt32LE(at + 12)) {
-    const indexes = [];
+    const indexes: number[] = [];
     let one = at + elf.readUInt32LE(at + 8);
     for (let n = 0; n < elf.readUInt16LE(at + 2); n++) {
       indexes.push(elf.readUInt16LE(one + 6));
@@ -151,22 +179,22 @@ function versionsOf(elf, first, count) {
   return found;
 }
 
-function relocations(elf, begin, bytes) {
+function relocations(elf: Buffer, begin: number, bytes: number): Relocation[] {
   return Array.from({ length: bytes / 24 }, (_, index) => begin + index * 24).map((at) => ({
     at,
-    slot: number(elf.readBigUInt64LE(at)),
+    slot: Number(elf.readBigUInt64LE(at)),
     type: elf.readUInt32LE(at + 8),
     symbol: elf.readUInt32LE(at + 12),
   }));
 }
 
-function number(value) {
-  assert.notEqual(value, undefined, 'an entry of the dynamic section');
-  return Number(value);
+function known<T>(value: T | undefined): T {
+  assert.notEqual(value, undefined, 'a part that every such file has');
+  return value as T;
 }
 
 /** What a compiler made of packaging/atomic_compare_exchange.c: code that refers to nothing outside itself. */
-export function readCode(objectText) {
+export function readCode(objectText: string): Buffer {
   const code = readFileSync(objectText);
   assert.ok(code.length > 0 && code.length < 512, 'a small function');
   return code;

@@ -1,6 +1,7 @@
-#!/usr/bin/env node
-// Makes dist/package/process_ancestry.ext: one executable with Node, the program, the native collector and the sample log
-// in it, for hosts that have nothing of that. Runs on the Node that the packages bring, which becomes part of it.
+/**
+ * Makes dist/package/process_ancestry.ext: one executable with Node, the program, the native collector and the sample log in
+ * it, for hosts that have nothing of that. The Node that runs this becomes part of it.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
@@ -16,11 +17,11 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-import { readCode, withoutLibatomic } from './without_libatomic.mjs';
+import { build, type Metafile } from 'esbuild';
+import { readCode, withoutLibatomic } from './without_libatomic.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const at = (...parts) => join(root, ...parts);
+const at = (...parts: string[]) => join(root, ...parts);
 const nodeHome = at('node_modules', `node-linux-${process.arch}`);
 const output = at('dist', 'package');
 
@@ -29,11 +30,12 @@ const V8_OPTIONS = ['--max-semi-space-size=8'];
 /** node:sea is experimental; the Thrift library calls Buffer(), which Node forgives only below node_modules. */
 const QUIET = ['--disable-warning=ExperimentalWarning', '--disable-warning=DEP0005'];
 /** The oldest C and C++ libraries that it has to run on: RHEL 9's. Debian 12 and Ubuntu 22.04 have newer ones. */
-const BOUNDS = { GLIBC: '2.34', GLIBCXX: '3.4.29', CXXABI: '1.3.13', GCC: '7.0.0' };
+const BOUNDS: Readonly<Record<string, string>> = { GLIBC: '2.34', GLIBCXX: '3.4.29', CXXABI: '1.3.13', GCC: '7.0.0' };
 /** What every such host has. */
 const LIBRARIES = /^(ld-linux.*|lib(c|m|dl|pthread)|libstdc\+\+|libgcc_s)\.so\.\d+$/;
 
-const run = (command, ...args) => execFileSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });
+const run = (command: string, ...args: string[]) =>
+  execFileSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });
 
 mkdirSync(output, { recursive: true });
 const scratch = mkdtempSync(join(output, 'making-'));
@@ -96,7 +98,7 @@ try {
 const { size } = statSync(join(output, 'process_ancestry.ext'));
 process.stdout.write(`dist/package/process_ancestry.ext: ${(size / 1e6).toFixed(1)} MB\n`);
 
-function takeOutLibatomic(node) {
+function takeOutLibatomic(node: string): void {
   if (process.arch !== 'x64') return;
   const object = join(scratch, 'compare_exchange.o');
   const code = join(scratch, 'compare_exchange.bin');
@@ -109,35 +111,38 @@ function takeOutLibatomic(node) {
 }
 
 /** Fails where it needs a library that a bare host lacks, or a newer one than the oldest has. */
-function checkRunsEverywhere(file) {
-  const needed = [...run('objdump', '-p', file).matchAll(/NEEDED\s+(\S+)/g)].map(([, name]) => name);
+function checkRunsEverywhere(file: string): void {
+  const needed = [...run('objdump', '-p', file).matchAll(/NEEDED\s+(\S+)/g)].map(([, name = '']) => name);
   const missing = needed.filter(
     (name) => !LIBRARIES.test(name) && !(process.arch !== 'x64' && name === 'libatomic.so.1'),
   );
   if (missing.length > 0) throw new Error(`${file} needs ${missing.join(', ')}, which a bare host lacks`);
-  const newest = new Map();
-  for (const [, library, version] of run('objdump', '-T', file).matchAll(/\((GLIBC|GLIBCXX|CXXABI|GCC)_([\d.]+)\)/g)) {
+  const newest = new Map<string, string>();
+  for (const [, library = '', version = ''] of run('objdump', '-T', file).matchAll(
+    /\((GLIBC|GLIBCXX|CXXABI|GCC)_([\d.]+)\)/g,
+  )) {
     if (byVersion(version, newest.get(library) ?? '0') > 0) newest.set(library, version);
   }
   for (const [library, version] of newest) {
-    if (byVersion(version, BOUNDS[library]) <= 0) continue;
+    if (byVersion(version, BOUNDS[library] ?? '0') <= 0) continue;
     throw new Error(`${file} needs ${library}_${version}: RHEL 9 has ${library}_${BOUNDS[library]}`);
   }
   const what = [...newest].map(([library, version]) => `${library}_${version}`).join(', ');
   process.stdout.write(`${file.slice(scratch.length + 1)} needs ${what || 'nothing'}\n`);
 }
 
-function byVersion(a, b) {
+function byVersion(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
 /** Node's, and those of the packages of which something is in the bundle: their terms are that they come with it. */
-function licenses({ inputs }) {
+function licenses({ inputs }: Metafile): string {
   const packages = Object.keys(inputs).flatMap((path) => /^(node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []);
   const folders = [at(), nodeHome, ...[...new Set(packages)].toSorted().map((folder) => at(folder))];
   return folders
     .map((folder) => {
-      const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+      const described = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, string>;
+      const { name, version, license } = described;
       const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
       const text = file ? readFileSync(join(folder, file), 'utf8') : `License: ${license}\n`;
       return `${name} ${version}\n${'='.repeat(72)}\n${text}`;
