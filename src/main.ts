@@ -1,4 +1,5 @@
 /** process_ancestry.ext: reads the command line and puts the parts together. Nothing else knows them all. */
+
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +11,7 @@ import { type CommandLine, helpText, parseCommandLine } from './config/command_l
 import { FlagError, type FlagValues, flags } from './config/flags.ts';
 import { changedFlags, resolveFlags, type Sources } from './config/settings.ts';
 import { UserNames } from './ecs/user_names.ts';
+import { messageOf } from './error_message.ts';
 import { type Logger, makeLogger } from './log.ts';
 import { Extension } from './osquery/extension.ts';
 import { ExtensionError } from './osquery/extension_error.ts';
@@ -200,7 +202,7 @@ function readConfigFile(named: string | undefined): { content: unknown; error?: 
   try {
     return { content: JSON.parse(readFileSync(path, 'utf8')) };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     return { content: undefined, error: `configuration file ${path}: ${why}; it is not used` };
   }
 }
