@@ -45,7 +45,9 @@ export class Publishing {
     const [earlier, later] = process.startSlackTicks;
     const startTicks: [number, number] | undefined =
       process.met === 'implied' ? undefined : [process.startTicks - earlier, process.startTicks + later];
-    const sha256 = hasher.hash({ pid: process.pid, unixMs, startTicks, details });
+    const { inode } = details;
+    const file = inode === undefined ? {} : { inode };
+    const sha256 = hasher.hash({ pid: process.pid, unixMs, startTicks, details, ...file });
     if (!(sha256 instanceof Promise)) {
       this.#merge(sha256 === undefined ? event : { ...event, sha256 });
       return;

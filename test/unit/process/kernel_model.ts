@@ -52,6 +52,7 @@ export function detailsOf(cmdline: string, ppid: number, more: Partial<ExecDetai
     mtime: undefined,
     ctime: undefined,
     btime: undefined,
+    inode: undefined,
     pidNamespace: undefined,
     sid: undefined,
     pgid: undefined,
