@@ -159,8 +159,18 @@ export class Process {
       if (!above) return;
       last = above;
     }
-    last.creator = undefined;
-    last.lineage = 'cut';
+    const leaders = [
+      last.session?.leader,
+      last.#link?.session?.leader,
+      last.groups.at(Number.POSITIVE_INFINITY)?.leader,
+    ];
+    // A leader that is itself so deep would hold what lies above it.
+    for (const one of [last, ...leaders]) if (one && one.depth >= LONGEST_CHAIN) one.#forgetCreator();
+  }
+
+  #forgetCreator(): void {
+    this.creator = undefined;
+    this.lineage = 'cut';
   }
 
   setTop(): void {
