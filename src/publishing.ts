@@ -5,7 +5,7 @@ import type { PublishedEvent } from './process/tree.ts';
 
 export interface PublishingOptions {
   /** Undefined: nothing is hashed. */
-  readonly hasher: () => FileHasher | undefined;
+  readonly hasher: () => Pick<FileHasher, 'hash'> | undefined;
   readonly add: (event: MergedEvent) => void;
   /** Milliseconds of a clock that does not jump. */
   readonly now?: () => number;

@@ -1,5 +1,5 @@
 /** A process, and the link by which its children know it. */
-import type { ExecDetails, Pid } from '../collect/event.ts';
+import type { Pid } from '../collect/event.ts';
 import type { Entry } from './entry.ts';
 import type { Image } from './image.ts';
 import { type Group, GroupHistory } from './session.ts';
@@ -77,7 +77,7 @@ export class Process {
   /** Control group; '' where nobody knows. */
   cgroup = '';
   /** What it executed before its present image, the latest last; see IMAGES_KEPT. */
-  previous: readonly ExecDetails[] = [];
+  previous: readonly Image[] = [];
   /** Unix ms of the exec that brought the present image; 0 before the first. */
   execUnixMs = 0;
   exit: { readonly bootMs: number; readonly status: number | undefined } | undefined = undefined;
@@ -116,9 +116,7 @@ export class Process {
 
   /** Takes another image by exec, and remembers the one before where that was executed too. */
   execute(image: Image, unixMs: number): void {
-    if (this.execUnixMs > 0 && this.image.known) {
-      this.previous = [...this.previous.slice(1 - IMAGES_KEPT), this.image.details];
-    }
+    if (this.execUnixMs > 0) this.previous = [...this.previous.slice(1 - IMAGES_KEPT), this.image];
     this.image = image;
     this.execUnixMs = unixMs;
   }
