@@ -41,6 +41,9 @@ export class Execution {
   fallback: ExecDetails | undefined = undefined;
   /** Published, or about to be: nothing can be added any more. */
   closed = false;
+  published = false;
+  /** What happened to the process before, and has to be published before. */
+  earlier: Execution | undefined = undefined;
 
   constructor(action: Action, process: Process, at: { bootMs: number; unixMs: number; heardMs: number }) {
     this.action = action;

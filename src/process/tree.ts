@@ -104,6 +104,8 @@ export class ProcessTree {
   readonly #waiting = new Map<Image, Execution>();
   /** Other things that are not published yet. */
   readonly #others = new Set<Execution>();
+  /** The last of those of each process. */
+  readonly #lastOther = new Map<Process, Execution>();
   #clockOffsetMs = Number.NaN;
   #clockSetMs = Number.NEGATIVE_INFINITY;
   #lastAuditUnixMs = 0;
@@ -259,6 +261,7 @@ export class ProcessTree {
     process.execute(Image.pending(), event.unixMs);
     const heardMs = this.#options.now();
     const execution = new Execution('exec', process, { bootMs: event.bootMs, unixMs: event.unixMs, heardMs });
+    execution.earlier = this.#lastOther.get(process);
     this.#waiting.set(execution.image, execution);
     return execution;
   }
@@ -266,20 +269,33 @@ export class ProcessTree {
   #seal(execution: Execution, details: ExecDetails | undefined): void {
     // While a loss is not made good, the order that pairs records with execs may be off by one.
     this.#learn(execution, details, this.processes.losses.sinceResync === 0);
-    if (this.#isReady(execution)) this.#publish(execution);
+    this.#publishIfReady(execution);
   }
 
   /** What happened beside execs, where it is published. */
   #note(action: Action, process: Process | undefined, at: { bootMs: number; unixMs: number }): void {
     if (!process || !this.#settings.actions.has(action)) return;
-    this.#others.add(
-      new Execution(action, process, { bootMs: at.bootMs, unixMs: at.unixMs, heardMs: this.#options.now() }),
-    );
+    const { bootMs, unixMs } = at;
+    const execution = new Execution(action, process, { bootMs, unixMs, heardMs: this.#options.now() });
+    const other = this.#lastOther.get(process);
+    execution.earlier = other?.image === process.image ? other : (this.#waiting.get(process.image) ?? other);
+    this.#others.add(execution);
+    this.#lastOther.set(process, execution);
   }
 
   #publishReady(): void {
-    for (const execution of this.#waiting.values()) if (this.#isReady(execution)) this.#publish(execution);
-    for (const execution of this.#others) if (this.#isReady(execution)) this.#publish(execution);
+    for (const execution of this.#waiting.values()) this.#publishIfReady(execution);
+    for (const execution of this.#others) this.#publishIfReady(execution);
+  }
+
+  /** Whether it is published now. What happened to its process before it goes out first. */
+  #publishIfReady(execution: Execution): boolean {
+    const { earlier } = execution;
+    if (earlier && !earlier.published && !this.#publishIfReady(earlier)) return false;
+    execution.earlier = undefined;
+    if (!this.#isReady(execution)) return false;
+    this.#publish(execution);
+    return true;
   }
 
   /** Whether all that will be said of it is known. */
@@ -336,6 +352,9 @@ export class ProcessTree {
   }
 
   #giveUpWaiting(execution: Execution): void {
+    const { earlier } = execution;
+    execution.earlier = undefined;
+    if (earlier && !earlier.closed) this.#giveUpWaiting(earlier);
     execution.closed = true;
     if (execution.action !== 'exec') {
       this.#sealNow(execution.image);
@@ -375,11 +394,15 @@ export class ProcessTree {
   }
 
   #publish(execution: Execution): void {
+    const { process } = execution;
     if (execution.action === 'exec') this.#waiting.delete(execution.image);
     else this.#others.delete(execution);
+    if (this.#lastOther.get(process) === execution) this.#lastOther.delete(process);
     execution.closed = true;
+    execution.published = true;
     this.#eventsPublished++;
-    const { process } = execution;
+    process.cgroup ||= inherited(process, ({ cgroup }) => cgroup) ?? '';
+    process.pidNamespace ??= inherited(process, ({ pidNamespace }) => pidNamespace);
     const { creator } = process;
     const { maxDepth, ancestorCmdlineMax } = this.#settings;
     const entityIdOf = (one: Process) => this.processes.entityIdOf(one);
@@ -421,4 +444,16 @@ export class ProcessTree {
       bootMs: execution.bootMs,
     });
   }
+}
+
+/** What was read of the nearest creator of which anything was, as it was when it forked. Only for settled processes. */
+function inherited<Value>(
+  process: Process,
+  of: (one: Pick<ExecDetails, 'cgroup' | 'pidNamespace'>) => Value,
+): Value | undefined {
+  for (let link = process.creator; link; link = link.process.creator) {
+    const value = of(link.image.details) || of(link.process);
+    if (value) return value;
+  }
+  return undefined;
 }
