@@ -432,7 +432,7 @@ describe('trouble', () => {
     store.close();
     const file = join(directory, 'events.db');
     const bytes = readFileSync(file);
-    bytes.fill(0x5a, bytes.length * 0.3, bytes.length * 0.95);
+    bytes.fill(0x5a, Math.floor(bytes.length * 0.3), Math.floor(bytes.length * 0.95));
     writeFileSync(file, bytes);
     const after = open({ maxRows: 10_000 });
     expect(() => pids(after)).toThrow('malformed');
