@@ -109,11 +109,14 @@ export class ProcessTable {
       ppid: event.parent,
     });
     process.attachCreator(creator.link);
-    process.pidNamespace = creator.pidNamespace;
     process.session = forker.session;
     process.groups.inherit(forker.groups, event.unixMs);
-    process.cgroup = forker.cgroup;
     process.supplementalGroups = forker.supplementalGroups;
+    // What an exec's details will bring is not the forker's yet: it is looked up when a row needs it.
+    if (image.sealed) {
+      process.pidNamespace = creator.pidNamespace;
+      process.cgroup = forker.cgroup;
+    }
     if (event.origin === 'audit' && existing && existing.execUnixMs > event.unixMs) {
       // A vfork's record comes when the parent goes on, after the child's exec, which was taken for the old one's.
       process.image = existing.image;

@@ -443,6 +443,8 @@ export class ProcessTree {
     const isRevived = execution.action === 'exit' && !process.exit;
     if (isRevived || !this.#settings.actions.has(execution.action)) return;
     this.#eventsPublished++;
+    process.cgroup ||= fromCreators(process, ({ cgroup }) => cgroup) ?? '';
+    process.pidNamespace ??= fromCreators(process, ({ pidNamespace }) => pidNamespace);
     const { creator } = process;
     const { maxDepth, ancestorCmdlineMax } = this.#settings;
     const entityIdOf = (one: Process) => this.processes.entityIdOf(one);
@@ -487,4 +489,16 @@ export class ProcessTree {
       bootMs: execution.bootMs,
     });
   }
+}
+
+/** What was read of the nearest creator of which anything was, as it was when it forked. Only for settled processes. */
+function fromCreators<Value>(
+  process: Process,
+  of: (one: Pick<ExecDetails, 'cgroup' | 'pidNamespace'>) => Value,
+): Value | undefined {
+  for (let link = process.creator; link; link = link.process.creator) {
+    const value = of(link.image.details) || of(link.process);
+    if (value) return value;
+  }
+  return undefined;
 }
