@@ -74,13 +74,13 @@ describe.skipIf(!canRecord())('entries and lives', () => {
   });
 
   async function allRows(): Promise<Row[]> {
-    await extension.settled();
+    await extension.caughtUp();
     return extension.generate('process_ancestry_events', {}, COLUMNS);
   }
 
   /** The rows of one process, in their order. */
   async function rowsOf(pid: number | string): Promise<Row[]> {
-    await extension.settled();
+    await extension.caughtUp();
     return extension.generate('process_ancestry_events', { pid: [{ op: 2, expr: String(pid) }] }, COLUMNS);
   }
 
@@ -302,7 +302,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
     const long = spawn(replaced, ['60'], { stdio: 'ignore' });
     started.push(long);
     renameSync(`${replaced}.new`, replaced);
-    await extension.settled();
+    await extension.caughtUp();
     // What is gone before anybody can look has no hash.
     extension.child.kill('SIGSTOP');
     try {
