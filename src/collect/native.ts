@@ -46,6 +46,30 @@ export interface NativeStats {
   readonly threadsTracked: number;
 }
 
+/** One audit rule of the kernel's, in its order: the first that matches decides. */
+export interface NativeAuditRule {
+  readonly ours: boolean;
+  readonly silencesAllTasks: boolean;
+  readonly coversExec: boolean;
+  /** Of never,exit on execve: all, or those that meet the rule's conditions. */
+  readonly hidesExecs: 'none' | 'some' | 'all';
+  /** The type of records that nobody gets; 0 for none. */
+  readonly excludedType: number;
+}
+
+/** Kernel audit as it is (man 8 auditctl, -s and -l). `error` is an errno, with which nothing else is known. */
+export interface NativeAuditInspection {
+  readonly error: number;
+  readonly enabled: number;
+  /** Who holds the unicast place; 0 for nobody. */
+  readonly pid: number;
+  readonly backlogLimit: number;
+  readonly backlog: number;
+  /** Records dropped since the boot, for whichever reader. */
+  readonly lost: number;
+  readonly rules: readonly NativeAuditRule[];
+}
+
 export interface NativeLogReader {
   /** A piece of a log, cut anywhere; answers a batch, which may be empty. */
   feed(chunk: Buffer): Buffer;
@@ -59,6 +83,14 @@ export interface NativeBinding {
   stats(): NativeStats;
   /** What there still is, in bytes and records: in audit's queue, the sockets and the queue. Asks the kernel. */
   onItsWay(): number;
+  /** Asks, and changes nothing. `key` is that of our rules. */
+  inspectAudit(key: string): NativeAuditInspection;
+  /** 0 when the proc connector's group can be bound, or an errno. Nothing is subscribed. */
+  connectorError(): number;
+  /** The pid of the process that listens at a unix socket, or -errno. */
+  listenerOf(path: string): number;
+  /** Whether the kernel's clock follows another (NTP). */
+  clockIsSynchronized(): boolean;
   readonly LogReader: new (options: { argsMaxBytes: number }) => NativeLogReader;
 }
 
