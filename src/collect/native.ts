@@ -83,6 +83,11 @@ export interface NativeBinding {
   stats(): NativeStats;
   /** What there still is, in bytes and records: in audit's queue, the sockets and the queue. Asks the kernel. */
   onItsWay(): number;
+  readonly LogReader: new (options: { argsMaxBytes: number }) => NativeLogReader;
+}
+
+/** What only looks: for a diagnosis, beside an extension that runs or without one. */
+export interface NativeDiagnosis {
   /** Asks, and changes nothing. `key` is that of our rules. */
   inspectAudit(key: string): NativeAuditInspection;
   /** 0 when the proc connector's group can be bound, or an errno. Nothing is subscribed. */
@@ -91,20 +96,19 @@ export interface NativeBinding {
   listenerOf(path: string): number;
   /** Whether the kernel's clock follows another (NTP). */
   clockIsSynchronized(): boolean;
-  readonly LogReader: new (options: { argsMaxBytes: number }) => NativeLogReader;
 }
 
 const require = createRequire(import.meta.url);
-let loaded: NativeBinding | undefined;
+let loaded: (NativeBinding & NativeDiagnosis) | undefined;
 
 /** Loads the addon once. Throws with the places where it was looked for. */
-export function loadNative(): NativeBinding {
+export function loadNative(): NativeBinding & NativeDiagnosis {
   if (loaded) return loaded;
   const places = ['../../native/process_ancestry.node', '../../native/build/Release/process_ancestry.node'];
   const errors: string[] = [];
   for (const place of places) {
     try {
-      loaded = require(place) as NativeBinding;
+      loaded = require(place) as NativeBinding & NativeDiagnosis;
       return loaded;
     } catch (error) {
       errors.push(error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error));
