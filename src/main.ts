@@ -96,8 +96,11 @@ const SOCKETS = ['/var/osquery/osquery.em', '/opt/orbit/orbit-osquery.em'] as co
 
 async function doctor(commandLine: CommandLine): Promise<number> {
   const osqueryOptions = new Map<string, string>();
-  const file = readConfigFile(commandLine.configFile).content;
-  const { values } = resolveFlags({ commandLine: commandLine.flags, environment: process.env, osqueryOptions, file });
+  const { content: file, error: fileError } = readConfigFile(commandLine.configFile);
+  const { flags: given } = commandLine;
+  const { values, errors } = resolveFlags({ commandLine: given, environment: process.env, osqueryOptions, file });
+  for (const message of [fileError, ...errors.map((error) => error.message)])
+    if (message) process.stderr.write(`process_ancestry: ${message}\n`);
   const [first] = SOCKETS;
   const host = new ThisHost({
     // The one file is its own executable.

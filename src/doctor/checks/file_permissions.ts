@@ -34,7 +34,7 @@ export const filePermissions: Check = {
           'move it to a directory of its own, such as /usr/lib/osquery-process-ancestry',
         ),
       ];
-    const way = waysToReplace(host, path);
+    const way = waysToReplace(host, path) ?? waysToReplace(host, host.extensionPath);
     if (way) return [problem(`${way.what}: who changes what is there becomes root`, way.advice)];
     return [ok(`${path} is root's, and nobody else can change it`)];
   },

@@ -93,7 +93,8 @@ function* switches(host: Host, { enabled, pid, rules }: Audit, { stats }: Osquer
       'the audit configuration is immutable (enabled=2), and has no rule for execve',
       'take "-e 2" out of the audit rules, or add rules for execve and execveat before it, and boot',
     );
-  if (enabled === 0 && runs && usesAudit(stats.collector))
+  // The extension switches it on before it adds them.
+  if (enabled === 0 && runs && rules.some(({ ours }) => ours))
     yield problem('audit was switched off while the extension runs (enabled=0)', 'auditctl -e 1');
   if (pid !== 0 && processName(host, pid) === '')
     yield warning(
@@ -127,8 +128,9 @@ function usesAudit(collector: string | undefined): boolean {
   return collector?.startsWith('audit') ?? false;
 }
 
-function summary(host: Host, { enabled, pid, rules }: Audit, { extension }: OsqueryView): string {
-  const state = enabled === IMMUTABLE ? 'immutable' : enabled === 1 ? 'on' : 'off until the extension starts';
+function summary(host: Host, { enabled, pid, rules }: Audit, { extension, stats }: OsqueryView): string {
+  const state =
+    enabled === IMMUTABLE ? 'immutable' : enabled === 1 ? 'on' : stats ? 'off' : 'off until the extension starts';
   const own = rules.filter(({ ours }) => ours).length;
   const reader =
     pid === 0

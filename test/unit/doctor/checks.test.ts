@@ -85,6 +85,15 @@ states(filePermissions, [
     [/^ok/],
   ],
   [
+    'a link to it that others can replace',
+    {
+      host: { extensionPath: '/srv/x.ext' },
+      files: { '/srv': folder(0o777), '/srv/x.ext': file(0o777, { kind: 'link' }) },
+      links: { '/srv/x.ext': EXTENSION },
+    },
+    [/^problem: others can write \/srv \(0777\)/],
+  ],
+  [
     'a link to it is judged by what it leads to',
     { host: { extensionPath: '/usr/lib/x.ext' }, links: { '/usr/lib/x.ext': EXTENSION } },
     [/^ok: \/usr\/lib\/osquery-process-ancestry\//],
@@ -236,7 +245,16 @@ states(kernelAudit, [
     [/^problem: .*immutable \(enabled=2\).*"-e 2"/],
   ],
   ['immutable, with a rule for execve', { audit: { enabled: 2 } }, [/^ok: immutable/]],
-  ['switched off under the extension', { audit: { enabled: 0 } }, [/^problem: audit was switched off .*auditctl -e 1/]],
+  [
+    'switched off under the extension',
+    { audit: { enabled: 0 }, stats: { collector: 'proc_events' } },
+    [/^problem: audit was switched off .*auditctl -e 1/],
+  ],
+  [
+    'off, with an extension that uses the connector alone',
+    { audit: { enabled: 0, pid: 0, rules: [] }, stats: { collector: 'proc_events' } },
+    [/^ok: off, no unicast reader/],
+  ],
   ['our rules removed under the extension', { audit: { rules: [] } }, [/^problem: no rule records execve/]],
   ['our rules left behind', { osquery: NOT_LISTED }, [/^warning: rules with the key process_ancestry are left/]],
   [

@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { CHECKS, type Diagnosis, diagnose } from '../../../src/doctor/doctor.ts';
 import { exitCode, ok, problem, skipped, warning } from '../../../src/doctor/finding.ts';
 import { asJson, asText } from '../../../src/doctor/report.ts';
-import { hostWith, NO_OSQUERY } from './healthy_host.ts';
+import { anyRule, hostWith, LOAD, NO_OSQUERY } from './healthy_host.ts';
 
 describe('doctor', () => {
   test('asks in the order in which one thing rests on the other', () => {
@@ -66,6 +67,16 @@ describe('its report', () => {
         '',
       ].join('\n'),
     );
+  });
+
+  test('in README.md is what it says of such a host', async () => {
+    const host = hostWith({
+      texts: { [LOAD]: '' },
+      stats: { collector: 'proc_events' },
+      audit: { enabled: 0, pid: 0, rules: [anyRule({ silencesAllTasks: true })] },
+    });
+    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+    expect(readme).toContain(`\`\`\`\n${asText(await diagnose(host), false)}\`\`\``);
   });
 
   test('has colours on a terminal only', () => {
