@@ -1,5 +1,5 @@
 /** osquery and the extension as they answer on osquery's socket. */
-import { messageOf } from '../osquery/extension_error.ts';
+import { messageOf } from '../error_message.ts';
 import type { ManagerClient } from '../osquery/manager_client.ts';
 
 export type Row = Readonly<Record<string, string>>;

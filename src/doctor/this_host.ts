@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { RULE_KEY } from '../collect/live.ts';
 import { loadNative, type NativeAuditInspection } from '../collect/native.ts';
-import { messageOf } from '../osquery/extension_error.ts';
+import { messageOf } from '../error_message.ts';
 import { ManagerClient } from '../osquery/manager_client.ts';
 import type { FileFacts, Host } from './host.ts';
 import { askOsquery, type OsqueryView } from './osquery_view.ts';
