@@ -10,6 +10,10 @@ import { processAncestrySubscribers } from '../tables/process_ancestry_subscribe
 import { type CommandLine, helpText, parseCommandLine } from './config/command_line.ts';
 import { FlagError, type FlagValues, flags } from './config/flags.ts';
 import { changedFlags, resolveFlags, type Sources } from './config/settings.ts';
+import { diagnose } from './doctor/doctor.ts';
+import { exitCode } from './doctor/finding.ts';
+import { asJson, asText } from './doctor/report.ts';
+import { ThisHost } from './doctor/this_host.ts';
 import { UserNames } from './ecs/user_names.ts';
 import { messageOf } from './error_message.ts';
 import { type Logger, makeLogger } from './log.ts';
@@ -47,6 +51,8 @@ async function main(): Promise<number> {
       return 0;
     case 'shell':
       return shell(commandLine);
+    case 'doctor':
+      return doctor(commandLine);
     case 'extension':
       return extension(commandLine);
   }
@@ -85,6 +91,32 @@ async function shell(commandLine: CommandLine): Promise<number> {
     mode: output,
     ...(sql === undefined ? {} : { sql }),
   });
+}
+
+/** Where osqueryd listens, and Fleet's Orbit has its osqueryd listen. */
+const SOCKETS = ['/var/osquery/osquery.em', '/opt/orbit/orbit-osquery.em'] as const;
+
+async function doctor(commandLine: CommandLine): Promise<number> {
+  const osqueryOptions = new Map<string, string>();
+  const { content: file, error: fileError } = readConfigFile(commandLine.configFile);
+  const { flags: given } = commandLine;
+  const { values, errors } = resolveFlags({ commandLine: given, environment: process.env, osqueryOptions, file });
+  for (const message of [fileError, ...errors.map((error) => error.message)])
+    if (message) process.stderr.write(`process_ancestry: ${message}\n`);
+  const [first] = SOCKETS;
+  const host = new ThisHost({
+    // The one file is its own executable.
+    extensionPath: process.execPath.endsWith('.ext')
+      ? process.execPath
+      : beside('../process_ancestry.ext', '../dist/process_ancestry.ext'),
+    socketPath: resolve(commandLine.socket ?? SOCKETS.find((path) => existsSync(path)) ?? first),
+    databasePath: (osqueryDatabase) =>
+      storeSettings(values, osqueryDatabase ?? OSQUERY_DATABASE).directory ?? ':memory:',
+  });
+  const diagnoses = await diagnose(host);
+  const colour = process.stdout.isTTY && !process.env.NO_COLOR;
+  process.stdout.write(commandLine.output === 'json' ? asJson(diagnoses) : asText(diagnoses, colour));
+  return exitCode(diagnoses);
 }
 
 async function extension(commandLine: CommandLine): Promise<number> {
