@@ -9,8 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "audit/inspection.h"
 #include "audit/log_reader.h"
+#include "clocks.h"
 #include "collector.h"
+#include "proc_events/connector.h"
+#include "socket_peer.h"
 
 namespace process_ancestry {
 namespace {
@@ -170,7 +174,11 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     DefineAddon(exports, {InstanceMethod("start", &ProcessAncestryAddon::start),
                           InstanceMethod("stop", &ProcessAncestryAddon::stop),
                           InstanceMethod("stats", &ProcessAncestryAddon::stats),
-                          InstanceMethod("onItsWay", &ProcessAncestryAddon::on_its_way)});
+                          InstanceMethod("onItsWay", &ProcessAncestryAddon::on_its_way),
+                          InstanceMethod("inspectAudit", &ProcessAncestryAddon::inspect_audit),
+                          InstanceMethod("connectorError", &ProcessAncestryAddon::connector_error),
+                          InstanceMethod("listenerOf", &ProcessAncestryAddon::listener_of_socket),
+                          InstanceMethod("clockIsSynchronized", &ProcessAncestryAddon::clock_synchronized)});
     exports.Set("LogReader", LogReaderObject::define(env));
   }
 
@@ -293,6 +301,51 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
   Napi::Value on_its_way(const Napi::CallbackInfo& info) {
     const bool runs = run_ && !run_->stopped();
     return Napi::Number::New(info.Env(), runs ? static_cast<double>(run_->collector().on_its_way()) : 0);
+  }
+
+  Napi::Value inspect_audit(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    auto result = Napi::Object::New(env);
+    if (info.Length() < 1 || !info[0].IsString()) {
+      Napi::TypeError::New(env, "inspectAudit takes the key of our rules").ThrowAsJavaScriptException();
+      return env.Undefined();
+    }
+    const audit::Inspection found = audit::inspect(info[0].As<Napi::String>().Utf8Value());
+    result.Set("error", found.error);
+    result.Set("enabled", found.status.enabled);
+    result.Set("pid", found.status.pid);
+    result.Set("backlogLimit", found.status.backlog_limit);
+    result.Set("backlog", found.status.backlog);
+    result.Set("lost", found.status.lost);
+    auto rules = Napi::Array::New(env, found.rules.size());
+    constexpr const char* kHidingNames[] = {"none", "some", "all"};
+    for (size_t i = 0; i < found.rules.size(); ++i) {
+      auto rule = Napi::Object::New(env);
+      rule.Set("ours", found.rules[i].ours);
+      rule.Set("silencesAllTasks", found.rules[i].silences_all_tasks);
+      rule.Set("coversExec", found.rules[i].covers_exec);
+      rule.Set("hidesExecs", kHidingNames[static_cast<size_t>(found.rules[i].hides_execs)]);
+      rule.Set("excludedType", found.rules[i].excluded_type);
+      rules.Set(static_cast<uint32_t>(i), rule);
+    }
+    result.Set("rules", rules);
+    return result;
+  }
+
+  Napi::Value connector_error(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), proc_events::try_to_bind());
+  }
+
+  Napi::Value listener_of_socket(const Napi::CallbackInfo& info) {
+    if (info.Length() < 1 || !info[0].IsString()) {
+      Napi::TypeError::New(info.Env(), "listenerOf takes the path of a socket").ThrowAsJavaScriptException();
+      return info.Env().Undefined();
+    }
+    return Napi::Number::New(info.Env(), listener_of(info[0].As<Napi::String>().Utf8Value()));
+  }
+
+  Napi::Value clock_synchronized(const Napi::CallbackInfo& info) {
+    return Napi::Boolean::New(info.Env(), clock_is_synchronized());
   }
 
   std::shared_ptr<Run> run_;

@@ -25,7 +25,7 @@ namespace process_ancestry {
 //              u32 auid, uid, gid, euid, suid, fsuid, egid, sgid, fsgid, ses (0xffffffff unset or unknown)
 //              u32 mode, ouid, ogid (0xffffffff unknown)
 //              f64 atime, mtime, ctime, btime (whole seconds, NaN unknown)
-//              f64 pid_namespace (inode number, 0 unknown)
+//              f64 inode (of the file, 0 unknown), pid_namespace (inode number, 0 unknown)
 //              u32 sid, pgid, tty_number (0xffffffff unknown)
 //              u32 argc (0xffffffff unknown), u32 args_size (bytes, before any cut)
 //              texts: comm, exe, cwd, tty, args (NUL between two), name, cgroup

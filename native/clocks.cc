@@ -1,5 +1,6 @@
 #include "clocks.h"
 
+#include <sys/timex.h>
 #include <time.h>
 
 #include <cstdlib>
@@ -43,6 +44,11 @@ double unix_minus_boottime_ms() {
 void MonotonicToBoottime::refresh() {
   const int64_t offset = difference_ns(CLOCK_BOOTTIME, CLOCK_MONOTONIC);
   if (offset_ns_ == INT64_MIN || std::llabs(offset - offset_ns_) > kRealChangeNs) offset_ns_ = offset;
+}
+
+bool clock_is_synchronized() {
+  timex nothing_to_set{};
+  return ::adjtimex(&nothing_to_set) != TIME_ERROR;
 }
 
 }  // namespace process_ancestry

@@ -10,6 +10,9 @@ double monotonic_ms();
 // Unix time minus CLOCK_BOOTTIME, now.
 double unix_minus_boottime_ms();
 
+// Whether the kernel's clock is told to follow another (man 2 adjtimex, STA_UNSYNC). Changes nothing.
+bool clock_is_synchronized();
+
 // Converts the connector's CLOCK_MONOTONIC to CLOCK_BOOTTIME. The two drift apart only while suspended, so
 // the offset is kept until it really changed: reading two clocks is not atomic, and events must not jitter.
 class MonotonicToBoottime {

@@ -28,9 +28,10 @@ struct Credentials {
   uint32_t fsuid = kUnknown, egid = kUnknown, sgid = kUnknown, fsgid = kUnknown, ses = kUnknown;
 };
 
-// Whole Unix seconds; NaN if unknown.
+// Of an executed file: whole Unix seconds, NaN if unknown, and its inode number, 0 if unknown.
 struct FileTimes {
   double atime = NAN, mtime = NAN, ctime = NAN, btime = NAN;
+  double inode = 0;
 };
 
 // What an exec event says beyond "this pid has a new image". Texts are raw bytes; the views belong to whoever

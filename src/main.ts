@@ -1,4 +1,5 @@
 /** process_ancestry.ext: reads the command line and puts the parts together. Nothing else knows them all. */
+
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isSea } from 'node:sea';
@@ -11,7 +12,12 @@ import { SAMPLE_LOG } from './collect/replay.ts';
 import { type CommandLine, helpText, parseCommandLine } from './config/command_line.ts';
 import { FlagError, type FlagValues, flags } from './config/flags.ts';
 import { changedFlags, resolveFlags, type Sources } from './config/settings.ts';
+import { diagnose } from './doctor/doctor.ts';
+import { exitCode } from './doctor/finding.ts';
+import { asJson, asText } from './doctor/report.ts';
+import { ThisHost } from './doctor/this_host.ts';
 import { UserNames } from './ecs/user_names.ts';
+import { messageOf } from './error_message.ts';
 import { type Logger, makeLogger } from './log.ts';
 import { Extension } from './osquery/extension.ts';
 import { ExtensionError } from './osquery/extension_error.ts';
@@ -47,6 +53,8 @@ async function main(): Promise<number> {
       return 0;
     case 'shell':
       return shell(commandLine);
+    case 'doctor':
+      return doctor(commandLine);
     case 'extension':
       return extension(commandLine);
   }
@@ -93,6 +101,29 @@ async function shell(commandLine: CommandLine): Promise<number> {
     mode: output,
     ...(sql === undefined ? {} : { sql }),
   });
+}
+
+/** Where osqueryd listens, and Fleet's Orbit has its osqueryd listen. */
+const SOCKETS = ['/var/osquery/osquery.em', '/opt/orbit/orbit-osquery.em'] as const;
+
+async function doctor(commandLine: CommandLine): Promise<number> {
+  const osqueryOptions = new Map<string, string>();
+  const { content: file, error: fileError } = readConfigFile(commandLine.configFile);
+  const { flags: given } = commandLine;
+  const { values, errors } = resolveFlags({ commandLine: given, environment: process.env, osqueryOptions, file });
+  for (const message of [fileError, ...errors.map((error) => error.message)])
+    if (message) process.stderr.write(`process_ancestry: ${message}\n`);
+  const [first] = SOCKETS;
+  const host = new ThisHost({
+    extensionPath: itself().executable,
+    socketPath: resolve(commandLine.socket ?? SOCKETS.find((path) => existsSync(path)) ?? first),
+    databasePath: (osqueryDatabase) =>
+      storeSettings(values, osqueryDatabase ?? OSQUERY_DATABASE).directory ?? ':memory:',
+  });
+  const diagnoses = await diagnose(host);
+  const colour = process.stdout.isTTY && !process.env.NO_COLOR;
+  process.stdout.write(commandLine.output === 'json' ? asJson(diagnoses) : asText(diagnoses, colour));
+  return exitCode(diagnoses);
 }
 
 async function extension(commandLine: CommandLine): Promise<number> {
@@ -210,7 +241,7 @@ function readConfigFile(named: string | undefined): { content: unknown; error?: 
   try {
     return { content: JSON.parse(readFileSync(path, 'utf8')) };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     return { content: undefined, error: `configuration file ${path}: ${why}; it is not used` };
   }
 }

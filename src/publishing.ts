@@ -5,10 +5,16 @@ import type { PublishedEvent } from './process/tree.ts';
 
 export interface PublishingOptions {
   /** Undefined: nothing is hashed. */
-  readonly hasher: () => FileHasher | undefined;
+  readonly hasher: () => Pick<FileHasher, 'hash'> | undefined;
   readonly add: (event: MergedEvent) => void;
   /** Milliseconds of a clock that does not jump. */
   readonly now?: () => number;
+}
+
+/** An event that may not go on yet: its file is being hashed, or that of an earlier one of the same process. */
+interface Held {
+  event: PublishedEvent;
+  isHashing: boolean;
 }
 
 const LOOK_MS = 20;
@@ -17,7 +23,9 @@ export class Publishing {
   readonly #options: PublishingOptions;
   readonly #now: () => number;
   readonly #merger = new EventMerger(0);
-  #hashing = 0;
+  /** By entity, in the order in which they happened. */
+  readonly #held = new Map<string, Held[]>();
+  #heldCount = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: PublishingOptions) {
@@ -31,7 +39,7 @@ export class Publishing {
 
   /** Events that are on their way. */
   get waiting(): number {
-    return this.#hashing + this.#merger.size;
+    return this.#heldCount + this.#merger.size;
   }
 
   /** `isLive`: of this host, whose files can be read. */
@@ -39,23 +47,26 @@ export class Publishing {
     const { process, details, unixMs } = event;
     const hasher = isLive && event.action === 'exec' && details ? this.#options.hasher() : undefined;
     if (!hasher || !details || details.path === '') {
-      this.#merge(event);
+      this.#pass(event);
       return;
     }
     const [earlier, later] = process.startSlackTicks;
     const startTicks: [number, number] | undefined =
       process.met === 'implied' ? undefined : [process.startTicks - earlier, process.startTicks + later];
-    const sha256 = hasher.hash({ pid: process.pid, unixMs, startTicks, details });
+    const { inode } = details;
+    const file = inode === undefined ? {} : { inode };
+    const sha256 = hasher.hash({ pid: process.pid, unixMs, startTicks, details, ...file });
     if (!(sha256 instanceof Promise)) {
-      this.#merge(sha256 === undefined ? event : { ...event, sha256 });
+      this.#pass(sha256 === undefined ? event : { ...event, sha256 });
       return;
     }
-    this.#hashing++;
+    const held = this.#hold(event, true);
     void sha256
       .catch(() => undefined)
       .then((text) => {
-        this.#hashing--;
-        this.#merge(text === undefined ? event : { ...event, sha256: text });
+        held.isHashing = false;
+        if (text !== undefined) held.event = { ...event, sha256: text };
+        this.#release(event.entityId);
       });
   }
 
@@ -63,7 +74,35 @@ export class Publishing {
   finish(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    const held = [...this.#held.values()].flat();
+    this.#held.clear();
+    this.#heldCount = 0;
+    for (const { event } of held) for (const one of this.#merger.add(event, this.#now())) this.#options.add(one);
     for (const event of this.#merger.all()) this.#options.add(event);
+  }
+
+  /** On, unless something earlier of the same process is held. */
+  #pass(event: PublishedEvent): void {
+    if (this.#held.has(event.entityId)) this.#hold(event, false);
+    else this.#merge(event);
+  }
+
+  #hold(event: PublishedEvent, isHashing: boolean): Held {
+    const held = { event, isHashing };
+    const others = this.#held.get(event.entityId);
+    if (others) others.push(held);
+    else this.#held.set(event.entityId, [held]);
+    this.#heldCount++;
+    return held;
+  }
+
+  #release(entityId: string): void {
+    const held = this.#held.get(entityId);
+    while (held?.[0] && !held[0].isHashing) {
+      this.#heldCount--;
+      this.#merge((held.shift() as Held).event);
+    }
+    if (held?.length === 0) this.#held.delete(entityId);
   }
 
   #merge(event: PublishedEvent): void {

@@ -1,4 +1,5 @@
 /** What is recorded, by which flags: begins runs of recording, ends them, and keeps the store and the totals over them. */
+
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { CacheStatsRow } from '../tables/process_ancestry_cache_stats.ts';
@@ -8,6 +9,7 @@ import { loadNative, type NativeBinding } from './collect/native.ts';
 import { ReplayError, ReplaySource } from './collect/replay.ts';
 import type { CollectorProblem, SourceState, SourceStats } from './collect/source.ts';
 import type { FlagValues } from './config/flags.ts';
+import { messageOf } from './error_message.ts';
 import { ExecutedFiles } from './files/executed_file.ts';
 import { FileHasher, type HashLimits } from './files/file_hasher.ts';
 import { IdleMemory } from './idle_memory.ts';
@@ -116,7 +118,7 @@ export class Recorder {
    */
   start(): Promise<void> {
     this.#ready = this.#begin().catch((error: unknown) => {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       this.#problems = [{ code: 'collector_failed', message }];
       this.#log.error({ err: error }, 'nothing is recorded');
     });

@@ -14,6 +14,17 @@ bool read_header(const std::string& wire, audit_rule_data& rule) {
   return rule.field_count <= AUDIT_MAX_FIELDS && rule.buflen <= wire.size() - sizeof rule;
 }
 
+// Whether the rule is in this list and does this, wherever in the list it was put.
+bool is(const audit_rule_data& rule, uint32_t list, uint32_t action) {
+  return (rule.flags & ~uint32_t{AUDIT_FILTER_PREPEND}) == list && rule.action == action;
+}
+
+bool concerns_execve(const audit_rule_data& rule) {
+  uint32_t execve;
+  if (!number_of(native_arch(), Call::kExecve, execve)) return false;
+  return (rule.mask[AUDIT_WORD(execve)] & AUDIT_BIT(execve)) != 0;
+}
+
 // Whether the value of this field is the size of its text in the buffer (kernel/auditfilter.c,
 // audit_data_to_entry).
 bool has_text(uint32_t field) {
@@ -64,8 +75,7 @@ bool Rule::has_key(std::string_view key) const {
 bool Rule::silences_all_tasks() const {
   audit_rule_data rule;
   if (!read_header(wire_, rule)) return false;
-  if ((rule.flags & ~uint32_t{AUDIT_FILTER_PREPEND}) != AUDIT_FILTER_TASK || rule.action != AUDIT_NEVER)
-    return false;
+  if (!is(rule, AUDIT_FILTER_TASK, AUDIT_NEVER)) return false;
   for (uint32_t i = 0; i < rule.field_count; ++i) {
     if (rule.fields[i] != AUDIT_FILTERKEY) return false;
   }
@@ -75,11 +85,7 @@ bool Rule::silences_all_tasks() const {
 bool Rule::covers_exec() const {
   audit_rule_data rule;
   if (!read_header(wire_, rule)) return false;
-  if ((rule.flags & ~uint32_t{AUDIT_FILTER_PREPEND}) != AUDIT_FILTER_EXIT || rule.action != AUDIT_ALWAYS)
-    return false;
-  uint32_t execve;
-  if (!number_of(native_arch(), Call::kExecve, execve)) return false;
-  if ((rule.mask[AUDIT_WORD(execve)] & AUDIT_BIT(execve)) == 0) return false;
+  if (!is(rule, AUDIT_FILTER_EXIT, AUDIT_ALWAYS) || !concerns_execve(rule)) return false;
   for (uint32_t i = 0; i < rule.field_count; ++i) {
     const bool equal = rule.fieldflags[i] == AUDIT_EQUAL;
     if (rule.fields[i] == AUDIT_FILTERKEY) continue;
@@ -88,6 +94,41 @@ bool Rule::covers_exec() const {
     return false;
   }
   return true;
+}
+
+Hiding Rule::hides_execs() const {
+  audit_rule_data rule;
+  if (!read_header(wire_, rule)) return Hiding::kNone;
+  if (!is(rule, AUDIT_FILTER_EXIT, AUDIT_NEVER) || !concerns_execve(rule)) return Hiding::kNone;
+  Hiding result = Hiding::kAll;
+  for (uint32_t i = 0; i < rule.field_count; ++i) {
+    const bool equal = rule.fieldflags[i] == AUDIT_EQUAL;
+    if (rule.fields[i] == AUDIT_FILTERKEY) continue;
+    if (rule.fields[i] == AUDIT_ARCH && equal) {
+      if (rule.values[i] != native_arch()) return Hiding::kNone;
+      continue;
+    }
+    if (rule.fields[i] == AUDIT_SUCCESS && equal) {
+      if (rule.values[i] == 0) return Hiding::kNone;
+      continue;
+    }
+    result = Hiding::kSome;
+  }
+  return result;
+}
+
+uint32_t Rule::excluded_type() const {
+  audit_rule_data rule;
+  if (!read_header(wire_, rule)) return 0;
+  // Whatever the action: kernel/auditfilter.c, audit_filter.
+  if ((rule.flags & ~uint32_t{AUDIT_FILTER_PREPEND}) != AUDIT_FILTER_EXCLUDE) return 0;
+  uint32_t type = 0;
+  for (uint32_t i = 0; i < rule.field_count; ++i) {
+    if (rule.fields[i] == AUDIT_FILTERKEY) continue;
+    if (rule.fields[i] != AUDIT_MSGTYPE || rule.fieldflags[i] != AUDIT_EQUAL) return 0;
+    type = rule.values[i];
+  }
+  return type;
 }
 
 }  // namespace process_ancestry::audit

@@ -9,6 +9,9 @@
 
 namespace process_ancestry::audit {
 
+// How many of the execs on the machine are kept from being recorded.
+enum class Hiding { kNone, kSome, kAll };
+
 // One rule of the kernel's: struct audit_rule_data and its text, as it goes over the wire.
 class Rule {
  public:
@@ -26,6 +29,10 @@ class Rule {
   // exit,always on execve of the machine's own architecture, without conditions that could fail for a
   // success.
   bool covers_exec() const;
+  // Of never,exit on execve of the machine's own architecture: all without conditions, else some.
+  Hiding hides_execs() const;
+  // The type of the records that a rule of the exclude list keeps from everybody; 0 if it is no such rule.
+  uint32_t excluded_type() const;
 
  private:
   std::string wire_;

@@ -18,6 +18,13 @@ constexpr size_t kGroup = 128, kMessageBytes = 128;
 constexpr double kAnswerMs = 500;
 constexpr size_t kEventAt = NLMSG_HDRLEN + sizeof(cn_msg);
 
+int bind_to_group(int fd) {
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = CN_IDX_PROC;
+  return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+}
+
 // Lets the kernel drop changes of ids and names, traces and core dumps at the socket. A filter on the socket
 // does so on every kernel; the connector's own (struct proc_input) only from 6.6 on. Either way the
 // connector's sequence numbers count what was filtered too, so they cannot tell a loss: the socket's drop
@@ -37,17 +44,18 @@ int keep_only_wanted_events(int fd) {
 
 }  // namespace
 
+int try_to_bind() {
+  UniqueFd socket(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR));
+  return socket ? bind_to_group(socket.get()) : errno;
+}
+
 Connector::Connector() : receiver_(kGroup, kMessageBytes) {}
 
 int Connector::open(size_t socket_buffer_bytes) {
   socket_.reset(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR));
   if (!socket_) return errno;
   set_receive_buffer(socket_.get(), socket_buffer_bytes);
-  sockaddr_nl address{};
-  address.nl_family = AF_NETLINK;
-  address.nl_groups = CN_IDX_PROC;
-  int error = 0;
-  if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) error = errno;
+  int error = bind_to_group(socket_.get());
 
   // Every listener gets every answer. It has a sequence number of its own, and our ack plus one.
   const auto token = static_cast<uint32_t>(::getpid()) ^ static_cast<uint32_t>(monotonic_ms() * 1000);

@@ -22,6 +22,9 @@ enum What : uint32_t {
   kExit = 0x80000000,
 };
 
+// Whether a socket can be bound to the connector's group: 0 or an errno. Nothing is subscribed.
+int try_to_bind();
+
 // The kernel's process events connector: forks, execs, exits and new sessions of processes and threads, in
 // the order in which they happened (drivers/connector/cn_proc.c).
 class Connector {

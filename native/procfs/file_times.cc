@@ -14,7 +14,8 @@ FileTimes times_of(const struct statx& about) {
     return (about.stx_mask & bit) != 0 ? static_cast<double>(time.tv_sec) : NAN;
   };
   return {seconds(STATX_ATIME, about.stx_atime), seconds(STATX_MTIME, about.stx_mtime),
-          seconds(STATX_CTIME, about.stx_ctime), seconds(STATX_BTIME, about.stx_btime)};
+          seconds(STATX_CTIME, about.stx_ctime), seconds(STATX_BTIME, about.stx_btime),
+          static_cast<double>(about.stx_ino)};
 }
 
 }  // namespace process_ancestry::procfs

@@ -48,6 +48,7 @@ TEST("an exec without details is its header, and with details comes back as it w
   details.credentials.ses = 4;
   details.mode = 0100755;
   details.times.atime = 7;
+  details.times.inode = 338944;
   details.pid_namespace = 4026531836;
   details.argc = 2;
   details.args_size = 3;
@@ -76,7 +77,8 @@ TEST("an exec without details is its header, and with details comes back as it w
   CHECK_EQUAL(exec.words[14], kUnknown);
   CHECK_EQUAL(exec.doubles[0], 7.0);
   CHECK(std::isnan(exec.doubles[3]));
-  CHECK_EQUAL(exec.doubles[4], 4026531836.0);
+  CHECK_EQUAL(exec.doubles[4], 338944.0);
+  CHECK_EQUAL(exec.doubles[5], 4026531836.0);
   CHECK_EQUAL(exec.argc, 2U);
   CHECK_EQUAL(exec.args_size, 3U);
   CHECK_EQUAL(exec.texts[0], "comm");

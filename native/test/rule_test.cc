@@ -68,6 +68,33 @@ TEST("never,task silences all tasks, unless it has a condition") {
   CHECK(!Sketch(AUDIT_FILTER_EXIT, AUDIT_NEVER).done().silences_all_tasks());
 }
 
+TEST("never,exit on execve hides all execs, or some where it has a condition that some meet") {
+  CHECK(Sketch(AUDIT_FILTER_EXIT, AUDIT_NEVER).all_calls().done().hides_execs() == Hiding::kAll);
+  const auto on_arch = [](uint32_t arch) {
+    return Sketch(AUDIT_FILTER_EXIT, AUDIT_NEVER).all_calls().field(AUDIT_ARCH, arch).done().hides_execs();
+  };
+  CHECK(on_arch(native_arch()) == Hiding::kAll);
+  CHECK(on_arch(compat_arch()) == Hiding::kNone);
+  const Rule one_user = Sketch(AUDIT_FILTER_EXIT, AUDIT_NEVER).all_calls().field(AUDIT_UID, 33).done();
+  CHECK(one_user.hides_execs() == Hiding::kSome);
+  const Rule failures = Sketch(AUDIT_FILTER_EXIT, AUDIT_NEVER).all_calls().field(AUDIT_SUCCESS, 0).done();
+  CHECK(failures.hides_execs() == Hiding::kNone);
+  CHECK(Sketch(AUDIT_FILTER_EXIT, AUDIT_NEVER).done().hides_execs() == Hiding::kNone);
+  CHECK(Sketch(AUDIT_FILTER_EXIT, AUDIT_ALWAYS).all_calls().done().hides_execs() == Hiding::kNone);
+}
+
+TEST("the exclude list keeps one type of records from everybody, whatever the rule's action") {
+  for (const uint32_t action : {AUDIT_ALWAYS, AUDIT_NEVER}) {
+    const Rule rule = Sketch(AUDIT_FILTER_EXCLUDE, action).field(AUDIT_MSGTYPE, AUDIT_CWD).done();
+    CHECK_EQUAL(rule.excluded_type(), uint32_t{AUDIT_CWD});
+  }
+  const Rule of_user =
+      Sketch(AUDIT_FILTER_EXCLUDE, AUDIT_NEVER).field(AUDIT_MSGTYPE, AUDIT_CWD).field(AUDIT_UID, 33).done();
+  CHECK_EQUAL(of_user.excluded_type(), 0u);
+  CHECK_EQUAL(Sketch(AUDIT_FILTER_EXIT, AUDIT_NEVER).field(AUDIT_MSGTYPE, AUDIT_CWD).done().excluded_type(),
+              0u);
+}
+
 TEST("a rule that is cut or lies about its sizes matches nothing") {
   const std::string wire = Rule::for_calls(native_arch(), {Call::kExecve}, true, "ours").wire();
   for (size_t size = 0; size < wire.size(); ++size) {

@@ -52,7 +52,7 @@ std::vector<Unpacked> unpack(const Batch& batch) {
     record.time = reader.get<double>();
     if (record.kind == Kind::kExec && (record.flags & Batch::kHasDetails) != 0) {
       for (int i = 0; i < 16; ++i) record.words.push_back(reader.get<uint32_t>());
-      for (int i = 0; i < 5; ++i) record.doubles.push_back(reader.get<double>());
+      for (int i = 0; i < 6; ++i) record.doubles.push_back(reader.get<double>());
       for (int i = 0; i < 3; ++i) record.words.push_back(reader.get<uint32_t>());
       record.argc = reader.get<uint32_t>();
       record.args_size = reader.get<uint32_t>();

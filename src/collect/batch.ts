@@ -172,6 +172,7 @@ function readDetails(batch: Buffer, body: number, flags: number): ExecDetails {
     mtime: seconds(),
     ctime: seconds(),
     btime: seconds(),
+    inode: f64() || undefined,
     pidNamespace: f64() || undefined,
     sid: id(),
     pgid: id(),

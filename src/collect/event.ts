@@ -113,6 +113,8 @@ export interface ExecDetails {
   readonly mtime: number | undefined;
   readonly ctime: number | undefined;
   readonly btime: number | undefined;
+  /** Of the program's file, where its times are known. */
+  readonly inode: number | undefined;
   /** Inode number of the pid namespace. */
   readonly pidNamespace: number | undefined;
   /** Session, process group and controlling terminal's device number (0 for none) as in /proc/PID/stat: from procfs only. */

@@ -14,7 +14,7 @@ export interface LiveSourceOptions {
 }
 
 /** The key on our audit rules, by which they are told from others' and found again after a crash. */
-const RULE_KEY = 'process_ancestry';
+export const RULE_KEY = 'process_ancestry';
 
 const ADVICE: Readonly<Record<string, (detail: string) => string>> = {
   audit_no_permission: () =>

@@ -48,6 +48,30 @@ export interface NativeStats {
   readonly threadsTracked: number;
 }
 
+/** One audit rule of the kernel's, in its order: the first that matches decides. */
+export interface NativeAuditRule {
+  readonly ours: boolean;
+  readonly silencesAllTasks: boolean;
+  readonly coversExec: boolean;
+  /** Of never,exit on execve: all, or those that meet the rule's conditions. */
+  readonly hidesExecs: 'none' | 'some' | 'all';
+  /** The type of records that nobody gets; 0 for none. */
+  readonly excludedType: number;
+}
+
+/** Kernel audit as it is (man 8 auditctl, -s and -l). `error` is an errno, with which nothing else is known. */
+export interface NativeAuditInspection {
+  readonly error: number;
+  readonly enabled: number;
+  /** Who holds the unicast place; 0 for nobody. */
+  readonly pid: number;
+  readonly backlogLimit: number;
+  readonly backlog: number;
+  /** Records dropped since the boot, for whichever reader. */
+  readonly lost: number;
+  readonly rules: readonly NativeAuditRule[];
+}
+
 export interface NativeLogReader {
   /** A piece of a log, cut anywhere; answers a batch, which may be empty. */
   feed(chunk: Buffer): Buffer;
@@ -64,12 +88,24 @@ export interface NativeBinding {
   readonly LogReader: new (options: { argsMaxBytes: number }) => NativeLogReader;
 }
 
+/** What only looks: for a diagnosis, beside an extension that runs or without one. */
+export interface NativeDiagnosis {
+  /** Asks, and changes nothing. `key` is that of our rules. */
+  inspectAudit(key: string): NativeAuditInspection;
+  /** 0 when the proc connector's group can be bound, or an errno. Nothing is subscribed. */
+  connectorError(): number;
+  /** The pid of the process that listens at a unix socket, or -errno. */
+  listenerOf(path: string): number;
+  /** Whether the kernel's clock follows another (NTP). */
+  clockIsSynchronized(): boolean;
+}
+
 const ADDON = 'process_ancestry.node';
-let loaded: NativeBinding | undefined;
+let loaded: (NativeBinding & NativeDiagnosis) | undefined;
 
 /** Loads the addon once. Throws with the places where it was looked for. */
-export function loadNative(): NativeBinding {
+export function loadNative(): NativeBinding & NativeDiagnosis {
   const path = ownPath(ADDON);
-  loaded ??= (path ? createRequire(path)(path) : loadUnnamed(readOwnFile(ADDON))) as NativeBinding;
+  loaded ??= (path ? createRequire(path)(path) : loadUnnamed(readOwnFile(ADDON))) as NativeBinding & NativeDiagnosis;
   return loaded;
 }

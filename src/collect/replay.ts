@@ -1,7 +1,9 @@
 /** A recorded audit log as a source: auditd's format, raw or ENRICHED, plain or gzip, or plain from a FIFO. Works as any user. */
+
 import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { messageOf } from '../error_message.ts';
 import { readOwnFile } from '../own_files.ts';
 import { BatchDecoder } from './batch.ts';
 import type { ProcessEvent } from './event.ts';
@@ -126,8 +128,4 @@ async function openAndLookInto(file: string): Promise<{ handle: FileHandle; gzip
     await handle.close();
     throw error;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

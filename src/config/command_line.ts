@@ -5,7 +5,7 @@
 import { boundsOf, type Flag, FlagError, type FlagName, flagNames, flags } from './flags.ts';
 
 export interface CommandLine {
-  readonly command: 'extension' | 'shell' | 'help' | 'version';
+  readonly command: 'extension' | 'shell' | 'doctor' | 'help' | 'version';
   readonly flags: ReadonlyMap<FlagName, string>;
   /** osquery's extension socket. */
   readonly socket: string | undefined;
@@ -15,7 +15,7 @@ export interface CommandLine {
   readonly intervalSeconds: number;
   readonly verbose: boolean;
   readonly configFile: string | undefined;
-  /** Of the command `shell`: how rows are printed, and one statement instead of a prompt. */
+  /** Of the commands `shell` and (`json`) `doctor`: how rows are printed, and one statement instead of a prompt. */
   readonly output: 'pretty' | 'line' | 'json' | 'csv';
   readonly embedded: boolean;
   readonly sql: string | undefined;
@@ -31,8 +31,9 @@ const others: Readonly<Record<string, { value: string | undefined; description: 
   help: { value: undefined, description: 'this text' },
   version: { value: undefined, description: 'the version' },
 };
+const commands = ['shell', 'doctor'];
 const shellOnly: Readonly<Record<string, string>> = {
-  json: 'rows as a JSON array',
+  json: 'rows as a JSON array (doctor: findings)',
   line: 'a column a line',
   csv: 'rows as CSV',
   embedded: 'the built-in manager, even where osqueryi is on PATH',
@@ -70,7 +71,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     }
   }
   const [command, ...rest] = words;
-  if (command !== undefined && command !== 'shell') throw new FlagError(`command line: no such command: ${command}`);
+  if (command !== undefined && !commands.includes(command))
+    throw new FlagError(`command line: no such command: ${command} (there are ${commands.join(' and ')})`);
+  if (command === 'doctor' && rest.length > 0) throw new FlagError(`command line: doctor takes flags only: ${rest[0]}`);
   const asked = other.has('help') ? 'help' : other.has('version') ? 'version' : (command ?? 'extension');
   return {
     command: asked as CommandLine['command'],
@@ -93,6 +96,9 @@ export function helpText(): string {
     '',
     'usage: process_ancestry.ext --socket PATH [flags]     as osqueryi and osqueryd start it',
     '       process_ancestry.ext shell [flags] [SQL]       a SQL prompt of its own, without osquery',
+    '       process_ancestry.ext doctor [--json] [--socket PATH] [flags]',
+    '                                                      what keeps it from working on this host, and what to do;',
+    '                                                      exit status 0: nothing, 1: warnings, 2: problems',
     '',
     'Flags of the process:',
     ...Object.entries(others).map(([name, { value, description }]) =>

@@ -1,5 +1,6 @@
 /** Every flag, declared once: its name, type, default, bounds and meaning. Help, parsing and README come from here. */
 
+import { messageOf } from '../error_message.ts';
 import { parseActions } from '../process/actions.ts';
 import { parseRedactPatterns } from '../process/redact.ts';
 
@@ -290,7 +291,7 @@ export function parseFlag<Name extends FlagName>(name: Name, text: string, sourc
         try {
           flag.check?.(text);
         } catch (error) {
-          throw new FlagError(`${source}: ${error instanceof Error ? error.message : String(error)}`);
+          throw new FlagError(`${source}: ${messageOf(error)}`);
         }
         return text;
     }

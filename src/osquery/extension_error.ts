@@ -25,8 +25,3 @@ export class ExtensionError extends Error {
     this.code = code;
   }
 }
-
-/** The text of whatever was thrown. */
-export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
-}

@@ -1,5 +1,5 @@
+import { messageOf } from '../error_message.ts';
 import { routes } from './column.ts';
-import { messageOf } from './extension_error.ts';
 import { parseQueryContext } from './query_context.ts';
 import type { TablePlugin } from './table_plugin.ts';
 

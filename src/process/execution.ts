@@ -36,7 +36,7 @@ export class Execution {
   /** Control group; '' while nobody knows. */
   cgroup = '';
   /** What the process executed before. */
-  readonly previous: readonly ExecDetails[];
+  readonly previous: readonly Image[];
   /** When this process heard of it, in ms of the tree's clock. */
   readonly heardMs: number;
   /** What /proc said at once, where it had to be expected that audit would say nothing. */

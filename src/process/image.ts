@@ -28,6 +28,7 @@ export const NO_DETAILS: ExecDetails = {
   mtime: undefined,
   ctime: undefined,
   btime: undefined,
+  inode: undefined,
   pidNamespace: undefined,
   sid: undefined,
   pgid: undefined,

@@ -42,11 +42,17 @@ export class EventMerger {
     const joined = before && join(before.event, merged);
     const done: MergedEvent[] = [];
     if (before && !joined) done.push(before.event);
-    this.#held.delete(event.entityId);
     const next = joined ?? merged;
     // After its exit nothing more happens to a process.
-    if (next.actions.includes('exit') || !MERGEABLE.has(event.action) || this.#windowMs === 0) done.push(next);
-    else this.#held.set(event.entityId, { event: next, sinceMs: before && joined ? before.sinceMs : nowMs });
+    const isDone = next.actions.includes('exit') || !MERGEABLE.has(event.action) || this.#windowMs === 0;
+    if (before && joined && !isDone) {
+      // In its place: who has been held longest stays first.
+      before.event = joined;
+      return done;
+    }
+    this.#held.delete(event.entityId);
+    if (isDone) done.push(next);
+    else this.#held.set(event.entityId, { event: next, sinceMs: nowMs });
     if (this.#held.size > HELD_MAX) done.push(...this.#take(1));
     return done;
   }

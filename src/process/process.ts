@@ -1,5 +1,5 @@
 /** A process, and the link by which its children know it. */
-import type { ExecDetails, Pid } from '../collect/event.ts';
+import type { Pid } from '../collect/event.ts';
 import type { Entry } from './entry.ts';
 import type { Image } from './image.ts';
 import { type Group, GroupHistory } from './session.ts';
@@ -79,7 +79,7 @@ export class Process {
   /** Undefined where nobody knows. */
   supplementalGroups: readonly number[] | undefined = undefined;
   /** What it executed before its present image, the latest last; see IMAGES_KEPT. */
-  previous: readonly ExecDetails[] = [];
+  previous: readonly Image[] = [];
   /** Unix ms of the exec that brought the present image; 0 before the first. */
   execUnixMs = 0;
   exit: { readonly bootMs: number; readonly status: number | undefined } | undefined = undefined;
@@ -118,9 +118,7 @@ export class Process {
 
   /** Takes another image by exec, and remembers the one before where that was executed too. */
   execute(image: Image, unixMs: number): void {
-    if (this.execUnixMs > 0 && this.image.known) {
-      this.previous = [...this.previous.slice(1 - IMAGES_KEPT), this.image.details];
-    }
+    if (this.execUnixMs > 0) this.previous = [...this.previous.slice(1 - IMAGES_KEPT), this.image];
     this.image = image;
     this.execUnixMs = unixMs;
   }
@@ -161,8 +159,18 @@ export class Process {
       if (!above) return;
       last = above;
     }
-    last.creator = undefined;
-    last.lineage = 'cut';
+    const leaders = [
+      last.session?.leader,
+      last.#link?.session?.leader,
+      last.groups.at(Number.POSITIVE_INFINITY)?.leader,
+    ];
+    // A leader that is itself so deep would hold what lies above it.
+    for (const one of [last, ...leaders]) if (one && one.depth >= LONGEST_CHAIN) one.#forgetCreator();
+  }
+
+  #forgetCreator(): void {
+    this.creator = undefined;
+    this.lineage = 'cut';
   }
 
   setTop(): void {

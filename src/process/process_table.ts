@@ -24,12 +24,18 @@ export interface ProcessTableOptions {
 
 /** A fork is stamped at most so long after the start that /proc shows (measured: 0 of 20,000 lay a tick apart). */
 const FORK_TO_EVENT_SLACK_MS = 0.5;
+/** Audit's clock is coarse: a scheduler tick of at most 10 ms (CONFIG_HZ=100). */
+const AUDIT_TICK_MS = 10;
+/** Groups that were set for processes that the connector has not told of yet. */
+const EARLY_GROUPS_MAX = 1024;
 
 export class ProcessTable {
   readonly #proc: ProcReader | undefined;
   readonly #cache: ProcessCache;
   readonly #entityIds: EntityIds;
   #bootToUnixMs: number;
+  /** By the pid of a process whose fork is still to be told; the oldest first. */
+  readonly #earlyGroups = new Map<Pid, SetPgidEvent[]>();
   #losses = 0;
   #lossesSinceResync = 0;
 
@@ -103,17 +109,21 @@ export class ProcessTable {
       ppid: event.parent,
     });
     process.attachCreator(creator.link);
-    process.pidNamespace = creator.pidNamespace;
     process.session = forker.session;
     process.groups.inherit(forker.groups, event.unixMs);
-    process.cgroup = forker.cgroup;
     process.supplementalGroups = forker.supplementalGroups;
+    // What an exec's details will bring is not the forker's yet: it is looked up when a row needs it.
+    if (image.sealed) {
+      process.pidNamespace = creator.pidNamespace;
+      process.cgroup = forker.cgroup;
+    }
     if (event.origin === 'audit' && existing && existing.execUnixMs > event.unixMs) {
       // A vfork's record comes when the parent goes on, after the child's exec, which was taken for the old one's.
       process.image = existing.image;
       process.execUnixMs = existing.execUnixMs;
     }
     this.#cache.put(process);
+    this.#setEarlyGroups(process, event);
     return process;
   }
 
@@ -134,12 +144,44 @@ export class ProcessTable {
    * somebody else's by now.
    */
   setPgid(event: SetPgidEvent, who: Process | undefined): void {
-    const process = who ?? this.#cache.peek(event.pid);
-    if (!process) return;
+    const process = who ?? this.#withPidAt(event);
+    if (process) this.#setGroup(process, event);
+    else this.#keepEarlyGroup(event);
+  }
+
+  #setGroup(process: Process, event: SetPgidEvent): void {
     const id = event.pgid ?? this.#proc?.read(event.pid)?.pgid;
     if (id === undefined) return;
     const group = id === event.pid ? { id, leader: process } : this.groupOf(id);
     process.groups.set({ group, unixMs: event.unixMs, serial: event.serial });
+  }
+
+  /** Who had the pid when audit stamped this; undefined where that process is still to be told of. */
+  #withPidAt({ pid, bootMs }: SetPgidEvent): Process | undefined {
+    const isBefore = (process: Process) =>
+      ticksOf(bootMs + AUDIT_TICK_MS) < process.startTicks - process.startSlackTicks[0];
+    const process = this.#cache.peek(pid);
+    if (!process) return undefined;
+    if (isBefore(process)) return this.#cache.withPid(pid).find((former) => !isBefore(former));
+    const ended = process.exit && process.exit.bootMs > 0 && process.exit.bootMs < bootMs;
+    return ended ? undefined : process;
+  }
+
+  #keepEarlyGroup(event: SetPgidEvent): void {
+    const early = this.#earlyGroups.get(event.pid);
+    if (early) early.push(event);
+    else this.#earlyGroups.set(event.pid, [event]);
+    const [oldest] = this.#earlyGroups.keys();
+    if (this.#earlyGroups.size > EARLY_GROUPS_MAX && oldest !== undefined) this.#earlyGroups.delete(oldest);
+    // Nobody sets a group so often before one message is read.
+    if (early && early.length > 8) early.shift();
+  }
+
+  #setEarlyGroups(process: Process, { bootMs }: ForkEvent): void {
+    const early = this.#earlyGroups.get(process.pid);
+    if (!early) return;
+    this.#earlyGroups.delete(process.pid);
+    for (const event of early) if (event.bootMs + AUDIT_TICK_MS >= bootMs) this.#setGroup(process, event);
   }
 
   /** A process ends. */
@@ -183,18 +225,20 @@ export class ProcessTable {
    */
   adopt(processes: Iterable<ProcessSnapshot>, gone: Iterable<Process> = []): void {
     const adopted: Process[] = [];
+    const moved: Process[] = [];
     for (const snapshot of processes) {
       const known = this.#cache.peek(snapshot.pid);
       if (known && this.isSame(known, snapshot.startTicks)) {
         if (snapshot.ended && !known.exit) this.#end(known, undefined);
         else if (!snapshot.ended) this.#revive(known);
         if (!snapshot.ended && runsAnother(known.image, snapshot)) known.image = Image.of(snapshot.details);
+        if (!snapshot.ended && this.#movedElsewhere(known, snapshot)) moved.push(known);
         continue;
       }
       adopted.push(this.#fromProcfs(snapshot));
     }
     for (const process of adopted) this.#linkByPpid(process);
-    for (const process of adopted) this.#linkLeaders(process);
+    for (const process of [...adopted, ...moved]) this.#linkLeaders(process);
     for (const process of gone) if (!process.exit) this.#end(process, undefined);
   }
 
@@ -291,6 +335,16 @@ export class ProcessTable {
     if (snapshot.ended) process.exit = { bootMs: snapshot.startTicks * MS_PER_TICK, status: undefined };
     this.#cache.put(process);
     return process;
+  }
+
+  /** Takes over session and group of a process where what changed them was lost. */
+  #movedElsewhere(process: Process, { sid, pgid, cgroup }: ProcessSnapshot): boolean {
+    if (cgroup !== '') process.cgroup = cgroup;
+    const hasMoved = process.session?.id !== sid;
+    if (hasMoved) process.session = { id: sid, leader: undefined };
+    if (process.groups.at(Number.POSITIVE_INFINITY)?.id === pgid) return hasMoved;
+    process.groups.start({ id: pgid, leader: undefined });
+    return true;
   }
 
   /** The leaders of what /proc showed, as far as they are known: /proc has only their numbers. */

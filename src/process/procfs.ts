@@ -170,6 +170,7 @@ export class Procfs implements ProcReader {
       mtime: file && Math.floor(file.mtimeMs / 1000),
       ctime: file && Math.floor(file.ctimeMs / 1000),
       btime: file && Math.floor(file.birthtimeMs / 1000),
+      inode: file?.ino,
       pidNamespace: Number(/\[(\d+)\]/.exec(this.#link(pid, 'ns/pid'))?.[1]) || undefined,
       sid,
       pgid,

@@ -1,5 +1,7 @@
 /** Secrets in arguments, taken out before anything is stored. */
+
 import type { ExecDetails } from '../collect/event.ts';
+import { messageOf } from '../error_message.ts';
 
 export class RedactError extends Error {
   override readonly name = 'RedactError';
@@ -25,7 +27,7 @@ export function parseRedactPatterns(text: string): RegExp[] {
     try {
       return new RegExp(source, 'dg');
     } catch (error) {
-      throw new RedactError(`process_ancestry_redact: ${error instanceof Error ? error.message : String(error)}`);
+      throw new RedactError(`process_ancestry_redact: ${messageOf(error)}`);
     }
   });
 }

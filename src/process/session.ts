@@ -17,6 +17,8 @@ interface Change {
 
 /** Job control sets a group once or twice; a process that goes on setting its own is not remembered without end. */
 const CHANGES_MAX = 8;
+/** A process that forks itself on and on, and never executes, would hold the groups of all before it. */
+const GENERATIONS_MAX = 64;
 
 /**
  * The process group of one process over time. What audit tells of setpgid comes later than the connector's forks and
@@ -26,16 +28,20 @@ export class GroupHistory {
   #from: { readonly groups: GroupHistory; readonly unixMs: number } | undefined;
   #first: Group | undefined;
   readonly #changes: Change[] = [];
+  #generation = 0;
 
   /** It was forked at that time by whoever has these. */
   inherit(groups: GroupHistory, unixMs: number): void {
     this.#from = { groups, unixMs };
+    this.#generation = groups.#generation + 1;
+    if (this.#generation % GENERATIONS_MAX === 0) this.#settleAbove();
   }
 
   /** As /proc shows it. */
   start(group: Group): void {
     this.#from = undefined;
     this.#first = group;
+    this.#changes.length = 0;
   }
 
   set(change: Change): void {
@@ -62,6 +68,15 @@ export class GroupHistory {
     if (unixMs < forkedMs && serial === 0) return;
     this.#first = groups.at(forkedMs);
     this.#from = undefined;
+  }
+
+  #settleAbove(): void {
+    let groups: GroupHistory = this;
+    for (let n = 0; n < GENERATIONS_MAX; n++) {
+      if (!groups.#from) return;
+      groups = groups.#from.groups;
+    }
+    groups.settle(Number.POSITIVE_INFINITY, 0);
   }
 
   #last(unixMs: number, serial: number): Group | undefined {

@@ -9,6 +9,7 @@ import { charDeviceOf } from '../ecs/char_device.ts';
 import { type CredentialIds, credentialsFragment, credentialsKey, type IdNames } from '../ecs/credentials.ts';
 import { previousFragment } from '../ecs/previous.ts';
 import { type EcsProcessRef, type Place, processFragment } from '../ecs/process_fragment.ts';
+import type { Image } from './image.ts';
 import type { Link, Process } from './process.ts';
 
 /** A text that many rows share; by its identity they are known to. */
@@ -37,7 +38,7 @@ export class SessionContext {
     entry_leader: new WeakMap(),
   };
   readonly #credentials = new LRUCache<string, SharedText>({ max: CREDENTIALS_MAX });
-  readonly #previous = new WeakMap<readonly ExecDetails[], SharedText>();
+  readonly #previous = new WeakMap<readonly Image[], SharedText>();
 
   constructor(options: SessionContextOptions) {
     this.#options = options;
@@ -69,11 +70,11 @@ export class SessionContext {
   }
 
   /** Undefined where there were none. */
-  previous(images: readonly ExecDetails[]): SharedText | undefined {
+  previous(images: readonly Image[]): SharedText | undefined {
     if (images.length === 0) return undefined;
     let shared = this.#previous.get(images);
     if (!shared) {
-      shared = { text: previousFragment(images) };
+      shared = { text: previousFragment(images.filter(({ known }) => known).map(({ details }) => details)) };
       this.#previous.set(images, shared);
     }
     return shared;

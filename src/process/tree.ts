@@ -104,6 +104,8 @@ export class ProcessTree {
   readonly #waiting = new Map<Image, Execution>();
   /** Other things that are not published yet. */
   readonly #others = new Set<Execution>();
+  /** Of each process, what is not published yet, in the order in which it happened: where more than execs is published. */
+  readonly #order = new Map<Process, Execution[]>();
   #clockOffsetMs = Number.NaN;
   #clockSetMs = Number.NEGATIVE_INFINITY;
   #lastAuditUnixMs = 0;
@@ -261,6 +263,7 @@ export class ProcessTree {
     const heardMs = this.#options.now();
     const execution = new Execution('exec', process, { bootMs: event.bootMs, unixMs: event.unixMs, heardMs }, before);
     this.#waiting.set(execution.image, execution);
+    if (this.#publishesOthers) this.#queue(execution);
     return execution;
   }
 
@@ -273,9 +276,32 @@ export class ProcessTree {
   /** What happened beside execs, where it is published. */
   #note(action: Action, process: Process | undefined, at: { bootMs: number; unixMs: number }): void {
     if (!process || !this.#settings.actions.has(action)) return;
-    this.#others.add(
-      new Execution(action, process, { bootMs: at.bootMs, unixMs: at.unixMs, heardMs: this.#options.now() }),
-    );
+    const { bootMs, unixMs } = at;
+    const execution = new Execution(action, process, { bootMs, unixMs, heardMs: this.#options.now() });
+    this.#others.add(execution);
+    this.#queue(execution);
+  }
+
+  get #publishesOthers(): boolean {
+    const { actions } = this.#settings;
+    return actions.size > 1 || !actions.has('exec');
+  }
+
+  #queue(execution: Execution): void {
+    const before = this.#order.get(execution.process);
+    if (before) before.push(execution);
+    else this.#order.set(execution.process, [execution]);
+  }
+
+  /** What happened to the same process before, and is not published yet. */
+  #before(execution: Execution): readonly Execution[] {
+    const queue = this.#order.get(execution.process);
+    return queue ? queue.slice(0, Math.max(0, queue.indexOf(execution))) : [];
+  }
+
+  #isFirst(execution: Execution): boolean {
+    const queue = this.#order.get(execution.process);
+    return !queue || queue[0] === execution || !queue.includes(execution);
   }
 
   #publishReady(): void {
@@ -286,7 +312,14 @@ export class ProcessTree {
   /** Whether all that will be said of it is known. */
   #isReady(execution: Execution): boolean {
     if (!execution.image.sealed || !isSettled(execution.process)) return false;
-    return this.#leadersOf(execution).every(({ image }) => image.sealed);
+    if (!this.#isFirst(execution) || !this.#auditWentPast(execution)) return false;
+    return this.#leadersOf(execution).every(({ image, process }) => image.sealed && isSettled(process));
+  }
+
+  /** Whether audit has told all that could have set its group: an exec's own record says so. */
+  #auditWentPast({ action, toldUnixMs }: Execution): boolean {
+    if (action === 'exec' || action === 'existing' || !this.#options.detailsApart) return true;
+    return this.#lastAuditUnixMs > toldUnixMs;
   }
 
   /** The leaders of its session and group. The group is looked up now: audit has gone past all that could have set it. */
@@ -340,13 +373,16 @@ export class ProcessTree {
     const wait = this.#settings.publishWaitMs;
     const waited = now - execution.heardMs;
     if (waited < wait) return false;
-    if (execution.image.sealed || waited >= wait * LAGGING_WAIT_FACTOR) return true;
+    const awaitsAudit = !execution.image.sealed || !this.#auditWentPast(execution);
+    if (!awaitsAudit || waited >= wait * LAGGING_WAIT_FACTOR) return true;
     // Audit that has gone past it will not come back to it; one that is still busy with earlier execs will come to it.
     if (this.#lastAuditUnixMs > execution.unixMs + wait) return true;
     return !lagging && now - this.#lastAuditHeardMs >= wait;
   }
 
   #giveUpWaiting(execution: Execution): void {
+    for (const earlier of this.#before(execution)) if (!earlier.closed) this.#giveUpWaiting(earlier);
+    if (execution.closed) return;
     execution.closed = true;
     if (execution.action !== 'exec') {
       this.#sealNow(execution.image);
@@ -385,12 +421,30 @@ export class ProcessTree {
     }
   }
 
+  /** Publishes it, and what only waited for it. */
   #publish(execution: Execution): void {
+    for (let next: Execution | undefined = execution; next; ) {
+      const queue = this.#order.get(next.process);
+      this.#publishOne(next);
+      const at = queue?.indexOf(next) ?? -1;
+      if (at >= 0) queue?.splice(at, 1);
+      if (queue?.length === 0) this.#order.delete(next.process);
+      next = queue?.[0];
+      if (next?.closed || (next && !this.#isReady(next))) return;
+    }
+  }
+
+  #publishOne(execution: Execution): void {
     if (execution.action === 'exec') this.#waiting.delete(execution.image);
     else this.#others.delete(execution);
     execution.closed = true;
-    this.#eventsPublished++;
     const { process } = execution;
+    // The end of a leader whose other thread executes is not the process's (R7).
+    const isRevived = execution.action === 'exit' && !process.exit;
+    if (isRevived || !this.#settings.actions.has(execution.action)) return;
+    this.#eventsPublished++;
+    process.cgroup ||= fromCreators(process, ({ cgroup }) => cgroup) ?? '';
+    process.pidNamespace ??= fromCreators(process, ({ pidNamespace }) => pidNamespace);
     const { creator } = process;
     const { maxDepth, ancestorCmdlineMax } = this.#settings;
     const entityIdOf = (one: Process) => this.processes.entityIdOf(one);
@@ -399,7 +453,10 @@ export class ProcessTree {
     const certain = this.processes.losses.sinceResync === 0;
     const { action, link, image, group, sessionLeader, groupLeader } = execution;
     const entry = entryOf(link);
-    const details = action === 'exec' ? execution.details : image.known ? image.details : undefined;
+    const inherited = image.known ? image.details : undefined;
+    // A new session has no terminal (man 2 setsid).
+    const told = action === 'setsid' && inherited ? { ...inherited, tty: '', ttyNr: 0 } : inherited;
+    const details = action === 'exec' ? execution.details : told;
     const context = this.#context;
     this.#options.publish({
       action,
@@ -432,4 +489,16 @@ export class ProcessTree {
       bootMs: execution.bootMs,
     });
   }
+}
+
+/** What was read of the nearest creator of which anything was, as it was when it forked. Only for settled processes. */
+function fromCreators<Value>(
+  process: Process,
+  of: (one: Pick<ExecDetails, 'cgroup' | 'pidNamespace'>) => Value,
+): Value | undefined {
+  for (let link = process.creator; link; link = link.process.creator) {
+    const value = of(link.image.details) || of(link.process);
+    if (value) return value;
+  }
+  return undefined;
 }

@@ -2,6 +2,7 @@
  * The side of osquery that an extension talks to: a small extension manager on a unix socket, with the same Thrift
  * service, registration, pings and table calls as osqueryd has. Of osquery's own tables it knows two.
  */
+
 import { randomInt } from 'node:crypto';
 import { chmod, lstat, mkdtemp, rm, unlink } from 'node:fs/promises';
 import { connect, type Server, type Socket } from 'node:net';
@@ -11,6 +12,7 @@ import Int64 from 'node-int64';
 import thrift from 'thrift';
 import ExtensionManager from '../../thrift/gen-nodejs/ExtensionManager.js';
 import types from '../../thrift/gen-nodejs/osquery_types.js';
+import { messageOf } from '../error_message.ts';
 import { ExtensionClient } from '../osquery/extension_client.ts';
 import { ownTables } from './own_tables.ts';
 import { parseTableRoute, type RegisteredTable } from './registered_table.ts';
@@ -340,10 +342,6 @@ function response(
   rows: readonly Readonly<Record<string, string>>[],
 ): types.ExtensionResponse {
   return new types.ExtensionResponse({ status: status(code, message, 0), response: rows.map((row) => ({ ...row })) });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 async function removeStaleSocket(path: string): Promise<void> {

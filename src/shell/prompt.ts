@@ -1,6 +1,8 @@
 /** The prompt: SQL and dot commands, from a terminal, from a pipe, or given as an argument. */
+
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { messageOf } from '../error_message.ts';
 import { formatResult, isOutputMode, type OutputMode, outputModes, visible } from './output_format.ts';
 import { historyLines, readHistory, writeHistory } from './prompt_history.ts';
 import type { RegisteredTable } from './registered_table.ts';
@@ -174,7 +176,7 @@ export class PromptSession {
       return true;
     } catch (error) {
       // What fails because everything is being taken down is no news.
-      if (this.#signal?.aborted !== true) this.#fail(error instanceof Error ? error.message : String(error));
+      if (this.#signal?.aborted !== true) this.#fail(messageOf(error));
       return false;
     }
   }

@@ -137,13 +137,19 @@ export class EventDatabase {
       const added = execs.map(({ eid, exec }): BlockRow => {
         const ancestry = this.#ancestryOf(eid, exec);
         const { values, bytes } = storedValues(EVENT_COLUMNS, exec);
-        const documents = documentsOf(exec).map((document, at) => this.#documentOf(eid, at, document));
+        let documentBytes = 0;
+        const documents = documentsOf(exec).map((document, at) => {
+          const id = this.#documentOf(eid, at, document);
+          // Its id tells whose it is: of the first row that has it.
+          if (document && id === eid * DOCUMENT_IDS + at) documentBytes += Buffer.byteLength(document.text);
+          return id;
+        });
         this.#insertEvent.run(eid, ancestry.id, bytes, ...documents, ...values);
         const isNew = ancestry.id === eid;
         return {
           eid,
           timeMs: Math.floor(exec.unixMs),
-          bytes: ROW_BYTES + bytes + (isNew ? ancestry.bytes : 0),
+          bytes: ROW_BYTES + bytes + documentBytes + (isNew ? ancestry.bytes : 0),
           answerBytes: ANSWER_ROW_BYTES + bytes + ancestry.bytes,
         };
       });

@@ -2,8 +2,10 @@
  * The rows of process_ancestry_events: kept on disk, in memory while there is no disk to be had, up to a number, a size
  * and an age. Rows are written a batch at a time, and every query sees all that were written before it.
  */
+
 import { statSync } from 'node:fs';
 import type { CollectorProblem } from '../collect/source.ts';
+import { messageOf } from '../error_message.ts';
 import type { Logger } from '../log.ts';
 import type { MergedEvent } from '../process/merge.ts';
 import { checkpoint } from './checkpoint.ts';
@@ -11,7 +13,7 @@ import { DatabaseDirectory } from './database_directory.ts';
 import type { EidRange } from './eid_range.ts';
 import { EventDatabase, type NumberedExec, type Selection, type SqlRow } from './event_database.ts';
 import { NewerSchemaError } from './schema.ts';
-import { isBusy, isDamage, isUnstorable, messageOf, problemCode, resultCode } from './sqlite_error.ts';
+import { isBusy, isDamage, isUnstorable, problemCode, resultCode } from './sqlite_error.ts';
 import { type Batch, type Subscriber, Subscribers } from './subscribers.ts';
 import { WrittenCount } from './written_count.ts';
 

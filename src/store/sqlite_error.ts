@@ -43,7 +43,3 @@ export function problemCode(error: unknown): string {
   if (system === 'ENOSPC') return 'database_full';
   return code === READ_ONLY || system === 'EROFS' ? 'database_read_only' : 'database_failed';
 }
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

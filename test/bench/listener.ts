@@ -31,10 +31,15 @@ export function peakMegabytes(processes: Readonly<Record<string, number>>): numb
 const QUIET_MS = 250;
 const QUIET_CPU_MICROSECONDS = 3_000;
 
+/** For so long it is waited for quiet at most. */
+const SETTLED_WITHIN_MS = 5_000;
+
 /** Resolves when they have nothing left to do. Looks at their CPU time alone: asking them would cost them some. */
 export async function settled(processes: Readonly<Record<string, number>>): Promise<void> {
   const sum = () => Object.values(cpuOf(processes)).reduce((a, b) => a + b, 0);
-  for (let before = sum(); ; ) {
+  // Other processes of the machine go on, and who listens hears of them.
+  const deadline = performance.now() + SETTLED_WITHIN_MS;
+  for (let before = sum(); performance.now() < deadline; ) {
     await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
     const now = sum();
     if (now - before < QUIET_CPU_MICROSECONDS) return;

@@ -193,6 +193,16 @@ export class ExtensionUnderTest {
     });
   }
 
+  /** When all that the kernel has told until now has become rows, whatever goes on meanwhile. */
+  async caughtUp(): Promise<void> {
+    await until('caught up', async () => {
+      const { queue_bytes, kernel_backlog } = await this.stats();
+      return queue_bytes === '0' && kernel_backlog === '0';
+    });
+    // As long as anything waits for what is missing, and for others to be merged with.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+
   async stop(): Promise<void> {
     if (!this.exited) {
       this.child.kill('SIGTERM');

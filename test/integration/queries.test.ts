@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { ColumnOption } from '../../src/osquery/column.ts';
 import { ExtensionClient } from '../../src/osquery/extension_client.ts';
+import { columns } from '../../tables/process_ancestry_events.ts';
 import { canRecord, ExtensionUnderTest, type Row, until } from './extension_under_test.ts';
 import { logOfExecs } from './log_of_execs.ts';
 
@@ -114,7 +116,13 @@ describe('50,000 rows', () => {
     expect(await extension.generate('process_ancestry_events', {}, ['pid'])).toHaveLength(50_000);
     const seen: string[] = [];
     for (let n = 0; n < 20 && seen.length < 50_000; n++) {
-      const rows = await extension.generate('process_ancestry_events', { subscriber: [{ op: 2, expr: 'all' }] });
+      // As SELECT * has them, and their number.
+      const shown = [
+        ...columns.filter(({ options }) => !(options & ColumnOption.hidden)).map(({ name }) => name),
+        'eid',
+      ];
+      const all = { subscriber: [{ op: 2, expr: 'all' }] };
+      const rows = await extension.generate('process_ancestry_events', all, shown);
       seen.push(...rows.map(({ eid = '' }) => eid));
       await new Promise((resolve) => setTimeout(resolve, 1050));
     }

@@ -19,7 +19,7 @@ describe.skipIf(!canRecord())('sessions', () => {
   test('forest, 20 rounds by two workers: session, group and exit code of every exec are right, and every document is ECS', async () => {
     extension = await ExtensionUnderTest.start(['--events-actions', 'exec,exit', '--events-max', '100000']);
     const forest = await runForest({ rounds: 20, jobs: 2 });
-    await extension.settled();
+    await extension.caughtUp();
     const truth = truthOf(forest);
     forest.remove();
     const columns = ['cmdline', 'action', 'sid', 'pgid', 'exit_code', 'entity_id', 'pid', 'ecs'];

@@ -102,6 +102,7 @@ test('what the native packer writes is what is read, field by field', () => {
         mtime: undefined,
         ctime: undefined,
         btime: undefined,
+        inode: undefined,
         pidNamespace: undefined,
         sid: undefined,
         pgid: undefined,

@@ -108,6 +108,11 @@ describe('the command line', () => {
       ['process_ancestry_enable', 'true'],
       ['process_ancestry_cache_ttl', '9'],
     ]);
+    expect(parseCommandLine(['doctor', '--json', '--socket', '/o.em', '--database=/rows'])).toMatchObject({
+      command: 'doctor',
+      output: 'json',
+      socket: '/o.em',
+    });
     expect(parseCommandLine(['--enable', 'false']).flags.get('process_ancestry_enable')).toBe('false');
     expect(parseCommandLine(['shell', '--enable', 'SELECT 1'])).toMatchObject({ command: 'shell', sql: 'SELECT 1' });
   });
@@ -119,6 +124,7 @@ describe('the command line', () => {
     [['--collektor', 'audit'], 'did you mean --process_ancestry_collector?'],
     [['--timeout', 'soon'], '--timeout="soon" is not 0 to 86400 seconds'],
     [['sell'], 'no such command: sell'],
+    [['doctor', 'who'], 'doctor takes flags only: who'],
   ])('%j is refused with a reason', (args, reason) => {
     expect(() => parseCommandLine(args)).toThrow(FlagError);
     expect(() => parseCommandLine(args)).toThrow(reason);

@@ -2,7 +2,16 @@
  * A kernel of a few lines: processes fork, execute and exit, and it writes down what the proc connector and audit
  * would say, each in its own order, and what really happened, as the truth to hold the tree against.
  */
-import type { ExecDetails, ExecEvent, ExitEvent, ForkEvent, Pid, ProcessEvent } from '../../../src/collect/event.ts';
+import type {
+  ExecDetails,
+  ExecEvent,
+  ExitEvent,
+  ForkEvent,
+  LoginEvent,
+  Pid,
+  ProcessEvent,
+  SetPgidEvent,
+} from '../../../src/collect/event.ts';
 
 export interface TrueAncestor {
   readonly pid: number;
@@ -14,6 +23,8 @@ export interface TrueExec {
   readonly cmdline: string;
   readonly ancestry: readonly TrueAncestor[];
   readonly bootMs: number;
+  readonly sid: number | undefined;
+  readonly pgid: number | undefined;
 }
 
 interface ModelProcess {
@@ -23,6 +34,8 @@ interface ModelProcess {
   /** The kernel's parent now. */
   parent: number;
   alive: boolean;
+  sid: number;
+  pgid: number;
 }
 
 /** Unix ms at boot. */
@@ -52,6 +65,7 @@ export function detailsOf(cmdline: string, ppid: number, more: Partial<ExecDetai
     mtime: undefined,
     ctime: undefined,
     btime: undefined,
+    inode: undefined,
     pidNamespace: undefined,
     sid: undefined,
     pgid: undefined,
@@ -75,15 +89,16 @@ export class KernelModel {
   /** What the proc connector says, in its order. */
   readonly connector: ProcessEvent[] = [];
   /** What audit says, in its order: execs, each at its return from the system call. */
-  readonly audit: ExecEvent[] = [];
+  readonly audit: (ExecEvent | SetPgidEvent | LoginEvent)[] = [];
   readonly truth: TrueExec[] = [];
   /** Boot time of the next thing to happen. */
   bootMs = 1_000_000;
   readonly #stepMs: number;
+  #serial = 0;
 
   constructor(stepMs = 1) {
     this.#stepMs = stepMs;
-    this.processes.set(1, { pid: 1, cmdline: 'init', creator: [], parent: 0, alive: true });
+    this.processes.set(1, { pid: 1, cmdline: 'init', creator: [], parent: 0, alive: true, sid: 1, pgid: 1 });
   }
 
   #tick(): { bootMs: number; unixMs: number } {
@@ -105,7 +120,8 @@ export class KernelModel {
     const caller = this.#living(by);
     const parent = options.cloneParent ? this.#living(caller.parent) : caller;
     const creator = [{ pid: parent.pid, cmdline: parent.cmdline }, ...parent.creator];
-    this.processes.set(child, { pid: child, cmdline: caller.cmdline, creator, parent: parent.pid, alive: true });
+    const { cmdline, sid, pgid } = caller;
+    this.processes.set(child, { pid: child, cmdline, creator, parent: parent.pid, alive: true, sid, pgid });
     const event: ForkEvent = {
       kind: 'fork',
       origin: 'proc_events',
@@ -118,16 +134,41 @@ export class KernelModel {
     return event;
   }
 
-  exec(pid: number, cmdline: string): void {
+  exec(pid: number, cmdline: string, more: Partial<ExecDetails> = {}): void {
     const process = this.#living(pid);
     process.cmdline = cmdline;
     const at = this.#tick();
     this.connector.push({ kind: 'exec', origin: 'proc_events', pid: pid as Pid, ...at, details: undefined });
-    // Audit's clock is coarse, and read when the call was entered.
+    const details = detailsOf(cmdline, process.parent, { serial: ++this.#serial, ...more });
+    this.audit.push({ kind: 'exec', origin: 'audit', pid: pid as Pid, ...this.#coarse(at), details });
+    const { creator: ancestry, sid, pgid } = process;
+    this.truth.push({ pid, cmdline, ancestry, bootMs: at.bootMs, sid, pgid });
+  }
+
+  /** Audit's clock is coarse, and read when the call was entered. */
+  #coarse(at: { unixMs: number }): { bootMs: number; unixMs: number } {
     const unixMs = Math.floor(at.unixMs) - 3;
-    const details = detailsOf(cmdline, process.parent);
-    this.audit.push({ kind: 'exec', origin: 'audit', pid: pid as Pid, bootMs: unixMs - BOOT_UNIX_MS, unixMs, details });
-    this.truth.push({ pid, cmdline, ancestry: process.creator, bootMs: at.bootMs });
+    return { bootMs: unixMs - BOOT_UNIX_MS, unixMs };
+  }
+
+  setsid(pid: number): void {
+    const process = this.#living(pid);
+    process.sid = pid;
+    process.pgid = pid;
+    this.connector.push({ kind: 'setsid', origin: 'proc_events', pid: pid as Pid, ...this.#tick() });
+  }
+
+  setpgid(pid: number, pgid: number): void {
+    this.#living(pid).pgid = pgid;
+    const at = this.#coarse(this.#tick());
+    const serial = ++this.#serial;
+    this.audit.push({ kind: 'setpgid', origin: 'audit', pid: pid as Pid, ...at, pgid: pgid as Pid, serial });
+  }
+
+  /** What sshd says of a session. */
+  login(ses: number, address: string): void {
+    const at = this.#coarse(this.#tick());
+    this.audit.push({ kind: 'login', origin: 'audit', pid: 1 as Pid, ...at, ses, address, terminal: '', exe: '' });
   }
 
   exit(pid: number, status = 0): void {

@@ -203,7 +203,7 @@ describe('losses and /proc', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
     harness.tree.processes.adopt([harness.proc.show(10, 1, 'after', 50)]);
-    kernel.processes.set(10, { pid: 10, cmdline: 'before', creator: [], parent: 1, alive: true });
+    kernel.processes.set(10, { pid: 10, cmdline: 'before', creator: [], parent: 1, alive: true, sid: 1, pgid: 1 });
     kernel.fork(10, 11);
     kernel.exec(11, 'child');
     kernel.exec(10, 'after');

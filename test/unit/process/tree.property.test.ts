@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ProcessEvent } from '../../../src/collect/event.ts';
-import { happening, play } from './happenings.ts';
+import { happening, play, playSessions } from './happenings.ts';
 import { KernelModel, type TrueExec } from './kernel_model.ts';
-import { TreeHarness } from './tree_harness.ts';
+import { TreeHarness, told } from './tree_harness.ts';
 
 const byPidAndImage = (a: TrueExec, b: TrueExec) => a.pid - b.pid || a.cmdline.localeCompare(b.cmdline);
 
@@ -33,6 +33,33 @@ test('every exec has its true ancestors, however audit’s records are delayed a
   );
 });
 
+test('every exec has its true session and group, however setpgid’s records are delayed against the connector’s messages', () => {
+  fc.assert(
+    fc.property(
+      fc.array(happening, { maxLength: 80 }),
+      fc.array(fc.tuple(fc.nat({ max: 4 }), fc.nat({ max: 4 })), { maxLength: 60 }),
+      (happenings, merge) => {
+        const kernel = new KernelModel(14);
+        playSessions(kernel, happenings);
+        const harness = new TreeHarness({ actions: new Set(['fork', 'exec', 'setsid', 'exit']) });
+        const { connector, audit } = kernel;
+        for (const [fromConnector, fromAudit] of merge) {
+          harness.tree.apply([...connector.splice(0, fromConnector), ...audit.splice(0, fromAudit)]);
+        }
+        harness.tree.apply([...connector, ...audit]);
+        harness.tree.flush('all');
+        const execs = harness.published.filter(({ action }) => action === 'exec').map(told);
+        expect(execs.toSorted(byPidAndImage)).toEqual(kernel.truth.toSorted(byPidAndImage));
+        for (const process of new Set(harness.published.map((event) => event.process))) {
+          const times = harness.published.filter((event) => event.process === process).map(({ bootMs }) => bootMs);
+          expect(times).toEqual(times.toSorted((a, b) => a - b));
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
 test('when audit loses records, every exec is still published once, and nobody gets another’s details', () => {
   fc.assert(
     fc.property(fc.array(happening, { maxLength: 80 }), fc.array(fc.nat(), { maxLength: 6 }), (happenings, lost) => {
@@ -40,7 +67,9 @@ test('when audit loses records, every exec is still published once, and nobody g
       const kernel = new KernelModel(60);
       play(kernel, happenings);
       for (const index of lost) if (kernel.audit.length > 0) kernel.audit.splice(index % kernel.audit.length, 1);
-      const told = new Set(kernel.audit.map(({ details }) => details?.args.replaceAll('\0', ' ')));
+      const told = new Set(
+        kernel.audit.flatMap((event) => (event.kind === 'exec' ? [event.details?.args.replaceAll('\0', ' ')] : [])),
+      );
       const harness = new TreeHarness().run(kernel);
       harness.proc.shown.clear();
       harness.nowMs += 10_000;

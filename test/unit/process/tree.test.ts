@@ -339,7 +339,7 @@ describe('order and waiting (R10)', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
     harness.tree.processes.adopt([harness.proc.show(10, 1, 'old shell', 50)]);
-    kernel.processes.set(10, { pid: 10, cmdline: 'old shell', creator: [], parent: 1, alive: true });
+    kernel.processes.set(10, { pid: 10, cmdline: 'old shell', creator: [], parent: 1, alive: true, sid: 1, pgid: 1 });
     kernel.exec(10, 'new program');
     kernel.audit.length = 0;
     harness.proc.show(10, 1, 'new program', 50);
@@ -458,10 +458,26 @@ describe('the cache (R11)', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
     harness.proc.show(70, 1, 'known to /proc', 100);
-    kernel.processes.set(70, { pid: 70, cmdline: 'known to /proc', creator: [], parent: 1, alive: true });
+    kernel.processes.set(70, {
+      pid: 70,
+      cmdline: 'known to /proc',
+      creator: [],
+      parent: 1,
+      alive: true,
+      sid: 1,
+      pgid: 1,
+    });
     kernel.fork(70, 71);
     kernel.exec(71, 'of the living');
-    kernel.processes.set(80, { pid: 80, cmdline: 'nobody knows', creator: [], parent: 1, alive: true });
+    kernel.processes.set(80, {
+      pid: 80,
+      cmdline: 'nobody knows',
+      creator: [],
+      parent: 1,
+      alive: true,
+      sid: 1,
+      pgid: 1,
+    });
     kernel.fork(80, 81);
     kernel.exec(81, 'of the dead');
     const { misses } = harness.tree.stats;
@@ -547,7 +563,7 @@ describe('start and loss (R13, R14)', () => {
     harness.tree.processes.resynced(7);
     expect(harness.livePids).toEqual(expect.arrayContaining([1, 20]));
     expect(harness.livePids).not.toContain(10);
-    kernel.processes.set(20, { pid: 20, cmdline: 'unseen', creator: [], parent: 1, alive: true });
+    kernel.processes.set(20, { pid: 20, cmdline: 'unseen', creator: [], parent: 1, alive: true, sid: 1, pgid: 1 });
     kernel.pass(1000);
     kernel.fork(20, 21);
     kernel.exec(21, 'child of the unseen');
@@ -559,7 +575,7 @@ describe('start and loss (R13, R14)', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
     harness.tree.processes.adopt([harness.proc.show(2, 0, 'kthreadd'), harness.proc.show(40, 2, 'kworker')]);
-    kernel.processes.set(40, { pid: 40, cmdline: 'kworker', creator: [], parent: 2, alive: true });
+    kernel.processes.set(40, { pid: 40, cmdline: 'kworker', creator: [], parent: 2, alive: true, sid: 1, pgid: 1 });
     kernel.fork(40, 41);
     kernel.exec(41, 'modprobe');
     harness.run(kernel);

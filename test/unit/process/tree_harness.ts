@@ -29,6 +29,8 @@ export function told(exec: PublishedEvent): TrueExec {
     cmdline: cmdlineOf(exec.details ?? NO_DETAILS),
     ancestry: ancestorsOf(exec).map(({ pid, cmdline }) => ({ pid, cmdline })),
     bootMs: exec.bootMs,
+    sid: exec.sid,
+    pgid: exec.pgid,
   };
 }
 
@@ -37,14 +39,21 @@ export class FakeProc implements ProcReader {
   readonly shown = new Map<number, ProcessSnapshot>();
   reads = 0;
 
-  show(pid: number, ppid: number, cmdline: string, startTicks = 1, ended = false): ProcessSnapshot {
+  show(
+    pid: number,
+    ppid: number,
+    cmdline: string,
+    startTicks = 1,
+    ended = false,
+    group: { sid?: number; pgid?: number } = {},
+  ): ProcessSnapshot {
     const snapshot = {
       pid: pid as Pid,
       ppid,
       startTicks,
       ended,
-      sid: 1,
-      pgid: 1,
+      sid: group.sid ?? 1,
+      pgid: group.pgid ?? 1,
       ttyNr: 0,
       ses: undefined,
       cgroup: '',
@@ -63,8 +72,11 @@ export class FakeProc implements ProcReader {
     return [];
   }
 
-  sshClient(): string {
-    return '';
+  /** SSH_CONNECTION of processes, by pid. */
+  readonly clients = new Map<number, string>();
+
+  sshClient(pid: Pid): string {
+    return this.clients.get(pid) ?? '';
   }
 
   startTicks(pid: Pid): number | undefined {

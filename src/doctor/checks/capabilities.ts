@@ -1,0 +1,59 @@
+/** Whether the extension may do what it has to, or would if it were started as this process was. */
+import type { Check } from '../check.ts';
+import { type Finding, ok, skipped, warning } from '../finding.ts';
+import type { Host } from '../host.ts';
+import { capabilitiesOf } from '../process_facts.ts';
+
+interface Need {
+  /** Any of them will do (linux/capability.h). */
+  readonly anyOf: readonly (readonly [name: string, bit: number])[];
+  readonly lack: 'warning' | 'problem';
+  readonly without: string;
+}
+
+const NEEDS: readonly Need[] = [
+  { anyOf: [['CAP_AUDIT_CONTROL', 30]], lack: 'problem', without: 'kernel audit cannot be set up' },
+  { anyOf: [['CAP_NET_ADMIN', 12]], lack: 'problem', without: 'forks and exits are not heard' },
+  { anyOf: [['CAP_AUDIT_READ', 37]], lack: 'warning', without: 'audit cannot be read beside auditd' },
+  { anyOf: [['CAP_SYS_PTRACE', 19]], lack: 'warning', without: "other users' processes cannot be read in /proc" },
+  {
+    anyOf: [
+      ['CAP_DAC_READ_SEARCH', 2],
+      ['CAP_DAC_OVERRIDE', 1],
+    ],
+    lack: 'warning',
+    without: "files in other users' directories cannot be looked at",
+  },
+];
+
+const ADVICE =
+  'run as root with these capabilities: see CapabilityBoundingSet= and NoNewPrivileges= of the osqueryd unit, or the container';
+
+export const capabilities: Check = {
+  id: 'capabilities',
+  title: 'capabilities',
+  async run(host) {
+    const { extension } = await host.osquery();
+    const findings = missing(host, 'self', 'this process');
+    const pid = extension?.pid;
+    if (pid === undefined) return findings;
+    const ofExtension = missing(host, pid, `the extension (process ${pid})`);
+    // What matters to the recording is what the extension has; doctor without them just sees less.
+    const isWell = ofExtension.every(({ status }) => status === 'ok');
+    if (!isWell || findings.every(({ status }) => status === 'ok')) return ofExtension;
+    return [...ofExtension, ...findings.map((found) => warning(found.message, 'run doctor as root to see all'))];
+  },
+};
+
+function missing(host: Host, pid: number | 'self', who: string): Finding[] {
+  const mask = capabilitiesOf(host, pid);
+  if (mask === undefined) return [skipped(`/proc/${pid}/status cannot be read`)];
+  const lacking = NEEDS.filter(({ anyOf }) => anyOf.every(([, bit]) => !(mask & (1n << BigInt(bit)))));
+  if (lacking.length === 0) return [ok(`${who} has ${NEEDS.map(({ anyOf }) => anyOf[0]?.[0]).join(', ')}`)];
+  return (['problem', 'warning'] as const).flatMap((status) => {
+    const named = lacking
+      .filter(({ lack }) => lack === status)
+      .map(({ anyOf, without }) => `${anyOf.map(([name]) => name).join(' or ')} (${without})`);
+    return named.length === 0 ? [] : [{ status, message: `${who} has no ${named.join(', no ')}`, advice: ADVICE }];
+  });
+}

@@ -1,0 +1,35 @@
+/** Whether osquery knows the extension, and the extension answers through it. */
+import type { Check } from '../check.ts';
+import { ok, problem, skipped } from '../finding.ts';
+
+export const registration: Check = {
+  id: 'registration',
+  title: 'registration',
+  async run(host) {
+    const { error, extension, stats, statsError } = await host.osquery();
+    if (error !== undefined) return [skipped('osquery does not answer')];
+    if (!extension)
+      return [
+        problem(
+          'osquery does not list process_ancestry: it was not started, or has ended',
+          "restart osqueryd, and see its log (journalctl -u osqueryd) for the extension's last words",
+        ),
+      ];
+    const who = `process_ancestry ${extension.version}, uuid ${extension.uuid}`;
+    if (!stats)
+      return [
+        problem(
+          `${who} does not answer: ${statsError}`,
+          `restart osqueryd; if it happens again, report it with the extension's log`,
+        ),
+      ];
+    const pid = extension.pid === undefined ? '' : `, process ${extension.pid}`;
+    return [ok(`${who}${pid}, up for ${duration(Number(stats.uptime_seconds))}, collector ${stats.collector}`)];
+  },
+};
+
+function duration(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
+}

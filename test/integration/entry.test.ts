@@ -1,0 +1,370 @@
+/** How processes came into the host, and what becomes of them, on the real kernel with real programs. */
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { auditSettings, canRecord, ExtensionUnderTest, type Row, until } from './extension_under_test.ts';
+import { hasSshServer, SshServer } from './ssh_server.ts';
+
+const COLUMNS = [
+  ...['pid', 'cmdline', 'path', 'action', 'entity_id', 'sid', 'tty', 'interactive', 'exit_code', 'sha256', 'ecs'],
+  ...['session_leader', 'entry_leader', 'entry_type', 'entry_source_ip', 'cgroup_path', 'container_id'],
+];
+/** Where it is missing for a person, there is something to say; CI installs it. */
+const WITHOUT_SSHD = !hasSshServer() && !process.env.CI;
+if (WITHOUT_SSHD)
+  console.warn('skipped without /usr/sbin/sshd: apt-get install --no-install-recommends openssh-server');
+
+interface EcsProcess {
+  readonly entity_id: string;
+  readonly interactive?: boolean;
+  readonly command_line?: string;
+  readonly tty?: { readonly char_device: { readonly major: number; readonly minor: number } };
+  readonly entry_leader?: EcsProcess & { readonly entry_meta: { type: string; source?: { ip: string } } };
+}
+interface EcsDocument {
+  readonly event: { readonly type: string[]; readonly action: string };
+  readonly process: EcsProcess;
+}
+
+const documentOf = (row: Row | undefined) => JSON.parse(row?.ecs ?? '{}') as EcsDocument;
+const jsonOf = (text: string | undefined) => JSON.parse(text || '{}') as Record<string, unknown>;
+const sha256Of = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
+
+describe.skipIf(!canRecord())('entries and lives', () => {
+  let extension: ExtensionUnderTest;
+  let directory: string;
+  let before: ReturnType<typeof auditSettings>;
+  const started: ChildProcess[] = [];
+  /** Processes that others started, for as long as they live. */
+  const orphans = new Set<number>();
+  let server: SshServer | undefined;
+  beforeEach(() => {
+    before = auditSettings();
+    directory = mkdtempSync(join(tmpdir(), 'pa-entry-'));
+  });
+  afterEach(async () => {
+    for (const child of started.splice(0)) child.kill('SIGKILL');
+    for (const pid of orphans) if (existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGKILL');
+    orphans.clear();
+    await server?.stop();
+    server = undefined;
+    await extension.stop();
+    rmSync(directory, { recursive: true, force: true });
+    expect(auditSettings()).toEqual(before);
+  });
+
+  async function allRows(): Promise<Row[]> {
+    await extension.caughtUp();
+    return extension.generate('process_ancestry_events', {}, COLUMNS);
+  }
+
+  /** The rows of one process, in their order. */
+  async function rowsOf(pid: number | string): Promise<Row[]> {
+    await extension.caughtUp();
+    return extension.generate('process_ancestry_events', { pid: [{ op: 2, expr: String(pid) }] }, COLUMNS);
+  }
+
+  const execOf = (rows: Row[], cmdline: string) => {
+    const found = rows.filter((row) => row.cmdline === cmdline && row.action?.includes('exec'));
+    expect(found, cmdline).toHaveLength(1);
+    return found[0] ?? {};
+  };
+
+  /** The entry of what this test itself starts. */
+  const ownEntry = (rows: Row[]) => {
+    const { entry_type, entry_leader } = execOf(rows, '/bin/true by-the-test');
+    return { entry_type, entity_id: jsonOf(entry_leader).entity_id };
+  };
+
+  test.skipIf(WITHOUT_SSHD)(
+    'commands by ssh came in by their session’s shell, from the client’s address; what outlives the session still did',
+    async () => {
+      extension = await ExtensionUnderTest.start();
+      server = await SshServer.start();
+      execFileSync('/bin/true', ['by-the-test']);
+      const shell = realpathSync(/^root:.*:(.*)$/m.exec(readFileSync('/etc/passwd', 'utf8'))?.[1] ?? '');
+      const sessions: { name: string; command: string; pid: string; tty: string }[] = [];
+      for (const [name, flags] of [
+        ['plain', []],
+        ['terminal', ['-tt']],
+      ] as const) {
+        const fifo = join(directory, name);
+        execFileSync('mkfifo', [fifo]);
+        const later = `nohup sh -c 'read line < ${fifo}; /bin/true ${name}-later; :' </dev/null >/dev/null 2>&1 &`;
+        const command = `echo $$ $(tty); ${later} echo $!; /bin/true ${name}-first; /bin/sh -c '/bin/true ${name}-below; :'; exit 0`;
+        const [pid = '', ...said] = (await server.run(command, flags)).trim().split(/\s+/);
+        const orphan = Number(said.at(-1));
+        orphans.add(orphan);
+        const tty = name === 'terminal' ? (said[0] ?? '').replace('/dev/', '') : '';
+        sessions.push({ name, command, pid, tty });
+        // Both ends: to open it waits for nobody.
+        const end = openSync(fifo, 'r+');
+        writeSync(end, '\n');
+        await until('ended', () => !existsSync(`/proc/${orphan}`));
+        orphans.delete(orphan);
+        closeSync(end);
+      }
+      const rows = await allRows();
+      for (const { name, command, pid, tty } of sessions) {
+        const leader = expect.objectContaining({
+          pid: Number(pid),
+          path: shell,
+          cmdline: expect.stringMatching(/ -c /),
+          uid: 0,
+        });
+        const shellRow = rows.find((row) => row.pid === pid && row.path === shell) ?? {};
+        expect(shellRow.cmdline).toContain(command);
+        if (name === 'terminal') expect(tty).toMatch(/^pts\/\d+$/);
+        for (const cmdline of [`/bin/true ${name}-first`, `/bin/true ${name}-below`, `/bin/true ${name}-later`]) {
+          const row = execOf(rows, cmdline);
+          const isLater = cmdline.endsWith('-later');
+          expect(row, cmdline).toMatchObject({ entry_type: 'sshd', entry_source_ip: '127.0.0.1', sid: pid });
+          const entryLeader = jsonOf(row.entry_leader);
+          expect(entryLeader).toEqual(leader);
+          expect(entryLeader).toMatchObject({
+            entity_id: shellRow.entity_id,
+            same_as_process: false,
+            entry_meta: { type: 'sshd', source: { ip: '127.0.0.1' } },
+          });
+          expect(jsonOf(row.session_leader)).toEqual(leader);
+          // A session's terminal is taken away from those who outlive its leader.
+          if (isLater) continue;
+          expect(row).toMatchObject({ tty, interactive: tty === '' ? '0' : '1' });
+          const document = documentOf(row).process;
+          expect(document.interactive).toBe(tty !== '');
+          expect(document.tty).toEqual(
+            tty === '' ? undefined : { char_device: { major: 136, minor: Number(tty.replace('pts/', '')) } },
+          );
+          expect(document.entry_leader).toMatchObject({
+            entity_id: shellRow.entity_id,
+            entry_meta: { type: 'sshd', source: { ip: '127.0.0.1' } },
+          });
+        }
+      }
+      const groups = Map.groupBy(rows.map(documentOf), (document) => document.process.entry_leader?.entity_id);
+      const groupsOf = (name: string) =>
+        [...groups]
+          .filter(([, documents]) =>
+            documents.some((one) => one.process.command_line?.match(`^/bin/true ${name}(-first|-below|-later)?$`)),
+          )
+          .map(([entityId]) => entityId);
+      const entities = ['plain', 'terminal', 'by-the-test'].map(groupsOf);
+      expect(entities.map((all) => all.length)).toEqual([1, 1, 1]);
+      expect(new Set(entities.flat()).size).toBe(3);
+      const types = entities.flat().map((entity) => groups.get(entity)?.[0]?.process.entry_leader?.entry_meta.type);
+      expect(types.slice(0, 2)).toEqual(['sshd', 'sshd']);
+      expect(types[2]).toBe(ownEntry(rows).entry_type);
+      // The server itself is of those who started it.
+      const daemon = rows.find(({ path, cmdline }) => path === '/usr/sbin/sshd' && cmdline?.includes(' -D ')) ?? {};
+      expect(jsonOf(daemon.entry_leader).entity_id).toBe(ownEntry(rows).entity_id);
+    },
+    60_000,
+  );
+
+  test('a terminal of `script` is one, in a session of its own, and came in with who started it', async () => {
+    extension = await ExtensionUnderTest.start();
+    execFileSync('/bin/true', ['by-the-test']);
+    const said = await promisify(execFile)('script', [
+      '-qc',
+      'echo $$ $(tty); /bin/true in-script; exit 0',
+      '/dev/null',
+    ]);
+    const [pid, tty = ''] = said.stdout.trim().split(/\s+/);
+    const rows = await allRows();
+    const row = execOf(rows, '/bin/true in-script');
+    expect(row).toMatchObject({ tty: tty.replace('/dev/', ''), interactive: '1', sid: pid });
+    expect(row.tty).toMatch(/^pts\/\d+$/);
+    expect(jsonOf(row.session_leader)).toMatchObject({ pid: Number(pid), same_as_process: false });
+    expect({ entry_type: row.entry_type, entity_id: jsonOf(row.entry_leader).entity_id }).toEqual(ownEntry(rows));
+    expect(documentOf(row).process.interactive).toBe(true);
+  });
+
+  test.skipIf(!existsSync('/usr/bin/tmux'))(
+    'a window of tmux is a terminal in a session of its own, and came in with who started it',
+    async () => {
+      extension = await ExtensionUnderTest.start();
+      execFileSync('/bin/true', ['by-the-test']);
+      const socket = join(directory, 'tmux');
+      const done = join(directory, 'done');
+      const command = `echo $$ $(tty) > ${done}.new; /bin/true in-tmux; mv ${done}.new ${done}; exit 0`;
+      execFileSync('tmux', ['-S', socket, '-f', '/dev/null', 'new-session', '-d', command], { env: { TERM: 'xterm' } });
+      await until('done', () => existsSync(done));
+      const [pid, tty = ''] = readFileSync(done, 'utf8').trim().split(/\s+/);
+      const rows = await allRows();
+      const row = execOf(rows, '/bin/true in-tmux');
+      expect(row).toMatchObject({ tty: tty.replace('/dev/', ''), interactive: '1', sid: pid });
+      expect(row.tty).toMatch(/^pts\/\d+$/);
+      expect({ entry_type: row.entry_type, entity_id: jsonOf(row.entry_leader).entity_id }).toEqual(ownEntry(rows));
+    },
+  );
+
+  const ALL_ACTIONS = ['--events-actions', 'fork,exec,setsid,exit,existing'];
+
+  test('forks, new sessions, ends and who was there before are rows of their own', async () => {
+    extension = await ExtensionUnderTest.start(ALL_ACTIONS);
+    // The shell waits for the program to have a session of its own before it kills it.
+    const script = [
+      '(exit 3)',
+      'setsid /bin/sh -c ": > own; exec /bin/sleep 61" & echo $!',
+      'while ! [ -e own ]; do :; done; kill -9 $!; wait',
+    ].join('\n');
+    const shell = spawn('/bin/sh', ['-c', script], { cwd: directory, stdio: ['ignore', 'pipe', 'ignore'] });
+    const [said] = (await once(shell.stdout.setEncoding('utf8'), 'data')) as [string];
+    const pid = said.trim();
+    orphans.add(Number(pid));
+    await once(shell, 'close');
+    orphans.delete(Number(pid));
+    const ofShell = await rowsOf(shell.pid ?? 0);
+    const told = ({ action, exit_code, cmdline }: Row) => [action, exit_code, cmdline];
+    const shellLine = `/bin/sh -c ${script}`;
+    expect(ofShell.map(({ action }) => action)).toEqual(['fork', 'exec', 'exit']);
+    expect(ofShell.at(-1)?.exit_code).toBe('0');
+
+    const ofSleep = await rowsOf(pid);
+    const sid = ofShell[0]?.sid ?? '';
+    expect(sid).not.toBe(pid);
+    expect(ofSleep.map(({ action, sid }) => [action, sid]).slice(0, 3)).toEqual([
+      ['fork', sid],
+      ['exec', sid],
+      ['setsid', pid],
+    ]);
+    expect(ofSleep.slice(3, -1).every((row) => row.action === 'exec' && row.sid === pid)).toBe(true);
+    expect(ofSleep[0]?.cmdline).toBe(shellLine);
+    expect(ofSleep.at(-1)).toMatchObject({ action: 'exit', exit_code: '137', sid: pid });
+    expect(new Set(ofSleep.map(({ entity_id }) => entity_id)).size).toBe(1);
+    expect(documentOf(ofSleep.at(-1)).process).toMatchObject({ exit_code: 137, Ext: { signal: 'SIGKILL' } });
+    expect(ofSleep.map(documentOf).map(({ event }) => [event.type, event.action])).toEqual([
+      [['start'], 'process_started'],
+      [['change'], 'process_changed_image'],
+      [['change'], 'session_id_change'],
+      ...ofSleep.slice(3, -1).map(() => [['change'], 'process_changed_image']),
+      [['end'], 'process_stopped'],
+    ]);
+
+    const rows = await allRows();
+    const subshell = rows.filter((row) => row.cmdline === shellLine && row.exit_code === '3');
+    expect(subshell.map(told)).toEqual([['exit', '3', shellLine]]);
+    expect((await rowsOf(subshell[0]?.pid ?? '')).map(({ action }) => action)).toEqual(['fork', 'exit']);
+
+    const [init, ...others] = (await rowsOf(1)).filter(({ action }) => action === 'existing');
+    expect(others).toEqual([]);
+    expect(init).toMatchObject({ entry_type: 'init', exit_code: '' });
+    expect(documentOf(init).event).toMatchObject({ type: ['info'], action: 'existing_process' });
+    const own = (await rowsOf(process.pid)).filter(({ action }) => action === 'existing');
+    expect(own).toHaveLength(1);
+  });
+
+  test('within process_ancestry_aggregate_ms a life is one row; a longer one is told of twice', async () => {
+    extension = await ExtensionUnderTest.start([...ALL_ACTIONS, '--aggregate-ms', '200']);
+    execFileSync('/bin/true', ['short-life']);
+    const long = spawn('/bin/sleep', ['1'], { stdio: 'ignore' });
+    await once(long, 'exit');
+    await until('told of', async () => (await rowsOf(long.pid ?? 0)).some(({ action }) => action?.includes('exit')));
+    const rows = (await allRows()).filter(({ cmdline }) => cmdline === '/bin/true short-life');
+    expect(rows.map(({ action, exit_code }) => [action, exit_code])).toEqual([['fork,exec,exit', '0']]);
+    const { event } = documentOf(rows[0]);
+    expect(event).toMatchObject({ type: ['start', 'change', 'end'], action: 'process_ran' });
+    expect((await rowsOf(long.pid ?? 0)).map(({ action }) => action)).toEqual(['fork,exec', 'exit']);
+  });
+
+  test('files are hashed as they were executed: an interpreter for its script, and never what came in their place', async () => {
+    extension = await ExtensionUnderTest.start(['--hash']);
+    const script = join(directory, 'script');
+    writeFileSync(script, '#!/bin/sh\nexit 0\n');
+    chmodSync(script, 0o755);
+    const replaced = join(directory, 'replaced');
+    copyFileSync('/bin/sleep', replaced);
+    copyFileSync('/bin/true', `${replaced}.new`);
+    const short = join(directory, 'short');
+    copyFileSync('/bin/true', short);
+    execFileSync('/bin/true', ['hashed']);
+    execFileSync(script);
+    const long = spawn(replaced, ['60'], { stdio: 'ignore' });
+    started.push(long);
+    renameSync(`${replaced}.new`, replaced);
+    await extension.caughtUp();
+    // What is gone before anybody can look has no hash.
+    extension.child.kill('SIGSTOP');
+    try {
+      execFileSync(short);
+      rmSync(short);
+    } finally {
+      extension.child.kill('SIGCONT');
+    }
+    const rows = await allRows();
+    expect(execOf(rows, '/bin/true hashed').sha256).toBe(sha256Of('/bin/true'));
+    expect(execOf(rows, `/bin/sh ${script}`).sha256).toBe(sha256Of('/bin/sh'));
+    expect(execOf(rows, `${replaced} 60`).sha256).toBe(sha256Of('/bin/sleep'));
+    expect(documentOf(execOf(rows, `${replaced} 60`)).process).toMatchObject({
+      hash: { sha256: sha256Of('/bin/sleep') },
+    });
+    expect(execOf(rows, short).sha256).toBe('');
+    // Other processes of the machine go on: between two answers there may be another exec.
+    await until('counted', async () => {
+      const all = (await allRows()).filter(({ path }) => path !== '');
+      const { hashed, hash_missed } = await extension.stats();
+      const missed = jsonOf(hash_missed) as Record<string, number>;
+      const sum = Object.values(missed).reduce((total, count) => total + count, 0);
+      const have = all.filter(({ sha256 }) => sha256 !== '').length;
+      return (missed.gone ?? 0) > 0 && have === Number(hashed) && all.length - have === sum;
+    });
+  });
+
+  test('what runs in a container’s control group under a runtime is in it and came in by it, its children too', async () => {
+    const id = createHash('sha256').update(directory).digest('hex');
+    const name = `docker-${id}.scope`;
+    const hierarchy = ['unified', 'systemd', '.'].find((one) =>
+      existsSync(join('/sys/fs/cgroup', one, 'cgroup.procs')),
+    );
+    const group = join('/sys/fs/cgroup', hierarchy ?? '.', name);
+    mkdirSync(group);
+    try {
+      extension = await ExtensionUnderTest.start();
+      const runtime = join(directory, 'containerd-shim-runc-v2');
+      copyFileSync('/bin/sh', runtime);
+      const inside = '/bin/true in-container; /bin/sh -c "/bin/true deeper; :"; echo done; read line; :';
+      const script = `echo $$ > ${group}/cgroup.procs; /bin/sh -c '${inside}'; :`;
+      execFileSync('/bin/true', ['by-the-test']);
+      const container = spawn(runtime, ['-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+      started.push(container);
+      await once(container.stdout, 'data');
+      const rows = await allRows();
+      container.stdin.end();
+      await once(container, 'exit');
+      const shim = execOf(rows, `${runtime} -c ${script}`);
+      expect(shim.container_id).toBe('');
+      expect({ entry_type: shim.entry_type, entity_id: jsonOf(shim.entry_leader).entity_id }).toEqual(ownEntry(rows));
+      const top = execOf(rows, `/bin/sh -c ${inside}`);
+      expect(jsonOf(top.entry_leader)).toMatchObject({ pid: Number(top.pid), same_as_process: true });
+      for (const cmdline of [`/bin/sh -c ${inside}`, '/bin/true in-container', '/bin/true deeper']) {
+        const row = execOf(rows, cmdline);
+        expect(row, cmdline).toMatchObject({ cgroup_path: `/${name}`, container_id: id, entry_type: 'container' });
+        expect(jsonOf(row.entry_leader).entity_id).toBe(top.entity_id);
+        expect(documentOf(row)).toMatchObject({ container: { id } });
+      }
+      expect(execOf(rows, '/bin/true by-the-test').container_id).toBe('');
+    } finally {
+      rmdirSync(group);
+    }
+  });
+});

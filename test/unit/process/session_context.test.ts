@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import type { PublishedEvent } from '../../../src/process/tree.ts';
+import { KernelModel } from './kernel_model.ts';
+import { TreeHarness } from './tree_harness.ts';
+
+type Leader = 'groupLeader' | 'sessionLeader' | 'entryLeader' | 'parent';
+const shown = (event: PublishedEvent, leader: Leader) =>
+  JSON.parse(event.context[leader]?.text ?? 'null') as { pid: number; command_line: string; entity_id: string } | null;
+
+function shell(): KernelModel {
+  const kernel = new KernelModel();
+  kernel.fork(1, 10);
+  kernel.setsid(10);
+  kernel.exec(10, 'bash -l', { tty: 'pts/0' });
+  return kernel;
+}
+
+test('a leader that is dead is still described', () => {
+  const kernel = shell();
+  kernel.fork(10, 11);
+  kernel.setpgid(11, 11);
+  kernel.exec(11, 'job');
+  kernel.fork(11, 12);
+  kernel.exit(11);
+  kernel.exit(10);
+  kernel.exec(12, 'left behind');
+  const row = new TreeHarness().run(kernel).row('left behind');
+  expect(row).toMatchObject({ sid: 10, pgid: 11 });
+  expect(shown(row, 'sessionLeader')).toMatchObject({ pid: 10, command_line: 'bash -l' });
+  expect(shown(row, 'groupLeader')).toMatchObject({ pid: 11, command_line: 'job' });
+});
+
+test('texts about others are rendered once, and shared by the rows of all siblings', () => {
+  const kernel = shell();
+  for (const pid of [11, 12]) {
+    kernel.fork(10, pid);
+    kernel.exec(pid, `ls ${pid}`);
+  }
+  const harness = new TreeHarness().run(kernel);
+  const [one, other] = [harness.row('ls 11').context, harness.row('ls 12').context];
+  for (const name of ['parent', 'sessionLeader', 'groupLeader', 'entryLeader', 'credentials'] as const) {
+    expect(one[name], name).toBeDefined();
+    expect(one[name], name).toBe(other[name]);
+  }
+});
+
+test('a user that got a name since is told with it', () => {
+  const names = { user: () => undefined as string | undefined, group: () => undefined, revision: 0 };
+  const kernel = shell();
+  const harness = new TreeHarness({ names }).run(kernel);
+  expect(harness.row('bash -l').context.credentials?.text).not.toContain('alice');
+  names.user = () => 'alice';
+  names.revision = 1;
+  kernel.fork(10, 11);
+  kernel.exec(11, 'ls');
+  expect(harness.run(kernel).row('ls').context.credentials?.text).toContain('alice');
+});
+
+test('an exec without a fork remembers the eight images before it, and not those of its parent', () => {
+  const kernel = shell();
+  kernel.fork(10, 11);
+  for (let n = 0; n < 12; n++) kernel.exec(11, `image ${n}`);
+  const harness = new TreeHarness().run(kernel);
+  const before = (cmdline: string) =>
+    (JSON.parse(harness.row(cmdline).context.previous?.text ?? '[]') as { args: string[] }[]).map(
+      ({ args }) => args[1],
+    );
+  expect(harness.row('image 0').context.previous).toBeUndefined();
+  expect(before('image 2')).toEqual(['0', '1']);
+  expect(before('image 11')).toEqual(['3', '4', '5', '6', '7', '8', '9', '10']);
+});

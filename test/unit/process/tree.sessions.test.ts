@@ -1,0 +1,224 @@
+/** Sessions, groups, and what is published beside execs. */
+import { describe, expect, test } from 'vitest';
+import type { Action } from '../../../src/process/execution.ts';
+import { KernelModel } from './kernel_model.ts';
+import { TreeHarness } from './tree_harness.ts';
+
+const EVERYTHING = new Set<Action>(['exec', 'fork', 'setsid', 'exit', 'existing']);
+const rows = (harness: TreeHarness, pid: number) =>
+  harness.published.filter(({ process }) => process.pid === pid).map(({ action }) => action);
+
+describe('session and group', () => {
+  test('are kept over fork and exec, and by a sibling that CLONE_PARENT makes', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.setsid(10);
+    kernel.exec(10, 'shell');
+    kernel.fork(10, 11);
+    kernel.setpgid(11, 11);
+    kernel.exec(11, 'job');
+    kernel.fork(11, 12);
+    kernel.exec(12, 'child');
+    const harness = new TreeHarness().run(kernel);
+    expect(harness.row('shell')).toMatchObject({ sid: 10, pgid: 10 });
+    expect(harness.row('job')).toMatchObject({ sid: 10, pgid: 11 });
+    expect(harness.row('child')).toMatchObject({ sid: 10, pgid: 11 });
+    kernel.fork(12, 13, { cloneParent: true });
+    kernel.exec(13, 'sibling');
+    expect(harness.run(kernel).row('sibling')).toMatchObject({ sid: 10, pgid: 11 });
+  });
+
+  test('a group that was set before the connector told of the fork is the new process’s', () => {
+    const kernel = new KernelModel();
+    const harness = new TreeHarness();
+    kernel.fork(1, 10);
+    kernel.setpgid(10, 10);
+    harness.tree.apply(kernel.audit.splice(0));
+    kernel.exec(10, 'job');
+    expect(harness.run(kernel).row('job').pgid).toBe(10);
+  });
+
+  test('a group’s record that comes when the pid is another’s is not of that one', () => {
+    const kernel = new KernelModel(50);
+    kernel.fork(1, 10);
+    kernel.setpgid(10, 10);
+    kernel.exit(10);
+    kernel.pass(1000);
+    kernel.fork(1, 10);
+    kernel.exec(10, 'another');
+    const harness = new TreeHarness();
+    harness.tree.apply(kernel.connector.filter(({ kind }) => kind !== 'exec'));
+    harness.tree.apply(kernel.audit.splice(0, 1));
+    kernel.connector.splice(0, 3);
+    expect(harness.run(kernel).row('another').pgid).toBe(1);
+  });
+
+  test('of those that were there before are as /proc shows them, and their leaders are known', () => {
+    const kernel = new KernelModel();
+    const harness = new TreeHarness();
+    const group = { sid: 50, pgid: 51 };
+    harness.tree.processes.adopt([
+      harness.proc.show(50, 1, 'shell', 1, false, { sid: 50, pgid: 50 }),
+      harness.proc.show(52, 50, 'second', 3, false, group),
+      harness.proc.show(51, 50, 'first', 2, false, group),
+    ]);
+    for (const [pid, pgid] of [
+      [50, 50],
+      [52, 51],
+    ] as const) {
+      kernel.processes.set(pid, { pid, cmdline: '', creator: [], parent: 1, alive: true, sid: 50, pgid });
+    }
+    kernel.fork(52, 60);
+    kernel.exec(60, 'new');
+    const row = harness.run(kernel).row('new');
+    expect(row).toMatchObject({ sid: 50, pgid: 51 });
+    expect(row.context.sessionLeader?.text).toContain('"command_line":"shell"');
+    expect(row.context.groupLeader?.text).toContain('"command_line":"first"');
+  });
+
+  test('that changed while events were lost are read again', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'daemon');
+    const harness = new TreeHarness().run(kernel);
+    expect(harness.row('daemon')).toMatchObject({ sid: 1, pgid: 1 });
+    harness.tree.processes.adopt([harness.proc.show(10, 1, 'daemon', 100_000, false, { sid: 10, pgid: 10 })]);
+    kernel.fork(10, 11);
+    kernel.exec(11, 'worker');
+    const row = harness.run(kernel).row('worker');
+    expect(row).toMatchObject({ sid: 10, pgid: 10 });
+    expect(row.context.sessionLeader?.text).toContain('"pid":10,');
+  });
+
+  test('a leader whose exec’s record is lost is waited for no longer than the exec itself', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.setsid(10);
+    kernel.exec(10, 'lost');
+    kernel.fork(1, 11);
+    kernel.setpgid(11, 10);
+    kernel.exec(11, 'member');
+    const harness = new TreeHarness();
+    kernel.audit.shift();
+    harness.run(kernel);
+    expect(harness.published).toEqual([]);
+    harness.nowMs += 150;
+    harness.tree.flush();
+    expect(harness.published).toHaveLength(2);
+    expect(harness.row('member')).toMatchObject({ pgid: 10 });
+    expect(harness.tree.stats.waiting).toBe(0);
+  });
+});
+
+describe('rows beside execs', () => {
+  test('there are none unless they are asked for, and no execs where only others are', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.setsid(10);
+    kernel.exec(10, 'sh');
+    kernel.exit(10);
+    const events = kernel.take();
+    const [execs, exits] = [new TreeHarness(), new TreeHarness({ actions: new Set<Action>(['exit']) })];
+    for (const harness of [execs, exits]) {
+      harness.tree.apply(events);
+      harness.tree.flush('all');
+    }
+    expect(rows(execs, 10)).toEqual(['exec']);
+    expect(rows(exits, 10)).toEqual(['exit']);
+  });
+
+  test('of one process come in the order in which they happened', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.setsid(10);
+    kernel.exec(10, 'sh');
+    kernel.exec(10, 'ls');
+    kernel.exit(10, 256);
+    const harness = new TreeHarness({ actions: EVERYTHING }).run(kernel);
+    harness.tree.flush('all');
+    expect(rows(harness, 10)).toEqual(['fork', 'setsid', 'exec', 'exec', 'exit']);
+    expect(harness.published.at(-1)).toMatchObject({ exitStatus: 256, endUnixMs: expect.any(Number), sid: 10 });
+    expect(harness.published.at(-1)?.details?.args).toBe('ls');
+  });
+
+  test('wait until audit went past what could have set their group, but not for ever', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.setpgid(10, 10);
+    kernel.fork(10, 11);
+    const harness = new TreeHarness({ actions: EVERYTHING });
+    harness.tree.apply(kernel.connector.splice(0));
+    expect(harness.published).toEqual([]);
+    harness.tree.apply(kernel.audit.splice(0));
+    harness.nowMs += 150;
+    harness.tree.flush();
+    expect(rows(harness, 11)).toEqual(['fork']);
+    expect(harness.published.find(({ process }) => process.pid === 11)?.pgid).toBe(10);
+    expect(harness.tree.stats).toMatchObject({ waiting: 0, detailsMissing: 0 });
+  });
+
+  test('a leader’s end that is none makes no exit', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'threads');
+    kernel.leaderExit(10);
+    kernel.exec(10, 'by a thread');
+    const harness = new TreeHarness({ actions: EVERYTHING }).run(kernel);
+    harness.tree.flush('all');
+    expect(rows(harness, 10)).toEqual(['fork', 'exec', 'exec']);
+  });
+
+  test('a new session has no terminal', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'bash', { tty: 'pts/0' });
+    kernel.fork(10, 11);
+    kernel.setsid(11);
+    const harness = new TreeHarness({ actions: EVERYTHING }).run(kernel);
+    harness.tree.flush('all');
+    expect(harness.published.map(({ action, details }) => [action, details?.tty])).toEqual([
+      ['fork', ''],
+      ['exec', 'pts/0'],
+      ['fork', 'pts/0'],
+      ['setsid', ''],
+    ]);
+  });
+
+  test('those who are there already are told of on demand', () => {
+    const harness = new TreeHarness({ actions: EVERYTHING });
+    harness.tree.processes.adopt([harness.proc.show(20, 1, 'daemon', 1, false, { sid: 20, pgid: 20 })]);
+    harness.tree.publishExisting({ bootMs: 5000, unixMs: 1_700_000_005_000 });
+    expect(harness.published.map(({ action, process, sid }) => [action, process.pid, sid])).toEqual([
+      ['existing', 1, 1],
+      ['existing', 20, 20],
+    ]);
+  });
+});
+
+test('a daemon that forks itself into a session of its own on and on does not hold all that it was', () => {
+  const kernel = new KernelModel(0.01);
+  const harness = new TreeHarness({ cacheSize: 100, cacheTtlSeconds: 0 });
+  for (let pid = 2; pid < 8000; pid++) {
+    kernel.fork(pid - 1, pid);
+    if (pid % 2 === 0) kernel.setsid(pid);
+    kernel.exit(pid - 1);
+    if (pid % 500 === 0) harness.run(kernel);
+  }
+  kernel.exec(7999, 'last');
+  harness.run(kernel);
+  const held = new Set<unknown>();
+  const found = [harness.row('last').process];
+  for (let one = found.pop(); one; one = found.pop()) {
+    if (held.has(one)) continue;
+    held.add(one);
+    const { creator, session, groups } = one;
+    const others = [
+      creator?.process,
+      creator?.session?.leader,
+      session?.leader,
+      groups.at(Number.POSITIVE_INFINITY)?.leader,
+    ];
+    for (const other of others) if (other) found.push(other);
+  }
+  expect(held.size).toBeLessThan(3 * 1024);
+});

@@ -1,0 +1,172 @@
+/** What rows say of others is stored once, and there for as long as a row needs it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import pino from 'pino';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Action } from '../../../src/process/execution.ts';
+import { EventMerger, type MergedEvent } from '../../../src/process/merge.ts';
+import { EventDatabase } from '../../../src/store/event_database.ts';
+import { EventStore } from '../../../src/store/event_store.ts';
+import { columns, processAncestryEvents, selectionOf } from '../../../tables/process_ancestry_events.ts';
+import { complaintsOfText } from '../ecs/fields_check.ts';
+import { KernelModel } from '../process/kernel_model.ts';
+import { TreeHarness } from '../process/tree_harness.ts';
+import { published } from '../tables/published.ts';
+
+let directory: string;
+const opened: { close(): void }[] = [];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'pa-documents-'));
+});
+afterEach(() => {
+  for (const one of opened.splice(0)) one.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function database(name = ':memory:'): EventDatabase {
+  const db = new EventDatabase(name === ':memory:' ? name : join(directory, name));
+  opened.push(db);
+  return db;
+}
+
+function store(): EventStore {
+  const settings = {
+    ...{ directory: join(directory, 'rows'), maxRows: 10_000, maxBytes: 1 << 30 },
+    ...{ expirySeconds: 3600, subscriberExpirySeconds: 100 },
+  };
+  const one = new EventStore(settings, { log: pino({ enabled: false }), unixNow: () => 1_700_000_000_000 });
+  opened.push(one);
+  return one;
+}
+
+const ANYTHING = selectionOf({ constraints: new Map(), columnsUsed: undefined });
+const FROM_START = { after: 0, upTo: Number.MAX_SAFE_INTEGER };
+const AT = columns.findIndex(({ name }) => name === 'session_leader');
+const leaders = (db: EventDatabase) =>
+  [...db.select(ANYTHING, FROM_START)].flatMap((row) =>
+    row ? [(JSON.parse(String(row[AT] || '{}')) as { pid?: number }).pid] : [],
+  );
+const documentsIn = (name: string) => {
+  const db = new DatabaseSync(join(directory, name));
+  const found = Number(db.prepare('SELECT count(*) AS found FROM documents').get()?.found);
+  db.close();
+  return found;
+};
+
+/** So many execs of one session, from the eid on. */
+function session(from: number, count: number, sessionLeader: { text: string }): { eid: number; exec: MergedEvent }[] {
+  const exec = published();
+  return Array.from({ length: count }, (_, n) => ({
+    eid: from + n,
+    exec: { ...exec, context: { ...exec.context, sessionLeader } },
+  }));
+}
+const leader = (pid: number) => ({ text: `{"pid":${pid},"entity_id":"boot.${pid}"}` });
+
+describe('a document', () => {
+  test('is stored once for many rows', () => {
+    const db = database('one.db');
+    db.insert(session(1, 1000, leader(7)));
+    expect(new Set(leaders(db))).toEqual(new Set([7]));
+    expect(documentsIn('one.db')).toBe(1);
+  });
+
+  test('is there as long as a row needs it, however many have gone, and goes then', () => {
+    const db = database('long.db');
+    const shared = leader(7);
+    for (let eid = 1; eid < 20_000; eid += 1000) {
+      db.insert(session(eid, 1000, shared));
+      if (eid > 2000) db.deleteUpTo(eid - 1500);
+      expect(leaders(db).every((pid) => pid === 7)).toBe(true);
+    }
+    db.deleteUpTo(19_999);
+    expect(leaders(db)).toEqual([7]);
+    expect(documentsIn('long.db')).toBeLessThan(4);
+  });
+
+  test('comes along when rows that were kept in memory go to the disk', () => {
+    const [memory, disk] = [database(), database('disk.db')];
+    memory.insert(session(1, 3000, leader(7)));
+    memory.insert(session(3001, 3000, leader(8)));
+    while (disk.takeOldest(memory, 700) > 0);
+    expect(memory.rows).toBe(0);
+    expect(leaders(disk)).toEqual([...Array(3000).fill(7), ...Array(3000).fill(8)]);
+    disk.insert(session(6001, 1, leader(9)));
+    expect(leaders(disk).at(-1)).toBe(9);
+  });
+});
+
+const ACTIONS: readonly Action[] = ['exec', 'fork', 'setsid', 'exit', 'existing'];
+
+/** All that happens in a session by ssh. */
+function events(windowMs: number): MergedEvent[] {
+  const kernel = new KernelModel();
+  const harness = new TreeHarness({ actions: new Set(ACTIONS) });
+  harness.tree.publishExisting({ bootMs: 999_000, unixMs: 1_700_000_999_000 });
+  kernel.login(7, '192.0.2.7');
+  kernel.fork(1, 10);
+  kernel.exec(10, 'sshd -D');
+  kernel.fork(10, 11);
+  kernel.setsid(11);
+  kernel.exec(11, 'bash -l', { tty: 'pts/0', ses: 7 });
+  kernel.fork(11, 12);
+  kernel.setpgid(12, 12);
+  kernel.exec(12, 'env "quoted"\\ \u0001\t🌲', { tty: 'pts/0', ses: 7 });
+  kernel.exec(12, 'ls', { tty: 'pts/0', ses: 7 });
+  kernel.exit(12, 9);
+  kernel.exit(11, 256);
+  harness.run(kernel).tree.flush('all');
+  const merger = new EventMerger(windowMs);
+  return [...harness.published.flatMap((event) => merger.add(event, 0)), ...merger.all()];
+}
+
+async function rowsOf(from: EventStore): Promise<Record<string, unknown>[]> {
+  const table = processAncestryEvents({ store: from, resultMaxBytes: () => 1 << 26 });
+  const rows = await table.generate(
+    { constraints: new Map(), columnsUsed: undefined },
+    { onDelivered: () => undefined },
+  );
+  return [...rows].flatMap((row) =>
+    row ? [Object.fromEntries(columns.map((column) => [column.name, column.value(row)]))] : [],
+  );
+}
+
+describe.each([0, 1000])('with a window of %i ms', (windowMs) => {
+  test('every row’s document is ECS, and says what happened', async () => {
+    const one = store();
+    for (const event of events(windowMs)) one.add(event);
+    const rows = await rowsOf(one);
+    for (const { ecs, action } of rows) expect(complaintsOfText(String(ecs)), String(action)).toEqual([]);
+    const told = new Set(rows.flatMap(({ action }) => String(action).split(',')));
+    expect(told).toEqual(new Set(ACTIONS));
+    expect(rows.some(({ action }) => String(action).includes(','))).toBe(windowMs > 0);
+  });
+
+  test('rows are the same after a restart', async () => {
+    const one = store();
+    for (const event of events(windowMs)) one.add(event);
+    const before = await rowsOf(one);
+    one.close();
+    expect(await rowsOf(store())).toEqual(before);
+  });
+});
+
+test('a row tells of all who are around it', async () => {
+  const one = store();
+  for (const event of events(0)) one.add(event);
+  const rows = await rowsOf(one);
+  const ls = rows.find(({ cmdline, action }) => cmdline === 'ls' && action === 'exec');
+  expect(ls).toMatchObject({ sid: 11, pgid: 12, tty: 'pts/0', interactive: 1, entry_type: 'sshd' });
+  expect(ls).toMatchObject({ entry_source_ip: '192.0.2.7' });
+  expect(JSON.parse(String(ls?.session_leader))).toMatchObject({ pid: 11, cmdline: 'bash -l', same_as_process: false });
+  expect(JSON.parse(String(ls?.group_leader))).toMatchObject({ pid: 12, same_as_process: true });
+  const entryMeta = { type: 'sshd', source: { ip: '192.0.2.7' } };
+  expect(JSON.parse(String(ls?.entry_leader))).toMatchObject({
+    pid: 11,
+    same_as_process: false,
+    entry_meta: entryMeta,
+  });
+  expect(rows.filter(({ action }) => action === 'exit').map(({ exit_code: code }) => code)).toEqual([137, 1]);
+});
