@@ -152,7 +152,7 @@ export class EventStore {
   add(exec: MergedEvent): void {
     if (!this.isOpen) {
       this.#unnumbered.push(exec);
-      // Where it will be, if nobody says so: better late than without bound.
+      // Nobody has said yet where they go: the oldest are given up and counted, rather than all of memory.
       if (this.#unnumbered.length > WAITING_MAX) this.#unnumbered.splice(0, this.#lostRows(BATCH_ROWS));
       return;
     }
