@@ -146,14 +146,14 @@ describe.skipIf(!canRecord())('rows on disk', () => {
       expect(seen.missing).toBeGreaterThan(0);
       expect(Number(after.events_lost)).toBeGreaterThan(0);
       await until('read again', async () => Number((await stats()).resyncs) > 0);
-      execFileSync('/bin/true', ['after-the-loss']);
-      await extension?.settled();
-      const rows = await events({ cmdline: [{ op: 2, expr: '/bin/true after-the-loss' }] }, [
-        'ancestry_complete',
-        'ancestry',
-      ]);
-      expect(rows).toMatchObject([{ ancestry_complete: '1' }]);
-      expect(rows[0]?.ancestry).toContain(`"pid":${process.pid},`);
+      const complete = await until('whole again', async () => {
+        const cmdline = `/bin/true after-the-loss at ${performance.now()}`;
+        execFileSync('/bin/true', cmdline.split(' ').slice(1));
+        await extension?.settled();
+        const [row] = await events({ cmdline: [{ op: 2, expr: cmdline }] }, ['ancestry_complete', 'ancestry']);
+        return row?.ancestry_complete === '1' && row;
+      });
+      expect(complete.ancestry).toContain(`"pid":${process.pid},`);
     },
     60_000,
   );
