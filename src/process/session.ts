@@ -45,7 +45,10 @@ export class GroupHistory {
   }
 
   set(change: Change): void {
-    this.#changes.push(change);
+    // Who leads a session cannot be put into a group (kernel/sys.c: EPERM), so it was before that, and told late.
+    const last = this.#changes.at(-1);
+    const isTooLate = change.serial > 0 && last?.serial === 0;
+    this.#changes.splice(isTooLate ? -1 : this.#changes.length, 0, change);
     if (this.#changes.length > CHANGES_MAX) this.#changes.shift();
   }
 

@@ -8,6 +8,7 @@ import { resolveFlags } from '../../src/config/settings.ts';
 import { Recorder } from '../../src/recorder.ts';
 import { EventStore } from '../../src/store/event_store.ts';
 import { storeSettings } from '../../src/store_settings.ts';
+import { REAL_TIME } from './cpu_time.ts';
 import { FakeProc } from './process/tree_harness.ts';
 
 function record(kind: number, source: number, pid: number, time: number, payload: readonly number[] = []): Buffer {
@@ -163,7 +164,7 @@ describe('stalls', () => {
     expect(recorder.stats().tree.detailsMissing).toBe(1);
   });
 
-  test('after the event loop stood still, what is missing has its time again', async () => {
+  test('after the event loop stood still, what is missing has its time again', REAL_TIME, async () => {
     const { recorder, store, native } = setUp({ process_ancestry_publish_wait_ms: '60' });
     await recorder.start();
     native.deliver(Buffer.concat([forkOf(1, 10, 500), execOf(10, 501)]));

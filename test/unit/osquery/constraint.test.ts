@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type ColumnType, type ColumnValue, text } from '../../../src/osquery/column.ts';
 import { matcher, rowMatcher } from '../../../src/osquery/constraint.ts';
 import type { ConstraintOp } from '../../../src/osquery/query_context.ts';
+import { cpuMs } from '../cpu_time.ts';
 import {
   agree,
   type Filter,
@@ -151,14 +152,14 @@ test('a pattern made to go back often costs linear time, and admits what it give
   const value = 'a'.repeat(200_000);
   const pattern = `%${'a'.repeat(2000)}b%`;
   const admits = matcher({ type: 'TEXT' }, [{ op: 'like', expr: pattern }]);
-  const start = performance.now();
+  const start = cpuMs();
   expect(admits?.(value)).toBe(true);
-  expect(performance.now() - start).toBeLessThan(200);
+  expect(cpuMs() - start).toBeLessThan(200);
 });
 
 test('long numbers in long text cost linear time', () => {
   const admits = matcher({ type: 'TEXT' }, [{ op: 'eq', expr: '5' }]);
-  const start = performance.now();
+  const start = cpuMs();
   for (const value of ['1'.repeat(200_000), `${' '.repeat(200_000)}x`, `1${' '.repeat(200_000)}x`]) admits?.(value);
-  expect(performance.now() - start).toBeLessThan(200);
+  expect(cpuMs() - start).toBeLessThan(200);
 });

@@ -15,6 +15,7 @@ import { decodeRequest, encodeCall, encodeRequest } from '../../../src/osquery/r
 import { decodeResponse } from '../../../src/osquery/response_decoder.ts';
 import { encodeResponse, encodeUnknownMethod } from '../../../src/osquery/response_encoder.ts';
 import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
+import { REAL_TIME } from '../cpu_time.ts';
 import { EXCHANGES, QUERIES, QUERIES_WITHOUT_DEFAULT_INDEX, recordedTables } from './recording.ts';
 import { afterwards, directory, Peer, recorder, until } from './sandbox.ts';
 import { GENERATE, large, type Numbered, numbers, serve } from './serving.ts';
@@ -370,7 +371,7 @@ describe('hostile peers', () => {
     await server.close();
   });
 
-  test('2,000 connections that say nothing do not keep osquery out', async () => {
+  test('2,000 connections that say nothing do not keep osquery out', REAL_TIME, async () => {
     const { path, client, server } = await serve();
     for (let i = 0; i < 20; i++)
       await Promise.all(Array.from({ length: 100 }, () => Peer.connect(path).catch(() => undefined)));
@@ -405,7 +406,7 @@ describe('many at once', () => {
     }
   });
 
-  test('a ping is answered at once while five times 50,000 rows are read', async () => {
+  test('a ping is answered at once while five times 50,000 rows are read', REAL_TIME, async () => {
     const wide: TablePlugin<Numbered> = {
       ...numbers(function* () {
         for (let n = 0; n < 50_000; n++) yield { n };
@@ -441,7 +442,7 @@ describe('many at once', () => {
     expect(delay.percentile(99) / 1e6).toBeLessThan(50);
   });
 
-  test('a ping is answered at once while values are slow to come', async () => {
+  test('a ping is answered at once while values are slow to come', REAL_TIME, async () => {
     const slow: TablePlugin<Numbered> = {
       ...numbers(3000),
       columns: [bigint('n', '', ({ n }: Numbered) => workFor(0.1) + n)],
@@ -456,7 +457,7 @@ describe('many at once', () => {
     expect(longest).toBeLessThan(100);
   });
 
-  test('however much is going on, each round of the event loop has its share of it', async () => {
+  test('however much is going on, each round of the event loop has its share of it', REAL_TIME, async () => {
     const share = new EventLoopShare();
     let working = 20;
     const work = async () => {

@@ -9,6 +9,7 @@ import { encodeResponse } from '../../../src/osquery/response_encoder.ts';
 import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
 import { cpuMicroseconds, memoryMegabytes, resetPeak } from '../../bench/process_cost.ts';
 import { rangeOf } from '../../bench/range.ts';
+import { REAL_TIME } from '../cpu_time.ts';
 import { afterwards, directory, Peer, until } from './sandbox.ts';
 import { GENERATE, large, type Numbered, numbers, serve } from './serving.ts';
 
@@ -45,7 +46,7 @@ describe('a pause', () => {
     expect((await client.call('table', 'numbers', GENERATE)).rows.map(({ n }) => n)).toEqual(['1', '2']);
   });
 
-  test('lets others have their turn in a search that finds nothing', async () => {
+  test('lets others have their turn in a search that finds nothing', REAL_TIME, async () => {
     let ended = false;
     let searching = false;
     const { client, path } = await serve([
@@ -326,7 +327,7 @@ describe('all answers together', () => {
   });
 });
 
-test('a ping is answered at once while a large answer is written to slow readers', async () => {
+test('a ping is answered at once while a large answer is written to slow readers', REAL_TIME, async () => {
   const { path, client, server } = await serve([large(30_000)]);
   const peers = await Promise.all(Array.from({ length: 3 }, () => asking(path)));
   let taken = 0;

@@ -26,6 +26,15 @@ test('audit’s serial tells what came first where its clock shows the same time
   expect(groups.at(100, 7)?.id).toBe(1);
 });
 
+test('who leads a session was put into a group before that, also when it is told later', () => {
+  const groups = started(1);
+  set(groups, 20, 200);
+  set(groups, 2, 100, 7);
+  set(groups, 3, 150, 8);
+  expect([99, 100, 150, 199, 200].map((unixMs) => groups.at(unixMs)?.id)).toEqual([1, 2, 3, 3, 20]);
+  expect(groups.at(250, 9)?.id).toBe(20);
+});
+
 test('a child has the group that its parent had at the fork, also when that is told later', () => {
   const parent = started(1);
   const child = new GroupHistory();

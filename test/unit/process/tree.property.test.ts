@@ -56,7 +56,7 @@ test('every exec has its true session and group, however setpgid’s records are
         }
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 2000 },
   );
 });
 

@@ -18,6 +18,7 @@ import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Selection } from '../../../src/store/event_database.ts';
 import { EventStore, type EventStoreSettings } from '../../../src/store/event_store.ts';
+import { cpuMs } from '../cpu_time.ts';
 import { published } from '../tables/published.ts';
 
 let directory: string;
@@ -582,7 +583,7 @@ describe('a database that somebody else has locked', () => {
     locked(() => {
       for (let pid = 1; pid <= 2400; pid++) store.add(published({ pid }));
     });
-    expect(performance.now() - began).toBeLessThan(500);
+    expect(performance.now() - began).toBeLessThan(2000);
     expect(pids(store)).not.toEqual([]);
     expect(store.stats).toMatchObject({ lost: 0, problems: [] });
   });
@@ -637,9 +638,9 @@ describe('what must not stop it', () => {
     for (let pid = 1; pid <= 20_000; pid++) store.add(published({ pid }));
     expect(store.stats.rows).toBe(20_000);
     const settings = { directory, expirySeconds: 60, subscriberExpirySeconds: 60 };
-    const began = performance.now();
+    const began = cpuMs();
     store.configure({ ...settings, maxRows: 30_000, maxBytes: 1_000_000 });
-    expect(performance.now() - began).toBeLessThan(100);
+    expect(cpuMs() - began).toBeLessThan(100);
     await vi.waitFor(() => expect(store.stats.bytes).toBeLessThan(1_000_000), 10_000);
     store.configure({ ...settings, maxRows: 10, maxBytes: 1 << 30 });
     await vi.waitFor(() => expect(store.stats.rows).toBe(10), 10_000);
@@ -691,9 +692,9 @@ describe('what must not stop it', () => {
 test('a key with very many rows costs no more a row than any other', () => {
   const store = open({ maxRows: 20_000 });
   const add = (count: number) => {
-    const began = performance.now();
+    const began = cpuMs();
     for (let n = 0; n < count; n++) store.add(published({ pid: 7, ppid: 7, entityId: 'same' }));
-    return (performance.now() - began) / count;
+    return (cpuMs() - began) / count;
   };
   add(20_000);
   // Each of these pushes the oldest out of three indexes.
