@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/cleanup.h"
 #include "audit/inspection.h"
 #include "audit/log_reader.h"
 #include "clocks.h"
@@ -176,6 +177,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
                           InstanceMethod("stats", &ProcessAncestryAddon::stats),
                           InstanceMethod("onItsWay", &ProcessAncestryAddon::on_its_way),
                           InstanceMethod("inspectAudit", &ProcessAncestryAddon::inspect_audit),
+                          InstanceMethod("cleanUpAudit", &ProcessAncestryAddon::clean_up_audit),
                           InstanceMethod("connectorError", &ProcessAncestryAddon::connector_error),
                           InstanceMethod("listenerOf", &ProcessAncestryAddon::listener_of_socket),
                           InstanceMethod("clockIsSynchronized", &ProcessAncestryAddon::clock_synchronized)});
@@ -329,6 +331,27 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
       rules.Set(static_cast<uint32_t>(i), rule);
     }
     result.Set("rules", rules);
+    return result;
+  }
+
+  Napi::Value clean_up_audit(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    if (info.Length() < 2 || !info[0].IsString() || !info[1].IsString()) {
+      Napi::TypeError::New(env, "cleanUpAudit takes the key of our rules and the state file")
+          .ThrowAsJavaScriptException();
+      return env.Undefined();
+    }
+    const audit::Cleanup done =
+        audit::clean_up(info[0].As<Napi::String>().Utf8Value(), info[1].As<Napi::String>().Utf8Value());
+    auto result = Napi::Object::New(env);
+    result.Set("rulesRemoved", done.rules_removed);
+    result.Set("settingsPutBack", done.settings_put_back);
+    if (done.problem) {
+      auto problem = Napi::Object::New(env);
+      problem.Set("code", done.problem->code);
+      problem.Set("detail", done.problem->detail);
+      result.Set("problem", problem);
+    }
     return result;
   }
 

@@ -11,7 +11,7 @@
       "target_name": "collector",
       "type": "static_library",
       "sources": [
-        "audit/assembler.cc", "audit/audit_event.cc", "audit/control.cc", "audit/group_change.cc", "audit/inspection.cc", "audit/kernel.cc",
+        "audit/assembler.cc", "audit/audit_event.cc", "audit/cleanup.cc", "audit/control.cc", "audit/group_change.cc", "audit/inspection.cc", "audit/kernel.cc",
         "audit/log_line.cc", "audit/log_reader.cc", "audit/login_record.cc", "audit/pack_event.cc", "audit/record.cc", "audit/record_readers.cc",
         "audit/rule.cc", "audit/state_file.cc", "audit/subscription.cc", "audit/syscalls.cc",
         "batch.cc", "batch_queue.cc", "clocks.cc", "collector.cc", "netlink_receiver.cc", "socket_peer.cc",

@@ -8,6 +8,7 @@ import { processAncestry } from '../tables/process_ancestry.ts';
 import { processAncestryCacheStats } from '../tables/process_ancestry_cache_stats.ts';
 import { processAncestryEvents } from '../tables/process_ancestry_events.ts';
 import { processAncestrySubscribers } from '../tables/process_ancestry_subscribers.ts';
+import { cleanUp } from './cleanup.ts';
 import { SAMPLE_LOG } from './collect/replay.ts';
 import { type CommandLine, helpText, parseCommandLine } from './config/command_line.ts';
 import { FlagError, type FlagValues, flags } from './config/flags.ts';
@@ -25,8 +26,8 @@ import { Recorder } from './recorder.ts';
 import { runShell } from './shell/shell.ts';
 import { EventStore } from './store/event_store.ts';
 import { askOsquery, OSQUERY_DATABASE, storeSettings } from './store_settings.ts';
+import { VERSION } from './version.ts';
 
-const VERSION = '0.1.0';
 const DEFAULT_CONFIG_FILE = '/etc/osquery/process_ancestry.json';
 /** Exit statuses: the command line is wrong; the extension could not do its work. */
 const USAGE = 2;
@@ -55,6 +56,8 @@ async function main(): Promise<number> {
       return shell(commandLine);
     case 'doctor':
       return doctor(commandLine);
+    case 'cleanup':
+      return cleanup(commandLine);
     case 'extension':
       return extension(commandLine);
   }
@@ -106,13 +109,25 @@ async function shell(commandLine: CommandLine): Promise<number> {
 /** Where osqueryd listens, and Fleet's Orbit has its osqueryd listen. */
 const SOCKETS = ['/var/osquery/osquery.em', '/opt/orbit/orbit-osquery.em'] as const;
 
-async function doctor(commandLine: CommandLine): Promise<number> {
+/** The flags in force where osquery has no say; what is wrong with them is told. */
+function flagsWithoutOsquery(commandLine: CommandLine): FlagValues {
   const osqueryOptions = new Map<string, string>();
   const { content: file, error: fileError } = readConfigFile(commandLine.configFile);
   const { flags: given } = commandLine;
   const { values, errors } = resolveFlags({ commandLine: given, environment: process.env, osqueryOptions, file });
   for (const message of [fileError, ...errors.map((error) => error.message)])
     if (message) process.stderr.write(`process_ancestry: ${message}\n`);
+  return values;
+}
+
+function cleanup(commandLine: CommandLine): number {
+  const { isClean, message } = cleanUp(flagsWithoutOsquery(commandLine).process_ancestry_state_file);
+  (isClean ? process.stdout : process.stderr).write(`process_ancestry: ${message}\n`);
+  return isClean ? 0 : FAILED;
+}
+
+async function doctor(commandLine: CommandLine): Promise<number> {
+  const values = flagsWithoutOsquery(commandLine);
   const [first] = SOCKETS;
   const host = new ThisHost({
     extensionPath: itself().executable,

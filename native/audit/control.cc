@@ -22,6 +22,8 @@ bool place_is_taken(const Status& status, bool owner_lives, uint32_t own_pid) {
 
 }  // namespace
 
+bool is_immutable(const Status& status) { return status.enabled == kImmutable; }
+
 Settings settings_of(const Status& status) {
   return {status.enabled, status.backlog_limit, status.backlog_wait_time};
 }
@@ -79,7 +81,7 @@ Plan decide(const Situation& situation) {
     plan.problems.push_back({"audit_never_task", "a never,task rule keeps all processes from being audited"});
     return plan;
   }
-  if (status.enabled == kImmutable) {
+  if (is_immutable(status)) {
     const bool covered = any_rule(situation, &RuleFacts::covers_exec);
     plan.problems.push_back(
         {"audit_immutable", covered ? "locked until reboot, with rules that cover execve: reading along"
@@ -104,12 +106,18 @@ Step next_step(Mode mode, const Status& status, bool owner_lives, uint32_t own_p
   if (mode == Mode::kOff || (mode == Mode::kUnicast && status.pid == own_pid)) return Step::kStay;
   const bool taken = place_is_taken(status, owner_lives, own_pid);
   if (mode == Mode::kUnicast) return taken ? Step::kFallBack : Step::kTakePlace;
-  return taken || status.enabled == kImmutable ? Step::kStay : Step::kTakePlace;
+  return taken || is_immutable(status) ? Step::kStay : Step::kTakePlace;
 }
 
 Changes restoration(const Settings& now, const Settings& set_by_us, const Settings& found) {
   if (now.enabled == kImmutable) return {};
   return changes(now, to_go_back_to(now, set_by_us, found));
+}
+
+Changes after_kill(const Situation& situation) {
+  // As in decide: only with our rules there are the present settings ours.
+  if (!any_rule(situation, &RuleFacts::ours) || !situation.saved) return {};
+  return restoration(settings_of(situation.status), wanted_as_owner(*situation.saved), *situation.saved);
 }
 
 }  // namespace process_ancestry::audit

@@ -58,6 +58,9 @@ struct Plan {
 };
 Plan decide(const Situation& situation);
 
+// Whether nobody can change anything until the next boot.
+bool is_immutable(const Status& status);
+
 // What an errno of the audit socket means to the user.
 Problem problem_of(int error);
 
@@ -72,6 +75,9 @@ Settings to_go_back_to(const Settings& now, const Settings& set_by_us, const Set
 
 // What to put back: found values, but only where ours still stand; what others changed meanwhile is theirs.
 Changes restoration(const Settings& now, const Settings& set_by_us, const Settings& found);
+
+// What to put back when a run was killed and none runs now.
+Changes after_kill(const Situation& situation);
 
 }  // namespace audit
 }  // namespace process_ancestry

@@ -165,6 +165,29 @@ TEST("what we set is put back, what others set meanwhile is theirs") {
   CHECK(!restoration({2, 8192, 0}, set_by_us, found).any());
 }
 
+TEST("after a kill what still is as we set it goes back, by whoever the place is held now") {
+  Situation situation = with_auditd();
+  situation.rules = {ours()};
+  situation.saved = Settings{0, 64, 15000};
+  situation.status = {1, kOther, 8192, 60000, 0, 0};
+  Changes changes = after_kill(situation);
+  CHECK(changes.enabled == 0U);
+  CHECK(changes.backlog_limit == 64U);
+  CHECK(!changes.backlog_wait_time);
+  situation.status.enabled = 2;
+  CHECK(!after_kill(situation).any());
+}
+
+TEST("settings that were saved by a run whose rules are gone are nobody's") {
+  Situation situation = fresh_machine();
+  situation.status = {1, 0, 8192, 0, 0, 0};
+  situation.saved = Settings{0, 64, 15000};
+  CHECK(!after_kill(situation).any());
+  situation.rules = {ours()};
+  situation.saved = std::nullopt;
+  CHECK(!after_kill(situation).any());
+}
+
 TEST("what an owner puts back as it leaves is what we go back to") {
   // We read along and found its settings; it went, put back its own, and we took the place.
   const Settings found = to_go_back_to({0, 64, 15000}, {1, 8192, 0}, {1, 8192, 0});

@@ -88,6 +88,19 @@ export interface NativeBinding {
   readonly LogReader: new (options: { argsMaxBytes: number }) => NativeLogReader;
 }
 
+/** What was done about what a killed extension left in the kernel. */
+export interface NativeAuditCleanup {
+  readonly rulesRemoved: number;
+  readonly settingsPutBack: boolean;
+  /** With which something may be left. */
+  readonly problem?: NativeProblem;
+}
+
+export interface NativeCleanup {
+  /** For when no extension runs: takes out rules with `key`, and puts back the settings that `stateFile` holds. */
+  cleanUpAudit(key: string, stateFile: string): NativeAuditCleanup;
+}
+
 /** What only looks: for a diagnosis, beside an extension that runs or without one. */
 export interface NativeDiagnosis {
   /** Asks, and changes nothing. `key` is that of our rules. */
@@ -101,11 +114,12 @@ export interface NativeDiagnosis {
 }
 
 const ADDON = 'process_ancestry.node';
-let loaded: (NativeBinding & NativeDiagnosis) | undefined;
+type Native = NativeBinding & NativeDiagnosis & NativeCleanup;
+let loaded: Native | undefined;
 
 /** Loads the addon once. Throws with the places where it was looked for. */
-export function loadNative(): NativeBinding & NativeDiagnosis {
+export function loadNative(): Native {
   const path = ownPath(ADDON);
-  loaded ??= (path ? createRequire(path)(path) : loadUnnamed(readOwnFile(ADDON))) as NativeBinding & NativeDiagnosis;
+  loaded ??= (path ? createRequire(path)(path) : loadUnnamed(readOwnFile(ADDON))) as Native;
   return loaded;
 }

@@ -5,7 +5,7 @@
 import { boundsOf, type Flag, FlagError, type FlagName, flagNames, flags } from './flags.ts';
 
 export interface CommandLine {
-  readonly command: 'extension' | 'shell' | 'doctor' | 'help' | 'version';
+  readonly command: 'extension' | 'shell' | 'doctor' | 'cleanup' | 'help' | 'version';
   readonly flags: ReadonlyMap<FlagName, string>;
   /** osquery's extension socket. */
   readonly socket: string | undefined;
@@ -31,7 +31,9 @@ const others: Readonly<Record<string, { value: string | undefined; description: 
   help: { value: undefined, description: 'this text' },
   version: { value: undefined, description: 'the version' },
 };
-const commands = ['shell', 'doctor'];
+const commands = ['shell', 'doctor', 'cleanup'];
+/** They take flags only. */
+const withoutWords = ['doctor', 'cleanup'];
 const shellOnly: Readonly<Record<string, string>> = {
   json: 'rows as a JSON array (doctor: findings)',
   line: 'a column a line',
@@ -72,8 +74,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   }
   const [command, ...rest] = words;
   if (command !== undefined && !commands.includes(command))
-    throw new FlagError(`command line: no such command: ${command} (there are ${commands.join(' and ')})`);
-  if (command === 'doctor' && rest.length > 0) throw new FlagError(`command line: doctor takes flags only: ${rest[0]}`);
+    throw new FlagError(`command line: no such command: ${command} (there are ${commands.join(', ')})`);
+  if (command !== undefined && withoutWords.includes(command) && rest.length > 0)
+    throw new FlagError(`command line: ${command} takes flags only: ${rest[0]}`);
   const asked = other.has('help') ? 'help' : other.has('version') ? 'version' : (command ?? 'extension');
   return {
     command: asked as CommandLine['command'],
@@ -99,6 +102,8 @@ export function helpText(): string {
     '       process_ancestry.ext doctor [--json] [--socket PATH] [flags]',
     '                                                      what keeps it from working on this host, and what to do;',
     '                                                      exit status 0: nothing, 1: warnings, 2: problems',
+    '       process_ancestry.ext cleanup [flags]           puts back what a killed extension left in kernel audit, when none',
+    '                                                      runs; exit status 0: nothing is left, 1: something may be',
     '',
     'Flags of the process:',
     ...Object.entries(others).map(([name, { value, description }]) =>
