@@ -18,6 +18,7 @@ import {
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Metafile } from 'esbuild';
+import { BOUNDS, NEEDS_LIBATOMIC } from './oldest_host.ts';
 import { readCode, withoutLibatomic } from './without_libatomic.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -29,8 +30,8 @@ const output = at('dist', 'package');
 const V8_OPTIONS = ['--max-semi-space-size=8'];
 /** node:sea is experimental; the Thrift library calls Buffer(), which Node forgives only below node_modules. */
 const QUIET = ['--disable-warning=ExperimentalWarning', '--disable-warning=DEP0005'];
-/** The oldest C and C++ libraries that it has to run on: RHEL 9's. Debian 12 and Ubuntu 22.04 have newer ones. */
-const BOUNDS: Readonly<Record<string, string>> = { GLIBC: '2.34', GLIBCXX: '3.4.29', CXXABI: '1.3.13', GCC: '7.0.0' };
+/** By the names that objdump has for them. */
+const bounds: Readonly<Record<string, string>> = BOUNDS;
 /** What every such host has. */
 const LIBRARIES = /^(ld-linux.*|lib(c|m|dl|pthread)|libstdc\+\+|libgcc_s)\.so\.\d+$/;
 
@@ -113,9 +114,7 @@ function takeOutLibatomic(node: string): void {
 /** Fails where it needs a library that a bare host lacks, or a newer one than the oldest has. */
 function checkRunsEverywhere(file: string): void {
   const needed = [...run('objdump', '-p', file).matchAll(/NEEDED\s+(\S+)/g)].map(([, name = '']) => name);
-  const missing = needed.filter(
-    (name) => !LIBRARIES.test(name) && !(process.arch !== 'x64' && name === 'libatomic.so.1'),
-  );
+  const missing = needed.filter((name) => !LIBRARIES.test(name) && !(NEEDS_LIBATOMIC && name === 'libatomic.so.1'));
   if (missing.length > 0) throw new Error(`${file} needs ${missing.join(', ')}, which a bare host lacks`);
   const newest = new Map<string, string>();
   for (const [, library = '', version = ''] of run('objdump', '-T', file).matchAll(
@@ -124,8 +123,8 @@ function checkRunsEverywhere(file: string): void {
     if (byVersion(version, newest.get(library) ?? '0') > 0) newest.set(library, version);
   }
   for (const [library, version] of newest) {
-    if (byVersion(version, BOUNDS[library] ?? '0') <= 0) continue;
-    throw new Error(`${file} needs ${library}_${version}: RHEL 9 has ${library}_${BOUNDS[library]}`);
+    if (byVersion(version, bounds[library] ?? '0') <= 0) continue;
+    throw new Error(`${file} needs ${library}_${version}: RHEL 9 has ${library}_${bounds[library]}`);
   }
   const what = [...newest].map(([library, version]) => `${library}_${version}`).join(', ');
   process.stdout.write(`${file.slice(scratch.length + 1)} needs ${what || 'nothing'}\n`);

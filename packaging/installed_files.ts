@@ -1,0 +1,97 @@
+/** What is installed where, by both packages, and what only the .deb has. Everything belongs to root. */
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+export const NAME = 'osquery-process-ancestry';
+const DOCUMENTS = `usr/share/doc/${NAME}`;
+/** Folders below packaging/ that an administrator takes files from. */
+const EXAMPLES = ['osquery', 'fleet', 'grafana', 'prometheus', 'ansible'] as const;
+
+export interface Sources {
+  /** The repository's own root. */
+  readonly root: string;
+  /** dist/package */
+  readonly built: string;
+  readonly manPage: string;
+  /** debian/changelog, for the .deb alone. */
+  readonly debianChangelog: string;
+}
+
+/** Lays out what both packages have below `stage`, which must not exist. */
+export function layOut(stage: string, { root, built, manPage }: Sources): void {
+  const into = folders(stage);
+  // A second name of one file: it is 118 MB, and is only read.
+  linkSync(join(built, 'process_ancestry.ext'), into(`usr/lib/${NAME}/process_ancestry.ext`));
+  symlinkSync(`../lib/${NAME}/process_ancestry.ext`, into('usr/bin/process_ancestry'));
+  write(into('usr/share/man/man8/process_ancestry.8.gz'), gzipped(manPage));
+  write(into(`${DOCUMENTS}/LICENSES.txt.gz`), gzipped(readFileSync(join(built, 'LICENSES.txt'), 'utf8')));
+  copy(join(root, 'README.md'), into(`${DOCUMENTS}/README.md`));
+  copy(join(root, 'packaging', 'deb', 'README.md'), into(`${DOCUMENTS}/installation.md`));
+  for (const folder of EXAMPLES) {
+    for (const file of filesOf(join(root, 'packaging', folder), root))
+      copy(join(root, 'packaging', folder, file), into(`usr/share/${NAME}/${folder}/${file}`));
+  }
+}
+
+/** Adds what a .deb has to have besides. */
+export function addDebian(stage: string, { root, debianChangelog }: Sources): void {
+  const into = folders(stage);
+  copy(join(root, 'packaging', 'deb', 'copyright'), into(`${DOCUMENTS}/copyright`));
+  write(into(`${DOCUMENTS}/changelog.gz`), gzipped(debianChangelog));
+  copy(join(root, 'packaging', 'deb', 'lintian-overrides'), into(`usr/share/lintian/overrides/${NAME}`));
+}
+
+/** Everything below a folder, by its path from there, folders too, in order. */
+export function everythingBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).toSorted();
+}
+
+/** What git knows of it: not what a build or a run has left there. */
+function filesOf(folder: string, root: string): string[] {
+  if (!existsSync(folder)) return [];
+  const listed = spawnSync('git', ['-C', folder, 'ls-files'], { encoding: 'utf8' });
+  if (existsSync(join(root, '.git')) && listed.status === 0) return listed.stdout.split('\n').filter(Boolean);
+  return everythingBelow(folder).filter((path) => statSync(join(folder, path)).isFile());
+}
+
+/** Makes the folders on the way to a file, readable for all whatever the umask. */
+function folders(stage: string): (path: string) => string {
+  return (path) => {
+    const parents = dirname(path).split('/');
+    for (const depth of ['', ...parents].keys()) {
+      const folder = join(stage, ...parents.slice(0, depth));
+      if (existsSync(folder)) continue;
+      mkdirSync(folder);
+      chmodSync(folder, 0o755);
+    }
+    return join(stage, path);
+  };
+}
+
+function copy(from: string, to: string): void {
+  copyFileSync(from, to);
+  chmodSync(to, statSync(from).mode & 0o100 ? 0o755 : 0o644);
+}
+
+function write(path: string, content: Uint8Array): void {
+  writeFileSync(path, content);
+  chmodSync(path, 0o644);
+}
+
+/** As gzip -9n: with neither name nor time in it. */
+function gzipped(text: string): Buffer {
+  return gzipSync(text, { level: 9 });
+}

@@ -1,0 +1,81 @@
+/** process_ancestry(8), of what --help says. */
+import { helpText } from '../src/config/command_line.ts';
+import { boundsOf, type Flag, flagNames, flags } from '../src/config/flags.ts';
+
+export interface ManPageOptions {
+  readonly version: string;
+  /** YYYY-MM-DD */
+  readonly date: string;
+  readonly summary: string;
+  readonly description: string;
+}
+
+/** Its source, for man(1). */
+export function manPage({ version, date, summary, description }: ManPageOptions): string {
+  // Usage and the flags of the process and of the shell are as --help has them; those of the recording come below.
+  const [head = ''] = helpText().split('Flags of the recording');
+  const usage = head
+    .slice(head.indexOf('usage:'))
+    .replaceAll('process_ancestry.ext', 'process_ancestry')
+    .replace(/^(usage: | {7})/gm, '')
+    // What stands below a command stays below it, whose name is shorter here.
+    .replace(/^ {4}(?= {30})/gm, '');
+  return `${[
+    `.TH PROCESS_ANCESTRY 8 ${date} "osquery-process-ancestry ${version}" "System Administration"`,
+    '.SH NAME',
+    `process_ancestry \\- ${escaped(summary)}`,
+    '.SH SYNOPSIS',
+    ...verbatim(usage.trimEnd()),
+    '.SH DESCRIPTION',
+    ...paragraphs(description),
+    '.SH FLAGS OF THE RECORDING',
+    'Each can also be given in the environment (in upper case), as an osquery option',
+    '.RI ( custom_NAME )',
+    'and in the JSON file; the command line wins, then in that order.',
+    'The prefix process_ancestry_ may be left out on the command line.',
+    ...flagNames.flatMap((name) => {
+      const flag: Flag = flags[name];
+      const fallback = flag.default === '' ? 'empty' : String(flag.default);
+      const when = flag.atStartOnly ? '; read at the start' : '';
+      return [
+        '.TP',
+        `.B \\-\\-${escaped(name)}`,
+        `${text(flag.description)}`,
+        '.br',
+        text(`${boundsOf(flag)}; default ${fallback}${when}`),
+      ];
+    }),
+    '.SH FILES',
+    ...files.flatMap(([path, meaning]) => ['.TP', `.I ${escaped(path)}`, text(meaning)]),
+    '.SH SEE ALSO',
+    '.BR osqueryd (8),',
+    '.BR auditctl (8)',
+    '.br',
+    'README.md in /usr/share/doc/osquery\\-process\\-ancestry',
+  ].join('\n')}\n`;
+}
+
+const files = [
+  ['/etc/osquery/process_ancestry.json', 'flags, as a JSON object; need not exist'],
+  ['/etc/osquery/extensions.load', 'what osqueryd starts; the package puts the extension into it'],
+  ['/opt/orbit/extensions.load', "the same for Fleet's Orbit, where that is installed"],
+  ['/var/osquery/process_ancestry', "the rows' database; /opt/orbit/process_ancestry with Orbit"],
+  ['/run/process_ancestry/audit-state', "audit's settings as found, while the extension runs"],
+] as const;
+
+function paragraphs(description: string): string[] {
+  return description.split('\n\n').flatMap((paragraph, index) => [...(index > 0 ? ['.PP'] : []), text(paragraph)]);
+}
+
+function verbatim(lines: string): string[] {
+  return ['.nf', ...lines.split('\n').map(text), '.fi'];
+}
+
+/** A line that begins with a dot or an apostrophe would be a request. */
+function text(line: string): string {
+  return escaped(line).replace(/^(?=[.'])/, '\\&');
+}
+
+function escaped(line: string): string {
+  return line.replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll('…', '...').replaceAll('’', "'");
+}
