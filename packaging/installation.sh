@@ -3,6 +3,7 @@
 extension=/usr/lib/osquery-process-ancestry/process_ancestry.ext
 osquery=/etc/osquery
 orbit=/opt/orbit
+systemd=/run/systemd/system
 state=/var/lib/osquery-process-ancestry
 # A line a file or folder that was not there before us, and goes again when it is empty.
 made=$state/made
@@ -121,7 +122,7 @@ restart_osquery_if_asked() {
     say "osquery loads the extension when it is started next: systemctl restart osqueryd (with Fleet: orbit)"
     return 0
   fi
-  if [ ! -d /run/systemd/system ]; then
+  if [ ! -d "$systemd" ]; then
     say "PROCESS_ANCESTRY_RESTART_OSQUERY needs systemd: restart osquery by hand"
     return 0
   fi

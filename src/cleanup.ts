@@ -10,6 +10,8 @@ export interface RunningProgram {
   /** Where /proc/PID/exe leads; ends in ` (deleted)` once the file was replaced. */
   readonly executable: string;
   readonly args: readonly string[];
+  /** Whether it has a socket to the kernel's audit: one that replays a log has none, and no rules either. */
+  readonly hearsAudit: boolean;
 }
 
 export interface CleanupHost {
@@ -41,8 +43,8 @@ function described({ rulesRemoved, settingsPutBack }: NativeAuditCleanup): strin
 }
 
 /** In whichever root and from whichever build: audit, and so the key of its rules, is one for the host. */
-function isExtension({ executable, args }: RunningProgram): boolean {
-  if (!args.includes('--socket')) return false;
+function isExtension({ executable, args, hearsAudit }: RunningProgram): boolean {
+  if (!hearsAudit || !args.includes('--socket')) return false;
   const program = basename(executable.replace(/ \(deleted\)$/, ''));
   return (
     program === 'process_ancestry.ext' || (program === 'node' && args.some((arg) => /\/src\/main\.[jt]s$/.test(arg)))
@@ -54,12 +56,37 @@ function thisHost(): CleanupHost {
 }
 
 function* runningPrograms(): Generator<RunningProgram> {
+  const audit = auditSockets();
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const executable = readlinkSync(`/proc/${pid}/exe`);
-      yield { pid: Number(pid), executable, args: readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0') };
+      const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      yield { pid: Number(pid), executable, args, hearsAudit: openFiles(pid).some((file) => audit.has(file)) };
     } catch {
       // A kernel thread, or it has just left.
     }
   }
+}
+
+/** NETLINK_AUDIT (linux/netlink.h): the second column of /proc/net/netlink, of which the last is the inode. */
+const AUDIT_PROTOCOL = '9';
+
+function auditSockets(): Set<string> {
+  const sockets = readFileSync('/proc/net/netlink', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+  return new Set(
+    sockets.filter(([, protocol]) => protocol === AUDIT_PROTOCOL).map((line) => `socket:[${line.at(-1)}]`),
+  );
+}
+
+function openFiles(pid: string): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((file) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${file}`)];
+    } catch {
+      // Closed meanwhile.
+      return [];
+    }
+  });
 }

@@ -72,6 +72,19 @@ export function hasOurRules(): boolean {
   return auditSettings().rules.some(({ strings }) => strings === 'process_ancestry');
 }
 
+/** When nothing is on its way any more: nothing has been published for longer than anything waits on the way. */
+export async function settled(askStats: () => Promise<Row>): Promise<void> {
+  let published = '';
+  let quietSince = performance.now();
+  await until('settled', async () => {
+    const stats = await askStats();
+    const onItsWay = stats.queue_depth !== '0' || stats.queue_bytes !== '0' || stats.kernel_backlog !== '0';
+    if (onItsWay || stats.events_published !== published) quietSince = performance.now();
+    published = stats.events_published ?? '';
+    return performance.now() - quietSince > 200;
+  });
+}
+
 export class ExtensionUnderTest {
   readonly manager: EmbeddedManager;
   readonly #directory: string;
@@ -180,17 +193,8 @@ export class ExtensionUnderTest {
     return row;
   }
 
-  /** When nothing is on its way any more: nothing has been published for longer than anything waits on the way. */
   async settled(): Promise<void> {
-    let published = '';
-    let quietSince = performance.now();
-    await until('settled', async () => {
-      const stats = await this.stats();
-      const onItsWay = stats.queue_depth !== '0' || stats.queue_bytes !== '0' || stats.kernel_backlog !== '0';
-      if (onItsWay || stats.events_published !== published) quietSince = performance.now();
-      published = stats.events_published ?? '';
-      return performance.now() - quietSince > 200;
-    });
+    await settled(() => this.stats());
   }
 
   /** When all that the kernel has told until now has become rows, whatever goes on meanwhile. */

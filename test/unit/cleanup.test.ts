@@ -19,6 +19,7 @@ const recording = (executable: string): RunningProgram => ({
   pid: 7,
   executable,
   args: [executable, '--socket', '/var/osquery/osquery.em', '--timeout', '3', ''],
+  hearsAudit: true,
 });
 
 describe('cleaning up after an extension that was killed', () => {
@@ -41,9 +42,10 @@ describe('cleaning up after an extension that was killed', () => {
     },
   );
 
-  test('a prompt or a diagnosis of ours is no extension', () => {
+  test('a diagnosis of ours, and an extension that replays a log, have no rules', () => {
     const executable = '/usr/lib/osquery-process-ancestry/process_ancestry.ext';
-    const host = hostWith([{ pid: 8, executable, args: [executable, 'doctor', ''] }]);
+    const diagnosis = { pid: 8, executable, args: [executable, 'doctor', ''], hearsAudit: true };
+    const host = hostWith([diagnosis, { ...recording(executable), hearsAudit: false }]);
     expect(cleanUp('', host).isClean).toBe(true);
   });
 

@@ -1,0 +1,100 @@
+/** The extension as osqueryd's watcher starts it: from the path in a list, with three flags and no environment. */
+import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
+import type { CleanRoot } from './clean_root.ts';
+import { type Row, until } from './extension_under_test.ts';
+
+/** In the root. */
+const SOCKET = '/var/osquery/osquery.em';
+
+export class AutoloadedExtension {
+  readonly manager: EmbeddedManager;
+  readonly #root: CleanRoot;
+  readonly #path: string;
+  /** Whether one that ends is started again, as the watcher does. */
+  #isWatched = true;
+  #child: ChildProcess | undefined;
+  #stderr = '';
+
+  private constructor(root: CleanRoot, path: string) {
+    this.#root = root;
+    this.#path = path;
+    this.manager = new EmbeddedManager({ socketPath: root.at(SOCKET) });
+  }
+
+  /** Resolves when it is registered and records. `list` is what `--extensions_autoload` names. */
+  static async start(root: CleanRoot, list: string): Promise<AutoloadedExtension> {
+    const lines = root
+      .text(list)
+      .split('\n')
+      .map((line) => line.trim());
+    const [path, ...others] = lines.filter((line) => line !== '' && !/^[#;]/.test(line));
+    if (path === undefined || others.length > 0) throw new Error(`${list} names ${path} and ${others}`);
+    const started = new AutoloadedExtension(root, path);
+    await started.manager.start();
+    started.#spawn();
+    await started.recording();
+    return started;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  get isRegistered(): boolean {
+    return this.manager.extensions.length > 0;
+  }
+
+  async recording(): Promise<void> {
+    await this.manager.waitForExtension('process_ancestry', 10_000);
+    await until('recording', () => this.#stderr.includes('"recording"'));
+  }
+
+  /** When the one with another process is in its place. */
+  async replaced(pid: number | undefined): Promise<void> {
+    await until('replaced', () => this.#child !== undefined && this.pid !== pid && this.isRegistered);
+    await this.recording();
+  }
+
+  /** As a crash of the whole of osquery: nobody starts another. */
+  async kill(): Promise<void> {
+    this.#isWatched = false;
+    this.#child?.kill('SIGKILL');
+    await until('killed', () => this.#child === undefined);
+  }
+
+  /** As osqueryd that is stopped. */
+  async stop(): Promise<void> {
+    this.#isWatched = false;
+    this.#child?.kill('SIGTERM');
+    await until('gone', () => this.#child === undefined);
+    await this.manager.stop();
+  }
+
+  async query(sql: string): Promise<Row[]> {
+    const { columns, rows } = await this.manager.query(sql);
+    return rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index] ?? ''])));
+  }
+
+  async stats(): Promise<Row> {
+    const [row] = await this.query('SELECT * FROM process_ancestry_cache_stats');
+    if (!row) throw new Error('no statistics');
+    return row;
+  }
+
+  #spawn(): void {
+    this.#stderr = '';
+    const args = ['--socket', SOCKET, '--timeout', '3', '--interval', '3'];
+    const child = this.#root.spawn(this.#path, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child = child;
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
+    });
+    child.once('exit', () => {
+      this.#child = undefined;
+      // osquery looks whether the file is there each time (osquery/core/watcher.cpp, createExtension).
+      if (this.#isWatched && existsSync(this.#root.at(this.#path))) this.#spawn();
+    });
+  }
+}

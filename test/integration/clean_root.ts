@@ -1,0 +1,161 @@
+/**
+ * A Debian of nothing but what every Debian has, in a folder, and programs that run in it as in a container: in a root of
+ * their own, with mounts that nobody else sees and that are gone with the last of them. The kernel and its processes are
+ * the host's.
+ */
+import { type ChildProcess, execFile, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { until } from './extension_under_test.ts';
+
+const CACHE = fileURLToPath(new URL('../../node_modules/.cache/process-ancestry', import.meta.url));
+const NSENTER = execFileSync('sh', ['-c', 'command -v nsenter'], { encoding: 'utf8' }).trim();
+const CHROOT = execFileSync('sh', ['-c', 'PATH=$PATH:/usr/sbin command -v chroot'], { encoding: 'utf8' }).trim();
+const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+/** What installing any package changes. */
+const BOOKKEEPING = /^(var\/lib\/(dpkg|rpm)|var\/log|var\/cache|tmp|run\/lock|etc\/ld\.so\.cache)(\/|$)/;
+
+export class CleanRoot {
+  readonly path: string;
+  readonly #mounts: ChildProcess;
+
+  private constructor(path: string, mounts: ChildProcess) {
+    this.path = path;
+    this.#mounts = mounts;
+  }
+
+  /** Takes half a minute where none has been made before. */
+  static async make(): Promise<CleanRoot> {
+    const path = mkdtempSync(join(tmpdir(), 'pa-root-'));
+    await fill(path);
+    // Ends when this process does: its mounts are then gone, and were never seen outside.
+    const script = `set -e
+      mount -t proc proc "$1/proc"
+      mount --bind /sys "$1/sys"
+      mount --bind /dev "$1/dev"
+      mount -t tmpfs tmpfs "$1/dev/shm"
+      echo mounted
+      exec cat`;
+    const args = ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', path];
+    const mounts = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(mounts.stdout, 'data');
+    return new CleanRoot(path, mounts);
+  }
+
+  /** What runs a program in it: the program's own path and arguments follow. */
+  get entrance(): [command: string, ...args: string[]] {
+    return [NSENTER, `--mount=/proc/${this.#mounts.pid}/ns/mnt`, CHROOT, this.path];
+  }
+
+  /** Runs it as an administrator would, and gives what it printed on both. Throws when it fails. */
+  async run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+    const [command, ...entrance] = this.entrance;
+    const options = { env: { PATH, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive', ...env }, maxBuffer: 1 << 26 };
+    const { stdout, stderr } = await promisify(execFile)(command, [...entrance, program, ...args], options);
+    return stdout + stderr;
+  }
+
+  /** Runs a host's program that sees the root's mounts: rpm, which a Debian's root has not. */
+  async runOutside(program: string, args: readonly string[]): Promise<string> {
+    const enter = [`--mount=/proc/${this.#mounts.pid}/ns/mnt`, program, ...args];
+    const { stdout, stderr } = await promisify(execFile)(NSENTER, enter, { maxBuffer: 1 << 26 });
+    return stdout + stderr;
+  }
+
+  /** With no environment at all, in /, and without a process in between. */
+  spawn(program: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+    const [command, ...entrance] = this.entrance;
+    return spawn(command, [...entrance, program, ...args], { ...options, env: {}, cwd: '/' });
+  }
+
+  at(path: string): string {
+    return join(this.path, path);
+  }
+
+  text(path: string): string {
+    return readFileSync(this.at(path), 'utf8');
+  }
+
+  /** Every file of it but the packages' bookkeeping: what it is, whose, and when it was written. */
+  listing(): Map<string, string> {
+    // Not Node's, which follows links out of it.
+    const facts = '%P\\t%y %m %U:%G';
+    const format = ['-type', 'f', '-printf', `${facts} %s bytes of %T@\\n`, '-o', '-printf', `${facts} %l\\n`];
+    const found = execFileSync('find', [this.path, '-mindepth', '1', ...format], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 26,
+    });
+    const entries = found
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split('\t') as [path: string, what: string]);
+    return new Map(entries.filter(([path]) => !BOOKKEEPING.test(path)).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** The host's processes whose file is in it. */
+  processes(): number[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .filter((pid) => {
+        try {
+          // Of other mounts the path is given as it is there: the root tells.
+          return readlinkSync(`/proc/${pid}/root`).startsWith(this.path);
+        } catch {
+          return false;
+        }
+      })
+      .map(Number);
+  }
+
+  async remove(): Promise<void> {
+    for (const pid of this.processes()) process.kill(pid, 'SIGKILL');
+    await until('without processes', () => this.processes().length === 0);
+    const gone = once(this.#mounts, 'exit');
+    this.#mounts.stdin?.end();
+    await gone;
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** With the release and from the source of packages that this machine has itself. */
+async function fill(path: string): Promise<void> {
+  const release = /^VERSION_CODENAME=(\w+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? '';
+  const cached = join(CACHE, `${release}-${process.arch}.tar`);
+  if (existsSync(cached)) {
+    await promisify(execFile)('tar', ['-C', path, '-xpf', cached, '--numeric-owner']);
+    return;
+  }
+  const from = aptSource(release);
+  await promisify(execFile)('debootstrap', ['--variant=minbase', release, path, from], {
+    maxBuffer: 1 << 26,
+    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
+  });
+  rmSync(join(path, 'var/cache/apt/archives'), { recursive: true, force: true });
+  // Where every run is a first one it is not worth its time.
+  if (process.env.CI) return;
+  mkdirSync(CACHE, { recursive: true });
+  await promisify(execFile)('tar', ['-C', path, '-cpf', `${cached}.${process.pid}`, '--numeric-owner', '.']);
+  renameSync(`${cached}.${process.pid}`, cached);
+}
+
+function aptSource(release: string): string {
+  const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)';
+  const targets = execFileSync('apt-get', ['indextargets', '--format', format], { encoding: 'utf8' });
+  const found = targets.split('\n').map((line) => line.split(' '));
+  const [uri] = found.find(([, name, component]) => name === release && component === 'main') ?? [];
+  if (uri === undefined) throw new Error(`apt has no source of ${release} main`);
+  return uri;
+}
