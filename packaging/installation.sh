@@ -77,13 +77,12 @@ enlist_everywhere() {
 # The processes of this very installation that record: not a prompt of ours, not a container's copy.
 # $1: '' for all, ' (deleted)' for those of a file that has been replaced or removed.
 extension_pids() {
-  for process in /proc/[0-9]*; do
-    executable=$(readlink "$process/exe" 2>/dev/null) || continue
-    case $executable in
+  for executable in $(find /proc/[0-9]*/exe -maxdepth 0 -lname "$extension*$1" 2>/dev/null); do
+    process=${executable%/exe}
+    case $(readlink "$executable" 2>/dev/null) in
     "$extension" | "$extension (deleted)") ;;
     *) continue ;;
     esac
-    case $executable in *"$1") ;; *) continue ;; esac
     [ "$process/root" -ef / ] || continue
     if tr '\0' '\n' <"$process/cmdline" 2>/dev/null | grep -qx -e --socket; then echo "${process#/proc/}"; fi
   done
@@ -160,6 +159,11 @@ before_removal() {
 after_removal() {
   end_extensions ''
   rmdir /run/process_ancestry 2>/dev/null || :
+  remove_made
+}
+
+# What somebody keeps something in stays, and is still known to be ours to remove.
+remove_made() {
   if was_made "$osquery"; then rmdir "$osquery" 2>/dev/null || return 0; fi
   forget_made
 }
