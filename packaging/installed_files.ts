@@ -18,7 +18,7 @@ import { gzipSync } from 'node:zlib';
 export const NAME = 'osquery-process-ancestry';
 const DOCUMENTS = `usr/share/doc/${NAME}`;
 /** Folders below packaging/ that an administrator takes files from. */
-const EXAMPLES = ['osquery', 'fleet', 'grafana', 'prometheus', 'ansible'] as const;
+const EXAMPLES = ['osquery', 'fleet', 'grafana', 'prometheus'] as const;
 
 export interface Sources {
   /** The repository's own root. */
@@ -54,9 +54,14 @@ export function addDebian(stage: string, { root, debianChangelog }: Sources): vo
   copy(join(root, 'packaging', 'deb', 'lintian-overrides'), into(`usr/share/lintian/overrides/${NAME}`));
 }
 
-/** Everything below a folder, by its path from there, folders too, in order. */
-export function everythingBelow(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).toSorted();
+/** Everything below a folder, by its path from there, folders too, in order. Links are not followed. */
+export function everythingBelow(folder: string, inside = ''): string[] {
+  return readdirSync(join(folder, inside), { withFileTypes: true })
+    .flatMap((entry) => {
+      const path = join(inside, entry.name);
+      return entry.isDirectory() ? [path, ...everythingBelow(folder, path)] : [path];
+    })
+    .toSorted();
 }
 
 /** What git knows of it: not what a build or a run has left there. */

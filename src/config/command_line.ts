@@ -31,7 +31,7 @@ const others: Readonly<Record<string, { value: string | undefined; description: 
   help: { value: undefined, description: 'this text' },
   version: { value: undefined, description: 'the version' },
 };
-const commands = ['shell', 'doctor', 'cleanup'];
+export const commands = ['shell', 'doctor', 'cleanup'];
 /** They take flags only. */
 const withoutWords = ['doctor', 'cleanup'];
 const shellOnly: Readonly<Record<string, string>> = {

@@ -69,9 +69,10 @@ export class CleanRoot {
   }
 
   /** Runs a host's program that sees the root's mounts: rpm, which a Debian's root has not. */
-  async runOutside(program: string, args: readonly string[]): Promise<string> {
+  async runOutside(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
     const enter = [`--mount=/proc/${this.#mounts.pid}/ns/mnt`, program, ...args];
-    const { stdout, stderr } = await promisify(execFile)(NSENTER, enter, { maxBuffer: 1 << 26 });
+    const options = { env: { ...process.env, ...env }, maxBuffer: 1 << 26 };
+    const { stdout, stderr } = await promisify(execFile)(NSENTER, enter, options);
     return stdout + stderr;
   }
 
@@ -141,7 +142,7 @@ async function fill(path: string): Promise<void> {
   const from = aptSource(release);
   await promisify(execFile)('debootstrap', ['--variant=minbase', release, path, from], {
     maxBuffer: 1 << 26,
-    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
+    env: { ...aptProxy(), ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
   });
   rmSync(join(path, 'var/cache/apt/archives'), { recursive: true, force: true });
   // Where every run is a first one it is not worth its time.
@@ -158,4 +159,11 @@ function aptSource(release: string): string {
   const [uri] = found.find(([, name, component]) => name === release && component === 'main') ?? [];
   if (uri === undefined) throw new Error(`apt has no source of ${release} main`);
   return uri;
+}
+
+/** Where apt has one that the environment does not know. */
+function aptProxy(): NodeJS.ProcessEnv {
+  const said = execFileSync('apt-config', ['shell', 'PROXY', 'Acquire::http::Proxy'], { encoding: 'utf8' });
+  const [, proxy] = /^PROXY='(http.*)'$/m.exec(said) ?? [];
+  return proxy === undefined ? {} : { http_proxy: proxy };
 }
