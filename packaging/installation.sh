@@ -152,7 +152,7 @@ before_removal() {
   delist "$orbit/extensions.load"
   end_extensions ''
   # What one that was killed has left in the kernel: there is no next start that would put it back.
-  "$extension" cleanup || :
+  if [ -d /proc/self ]; then "$extension" cleanup || :; fi
 }
 
 # osqueryd's watcher may have started another while the file was there.

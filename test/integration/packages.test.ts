@@ -8,6 +8,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -149,9 +150,10 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     await extension.kill();
     await extension.stop();
     expect(hasOurRules()).toBe(true);
-    writeFileSync(root.at('/etc/osquery/process_ancestry.json'), '{}');
+    writeFileSync(root.at('/etc/osquery/process_ancestry.json'), '{"process_ancestry_database": "/srv/rows"}');
     const removed = await root.run('dpkg', ['--purge', NAME]);
     expect(removed).toMatch(/removed \d+ audit rules, put audit's settings back/);
+    expect(removed).toContain('rows are left in /srv/rows');
     nothingIsLeft();
   });
 
@@ -169,8 +171,19 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     ]);
     // What somebody else keeps there, and a directory that leads elsewhere, are not ours to remove.
     writeFileSync(root.at('/var/osquery/process_ancestry/of-somebody'), '');
+    mkdirSync(root.at('/srv/elsewhere'));
+    writeFileSync(root.at('/srv/elsewhere/events.db'), '');
+    symlinkSync('/srv/elsewhere', root.at('/opt/orbit/process_ancestry'));
     expect(await root.run('dpkg', ['--purge', NAME])).toContain('something else is in it');
-    expect(changes()).toEqual(['new: var/osquery/process_ancestry', 'new: var/osquery/process_ancestry/of-somebody']);
+    expect(changes()).toEqual([
+      'new: opt/orbit/process_ancestry',
+      'new: srv/elsewhere',
+      'new: srv/elsewhere/events.db',
+      'new: var/osquery/process_ancestry',
+      'new: var/osquery/process_ancestry/of-somebody',
+    ]);
+    rmSync(root.at('/srv/elsewhere'), { recursive: true });
+    rmSync(root.at('/opt/orbit/process_ancestry'));
     rmSync(root.at('/var/osquery/process_ancestry'), { recursive: true });
     nothingIsLeft();
   });
