@@ -20,6 +20,13 @@ import { ThisHost } from './doctor/this_host.ts';
 import { UserNames } from './ecs/user_names.ts';
 import { messageOf } from './error_message.ts';
 import { type Logger, makeLogger } from './log.ts';
+import { buildInfo } from './metrics/build_info.ts';
+import { cacheStatsFamilies } from './metrics/cache_stats.ts';
+import { healthOf } from './metrics/health.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { processFamilies, readOwnProcess } from './metrics/own_process.ts';
+import { registrationFamilies } from './metrics/registration.ts';
+import { subscriberFamilies } from './metrics/subscribers.ts';
 import { Extension } from './osquery/extension.ts';
 import { ExtensionError } from './osquery/extension_error.ts';
 import { Recorder } from './recorder.ts';
@@ -170,7 +177,11 @@ async function extension(commandLine: CommandLine): Promise<number> {
 
   let { values } = resolved;
   let osqueryDatabase: string | undefined;
-  const store = new EventStore(storeSettings(values, osqueryDatabase), { log });
+  let metrics: Metrics | undefined;
+  const store = new EventStore(storeSettings(values, osqueryDatabase), {
+    log,
+    onWritten: (milliseconds) => metrics?.written(milliseconds),
+  });
   const opened = Promise.withResolvers<void>();
   const openBeside = (path: string): void => {
     osqueryDatabase ??= path;
@@ -179,7 +190,14 @@ async function extension(commandLine: CommandLine): Promise<number> {
   setTimeout(openBeside, DATABASE_WAIT_MS, OSQUERY_DATABASE).unref();
   const names = new UserNames();
   await names.start();
-  const recorder = new Recorder({ values, store, log, names });
+  const recorder = new Recorder({
+    values,
+    store,
+    log,
+    names,
+    onPublished: (event) => metrics?.published(event),
+    otherProblems: () => metrics?.problems ?? [],
+  });
   const refused = new Set<string>();
   const useOptions = (options: ReadonlyMap<string, { readonly value: string }>): void => {
     const osqueryOptions = new Map([...options].map(([name, { value }]) => [name, value]));
@@ -196,10 +214,17 @@ async function extension(commandLine: CommandLine): Promise<number> {
     if (!commandLine.verbose) log.level = values.process_ancestry_log_level;
     store.configure(storeSettings(values, osqueryDatabase));
     void recorder.configure(values, changed.some(needsRestart));
+    metrics?.configure(values);
   };
 
   const readable = () => Promise.all([recorder.readable, opened.promise]).then(() => undefined);
   const resultMaxBytes = () => values.process_ancestry_result_max_bytes;
+  const plugins = [
+    processAncestryEvents({ store, readable, resultMaxBytes }),
+    processAncestry(() => recorder.processes, readable),
+    processAncestrySubscribers(store),
+    processAncestryCacheStats(() => recorder.stats()),
+  ];
   const running = new Extension({
     name: 'process_ancestry',
     version: VERSION,
@@ -208,12 +233,7 @@ async function extension(commandLine: CommandLine): Promise<number> {
     socketPath: commandLine.socket,
     timeoutSeconds: commandLine.timeoutSeconds,
     intervalSeconds: commandLine.intervalSeconds,
-    plugins: [
-      processAncestryEvents({ store, readable, resultMaxBytes }),
-      processAncestry(() => recorder.processes, readable),
-      processAncestrySubscribers(store),
-      processAncestryCacheStats(() => recorder.stats()),
-    ],
+    plugins,
     log,
     onOptions: useOptions,
     resultMaxBytes: { name: 'process_ancestry_result_max_bytes', bytes: resultMaxBytes },
@@ -224,6 +244,20 @@ async function extension(commandLine: CommandLine): Promise<number> {
       opened.resolve();
     },
     onSeen: () => store.confirm(),
+    onAnswer: (report) => metrics?.answered(report),
+  });
+  metrics = new Metrics({
+    values,
+    log,
+    tables: plugins.map(({ name }) => name),
+    read: () => [
+      buildInfo(VERSION),
+      ...registrationFamilies(running.registration, running.counts),
+      ...cacheStatsFamilies(recorder.stats()),
+      ...subscriberFamilies(store.subscribers()),
+      ...processFamilies(readOwnProcess()),
+    ],
+    health: () => healthOf(running.registration, recorder.stats()),
   });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     // Not once: a second signal, which service managers may send, must not cut the leaving short.
@@ -232,7 +266,7 @@ async function extension(commandLine: CommandLine): Promise<number> {
       void running.stop(signal);
     });
   }
-  leaveAllAsItShouldBeOnBug(recorder, store, log);
+  leaveAllAsItShouldBeOnBug(recorder, store, metrics, log);
   try {
     await Promise.all([running.run(), recorder.start()]);
     return 0;
@@ -241,6 +275,7 @@ async function extension(commandLine: CommandLine): Promise<number> {
     log.error({ code: error.code }, error.message);
     return FAILED;
   } finally {
+    metrics.close();
     recorder.stop();
     store.close();
   }
@@ -262,12 +297,13 @@ function readConfigFile(named: string | undefined): { content: unknown; error?: 
 }
 
 /** Whatever goes wrong: audit is not left switched on with nobody reading, and rows are written. */
-function leaveAllAsItShouldBeOnBug(recorder: Recorder, store: EventStore, log: Logger): void {
+function leaveAllAsItShouldBeOnBug(recorder: Recorder, store: EventStore, metrics: Metrics, log: Logger): void {
   const die = (error: unknown): void => {
     log.fatal({ err: error }, 'a bug: please report it');
     try {
       recorder.stop();
       store.close();
+      metrics.close();
     } finally {
       process.exit(FAILED);
     }

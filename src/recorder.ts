@@ -14,7 +14,9 @@ import { ExecutedFiles } from './files/executed_file.ts';
 import { FileHasher, type HashLimits } from './files/file_hasher.ts';
 import { IdleMemory } from './idle_memory.ts';
 import type { Logger } from './log.ts';
-import { parseActions } from './process/actions.ts';
+import { ACTIONS, parseActions } from './process/actions.ts';
+import type { Action } from './process/execution.ts';
+import type { MergedEvent } from './process/merge.ts';
 import type { ProcessTable } from './process/process_table.ts';
 import { Procfs, type ProcReader } from './process/procfs.ts';
 import { parseRedactPatterns } from './process/redact.ts';
@@ -35,6 +37,10 @@ export interface RecorderOptions {
   readonly proc?: ProcReader;
   /** Of users and groups. */
   readonly names?: Names;
+  /** Whenever an event of this host becomes a row. */
+  readonly onPublished?: (event: MergedEvent) => void;
+  /** What is wrong with what runs beside the recording. */
+  readonly otherProblems?: () => readonly CollectorProblem[];
 }
 
 const NAMELESS: Names = { user: () => undefined, group: () => undefined, revision: 0 };
@@ -91,6 +97,7 @@ export class Recorder {
   #run: Recording | undefined;
   #problems: readonly CollectorProblem[] = [];
   #earlier: Totals = zeroTotals();
+  readonly #published = Object.fromEntries(ACTIONS.map((action) => [action, 0])) as Record<Action, number>;
   #ready: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -105,7 +112,11 @@ export class Recorder {
     this.#hasher = new FileHasher({ files, ...hashLimits(options.values) });
     this.#publishing = new Publishing({
       hasher: () => (this.#values.process_ancestry_hash ? this.#hasher : undefined),
-      add: (event) => this.#store.add(event),
+      add: (event) => {
+        this.#store.add(event);
+        // A recorded log's events are as old as it is.
+        if (this.#run?.state.collector !== 'replay') this.#options.onPublished?.(event);
+      },
     });
     this.#publishing.configure(options.values.process_ancestry_aggregate_ms);
     this.#sweepTimer = setInterval(() => this.#sweep(), SWEEP_MS);
@@ -163,13 +174,15 @@ export class Recorder {
     const tree = this.#run?.tree.stats ?? { ...NO_TREE, capacity: this.#values.process_ancestry_cache_size };
     const totals = addTotals(this.#earlier, tree, source, this.#run?.resyncs ?? 0);
     const { stats: store } = this.#store;
+    const others = this.#options.otherProblems?.() ?? [];
     return {
       tree: { ...tree, ...totals },
       source: { ...source, ...totals },
       store,
       hashes: this.#hasher.stats,
+      published: { ...this.#published },
       resyncs: totals.resyncs,
-      problems: [...this.#problems, ...(this.#run?.state.problems ?? []), ...store.problems],
+      problems: [...this.#problems, ...(this.#run?.state.problems ?? []), ...store.problems, ...others],
       uptimeSeconds: Math.floor((performance.now() - this.#startedMs) / 1000),
     };
   }
@@ -256,7 +269,10 @@ export class Recorder {
       settings: this.#treeSettings(),
       redactPatterns: () => this.#redactPatterns,
       names: this.#options.names ?? NAMELESS,
-      publish: (event) => this.#publishing.take(event, proc !== undefined),
+      publish: (event) => {
+        this.#published[event.action]++;
+        this.#publishing.take(event, proc !== undefined);
+      },
       waiting: (count) => this.#store.expect(count + this.#publishing.waiting),
       log: this.#log,
     });

@@ -4,6 +4,7 @@ import type { CollectorProblem, SourceStats } from '../src/collect/source.ts';
 import type { FileHasherStats } from '../src/files/file_hasher.ts';
 import { bigint, type Column, double, text } from '../src/osquery/column.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
+import type { Action } from '../src/process/execution.ts';
 import type { TreeStats } from '../src/process/tree.ts';
 import type { EventStoreStats } from '../src/store/event_store.ts';
 
@@ -12,6 +13,8 @@ export interface CacheStatsRow {
   readonly source: SourceStats;
   readonly store: Omit<EventStoreStats, 'problems'>;
   readonly hashes: FileHasherStats;
+  /** Of tree.eventsPublished, how many were what. */
+  readonly published: Readonly<Record<Action, number>>;
   readonly resyncs: number;
   readonly problems: readonly CollectorProblem[];
   readonly uptimeSeconds: number;

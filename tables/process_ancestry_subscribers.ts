@@ -4,7 +4,7 @@ import { bigint, type Column, text } from '../src/osquery/column.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
 import type { EventStore } from '../src/store/event_store.ts';
 
-type SubscriberRow = ReturnType<EventStore['subscribers']>[number];
+export type SubscriberRow = ReturnType<EventStore['subscribers']>[number];
 
 export const columns: readonly Column<SubscriberRow>[] = [
   text('name', 'What it calls itself in WHERE subscriber = …', ({ name }) => name),

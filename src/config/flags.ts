@@ -1,6 +1,8 @@
 /** Every flag, declared once: its name, type, default, bounds and meaning. Help, parsing and README come from here. */
 
 import { messageOf } from '../error_message.ts';
+import { parseListenAddress } from '../metrics/listen_address.ts';
+import { checkTextfilePath } from '../metrics/textfile.ts';
 import { parseActions } from '../process/actions.ts';
 import { parseRedactPatterns } from '../process/redact.ts';
 
@@ -221,6 +223,32 @@ export const flags = {
     default: '/run/process_ancestry/audit-state',
     atStartOnly: true,
     description: "where audit's settings as found are kept, so that they can be put back after a crash; empty: nowhere",
+  },
+  process_ancestry_metrics_listen: {
+    type: 'text',
+    default: '',
+    check: parseListenAddress,
+    description:
+      'where metrics are served for Prometheus: a loopback address with a port (127.0.0.1:9777, [::1]:9777, localhost:9777), or unix:/PATH of a socket; empty: nowhere',
+  },
+  process_ancestry_metrics_socket_group: {
+    type: 'text',
+    default: '',
+    description: 'group whose members may read metrics from the unix socket; empty: only root',
+  },
+  process_ancestry_metrics_textfile: {
+    type: 'text',
+    default: '',
+    check: checkTextfilePath,
+    description: "file for node_exporter's textfile collector, which ends in .prom; empty: none",
+  },
+  process_ancestry_metrics_textfile_interval: {
+    type: 'integer',
+    default: 15,
+    min: 1,
+    max: 3600,
+    unit: 'seconds',
+    description: 'how often that file is written',
   },
   process_ancestry_log_level: choice({
     default: 'info',

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { messageOf } from '../error_message.ts';
 import { AnswerBuilder, type ResultLimit } from './answer_builder.ts';
 import type { AnswerMemory } from './answer_memory.ts';
+import type { AnswerReport } from './answer_report.ts';
 import type { EventLoopShare } from './event_loop_share.ts';
 import { MessageBuffer } from './message_buffer.ts';
 import { ProtocolError, REQUEST_LIMITS } from './protocol.ts';
@@ -37,6 +38,8 @@ export interface ConnectionHost {
   /** A query failed with this message. */
   onQueryError(table: string, message: string): void;
   onValueError(table: string, column: string, error: unknown): void;
+  /** A query has been dealt with, one way or the other. */
+  onAnswer?(report: AnswerReport): void;
   /** `shutdown` was asked for, and its reply has left. */
   onShutdown(): void;
   onClose(connection: Connection): void;
@@ -146,7 +149,9 @@ export class Connection {
         return;
       case 'call': {
         const { seqid, registry, item } = request;
-        this.#hold(this.#reply(seqid, item, callTable(this.#host.tables, registry, item, request.request)));
+        const began = this.#host.now();
+        const outcome = callTable(this.#host.tables, registry, item, request.request);
+        this.#hold(this.#reply(seqid, item, outcome, began));
       }
     }
   }
@@ -163,19 +168,20 @@ export class Connection {
     );
   }
 
-  #reply(seqid: number, item: string, outcome: CallOutcome): Promise<unknown> {
+  #reply(seqid: number, item: string, outcome: CallOutcome, began: number): Promise<unknown> {
     switch (outcome.kind) {
       case 'failed':
         this.#host.onQueryError(item, outcome.message);
+        this.#report(item, 'failed', began);
         return this.#write(encodeRecords(seqid, this.#status(1, outcome.message), []));
       case 'records':
         return this.#write(encodeRecords(seqid, this.#status(0, 'OK'), outcome.records));
       case 'rows':
-        return this.#replyRows(seqid, outcome);
+        return this.#replyRows(seqid, outcome, began);
     }
   }
 
-  async #replyRows(seqid: number, outcome: CallOutcome & { kind: 'rows' }): Promise<void> {
+  async #replyRows(seqid: number, outcome: CallOutcome & { kind: 'rows' }, began: number): Promise<void> {
     const { table, columnsUsed, delivered } = outcome;
     const { answers, resultLimit } = this.#host;
     const encoder = new ResponseEncoder(seqid, this.#status(0, 'OK'), table.columns, columnsUsed, (column, error) =>
@@ -186,11 +192,15 @@ export class Connection {
       await this.#build(answer, await outcome.rows);
     } catch (error) {
       answer.release();
-      await this.#reply(seqid, table.name, { kind: 'failed', message: `${table.name}: ${messageOf(error)}` });
+      const message = `${table.name}: ${messageOf(error)}`;
+      await this.#reply(seqid, table.name, { kind: 'failed', message }, began);
       return;
     }
     try {
-      if (await this.#send(answer)) delivered();
+      const { rowCount: rows, byteCount: bytes } = encoder;
+      const taken = await this.#send(answer);
+      this.#report(table.name, taken ? 'answered' : 'abandoned', began, rows, bytes);
+      if (taken) delivered();
     } finally {
       answer.release();
     }
@@ -238,6 +248,13 @@ export class Connection {
       };
       this.#socket.write(bytes, (error) => this.#wake?.(!error && !this.#closed));
     });
+  }
+
+  #report(item: string, outcome: AnswerReport['outcome'], began: number, rows = 0, bytes = 0): void {
+    const { tables, now } = this.#host;
+    // A name that a peer made up is nobody's.
+    const table = tables.has(item) ? item : '';
+    this.#host.onAnswer?.({ table, outcome, rows, bytes, milliseconds: now() - began });
   }
 
   #status(code: number, message: string): Status {

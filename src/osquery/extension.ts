@@ -1,5 +1,6 @@
 import { messageOf } from '../error_message.ts';
 import type { ResultLimit } from './answer_builder.ts';
+import type { AnswerReport } from './answer_report.ts';
 import { routes } from './column.ts';
 import { ExtensionError } from './extension_error.ts';
 import { ExtensionServer, type ServerCounts, type ServerLimits } from './extension_server.ts';
@@ -33,11 +34,23 @@ export interface ExtensionOptions {
   readonly onRegistered?: (uuid: string, registrations: number) => void;
   /** Whenever osquery has said that it knows the extension: once an interval. */
   readonly onSeen?: () => void;
+  /** After every query, whichever server answered it. */
+  readonly onAnswer?: (report: AnswerReport) => void;
   /** The pid of the parent, now. Default: `process.ppid`. */
   readonly parentPid?: () => number;
   readonly limits?: Partial<ServerLimits>;
   /** A larger answer fails the query, unless it is a single row. Default: 64 MiB. */
   readonly resultMaxBytes?: ResultLimit;
+}
+
+/** How the extension stands with osquery. */
+export interface Registration {
+  /** Whether osquery knew it when it was asked last. */
+  readonly registered: boolean;
+  /** How often it has registered: once, and again whenever osquery had forgotten it. */
+  readonly registrations: number;
+  /** When osquery last said that it knows it; 0: never. */
+  readonly lastSeenUnixMs: number;
 }
 
 const RETRY_MS = 200;
@@ -61,6 +74,10 @@ export class Extension {
   #server: ExtensionServer | undefined;
   #uuid: string | undefined;
   #registrations = 0;
+  #registered = false;
+  #lastSeenUnixMs = 0;
+  /** Of servers that are no more. */
+  #earlierCounts: Readonly<ServerCounts> = NO_COUNTS;
   #reason: ExitReason | undefined;
   #running = false;
   #lastOptions = '';
@@ -81,9 +98,17 @@ export class Extension {
     return this.#uuid;
   }
 
-  /** What happened on the current server. */
-  get counts(): Readonly<ServerCounts> | undefined {
-    return this.#server?.counts;
+  /** What happened on the sockets of all registrations. */
+  get counts(): Readonly<ServerCounts> {
+    return this.#server ? addCounts(this.#earlierCounts, this.#server.counts) : this.#earlierCounts;
+  }
+
+  get registration(): Registration {
+    return {
+      registered: this.#registered,
+      registrations: this.#registrations,
+      lastSeenUnixMs: this.#lastSeenUnixMs,
+    };
   }
 
   /**
@@ -152,13 +177,16 @@ export class Extension {
       const known = await this.#client.extensions();
       if (this.#reason !== undefined) return true;
       if (this.#uuid === undefined || known.get(this.#uuid)?.name !== this.#info.name) {
+        this.#registered = false;
         this.#log.info({ uuid: this.#uuid }, 'osquery does not know the extension any more, registering again');
         await this.#register();
       }
+      this.#seen();
       await this.#readOptions();
       this.#guarded('onSeen', () => this.#options.onSeen?.());
       return true;
     } catch (error) {
+      this.#registered = false;
       if (this.#reason === undefined) {
         this.#rate.pass('check', (suppressed) =>
           this.#log.warn({ error: messageOf(error), suppressed }, 'osquery does not answer, trying again'),
@@ -169,7 +197,7 @@ export class Extension {
   }
 
   async #register(): Promise<void> {
-    const { socketPath, plugins, limits, resultMaxBytes } = this.#options;
+    const { socketPath, plugins, limits, resultMaxBytes, onAnswer } = this.#options;
     const status = await this.#client.registerExtension(this.#info, this.#registry);
     if (status.code !== 0) {
       throw new ExtensionError('refused', `osquery refused the extension ${this.#info.name}: ${status.message}`);
@@ -184,6 +212,7 @@ export class Extension {
       onShutdown: () => this.#exit('shutdown'),
       ...(limits ? { limits } : {}),
       ...(resultMaxBytes ? { resultMaxBytes } : {}),
+      ...(onAnswer ? { onAnswer } : {}),
     });
     const old = this.#server;
     if (old?.path === server.path) await old.close();
@@ -195,14 +224,21 @@ export class Extension {
       throw error;
     }
     await old?.close();
+    if (old) this.#earlierCounts = addCounts(this.#earlierCounts, old.counts);
     this.#server = server;
     if (this.#reason !== undefined) {
       await server.close();
       return;
     }
     this.#registrations += 1;
+    this.#seen();
     this.#log.info({ uuid, socket: server.path, registrations: this.#registrations }, 'registered with osquery');
     this.#guarded('onRegistered', () => this.#options.onRegistered?.(uuid, this.#registrations));
+  }
+
+  #seen(): void {
+    this.#registered = true;
+    this.#lastSeenUnixMs = Date.now();
   }
 
   async #readOptions(): Promise<void> {
@@ -274,6 +310,18 @@ export class Extension {
       };
     });
   }
+}
+
+const NO_COUNTS: Readonly<ServerCounts> = { connections: 0, requests: 0, faults: 0, queryErrors: 0, valueErrors: 0 };
+
+function addCounts(a: Readonly<ServerCounts>, b: Readonly<ServerCounts>): ServerCounts {
+  return {
+    connections: a.connections + b.connections,
+    requests: a.requests + b.requests,
+    faults: a.faults + b.faults,
+    queryErrors: a.queryErrors + b.queryErrors,
+    valueErrors: a.valueErrors + b.valueErrors,
+  };
 }
 
 function registryOf(plugins: readonly TablePlugin<unknown>[]): Registry {

@@ -1,14 +1,14 @@
-import { lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { messageOf } from '../error_message.ts';
 import { DEFAULT_RESULT_LIMIT, type ResultLimit } from './answer_builder.ts';
 import { AnswerMemory } from './answer_memory.ts';
+import type { AnswerReport } from './answer_report.ts';
 import { routes } from './column.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { EventLoopShare } from './event_loop_share.ts';
 import { ExtensionError } from './extension_error.ts';
 import { type Log, RateLimit } from './log.ts';
-import { connectSocket } from './message_socket.ts';
+import { cannotListen, removeStaleSocket } from './stale_socket.ts';
 import type { TablePlugin } from './table_plugin.ts';
 
 /** Bounds of a server. Seconds. */
@@ -49,6 +49,8 @@ export interface ExtensionServerOptions {
   /** The manager asked for it, and has its answer. */
   readonly onShutdown?: () => void;
   readonly limits?: Partial<ServerLimits>;
+  /** After every query. */
+  readonly onAnswer?: (report: AnswerReport) => void;
   /** A larger answer fails the query, unless it is a single row. Default: 64 MiB. */
   readonly resultMaxBytes?: ResultLimit;
 }
@@ -126,6 +128,7 @@ export class ExtensionServer {
           log.error({ table, column, error: messageOf(error), suppressed }, 'a column has no value for a row'),
         );
       },
+      ...(options.onAnswer ? { onAnswer: options.onAnswer } : {}),
       onShutdown: () => options.onShutdown?.(),
       onClose: (connection) => this.#connections.delete(connection),
     };
@@ -223,40 +226,4 @@ export class ExtensionServer {
       this.#options.log.warn({ kind, error, suppressed }, 'closed a connection to the extension socket'),
     );
   }
-}
-
-async function removeStaleSocket(path: string): Promise<void> {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  if (!found.isSocket()) {
-    throw new ExtensionError('socket-path', `${path} is in the way: it is no socket. Move it elsewhere.`);
-  }
-  if (await isAnswering(path)) {
-    throw new ExtensionError('socket-path', `${path} is in use: another extension answers there.`);
-  }
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    // Somebody else may have cleared it away.
-    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw cannotListen(path, error);
-  }
-}
-
-async function isAnswering(path: string): Promise<boolean> {
-  try {
-    (await connectSocket(path, 1000)).destroy();
-    return true;
-  } catch (error) {
-    const cause = error instanceof Error ? error.cause : undefined;
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    return code !== 'ECONNREFUSED' && code !== 'ENOENT';
-  }
-}
-
-function cannotListen(path: string, cause: unknown): ExtensionError {
-  return new ExtensionError(
-    'socket-path',
-    `cannot listen on ${path}: ${messageOf(cause)}. Its directory must exist and be writable for this user.`,
-    { cause },
-  );
 }

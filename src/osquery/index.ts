@@ -20,6 +20,7 @@
  */
 
 export type { ResultLimit } from './answer_builder.ts';
+export type { AnswerReport } from './answer_report.ts';
 export {
   bigint,
   type Column,
@@ -33,7 +34,7 @@ export {
 } from './column.ts';
 export { matcher, rowMatcher, type ValuePredicate } from './constraint.ts';
 export { integerBounds, type SqlColumn, type SqlCondition, type SqlValue, sqlCondition } from './constraint_sql.ts';
-export { type ExitReason, Extension, type ExtensionOptions } from './extension.ts';
+export { type ExitReason, Extension, type ExtensionOptions, type Registration } from './extension.ts';
 export { ExtensionClient, type ExtensionClientOptions } from './extension_client.ts';
 export { ExtensionError, type ExtensionErrorCode } from './extension_error.ts';
 export {

@@ -1,7 +1,7 @@
 /** Which of what happens to processes is published: the flag process_ancestry_events_actions. */
 import type { Action } from './execution.ts';
 
-const ACTIONS: readonly Action[] = ['exec', 'fork', 'setsid', 'exit', 'existing'];
+export const ACTIONS: readonly Action[] = ['exec', 'fork', 'setsid', 'exit', 'existing'];
 
 /** Throws for what is none of them; the message says what there is. */
 export function parseActions(text: string): ReadonlySet<Action> {

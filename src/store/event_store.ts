@@ -30,6 +30,8 @@ export interface EventStoreSettings {
 
 export interface EventStoreOptions {
   readonly log: Logger;
+  /** After every batch that was written: how long that took, in milliseconds. */
+  readonly onWritten?: (milliseconds: number) => void;
   /** For tests: milliseconds of performance.now()'s clock, and of Unix time. */
   readonly now?: () => number;
   readonly unixNow?: () => number;
@@ -82,6 +84,7 @@ export class EventStore {
   readonly #log: Logger;
   readonly #unixNow: () => number;
   readonly #subscribers: Subscribers;
+  readonly #onWritten: ((milliseconds: number) => void) | undefined;
   #settings: EventStoreSettings;
   #disk: Disk | undefined;
   /** Where rows are kept while there is no disk, or it fails. */
@@ -108,6 +111,7 @@ export class EventStore {
     this.#log = options.log;
     this.#settings = settings;
     this.#unixNow = options.unixNow ?? Date.now;
+    this.#onWritten = options.onWritten;
     const now = options.now ?? (() => performance.now());
     this.#subscribers = new Subscribers({ now, unixNow: this.#unixNow });
     this.#open();
@@ -417,7 +421,9 @@ export class EventStore {
     if (this.#pending.length === 0 || this.#closed) return;
     const disk = this.#writableDisk;
     try {
+      const began = performance.now();
       (disk?.database ?? this.#memoryDatabase).insert(this.#pending);
+      this.#onWritten?.(performance.now() - began);
       this.#pending = [];
       this.#trim();
     } catch (error) {

@@ -1,0 +1,81 @@
+/** What process_ancestry_cache_stats says, as metrics: all of it. */
+import { type CacheStatsRow, columns } from '../../tables/process_ancestry_cache_stats.ts';
+import { type ColumnMetric, type ColumnMetrics, columnFamilies } from './column_metrics.ts';
+import type { Family, Sample } from './family.ts';
+
+const counter = (name: string, more: Partial<ColumnMetric<CacheStatsRow>> = {}): ColumnMetric<CacheStatsRow> => ({
+  name: `${name}_total`,
+  type: 'counter',
+  ...more,
+});
+const gauge = (name: string, more: Partial<ColumnMetric<CacheStatsRow>> = {}): ColumnMetric<CacheStatsRow> => ({
+  name,
+  type: 'gauge',
+  ...more,
+});
+
+/** By the columns' names. */
+export const cacheStatsMetrics: ColumnMetrics<CacheStatsRow> = {
+  cache_size: gauge('cache_processes'),
+  cache_capacity: gauge('cache_capacity_processes'),
+  cache_hits: counter('cache_hits'),
+  cache_misses: counter('cache_misses', {
+    help: 'Look-ups of a parent or of an executing process that did not find it',
+  }),
+  hit_rate: gauge('cache_hit_ratio', { help: 'Look-ups in the cache since the start that found what they looked for' }),
+  evictions: counter('cache_evictions'),
+  expirations: counter('cache_expirations'),
+  events_received: counter('events_received'),
+  events_published: counter('events_published', {
+    help: 'Events that became rows, by what happened',
+    samples: ({ published }) => byLabel('action', published),
+  }),
+  events_lost: counter('events_lost'),
+  details_missing: counter('details_missing'),
+  kernel_lost: counter('kernel_records_lost'),
+  kernel_backlog: gauge('kernel_backlog_records'),
+  malformed: counter('malformed_records'),
+  incomplete: counter('incomplete_audit_events'),
+  resyncs: counter('resyncs'),
+  queue_depth: gauge('waiting_events'),
+  queue_bytes: gauge('queue_bytes'),
+  store_rows: gauge('store_rows'),
+  store_discarded: counter('store_discarded_rows'),
+  store_bytes: gauge('store_bytes'),
+  store_lost: counter('store_lost_rows'),
+  database: [
+    gauge('store_in_memory', {
+      help: '1 while rows are kept in memory: they do not survive the extension',
+      samples: ({ store }) => [{ value: store.database === ':memory:' ? 1 : 0 }],
+    }),
+    gauge('store_info', { samples: ({ store }) => [{ value: 1, labels: { database: store.database } }] }),
+  ],
+  hashed: counter('hashed_rows'),
+  hash_missed: counter('hash_missed_rows', {
+    help: 'Rows that have no hash of their file, by why',
+    samples: ({ hashes }) => byLabel('reason', hashes.missed),
+  }),
+  collector: gauge('collector_info', {
+    samples: ({ source }) => [{ value: 1, labels: { collector: source.collector } }],
+  }),
+  problems: [
+    gauge('problems', {
+      help: 'Things that keep the collector, the store or the metrics from working fully',
+      samples: ({ problems }) => [{ value: problems.length }],
+    }),
+    gauge('problem_info', {
+      help: 'Which things those are: the column problems says what to do',
+      samples: ({ problems }) =>
+        [...new Set(problems.map(({ code }) => code))].map((code) => ({ value: 1, labels: { code } })),
+    }),
+  ],
+  uptime_seconds: gauge('uptime_seconds'),
+};
+
+export function cacheStatsFamilies(row: CacheStatsRow): Family[] {
+  return columnFamilies(columns, cacheStatsMetrics, [row]);
+}
+
+function byLabel(label: string, counts: Readonly<Record<string, number>>): Sample[] {
+  return Object.entries(counts).map(([key, value]) => ({ value, labels: { [label]: key } }));
+}

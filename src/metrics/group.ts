@@ -1,0 +1,14 @@
+/** Groups of this host by name. */
+import { readFileSync } from 'node:fs';
+
+/** Its number. Throws where there is none of this name in /etc/group (man 5 group). */
+export function groupIdOf(name: string, file = '/etc/group'): number {
+  if (/^\d+$/.test(name)) return Number(name);
+  const fields = readFileSync(file, 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find(([group]) => group === name);
+  const id = Number(fields?.[2] || Number.NaN);
+  if (!Number.isInteger(id)) throw new Error(`there is no group ${JSON.stringify(name)} in ${file}`);
+  return id;
+}

@@ -1,0 +1,17 @@
+/** What /healthz says: whether it does its work, and if not, in which respect. */
+import type { CacheStatsRow } from '../../tables/process_ancestry_cache_stats.ts';
+import type { Registration } from '../osquery/extension.ts';
+import type { Health } from './metrics_server.ts';
+
+/** Problems with which it still does its work are named, and not counted as sickness. */
+export function healthOf(
+  { registered }: Pick<Registration, 'registered'>,
+  { source, problems }: Pick<CacheStatsRow, 'source' | 'problems'>,
+): Health {
+  const faults = [
+    ...(registered ? [] : ['not registered with osquery']),
+    ...(source.collector === 'none' ? ['nothing is recorded'] : []),
+  ];
+  const lines = [...(faults.length > 0 ? faults : ['ok']), ...problems.map(({ code }) => `problem: ${code}`)];
+  return { healthy: faults.length === 0, text: `${lines.join('\n')}\n` };
+}

@@ -1,0 +1,143 @@
+/**
+ * Serves GET /metrics and /healthz, and nothing else, on a loopback port or a unix socket. A client that is slow, broken or
+ * hostile costs bounded memory and its own connection: whoever has been connected longest makes room for the next.
+ */
+import { chmodSync, chownSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { dirname } from 'node:path';
+import { messageOf } from '../error_message.ts';
+import { removeStaleSocket } from '../osquery/stale_socket.ts';
+import { CONTENT_TYPES, type Format, formatFor } from './exposition.ts';
+import { isLoopbackName, type ListenAddress } from './listen_address.ts';
+import { trustedFolder } from './trusted_folder.ts';
+
+export interface Health {
+  readonly healthy: boolean;
+  readonly text: string;
+}
+
+export interface MetricsServerOptions {
+  readonly address: Exclude<ListenAddress, { kind: 'off' }>;
+  /** Who may connect to a unix socket beside its owner. */
+  readonly groupId?: number;
+  readonly metrics: (format: Format) => Promise<string>;
+  readonly health: () => Health;
+  /** Is told what went wrong after it began to listen. */
+  readonly onError: (error: Error) => void;
+}
+
+const CONNECTIONS = 16;
+const HEADER_BYTES = 8192;
+/** For a whole request, and for a piece of the answer. */
+const PATIENCE_MS = 5000;
+
+export class MetricsServer {
+  readonly #options: MetricsServerOptions;
+  readonly #server: Server;
+  /** The one that has been connected longest first. */
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(options: MetricsServerOptions) {
+    this.#options = options;
+    this.#server = createServer({
+      maxHeaderSize: HEADER_BYTES,
+      headersTimeout: PATIENCE_MS,
+      requestTimeout: PATIENCE_MS,
+      connectionsCheckingInterval: 1000,
+      keepAlive: false,
+    });
+    // A connection that sends its next request before it has taken its answer would have answers pile up.
+    this.#server.maxRequestsPerSocket = 1;
+    this.#server.maxHeadersCount = 64;
+    this.#server.setTimeout(PATIENCE_MS, (socket) => socket.destroy());
+    this.#server.on('connection', (socket) => this.#admit(socket));
+    this.#server.on('request', (request, response) => void this.#answer(request, response));
+    this.#server.on('clientError', (_error, socket) => socket.destroy());
+  }
+
+  /** Resolves when it listens. Rejects with what keeps it from that. */
+  static async listen(options: MetricsServerOptions): Promise<MetricsServer> {
+    const server = new MetricsServer(options);
+    await server.#listen();
+    return server;
+  }
+
+  /** At once: stops listening, cuts connections and removes the socket. */
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async #listen(): Promise<void> {
+    const { address, groupId } = this.#options;
+    if (address.kind === 'unix') {
+      trustedFolder(dirname(address.path));
+      await removeStaleSocket(address.path);
+    }
+    const server = this.#server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.once('listening', () => {
+        server.off('error', reject);
+        resolve();
+      });
+      // The socket is made within listen(), by bind(): no moment passes in which others could connect.
+      const umask = process.umask(0o177);
+      try {
+        server.listen(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port });
+      } finally {
+        process.umask(umask);
+      }
+    });
+    server.on('error', (error) => this.#options.onError(error));
+    if (address.kind === 'unix' && groupId !== undefined) {
+      try {
+        chownSync(address.path, process.getuid?.() ?? 0, groupId);
+        chmodSync(address.path, 0o660);
+      } catch (error) {
+        this.close();
+        throw error;
+      }
+    }
+  }
+
+  #admit(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    if (this.#sockets.size <= CONNECTIONS) return;
+    const [longest] = this.#sockets;
+    longest?.destroy();
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method, url = '', headers } = request;
+    const path = url.split('?', 1)[0];
+    const send = (status: number, text: string, more: Readonly<Record<string, string>> = {}): void => {
+      const body = Buffer.from(text);
+      const type = 'text/plain; charset=utf-8';
+      response.writeHead(status, { 'Content-Type': type, 'Content-Length': body.length, Connection: 'close', ...more });
+      response.end(method === 'HEAD' ? undefined : body);
+      // What it may still have to say is of no interest.
+      request.resume();
+    };
+    // A web page that this host's browser shows can have any name lead to 127.0.0.1, but not change this.
+    if (this.#options.address.kind === 'tcp' && !isLoopbackName(headers.host ?? '')) {
+      send(421, 'the Host header is to be a loopback address or localhost\n');
+    } else if (path !== '/metrics' && path !== '/healthz') {
+      send(404, '/metrics and /healthz are all there is\n');
+    } else if (method !== 'GET' && method !== 'HEAD') {
+      send(405, 'GET or HEAD\n', { Allow: 'GET, HEAD' });
+    } else if (path === '/healthz') {
+      const { healthy, text } = this.#options.health();
+      send(healthy ? 200 : 503, text);
+    } else {
+      const format = formatFor(headers.accept);
+      try {
+        send(200, await this.#options.metrics(format), { 'Content-Type': CONTENT_TYPES[format] });
+      } catch (error) {
+        send(500, `${messageOf(error)}\n`);
+      }
+    }
+  }
+}
