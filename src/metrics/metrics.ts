@@ -68,6 +68,11 @@ export class Metrics {
     return [...this.#problems.values()];
   }
 
+  /** Resolves when what was asked for until now has been tried once. */
+  get settled(): Promise<void> {
+    return this.#changes;
+  }
+
   answered(report: AnswerReport): void {
     this.#exporter?.answered(report);
   }

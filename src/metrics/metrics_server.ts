@@ -23,13 +23,14 @@ export interface MetricsServerOptions {
   readonly groupId?: number;
   readonly metrics: (format: Format) => Promise<string>;
   readonly health: () => Health;
+  /** For a whole request, and for a piece of the answer: milliseconds. Default: 5,000. */
+  readonly patienceMs?: number;
   /** Is told what went wrong after it began to listen. */
   readonly onError: (error: Error) => void;
 }
 
 const CONNECTIONS = 16;
 const HEADER_BYTES = 8192;
-/** For a whole request, and for a piece of the answer. */
 const PATIENCE_MS = 5000;
 
 export class MetricsServer {
@@ -40,17 +41,18 @@ export class MetricsServer {
 
   private constructor(options: MetricsServerOptions) {
     this.#options = options;
+    const { patienceMs = PATIENCE_MS } = options;
     this.#server = createServer({
       maxHeaderSize: HEADER_BYTES,
-      headersTimeout: PATIENCE_MS,
-      requestTimeout: PATIENCE_MS,
-      connectionsCheckingInterval: 1000,
+      headersTimeout: patienceMs,
+      requestTimeout: patienceMs,
+      connectionsCheckingInterval: patienceMs / 5,
       keepAlive: false,
     });
     // A connection that sends its next request before it has taken its answer would have answers pile up.
     this.#server.maxRequestsPerSocket = 1;
     this.#server.maxHeadersCount = 64;
-    this.#server.setTimeout(PATIENCE_MS, (socket) => socket.destroy());
+    this.#server.setTimeout(patienceMs, (socket) => socket.destroy());
     this.#server.on('connection', (socket) => this.#admit(socket));
     this.#server.on('request', (request, response) => void this.#answer(request, response));
     this.#server.on('clientError', (_error, socket) => socket.destroy());
@@ -61,6 +63,11 @@ export class MetricsServer {
     const server = new MetricsServer(options);
     await server.#listen();
     return server;
+  }
+
+  /** Connections that are open now. */
+  get connections(): number {
+    return this.#sockets.size;
   }
 
   /** At once: stops listening, cuts connections and removes the socket. */

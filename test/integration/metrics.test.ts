@@ -4,9 +4,12 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } fr
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { canRecord, ExtensionUnderTest, until } from './extension_under_test.ts';
 import { dashboardQueries, freePort, hasPrometheus, metricNames, Prometheus, promtool, RULES } from './prometheus.ts';
+
+const PACKAGED = fileURLToPath(new URL('../../dist/package/process_ancestry.ext', import.meta.url));
 
 let extension: ExtensionUnderTest | undefined;
 let prometheus: Prometheus | undefined;
@@ -207,5 +210,14 @@ describe.skipIf(!canRecord())('metrics', () => {
     expect(await overSocket(second)).toContain('process_ancestry_registered 1');
     option('');
     await until('off', () => !existsSync(second));
+  });
+});
+
+describe.skipIf(!canRecord() || !existsSync(PACKAGED))('the single executable', () => {
+  test('has all in it that metrics need', async () => {
+    const path = join(directory, 'metrics.sock');
+    extension = await ExtensionUnderTest.start(['--metrics-listen', path], { program: PACKAGED });
+    const text = await until('served', () => existsSync(path) && overSocket(path));
+    expect(text).toMatch(/^process_ancestry_build_info\{.*packaged="true"\} 1$/m);
   });
 });
