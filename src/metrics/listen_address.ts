@@ -40,7 +40,10 @@ export function parseListenAddress(text: string): ListenAddress {
 
 /** What a client on this host may call it in its Host header. */
 export function isLoopbackName(header: string): boolean {
-  const host = header.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  const host = header
+    .toLowerCase()
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1');
   return host === 'localhost' || ((isIPv4(host) || isIPv6(host)) && isLoopback(host));
 }
 

@@ -2,7 +2,17 @@
  * A file for node_exporter's textfile collector. It often lies in a folder of another user, so nothing in there is believed:
  * each text is a new file that takes the old one's place, and whatever was planted under a name is replaced, not followed.
  */
-import { closeSync, constants, fchmodSync, fstatSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, isAbsolute } from 'node:path';
 
 /** Throws for what is no path of one; the message says why. */
@@ -27,7 +37,7 @@ export class Textfile {
   write(text: string): void {
     this.#inFolder((folder) => {
       // Not ending in .prom: node_exporter does not read it.
-      const temporary = `${folder}/.${basename(this.path)}.${process.pid}`;
+      const temporary = `${folder}/.${basename(this.path)}.new`;
       rmSync(temporary, { force: true });
       const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
       const fd = openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
@@ -57,6 +67,9 @@ export class Textfile {
   /** The folder as it was opened, by a path that nobody can lead elsewhere meanwhile. */
   #inFolder(work: (folder: string) => void): void {
     const folder = dirname(this.path);
+    if (lstatSync(folder).isSymbolicLink()) {
+      throw new Error(`${folder} is a symbolic link: name the folder that it leads to`);
+    }
     const fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
     try {
       if ((fstatSync(fd).mode & 0o002) !== 0) throw new Error(`everybody can write ${folder}: chmod o-w ${folder}`);

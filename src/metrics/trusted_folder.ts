@@ -1,5 +1,5 @@
 /** Folders in which nobody else can put something else in the place of ours. */
-import { lstatSync, mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 const STICKY = 0o1000;
@@ -19,6 +19,8 @@ export function trustedFolder(folder: string, uid = process.getuid?.() ?? 0): vo
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
   check(folder, uid, 'itself');
+  const real = realpathSync(folder);
+  if (real !== folder) trustedFolder(real, uid);
 }
 
 function checkAbove(folder: string, uid: number): void {
@@ -31,7 +33,7 @@ function checkAbove(folder: string, uid: number): void {
 function check(folder: string, uid: number, which: 'itself' | 'above'): void {
   const found = lstatSync(folder);
   if (found.isSymbolicLink()) {
-    // /var/run is one: root's own links lead where root wants.
+    // /var/run is one: root's own links lead where root wants, and that is looked at too.
     if (found.uid === 0) return;
     throw new Error(`${folder} is a symbolic link of user ${found.uid}: name the folder that it leads to`);
   }

@@ -5,7 +5,7 @@ import { explainProblem, LiveSource } from '../../src/collect/live.ts';
 import type { NativeBinding, NativeStats } from '../../src/collect/native.ts';
 import type { FlagValues } from '../../src/config/flags.ts';
 import { resolveFlags } from '../../src/config/settings.ts';
-import { Recorder } from '../../src/recorder.ts';
+import { Recorder, type RecorderOptions } from '../../src/recorder.ts';
 import { EventStore } from '../../src/store/event_store.ts';
 import { storeSettings } from '../../src/store_settings.ts';
 import { REAL_TIME } from './cpu_time.ts';
@@ -78,7 +78,7 @@ afterEach(() => {
   for (const recorder of started.splice(0)) recorder.stop();
 });
 
-function setUp(more: Record<string, string> = {}, processes = 3) {
+function setUp(more: Record<string, string> = {}, processes = 3, watched: Partial<RecorderOptions> = {}) {
   const flags = new Map(
     Object.entries({ process_ancestry_state_file: '', process_ancestry_database: ':memory:', ...more }),
   );
@@ -94,7 +94,7 @@ function setUp(more: Record<string, string> = {}, processes = 3) {
   const proc = new FakeProc();
   for (let pid = 1; pid <= processes; pid++) proc.show(pid, pid === 1 ? 0 : 1, `process ${pid}`);
   const values: FlagValues = valuesOf(flags);
-  const recorder = new Recorder({ values, store, log, native, proc });
+  const recorder = new Recorder({ values, store, log, native, proc, ...watched });
   started.push(recorder);
   const changed = (name: string, value: string) => valuesOf(new Map([...flags, [name, value]]));
   return { recorder, store, native, proc, said, values, changed };
@@ -148,6 +148,27 @@ describe('a run', () => {
     };
     await recorder.start();
     expect(recorder.stats().problems).toEqual([{ code: 'collector_failed', message: 'no such addon' }]);
+  });
+});
+
+describe('those who watch a run', () => {
+  test('are told of every event that becomes a row, and how many of each kind there were', async () => {
+    const rows: number[] = [];
+    const watched = {
+      onPublished: ({ process }: { process: { pid: number } }) => void rows.push(process.pid),
+      otherProblems: () => [{ code: 'elsewhere', message: '' }],
+    };
+    const { recorder, native, store, values } = setUp({ process_ancestry_events_actions: 'fork,exec' }, 3, watched);
+    await recorder.start();
+    native.deliver(Buffer.concat([forkOf(1, 10, 500), execOf(10, 501), forkOf(1, 11, 502)]));
+    await until(() => store.stats.rows === 3);
+    expect(rows.toSorted()).toEqual([10, 10, 11]);
+    const { published, tree, problems } = recorder.stats();
+    expect(published).toEqual({ exec: 1, fork: 2, setsid: 0, exit: 0, existing: 0 });
+    expect(tree.eventsPublished).toBe(3);
+    expect(problems).toEqual([{ code: 'elsewhere', message: '' }]);
+    await recorder.configure(values, true);
+    expect(recorder.stats().published).toEqual(published);
   });
 });
 

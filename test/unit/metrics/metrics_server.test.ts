@@ -215,6 +215,8 @@ describe('a unix socket', () => {
     mkdirSync(join(folder, 'group'));
     chmodSync(join(folder, 'group'), 0o775);
     await expect(serve(unix(join(folder, 'group', 'metrics.sock')))).rejects.toThrow('others can write');
+    symlinkSync(join(folder, 'group'), join(folder, 'link'));
+    await expect(serve(unix(join(folder, 'link', 'metrics.sock')))).rejects.toThrow(`others can write ${folder}/group`);
   });
 });
 

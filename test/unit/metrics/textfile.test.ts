@@ -39,7 +39,7 @@ test('a link that was planted under its name is replaced, not followed', () => {
   const precious = join(folder, 'precious');
   writeFileSync(precious, 'precious');
   symlinkSync(precious, path);
-  symlinkSync(precious, join(folder, `.process_ancestry.prom.${process.pid}`));
+  symlinkSync(precious, join(folder, '.process_ancestry.prom.new'));
   new Textfile(path).write('a 1\n');
   expect(readFileSync(precious, 'utf8')).toBe('precious');
   expect(lstatSync(path).isFile()).toBe(true);
@@ -49,7 +49,7 @@ test('a folder that is a link, that everybody can write, or that is not there is
   const real = join(folder, 'real');
   mkdirSync(real);
   symlinkSync(real, join(folder, 'link'));
-  expect(() => new Textfile(join(folder, 'link', 'x.prom')).write('')).toThrow(/ENOTDIR|ELOOP/);
+  expect(() => new Textfile(join(folder, 'link', 'x.prom')).write('')).toThrow('link is a symbolic link');
   chmodSync(real, 0o777);
   expect(() => new Textfile(join(real, 'x.prom')).write('')).toThrow(`everybody can write ${real}: chmod o-w ${real}`);
   expect(() => new Textfile(join(folder, 'none', 'x.prom')).write('')).toThrow('ENOENT');
