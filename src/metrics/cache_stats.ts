@@ -1,7 +1,8 @@
-/** What process_ancestry_cache_stats says, as metrics: all of it. */
+/** What process_ancestry_cache_stats says, as metrics: all of it, and what hashing costs. */
 import { type CacheStatsRow, columns } from '../../tables/process_ancestry_cache_stats.ts';
+import type { FileHasherStats } from '../files/file_hasher.ts';
 import { type ColumnMetric, type ColumnMetrics, columnFamilies } from './column_metrics.ts';
-import type { Family, Sample } from './family.ts';
+import { counter as counterOf, type Family, gauge as gaugeOf, type Sample } from './family.ts';
 
 const counter = (name: string, more: Partial<ColumnMetric<CacheStatsRow>> = {}): ColumnMetric<CacheStatsRow> => ({
   name: `${name}_total`,
@@ -73,7 +74,17 @@ export const cacheStatsMetrics: ColumnMetrics<CacheStatsRow> = {
 };
 
 export function cacheStatsFamilies(row: CacheStatsRow): Family[] {
-  return columnFamilies(columns, cacheStatsMetrics, [row]);
+  return [...columnFamilies(columns, cacheStatsMetrics, [row]), ...hashingFamilies(row.hashes)];
+}
+
+/** What hashing costs, which no column tells. */
+function hashingFamilies({ filesRead, bytesRead, cacheSize, queueDepth }: FileHasherStats): Family[] {
+  return [
+    counterOf('hash_read_files_total', 'Files that were read to be hashed', filesRead),
+    counterOf('hash_read_bytes_total', 'Bytes of those files', bytesRead),
+    gaugeOf('hash_cache_files', 'Files whose hash is known without reading them again', cacheSize),
+    gaugeOf('hash_queue_files', 'Files that wait to be read, the one being read among them', queueDepth),
+  ];
 }
 
 function byLabel(label: string, counts: Readonly<Record<string, number>>): Sample[] {

@@ -1,5 +1,5 @@
 /** Folders in which nobody else can put something else in the place of ours. */
-import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 const STICKY = 0o1000;
@@ -14,7 +14,9 @@ export function trustedFolder(folder: string, uid = process.getuid?.() ?? 0): vo
   // What is above comes first: nothing is made where others have a say.
   if (dirname(folder) !== folder) checkAbove(dirname(folder), uid);
   try {
-    mkdirSync(folder, { mode: 0o755 });
+    mkdirSync(folder, { mode: 0o700 });
+    // A group that may connect has to get there, whatever the umask.
+    chmodSync(folder, 0o755);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }

@@ -84,6 +84,8 @@ describe('the metrics of a table', () => {
       expect(values.has(Number(column.value(row))), column.name).toBe(true);
     }
     for (const miss of hashMisses) expect(values.has(row.hashes.missed[miss]), miss).toBe(true);
+    const { filesRead, bytesRead, cacheSize, queueDepth } = row.hashes;
+    for (const value of [filesRead, bytesRead, cacheSize, queueDepth]) expect(values.has(value)).toBe(true);
     for (const { name, type, help } of families) {
       expect(name.endsWith('_total'), name).toBe(type === 'counter');
       expect(help.length, name).toBeGreaterThan(10);
