@@ -29,6 +29,7 @@ import { registrationFamilies } from './metrics/registration.ts';
 import { subscriberFamilies } from './metrics/subscribers.ts';
 import { Extension } from './osquery/extension.ts';
 import { ExtensionError } from './osquery/extension_error.ts';
+import { QueriedFlags } from './queried_flags.ts';
 import { Recorder } from './recorder.ts';
 import { runShell } from './shell/shell.ts';
 import { EventStore } from './store/event_store.ts';
@@ -122,7 +123,7 @@ function flagsWithoutOsquery(commandLine: CommandLine): FlagValues {
   const { content: file, error: fileError } = readConfigFile(commandLine.configFile);
   const { flags: given } = commandLine;
   const { values, errors } = resolveFlags({ commandLine: given, environment: process.env, osqueryOptions, file });
-  for (const message of [fileError, ...errors.map((error) => error.message)])
+  for (const message of [fileError && `${fileError}; it is not used`, ...errors.map((error) => error.message)])
     if (message) process.stderr.write(`process_ancestry: ${message}\n`);
   return values;
 }
@@ -172,7 +173,7 @@ async function extension(commandLine: CommandLine): Promise<number> {
     process.stderr.write(`process_ancestry: ${wrongOnCommandLine.message}\n`);
     return USAGE;
   }
-  if (configFile.error) log.error(configFile.error);
+  if (configFile.error) log.error(`${configFile.error}; it is not used`);
   for (const error of resolved.errors) log.error(`${error.message}; it is not used`);
 
   let { values } = resolved;
@@ -199,14 +200,17 @@ async function extension(commandLine: CommandLine): Promise<number> {
     otherProblems: () => metrics?.problems ?? [],
   });
   const refused = new Set<string>();
-  const useOptions = (options: ReadonlyMap<string, { readonly value: string }>): void => {
-    const osqueryOptions = new Map([...options].map(([name, { value }]) => [name, value]));
-    sources = { ...sources, osqueryOptions, file: readConfigFile(commandLine.configFile).content };
+  const refuse = (message: string): void => {
+    if (!refused.has(message)) log.error(`${message}; the running value stays`);
+    refused.add(message);
+  };
+  const useSources = (news: Partial<Sources>): void => {
+    const { content, error } = readConfigFile(commandLine.configFile);
+    // A file that is being written is not one that says nothing.
+    if (error) refuse(error);
+    sources = { ...sources, ...news, file: error ? sources.file : content };
     const next = resolveFlags(sources, values);
-    for (const { message } of next.errors) {
-      if (!refused.has(message)) log.error(`${message}; the running value stays`);
-      refused.add(message);
-    }
+    for (const { message } of next.errors) refuse(message);
     const changed = changedFlags(values, next.values);
     if (changed.length === 0) return;
     values = next.values;
@@ -215,6 +219,13 @@ async function extension(commandLine: CommandLine): Promise<number> {
     store.configure(storeSettings(values, osqueryDatabase));
     void recorder.configure(values, changed.some(needsRestart));
     metrics?.configure(values);
+  };
+
+  const queriedFlags = new QueriedFlags((sql) => running.query(sql));
+  const readFlags = async (): Promise<void> => {
+    const { flags: queried, errors } = await queriedFlags.read();
+    errors.forEach(refuse);
+    useSources({ queried });
   };
 
   const readable = () => Promise.all([recorder.readable, opened.promise]).then(() => undefined);
@@ -235,15 +246,21 @@ async function extension(commandLine: CommandLine): Promise<number> {
     intervalSeconds: commandLine.intervalSeconds,
     plugins,
     log,
-    onOptions: useOptions,
+    onOptions: (options) =>
+      useSources({ osqueryOptions: new Map([...options].map(([name, { value }]) => [name, value])) }),
     resultMaxBytes: { name: 'process_ancestry_result_max_bytes', bytes: resultMaxBytes },
     onRegistered: async () => {
+      // How many rows are kept is to be known before the database is opened.
+      await readFlags();
       const { database, worker } = await askOsquery((sql) => running.query(sql));
       openBeside(database);
       store.readBy(worker);
       opened.resolve();
     },
-    onSeen: () => store.confirm(),
+    onSeen: () => {
+      store.confirm();
+      void readFlags();
+    },
     onAnswer: (report) => metrics?.answered(report),
   });
   metrics = new Metrics({
@@ -292,7 +309,7 @@ function readConfigFile(named: string | undefined): { content: unknown; error?: 
     return { content: JSON.parse(readFileSync(path, 'utf8')) };
   } catch (error) {
     const why = messageOf(error);
-    return { content: undefined, error: `configuration file ${path}: ${why}; it is not used` };
+    return { content: undefined, error: `configuration file ${path}: ${why}` };
   }
 }
 

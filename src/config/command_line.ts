@@ -114,8 +114,9 @@ export function helpText(): string {
     ...Object.entries(shellOnly).map(([name, description]) => helpLine(`--${name}`, description)),
     '',
     'Flags of the recording. Each can also be given in the environment (in upper case), as an osquery option',
-    '(custom_NAME) and in the JSON file; the command line wins, then in that order. The prefix process_ancestry_',
-    'may be left out on the command line.',
+    '(custom_NAME), as a column of the one row of a view or scheduled query process_ancestry_flags in osquery, and in',
+    'the JSON file; the command line wins, then in that order. The prefix process_ancestry_ may be left out on the',
+    'command line.',
     ...flagNames.flatMap((name) => {
       const flag: Flag = flags[name];
       const fallback = flag.default === '' ? 'empty' : String(flag.default);

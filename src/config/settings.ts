@@ -1,6 +1,7 @@
 /**
- * The values in force, from the five places that can give one: the command line, the environment, osquery's options
- * (`custom_process_ancestry_…`), a JSON file, the default; the first that has a good one wins.
+ * The values in force, from the six places that can give one: the command line, the environment, osquery's options
+ * (`custom_process_ancestry_…`), SQL in osquery's configuration (`process_ancestry_flags`), a JSON file, the default; the
+ * first that has a good one wins.
  */
 import { FlagError, type FlagName, type FlagValues, flagNames, flags, parseFlag } from './flags.ts';
 
@@ -10,6 +11,8 @@ export interface Sources {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** osquery's options by their names, with the values as text. */
   readonly osqueryOptions: ReadonlyMap<string, string>;
+  /** What the SQL called process_ancestry_flags gave, by column; see queried_flags.ts. */
+  readonly queried?: ReadonlyMap<string, string>;
   /** The parsed JSON file: an object of flags, or undefined where there is none. */
   readonly file: unknown;
 }
@@ -28,11 +31,15 @@ export function resolveFlags(sources: Sources, running?: FlagValues): Resolved {
   const errors: FlagError[] = [];
   const { entries, error } = fileEntries(sources.file);
   if (error) errors.push(error);
+  const { queried = new Map<string, string>() } = sources;
+  const strangers = [...queried.keys()].filter((name) => !Object.hasOwn(flags, name));
+  if (strangers.length > 0) errors.push(noSuchFlag('process_ancestry_flags', strangers));
   const pick = <Name extends FlagName>(name: Name): FlagValues[Name] => {
     const candidates: readonly (readonly [source: string, text: string | undefined])[] = [
       ['command line', sources.commandLine.get(name)],
       ['environment', sources.environment[name.toUpperCase()]],
       ['osquery options', sources.osqueryOptions.get(OSQUERY_PREFIX + name)],
+      ['process_ancestry_flags', queried.get(name)],
       ['configuration file', entries.get(name)],
     ];
     for (const [source, text] of candidates) {
@@ -66,10 +73,11 @@ function fileEntries(file: unknown): { entries: Map<string, string>; error?: Fla
     else entries.set(name, typeof value === 'string' ? value : JSON.stringify(value));
   }
   if (unknown.length === 0) return { entries };
-  return {
-    entries,
-    error: new FlagError(`configuration file: no such flag: ${unknown.join(', ')} (--help lists them)`),
-  };
+  return { entries, error: noSuchFlag('configuration file', unknown) };
+}
+
+function noSuchFlag(source: string, names: readonly string[]): FlagError {
+  return new FlagError(`${source}: no such flag: ${names.join(', ')} (--help lists them)`);
 }
 
 /** The flags whose values differ. */

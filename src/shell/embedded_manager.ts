@@ -1,6 +1,6 @@
 /**
  * The side of osquery that an extension talks to: a small extension manager on a unix socket, with the same Thrift
- * service, registration, pings and table calls as osqueryd has. Of osquery's own tables it knows two.
+ * service, registration, pings and table calls as osqueryd has. Of osquery's own tables it knows few.
  */
 
 import { randomInt } from 'node:crypto';
@@ -62,11 +62,17 @@ interface Answer {
 export class EmbeddedManager {
   /** May be changed at any time. */
   readonly options: Map<string, ManagerOption>;
+  /** `views` and `schedule` of osquery's configuration: SQL by name. Only views are run. May be changed at any time. */
+  readonly views = new Map<string, string>();
+  readonly schedule = new Map<string, string>();
   readonly #pingIntervalMs: number;
   readonly #log: (message: string) => void;
   readonly #registered = new Map<number, RegisteredExtension>();
   readonly #connections = new Set<Socket>();
-  readonly #engine = new SqlEngine(() => this.#queryableTables());
+  readonly #engine = new SqlEngine(
+    () => this.#queryableTables(),
+    () => this.views,
+  );
   #startedMs = Date.now();
   #socketPath: string | undefined;
   #ownDirectory: string | undefined;
@@ -195,7 +201,12 @@ export class EmbeddedManager {
         },
       };
     }
-    yield* ownTables(this.#startedMs, this.options);
+    yield* ownTables({
+      startedMs: this.#startedMs,
+      options: this.options,
+      schedule: this.schedule,
+      extensions: this.extensions,
+    });
   }
 
   #serve(): Server {

@@ -1,5 +1,5 @@
-/** The two of osquery's own tables that extensions ask for what they cannot know otherwise. */
-import type { ManagerOption } from './embedded_manager.ts';
+/** Those of osquery's own tables that extensions ask for what they cannot know otherwise, and people for extensions. */
+import type { ManagerOption, RegisteredExtension } from './embedded_manager.ts';
 import type { RegisteredTable } from './registered_table.ts';
 import type { QueryableTable } from './sql_engine.ts';
 
@@ -10,14 +10,37 @@ const table = (name: string, columns: Readonly<Record<string, 'TEXT' | 'INTEGER'
 
 const INFO = table('osquery_info', { pid: 'INTEGER', version: 'TEXT', start_time: 'INTEGER' });
 const FLAGS = table('osquery_flags', { name: 'TEXT', type: 'TEXT', default_value: 'TEXT', value: 'TEXT' });
+const SCHEDULE = table('osquery_schedule', { name: 'TEXT', query: 'TEXT' });
+const EXTENSIONS = table('osquery_extensions', {
+  uuid: 'INTEGER',
+  name: 'TEXT',
+  version: 'TEXT',
+  sdk_version: 'TEXT',
+  path: 'TEXT',
+  type: 'TEXT',
+});
 
-/** `startedMs` is Unix time. */
-export function ownTables(startedMs: number, options: ReadonlyMap<string, ManagerOption>): QueryableTable[] {
+export interface ManagerState {
+  /** Unix time. */
+  readonly startedMs: number;
+  readonly options: ReadonlyMap<string, ManagerOption>;
+  readonly schedule: ReadonlyMap<string, string>;
+  readonly extensions: readonly RegisteredExtension[];
+}
+
+export function ownTables({ startedMs, options, schedule, extensions }: ManagerState): QueryableTable[] {
   const startTime = String(Math.floor(startedMs / 1000));
   const info = { pid: String(process.pid), version: 'embedded', start_time: startTime };
   const flags = [...options].map(([name, { type, default_value, value }]) => ({ name, type, default_value, value }));
+  const queries = [...schedule].map(([name, query]) => ({ name, query }));
+  const known = extensions.map(({ uuid, name, version, sdkVersion, socketPath }) => ({
+    ...{ uuid: String(uuid), name, version, sdk_version: sdkVersion },
+    ...{ path: socketPath, type: 'extension' },
+  }));
   return [
     { definition: INFO, generate: () => Promise.resolve([info]) },
     { definition: FLAGS, generate: () => Promise.resolve(flags) },
+    { definition: SCHEDULE, generate: () => Promise.resolve(queries) },
+    { definition: EXTENSIONS, generate: () => Promise.resolve(known) },
   ];
 }

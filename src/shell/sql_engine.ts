@@ -34,22 +34,27 @@ const readingPragmas = new Set(['table_info', 'table_xinfo', 'table_list', 'func
 
 export class SqlEngine {
   readonly #tables: () => Iterable<QueryableTable>;
+  readonly #views: () => ReadonlyMap<string, string>;
 
-  /** `tables` is asked at every query, as extensions come and go. */
-  constructor(tables: () => Iterable<QueryableTable>) {
+  /** `tables` is asked at every query, as extensions come and go; so is `views`: SQL by name. */
+  constructor(
+    tables: () => Iterable<QueryableTable>,
+    views: () => ReadonlyMap<string, string> = () => new Map<string, string>(),
+  ) {
     this.#tables = tables;
+    this.#views = views;
   }
 
   /** Runs one reading statement; throws SQLite's error, or that of the extension. */
   async query(sql: string): Promise<QueryResult> {
-    using shadow = new ShadowDatabase(sql, [...this.#tables()]);
+    using shadow = new ShadowDatabase(sql, [...this.#tables()], this.#views());
     for (const { table, columns } of shadow.reads()) await fill(shadow, sql, table, columns);
     return shadow.run();
   }
 
   /** The columns that the statement would return, without asking any extension for rows. */
   columns(sql: string): readonly ResultColumn[] {
-    using shadow = new ShadowDatabase(sql, [...this.#tables()]);
+    using shadow = new ShadowDatabase(sql, [...this.#tables()], this.#views());
     shadow.reads();
     return shadow.columns();
   }
@@ -88,15 +93,17 @@ class ShadowDatabase implements Disposable {
   /** Every word of the statement, in lower case. */
   readonly #mentioned: ReadonlySet<string>;
 
-  constructor(sql: string, tables: readonly QueryableTable[]) {
+  constructor(sql: string, tables: readonly QueryableTable[], views: ReadonlyMap<string, string>) {
     const [statement, another] = allStatements(sql);
     this.#sql = statement ?? sql;
     this.#tables = tables;
-    this.#mentioned = new Set(tokenize(sql).tokens.map((token) => token.text.toLowerCase()));
+    const words = [sql, ...views.values()].flatMap((text) => tokenize(text).tokens);
+    this.#mentioned = new Set(words.map((token) => token.text.toLowerCase()));
     try {
       if (another !== undefined) throw new Error('one statement at a time');
       addOsqueryFunctions(this.#database);
       for (const { definition } of tables) this.#declare(definition);
+      for (const [name, view] of views) this.#createView(name, view);
     } catch (error) {
       this.#database.close();
       throw error;
@@ -118,6 +125,15 @@ class ShadowDatabase implements Disposable {
       `${quote(name)} ${type}`,
     ]);
     this.#database.exec(`CREATE TABLE ${quote(table.name)} (${declarations.join(',')})`);
+  }
+
+  /** As osquery does it, with the same words (plugins/config/parsers/views.cpp); one that SQLite refuses is not there. */
+  #createView(name: string, sql: string): void {
+    try {
+      this.#database.exec(`CREATE VIEW ${name} AS ${sql}`);
+    } catch {
+      // osquery leaves it at a line in its log.
+    }
   }
 
   /** The tables that the statement reads, and which columns of each; throws when it does anything but read. */

@@ -12,10 +12,13 @@ describe('where a flag’s value comes from', () => {
   const osqueryOptions = new Map([['custom_process_ancestry_cache_size', '103']]);
   const file = { process_ancestry_cache_size: 104 };
 
-  test('command line before environment before osquery’s options before the file before the default', () => {
-    expect(size({ commandLine, environment, osqueryOptions, file })).toBe(101);
-    expect(size({ environment, osqueryOptions, file })).toBe(102);
-    expect(size({ osqueryOptions, file })).toBe(103);
+  const queried = new Map([['process_ancestry_cache_size', '105']]);
+
+  test('command line, environment, osquery’s options, its SQL, the file, the default: in that order', () => {
+    expect(size({ commandLine, environment, osqueryOptions, queried, file })).toBe(101);
+    expect(size({ environment, osqueryOptions, queried, file })).toBe(102);
+    expect(size({ osqueryOptions, queried, file })).toBe(103);
+    expect(size({ queried, file })).toBe(105);
     expect(size({ file })).toBe(104);
     expect(size({})).toBe(1000);
   });
@@ -64,6 +67,22 @@ describe('where a flag’s value comes from', () => {
       'configuration file: no such flag: process_ancestry_speed (--help lists them)',
     ]);
     expect(resolveFlags({ ...nothing, file: [1] }).errors[0]?.message).toContain('not a JSON object');
+  });
+
+  test('what is refused of osquery’s SQL is named after it', () => {
+    const wrong = new Map([
+      ['process_ancestry_cache_size', 'huge'],
+      ['cache_ttl', '5'],
+    ]);
+    const { values, errors } = resolveFlags(
+      { ...nothing, queried: wrong },
+      resolveFlags({ ...nothing, queried }).values,
+    );
+    expect(values.process_ancestry_cache_size).toBe(105);
+    expect(errors.map(({ message }) => message)).toEqual([
+      'process_ancestry_flags: no such flag: cache_ttl (--help lists them)',
+      'process_ancestry_flags: process_ancestry_cache_size="huge" is not 16 to 1000000 processes',
+    ]);
   });
 
   test('what changed between two sets of values is known by name', () => {
