@@ -1,0 +1,45 @@
+/**
+ * The parts of packaging/fleet that are made: queries/ of the packs in packaging/osquery/packs, tables/ of the declared
+ * tables. `npm run fleet` writes them; a unit test fails when the committed ones are not what this makes.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { fleetQueries } from './queries_of_packs.ts';
+import { tableSchemas } from './table_schemas.ts';
+import { toYaml } from './yaml.ts';
+
+const here = dirname(fileURLToPath(import.meta.url));
+export const PACKS = join(here, '..', 'osquery', 'packs');
+/** What it has is in queries/process-ancestry.yml as Fleet needs it: with a report of the health, and Fleet's subscriber. */
+const WRITTEN_BY_HAND = 'process-ancestry.conf';
+
+/** The text of every made file, by its path below packaging/fleet. */
+export function generated(packsFolder: string): Map<string, string> {
+  const packs = existsSync(packsFolder) ? readdirSync(packsFolder) : [];
+  const queries = packs
+    .filter((file) => file.endsWith('.conf') && file !== WRITTEN_BY_HAND)
+    .sort()
+    .map((file): [string, string] => {
+      const header = `# Made by npm run fleet from packaging/osquery/packs/${file}: change that.\n---\n`;
+      const text = toYaml(fleetQueries(file, readFileSync(join(packsFolder, file), 'utf8')));
+      return [`queries/${basename(file, '.conf')}.yml`, `${header}${escaped(text)}`];
+    });
+  const tables = [...tableSchemas()].map(([file, text]): [string, string] => [`tables/${file}`, `---\n${text}`]);
+  return new Map([...queries, ...tables]);
+}
+
+/** fleetctl puts the environment in place of $NAME; an odd number of backslashes before it makes it text (pkg/spec/spec.go). */
+function escaped(text: string): string {
+  return text.replace(
+    /(\\*)\$(?=[\w{*#$@!?-])/g,
+    (_, backslashes: string) => `${'\\'.repeat(2 * backslashes.length + 1)}$`,
+  );
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const [path, text] of generated(process.argv[2] ?? PACKS)) {
+    mkdirSync(dirname(join(here, path)), { recursive: true });
+    writeFileSync(join(here, path), text);
+  }
+}

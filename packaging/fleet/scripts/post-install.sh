@@ -1,0 +1,42 @@
+#!/bin/sh
+# After the .deb or .rpm: what its own scripts leave to do where Fleet's agent, Orbit, runs osqueryd. May run again.
+# PROCESS_ANCESTRY_ROOT: another root than /, to make images; nothing is restarted there.
+set -eu
+root=${PROCESS_ANCESTRY_ROOT:-}
+extension=/usr/lib/osquery-process-ancestry/process_ancestry.ext
+default_list=$root/etc/osquery/extensions.load
+orbit_list=$root/opt/orbit/extensions.load
+
+[ -x "$root$extension" ] || {
+  echo "$root$extension is not there: the package was not installed" >&2
+  exit 1
+}
+
+# The lines of a list that are another extension's.
+others() { [ ! -e "$1" ] || grep -v -e '^[[:space:]]*$' -e '/process_ancestry\.ext[[:space:]]*$' "$1" || true; }
+
+# Orbit writes this list itself, of the agent option "extensions": where that is empty it empties the file, and restarts
+# (orbit/pkg/update/flag_runner.go). osqueryd reads it only while it is not empty, and else its own default.
+if [ -n "$(others "$orbit_list")" ]; then
+  echo "$orbit_list has extensions that Fleet itself distributes, and Orbit overwrites what others add:" >&2
+  echo "distribute process_ancestry in the same way (agent option extensions)" >&2
+  exit 1
+fi
+if [ -e "$orbit_list" ]; then : >"$orbit_list"; fi
+
+if [ ! -e "$default_list" ] || ! grep -q -x -F "$extension" "$default_list"; then
+  mkdir -p "$(dirname "$default_list")"
+  kept=$(others "$default_list")
+  { [ -z "$kept" ] || printf '%s\n' "$kept"; echo "$extension"; } >"$default_list.new"
+  chmod 0644 "$default_list.new"
+  mv "$default_list.new" "$default_list"
+fi
+echo "osqueryd loads $extension at its next start ($default_list)"
+
+[ -z "$root" ] || exit 0
+# Not now, and by another: Orbit is what runs this script, and has to report how it ended.
+if systemctl is-active --quiet orbit 2>/dev/null; then
+  systemctl stop process-ancestry-restart-orbit.timer 2>/dev/null || true
+  systemd-run --quiet --unit=process-ancestry-restart-orbit --on-active=60 systemctl restart orbit
+  echo "orbit restarts in a minute"
+fi

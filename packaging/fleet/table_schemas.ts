@@ -1,0 +1,83 @@
+/** The tables as Fleet describes tables (fleetdm/fleet, schema/tables/*.yml), of their declarations. */
+import { type Column, ColumnOption } from '../../src/osquery/column.ts';
+import { processAncestry } from '../../tables/process_ancestry.ts';
+import { processAncestryCacheStats } from '../../tables/process_ancestry_cache_stats.ts';
+import { processAncestryEvents } from '../../tables/process_ancestry_events.ts';
+import { processAncestrySubscribers } from '../../tables/process_ancestry_subscribers.ts';
+import { toYaml } from './yaml.ts';
+
+interface Declared {
+  readonly name: string;
+  readonly description: string;
+  readonly columns: readonly Pick<Column<never>, 'name' | 'type' | 'options' | 'description'>[];
+}
+
+/** Only what they declare is read: none is asked for rows. */
+const tables: readonly Declared[] = [
+  processAncestryEvents({ store: undefined as never, resultMaxBytes: () => 0 }),
+  processAncestry(() => undefined),
+  processAncestrySubscribers(undefined as never),
+  processAncestryCacheStats(() => undefined as never),
+];
+
+/** What it says, and the SQL. */
+type Example = readonly [says: string, sql: string];
+
+const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
+  process_ancestry_events: [
+    [
+      'Shells under a web server, at any distance, in the last ten minutes:',
+      `SELECT time, pid, cmdline, ancestry FROM process_ancestry_events
+WHERE time > strftime('%s', 'now') - 600 AND path IN ('/usr/bin/dash', '/usr/bin/bash') AND EXISTS (
+  SELECT 1 FROM json_each(ancestry) WHERE value ->> 'exe_name' IN ('nginx', 'apache2'));`,
+    ],
+    [
+      'In a schedule, every exec once and in order; choose a name of your own:',
+      "SELECT eid, time, pid, path, cmdline, ancestry FROM process_ancestry_events WHERE subscriber = 'fleet:mine';",
+    ],
+  ],
+  process_ancestry: [
+    [
+      'All living processes that descend from one, wherever they were adopted:',
+      `SELECT p.pid, p.name, p.cmdline, a.depth FROM process_ancestry a JOIN processes p ON p.pid = a.pid
+WHERE a.ancestor_pid = 4036;`,
+    ],
+  ],
+  process_ancestry_subscribers: [
+    [
+      'Readers that lag behind or have lost rows:',
+      'SELECT * FROM process_ancestry_subscribers WHERE lag_rows > 10000 OR lost_rows > 0;',
+    ],
+  ],
+  process_ancestry_cache_stats: [
+    [
+      'How well the cache does, and what is wrong:',
+      'SELECT hit_rate, evictions, events_lost, problems FROM process_ancestry_cache_stats;',
+    ],
+  ],
+};
+
+/** The text of a file by its name. */
+export function tableSchemas(): Map<string, string> {
+  return new Map(tables.map((table) => [`${table.name}.yml`, schemaOf(table)]));
+}
+
+function schemaOf({ name, description, columns }: Declared): string {
+  const examples = (EXAMPLES[name] ?? []).map(([says, sql]) => `${says}\n\n\`\`\`\n${sql}\n\`\`\``);
+  return toYaml({
+    name,
+    description,
+    platforms: ['linux'],
+    evented: false,
+    notes:
+      'This table is not a core osquery table. It comes with the extension process_ancestry (osquery-process-ancestry).',
+    examples: examples.join('\n\n'),
+    columns: columns.map(({ name, type, options, description }) => ({
+      name,
+      description,
+      type: type.toLowerCase(),
+      required: (options & ColumnOption.required) !== 0,
+      ...(options & ColumnOption.hidden ? { hidden: true } : {}),
+    })),
+  });
+}
