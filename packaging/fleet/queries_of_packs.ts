@@ -46,6 +46,7 @@ function fleetQuery(pack: string, name: string, query: PackQuery): YamlMapping {
   const { query: sql, interval, description, version, snapshot, removed } = query;
   if (typeof sql !== 'string' || !(Number(interval) > 0)) throw new PackError(`${pack}: ${name}: no query or interval`);
   const named = sql.trim().replace(/\n[ \t]+/g, '\n  ');
+  const ofSubscriber = /\bsubscriber\s*=/i.test(sql);
   const logging = snapshot ? 'snapshot' : removed === false ? 'differential_ignore_removals' : 'differential';
   return {
     name,
@@ -57,9 +58,9 @@ function fleetQuery(pack: string, name: string, query: PackQuery): YamlMapping {
     logging,
     automations_enabled: true,
     // Who runs a query that names a subscriber takes the rows that its schedule would have had.
-    observer_can_run: !/\bsubscriber\b/i.test(sql),
-    // Fleet keeps results of snapshots only; others go to its log destination and nowhere else.
-    discard_data: !snapshot,
+    observer_can_run: !ofSubscriber,
+    // Fleet keeps the last snapshot, which of a subscriber is a portion; the rest goes to its log destination only.
+    discard_data: ofSubscriber || !snapshot,
   };
 }
 

@@ -21,6 +21,18 @@ export function parseYaml(texts: readonly string[]): unknown[] {
   return JSON.parse(output) as unknown[];
 }
 
+const known = new Map<string, unknown>();
+
+/** The first time with all other files of the folder: python takes longer to start than to read. */
+function parsed(text: string): unknown {
+  if (!known.has(text)) {
+    const files = globSync('*/*.yml', { cwd: FOLDER }).map((file) => readFileSync(resolve(FOLDER, file), 'utf8'));
+    const texts = [text, ...(known.size === 0 ? files : [])];
+    parseYaml(texts).forEach((value, i) => void known.set(texts[i] ?? '', value));
+  }
+  return known.get(text);
+}
+
 /** $NAME and ${NAME} are the environment's, which has to have them; \$ is a dollar, \\\$ a backslash and a dollar. */
 export function expand(text: string, environment: Readonly<Record<string, string>>): string {
   return text.replace(/(\\+)\$|\$\{?([A-Za-z_]\w*)\}?/g, (all, slashes: string | undefined, name: string) => {
@@ -40,7 +52,7 @@ export class FleetFiles {
 
   /** A file below packaging/fleet, parsed. */
   read(path: string): unknown {
-    return parseYaml([expand(readFileSync(resolve(FOLDER, path), 'utf8'), this.#environment)])[0];
+    return parsed(expand(readFileSync(resolve(FOLDER, path), 'utf8'), this.#environment));
   }
 
   /** The items of a list whose entries may name files (`path`), or many by a pattern (`paths`), beside the file itself. */
