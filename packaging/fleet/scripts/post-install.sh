@@ -12,8 +12,10 @@ orbit_list=$root/opt/orbit/extensions.load
   exit 1
 }
 
-# The lines of a list that are another extension's.
-others() { [ ! -e "$1" ] || grep -v -e '^[[:space:]]*$' -e '/process_ancestry\.ext[[:space:]]*$' "$1" || true; }
+# The lines of a list that are another extension's. osquery takes those that begin with # or ; for comments.
+others() {
+  [ ! -e "$1" ] || LC_ALL=C grep -aEv '^[[:space:]]*([#;]|$)|/process_ancestry[.]ext[[:space:]]*$' "$1" || true
+}
 
 # Orbit writes this list itself, of the agent option "extensions": where that is empty it empties the file, and restarts
 # (orbit/pkg/update/flag_runner.go). osqueryd reads it only while it is not empty, and else its own default.
@@ -24,10 +26,13 @@ if [ -n "$(others "$orbit_list")" ]; then
 fi
 if [ -e "$orbit_list" ]; then : >"$orbit_list"; fi
 
-if [ ! -e "$default_list" ] || ! grep -q -x -F "$extension" "$default_list"; then
+# One that an administrator has made a comment stays one.
+if [ ! -e "$default_list" ] || ! LC_ALL=C grep -aEq "^[#;[:space:]]*$extension[[:space:]]*\$" "$default_list"; then
   mkdir -p "$(dirname "$default_list")"
-  kept=$(others "$default_list")
-  { [ -z "$kept" ] || printf '%s\n' "$kept"; echo "$extension"; } >"$default_list.new"
+  {
+    [ ! -e "$default_list" ] || LC_ALL=C grep -av '/process_ancestry[.]ext[[:space:]]*$' "$default_list" || true
+    echo "$extension"
+  } >"$default_list.new"
   chmod 0644 "$default_list.new"
   mv "$default_list.new" "$default_list"
 fi
@@ -36,7 +41,7 @@ echo "osqueryd loads $extension at its next start ($default_list)"
 [ -z "$root" ] || exit 0
 # Not now, and by another: Orbit is what runs this script, and has to report how it ended.
 if systemctl is-active --quiet orbit 2>/dev/null; then
-  systemctl stop process-ancestry-restart-orbit.timer 2>/dev/null || true
-  systemd-run --quiet --unit=process-ancestry-restart-orbit --on-active=60 systemctl restart orbit
+  systemctl stop process-ancestry-restarts-orbit.timer 2>/dev/null || true
+  systemd-run --quiet --collect --unit=process-ancestry-restarts-orbit --on-active=60 systemctl restart orbit
   echo "orbit restarts in a minute"
 fi

@@ -15,8 +15,8 @@ if [ -z "$root" ]; then
 fi
 for list in "$root/etc/osquery/extensions.load" "$root/opt/orbit/extensions.load"; do
   [ -e "$list" ] || continue
-  grep -q '/process_ancestry\.ext[[:space:]]*$' "$list" || continue
-  grep -v '/process_ancestry\.ext[[:space:]]*$' "$list" >"$list.new" || true
+  LC_ALL=C grep -aq '^[^#;]*/process_ancestry[.]ext[[:space:]]*$' "$list" || continue
+  LC_ALL=C grep -av '^[^#;]*/process_ancestry[.]ext[[:space:]]*$' "$list" >"$list.new" || true
   chmod 0644 "$list.new"
   mv "$list.new" "$list"
 done
@@ -27,7 +27,7 @@ echo "process_ancestry is gone"
 [ -z "$root" ] || exit 0
 # osqueryd looks for the extension until it is started again. Not now, and by another: Orbit runs this script.
 if systemctl is-active --quiet orbit 2>/dev/null; then
-  systemctl stop process-ancestry-restart-orbit.timer 2>/dev/null || true
-  systemd-run --quiet --unit=process-ancestry-restart-orbit --on-active=60 systemctl restart orbit
+  systemctl stop process-ancestry-restarts-orbit.timer 2>/dev/null || true
+  systemd-run --quiet --collect --unit=process-ancestry-restarts-orbit --on-active=60 systemctl restart orbit
   echo "orbit restarts in a minute"
 fi

@@ -13,8 +13,11 @@ export const autoload: Check = {
   id: 'autoload',
   title: 'extensions.load',
   run(host) {
+    const [etc, orbit] = LISTS;
     const present = LISTS.filter(({ directory }) => host.file(directory));
-    const [etc] = LISTS;
+    // Orbit hands its list to osqueryd only while it is not empty (orbit/cmd/orbit/orbit.go), and empties it itself where
+    // Fleet distributes no extensions (orbit/pkg/update/flag_runner.go): then osqueryd has its default, as without Orbit.
+    if (present.includes(orbit) && !host.text(orbit.file)?.trim()) return [listed(host, etc.file)];
     if (present.length === 0) {
       const message = 'no osquery is configured here: neither /etc/osquery nor /opt/orbit is there';
       return [warning(message, `install osquery, and put the line ${host.extensionPath} into ${etc.file}`)];

@@ -133,8 +133,18 @@ states(autoload, [
   ],
   [
     "Orbit's list beside osquery's, each for itself",
-    { files: orbit, texts: { '/opt/orbit/extensions.load': '' } },
+    { files: orbit, texts: { '/opt/orbit/extensions.load': '/opt/other.ext' } },
     [/^ok: \/etc/, /^warning: \/opt\/orbit\/extensions.load does not name/],
+  ],
+  [
+    "Orbit's list is empty: its osqueryd reads osquery's",
+    { files: orbit, texts: { '/opt/orbit/extensions.load': '\n' } },
+    [/^ok: \/etc/],
+  ],
+  [
+    "Orbit without a list, and none of osquery's",
+    { files: { '/opt': folder(), '/opt/orbit': folder(), '/etc/osquery': undefined }, texts: { [LOAD]: undefined } },
+    [/^warning: \/etc\/osquery\/extensions.load is not there/],
   ],
 ]);
 

@@ -59,10 +59,18 @@ describe('post-install.sh', () => {
   test('keeps others, puts a line with the wrong path right, and run again changes nothing', () => {
     write(ETC, '/opt/other.ext\n\n/old/place/process_ancestry.ext\n');
     expect(run('post-install.sh').status).toBe(0);
-    expect(text(ETC)).toBe(`/opt/other.ext\n${EXTENSION}\n`);
+    expect(text(ETC)).toBe(`/opt/other.ext\n\n${EXTENSION}\n`);
     const before = everything();
     expect(run('post-install.sh').status).toBe(0);
     expect(everything()).toEqual(before);
+  });
+
+  test('leaves a comment that an administrator made of it, and of others', () => {
+    const list = `# /opt/other.ext\n;${EXTENSION}\n`;
+    write(ETC, list);
+    write(ORBIT, '# /opt/other.ext\n');
+    expect(run('post-install.sh').status).toBe(0);
+    expect(text(ETC)).toBe(list);
   });
 
   test('empties Orbit’s list of the package’s line, before Orbit does so itself and restarts for it', () => {
