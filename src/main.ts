@@ -33,7 +33,13 @@ import { QueriedFlags } from './queried_flags.ts';
 import { Recorder } from './recorder.ts';
 import { runShell } from './shell/shell.ts';
 import { EventStore } from './store/event_store.ts';
-import { askOsquery, OSQUERY_DATABASE, storeSettings } from './store_settings.ts';
+import {
+  askOsquery,
+  CONFIGURED_WITHIN_MS,
+  OSQUERY_DATABASE,
+  storeSettings,
+  storeSettingsAtStart,
+} from './store_settings.ts';
 import { VERSION } from './version.ts';
 
 const DEFAULT_CONFIG_FILE = '/etc/osquery/process_ancestry.json';
@@ -179,14 +185,20 @@ async function extension(commandLine: CommandLine): Promise<number> {
   let { values } = resolved;
   let osqueryDatabase: string | undefined;
   let metrics: Metrics | undefined;
-  const store = new EventStore(storeSettings(values, osqueryDatabase), {
+  let settingsOf = storeSettingsAtStart;
+  const store = new EventStore(settingsOf(values, osqueryDatabase), {
     log,
     onWritten: (milliseconds) => metrics?.written(milliseconds),
   });
+  const configureStore = (): void => store.configure(settingsOf(values, osqueryDatabase));
+  setTimeout(() => {
+    settingsOf = storeSettings;
+    configureStore();
+  }, CONFIGURED_WITHIN_MS).unref();
   const opened = Promise.withResolvers<void>();
   const openBeside = (path: string): void => {
     osqueryDatabase ??= path;
-    store.configure(storeSettings(values, osqueryDatabase));
+    configureStore();
   };
   setTimeout(openBeside, DATABASE_WAIT_MS, OSQUERY_DATABASE).unref();
   const names = new UserNames();
@@ -216,7 +228,7 @@ async function extension(commandLine: CommandLine): Promise<number> {
     values = next.values;
     log.info({ changed: Object.fromEntries(changed.map((name) => [name, values[name]])) }, 'flags have changed');
     if (!commandLine.verbose) log.level = values.process_ancestry_log_level;
-    store.configure(storeSettings(values, osqueryDatabase));
+    configureStore();
     void recorder.configure(values, changed.some(needsRestart));
     metrics?.configure(values);
   };

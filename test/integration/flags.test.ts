@@ -4,10 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ExtensionUnderTest, until } from './extension_under_test.ts';
+import { logOfExecs } from './log_of_execs.ts';
 
 let directory: string;
 let file: string;
 let extension: ExtensionUnderTest;
+const replaying = (log: string, ...flags: string[]) =>
+  ExtensionUnderTest.start(['--collector', 'replay', '--replay-file', log, ...flags], { recording: false });
 
 /** As a script of a package manager or of Fleet writes it: whole, or not at all. */
 function writeFile(content: unknown): void {
@@ -22,9 +25,6 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'pa-flags-'));
   file = join(directory, 'process_ancestry.json');
   writeFile({ process_ancestry_cache_size: 104 });
-  // No kernel is needed: the interval is a second, and nothing is recorded.
-  const flags = ['--collector', 'replay', '--replay-file', ':sample:', '--config_file', file];
-  extension = await ExtensionUnderTest.start(flags, { recording: false });
 });
 afterEach(async () => {
   await extension.stop();
@@ -32,6 +32,11 @@ afterEach(async () => {
 });
 
 describe('while it runs', () => {
+  // No kernel is needed: the interval is a second, and nothing is recorded.
+  beforeEach(async () => {
+    extension = await replaying(':sample:', '--config_file', file);
+  });
+
   test('a view of osquery changes flags; a bad value changes nothing and is said once; what it says no more, the file says', async () => {
     const { views } = extension.manager;
     await becomes('104');
@@ -78,4 +83,26 @@ describe('while it runs', () => {
     await until('missed', () => refusals().length > 1, 3000);
     expect(await capacity()).toBe('777');
   });
+});
+
+test('rows on disk do not go for a default, as osquery may be about to say that more are kept', async () => {
+  const log = join(directory, 'audit.log');
+  writeFileSync(log, logOfExecs(51_000));
+  const database = ['--database', join(directory, 'rows')];
+  const rows = async () => Number((await extension.stats()).store_rows);
+  extension = await replaying(log, ...database);
+  await until('all there', async () => (await rows()) >= 51_000, 30_000);
+  await extension.stop();
+  extension = await replaying('/dev/null', ...database);
+  await becomes('1000');
+  expect(await rows()).toBeGreaterThanOrEqual(51_000);
+  extension.manager.views.set(
+    'process_ancestry_flags',
+    'SELECT 60000 AS process_ancestry_events_max, 222 AS process_ancestry_cache_size',
+  );
+  await becomes('222');
+  expect(await rows()).toBeGreaterThanOrEqual(51_000);
+  // What is said counts at once.
+  extension.manager.views.set('process_ancestry_flags', 'SELECT 40000 AS process_ancestry_events_max');
+  await until('fewer', async () => (await rows()) <= 40_000, 5000);
 });
