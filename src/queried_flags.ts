@@ -25,7 +25,7 @@ const DEFINITIONS = `
 export const GONE_AFTER_MS = 300_000;
 
 export interface QueriedFlagsRead {
-  /** Values as text, by name; '' where osquery had NULL. */
+  /** Values as text, by name; an empty one, as osquery makes of NULL, is none. */
   readonly flags: ReadonlyMap<string, string>;
   readonly errors: readonly string[];
 }
