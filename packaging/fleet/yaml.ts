@@ -31,11 +31,31 @@ const isScalar = (value: YamlValue): value is string | number | boolean => typeo
 /** What YAML would take for something else than text, by its first word or by what is in it. */
 const SPECIAL = /^$|^[\s\-?:,[\]{}#&*!|<>'"%@`=]|\t|^(true|false|null|yes|no|on|off|y|n|~)$|^[\d.+]|:\s|:$|\s#|\s$/i;
 
+/** Longer lines are folded where that is read back as it was. */
+const WIDTH = 120;
+
 function scalar(value: string | number | boolean, indent: string): string {
   if (typeof value !== 'string') return String(value);
-  if (!value.includes('\n')) return SPECIAL.test(value) ? JSON.stringify(value) : value;
+  const isBlock = !/^\s|\s$|\t|\r/.test(value);
+  if (!value.includes('\n')) {
+    if (isBlock && value.length > WIDTH) return ['>-', ...folded(value, `${indent}  `)].join('\n');
+    return SPECIAL.test(value) ? JSON.stringify(value) : value;
+  }
   // A literal block keeps SQL as it was written; one that begins with a blank would be taken for its indentation.
-  if (/^\s|\s$|\t|\r/.test(value)) return JSON.stringify(value);
+  if (!isBlock) return JSON.stringify(value);
   const lines = value.split('\n').map((line) => (line === '' ? '' : `${indent}  ${line}`));
   return ['|-', ...lines].join('\n');
+}
+
+/** A line break in a folded block is read as one blank: only a single one may become it. */
+function folded(value: string, indent: string): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of value.split(/(?<! ) (?! )/)) {
+    if (line !== '' && indent.length + line.length + 1 + word.length > WIDTH) {
+      lines.push(indent + line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, indent + line];
 }

@@ -84,7 +84,8 @@ describe.skipIf(!hasYaml())('a host that Fleet manages', () => {
       expect(health.map(({ action }) => action)).toEqual(['snapshot', 'snapshot', 'snapshot']);
       expect(health[0]?.snapshot).toMatchObject([{ collector: 'replay', events_lost: '0' }]);
       const readers = server.logged.findLast(({ name }) => name === 'pack/team-1/process_ancestry_readers');
-      expect(readers?.snapshot).toMatchObject([{ name: 'fleet:execs', lag_rows: '0', lost_rows: '0' }]);
+      const caughtUp = { name: 'fleet:execs', lag_rows: '0', lost_rows: '0' };
+      expect(readers?.snapshot).toContainEqual(expect.objectContaining(caughtUp));
     });
 
     test('a live query does not take rows from the stream', async () => {

@@ -120,6 +120,8 @@ describe.skipIf(!hasYaml())('the YAML', () => {
       ],
       ...["'$HOME'", 'SELECT 1 -- comment: here', 'a,b', '---', '...', '5.0.0', '1_000', '.inf', '0o17', '1:30'],
     ];
+    const long = `SELECT  '${'a b  c '.repeat(40)}' AS "x: y" # -- ${'w'.repeat(150)} WHERE ${'a = 1 AND '.repeat(30)}b`;
+    texts.push(long, `- ${long}`, `${long} `, `${long}\n${long}`);
     const nested = {
       list: texts,
       mapping: { deeper: [{ a: 1, b: true, c: [{ d: 'x\ny' }] }, { e: 'f' }] },
