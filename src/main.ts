@@ -31,15 +31,10 @@ import { Extension } from './osquery/extension.ts';
 import { ExtensionError } from './osquery/extension_error.ts';
 import { QueriedFlags } from './queried_flags.ts';
 import { Recorder } from './recorder.ts';
+import { CONFIGURED_WITHIN_MS, storeSettingsAtStart } from './retention_at_start.ts';
 import { runShell } from './shell/shell.ts';
 import { EventStore } from './store/event_store.ts';
-import {
-  askOsquery,
-  CONFIGURED_WITHIN_MS,
-  OSQUERY_DATABASE,
-  storeSettings,
-  storeSettingsAtStart,
-} from './store_settings.ts';
+import { askOsquery, OSQUERY_DATABASE, storeSettings } from './store_settings.ts';
 import { VERSION } from './version.ts';
 
 const DEFAULT_CONFIG_FILE = '/etc/osquery/process_ancestry.json';

@@ -1,6 +1,6 @@
 /** Where and how long rows are kept: by the flags, and beside osquery's own database. */
 import { dirname, isAbsolute, join } from 'node:path';
-import { type FlagValues, flags } from './config/flags.ts';
+import type { FlagValues } from './config/flags.ts';
 import type { Response } from './osquery/response_decoder.ts';
 import type { EventStoreSettings } from './store/event_store.ts';
 
@@ -15,26 +15,6 @@ export function storeSettings(values: FlagValues, osqueryDatabase: string | unde
     maxBytes: values.process_ancestry_events_max_bytes,
     expirySeconds: values.process_ancestry_events_expiry,
     subscriberExpirySeconds: values.process_ancestry_subscriber_expiry,
-  };
-}
-
-/** Rows are dropped for what the defaults say when osquery has had so long to read its configuration, which may say more. */
-export const CONFIGURED_WITHIN_MS = 30_000;
-
-/** As storeSettings, but nothing that is on disk has to go for a default. */
-export function storeSettingsAtStart(values: FlagValues, osqueryDatabase: string | undefined): EventStoreSettings {
-  const directory = directoryOf(values, osqueryDatabase);
-  if (directory === undefined || directory === ':memory:') return storeSettings(values, osqueryDatabase);
-  const most = (name: 'events_max' | 'events_max_bytes' | 'events_expiry' | 'subscriber_expiry'): number => {
-    const flag = `process_ancestry_${name}` as const;
-    return values[flag] === flags[flag].default ? flags[flag].max : values[flag];
-  };
-  return {
-    directory,
-    maxRows: most('events_max'),
-    maxBytes: most('events_max_bytes'),
-    expirySeconds: most('events_expiry'),
-    subscriberExpirySeconds: most('subscriber_expiry'),
   };
 }
 

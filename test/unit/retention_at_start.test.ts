@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { flags } from '../../src/config/flags.ts';
 import { resolveFlags } from '../../src/config/settings.ts';
-import { storeSettings, storeSettingsAtStart } from '../../src/store_settings.ts';
+import { storeSettingsAtStart } from '../../src/retention_at_start.ts';
+import { storeSettings } from '../../src/store_settings.ts';
 
 const DATABASE = '/var/osquery/osquery.db';
 const valuesOf = (file: unknown) =>
