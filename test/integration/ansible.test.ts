@@ -1,0 +1,185 @@
+/** The Ansible role, run on a host of its own. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LAUNCHER } from './extension_under_test.ts';
+import { type Outcome, ScratchHost } from './scratch_host.ts';
+
+const ANSIBLE = fileURLToPath(new URL('../../packaging/ansible', import.meta.url));
+const PACKAGES = fileURLToPath(new URL('../../dist/package', import.meta.url));
+const EXECUTABLE = '/usr/lib/osquery-process-ancestry/process_ancestry.ext';
+const PACKAGE = '/root/osquery-process-ancestry.deb';
+
+const has = (tool: string) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0;
+
+describe.skipIf(!has('ansible-lint') || !has('yamllint'))('the role as it is written', () => {
+  test.each([
+    ['ansible-lint', ['--offline', '-q', '--nocolor']],
+    ['yamllint', ['--strict', '.']],
+  ])('%s finds nothing to say of it', (tool, args) => {
+    const { status, stdout, stderr } = spawnSync(tool, args, { cwd: ANSIBLE, encoding: 'utf8' });
+    expect({ status, said: `${stdout}${stderr}` }).toEqual({ status: 0, said: '' });
+  });
+});
+
+const canConverge = ScratchHost.isPossible() && has('ansible-playbook') && has('dpkg-deb');
+
+describe.skipIf(!canConverge)('the role on a host', () => {
+  let host: ScratchHost;
+  /** What is asked of the role in most tests. */
+  const wanted = {
+    osquery_process_ancestry_package_source: PACKAGE,
+    osquery_process_ancestry_flags: { process_ancestry_cache_size: 5000, process_ancestry_redact: ['(?<=token=)\\S+'] },
+    osquery_process_ancestry_packs: ['/root/execs.conf'],
+    osquery_process_ancestry_require: true,
+  };
+  const removed = { ...wanted, osquery_process_ancestry_state: 'absent' };
+
+  beforeAll(async () => {
+    host = await ScratchHost.start();
+    const made = ['/etc/osquery', '/opt/orbit', '/var/osquery', '/var/log/osqueryd'];
+    host.run('rm', ['-rf', ...made, '/etc/systemd/system/osqueryd.service.d']);
+    const built = builtPackage();
+    if (built) copyFileSync(built, host.path(PACKAGE));
+    else makeStandIn(host.path(PACKAGE));
+    writeFileSync(host.path('/root/execs.conf'), '{"queries": {}}\n');
+    mkdirSync(host.path('/etc/osquery'));
+    writeFileSync(host.path('/etc/osquery/extensions.load'), '/usr/lib/others/other.ext\n');
+    writeFileSync(host.path('/etc/osquery/osquery.flags'), '--verbose\n--extensions_require=other\n');
+    // A service of System V, as the host has no systemd that runs: it notes what it is asked.
+    const service = [
+      '#!/bin/sh\n### BEGIN INIT INFO\n# Provides: osqueryd\n### END INIT INFO',
+      'case "$1" in\nstatus) echo runs ;;\n*) echo "$1" >>/var/log/osqueryd ;;\nesac\n',
+    ].join('\n');
+    writeFileSync(host.path('/etc/init.d/osqueryd'), service, { mode: 0o755 });
+  });
+  afterAll(() => host.stop());
+
+  const restarts = () => (host.has('/var/log/osqueryd') ? host.text('/var/log/osqueryd').split('start').length - 1 : 0);
+
+  test('check mode on a host that has nothing yet says what would change, and changes nothing', () => {
+    const before = host.run('ls', ['-lR', '/etc', '/usr/lib', '/var/lib/dpkg', '/root']).stdout;
+    const checked = play(host, wanted, 'install.yml', '--check', '--diff');
+    expect(checked).toMatchObject({ failed: 0 });
+    expect(checked.changed).toBeGreaterThan(3);
+    expect(checked.said).toContain('"process_ancestry_cache_size": 5000');
+    expect(host.run('ls', ['-lR', '/etc', '/usr/lib', '/var/lib/dpkg', '/root']).stdout).toBe(before);
+    expect(restarts()).toBe(0);
+  });
+
+  test('installs the package, writes flags and packs, keeps what is of others, and restarts osqueryd once', () => {
+    expect(play(host, wanted)).toMatchObject({ failed: 0 });
+    expect(host.run(EXECUTABLE, ['--version']).stdout).toMatch(/^process_ancestry \d/);
+    expect(host.text('/etc/osquery/extensions.load')).toBe(`/usr/lib/others/other.ext\n${EXECUTABLE}\n`);
+    expect(JSON.parse(host.text('/etc/osquery/process_ancestry.json'))).toEqual(wanted.osquery_process_ancestry_flags);
+    expect(statSync(host.path('/etc/osquery/process_ancestry.json')).mode & 0o777).toBe(0o600);
+    expect(host.text('/etc/osquery/osquery.flags')).toBe('--verbose\n--extensions_require=other,process_ancestry\n');
+    expect(JSON.parse(host.text('/etc/osquery/osquery.conf.d/process_ancestry.conf'))).toEqual({
+      packs: { execs: '/etc/osquery/packs/execs.conf' },
+    });
+    expect(host.text('/etc/osquery/packs/execs.conf')).toBe('{"queries": {}}\n');
+    expect(restarts()).toBe(1);
+  });
+
+  test('a second time nothing changes, and nothing is restarted', () => {
+    expect(play(host, wanted)).toMatchObject({ failed: 0, changed: 0 });
+    expect(restarts()).toBe(1);
+  });
+
+  test.each([
+    ['a flag that there is not', { process_ancestry_cash_size: 1 }, /process_ancestry_cash_size/],
+    ['a number out of bounds', { process_ancestry_cache_size: 15 }, /cache_size=15 is not 16 to 1000000/],
+    ['another kind of value', { process_ancestry_hash: 'perhaps' }, /process_ancestry_hash.*bool/s],
+  ])('refuses %s before it touches anything', (_what, flags, message) => {
+    const refused = play(host, { ...wanted, osquery_process_ancestry_flags: flags });
+    expect(refused).toMatchObject({ failed: 1, changed: 0 });
+    expect(refused.said).toMatch(message);
+  });
+
+  test('refuses a package with another checksum, and one of another family', () => {
+    const other = `sha256:${'0'.repeat(64)}`;
+    const refused = play(host, { ...wanted, osquery_process_ancestry_package_checksum: other });
+    expect(refused).toMatchObject({ failed: 1, changed: 0 });
+    expect(refused.said).toMatch(/has sha256:[0-9a-f]{64}, not\s+sha256:0000/);
+    const rpm = play(host, { ...wanted, osquery_process_ancestry_package_source: '/root/x.rpm' });
+    expect(rpm).toMatchObject({ failed: 1, changed: 0 });
+    expect(rpm.said).toContain('installs no x.rpm');
+  });
+
+  test("verification fails with doctor's problems, and passes over those that are to be ignored", () => {
+    const verify = (ignored: readonly string[]) =>
+      play(
+        host,
+        { osquery_process_ancestry_verify_retries: 0, osquery_process_ancestry_verify_ignore: ignored },
+        'verify.yml',
+      );
+    const failed = verify([]);
+    expect(failed).toMatchObject({ failed: 1, changed: 0 });
+    expect(failed.said).toContain('/var/osquery/osquery.em is not there');
+    const { stdout } = host.run(EXECUTABLE, ['doctor', '--json']);
+    const found = JSON.parse(stdout) as { id: string; status: string }[];
+    const problems = found.filter(({ status }) => status === 'problem').map(({ id }) => id);
+    expect(problems).toContain('socket');
+    expect(verify(problems)).toMatchObject({ failed: 0, changed: 0 });
+  });
+
+  test('removes all of it and only it, restarts osqueryd, and a second time has nothing to do', () => {
+    mkdirSync(host.path('/var/osquery/process_ancestry'), { recursive: true });
+    expect(play(host, { ...removed, osquery_process_ancestry_purge: true })).toMatchObject({ failed: 0 });
+    expect(restarts()).toBe(2);
+    expect(host.text('/etc/osquery/extensions.load')).toBe('/usr/lib/others/other.ext\n');
+    expect(host.text('/etc/osquery/osquery.flags')).toBe('--verbose\n--extensions_require=other\n');
+    const left = host.run('find', ['/etc', '/usr/lib', '/usr/share', '/var', '-iname', '*process*ancestry*']).stdout;
+    expect(left).toBe('');
+    expect(host.has('/etc/osquery/packs/execs.conf')).toBe(false);
+    expect(play(host, { ...removed, osquery_process_ancestry_purge: true })).toMatchObject({ failed: 0, changed: 0 });
+  });
+});
+
+/** What a run of a playbook came to. */
+function play(host: ScratchHost, variables: object, playbook = 'install.yml', ...flags: string[]) {
+  const given = ['-e', JSON.stringify({ ...variables, ansible_become: false })];
+  const args = ['-i', 'localhost,', '-c', 'local', ...given, ...flags, join(ANSIBLE, playbook)];
+  const env = { ANSIBLE_NOCOLOR: '1', ANSIBLE_LOCALHOST_WARNING: 'False', LC_ALL: 'C.UTF-8', HOME: '/root' };
+  const { stdout, stderr }: Outcome = host.run('ansible-playbook', args, env);
+  const said = `${stdout}${stderr}`;
+  const recap = /^localhost\s*: ok=\d+\s+changed=(\d+)\s+unreachable=0\s+failed=(\d+)/m.exec(stdout);
+  if (!recap) throw new Error(`no recap: ${said}`);
+  return { changed: Number(recap[1]), failed: Number(recap[2]), said };
+}
+
+/** The package as it is released, where it has been built. */
+function builtPackage(): string | undefined {
+  try {
+    const name = readdirSync(PACKAGES).find((file) => file.endsWith('.deb'));
+    return name && join(PACKAGES, name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** One with the same name, path and scripts' effect as the real one, which starts what the build has made. */
+function makeStandIn(file: string): void {
+  const directory = mkdtempSync(join(tmpdir(), 'pa-deb-'));
+  try {
+    const put = (path: string, text: string, mode = 0o644) => {
+      mkdirSync(join(directory, 'root', path, '..'), { recursive: true });
+      writeFileSync(join(directory, 'root', path), text);
+      chmodSync(join(directory, 'root', path), mode);
+    };
+    const list = '/etc/osquery/extensions.load';
+    put(EXECUTABLE, `#!/bin/sh\nexec ${LAUNCHER} "$@"\n`, 0o755);
+    put(
+      'DEBIAN/control',
+      'Package: osquery-process-ancestry\nVersion: 0\nArchitecture: all\nMaintainer: a <a@localhost>\nDescription: a\n',
+    );
+    put('DEBIAN/postinst', `#!/bin/sh\ngrep -qx ${EXECUTABLE} ${list} || echo ${EXECUTABLE} >>${list}\n`, 0o755);
+    put('DEBIAN/prerm', `#!/bin/sh\nsed -i '\\,^${EXECUTABLE}$,d' ${list}\n`, 0o755);
+    execFileSync('dpkg-deb', ['--root-owner-group', '-b', join(directory, 'root'), file], { stdio: 'ignore' });
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
