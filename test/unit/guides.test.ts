@@ -1,0 +1,97 @@
+/** The guides in packaging/ name only what there is. */
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import type { ExecDetails } from '../../src/collect/event.ts';
+import { flagNames } from '../../src/config/flags.ts';
+import { resolveFlags } from '../../src/config/settings.ts';
+import { CHECKS } from '../../src/doctor/doctor.ts';
+import { parseRedactPatterns, redact } from '../../src/process/redact.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+const guides = globSync('packaging/**/README.md', { cwd: root }).toSorted();
+/** Of metrics, which have names of their own. */
+const METRICS = ['packaging/prometheus/README.md', 'packaging/grafana/README.md'];
+const TABLES = ['process_ancestry_events', 'process_ancestry_subscribers', 'process_ancestry_cache_stats'];
+/** Words of osquery, auditd, systemd and Ansible in the guides on operation, which no source of ours has. */
+const OTHERS = ['any_errors_fatal', 'group_vars', 'roles_path', 'num_logs', 'max_log_file', 'lib_t', 'tmpfs_t'].concat(
+  [
+    'netlink_audit_socket',
+    'netlink_connector_socket',
+    'nlmsg_read',
+    'nlmsg_write',
+    'unconfined_service_t',
+    'socket_type',
+  ],
+  ['disable_audit', 'audit_set_pid'],
+);
+const OPERATION = guides.filter((path) => /packaging\/(ansible|operations|systemd)\//.test(path));
+
+const sources = globSync('{src,tables,native,packaging/ansible/roles}/**/*.{ts,cc,h,yml}', { cwd: root })
+  .filter((path) => !path.startsWith('native/build'))
+  .map(read)
+  .join('\n');
+
+describe.each(guides)('%s', (path) => {
+  const text = read(path);
+
+  test.skipIf(METRICS.includes(path))('names only flags and tables that there are', () => {
+    const named = [
+      ...text.matchAll(/(?<![\w./-])(?:custom_)?(process_ancestry_[a-z_]+[a-z])(?![\w/-]|\.(?:json|prom|sock))/g),
+    ];
+    const known = new Set<string>([...flagNames, ...TABLES]);
+    expect(named.map(([, name = '']) => name).filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  test('leads to files that there are', () => {
+    const targets = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target = '']) => target);
+    const missing = targets.filter((target) => !existsSync(join(root, dirname(path), target)));
+    expect(missing.map((target) => `${target} from ${relative(root, path)}`)).toEqual([]);
+  });
+});
+
+test.each(OPERATION)('%s has columns, checks, problems and variables by their names', (path) => {
+  const words = [...read(path).matchAll(/`([a-z]+(?:_[a-z0-9]+)+)`/g)].map(([, word = '']) => word);
+  expect(words.length).toBeGreaterThan(0);
+  expect(words.filter((word) => !OTHERS.includes(word) && !sources.includes(word))).toEqual([]);
+});
+
+describe('packaging/operations/README.md', () => {
+  const text = read('packaging/operations/README.md');
+
+  test("tells of each of doctor's checks, in their order", () => {
+    const [, table = ''] = text.split('## Troubleshooting');
+    const told = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, id]) => id);
+    expect(told).toEqual(CHECKS.map(({ id }) => id));
+  });
+
+  test('gives patterns that take out secrets and nothing else', () => {
+    const [, json = ''] = /```json\n(.*?)```/s.exec(text) ?? [];
+    const file = JSON.parse(json) as Record<string, unknown>;
+    const resolved = resolveFlags({ commandLine: new Map(), environment: {}, osqueryOptions: new Map(), file });
+    expect(resolved.errors).toEqual([]);
+    const patterns = parseRedactPatterns(resolved.values.process_ancestry_redact);
+    const args = [
+      'curl',
+      '-H',
+      'Authorization: Bearer abc.def',
+      'https://joe:hunter2@example.org/',
+      '--password=s3cret',
+      'x',
+    ];
+    expect(redactedArguments(args, patterns)).toEqual([
+      'curl',
+      '-H',
+      'Authorization: Bearer ***',
+      'https://joe:***@example.org/',
+      '--password=***',
+      'x',
+    ]);
+  });
+});
+
+function redactedArguments(args: readonly string[], patterns: readonly RegExp[]): readonly string[] {
+  return redact({ args: args.join('\0') } as ExecDetails, patterns).args.split('\0');
+}
