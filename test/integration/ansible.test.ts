@@ -143,7 +143,13 @@ describe.skipIf(!canConverge)('the role on a host', () => {
 function play(host: ScratchHost, variables: object, playbook = 'install.yml', ...flags: string[]) {
   const given = ['-e', JSON.stringify({ ...variables, ansible_become: false })];
   const args = ['-i', 'localhost,', '-c', 'local', ...given, ...flags, join(ANSIBLE, playbook)];
-  const env = { ANSIBLE_NOCOLOR: '1', ANSIBLE_LOCALHOST_WARNING: 'False', LC_ALL: 'C.UTF-8', HOME: '/root' };
+  const env = {
+    ANSIBLE_NOCOLOR: '1',
+    ANSIBLE_PIPELINING: '1',
+    ANSIBLE_LOCALHOST_WARNING: 'False',
+    LC_ALL: 'C.UTF-8',
+    HOME: '/root',
+  };
   const { stdout, stderr }: Outcome = host.run('ansible-playbook', args, env);
   const said = `${stdout}${stderr}`;
   const recap = /^localhost\s*: ok=\d+\s+changed=(\d+)\s+unreachable=0\s+failed=(\d+)/m.exec(stdout);
