@@ -34,22 +34,23 @@ const sources = globSync('{src,tables,native,packaging/ansible/roles}/**/*.{ts,c
   .map(read)
   .join('\n');
 
-describe.each(guides)('%s', (path) => {
-  const text = read(path);
+/** Names of queries that Fleet runs. */
+const reports = globSync('packaging/fleet/**/*.yml', { cwd: root })
+  .flatMap((path) => [...read(path).matchAll(/^ *-? ?name: (process_ancestry_\w+)$/gm)])
+  .map(([, name = '']) => name);
 
-  test.skipIf(METRICS.includes(path))('names only flags and tables that there are', () => {
-    const named = [
-      ...text.matchAll(/(?<![\w./-])(?:custom_)?(process_ancestry_[a-z_]+[a-z])(?![\w/-]|\.(?:json|prom|sock))/g),
-    ];
-    const known = new Set<string>([...flagNames, ...TABLES]);
-    expect(named.map(([, name = '']) => name).filter((name) => !known.has(name))).toEqual([]);
-  });
+test.each(guides.filter((path) => !METRICS.includes(path)))('%s names only flags and tables that there are', (path) => {
+  const named = [
+    ...read(path).matchAll(/(?<![\w./-])(?:custom_)?(process_ancestry_[a-z_]+[a-z])(?![\w/-]|\.(?:json|prom|sock))/g),
+  ];
+  const known = new Set<string>([...flagNames, ...TABLES, ...reports]);
+  expect(named.map(([, name = '']) => name).filter((name) => !known.has(name))).toEqual([]);
+});
 
-  test('leads to files that there are', () => {
-    const targets = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target = '']) => target);
-    const missing = targets.filter((target) => !existsSync(join(root, dirname(path), target)));
-    expect(missing.map((target) => `${target} from ${relative(root, path)}`)).toEqual([]);
-  });
+test.each(guides)('%s leads to files that there are', (path) => {
+  const targets = [...read(path).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target = '']) => target);
+  const missing = targets.filter((target) => !existsSync(join(root, dirname(path), target)));
+  expect(missing.map((target) => `${target} from ${relative(root, path)}`)).toEqual([]);
 });
 
 test.each(OPERATION)('%s has columns, checks, problems and variables by their names', (path) => {
