@@ -1,0 +1,96 @@
+/**
+ * packs/detections.conf, made of detections/*.sql and of what false_positives.json says was measured:
+ * `npm run detections` writes it, and a unit test fails when it is not what this makes.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { statementOf } from './detection_sql.ts';
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const FOLDER = here('detections');
+const PACK = here('packs/detections.conf');
+export const MEASURED = here('false_positives.json');
+
+export interface Detection {
+  readonly name: string;
+  /** ATT&CK's ids. */
+  readonly techniques: readonly string[];
+  /** What it means, what to look at next, and what else is known to look like it. */
+  readonly means: string;
+  readonly lookAt: string;
+  readonly known: string;
+  readonly query: string;
+}
+
+/** Something that was run to see what detections say of it: how many executions, and which rows they gave. */
+export interface Measured {
+  readonly what: string;
+  readonly execs: number;
+  /** By the detection's name; those that are not named had none. */
+  readonly hits: Readonly<Record<string, number>>;
+}
+
+export function readDetections(): Detection[] {
+  return readdirSync(FOLDER)
+    .filter((file) => file.endsWith('.sql'))
+    .sort()
+    .map((file) => parse(file.slice(0, -'.sql'.length), readFileSync(`${FOLDER}/${file}`, 'utf8')));
+}
+
+function parse(name: string, text: string): Detection {
+  const said = (label: string) => {
+    const [, value] = new RegExp(`^-- ${label}: (.+)$`, 'm').exec(text) ?? [];
+    if (!value) throw new Error(`${name}.sql has no line "-- ${label}: …"`);
+    return value;
+  };
+  const techniques = said('Technique').split(', ');
+  const strange = techniques.find((id) => !/^T\d{4}(\.\d{3})?$/.test(id));
+  if (strange) throw new Error(`${name}.sql: ${strange} is no id of ATT&CK`);
+  const condition = text.replace(/^--.*\n/gm, '').trim();
+  return {
+    name,
+    techniques,
+    means: said('Means'),
+    lookAt: said('Look at'),
+    known: said('Known'),
+    query: statementOf(`detections.${name}`, condition),
+  };
+}
+
+function description({ name, techniques, means, lookAt, known }: Detection, measured: readonly Measured[]): string {
+  const capital = `${means.charAt(0).toUpperCase()}${means.slice(1)}`;
+  const counts = measured.map(({ what, execs, hits }) => `${hits[name] ?? 0} hits in ${execs} execs of ${what}`);
+  return `${capital} Look at: ${lookAt} Known false positives: ${known} Measured: ${counts.join(', ')}. ATT&CK: ${techniques.join(', ')}.`;
+}
+
+/** How often each runs, in seconds. */
+const INTERVAL = 60;
+/** Asked anew every pack_refresh_interval: without the extension the pack does nothing. */
+export const DISCOVERY = ["SELECT 1 FROM osquery_extensions WHERE name = 'process_ancestry'"];
+/** The oldest osquery that is sure to have SQLite 3.38, and so ->> (3.39.2: osquery/osquery#7736). */
+export const OSQUERY_AT_LEAST = '5.5.1';
+
+export function detectionsPack(
+  detections: readonly Detection[] = readDetections(),
+  measured: readonly Measured[] = JSON.parse(readFileSync(MEASURED, 'utf8')) as Measured[],
+): string {
+  const queries = detections.map((detection) => [
+    detection.name,
+    {
+      query: detection.query,
+      interval: INTERVAL,
+      removed: false,
+      description: description(detection, measured),
+      value: `ATT&CK ${detection.techniques.join(', ')}`,
+    },
+  ]);
+  const pack = {
+    platform: 'linux',
+    version: OSQUERY_AT_LEAST,
+    discovery: DISCOVERY,
+    queries: Object.fromEntries(queries),
+  };
+  return `${JSON.stringify(pack, null, 2)}\n`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(PACK, detectionsPack());

@@ -1,0 +1,7 @@
+-- Technique: T1136.001, T1098
+-- Means: an account is made or changed under a web or database server, or its password or keys.
+-- Look at: /etc/passwd and /etc/shadow against a backup, authorized_keys.
+-- Known: control panels that manage accounts.
+({program} IN ('useradd', 'usermod', 'userdel', 'adduser', 'passwd', 'chpasswd', 'newusers', 'gpasswd', 'groupmod', 'visudo', 'chage')
+  OR (cmdline GLOB '*authorized_keys*' OR cmdline GLOB '*>*/etc/passwd*' OR cmdline GLOB '*>*/etc/sudoers*'))
+AND {under services}

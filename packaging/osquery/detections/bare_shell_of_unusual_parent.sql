@@ -1,0 +1,14 @@
+-- Technique: T1059.004
+-- Means: a shell for a person or a peer (no script, no -c) that was started by a program that is no login, terminal, shell, runtime or editor.
+-- Look at: the parent: what it serves, and whom. The terminal, if there is one.
+-- Known: administrative programs that offer a shell of their own.
+path GLOB '*[hx3]'
+AND {program} IN {shells}
+AND (args_count = 1 OR cmdline GLOB '*sh -i' OR cmdline GLOB '*sh -p' OR cmdline GLOB '*sh -l' OR cmdline GLOB '*sh --noprofile*')
+AND {creator} NOT IN {shells}
+AND {creator} NOT IN {shell_givers}
+AND {creator} NOT IN {interpreters}
+AND {creator} NOT IN {container_runtimes}
+AND {creator} NOT IN {schedulers}
+AND ancestry_depth > 0
+AND ancestry->>'$[0].path' <> ''

@@ -1,0 +1,8 @@
+-- Technique: T1611, T1610
+-- Means: a process in a container uses what reaches out of it: nsenter, the host's root under chroot, the runtime's socket, release_agent, core_pattern, block devices.
+-- Look at: whether the container is privileged or mounts the host, and what ran on the host at this time.
+-- Known: Docker in Docker, node agents and CSI drivers, which are meant to: exclude by their container or image.
+entry_type = 'container'
+AND ({program} = 'nsenter' OR ({program} = 'chroot' AND cmdline GLOB '*chroot /host*')
+  OR cmdline GLOB '*docker.sock*' OR cmdline GLOB '*containerd.sock*' OR cmdline GLOB '*/release_agent*' OR cmdline GLOB '*/proc/1/root*' OR cmdline GLOB '*/proc/sys/kernel/core_pattern*'
+  OR ({program} = 'mount' AND cmdline GLOB '*/dev/[sv]d*') OR ({program} = 'unshare' AND cmdline GLOB '*-U*') OR {program} = 'debugfs')

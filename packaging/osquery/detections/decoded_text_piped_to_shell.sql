@@ -1,0 +1,7 @@
+-- Technique: T1140, T1027
+-- Means: a shell command that decodes text (base64, xxd, openssl) into a shell or an interpreter.
+-- Look at: decode the text; the nearest ancestor that is a service, a session or cron.
+-- Known: configuration management that carries scripts so (Ansible does for some modules): exclude by its ancestor.
+{program} IN {shells}
+AND (cmdline GLOB '*base64*-d*|*sh*' OR cmdline GLOB '*base64*-d*|*python*' OR cmdline GLOB '*base64*-d*|*perl*'
+  OR cmdline GLOB '*xxd*-r*|*sh*' OR cmdline GLOB '*openssl*-d*|*sh*' OR cmdline GLOB '*sh*<(*base64*-d*')

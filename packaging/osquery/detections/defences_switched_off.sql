@@ -1,0 +1,13 @@
+-- Technique: T1562.001, T1562.004, T1562.012
+-- Means: auditing, a firewall, SELinux or a security agent is switched off by somebody who came in (by ssh, a terminal, a container), by a server or by cron, not by the boot or a package.
+-- Look at: entry_source_ip and the session's other commands.
+-- Known: administrators in maintenance windows.
+(entry_type <> 'init' OR {under services} OR {under schedulers})
+AND NOT {under package managers}
+AND (({program} IN ('systemctl', 'service') AND (cmdline GLOB '* stop *' OR cmdline GLOB '* disable *' OR cmdline GLOB '* mask *')
+      AND (cmdline GLOB '*auditd*' OR cmdline GLOB '*osqueryd*' OR cmdline GLOB '*orbit*' OR cmdline GLOB '*falco*' OR cmdline GLOB '*rsyslog*' OR cmdline GLOB '*apparmor*' OR cmdline GLOB '*firewalld*' OR cmdline GLOB '*ufw*' OR cmdline GLOB '*fail2ban*' OR cmdline GLOB '*clamav*'))
+  OR ({program} = 'auditctl' AND (cmdline GLOB '* -D*' OR cmdline GLOB '* -e 0*'))
+  OR ({program} = 'setenforce' AND (cmdline GLOB '* 0' OR cmdline LIKE '% permissive'))
+  OR (({program} GLOB '*tables*' OR args->>0 GLOB '*iptables') AND (cmdline GLOB '* -F*' OR cmdline GLOB '* --flush*'))
+  OR ({program} = 'nft' AND cmdline GLOB '*flush ruleset*') OR ({program} IN ('ufw', 'aa-teardown') AND (cmdline GLOB '* disable*' OR cmdline GLOB '*aa-teardown*'))
+  OR ({program} IN ('pkill', 'killall') AND (cmdline GLOB '*auditd*' OR cmdline GLOB '*osquery*' OR cmdline GLOB '*falco*' OR cmdline GLOB '*rsyslogd*')))

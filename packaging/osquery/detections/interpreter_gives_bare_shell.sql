@@ -1,0 +1,9 @@
+-- Technique: T1059.006
+-- Means: python, perl, ruby or php that becomes or starts a shell for a person (pty.spawn, exec "/bin/sh") under a service or with elevated rights: how a dumb shell is made a comfortable one.
+-- Look at: the ancestors for the service; tty for whether somebody sits there now.
+-- Known: administrative tools in such languages that offer a shell.
+path GLOB '*[hx3]'
+AND {program} IN {shells}
+AND (args_count = 1 OR cmdline GLOB '*sh -i' OR cmdline GLOB '*sh -p')
+AND {creator} IN {interpreters}
+AND (ancestry->>'$[0].cmdline' GLOB '*pty*' OR ancestry->>'$[0].cmdline' GLOB '* -c *' OR ancestry->>'$[0].cmdline' GLOB '* -e *' OR {under services})

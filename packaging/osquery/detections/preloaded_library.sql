@@ -1,0 +1,7 @@
+-- Technique: T1574.006
+-- Means: a command that sets LD_PRELOAD, LD_AUDIT or ld.so.preload to a library in a place that everybody can write, or under a server.
+-- Look at: the library; /etc/ld.so.preload.
+-- Known: none seen; jemalloc and its like live below /usr and are set by units, not by commands of servers.
+(cmdline GLOB '*LD_PRELOAD=*' OR cmdline GLOB '*LD_AUDIT=*' OR cmdline GLOB '*/etc/ld.so.preload*')
+AND {program} NOT IN ('grep', 'rg', 'less', 'cat', 'dpkg', 'ls', 'find')
+AND (cmdline GLOB '*LD_[PA]*=/tmp/*' OR cmdline GLOB '*LD_[PA]*=/var/tmp/*' OR cmdline GLOB '*LD_[PA]*=/dev/shm/*' OR cmdline GLOB '*>*/etc/ld.so.preload*' OR {under services})

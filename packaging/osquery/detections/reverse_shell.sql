@@ -1,0 +1,13 @@
+-- Technique: T1059.004
+-- Means: a command line that ties a shell to a network connection. The ancestors say where it came from.
+-- Look at: the address in cmdline, the live connection, the nearest ancestor that is a service or a session.
+-- Known: tests and teaching material that quote such commands.
+(cmdline GLOB '*/dev/tcp/*' OR cmdline GLOB '*/dev/udp/*'
+  OR ({program} IN ('nc', 'nc.openbsd', 'nc.traditional', 'ncat', 'netcat') AND (cmdline GLOB '* -[a-z]*e /*' OR cmdline GLOB '* -e /*' OR cmdline GLOB '* -c *sh*' OR cmdline GLOB '* --exec *' OR cmdline GLOB '* --sh-exec *'))
+  OR ({program} = 'socat' AND (cmdline LIKE '%exec:%' OR cmdline LIKE '%system:%'))
+  OR ({program} = 'python' AND cmdline GLOB '*socket*' AND (cmdline GLOB '*pty.spawn*' OR cmdline GLOB '*dup2*' OR cmdline GLOB '*subprocess*'))
+  OR ({program} = 'perl' AND cmdline GLOB '*Socket*' AND cmdline GLOB '*exec*')
+  OR ({program} = 'ruby' AND cmdline GLOB '*TCPSocket*' AND cmdline GLOB '*exec*')
+  OR ({program} = 'php' AND cmdline GLOB '*fsockopen*' AND cmdline GLOB '*exec*')
+  OR ({program} = 'openssl' AND cmdline GLOB '*s_client*-connect*' AND {creator} IN {shells} AND ancestry->>'$[0].cmdline' GLOB '*mkfifo*')
+  OR ({program} IN {shells} AND cmdline GLOB '*mkfifo*' AND cmdline GLOB '*nc *|*' ))

@@ -1,0 +1,10 @@
+-- Technique: T1548, T1078
+-- Means: a shell with root's rights in a session by ssh that came in as another user and changed user twice or more (sudo, su): from account to account.
+-- Look at: entry_source_ip and entry_leader, the accounts in the ancestors.
+-- Known: administrators who go by a shared account.
+entry_type = 'sshd'
+AND euid = 0
+AND path GLOB '*[hx3]'
+AND {program} IN {shells}
+AND (SELECT count(*) FROM json_each(ancestry) AS one WHERE {name of one} IN {privilege_changers}
+  AND coalesce(rtrim(ancestry->>('$[' || (one.key + 1) || '].exe_name'), '0123456789.-'), '') NOT IN {privilege_changers}) >= 2

@@ -1,0 +1,6 @@
+-- Technique: T1059, T1021.004
+-- Means: a program or script from /tmp, /var/tmp or /dev/shm in a tree that came in by ssh, however deep and also when it outlived the session.
+-- Look at: entry_source_ip, the file (it may be gone), who else came from this address.
+-- Known: installers that unpack themselves, builds in /tmp by developers.
+entry_type = 'sshd'
+AND ({in temporary place} OR ({program} IN {shells_and_interpreters} AND {script in temporary place}))

@@ -1,0 +1,8 @@
+-- Technique: T1190
+-- Means: a Java program that is no build tool runs a network tool or one that looks around, by itself or by a shell: deserialization, expression and template injection.
+-- Look at: the java command line next above for which server it is, and its log.
+-- Known: servers that ask the system by programs (hostname, df): exclude by the exact cmdline.
+({program} IN {network_tools} OR {program} IN ('id', 'whoami', 'uname', 'ifconfig', 'netstat', 'nslookup', 'dig', 'ping', 'cat'))
+AND ({creator} = 'java' OR ({creator} IN {shells} AND ancestry->>'$[1].exe_name' = 'java'))
+AND interactive = 0
+AND NOT EXISTS (SELECT 1 FROM json_each(ancestry) WHERE value->>'exe_name' = 'java' AND (value->>'cmdline' GLOB '*gradle*' OR value->>'cmdline' GLOB '*maven*' OR value->>'cmdline' GLOB '*jenkins*' OR value->>'cmdline' GLOB '*agent.jar*' OR value->>'cmdline' GLOB '*remoting.jar*'))

@@ -1,0 +1,10 @@
+-- Technique: T1070.002, T1070.003
+-- Means: a shell's history or a log is removed, emptied or linked to nowhere by something that is neither logrotate nor a package.
+-- Look at: entry_source_ip, the session's commands: they are all here, whatever became of the history.
+-- Known: clean-up before a machine becomes an image.
+{program} IN ('rm', 'shred', 'truncate', 'ln', 'unlink', 'wipe', 'srm', 'dd', 'cp', 'sed', 'tee')
+AND (cmdline GLOB '*.*_history*' OR cmdline GLOB '*/var/log/wtmp*' OR cmdline GLOB '*/var/log/btmp*' OR cmdline GLOB '*/var/log/lastlog*' OR cmdline GLOB '*/var/run/utmp*'
+  OR cmdline GLOB '*/var/log/auth.log*' OR cmdline GLOB '*/var/log/secure*' OR cmdline GLOB '*/var/log/audit/*' OR cmdline GLOB '*/var/log/syslog*' OR cmdline GLOB '*/var/log/messages*')
+AND cmdline NOT GLOB 'cp /var/log/*'
+AND NOT {under package managers}
+AND NOT {under ('logrotate', 'savelog', 'systemd-tmpfile', 'cloud-init')}

@@ -1,0 +1,9 @@
+-- Technique: T1572, T1090
+-- Means: a tunnel or relay (chisel, frpc, ngrok, socat or ncat that listens, proxychains, ssh -R or -D) by somebody who came in, by a server or by cron, rather than as a unit of its own.
+-- Look at: the far end in cmdline; entry_source_ip.
+-- Known: administrators with tunnels of their own.
+(entry_type <> 'init' OR {under services} OR {under schedulers})
+AND ({program} IN ('chisel', 'frpc', 'frps', 'ngrok', 'gost', 'proxychains', 'iodine', 'ptunnel', 'revsocks', 'ligolo-agent', 'dnscat', 'bore', 'plink')
+  OR ({program} = 'socat' AND (cmdline LIKE '%tcp%-listen:%' OR cmdline LIKE '%socks%:%'))
+  OR ({program} IN ('ncat', 'nc.traditional', 'nc.openbsd', 'nc') AND cmdline GLOB '* -[a-z]*l*' AND cmdline GLOB '* -[ec] *')
+  OR ({program} = 'ssh' AND (cmdline GLOB '* -[a-zA-Z]*R *:*' OR cmdline GLOB '* -R *:*' OR cmdline GLOB '* -D *')))
