@@ -19,6 +19,8 @@ export interface Detection {
   readonly means: string;
   readonly lookAt: string;
   readonly known: string;
+  /** In the words of detection_sql.ts. */
+  readonly condition: string;
   readonly query: string;
 }
 
@@ -53,6 +55,7 @@ function parse(name: string, text: string): Detection {
     means: said('Means'),
     lookAt: said('Look at'),
     known: said('Known'),
+    condition,
     query: statementOf(`detections.${name}`, condition),
   };
 }

@@ -3,7 +3,7 @@
 -- Look at: entry_source_ip and the session's other commands.
 -- Known: administrators in maintenance windows.
 (entry_type <> 'init' OR {under services} OR {under schedulers})
-AND NOT {under package managers}
+AND NOT {under package_managers}
 AND (({program} IN ('systemctl', 'service') AND (cmdline GLOB '* stop *' OR cmdline GLOB '* disable *' OR cmdline GLOB '* mask *')
       AND (cmdline GLOB '*auditd*' OR cmdline GLOB '*osqueryd*' OR cmdline GLOB '*orbit*' OR cmdline GLOB '*falco*' OR cmdline GLOB '*rsyslog*' OR cmdline GLOB '*apparmor*' OR cmdline GLOB '*firewalld*' OR cmdline GLOB '*ufw*' OR cmdline GLOB '*fail2ban*' OR cmdline GLOB '*clamav*'))
   OR ({program} = 'auditctl' AND (cmdline GLOB '* -D*' OR cmdline GLOB '* -e 0*'))

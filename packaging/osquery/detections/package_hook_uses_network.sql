@@ -3,4 +3,4 @@
 -- Look at: which package's script it is (the shell next above, its cwd), and its version.
 -- Known: packages that load parts from elsewhere when they are installed.
 {program} IN {network_tools}
-AND {under package managers}
+AND {under package_managers}

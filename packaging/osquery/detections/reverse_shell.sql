@@ -10,4 +10,4 @@
   OR ({program} = 'ruby' AND cmdline GLOB '*TCPSocket*' AND cmdline GLOB '*exec*')
   OR ({program} = 'php' AND cmdline GLOB '*fsockopen*' AND cmdline GLOB '*exec*')
   OR ({program} = 'openssl' AND cmdline GLOB '*s_client*-connect*' AND {creator} IN {shells} AND ancestry->>'$[0].cmdline' GLOB '*mkfifo*')
-  OR ({program} IN {shells} AND cmdline GLOB '*mkfifo*' AND cmdline GLOB '*nc *|*' ))
+  OR ({program} IN {shells} AND cmdline GLOB '*mkfifo*' AND cmdline GLOB '*|*nc *'))

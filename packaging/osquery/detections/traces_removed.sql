@@ -6,5 +6,5 @@
 AND (cmdline GLOB '*.*_history*' OR cmdline GLOB '*/var/log/wtmp*' OR cmdline GLOB '*/var/log/btmp*' OR cmdline GLOB '*/var/log/lastlog*' OR cmdline GLOB '*/var/run/utmp*'
   OR cmdline GLOB '*/var/log/auth.log*' OR cmdline GLOB '*/var/log/secure*' OR cmdline GLOB '*/var/log/audit/*' OR cmdline GLOB '*/var/log/syslog*' OR cmdline GLOB '*/var/log/messages*')
 AND cmdline NOT GLOB 'cp /var/log/*'
-AND NOT {under package managers}
+AND NOT {under package_managers}
 AND NOT {under ('logrotate', 'savelog', 'systemd-tmpfile', 'cloud-init')}

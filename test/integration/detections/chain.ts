@@ -1,0 +1,29 @@
+/**
+ * A chain of processes, each created by the one before: what a scenario is written in. A link says what is executed, and
+ * before that, as name or name=value, what is special about it.
+ */
+
+/** `php-fpm` or `uid=33 php-fpm -F`; as an array where an argument has spaces. */
+export type Chain = readonly (string | readonly string[])[];
+
+export interface Link {
+  readonly options: ReadonlyMap<string, string>;
+  /** A name, or a path, and its arguments. */
+  readonly argv: readonly string[];
+}
+
+const OPTION =
+  /^(uid|euid|cd|argv0|tty|address|orphan|newpid|memfd|unlinked|setuid|held|each|setsid|no-exec|in-place)(?:=(.*))?$/;
+
+export function linksOf(chain: Chain): Link[] {
+  return chain.map((link) => {
+    const words = typeof link === 'string' ? link.split(' ') : [...link];
+    const options = new Map<string, string>();
+    for (;;) {
+      const [, name, value = ''] = OPTION.exec(words[0] ?? '') ?? [];
+      if (!name) return { options, argv: words };
+      options.set(name, value);
+      words.shift();
+    }
+  });
+}

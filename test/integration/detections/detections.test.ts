@@ -1,0 +1,107 @@
+/** Each detection of the query pack finds what it is for, and nothing else, with the very statement that osquery runs. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { columnNames } from '../../../packaging/osquery/detection_sql.ts';
+import { readDetections } from '../../../packaging/osquery/detections.ts';
+import { readPack } from '../../../packaging/osquery/pack.ts';
+import { canRecord, ExtensionUnderTest, until } from '../extension_under_test.ts';
+import { LogOfChains } from './log_of_chains.ts';
+import { RealProcesses } from './real_processes.ts';
+import { LOGGED, REAL, type Scenario } from './scenarios.ts';
+
+const queries = readPack('detections').queries;
+const names = Object.keys(queries);
+
+/** What these ask for may be true of the tests themselves: they may run in a session by ssh, by sudo, by a package's hook. */
+const ASKS_WHO_IS_ABOVE = new Set(
+  readDetections()
+    .filter(({ condition }) => /entry_type|\{under (privilege_changers|package_managers|schedulers)\}/.test(condition))
+    .map(({ name }) => name),
+);
+
+/** Runs every query once; gives what each scenario was found by. The scenarios' processes tell them apart. */
+async function findings(
+  extension: ExtensionUnderTest,
+  scenarioOf: (pid: number) => string | undefined,
+): Promise<Map<string, Set<string>>> {
+  const found = new Map<string, Set<string>>();
+  for (const [name, { query }] of Object.entries(queries)) {
+    const { columns, rows } = await extension.manager.query(query);
+    expect(columns.map((column) => column.name)).toEqual(columnNames);
+    for (const row of rows) {
+      const [pid, ancestors] = ['pid', 'ancestors'].map((column) => row[columnNames.indexOf(column)] ?? '');
+      const pids = [pid, ...(ancestors ?? '').split(' < ').map((one) => one.split(' ').at(-1))];
+      const scenario = pids.map((one) => scenarioOf(Number(one))).find((one) => one !== undefined);
+      if (scenario) found.set(scenario, (found.get(scenario) ?? new Set()).add(name));
+    }
+  }
+  return found;
+}
+
+/** What is held is called resident. */
+async function heldIsSeen(extension: ExtensionUnderTest): Promise<void> {
+  const path = [{ op: 66, expr: '*/resident' }];
+  await until('seen', async () => (await extension.generate('process_ancestry_events', { path }, ['path'])).length > 0);
+}
+
+const sorted = (some: Iterable<string>) => [...some].sort();
+
+test('every detection has something that it finds, and an innocent neighbour that it spares', () => {
+  const all = [...REAL, ...LOGGED];
+  const wrong = all.filter(({ found, spared = [] }) => spared.some((name) => found.includes(name)));
+  expect(wrong).toEqual([]);
+  expect(sorted(new Set(all.flatMap(({ found }) => found)))).toEqual(sorted(names));
+  expect(sorted(new Set(all.flatMap(({ spared = [] }) => spared)))).toEqual(sorted(names));
+  expect(names.length).toBeGreaterThanOrEqual(25);
+  expect(new Set(all.map(({ says }) => says)).size).toBe(all.length);
+});
+
+describe.skipIf(!canRecord())('of real processes', () => {
+  let found: Map<string, Set<string>>;
+  beforeAll(async () => {
+    const processes = new RealProcesses();
+    const extension = await ExtensionUnderTest.start(['--cache-size', '5000']);
+    try {
+      const scenarioOf = new Map<number, string>();
+      for (const { says, chain } of REAL) {
+        scenarioOf.set(await processes.run(chain, () => heldIsSeen(extension)), says);
+      }
+      await extension.caughtUp();
+      found = await findings(extension, (pid) => scenarioOf.get(pid));
+    } finally {
+      await extension.stop();
+      processes.remove();
+    }
+  }, 60_000);
+
+  test.each(REAL.map((scenario) => [scenario.says, scenario] as const))('%s', (says, scenario: Scenario) => {
+    const by = found.get(says) ?? new Set<string>();
+    const counted = [...by].filter((name) => !ASKS_WHO_IS_ABOVE.has(name) || scenario.found.includes(name));
+    expect(sorted(counted)).toEqual(sorted(scenario.found));
+  });
+});
+
+describe('of a log', () => {
+  let found: Map<string, Set<string>>;
+  beforeAll(async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'pa-log-'));
+    const log = new LogOfChains();
+    const scenarioOf = new Map<number, string>();
+    for (const { says, chain } of LOGGED) for (const pid of log.add(chain)) scenarioOf.set(pid, says);
+    writeFileSync(join(directory, 'audit.log'), log.text);
+    const flags = ['--collector', 'replay', '--replay-file', join(directory, 'audit.log'), '--cache-size', '5000'];
+    const extension = await ExtensionUnderTest.start(flags, { recording: false });
+    try {
+      found = await findings(extension, (pid) => scenarioOf.get(pid));
+    } finally {
+      await extension.stop();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+
+  test.each(LOGGED.map((scenario) => [scenario.says, scenario] as const))('%s', (says, scenario: Scenario) => {
+    expect(sorted(found.get(says) ?? [])).toEqual(sorted(scenario.found));
+  });
+});
