@@ -5,9 +5,9 @@
 (cmdline GLOB '*/dev/tcp/*' OR cmdline GLOB '*/dev/udp/*'
   OR ({program} IN ('nc', 'nc.openbsd', 'nc.traditional', 'ncat', 'netcat') AND (cmdline GLOB '* -[a-z]*e /*' OR cmdline GLOB '* -e /*' OR cmdline GLOB '* -c *sh*' OR cmdline GLOB '* --exec *' OR cmdline GLOB '* --sh-exec *'))
   OR ({program} = 'socat' AND (cmdline LIKE '%exec:%' OR cmdline LIKE '%system:%'))
-  OR ({program} = 'python' AND cmdline GLOB '*socket*' AND (cmdline GLOB '*pty.spawn*' OR cmdline GLOB '*dup2*' OR cmdline GLOB '*subprocess*'))
-  OR ({program} = 'perl' AND cmdline GLOB '*Socket*' AND cmdline GLOB '*exec*')
-  OR ({program} = 'ruby' AND cmdline GLOB '*TCPSocket*' AND cmdline GLOB '*exec*')
-  OR ({program} = 'php' AND cmdline GLOB '*fsockopen*' AND cmdline GLOB '*exec*')
+  OR ({program} = 'python' AND cmdline GLOB '* -c *socket*' AND (cmdline GLOB '*pty.spawn*' OR cmdline GLOB '*dup2*' OR cmdline GLOB '*subprocess*'))
+  OR ({program} = 'perl' AND cmdline GLOB '* -*e *Socket*' AND cmdline GLOB '*exec*')
+  OR ({program} = 'ruby' AND cmdline GLOB '* -*e *TCPSocket*' AND cmdline GLOB '*exec*')
+  OR ({program} = 'php' AND cmdline GLOB '* -r *fsockopen*' AND cmdline GLOB '*exec*')
   OR ({program} = 'openssl' AND cmdline GLOB '*s_client*-connect*' AND {creator} IN {shells} AND ancestry->>'$[0].cmdline' GLOB '*mkfifo*')
   OR ({program} IN {shells} AND cmdline GLOB '*mkfifo*' AND cmdline GLOB '*|*nc *'))

@@ -1,0 +1,142 @@
+/**
+ * node test/bench/false_positives.ts [apt] [npm] [--root DIR] [--npm 'install --no-save']: how many rows each detection gives over an `apt-get install` of packages
+ * with maintainer scripts, and over an `npm ci` of this project and its build. Writes packaging/osquery/false_positives.json, and the
+ * counts into the descriptions of packs/detections.conf. Needs root, kernel audit, debootstrap and a mirror of Debian; with
+ * --root it takes what debootstrap has made before, and leaves it there. `npm ci` refuses a registry that lacks an optional
+ * package of another platform; `npm install --no-save` installs the same of the lock file.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { MEASURED, type Measured, readDetections } from '../../packaging/osquery/detections.ts';
+import { ExtensionUnderTest } from '../integration/extension_under_test.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Packages of servers and of much else that is set up by scripts: users, units, alternatives, triggers, certificates. */
+const PACKAGES =
+  `nginx apache2 php-fpm postgresql mariadb-server redis-server openssh-server exim4 bind9 cron logrotate systemd
+  dbus sudo man-db git build-essential python3-pip default-jre-headless ca-certificates-java rsyslog ufw docker.io fail2ban
+  unattended-upgrades initramfs-tools`.split(/\s+/);
+
+const { values: options, positionals: asked } = parseArgs({
+  options: { root: { type: 'string' }, npm: { type: 'string', default: 'ci' } },
+  allowPositionals: true,
+});
+
+interface Activity {
+  readonly name: string;
+  /** Makes what it needs, starts it, and says what it is. */
+  prepare(): { what: string; start: () => ChildProcess; remove: () => void };
+}
+
+const quietly = (command: string, ...args: string[]) =>
+  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+
+const apt: Activity = {
+  name: 'apt',
+  prepare() {
+    const directory = options.root ?? mkdtempSync('/var/tmp/pa-root-');
+    if (!options.root) quietly('debootstrap', '--variant=minbase', 'bookworm', directory);
+    copyFileSync('/etc/resolv.conf', join(directory, 'etc/resolv.conf'));
+    const policy = join(directory, 'usr/sbin/policy-rc.d');
+    writeFileSync(policy, '#!/bin/sh\nexit 101\n');
+    chmodSync(policy, 0o755);
+    for (const [type, place] of [
+      ['proc', 'proc'],
+      ['sysfs', 'sys'],
+      ['devtmpfs', 'dev'],
+    ] as const) {
+      quietly('mount', '-t', type, type, join(directory, place));
+    }
+    const inside = (...args: string[]) => ['chroot', directory, 'apt-get', '-q', '-y', ...args];
+    const [chroot = '', ...update] = inside('update');
+    quietly(chroot, ...update);
+    quietly(chroot, ...inside('--download-only', 'install', ...PACKAGES).slice(1));
+    return {
+      what: `apt-get install (${PACKAGES.length} packages of servers and their dependencies, Debian 12)`,
+      start: () =>
+        spawn(chroot, inside('install', ...PACKAGES).slice(1), {
+          env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+          stdio: ['ignore', 'ignore', 'inherit'],
+        }),
+      remove: () => {
+        for (const place of ['dev', 'sys', 'proc']) quietly('umount', '-l', join(directory, place));
+        if (!options.root) rmSync(directory, { recursive: true, force: true });
+      },
+    };
+  },
+};
+
+const npm: Activity = {
+  name: 'npm',
+  prepare() {
+    const directory = mkdtempSync(join(tmpdir(), 'pa-npm-'));
+    const archive = execFileSync('git', ['archive', 'HEAD'], { cwd: root, maxBuffer: 1 << 28 });
+    execFileSync('tar', ['-x'], { cwd: directory, input: archive });
+    const install = `npm ${options.npm} --ignore-scripts=false --loglevel=error`;
+    return {
+      what: `npm ${options.npm} and the build of this project`,
+      start: () =>
+        spawn('sh', ['-c', `${install} && npm run build`], { cwd: directory, stdio: ['ignore', 'ignore', 'ignore'] }),
+      remove: () => rmSync(directory, { recursive: true, force: true }),
+    };
+  },
+};
+
+const BELOW = (pid: number) =>
+  `(pid = ${pid} OR EXISTS (SELECT 1 FROM json_each(ancestry) WHERE value->>'pid' = ${pid}))`;
+
+async function measure({ prepare }: Activity): Promise<Measured> {
+  const { what, start, remove } = prepare();
+  try {
+    const flags = ['--events-max', '500000', '--events-max-bytes', '1000000000', '--result-max-bytes', '1000000000'];
+    const extension = await ExtensionUnderTest.start([...flags, '--cache-size', '20000']);
+    try {
+      const child = start();
+      const [code] = (await once(child, 'close')) as [number | null];
+      if (code !== 0) throw new Error(`${what} ended with ${code}`);
+      await extension.caughtUp();
+      const pid = child.pid ?? 0;
+      const count = `SELECT count(*), sum(ancestry_complete) FROM process_ancestry_events WHERE ${BELOW(pid)}`;
+      const [row] = (await extension.manager.query(count)).rows;
+      const hits: Record<string, number> = {};
+      for (const { name, query } of readDetections()) {
+        const { columns, rows } = await extension.manager.query(query);
+        const at = (column: string) => columns.findIndex((one) => one.name === column);
+        const own = rows.filter((found) => {
+          const above = (found[at('ancestors')] ?? '').split(' < ').map((one) => one.split(' ').at(-1));
+          return found[at('pid')] === String(pid) || above.includes(String(pid));
+        });
+        for (const found of own) console.log(`${name}: ${found[at('cmdline')]} < ${found[at('ancestors')]}`);
+        if (own.length > 0) hits[name] = own.length;
+      }
+      console.log(`${what}: ${row?.[0]} executions, ${row?.[1]} of them with all ancestors`);
+      return { what, execs: Number(row?.[0]), hits };
+    } finally {
+      await extension.stop();
+    }
+  } finally {
+    remove();
+  }
+}
+
+const ACTIVITIES = [apt, npm];
+const before = JSON.parse(readFileSync(MEASURED, 'utf8')) as Measured[];
+const results: (Measured | undefined)[] = [];
+for (const [at, activity] of ACTIVITIES.entries()) {
+  results.push(asked.length === 0 || asked.includes(activity.name) ? await measure(activity) : before[at]);
+}
+writeFileSync(
+  MEASURED,
+  `${JSON.stringify(
+    results.filter((one) => one !== undefined),
+    null,
+    2,
+  )}\n`,
+);
+execFileSync(process.execPath, [join(root, 'packaging/osquery/detections.ts')]);
