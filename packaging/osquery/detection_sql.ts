@@ -80,6 +80,24 @@ const OF_A_GROUP: Readonly<Record<string, string>> = { time: 'max(time)', cmdlin
 
 export const columnNames = Object.keys(COLUMNS);
 
+/** Strings, parentheses, and columns that are compared. */
+const TOKEN = /'(?:[^']|'')*'|[()]|\b[a-z_]+(?= (?:NOT )?(?:GLOB|LIKE|IN|=|<>|>=) ?)/g;
+
+/**
+ * A plus before the columns that are compared in parentheses: SQLite may otherwise make a look-up of each side of an OR
+ * (https://www.sqlite.org/optoverview.html, 3.1), which for osquery's tables is a call each, and rows are told apart by their
+ * place in the answer.
+ */
+function withoutIndexesInParentheses(sql: string): string {
+  let depth = 0;
+  return sql.replace(TOKEN, (token, at: number) => {
+    if (token === '(') depth++;
+    if (token === ')') depth--;
+    const isColumn = /^[a-z_]+$/.test(token) && sql[at - 1] !== '>' && sql[at - 1] !== '.' && sql[at - 1] !== '+';
+    return isColumn && depth > 0 ? `+${token}` : token;
+  });
+}
+
 /** The whole statement. The subscriber is compared where every osquery pushes it down: at the outermost level, with AND. */
 export function statementOf(subscriber: string, condition: string): string {
   const grouped = /^GROUP BY/m.test(condition);
@@ -87,6 +105,7 @@ export function statementOf(subscriber: string, condition: string): string {
     const sql = (grouped && OF_A_GROUP[name]) || plain;
     return sql === name ? name : `${sql} AS ${name}`;
   });
-  const where = condition.replace(/\{([^{}]+)\}/g, (_, text: string) => phrase(text)).replace(/\s*\n\s*/g, ' ');
+  const expanded = condition.replace(/\{([^{}]+)\}/g, (_, text: string) => phrase(text)).replace(/\s*\n\s*/g, ' ');
+  const where = withoutIndexesInParentheses(expanded);
   return `SELECT ${selected.join(', ')} FROM process_ancestry_events WHERE subscriber = '${subscriber}' AND ${where}`;
 }
