@@ -1,0 +1,61 @@
+/**
+ * node test/bench/detections_cost.ts: what one run of all detections costs on 1,000 new executions, eight processes deep: CPU of
+ * the extension, and time of SQLite over the rows that it answers.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { readDetections } from '../../packaging/osquery/detections.ts';
+import { columns } from '../../tables/process_ancestry_events.ts';
+import { ExtensionUnderTest, until } from '../integration/extension_under_test.ts';
+import { logOfExecs } from '../integration/log_of_execs.ts';
+import { cpuMicroseconds } from './process_cost.ts';
+
+const EXECS = 1000;
+const REPETITIONS = 5;
+
+const directory = mkdtempSync(join(tmpdir(), 'pa-cost-'));
+const detections = readDetections();
+const results: { extension: number; sqlite: number }[] = [];
+try {
+  writeFileSync(join(directory, 'audit.log'), logOfExecs(EXECS));
+  for (let n = 0; n < REPETITIONS; n++) {
+    const flags = ['--collector', 'replay', '--replay-file', join(directory, 'audit.log')];
+    const extension = await ExtensionUnderTest.start(flags, { recording: false });
+    try {
+      await until('read', async () => (await extension.stats()).events_published === String(EXECS));
+      const pid = extension.child.pid ?? 0;
+      const before = cpuMicroseconds(pid);
+      for (const { query } of detections) await extension.manager.query(query);
+      const ofExtension = (cpuMicroseconds(pid) - before) / 1000;
+      const rows = await extension.generate('process_ancestry_events');
+      results.push({ extension: ofExtension, sqlite: timeOfSqlite(rows) });
+    } finally {
+      await extension.stop();
+    }
+  }
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}
+
+/** The statements over a table that has the rows, as every subscriber. */
+function timeOfSqlite(rows: readonly Record<string, string>[]): number {
+  using database = new DatabaseSync(':memory:');
+  const names = columns.map(({ name }) => name);
+  database.exec(`CREATE TABLE process_ancestry_events (${columns.map(({ name, type }) => `${name} ${type}`).join()})`);
+  const insert = database.prepare(`INSERT INTO process_ancestry_events VALUES (${names.map(() => '?').join()})`);
+  for (const row of rows) insert.run(...names.map((name) => row[name] ?? null));
+  const statements = detections.map(({ name, query }) =>
+    query.replace(`subscriber = 'detections.${name}'`, `subscriber = ''`),
+  );
+  const began = performance.now();
+  for (const statement of statements) database.prepare(statement).all();
+  return performance.now() - began;
+}
+
+const median = (of: 'extension' | 'sqlite') =>
+  results.map((one) => one[of]).sort((a, b) => a - b)[REPETITIONS >> 1] ?? 0;
+console.log(
+  `${detections.length} detections over ${EXECS} new executions: ${median('extension').toFixed(0)} ms CPU of the extension, ${median('sqlite').toFixed(0)} ms of SQLite`,
+);

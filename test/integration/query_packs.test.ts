@@ -1,0 +1,37 @@
+/** The queries of the pack process-ancestry run as they are written, and hand out what is new alone. */
+import { afterEach, expect, test } from 'vitest';
+import { readPack } from '../../packaging/osquery/pack.ts';
+import { ExtensionUnderTest } from './extension_under_test.ts';
+
+const { queries } = readPack('process-ancestry');
+let extension: ExtensionUnderTest | undefined;
+afterEach(async () => {
+  await extension?.stop();
+  extension = undefined;
+});
+
+const replay = (file: string) =>
+  ExtensionUnderTest.start(['--collector', 'replay', '--replay-file', file], { recording: false });
+
+async function run(name: string): Promise<Record<string, string | null>[]> {
+  const { columns, rows } = (await extension?.manager.query(queries[name]?.query ?? '')) ?? { columns: [], rows: [] };
+  return rows.map((row) => Object.fromEntries(row.map((value, at) => [columns[at]?.name, value])));
+}
+
+test('the stream of executions has all of them, health and lag a row each, and problems none', async () => {
+  extension = await replay(':sample:');
+  const execs = await run('execs');
+  expect(execs).toHaveLength(21);
+  expect(execs.every(({ ancestry_complete }) => ancestry_complete === '1')).toBe(true);
+  expect(await run('cache_health')).toMatchObject([{ collector: 'replay', events_published: '21', problems: '[]' }]);
+  expect(await run('subscribers_lag')).toMatchObject([{ name: 'process_ancestry.execs', lost_rows: '0' }]);
+  expect(await run('problems')).toEqual([]);
+  expect(Object.keys(queries).sort()).toEqual(['cache_health', 'execs', 'problems', 'subscribers_lag']);
+});
+
+test('what keeps the extension from working is a row of its own', async () => {
+  extension = await replay('/nowhere/audit.log');
+  expect(await run('problems')).toMatchObject([
+    { code: 'replay_failed', message: expect.stringContaining('/nowhere/audit.log cannot be read') },
+  ]);
+});
