@@ -45,7 +45,6 @@ const PHRASES: Readonly<Record<string, string>> = {
   // By its own name, or by one in the current directory.
   'script in temporary place': `(${isTemporary('args->>1')} OR (args->>1 GLOB '[^-/]*' AND ${isTemporary(`cwd || '/'`)}))`,
   'in web root': isBelow('path', ['/var/www/*', '/srv/www/*', '/usr/share/nginx/html/*', '*/wp-content/*']),
-  'no shell syntax': `cmdline NOT GLOB '*[;|&$\`()<>]*' AND instr(cmdline, char(10)) = 0`,
 };
 
 function phrase(text: string): string {

@@ -1,6 +1,6 @@
 /**
- * packs/detections.conf, made of detections/*.sql and of what false_positives.json says was measured:
- * `npm run detections` writes it, and a unit test fails when it is not what this makes.
+ * packs/detections.conf and the table in README.md, made of detections/*.sql and of what false_positives.json says was
+ * measured: `npm run detections` writes them, and a unit test fails when they are not what this makes.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -96,4 +96,19 @@ export function detectionsPack(
   return `${JSON.stringify(pack, null, 2)}\n`;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(PACK, detectionsPack());
+const [BEGIN, END] = ['<!-- detections: made by npm run detections -->', '<!-- end of detections -->'];
+
+/** README.md with its table of detections as it should be. */
+export function withDetections(readme: string, detections: readonly Detection[] = readDetections()): string {
+  const rows = detections.map(({ name, techniques, means }) => `| \`${name}\` | ${techniques.join(', ')} | ${means} |`);
+  const table = ['| query | ATT&CK | finds |', '| --- | --- | --- |', ...rows].join('\n');
+  const [from, to] = [readme.indexOf(BEGIN), readme.indexOf(END)];
+  if (from < 0 || to < from) throw new Error('README.md has no markers for the detections');
+  return `${readme.slice(0, from)}${BEGIN}\n${table}\n${readme.slice(to)}`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const readme = here('README.md');
+  writeFileSync(PACK, detectionsPack());
+  writeFileSync(readme, withDetections(readFileSync(readme, 'utf8')));
+}

@@ -1,4 +1,4 @@
-/** The queries of the pack process-ancestry run as they are written, and hand out what is new alone. */
+/** The queries of the packs run as they are written, and hand out what is new alone. */
 import { afterEach, expect, test } from 'vitest';
 import { readPack } from '../../packaging/osquery/pack.ts';
 import { ExtensionUnderTest } from './extension_under_test.ts';
@@ -27,6 +27,17 @@ test('the stream of executions has all of them, health and lag a row each, and p
   expect(await run('subscribers_lag')).toMatchObject([{ name: 'process_ancestry.execs', lost_rows: '0' }]);
   expect(await run('problems')).toEqual([]);
   expect(Object.keys(queries).sort()).toEqual(['cache_health', 'execs', 'problems', 'subscribers_lag']);
+});
+
+test('a query gets every row once, and of the sample log the detections find what is no ordinary work', async () => {
+  extension = await replay(':sample:');
+  const found: string[] = [];
+  for (const [name, { query }] of Object.entries(readPack('detections').queries)) {
+    for (const row of (await extension.manager.query(query)).rows) found.push(`${name} ${row[1]}`);
+  }
+  expect(found).toEqual(['miner 4065', 'pretends_to_be_kernel_thread 4065', 'shell_under_web_server 5120']);
+  const subscribers = await extension.generate('process_ancestry_subscribers');
+  expect(new Set(subscribers.map(({ lag_rows }) => lag_rows))).toEqual(new Set(['0']));
 });
 
 test('what keeps the extension from working is a row of its own', async () => {

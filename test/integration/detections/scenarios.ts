@@ -40,12 +40,12 @@ export const REAL: readonly Scenario[] = [
     spared: ['shell_under_web_server'],
   },
   {
-    says: 'PHP sends mail through sendmail',
-    chain: ['php-fpm8.2', ['/bin/sh', '-c', '/usr/sbin/sendmail -t -i || :']],
+    says: 'PHP sends mail, and has sendmail write a log where the web server looks',
+    chain: ['php-fpm8.2', ['argv0=sh', '/bin/sh', '-c', '/usr/sbin/sendmail -t -i -X/var/www/x.php']],
     found: ['shell_under_web_server'],
   },
   {
-    says: 'PHP sends mail through sendmail, and nothing else',
+    says: 'PHP sends mail',
     chain: ['php-fpm8.2', ['argv0=sh', '/bin/sh', '-c', '/usr/sbin/sendmail -t -i']],
     found: [],
     spared: ['shell_under_web_server'],

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { columnNames, statementOf } from '../../../packaging/osquery/detection_sql.ts';
-import { detectionsPack, readDetections } from '../../../packaging/osquery/detections.ts';
+import { detectionsPack, readDetections, withDetections } from '../../../packaging/osquery/detections.ts';
 import { readPack } from '../../../packaging/osquery/pack.ts';
 import { programs, scripted } from '../../../packaging/osquery/programs.ts';
 import { resolveFlags } from '../../../src/config/settings.ts';
@@ -39,6 +39,11 @@ const QUERY_KEYS = new Set(['query', 'interval', 'removed', 'snapshot', 'descrip
 
 test('packs/detections.conf is what the detections and the measured counts make (npm run detections writes it)', () => {
   expect(file('packs/detections.conf')).toBe(detectionsPack());
+});
+
+test('the table in README.md is of the detections that there are (npm run detections writes it)', () => {
+  const readme = file('README.md');
+  expect(readme).toBe(withDetections(readme));
 });
 
 test('each detection has been measured over an apt-get install and an npm install, and says how many rows that gave', () => {
