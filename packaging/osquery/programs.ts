@@ -46,7 +46,7 @@ export const programs: Readonly<Record<string, readonly string[]>> = {
     vi vim vim.basic vim.tiny nvim view emacs less more man mc git make gdb strace ltrace env nice timeout setsid nohup unshare
     nsenter chroot setpriv bwrap flatpak lxc-attach lxc-execute ssm-session-worker ssm-document-worker amazon-ssm-agent
     google_guest_agent qemu-ga sulogin run-parts start-stop-daemon parallel xargs find busybox watchexec entr direnv nix
-    toolbox distrobox`),
+    toolbox distrobox ssh-agent dbus-run-session gosu su-exec dumb-init fakeroot proot psql mysql mariadb sftp`),
 };
 
 /** Programs that are scripts: what the interpreter runs is in its command line. */

@@ -1,7 +1,7 @@
 -- Technique: T1562.001, T1562.004, T1562.012
 -- Means: auditing, a firewall, SELinux or a security agent is switched off by somebody who came in (by ssh, a terminal, a container), by a server or by cron, not by the boot or a package.
 -- Look at: entry_source_ip and the session's other commands.
--- Known: administrators in maintenance windows.
+-- Known: administrators in maintenance windows; network plugins in containers that set up iptables anew.
 (entry_type <> 'init' OR {under services} OR {under schedulers})
 AND NOT {under package_managers}
 AND (({program} IN ('systemctl', 'service') AND (cmdline GLOB '* stop *' OR cmdline GLOB '* disable *' OR cmdline GLOB '* mask *')

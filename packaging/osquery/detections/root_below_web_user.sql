@@ -1,9 +1,9 @@
 -- Technique: T1068, T1548.001
 -- Means: something runs as root though the service above it had already given its rights away: a setuid program or an exploit.
 -- Look at: the nearest ancestor that is not root, and what it executed.
--- Known: applications that may use sudo or a setuid helper (sendmail and unix_chkpwd are left out).
+-- Known: applications that may use sudo or a setuid helper (sendmail, unix_chkpwd and suexec are left out).
 euid = 0
 AND {under services}
 AND (uid <> 0 OR EXISTS (SELECT 1 FROM json_each(ancestry) AS low, json_each(ancestry) AS server
   WHERE low.key < server.key AND low.value->>'uid' <> 0 AND {name of server} IN {services}))
-AND {program} NOT IN ('sendmail', 'exim', 'postdrop', 'unix_chkpwd', 'maildrop')
+AND {program} NOT IN ('sendmail', 'exim', 'postdrop', 'unix_chkpwd', 'maildrop', 'suexec')
