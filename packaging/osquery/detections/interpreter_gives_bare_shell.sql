@@ -1,5 +1,5 @@
 -- Technique: T1059.006
--- Means: python, perl, ruby or php that becomes or starts a shell for a person (pty.spawn, exec "/bin/sh") under a service or with elevated rights: how a dumb shell is made a comfortable one.
+-- Means: python, perl, ruby or php that starts a shell for a person, from a program text (pty.spawn) or under a server: how a dumb shell is made a comfortable one.
 -- Look at: the ancestors for the service; tty for whether somebody sits there now.
 -- Known: administrative tools in such languages that offer a shell.
 path GLOB '*[hx3]'
