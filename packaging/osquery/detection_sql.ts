@@ -97,7 +97,10 @@ function withoutIndexesInParentheses(sql: string): string {
   });
 }
 
-/** The whole statement. The subscriber is compared where every osquery pushes it down: at the outermost level, with AND. */
+/**
+ * The whole statement, about executions alone: forks and exits may have rows too. The subscriber is compared where every
+ * osquery pushes it down: at the outermost level, with AND.
+ */
 export function statementOf(subscriber: string, condition: string): string {
   const grouped = /^GROUP BY/m.test(condition);
   const selected = Object.entries(COLUMNS).map(([name, plain]) => {
@@ -106,5 +109,6 @@ export function statementOf(subscriber: string, condition: string): string {
   });
   const expanded = condition.replace(/\{([^{}]+)\}/g, (_, text: string) => phrase(text)).replace(/\s*\n\s*/g, ' ');
   const where = withoutIndexesInParentheses(expanded);
-  return `SELECT ${selected.join(', ')} FROM process_ancestry_events WHERE subscriber = '${subscriber}' AND ${where}`;
+  const rows = `FROM process_ancestry_events WHERE subscriber = '${subscriber}' AND action GLOB '*exec*'`;
+  return `SELECT ${selected.join(', ')} ${rows} AND ${where}`;
 }
