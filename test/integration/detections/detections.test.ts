@@ -111,7 +111,7 @@ describe('of a log', () => {
     expect(sorted(found.get(says))).toEqual(sorted(scenario.found));
   });
 
-  test('where forks and sessions have rows too, the same executions are found', async () => {
+  test('where forks and new sessions have rows too, the same executions are found', async () => {
     expect(await replayed('--events-actions', 'exec,fork,setsid,exit')).toEqual(found);
   });
 });

@@ -433,6 +433,11 @@ export const LOGGED: readonly Scenario[] = [
     found: ['temporary_file_executed_in_ssh_session'],
   },
   {
+    says: 'in a session by ssh, something in /tmp leaves a child in a session of its own',
+    chain: [...session(1000), '/tmp/.x/tool', 'setsid no-exec tool'],
+    found: ['temporary_file_executed_in_ssh_session'],
+  },
+  {
     says: 'in a session by ssh, a script beside it is executed in /tmp',
     chain: [...session(1000), 'cd=/tmp/work python3 x.py'],
     found: ['temporary_file_executed_in_ssh_session'],
