@@ -10,6 +10,7 @@ import { columns as closure } from '../tables/process_ancestry.ts';
 import { columns as cacheStats } from '../tables/process_ancestry_cache_stats.ts';
 import { columns as events } from '../tables/process_ancestry_events.ts';
 import { columns as subscribers } from '../tables/process_ancestry_subscribers.ts';
+import { columns as tree } from '../tables/process_ancestry_tree.ts';
 
 const README = fileURLToPath(new URL('../README.md', import.meta.url));
 
@@ -35,6 +36,7 @@ export function withReference(readme: string): string {
   const parts: Record<string, string> = {
     process_ancestry_events: columnTable(events),
     process_ancestry: columnTable(closure),
+    process_ancestry_tree: columnTable(tree),
     process_ancestry_subscribers: columnTable(subscribers),
     process_ancestry_cache_stats: columnTable(cacheStats),
     flags: flagTable(),

@@ -8,6 +8,7 @@ import { processAncestry } from '../tables/process_ancestry.ts';
 import { processAncestryCacheStats } from '../tables/process_ancestry_cache_stats.ts';
 import { processAncestryEvents } from '../tables/process_ancestry_events.ts';
 import { processAncestrySubscribers } from '../tables/process_ancestry_subscribers.ts';
+import { processAncestryTree } from '../tables/process_ancestry_tree.ts';
 import { cleanUp } from './cleanup.ts';
 import { SAMPLE_LOG } from './collect/replay.ts';
 import { type CommandLine, helpText, parseCommandLine } from './config/command_line.ts';
@@ -35,6 +36,8 @@ import { CONFIGURED_WITHIN_MS, storeSettingsAtStart } from './retention_at_start
 import { runShell } from './shell/shell.ts';
 import { EventStore } from './store/event_store.ts';
 import { askOsquery, OSQUERY_DATABASE, storeSettings } from './store_settings.ts';
+import { tree } from './tree/command.ts';
+import { RecordedLog } from './tree/recorded_log.ts';
 import { VERSION } from './version.ts';
 
 const DEFAULT_CONFIG_FILE = '/etc/osquery/process_ancestry.json';
@@ -67,6 +70,8 @@ async function main(): Promise<number> {
       return doctor(commandLine);
     case 'cleanup':
       return cleanup(commandLine);
+    case 'tree':
+      return familyTree(commandLine);
     case 'extension':
       return extension(commandLine);
   }
@@ -137,10 +142,9 @@ function cleanup(commandLine: CommandLine): number {
 
 async function doctor(commandLine: CommandLine): Promise<number> {
   const values = flagsWithoutOsquery(commandLine);
-  const [first] = SOCKETS;
   const host = new ThisHost({
     extensionPath: itself().executable,
-    socketPath: resolve(commandLine.socket ?? SOCKETS.find((path) => existsSync(path)) ?? first),
+    socketPath: osquerySocket(commandLine),
     databasePath: (osqueryDatabase) =>
       storeSettings(values, osqueryDatabase ?? OSQUERY_DATABASE).directory ?? ':memory:',
   });
@@ -148,6 +152,28 @@ async function doctor(commandLine: CommandLine): Promise<number> {
   const colour = process.stdout.isTTY && !process.env.NO_COLOR;
   process.stdout.write(commandLine.output === 'json' ? asJson(diagnoses) : asText(diagnoses, colour));
   return exitCode(diagnoses);
+}
+
+async function familyTree(commandLine: CommandLine): Promise<number> {
+  const values = flagsWithoutOsquery(commandLine);
+  // A log is drawn when the command line names it: a configured one is the extension's to replay.
+  const named = commandLine.flags.get('process_ancestry_replay_file');
+  const replayed = !named || named === SAMPLE_LOG ? named : resolve(named);
+  const log = makeLogger(commandLine.verbose ? 'debug' : 'warn', values.process_ancestry_log_format);
+  return tree({
+    ...commandLine.tree,
+    version: VERSION,
+    socketPath: osquerySocket(commandLine),
+    log: replayed ? { file: replayed, read: () => RecordedLog.read(replayed, values, log) } : undefined,
+    env: process.env,
+    output: process.stdout,
+    error: process.stderr,
+  });
+}
+
+function osquerySocket({ socket }: CommandLine): string {
+  const [first] = SOCKETS;
+  return resolve(socket ?? SOCKETS.find((path) => existsSync(path)) ?? first);
 }
 
 async function extension(commandLine: CommandLine): Promise<number> {
@@ -240,6 +266,7 @@ async function extension(commandLine: CommandLine): Promise<number> {
   const plugins = [
     processAncestryEvents({ store, readable, resultMaxBytes }),
     processAncestry(() => recorder.processes, readable),
+    processAncestryTree(() => recorder.processes, readable),
     processAncestrySubscribers(store),
     processAncestryCacheStats(() => recorder.stats()),
   ];

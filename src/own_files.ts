@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 /** By the name that packaging/package.ts gives each: where the build leaves it, and where it comes from. */
 const BESIDE = {
   'process_ancestry.node': ['../native/process_ancestry.node', '../native/build/Release/process_ancestry.node'],
+  'tree.html': ['../page/tree.html', '../dist/page/tree.html'],
   'audit.log': ['../sample/audit.log', '../packaging/sample/audit.log'],
 } as const;
 

@@ -2,10 +2,11 @@
  * The command line: osquery's four flags for extensions, and the project's own, with or without the prefix
  * `process_ancestry_` and with - or _ between words, as `--name value`, `--name=value`, or for a boolean `--name`.
  */
+import type { TreeOptions } from '../tree/options.ts';
 import { boundsOf, type Flag, FlagError, type FlagName, flagNames, flags } from './flags.ts';
 
 export interface CommandLine {
-  readonly command: 'extension' | 'shell' | 'doctor' | 'cleanup' | 'help' | 'version';
+  readonly command: 'extension' | 'shell' | 'doctor' | 'cleanup' | 'tree' | 'help' | 'version';
   readonly flags: ReadonlyMap<FlagName, string>;
   /** osquery's extension socket. */
   readonly socket: string | undefined;
@@ -18,6 +19,8 @@ export interface CommandLine {
   /** Of the commands `shell` and (`json`) `doctor`: how rows are printed, and one statement instead of a prompt. */
   readonly output: 'pretty' | 'line' | 'json' | 'csv';
   readonly embedded: boolean;
+  /** Of the command `tree`. */
+  readonly tree: TreeOptions;
   readonly sql: string | undefined;
 }
 
@@ -31,14 +34,28 @@ const others: Readonly<Record<string, { value: string | undefined; description: 
   help: { value: undefined, description: 'this text' },
   version: { value: undefined, description: 'the version' },
 };
-export const commands = ['shell', 'doctor', 'cleanup'];
+export const commands = ['shell', 'doctor', 'cleanup', 'tree'];
 /** They take flags only. */
 const withoutWords = ['doctor', 'cleanup'];
 const shellOnly: Readonly<Record<string, string>> = {
-  json: 'rows as a JSON array (doctor: findings)',
+  json: 'rows as a JSON array (doctor: findings; tree: the tree)',
   line: 'a column a line',
   csv: 'rows as CSV',
   embedded: 'the built-in manager, even where osqueryi is on PATH',
+};
+const treeOnly: typeof others = {
+  html: { value: 'FILE', description: 'writes a page for a browser, readable only by you: arguments may hold secrets' },
+  depth: { value: 'N', description: 'so many levels: from the top, or below the process that is asked for' },
+  since: { value: 'TIME', description: 'who lives, and who ran since then: 15m, 2h, 3d ago, or 2026-11-20T10:00' },
+  all: { value: undefined, description: "the kernel's own threads one by one" },
+};
+/** All that are no flags of the recording. */
+const processFlags: typeof others = {
+  ...others,
+  ...treeOnly,
+  ...Object.fromEntries(
+    Object.entries(shellOnly).map(([name, description]) => [name, { value: undefined, description }]),
+  ),
 };
 
 /** Throws FlagError for what is not understood. */
@@ -61,11 +78,12 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       const separate = isBoolean ? /^(true|false)$/.test(next ?? '') : next !== undefined;
       if (attached === undefined && !isBoolean && !separate) throw missing(arg, boundsOf(flags[flag]));
       given.set(flag, attached ?? (separate ? (args[++i] as string) : 'true'));
-    } else if (Object.hasOwn(others, name) || Object.hasOwn(shellOnly, name)) {
-      if (others[name]?.value === undefined) {
+    } else if (Object.hasOwn(processFlags, name)) {
+      const takes = processFlags[name]?.value;
+      if (takes === undefined) {
         other.set(name, attached ?? 'true');
       } else {
-        if (attached === undefined && next === undefined) throw missing(arg, others[name].value);
+        if (attached === undefined && next === undefined) throw missing(arg, takes);
         other.set(name, attached ?? (args[++i] as string));
       }
     } else {
@@ -77,6 +95,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     throw new FlagError(`command line: no such command: ${command} (there are ${commands.join(', ')})`);
   if (command !== undefined && withoutWords.includes(command) && rest.length > 0)
     throw new FlagError(`command line: ${command} takes flags only: ${rest[0]}`);
+  if (command === 'tree' && rest.length > 1)
+    throw new FlagError(`command line: tree takes one pid or entity id: ${rest.join(' ')}`);
   const asked = other.has('help') ? 'help' : other.has('version') ? 'version' : (command ?? 'extension');
   return {
     command: asked as CommandLine['command'],
@@ -88,6 +108,14 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     configFile: other.get('config_file'),
     output: other.has('json') ? 'json' : other.has('line') ? 'line' : other.has('csv') ? 'csv' : 'pretty',
     embedded: other.has('embedded'),
+    tree: {
+      process: command === 'tree' ? rest[0] : undefined,
+      htmlFile: other.get('html'),
+      json: other.has('json'),
+      depth: levels(other.get('depth')),
+      since: other.get('since'),
+      kernelThreads: isOn(other.get('all')),
+    },
     sql: rest.length > 0 ? rest.join(' ') : undefined,
   };
 }
@@ -104,6 +132,8 @@ export function helpText(): string {
     '                                                      exit status 0: nothing, 1: warnings, 2: problems',
     '       process_ancestry.ext cleanup [flags]           puts back what a killed extension left in kernel audit, when none',
     '                                                      runs; exit status 0: nothing is left, 1: something may be',
+    '       process_ancestry.ext tree [PID] [flags]        the family tree that the running extension remembers, or',
+    '                                                      of --replay-file FILE; exit status 1: no such process',
     '',
     'Flags of the process:',
     ...Object.entries(others).map(([name, { value, description }]) =>
@@ -112,6 +142,11 @@ export function helpText(): string {
     '',
     'Flags of the shell:',
     ...Object.entries(shellOnly).map(([name, description]) => helpLine(`--${name}`, description)),
+    '',
+    'Flags of the tree:',
+    ...Object.entries(treeOnly).map(([name, { value, description }]) =>
+      helpLine(`--${name}${value ? ` ${value}` : ''}`, description),
+    ),
     '',
     'Flags of the recording. Each can also be given in the environment (in upper case), as an osquery option',
     '(custom_NAME), as a column of the one row of a view or scheduled query process_ancestry_flags in osquery, and in',
@@ -150,6 +185,12 @@ function seconds(given: ReadonlyMap<string, string>, name: string, fallback: num
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= 0 && value <= 86_400) return value;
   throw new FlagError(`command line: --${name}=${JSON.stringify(text)} is not 0 to 86400 seconds`);
+}
+
+function levels(text: string | undefined): number {
+  if (text === undefined) return Number.POSITIVE_INFINITY;
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new FlagError(`command line: --depth=${JSON.stringify(text)} is not a number of levels`);
 }
 
 function isOn(text: string | undefined): boolean {
