@@ -76,6 +76,7 @@ if (newest(launcher) < newest(at('src'), at('tables'), at('thrift'), at('packagi
   mkdirSync(at('dist', 'native'), { recursive: true });
   cpSync(addon, at('dist', 'native', 'process_ancestry.node'));
   cpSync(at('packaging', 'sample'), at('dist', 'sample'), { recursive: true });
+  run('bundling the page', 'node', ['packaging/tree_page.ts']);
   // The last of what is made: a build that was interrupted has none.
   writeFileSync(launcher, launcherText());
   // osquery loads an extension only when nobody but its owner can write it, nor its folder.

@@ -79,7 +79,11 @@ try {
       execArgv: [...V8_OPTIONS, ...QUIET],
       // NODE_OPTIONS is for developers: whoever can set osquery's environment has no say in what root runs.
       execArgvExtension: 'none',
-      assets: { 'process_ancestry.node': addon, 'audit.log': at('packaging', 'sample', 'audit.log') },
+      assets: {
+        'process_ancestry.node': addon,
+        'audit.log': at('packaging', 'sample', 'audit.log'),
+        'tree.html': at('dist', 'page', 'tree.html'),
+      },
     }),
   );
   // V8 takes a code cache only when it runs with the options with which it was made.

@@ -32,7 +32,8 @@ export interface TreeProcess {
   readonly start_time: number | null;
   readonly exit_time: number | null;
   readonly exit_code: number | null;
-  readonly exit_signal: number | null;
+  /** SIGKILL and the like; '' where none ended it. */
+  readonly exit_signal: string;
   readonly auid: number | null;
   readonly uid: number | null;
   readonly euid: number | null;

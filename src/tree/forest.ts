@@ -1,4 +1,5 @@
 /** The forest out of rows: who is whose child, what each ran one after the other, and how it ended. */
+import { signalName } from '../ecs/signal_name.ts';
 import type { TreeImage, TreeProcess } from './document.ts';
 import type { AncestorRecord, EventRecord, ImageRecord, ProcessRecord } from './rows.ts';
 
@@ -136,6 +137,7 @@ function processOf(
   const last = events.at(-1);
   const named = (id: number | null) => (id === null ? '' : userName(id));
   const ids = remembered?.image ?? last?.image ?? node.fallback;
+  const signal = remembered?.exitSignal ?? null;
   const exited = node.hasEnded || remembered?.exited === true;
   // The extension remembers all who live: whoever is not remembered has ended, though nobody knows how.
   const state = exited ? 'exited' : remembered || unlessEnded === 'unknown' ? unlessEnded : 'exited';
@@ -148,7 +150,7 @@ function processOf(
     start_time: node.startTime ?? remembered?.startTime ?? null,
     exit_time: remembered?.exitTime ?? node.exitTime,
     exit_code: remembered?.exitCode ?? node.exitCode,
-    exit_signal: remembered?.exitSignal ?? null,
+    exit_signal: signal === null ? '' : (signalName(signal) ?? `signal ${signal}`),
     auid: remembered?.auid ?? last?.auid ?? null,
     uid: ids?.uid ?? null,
     euid: ids?.euid ?? null,

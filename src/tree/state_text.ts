@@ -1,5 +1,4 @@
 /** How a process ended, in a few letters. */
-import { signalName } from '../ecs/signal_name.ts';
 import type { TreeProcess } from './document.ts';
 
 type Ending = Pick<TreeProcess, 'state' | 'exit_code' | 'exit_signal'>;
@@ -7,6 +6,6 @@ type Ending = Pick<TreeProcess, 'state' | 'exit_code' | 'exit_signal'>;
 /** `running`, `exit 1`, `SIGKILL`; `ended` where nobody told how, '' where nobody knows whether. */
 export function stateText({ state, exit_code, exit_signal }: Ending): string {
   if (state !== 'exited') return state === 'running' ? 'running' : '';
-  if (exit_signal !== null) return signalName(exit_signal) ?? `signal ${exit_signal}`;
+  if (exit_signal !== '') return exit_signal;
   return exit_code === null ? 'ended' : `exit ${exit_code}`;
 }

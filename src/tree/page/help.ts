@@ -1,0 +1,30 @@
+/** The keys, in a dialog. */
+import { button, byId, element } from './element.ts';
+
+const KEYS: readonly (readonly [string, string])[] = [
+  ['↑ ↓', 'previous, next process'],
+  ['←', 'fold; then to the parent'],
+  ['→', 'unfold; then to the first child'],
+  ['Shift ← →', 'fold all, unfold all'],
+  ['Home End', 'first, last'],
+  ['Page ↑ ↓', 'a page up, down'],
+  ['Enter', 'details of the process'],
+  ['/', 'search'],
+  ['n N', 'next, previous match'],
+  ['Esc', 'leave the search, the details, the filters'],
+  ['?', 'this list'],
+];
+
+export function showHelp(): void {
+  const dialog = byId('help', HTMLDialogElement);
+  const list = element('dl', '');
+  for (const [keys, what] of KEYS) {
+    list.append(element('dt', '', ...keys.split(' ').map((key) => element('kbd', '', key))), element('dd', '', what));
+  }
+  dialog.replaceChildren(
+    element('h2', '', 'Keys'),
+    list,
+    button('', 'Close', () => dialog.close()),
+  );
+  dialog.showModal();
+}
