@@ -1,7 +1,7 @@
 /** Times as a reader of this host tells them. */
 
 export interface LocalTimes {
-  /** 10:04:35, with the date where that is not `day`; '' for null. */
+  /** 10:04:35, with the date where that is not `day`, and the year where that is another; '' for null. */
   readonly short: (unixSeconds: number | null) => string;
   /** Whose times these are, as UTC or CET, with the day where that is not today. */
   readonly title: string;
@@ -26,7 +26,9 @@ export function localTimes(nowUnixSeconds: number, { day, zone }: { day?: number
       if (unixSeconds === null) return '';
       const its = date.format(unixSeconds * 1000);
       const time = clock.format(unixSeconds * 1000);
-      return its === usual ? time : `${its} ${time}`;
+      if (its === usual) return time;
+      const isSameYear = its.slice(0, 4) === usual.slice(0, 4);
+      return `${isSameYear ? its.slice(5) : its} ${time}`;
     },
     title: usual === today ? said : `${usual} ${said}`,
   };

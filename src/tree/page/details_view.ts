@@ -57,8 +57,8 @@ export class DetailsView {
       const process = this.#model.processes[one];
       if (!process) continue;
       const name = imageName(lastImage(process));
-      const step = button('', '', () => this.#events.onSelect(one));
-      step.replaceChildren(...marked(name), element('small', '', String(process.pid)));
+      const step = button('ancestor', '', () => this.#events.onSelect(one));
+      step.replaceChildren(...marked(name), ' ', element('small', '', String(process.pid)));
       if (one === index) step.setAttribute('aria-current', 'true');
       list.append(element('li', '', step));
     }
@@ -122,7 +122,7 @@ function copies({ pid, entity_id, images }: TreeProcess): HTMLElement[] {
     ['SQL: all below it', `SELECT DISTINCT pid, entity_id FROM process_ancestry WHERE ancestor_entity_id = ${quoted};`],
   ];
   return all.map(([label, text]) => {
-    const made = button('', label, () => {
+    const made = button('plain', label, () => {
       void copyText(text).then((isCopied) => {
         made.textContent = isCopied ? 'copied' : 'not allowed here';
         setTimeout(() => {

@@ -24,7 +24,7 @@ export function showHelp(): void {
   dialog.replaceChildren(
     element('h2', '', 'Keys'),
     list,
-    button('', 'Close', () => dialog.close()),
+    button('plain', 'Close', () => dialog.close()),
   );
   dialog.showModal();
 }

@@ -1,7 +1,7 @@
 /** The tree: only the rows that are to be seen are elements, however many there are. */
 
 import type { LocalTimes } from '../clock_text.ts';
-import { hasFailed, imageName, lastImage } from '../document.ts';
+import { hasFailed, imageName, lastImage, type TreeImage } from '../document.ts';
 import { stateText } from '../state_text.ts';
 import { byId, element, marked } from './element.ts';
 import { CONTEXT, type Filtered } from './filter.ts';
@@ -46,6 +46,9 @@ export class TreeView {
     this.#model = model;
     this.#times = times;
     this.#events = events;
+    const longest = model.processes.reduce((most, one) => Math.max(most, times.short(one.start_time).length), 0);
+    // Digits are 0.6 em wide, or less.
+    byId('middle', HTMLElement).style.setProperty('--started', `${Math.max(62, Math.ceil(longest * 7.4))}px`);
     this.#scroller.addEventListener('scroll', () => this.#schedule(), { passive: true });
     new ResizeObserver(() => this.#schedule()).observe(this.#scroller);
     this.#rows.addEventListener('click', (event) => this.#clicked(event));
@@ -137,7 +140,7 @@ export class TreeView {
     }
     if (image.inherited) command.append(element('span', 'forked', 'forked'));
     command.append(element('b', '', ...marked(imageName(image), words)));
-    const args = image.args.slice(1).join(' ').slice(0, SHOWN_CHARACTERS);
+    const args = shownArgs(image).join(' ').slice(0, SHOWN_CHARACTERS);
     if (args !== '') command.append(' ', element('span', 'args', ...marked(args, words)));
     if (folded) command.append(element('span', 'below', `+${this.#model.endOf(index) - index - 1}`));
 
@@ -169,6 +172,12 @@ export class TreeView {
     if (isParent) row.setAttribute('aria-expanded', String(!folded));
     return row;
   }
+}
+
+/** Without the first where it only repeats the program's name. */
+function shownArgs(image: TreeImage): readonly string[] {
+  const [first = ''] = image.args;
+  return first === image.path || first === imageName(image) ? image.args.slice(1) : image.args;
 }
 
 /** Told apart by a sign and by words, not only by colour. */
