@@ -1,6 +1,8 @@
 /** The single executable that `npm run package` makes, where it has been made. */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -38,6 +40,15 @@ describe.skipIf(!existsSync(PACKAGED))('the single executable', () => {
     const { stdout, stderr } = await promisify(execFile)(PACKAGED, REPLAY, { cwd: '/' });
     expect(JSON.parse(stdout)).toEqual([{ cmdline: 'id' }]);
     expect(stderr).toBe('');
+  });
+
+  test('draws the tree of the sample log, and has the page in it', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'pa-')), 'tree.html');
+    const drawn = execFileSync(PACKAGED, ['tree', '--replay-file', ':sample:', '951'], { encoding: 'utf8', cwd: '/' });
+    expect(drawn).toContain('cat /etc/passwd');
+    execFileSync(PACKAGED, ['tree', '--replay-file', ':sample:', '--html', file], { cwd: '/', stdio: 'ignore' });
+    expect(readFileSync(file, 'utf8')).toMatch(/Content-Security-Policy.*"tree":\{"format":1/s);
+    rmSync(dirname(file), { recursive: true });
   });
 
   test('no variable of Node’s changes what it runs', () => {

@@ -132,6 +132,10 @@ describe('the command line', () => {
       output: 'json',
       socket: '/o.em',
     });
+    expect(parseCommandLine(['tree', '42', '--html', 't.html', '--depth=3', '--since', '2h', '--all'])).toMatchObject({
+      command: 'tree',
+      tree: { process: '42', htmlFile: 't.html', json: false, depth: 3, since: '2h', kernelThreads: true },
+    });
     expect(parseCommandLine(['--enable', 'false']).flags.get('process_ancestry_enable')).toBe('false');
     expect(parseCommandLine(['shell', '--enable', 'SELECT 1'])).toMatchObject({ command: 'shell', sql: 'SELECT 1' });
   });
@@ -144,6 +148,8 @@ describe('the command line', () => {
     [['--timeout', 'soon'], '--timeout="soon" is not 0 to 86400 seconds'],
     [['sell'], 'no such command: sell'],
     [['doctor', 'who'], 'doctor takes flags only: who'],
+    [['tree', '1', '2'], 'tree takes one pid or entity id: 1 2'],
+    [['tree', '--depth', '-1'], '--depth="-1" is not a number of levels'],
   ])('%j is refused with a reason', (args, reason) => {
     expect(() => parseCommandLine(args)).toThrow(FlagError);
     expect(() => parseCommandLine(args)).toThrow(reason);

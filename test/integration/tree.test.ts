@@ -1,0 +1,172 @@
+/** The command tree: what grew on the real kernel, what is recorded in a log, and what is there without osquery. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { lastImage, type TreeDocument } from '../../src/tree/document.ts';
+import { canRecord, ExtensionUnderTest } from './extension_under_test.ts';
+import { ranLauncher } from './launcher.ts';
+
+const UTF8 = { LANG: 'C.UTF-8', LC_ALL: '', TZ: 'UTC' };
+const TREE: Readonly<Record<string, string>> = {
+  'top.sh': "sh mid.sh '\x1b[31mred' '<b>'\necho top $$\nexec sleep 60 >/dev/null",
+  'mid.sh': 'sh failing.sh\nsh killed.sh\n(sleep 60 >/dev/null & echo orphan $!)\necho mid $$\nexec sh -c "exit 4"',
+  'failing.sh': 'echo failing $$\nexit 3',
+  'killed.sh': 'echo killed $$\nkill -9 $$',
+};
+
+let extension: ExtensionUnderTest | undefined;
+let directory: string | undefined;
+let grown: number[] = [];
+afterEach(async () => {
+  for (const pid of grown.splice(0)) process.kill(pid, 'SIGKILL');
+  await extension?.stop();
+  extension = undefined;
+  if (directory) rmSync(directory, { recursive: true, force: true });
+  directory = undefined;
+});
+
+async function growTree(): Promise<Record<string, number>> {
+  const at = mkdtempSync(join(tmpdir(), 'pa-tree-'));
+  directory = at;
+  for (const [name, script] of Object.entries(TREE)) writeFileSync(join(at, name), script);
+  const top = spawn('/bin/sh', ['top.sh'], { cwd: at, stdio: ['ignore', 'pipe', 'ignore'] });
+  let said = '';
+  top.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  await once(top.stdout, 'end');
+  const words = said.trim().split(/\s+/);
+  const pids = Object.fromEntries(words.flatMap((word, i) => (i % 2 === 0 ? [[word, Number(words[i + 1])]] : [])));
+  grown = [pids.top, pids.orphan].filter((pid) => pid !== undefined);
+  return pids;
+}
+
+/** Lines of the tree by pid, without columns that differ from run to run. */
+function linesOf(stdout: string): Map<number, string> {
+  const line = /^(?:▶| ) *(\d+) \S+ +\d\d:\d\d:\d\d +(.*)$/gm;
+  return new Map([...stdout.matchAll(line)].map(([, pid, rest = '']) => [Number(pid), rest.replace(/ +/, ' ')]));
+}
+
+describe.skipIf(!canRecord())('tree beside an extension that records', () => {
+  test('draws who descends from a process and how each ended, the living and the dead', async () => {
+    extension = await ExtensionUnderTest.start();
+    const pids = await growTree();
+    await extension.settled();
+    const { top = 0, mid = 0, failing = 0, killed = 0, orphan = 0 } = pids;
+    const socket = ['--socket', extension.manager.socketPath];
+    const { status, stdout, stderr } = await ranLauncher(['tree', String(top), ...socket], UTF8);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const lines = linesOf(stdout);
+    expect(lines.get(top)).toMatch(/^running .*└?├?─ (dash|bash|sh) → sleep 60$/);
+    expect(lines.get(mid)).toMatch(/^exit 4 .*─ (dash|bash|sh) → sh -c exit 4$/);
+    expect(lines.get(failing)).toMatch(/^exit 3 .*├─ sh failing\.sh$/);
+    expect(lines.get(killed)).toMatch(/^SIGKILL .*├─ sh killed\.sh$/);
+    expect(lines.get(orphan)).toMatch(/^running .*─ sleep 60$/);
+    expect(stdout).toMatch(new RegExp(`^▶ +${top} `, 'm'));
+    expect(stdout).not.toContain('\x1b');
+
+    const whole = await ranLauncher(['tree', '--json', ...socket]);
+    const tree = JSON.parse(whole.stdout) as TreeDocument;
+    expect(tree).toMatchObject({ format: 1, source: 'extension', host: hostname() });
+    const found = tree.processes.find(({ pid, state }) => pid === mid && state === 'exited');
+    expect(found).toMatchObject({ exit_code: 4, exit_signal: '', user: userInfo().username });
+    expect(found?.images.map(({ args }) => args.slice(1))).toEqual([
+      ['mid.sh', '\x1b[31mred', '<b>'],
+      ['-c', 'exit 4'],
+    ]);
+    expect(found?.images[0]?.cwd).toBe(directory);
+    // Its creator is gone, and it is another's child by now: its place in the tree is where it came from.
+    const above = new Map(tree.processes.map((process) => [process.entity_id, process]));
+    const lost = tree.processes.findLast(({ pid }) => pid === orphan);
+    const creator = above.get(lost?.parent_entity_id ?? '');
+    expect(creator).toMatchObject({ state: 'exited', parent_entity_id: found?.entity_id });
+    const ours = tree.processes.findIndex(({ pid }) => pid === extension?.child.pid);
+    expect(tree.processes[ours]).toMatchObject({ state: 'running' });
+    // Every parent is there, and stands before its children.
+    const seen = new Set(['']);
+    for (const { entity_id, parent_entity_id } of tree.processes) {
+      expect(seen.has(parent_entity_id), parent_entity_id).toBe(true);
+      seen.add(entity_id);
+    }
+  });
+
+  test('says so where nobody is remembered by that pid', async () => {
+    extension = await ExtensionUnderTest.start();
+    const { status, stdout, stderr } = await ranLauncher(['tree', '4194303', '--socket', extension.manager.socketPath]);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toContain('no process 4194303');
+  });
+});
+
+describe('tree of a recorded log', () => {
+  const sample = ['tree', '--replay-file', ':sample:'];
+
+  test('draws it without osquery, as any user', async () => {
+    const { status, stdout, stderr } = await ranLauncher([...sample, '4061'], UTF8);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout.split('\n').map((line) => line.replace(/^(.{10}).*? {5,}/, '$1 '))).toEqual([
+      expect.stringContaining('STARTED (2026-11-01 UTC) STATE COMMAND'),
+      '     1 roo /sbin/init',
+      '   812 roo └─ /usr/sbin/sshd -D',
+      '  4021 roo └─ /usr/sbin/sshd -D -R',
+      '  4035 roo └─ (forked) /usr/sbin/sshd -D -R',
+      '  4036 100 └─ -bash',
+      '▶ 4061 100 └─ sh',
+      '  4062 100 ├─ uname -m',
+      '  4063 100 ├─ chmod +x /tmp/.x/kworkerd',
+      '  4064 100 └─ (forked) sh',
+      '  4065 100 └─ /tmp/.x/kworkerd -o 198.51.100.7:3333 --coin x',
+      '',
+    ]);
+  });
+
+  test('has every exec of the log', async () => {
+    const { stdout } = await ranLauncher([...sample, '--json']);
+    const { processes, source } = JSON.parse(stdout) as TreeDocument;
+    expect(source).toBe('log');
+    expect(processes.flatMap(({ images }) => images).filter(({ time }) => time !== null)).toHaveLength(21);
+    expect(processes.filter((process) => lastImage(process).inherited).map(({ pid }) => pid)).toContain(951);
+  });
+
+  test('a page takes the place of a link and does not follow it', async () => {
+    directory = mkdtempSync(join(tmpdir(), 'pa-tree-'));
+    const [link, other] = [join(directory, 'link.html'), join(directory, 'other')];
+    writeFileSync(other, 'precious');
+    symlinkSync(other, link);
+    const { status } = await ranLauncher([...sample, '--html', link]);
+    expect(status).toBe(0);
+    expect(lstatSync(link).isSymbolicLink()).toBe(false);
+    expect(lstatSync(link).mode & 0o777).toBe(0o600);
+    expect(readFileSync(other, 'utf8')).toBe('precious');
+  });
+
+  test.each([
+    [['5'], 1, 'no process 5 in :sample:'],
+    [['--since', 'noon'], 2, '--since="noon" is neither'],
+    [['--replay-file', '/nowhere/audit.log'], 1, '/nowhere/audit.log'],
+    [['--html', '/nowhere/tree.html'], 1, '/nowhere/tree.html'],
+    [['1', '2'], 2, 'one pid or entity id'],
+    [['--depth', 'deep'], 2, '--depth="deep" is not a number'],
+  ])('says what is wrong with %j', async (args, status, message) => {
+    const ran = await ranLauncher([...sample, ...args]);
+    expect({ status: ran.status, stdout: ran.stdout }).toEqual({ status, stdout: '' });
+    expect(ran.stderr).toContain(message);
+  });
+});
+
+test('without osquery tree says so, and draws who lives', async () => {
+  const nowhere = ['--socket', '/nowhere/osquery.em'];
+  const { status, stdout, stderr } = await ranLauncher(['tree', String(process.pid), ...nowhere, '--json']);
+  expect(status).toBe(0);
+  expect(stderr).toMatch(/\/nowhere\/osquery\.em.*Drawn is what \/proc shows now/);
+  const { source, processes } = JSON.parse(stdout) as TreeDocument;
+  expect(source).toBe('proc');
+  const own = processes.find(({ pid }) => pid === process.pid);
+  expect(own).toMatchObject({ state: 'running', user: userInfo().username });
+  expect(
+    processes.some(({ parent_entity_id, pid }) => parent_entity_id === own?.entity_id && pid !== process.pid),
+  ).toBe(true);
+});
