@@ -17,11 +17,17 @@ export function visible(text: string): string {
   });
 }
 
+/** JSON as JSON.stringify has it, with escapes for what would drive or mislead a terminal: it reads back as the same. */
+export function visibleJson(json: string): string {
+  // Within its texts there are no C0 controls, and between them line breaks that are to stay.
+  return json.replace(unsafe, (one) => (one < ' ' ? one : `\\u${hex(one.charCodeAt(0), 4)}`));
+}
+
 function hex(code: number, digits: number): string {
   return code.toString(16).padStart(digits, '0');
 }
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+export const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 /** East Asian wide and fullwidth blocks (Unicode's EastAsianWidth.txt, by block), and what is shown as an emoji. */
 const wide =
   /^(?:[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\p{Emoji}\ufe0f)/u;

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { UserNames } from '../ecs/user_names.ts';
 import { messageOf } from '../error_message.ts';
-import { visible } from '../visible_text.ts';
+import { visible, visibleJson } from '../visible_text.ts';
 import { localTimes, sinceTime } from './clock_text.ts';
 import type { TreeDocument } from './document.ts';
 import { draw } from './drawing.ts';
@@ -140,7 +140,7 @@ async function show(
     return 0;
   }
   const text = command.json
-    ? `${JSON.stringify(document, undefined, 1)}\n`
+    ? `${visibleJson(JSON.stringify(document, undefined, 1))}\n`
     : draw(document, {
         glyphs: glyphsOf(env),
         times: localTimes(document.taken_time, document.source === 'log' ? { day: newestTime(document) } : {}),

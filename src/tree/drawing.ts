@@ -1,5 +1,5 @@
 /** The tree as lines of text: columns on the left, tree lines before each command line. */
-import { visible, width } from '../visible_text.ts';
+import { graphemes, visible, width } from '../visible_text.ts';
 import type { LocalTimes } from './clock_text.ts';
 import { hasFailed, imageName, lastImage, type TreeDocument, type TreeProcess, type TreeSession } from './document.ts';
 import { type Glyphs, inGlyphs } from './glyphs.ts';
@@ -248,8 +248,6 @@ function shown(text: string, { glyphs }: DrawingOptions): string {
 function cut(text: string, { columns, glyphs }: DrawingOptions): string {
   return cutTo(inGlyphs(visible(text), glyphs), columns ?? Number.POSITIVE_INFINITY, glyphs);
 }
-
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /** As much of it as so many columns of a terminal show. */
 export function cutTo(text: string, columns: number, glyphs: Pick<Glyphs, 'cut'>): string {

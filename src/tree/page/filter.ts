@@ -39,7 +39,9 @@ export function filter(model: Model, state: ViewState): Filtered {
     if (isTimed && !timesOf(process).some(isWithin)) continue;
     if (words.length > 0) {
       const text = model.textOf(at);
-      if (!words.every((word) => text.includes(word))) continue;
+      // All entities of a boot begin alike: a part of an id would find everybody.
+      const id = process.entity_id.toLowerCase();
+      if (!words.every((word) => text.includes(word) || word === id)) continue;
     }
     kept[at] = MATCH;
     matches++;

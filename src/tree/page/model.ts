@@ -55,12 +55,10 @@ export class Model {
     return chain.reverse();
   }
 
-  /** What is searched, in lower case. */
+  /** What is searched, in lower case: what rows show, and the paths of the programs. */
   textOf(at: number): string {
-    this.#texts ??= this.processes.map(({ pid, user, entity_id, images }) =>
-      [pid, user, ...images.flatMap(({ path, args, cwd }) => [path, args.join(' '), cwd]), entity_id]
-        .join('\n')
-        .toLowerCase(),
+    this.#texts ??= this.processes.map(({ pid, user, images }) =>
+      [pid, user, ...images.flatMap(({ path, args }) => [path, args.join(' ')])].join('\n').toLowerCase(),
     );
     return this.#texts[at] ?? '';
   }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { localTimes, sinceTime } from '../../../src/tree/clock_text.ts';
 import { cutTo, type DrawingOptions, draw } from '../../../src/tree/drawing.ts';
 import { glyphsOf } from '../../../src/tree/glyphs.ts';
-import { width } from '../../../src/visible_text.ts';
+import { visibleJson, width } from '../../../src/visible_text.ts';
 import { incident } from '../../tree/incident.ts';
 import { Scene } from '../../tree/scene.ts';
 
@@ -158,6 +158,13 @@ describe('what anybody wrote', () => {
     // A line each, whatever line breaks are in it.
     expect(text.split('\n').filter((line) => /^ *\d+ root/.test(line)).length).toBe(1 + 3 * hostile.length);
   });
+});
+
+test('JSON too shows what would drive a terminal as escapes, and reads back as it was', () => {
+  const hostile = { text: '\x1b[31m\x9b31m\u202Egpj.exe\n\u2028\u200d\x7f' };
+  const json = visibleJson(JSON.stringify(hostile, undefined, 1));
+  expect(json).toMatch(/^[\n -~]*$/);
+  expect(JSON.parse(json)).toEqual(hostile);
 });
 
 describe('text that is cut', () => {

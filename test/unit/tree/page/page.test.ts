@@ -33,11 +33,15 @@ describe('the model', () => {
 });
 
 describe('a filter', () => {
-  test('finds what is searched in commands, paths, folders, users and pids, all words of it', () => {
+  test('finds what is searched in commands, paths, users and pids, all words of it', () => {
     expect(matching({ query: 'KWORKERD coin' }).found).toEqual([5148]);
     expect(matching({ query: '/tmp/.x' }).found).toEqual([5144, 5148, 5160]);
     expect(matching({ query: '5146' }).found).toEqual([5146]);
     expect(matching({ query: 'nothing of the kind' }).found).toEqual([]);
+    expect(matching({ query: 'postgres' }).found).toEqual([880, 881, 882]);
+    const { entity_id = '' } = model.processes[at(5123)] ?? {};
+    expect(matching({ query: entity_id }).found).toEqual([5123]);
+    expect(matching({ query: entity_id.slice(0, 5) }).found).toEqual([]);
   });
 
   test('keeps what is above a match, and leaves out what is below it', () => {
