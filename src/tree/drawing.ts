@@ -126,8 +126,8 @@ function linesOf(
 ): readonly Line[] {
   const isLast = lastSiblings(processes);
   const lines: Line[] = [];
-  /** Who is above, by level, with what their tree lines continue as. */
-  const above: { process: TreeProcess; continues: string; level: number }[] = [];
+  /** Who is above, with what their tree lines continue as, and whether they are what was asked for or below it. */
+  const above: { process: TreeProcess; continues: string; level: number; isBelow: boolean }[] = [];
   let hidden = 0;
   const tellHidden = () => {
     const under = lines.at(-1);
@@ -139,11 +139,12 @@ function linesOf(
     const parent = above.at(-1);
     const isTop = parent === undefined;
     // What is above the process that was asked for is drawn whatever the depth.
-    const isCounted = marked.size === 0 || above.some((one) => marked.has(one.process.entity_id));
+    const isCounted = marked.size === 0 || parent?.isBelow === true;
     const level = isCounted && parent ? parent.level + 1 : 0;
     const own = isTop ? '' : isLast[at] ? glyphs.last : glyphs.branch;
     const continues = isTop ? '' : `${parent.continues}${isLast[at] ? glyphs.empty : glyphs.through}`;
-    above.push({ process, continues, level });
+    const isBelow = parent?.isBelow === true || marked.has(process.entity_id);
+    above.push({ process, continues, level, isBelow });
     if (level > depth) {
       hidden++;
       continue;
@@ -186,16 +187,16 @@ function layoutOf(lines: readonly Line[], options: DrawingOptions): Layout {
       most,
       lines.reduce((least, { process }) => Math.max(least, width(of(process))), title.length),
     );
-  const zone = `STARTED (${options.times.title})`;
+  const startedTitle = `STARTED (${options.times.title})`;
   const started = widest('', ({ start_time }) => options.times.short(start_time));
   const layout = {
     pid: widest('PID', ({ pid }) => String(pid)),
     user: widest('USER', (process) => shown(process.user, options), LONGEST_USER),
-    started: Math.max(started, zone.length),
+    started: Math.max(started, startedTitle.length),
     state: widest('STATE', stateText),
   };
   const mark = options.marked.size > 0 ? '  ' : '';
-  const header = `${mark}${'PID'.padStart(layout.pid)} ${'USER'.padEnd(layout.user)} ${zone.padEnd(layout.started)} ${'STATE'.padEnd(layout.state)} COMMAND`;
+  const header = `${mark}${'PID'.padStart(layout.pid)} ${'USER'.padEnd(layout.user)} ${startedTitle.padEnd(layout.started)} ${'STATE'.padEnd(layout.state)} COMMAND`;
   return { ...layout, header: cut(header, options) };
 }
 
@@ -203,13 +204,12 @@ function lineText({ process, lines, hidden, apart }: Line, layout: Layout, optio
   const { glyphs, times, marked, columns } = options;
   const isMarked = marked.has(process.entity_id);
   const mark = marked.size === 0 ? '' : isMarked ? glyphs.mark : ' '.repeat(glyphs.mark.length);
-  const state = stateText(process);
   const left = [
     `${mark}${String(process.pid).padStart(layout.pid)}`,
     fill(shown(process.user, options), layout.user, glyphs),
     fill(times.short(process.start_time), layout.started, glyphs),
   ].join(' ');
-  const stateColumn = fill(state, layout.state, glyphs);
+  const stateColumn = fill(stateText(process), layout.state, glyphs);
   const before = `${left} ${stateColumn} `;
   const room = columns === undefined ? Number.POSITIVE_INFINITY : columns - width(before);
   const drawn = shortLines(lines, room, glyphs);
@@ -220,7 +220,7 @@ function lineText({ process, lines, hidden, apart }: Line, layout: Layout, optio
   const stateColour = hasFailed(process) ? RED : process.state === 'running' ? GREEN : DIM;
   const body = isMarked ? paint(rest, BOLD, options) : isDead ? paint(rest, DIM, options) : rest;
   const line = `${left} ${paint(stateColumn, stateColour, options)} ${paint(drawn, DIM, options)}${body}`;
-  // On a terminal that is narrower than the columns, nothing is left of the rest.
+  // On a terminal that is narrower than the columns nothing is left of the command, nor of what was painted.
   return room <= 0 ? cut(before, options) : line.trimEnd();
 }
 

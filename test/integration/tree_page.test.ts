@@ -153,7 +153,7 @@ describe.skipIf(!HAS_CHROMIUM)('the page', () => {
     await page.locator('input[aria-label="From"]').focus();
     await page.keyboard.press('PageUp');
     expect(await count()).toMatch(/^\d\d of 84 processes match$/);
-    expect(page.url()).toMatch(/#from=\d+$/);
+    await page.waitForURL(/#from=\d+$/);
   });
 
   test('is used with the keyboard alone, as a tree is', async () => {
@@ -196,6 +196,7 @@ describe.skipIf(!HAS_CHROMIUM)('the page', () => {
     await page.locator('#search').fill('tmp');
     await page.locator('#user').selectOption('www-data');
     await row(5148).click();
+    await page.waitForURL(/process=/);
     const hash = new URL(page.url()).hash;
     const shown = await page.locator('.row .pid').allTextContents();
     await page.close();

@@ -1,4 +1,5 @@
 /** The page: its state, and what changes it. */
+import { visible } from '../../visible_text.ts';
 import { localTimes } from '../clock_text.ts';
 import type { PageData } from '../page_text.ts';
 import { DetailsView } from './details_view.ts';
@@ -20,8 +21,11 @@ const newest = model.sessions.reduce((most, { to_time }) => Math.max(most, to_ti
 const times = localTimes(tree.taken_time, newest > 0 ? { day: newest } : {});
 const folds = new Folds(model);
 
+const ADDRESS_MS = 300;
+
 let state: ViewState = location.hash === '' ? { ...EVERYTHING, selected } : stateOf(location.hash);
 let filtered: Filtered = { kept: undefined, matches: model.count };
+let addressTimer = 0;
 let rows: VisibleRows = visibleRows(model, undefined, () => false);
 
 const search = byId('search', HTMLInputElement);
@@ -59,9 +63,15 @@ function change(part: Partial<ViewState>): void {
   if (state.query !== before.query) folds.search(state.query !== '');
   const isFiltered = (Object.keys(part) as (keyof ViewState)[]).some((name) => name !== 'selected');
   if (isFiltered) filtered = filter(model, state);
-  // Each key is no step of the browser's history.
-  history.replaceState(undefined, '', hashOf(state) || location.pathname + location.search);
+  // Browsers allow some hundred changes of the address in half a minute, which a held key would exceed.
+  addressTimer ||= setTimeout(writeAddress, ADDRESS_MS);
   draw();
+}
+
+/** No step of the browser's history: each key would be one. */
+function writeAddress(): void {
+  addressTimer = 0;
+  history.replaceState(undefined, '', hashOf(state) || location.pathname + location.search);
 }
 
 function draw(): void {
@@ -167,7 +177,7 @@ function head(): void {
     proc: 'as /proc shows it: only the living',
   };
   const place = source === 'log' ? source_name : host;
-  document.title = `${place}: process ancestry`;
+  document.title = visible(`${place}: process ancestry`);
   byId('host', HTMLHeadingElement).replaceChildren(...marked(place || 'Process ancestry'));
   const range = newest > 0 ? `${times.short(from)} – ${times.short(newest)} (${times.title})` : '';
   const boot = boot_time === null ? '' : `booted ${times.short(boot_time)}`;

@@ -1,4 +1,5 @@
 /** Everything about the selected process. */
+import { visible } from '../../visible_text.ts';
 import type { LocalTimes } from '../clock_text.ts';
 import { imageName, lastImage, type TreeImage, type TreeProcess } from '../document.ts';
 import { KIND_NAMES } from '../session_text.ts';
@@ -121,7 +122,9 @@ function copies({ pid, entity_id, images }: TreeProcess): HTMLElement[] {
     ['SQL: its execs', `SELECT * FROM process_ancestry_events WHERE entity_id = ${quoted};`],
     ['SQL: all below it', `SELECT DISTINCT pid, entity_id FROM process_ancestry WHERE ancestor_entity_id = ${quoted};`],
   ];
-  return all.map(([label, text]) => {
+  return all.map(([label, raw]) => {
+    // Pasted into a terminal, a line break would run what is before it.
+    const text = visible(raw);
     const made = button('plain', label, () => {
       void copyText(text).then((isCopied) => {
         made.textContent = isCopied ? 'copied' : 'not allowed here';

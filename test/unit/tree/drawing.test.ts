@@ -99,6 +99,15 @@ describe('a drawing', () => {
     expect(text).not.toContain('make');
   });
 
+  test('of a process has so many levels below it, whatever is above it', () => {
+    const scene = shells();
+    const bash = scene.document().processes.find(({ pid }) => pid === 100);
+    const text = drawn(scene, { depth: 1, marked: new Set([bash?.entity_id ?? '']) });
+    expect(text).toContain('/sbin/init');
+    expect(text).toContain('make all  (1 more below)');
+    expect(text).not.toContain('cc');
+  });
+
   test('has the host in one tree, and everybody who came in below it', () => {
     const text = drawn(incident());
     expect(text).toContain(
