@@ -64,7 +64,7 @@ function change(part: Partial<ViewState>): void {
   const isFiltered = (Object.keys(part) as (keyof ViewState)[]).some((name) => name !== 'selected');
   if (isFiltered) filtered = filter(model, state);
   // Browsers allow some hundred changes of the address in half a minute, which a held key would exceed.
-  addressTimer ||= setTimeout(writeAddress, ADDRESS_MS);
+  if (addressTimer === 0) addressTimer = setTimeout(writeAddress, ADDRESS_MS);
   draw();
 }
 
