@@ -4,6 +4,7 @@ import { processAncestry } from '../../tables/process_ancestry.ts';
 import { processAncestryCacheStats } from '../../tables/process_ancestry_cache_stats.ts';
 import { processAncestryEvents } from '../../tables/process_ancestry_events.ts';
 import { processAncestrySubscribers } from '../../tables/process_ancestry_subscribers.ts';
+import { processAncestryTree } from '../../tables/process_ancestry_tree.ts';
 import { toYaml } from './yaml.ts';
 
 interface Declared {
@@ -16,6 +17,7 @@ interface Declared {
 const tables: readonly Declared[] = [
   processAncestryEvents({ store: undefined as never, resultMaxBytes: () => 0 }),
   processAncestry(() => undefined),
+  processAncestryTree(() => undefined),
   processAncestrySubscribers(undefined as never),
   processAncestryCacheStats(() => undefined as never),
 ];
@@ -41,6 +43,13 @@ WHERE time > strftime('%s', 'now') - 600 AND path IN ('/usr/bin/dash', '/usr/bin
       'All living processes that descend from one, wherever they were adopted:',
       `SELECT p.pid, p.name, p.cmdline, a.depth FROM process_ancestry a JOIN processes p ON p.pid = a.pid
 WHERE a.ancestor_pid = 4036;`,
+    ],
+  ],
+  process_ancestry_tree: [
+    [
+      'How the children of a process ended, also those that never executed anything:',
+      `SELECT pid, args, state, exit_code, exit_signal FROM process_ancestry_tree
+WHERE parent_entity_id = (SELECT entity_id FROM process_ancestry_tree WHERE pid = 4036 AND state = 'running');`,
     ],
   ],
   process_ancestry_subscribers: [
