@@ -2,7 +2,17 @@
 // Does what is missing of the set-up, and nothing else: packages, the native addon, JavaScript, dist/process_ancestry.ext.
 // Runs on the machine's own Node (20 or later); everything after it runs on the Node that the packages bring.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -77,11 +87,14 @@ if (newest(launcher) < newest(at('src'), at('tables'), at('thrift'), at('packagi
   cpSync(addon, at('dist', 'native', 'process_ancestry.node'));
   cpSync(at('packaging', 'sample'), at('dist', 'sample'), { recursive: true });
   run('bundling the page', 'node', ['packaging/tree_page.ts']);
-  // The last of what is made: a build that was interrupted has none.
+  chmodSync(dist, 0o755);
+}
+// The last of what is made: a build that was interrupted has none. In its place npm run package puts the single executable.
+if (!existsSync(launcher) || !readFileSync(launcher).subarray(0, 2).equals(Buffer.from('#!'))) {
+  rmSync(launcher, { force: true });
   writeFileSync(launcher, launcherText());
   // osquery loads an extension only when nobody but its owner can write it, nor its folder.
   chmodSync(launcher, 0o755);
-  chmodSync(dist, 0o755);
 }
 
 /** What osquery executes: a shell script that becomes Node, so that pid and parent stay as osquery knows them. */

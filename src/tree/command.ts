@@ -1,6 +1,7 @@
 /** `tree`: gets the rows from where they are to be had, and draws, prints or writes what becomes of them. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { FAILED, USAGE } from '../command_status.ts';
 import { UserNames } from '../ecs/user_names.ts';
 import { messageOf } from '../error_message.ts';
 import { visible, visibleJson } from '../visible_text.ts';
@@ -29,10 +30,6 @@ export interface TreeCommand extends TreeOptions {
   readonly output: NodeJS.WriteStream;
   readonly error: NodeJS.WritableStream;
 }
-
-/** Exit statuses. */
-const FAILED = 1;
-const USAGE = 2;
 
 interface Source {
   readonly tables: TableReader;

@@ -1,0 +1,22 @@
+/** The JSON file of flags. */
+import { existsSync, readFileSync } from 'node:fs';
+import { messageOf } from '../error_message.ts';
+
+const DEFAULT_CONFIG_FILE = '/etc/osquery/process_ancestry.json';
+
+export interface ConfigFile {
+  /** The parsed JSON, undefined where there is no file or it cannot be read. */
+  readonly content: unknown;
+  readonly error?: string;
+}
+
+/** Never throws. The default file need not exist, one that somebody has named has to. */
+export function readConfigFile(named: string | undefined): ConfigFile {
+  const path = named ?? DEFAULT_CONFIG_FILE;
+  if (named === undefined && !existsSync(path)) return { content: undefined };
+  try {
+    return { content: JSON.parse(readFileSync(path, 'utf8')) };
+  } catch (error) {
+    return { content: undefined, error: `configuration file ${path}: ${messageOf(error)}` };
+  }
+}

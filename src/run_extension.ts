@@ -1,0 +1,192 @@
+/** The extension, as osquery starts it: puts the recorder, the store, the tables and metrics together. Nothing else knows them all. */
+
+import { processAncestry } from '../tables/process_ancestry.ts';
+import { processAncestryCacheStats } from '../tables/process_ancestry_cache_stats.ts';
+import { processAncestryEvents } from '../tables/process_ancestry_events.ts';
+import { processAncestrySubscribers } from '../tables/process_ancestry_subscribers.ts';
+import { processAncestryTree } from '../tables/process_ancestry_tree.ts';
+import { FAILED, USAGE } from './command_status.ts';
+import type { CommandLine } from './config/command_line.ts';
+import { readConfigFile } from './config/config_file.ts';
+import { type FlagValues, flags } from './config/flags.ts';
+import { LiveSettings } from './config/live_settings.ts';
+import { UserNames } from './ecs/user_names.ts';
+import { type Logger, makeLogger } from './log.ts';
+import { buildInfo } from './metrics/build_info.ts';
+import { cacheStatsFamilies } from './metrics/cache_stats.ts';
+import { healthOf } from './metrics/health.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { processFamilies, readOwnProcess } from './metrics/own_process.ts';
+import { registrationFamilies } from './metrics/registration.ts';
+import { subscriberFamilies } from './metrics/subscribers.ts';
+import { Extension } from './osquery/extension.ts';
+import { ExtensionError } from './osquery/extension_error.ts';
+import { QueriedFlags } from './queried_flags.ts';
+import { Recorder } from './recorder.ts';
+import { CONFIGURED_WITHIN_MS, storeSettingsAtStart } from './retention_at_start.ts';
+import { EventStore } from './store/event_store.ts';
+import { askOsquery, OSQUERY_DATABASE, storeSettings } from './store_settings.ts';
+import { VERSION } from './version.ts';
+
+/** Rows wait so long for osquery to come up and say where its database is. */
+const DATABASE_WAIT_MS = 10_000;
+
+export async function runExtension(commandLine: CommandLine): Promise<number> {
+  if (commandLine.socket === undefined) {
+    process.stderr.write(
+      'process_ancestry: --socket is missing: osquery passes it when it loads the extension; ' +
+        '"process_ancestry.ext shell" is a prompt without osquery\n',
+    );
+    return USAGE;
+  }
+  const { flags: given, configFile } = commandLine;
+  const settings = new LiveSettings({
+    commandLine: given,
+    environment: process.env,
+    readFile: () => readConfigFile(configFile),
+  });
+  const { process_ancestry_log_level: level, process_ancestry_log_format: format } = settings.values;
+  const log = makeLogger(commandLine.verbose ? 'debug' : level, format);
+  const wrongOnCommandLine = settings.errors.find((message) => message.startsWith('command line:'));
+  if (wrongOnCommandLine) {
+    process.stderr.write(`process_ancestry: ${wrongOnCommandLine}\n`);
+    return USAGE;
+  }
+  for (const message of settings.errors) log.error(`${message}; it is not used`);
+
+  let osqueryDatabase: string | undefined;
+  let metrics: Metrics | undefined;
+  let settingsOf = storeSettingsAtStart;
+  const store = new EventStore(settingsOf(settings.values, osqueryDatabase), {
+    log,
+    onWritten: (milliseconds) => metrics?.written(milliseconds),
+  });
+  const configureStore = (): void => store.configure(settingsOf(settings.values, osqueryDatabase));
+  setTimeout(() => {
+    settingsOf = storeSettings;
+    configureStore();
+  }, CONFIGURED_WITHIN_MS).unref();
+  const opened = Promise.withResolvers<void>();
+  const openBeside = (path: string): void => {
+    osqueryDatabase ??= path;
+    configureStore();
+  };
+  setTimeout(openBeside, DATABASE_WAIT_MS, OSQUERY_DATABASE).unref();
+  const names = new UserNames();
+  await names.start();
+  const recorder = new Recorder({
+    values: settings.values,
+    store,
+    log,
+    names,
+    onPublished: (event) => metrics?.published(event),
+    otherProblems: () => metrics?.problems ?? [],
+  });
+  const useNews = (...news: Parameters<LiveSettings['update']>): void => {
+    const { changed, refused } = settings.update(...news);
+    for (const message of refused) log.error(`${message}; the running value stays`);
+    if (changed.length === 0) return;
+    const { values } = settings;
+    log.info({ changed: Object.fromEntries(changed.map((name) => [name, values[name]])) }, 'flags have changed');
+    if (!commandLine.verbose) log.level = values.process_ancestry_log_level;
+    configureStore();
+    void recorder.configure(values, changed.some(needsRestart));
+    metrics?.configure(values);
+  };
+
+  const queriedFlags = new QueriedFlags((sql) => running.query(sql));
+  const readFlags = async (): Promise<void> => {
+    const { flags: queried, errors } = await queriedFlags.read();
+    useNews({ queried }, errors);
+  };
+
+  const readable = () => Promise.all([recorder.readable, opened.promise]).then(() => undefined);
+  const resultMaxBytes = () => settings.values.process_ancestry_result_max_bytes;
+  const plugins = [
+    processAncestryEvents({ store, readable, resultMaxBytes }),
+    processAncestry(() => recorder.processes, readable),
+    processAncestryTree(() => recorder.processes, readable),
+    processAncestrySubscribers(store),
+    processAncestryCacheStats(() => recorder.stats()),
+  ];
+  const running = new Extension({
+    name: 'process_ancestry',
+    version: VERSION,
+    sdkVersion: '5.0.0',
+    minSdkVersion: '0.0.0',
+    socketPath: commandLine.socket,
+    timeoutSeconds: commandLine.timeoutSeconds,
+    intervalSeconds: commandLine.intervalSeconds,
+    plugins,
+    log,
+    onOptions: (options) =>
+      useNews({ osqueryOptions: new Map([...options].map(([name, { value }]) => [name, value])) }),
+    resultMaxBytes: { name: 'process_ancestry_result_max_bytes', bytes: resultMaxBytes },
+    onRegistered: async () => {
+      // How many rows are kept is to be known before the database is opened.
+      await readFlags();
+      const { database, worker } = await askOsquery((sql) => running.query(sql));
+      openBeside(database);
+      store.readBy(worker);
+      opened.resolve();
+    },
+    onSeen: () => {
+      store.confirm();
+      void readFlags();
+    },
+    onAnswer: (report) => metrics?.answered(report),
+  });
+  metrics = new Metrics({
+    values: settings.values,
+    log,
+    tables: plugins.map(({ name }) => name),
+    read: () => [
+      buildInfo(VERSION),
+      ...registrationFamilies(running.registration, running.counts),
+      ...cacheStatsFamilies(recorder.stats()),
+      ...subscriberFamilies(store.subscribers()),
+      ...processFamilies(readOwnProcess()),
+    ],
+    health: () => healthOf(running.registration, recorder.stats()),
+  });
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    // Not once: a second signal, which service managers may send, must not cut the leaving short.
+    process.on(signal, () => {
+      recorder.stop();
+      void running.stop(signal);
+    });
+  }
+  leaveAllAsItShouldBeOnBug(recorder, store, metrics, log);
+  try {
+    await Promise.all([running.run(), recorder.start()]);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ExtensionError)) throw error;
+    log.error({ code: error.code }, error.message);
+    return FAILED;
+  } finally {
+    metrics.close();
+    recorder.stop();
+    store.close();
+  }
+}
+
+function needsRestart(name: keyof FlagValues): boolean {
+  return name === 'process_ancestry_enable' || 'atStartOnly' in flags[name];
+}
+
+/** Whatever goes wrong: audit is not left switched on with nobody reading, and rows are written. */
+function leaveAllAsItShouldBeOnBug(recorder: Recorder, store: EventStore, metrics: Metrics, log: Logger): void {
+  const die = (error: unknown): void => {
+    log.fatal({ err: error }, 'a bug: please report it');
+    try {
+      recorder.stop();
+      store.close();
+      metrics.close();
+    } finally {
+      process.exit(FAILED);
+    }
+  };
+  process.on('uncaughtException', die);
+  process.on('unhandledRejection', die);
+}

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import type { ConfigFile } from '../../../src/config/config_file.ts';
+import { LiveSettings } from '../../../src/config/live_settings.ts';
+
+/** `file.content` is what the JSON file holds now. */
+function live(content: unknown = undefined) {
+  const file: { -readonly [Name in keyof ConfigFile]: ConfigFile[Name] } = { content };
+  const settings = new LiveSettings({ commandLine: new Map(), environment: {}, readFile: () => ({ ...file }) });
+  return { file, settings };
+}
+const option = (value: string) => new Map([['custom_process_ancestry_cache_size', value]]);
+
+test('what osquery says anew is in force, and told as a change once', () => {
+  const { settings } = live();
+  const news = { osqueryOptions: option('5000') };
+  expect(settings.update(news)).toEqual({ changed: ['process_ancestry_cache_size'], refused: [] });
+  expect(settings.values.process_ancestry_cache_size).toBe(5000);
+  expect(settings.update(news).changed).toEqual([]);
+});
+
+test('a bad value leaves the running one as it is, and is told once however often it is read', () => {
+  const { settings } = live();
+  settings.update({ osqueryOptions: option('5000') });
+  const bad = { osqueryOptions: option('many') };
+  const { changed, refused } = settings.update(bad);
+  expect(changed).toEqual([]);
+  expect(refused).toEqual([expect.stringContaining('many')]);
+  expect(settings.update(bad).refused).toEqual([]);
+  expect(settings.values.process_ancestry_cache_size).toBe(5000);
+});
+
+test('the file is read whenever anything is, and one that is broken says what it said before', () => {
+  const { file, settings } = live({ process_ancestry_cache_size: 5000 });
+  expect(settings.values.process_ancestry_cache_size).toBe(5000);
+  Object.assign(file, { content: undefined, error: 'the file is broken' });
+  expect(settings.update({})).toEqual({ changed: [], refused: ['the file is broken'] });
+  expect(settings.values.process_ancestry_cache_size).toBe(5000);
+  file.content = { process_ancestry_cache_size: 6000 };
+  delete file.error;
+  expect(settings.update({}).changed).toEqual(['process_ancestry_cache_size']);
+  expect(settings.values.process_ancestry_cache_size).toBe(6000);
+});
+
+test('what was wrong at the start is not told again', () => {
+  const { settings } = live({ process_ancestry_cache_size: 'many' });
+  expect(settings.errors).toHaveLength(1);
+  expect(settings.update({}).refused).toEqual([]);
+});
+
+test('what went wrong where a source was asked is told with the rest, once', () => {
+  const { settings } = live();
+  expect(settings.update({}, ['the view has two rows']).refused).toEqual(['the view has two rows']);
+  expect(settings.update({}, ['the view has two rows']).refused).toEqual([]);
+});
