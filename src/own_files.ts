@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { getRawAsset, isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
 
-/** By the name that packaging/package.ts gives each: where the build leaves it, and where it comes from. */
+/** By the name that packaging/executable/make.ts gives each: where the build leaves it, and where it comes from. */
 const BESIDE = {
   'process_ancestry.node': ['../native/process_ancestry.node', '../native/build/Release/process_ancestry.node'],
   'tree.html': ['../page/tree.html', '../dist/page/tree.html'],

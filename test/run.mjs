@@ -84,7 +84,9 @@ checkWith('thrift', 'thrift/gen-nodejs is what the compiler makes', 'sh', ['thri
 nativeTests();
 vitest('unit');
 if (process.argv[2] !== 'check') {
-  check('the single executable is made, and needs no more than old hosts have', bin('node'), ['packaging/package.ts']);
+  check('the single executable is made, and needs no more than old hosts have', bin('node'), [
+    'packaging/executable/make.ts',
+  ]);
   vitest('integration');
   const executable = join(root, 'dist', 'package', 'process_ancestry.ext');
   vitest('integration', ['life_cycle', 'restrictions'], { PROCESS_ANCESTRY_UNDER_TEST: executable });

@@ -1,5 +1,5 @@
 /**
- * The flags as Ansible validates them, made from their declarations: `npm run readme` writes them into the role between
+ * The flags as Ansible validates them, made from their declarations: `npm run generate` writes them into the role between
  * their markers, and a unit test fails when they are not what this makes.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -70,7 +70,7 @@ function wrapped(text: string): string[] {
 
 /** The text with its part as it should be. */
 export function withPart(text: string, { name, lines }: Part): string {
-  const [begin, end] = [`# ${name}: made by npm run readme\n`, `# end of ${name}\n`];
+  const [begin, end] = [`# ${name}: made by npm run generate\n`, `# end of ${name}\n`];
   const from = text.indexOf(begin);
   const to = text.indexOf(end);
   if (from < 0 || to < from) throw new Error(`no markers for ${name}`);

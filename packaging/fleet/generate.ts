@@ -1,6 +1,6 @@
 /**
  * The parts of packaging/fleet that are made: queries/ of the packs in packaging/osquery/packs, tables/ of the declared
- * tables. `npm run fleet` writes them; a unit test fails when the committed ones are not what this makes.
+ * tables. `npm run generate` writes them; a unit test fails when the committed ones are not what this makes.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -21,7 +21,7 @@ export function generated(packsFolder: string): Map<string, string> {
     .filter((file) => file.endsWith('.conf') && file !== WRITTEN_BY_HAND)
     .sort()
     .map((file): [string, string] => {
-      const header = `# Made by npm run fleet from packaging/osquery/packs/${file}: change that.\n---\n`;
+      const header = `# Made by npm run generate from packaging/osquery/packs/${file}: change that.\n---\n`;
       const text = toYaml(fleetQueries(file, readFileSync(join(packsFolder, file), 'utf8')));
       return [`queries/${basename(file, '.conf')}.yml`, `${header}${escaped(text)}`];
     });

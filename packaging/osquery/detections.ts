@@ -1,6 +1,6 @@
 /**
  * packs/detections.conf and the table in README.md, made of detections/*.sql and of what false_positives.json says was
- * measured: `npm run detections` writes them, and a unit test fails when they are not what this makes.
+ * measured: `npm run generate` writes them, and a unit test fails when they are not what this makes.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -96,7 +96,7 @@ export function detectionsPack(
   return `${JSON.stringify(pack, null, 2)}\n`;
 }
 
-const [BEGIN, END] = ['<!-- detections: made by npm run detections -->', '<!-- end of detections -->'];
+const [BEGIN, END] = ['<!-- detections: made by npm run generate -->', '<!-- end of detections -->'];
 
 /** README.md with its table of detections as it should be. */
 export function withDetections(readme: string, detections: readonly Detection[] = readDetections()): string {

@@ -51,7 +51,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
   const deb = (version = VERSION) => join(packages, `${NAME}_${version}_${DEBIAN}.deb`);
   const rpm = (revision = 1) => join(packages, `${NAME}-${VERSION}-${revision}.${RPM}.rpm`);
   const make = (...args: string[]) => {
-    const program = fileURLToPath(new URL('../../packaging/packages.ts', import.meta.url));
+    const program = fileURLToPath(new URL('../../packaging/packages/make.ts', import.meta.url));
     execFileSync(process.execPath, [program, '--output', packages, ...args], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });

@@ -12,7 +12,7 @@ import { asMapping, expand, FOLDER, hasYaml, type Mapping, parseYaml } from '../
 const fixtures = fileURLToPath(new URL('../../fixtures/fleet/packs', import.meta.url));
 
 describe('what is made for Fleet', () => {
-  test('is what is committed (npm run fleet writes it)', () => {
+  test('is what is committed (npm run generate writes it)', () => {
     const made = generated(PACKS);
     for (const [path, text] of made) expect(readFileSync(join(FOLDER, path), 'utf8'), path).toBe(text);
     const committed = ['queries', 'tables'].flatMap((folder) =>
@@ -65,7 +65,7 @@ describe('what is made for Fleet', () => {
   test('of the packs, all but the one that is written by hand for Fleet', () => {
     const made = generated(fixtures);
     expect([...made.keys()].filter((path) => path.startsWith('queries/'))).toEqual(['queries/sample.yml']);
-    expect(made.get('queries/sample.yml')).toMatch(/^# Made by npm run fleet from .*sample\.conf/);
+    expect(made.get('queries/sample.yml')).toMatch(/^# Made by npm run generate from .*sample\.conf/);
   });
 
   test.each([

@@ -37,11 +37,11 @@ const OPTIONS = new Set([
 /** What osquery/config/packs.cpp reads of a query, and what its documentation asks for besides. */
 const QUERY_KEYS = new Set(['query', 'interval', 'removed', 'snapshot', 'description', 'value']);
 
-test('packs/detections.conf is what the detections and the measured counts make (npm run detections writes it)', () => {
+test('packs/detections.conf is what the detections and the measured counts make (npm run generate writes it)', () => {
   expect(file('packs/detections.conf')).toBe(detectionsPack());
 });
 
-test('the table in README.md is of the detections that there are (npm run detections writes it)', () => {
+test('the table in README.md is of the detections that there are (npm run generate writes it)', () => {
   const readme = file('README.md');
   expect(readme).toBe(withDetections(readme));
 });

@@ -1,6 +1,6 @@
 /** process_ancestry(8), of what --help says. */
-import { helpText } from '../src/config/command_line.ts';
-import { boundsOf, type Flag, flagNames, flags } from '../src/config/flags.ts';
+import { helpText } from '../../src/config/command_line.ts';
+import { boundsOf, type Flag, flagNames, flags } from '../../src/config/flags.ts';
 
 export interface ManPageOptions {
   readonly version: string;

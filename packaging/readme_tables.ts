@@ -1,5 +1,5 @@
 /**
- * The reference parts of README.md, made from the declarations of tables and flags: `npm run readme` writes them
+ * The reference parts of README.md, made from the declarations of tables and flags: `npm run generate` writes them
  * between their markers, and a unit test fails when they are not what this makes.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -42,7 +42,7 @@ export function withReference(readme: string): string {
     flags: flagTable(),
   };
   return Object.entries(parts).reduce((text, [name, part]) => {
-    const [begin, end] = [`<!-- ${name}: made by npm run readme -->`, `<!-- end of ${name} -->`];
+    const [begin, end] = [`<!-- ${name}: made by npm run generate -->`, `<!-- end of ${name} -->`];
     const from = text.indexOf(begin);
     const to = text.indexOf(end);
     if (from < 0 || to < from) throw new Error(`README.md has no markers for ${name}`);

@@ -4,5 +4,5 @@
  */
 export const BOUNDS = { GLIBC: '2.34', GLIBCXX: '3.4.29', CXXABI: '1.3.13', GCC: '7.0.0' } as const;
 
-/** Node for arm64 still needs it; for x64 packaging/without_libatomic.ts takes it out. */
+/** Node for arm64 still needs it; for x64 without_libatomic.ts takes it out. */
 export const NEEDS_LIBATOMIC = process.arch !== 'x64';

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { manPage } from '../../packaging/man_page.ts';
-import { commands } from '../../src/config/command_line.ts';
-import { flagNames } from '../../src/config/flags.ts';
+import { manPage } from '../../../packaging/packages/man_page.ts';
+import { commands } from '../../../src/config/command_line.ts';
+import { flagNames } from '../../../src/config/flags.ts';
 
 const page = manPage({ version: '1.2.3', date: '2026-01-02', summary: 'records', description: 'First.\n\n.Second' });
 const plain = page.replaceAll('\\-', '-');

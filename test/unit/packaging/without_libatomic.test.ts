@@ -1,7 +1,7 @@
 /** What the single executable's Node is made to do without. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { withoutLibatomic } from '../../packaging/without_libatomic.ts';
+import { withoutLibatomic } from '../../../packaging/executable/without_libatomic.ts';
 
 const CODE = Buffer.from('0f0b', 'hex');
 const PAGE = 4096;

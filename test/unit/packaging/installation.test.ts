@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-const SCRIPT = fileURLToPath(new URL('../../packaging/installation.sh', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../../packaging/packages/installation.sh', import.meta.url));
 const EXTENSION = '/usr/lib/osquery-process-ancestry/process_ancestry.ext';
 // Debian's and RHEL's /bin/sh.
 describe.each(['dash', 'bash'])('by %s', (shell) => {

@@ -15,13 +15,13 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Metafile } from 'esbuild';
 import { BOUNDS, NEEDS_LIBATOMIC } from './oldest_host.ts';
 import { readCode, withoutLibatomic } from './without_libatomic.ts';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const at = (...parts: string[]) => join(root, ...parts);
 const nodeHome = at('node_modules', `node-linux-${process.arch}`);
 const output = at('dist', 'package');
@@ -108,7 +108,7 @@ function takeOutLibatomic(node: string): void {
   const object = join(scratch, 'compare_exchange.o');
   const code = join(scratch, 'compare_exchange.bin');
   const flags = ['-O2', '-fno-pic', '-fcf-protection=none', '-fno-stack-protector', '-fno-asynchronous-unwind-tables'];
-  run('cc', ...flags, '-c', at('packaging', 'atomic_compare_exchange.c'), '-o', object);
+  run('cc', ...flags, '-c', at('packaging', 'executable', 'atomic_compare_exchange.c'), '-o', object);
   assert.doesNotMatch(run('objdump', '-r', object), /R_X86_64/, 'code that refers to nothing outside itself');
   run('objcopy', '-O', 'binary', '-j', '.text.only', object, code);
   const elf = readFileSync(node);

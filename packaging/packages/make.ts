@@ -2,7 +2,7 @@
  * Makes the .deb and the .rpm of dist/package/process_ancestry.ext (npm run package), by Debian's dpkg-deb and rpmbuild. The
  * same sources, executable and SOURCE_DATE_EPOCH (or last commit) make the same bytes.
  *
- *   packages.ts [--only deb|rpm] [--revision N] [--output FOLDER]
+ *   make.ts [--only deb|rpm] [--revision N] [--output FOLDER]
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -18,13 +18,13 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { VERSION } from '../src/version.ts';
+import { VERSION } from '../../src/version.ts';
+import { BOUNDS, NEEDS_LIBATOMIC } from '../executable/oldest_host.ts';
 import { addDebian, everythingBelow, layOut, NAME, type Sources } from './installed_files.ts';
 import { manPage } from './man_page.ts';
-import { BOUNDS, NEEDS_LIBATOMIC } from './oldest_host.ts';
 
 const MAINTAINER = 'osquery-process-ancestry maintainers <maintainers@osquery-process-ancestry.example>';
 const SUMMARY = 'osquery extension that records every exec with its ancestors';
@@ -32,7 +32,7 @@ const DESCRIPTION = `Records every program execution on this host from the kerne
 
 It works with stock osquery 5, with osqueryd as with Fleet's Orbit, and comes with all that it needs.`;
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const at = (...parts: string[]) => join(root, ...parts);
 const { values: given } = parseArgs({
   options: {
@@ -204,7 +204,7 @@ function rpmRequirements(): string[] {
 }
 
 function template(path: string): string {
-  return readFileSync(at('packaging', path), 'utf8');
+  return readFileSync(at('packaging', 'packages', path), 'utf8');
 }
 
 /** Puts values in the place of @NAME@; throws for one that nothing was given for. */

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { parts, withPart } from '../../packaging/ansible/flags.ts';
+import { parts, withPart } from '../../../packaging/ansible/flags.ts';
 
 test.each(parts)(
-  'the $name in the Ansible role are those of the declared flags (npm run readme writes them)',
+  'the $name in the Ansible role are those of the declared flags (npm run generate writes them)',
   (part) => {
     const text = readFileSync(part.file, 'utf8');
     expect(text).toBe(withPart(text, part));
@@ -11,7 +11,7 @@ test.each(parts)(
 );
 
 test('what the Ansible role takes has in its documentation the default that it has', () => {
-  const role = new URL('../../packaging/ansible/roles/osquery_process_ancestry/', import.meta.url);
+  const role = new URL('../../../packaging/ansible/roles/osquery_process_ancestry/', import.meta.url);
   const specs = readFileSync(new URL('meta/argument_specs.yml', role), 'utf8');
   const documented = [...specs.matchAll(/^ {6}(osquery_\w+):\n(?: {8}.*\n)*? {8}default: (.*)\n/gm)].map(
     ([, name, value]) => `${name}: ${value}`,

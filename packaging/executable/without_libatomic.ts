@@ -193,7 +193,7 @@ function known<T>(value: T | undefined): T {
   return value as T;
 }
 
-/** What a compiler made of packaging/atomic_compare_exchange.c: code that refers to nothing outside itself. */
+/** What a compiler made of atomic_compare_exchange.c: code that refers to nothing outside itself. */
 export function readCode(objectText: string): Buffer {
   const code = readFileSync(objectText);
   assert.ok(code.length > 0 && code.length < 512, 'a small function');

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { everythingBelow, layOut } from '../../packaging/installed_files.ts';
+import { everythingBelow, layOut } from '../../../packaging/packages/installed_files.ts';
 
 let folder: string;
 const at = (path: string) => join(folder, path);
@@ -29,7 +29,7 @@ const laidOut = () => {
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'pa-files-'));
   make('root/README.md', 'read me');
-  make('root/packaging/deb/README.md', 'install me');
+  make('root/packaging/packages/README.md', 'install me');
   make('built/process_ancestry.ext', '', 0o755);
   make('built/LICENSES.txt', 'terms');
 });
@@ -40,6 +40,8 @@ test('what an administrator takes files from is installed where there is somethi
   expect(without).toHaveLength(6);
   rmSync(at('stage'), { recursive: true });
   make('root/packaging/osquery/packs/detections.conf', '{}');
+  for (const source of ['osquery/detections.ts', 'osquery/detections/miner.sql', 'prometheus/rules.test.yml'])
+    make(`root/packaging/${source}`, '');
   make('root/packaging/fleet/uninstall.sh', '#!/bin/sh', 0o700);
   const added = laidOut().filter((path) => !without.includes(path));
   expect(added).toEqual([

@@ -1,4 +1,4 @@
-# What the scripts of the .deb and of the .rpm do. packaging/packages.ts puts this text into each of them.
+# What the scripts of the .deb and of the .rpm do. packaging/packages/make.ts puts this text into each of them.
 
 extension=/usr/lib/osquery-process-ancestry/process_ancestry.ext
 osquery=/etc/osquery

@@ -3,13 +3,13 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import type { ExecDetails } from '../../src/collect/event.ts';
-import { flagNames } from '../../src/config/flags.ts';
-import { resolveFlags } from '../../src/config/settings.ts';
-import { CHECKS } from '../../src/doctor/doctor.ts';
-import { parseRedactPatterns, redact } from '../../src/process/redact.ts';
+import type { ExecDetails } from '../../../src/collect/event.ts';
+import { flagNames } from '../../../src/config/flags.ts';
+import { resolveFlags } from '../../../src/config/settings.ts';
+import { CHECKS } from '../../../src/doctor/doctor.ts';
+import { parseRedactPatterns, redact } from '../../../src/process/redact.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const guides = globSync('packaging/**/README.md', { cwd: root }).toSorted();
 /** Of metrics, which have names of their own. */

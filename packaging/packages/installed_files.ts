@@ -18,7 +18,9 @@ import { gzipSync } from 'node:zlib';
 export const NAME = 'osquery-process-ancestry';
 const DOCUMENTS = `usr/share/doc/${NAME}`;
 /** Folders below packaging/ that an administrator takes files from. */
-const EXAMPLES = ['osquery', 'fleet', 'grafana', 'prometheus'] as const;
+const EXAMPLES = ['osquery', 'fleet', 'grafana', 'prometheus', 'systemd', 'operations'] as const;
+/** What makes those files, and tries them. */
+const SOURCES = /\.ts$|\.test\.yml$|^detections\/|^false_positives\.json$/;
 
 export interface Sources {
   /** The repository's own root. */
@@ -39,9 +41,9 @@ export function layOut(stage: string, { root, built, manPage }: Sources): void {
   write(into('usr/share/man/man8/process_ancestry.8.gz'), gzipped(manPage));
   write(into(`${DOCUMENTS}/LICENSES.txt.gz`), gzipped(readFileSync(join(built, 'LICENSES.txt'), 'utf8')));
   copy(join(root, 'README.md'), into(`${DOCUMENTS}/README.md`));
-  copy(join(root, 'packaging', 'deb', 'README.md'), into(`${DOCUMENTS}/installation.md`));
+  copy(join(root, 'packaging', 'packages', 'README.md'), into(`${DOCUMENTS}/installation.md`));
   for (const folder of EXAMPLES) {
-    for (const file of filesOf(join(root, 'packaging', folder), root))
+    for (const file of filesOf(join(root, 'packaging', folder), root).filter((path) => !SOURCES.test(path)))
       copy(join(root, 'packaging', folder, file), into(`usr/share/${NAME}/${folder}/${file}`));
   }
 }
@@ -49,9 +51,9 @@ export function layOut(stage: string, { root, built, manPage }: Sources): void {
 /** Adds what a .deb has to have besides. */
 export function addDebian(stage: string, { root, debianChangelog }: Sources): void {
   const into = folders(stage);
-  copy(join(root, 'packaging', 'deb', 'copyright'), into(`${DOCUMENTS}/copyright`));
+  copy(join(root, 'packaging', 'packages', 'deb', 'copyright'), into(`${DOCUMENTS}/copyright`));
   write(into(`${DOCUMENTS}/changelog.gz`), gzipped(debianChangelog));
-  copy(join(root, 'packaging', 'deb', 'lintian-overrides'), into(`usr/share/lintian/overrides/${NAME}`));
+  copy(join(root, 'packaging', 'packages', 'deb', 'lintian-overrides'), into(`usr/share/lintian/overrides/${NAME}`));
 }
 
 /** Everything below a folder, by its path from there, folders too, in order. Links are not followed. */
