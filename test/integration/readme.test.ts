@@ -4,9 +4,22 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const readme = readFileSync(`${root}/README.md`, 'utf8');
+
+test('the tree in README.md is real', () => {
+  const [, args = '', shown = ''] = /```\n\$ process_ancestry\.ext (tree [^\n]*)\n(.*?)```/s.exec(readme) ?? [];
+  const env = { ...process.env, TZ: 'UTC', LC_ALL: 'C.UTF-8' };
+  const drawn = execFileSync(process.execPath, ['dist/src/main.js', ...args.split(' ')], {
+    cwd: root,
+    env,
+    encoding: 'utf8',
+  });
+  expect(drawn).toBe(shown);
+  expect(shown.split('\n').length).toBeGreaterThan(5);
+});
+
 test('the first look in README.md is real', () => {
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-  const readme = readFileSync(`${root}/README.md`, 'utf8');
   const [, command = '', shown = ''] = /```\n\$ npm start -- (.*?"\n.*?")\n(.*?)```/s.exec(readme) ?? [];
   const [, flags = '', sql = ''] = /^(.*?) "\n(.*)"$/s.exec(command) ?? [];
   const env = { ...process.env, PROCESS_ANCESTRY_EMBEDDED: '1' };
