@@ -3,19 +3,15 @@
  * and an age. Rows are written a batch at a time, and every query sees all that were written before it.
  */
 
-import { statSync } from 'node:fs';
 import type { CollectorProblem } from '../collect/source.ts';
 import { messageOf } from '../error_message.ts';
 import type { Logger } from '../log.ts';
 import type { MergedEvent } from '../process/merge.ts';
-import { checkpoint } from './checkpoint.ts';
-import { DatabaseDirectory } from './database_directory.ts';
+import { Disk } from './disk.ts';
 import type { EidRange } from './eid_range.ts';
 import { EventDatabase, type NumberedExec, type Selection, type SqlRow } from './event_database.ts';
-import { NewerSchemaError } from './schema.ts';
 import { isBusy, isDamage, isUnstorable, problemCode, resultCode } from './sqlite_error.ts';
 import { type Batch, type Subscriber, Subscribers } from './subscribers.ts';
-import { WrittenCount } from './written_count.ts';
 
 export interface EventStoreSettings {
   /** Where the database is; `:memory:` for none; undefined: rows wait until it is known. */
@@ -60,9 +56,6 @@ const FLUSH_MS = 60;
 const BATCH_ROWS = 500;
 /** Rows wait for a locked database, or to be told where it is, up to so many. */
 const WAITING_MAX = 5000;
-/** The write-ahead log is brought into the database beyond this size, and is a problem far beyond it. */
-const LOG_BYTES = 8 * 1024 * 1024;
-const LOG_PROBLEM_BYTES = 16 * LOG_BYTES;
 /** Rows that are kept in memory for want of a disk may take so much of it. */
 const MEMORY_BYTES = 64 * 1024 * 1024;
 const RETRY_MS = { least: 1000, most: 30_000 };
@@ -73,12 +66,6 @@ const MOVED_ROWS = 200;
 const CLOCK_SLACK_MS = 60_000;
 /** How often a database that is locked is tried again before leaving. */
 const CLOSING_TRIES = 20;
-
-interface Disk {
-  readonly directory: DatabaseDirectory;
-  readonly database: EventDatabase;
-  readonly count: WrittenCount;
-}
 
 export class EventStore {
   readonly #log: Logger;
@@ -104,7 +91,6 @@ export class EventStore {
   #retryTimer: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS.least;
   #trimming = false;
-  #checkpointing = false;
   #closed = false;
 
   constructor(settings: EventStoreSettings, options: EventStoreOptions) {
@@ -147,7 +133,7 @@ export class EventStore {
       bytes: databases.reduce((sum, { bytes }) => sum + bytes, 0),
       discarded: this.#discarded,
       lost: this.#lost,
-      database: this.#writableDisk?.directory.path ?? ':memory:',
+      database: this.#writableDisk?.path ?? ':memory:',
       problems: this.#problem ? [this.#problem] : [],
     };
   }
@@ -260,23 +246,18 @@ export class EventStore {
 
   /** Brings the database's log into its file when it has grown; does not wait for it. Never throws. */
   tidy(): void {
-    const { directory } = this.#writableDisk ?? {};
-    if (!directory || this.#checkpointing || this.#closed) return;
+    const disk = this.#writableDisk;
+    if (!disk || this.#closed) return;
     try {
-      const size = statSync(directory.wal, { throwIfNoEntry: false })?.size ?? 0;
-      if (size < LOG_BYTES) return;
-      if (size > LOG_PROBLEM_BYTES && !this.#problem) {
-        const message = `the log of the database in ${directory.path} has ${Math.round(size / 1e6)} MB and cannot be shortened: somebody reads it, or the disk is slow`;
+      const bytes = disk.tooLargeLog;
+      if (bytes !== undefined && !this.#problem) {
+        const message = `the log of the database in ${disk.path} has ${Math.round(bytes / 1e6)} MB and cannot be shortened: somebody reads it, or the disk is slow`;
         this.#tell({ code: 'database_log_large', message });
       }
-      this.#checkpointing = true;
-      void checkpoint(directory.database).then((error) => {
-        this.#checkpointing = false;
+      disk.tidy(() => {
         if (this.#problem?.code === 'database_log_large') this.#problem = undefined;
-        if (error) this.#log.warn({ err: error }, 'the database could not be checkpointed; it is tried again');
       });
     } catch (error) {
-      this.#checkpointing = false;
       this.#log.warn({ err: error }, 'the database could not be checkpointed; it is tried again');
     }
   }
@@ -339,39 +320,19 @@ export class EventStore {
   }
 
   #openDisk(path: string): void {
-    const directory = new DatabaseDirectory(path);
+    const disk = new Disk(path, { log: this.#log, unixNow: this.#unixNow });
     try {
-      const { database, isReplaced } = this.#openDatabase(directory);
-      const count = new WrittenCount(directory.countFile);
-      const missing = count.value - database.lastEid;
-      if (missing > 0 && !isReplaced) {
-        this.#lost += missing;
-        this.#log.warn({ lost: missing }, 'rows were not written before the extension ended: it was killed');
-      }
-      this.#lastEid = Math.max(this.#lastEid, count.value, database.lastEid);
-      this.#subscribers.load(database.subscribers());
-      this.#disk = { directory, database, count };
+      this.#subscribers.load(disk.database.subscribers());
     } catch (error) {
-      directory.release();
+      disk.release(disk.lastEid);
       throw error;
     }
-  }
-
-  #openDatabase(directory: DatabaseDirectory): { database: EventDatabase; isReplaced: boolean } {
-    try {
-      return { database: new EventDatabase(directory.database), isReplaced: false };
-    } catch (error) {
-      if (!(error instanceof NewerSchemaError) && !isDamage(error)) throw error;
-      this.#moveAside(directory, error);
-      return { database: new EventDatabase(directory.database), isReplaced: true };
+    if (disk.missing > 0) {
+      this.#lostRows(disk.missing);
+      this.#log.warn({ lost: disk.missing }, 'rows were not written before the extension ended: it was killed');
     }
-  }
-
-  #moveAside(directory: DatabaseDirectory, error: unknown): void {
-    const newer = error instanceof NewerSchemaError;
-    const aside = directory.moveAside(newer ? 'newer' : 'corrupt', this.#unixNow());
-    const why = messageOf(error);
-    this.#log.error(`the database of events cannot be used (${why}): it is now ${aside}, and a new one is begun`);
+    this.#lastEid = Math.max(this.#lastEid, disk.lastEid);
+    this.#disk = disk;
   }
 
   #closeAll(): void {
@@ -386,7 +347,6 @@ export class EventStore {
     this.#disk = undefined;
     if (!disk) return;
     try {
-      disk.count.close(this.#lastEid);
       // Who is asked to leave has let its readers finish.
       this.#subscribers.confirm(0);
       if (!this.#diskFails) disk.database.replaceSubscribers(this.#subscribers);
@@ -394,7 +354,7 @@ export class EventStore {
     } catch (error) {
       this.#log.warn({ err: error }, 'the database could not be closed as it should be');
     } finally {
-      disk.directory.release();
+      disk.release(this.#lastEid);
     }
   }
 
@@ -450,36 +410,31 @@ export class EventStore {
   /** Goes on with a new database where this one is damaged, otherwise in memory. */
   #leaveDisk(disk: Disk, error: unknown): void {
     if (this.#disk !== disk || this.#diskFails) return;
-    // A checkpoint that is under way would take the new database's log for the old one's.
-    if (isDamage(error) && !this.#checkpointing && this.#replaceDatabase(disk, error)) return;
+    if (isDamage(error) && !disk.isCheckpointing) {
+      this.#replaceDatabase(disk, error);
+      return;
+    }
     this.#diskFails = true;
-    const message = `${disk.directory.path} cannot be written (${messageOf(error)}): rows are kept in memory until it can be`;
+    const message = `${disk.path} cannot be written (${messageOf(error)}): rows are kept in memory until it can be`;
     this.#tell({ code: problemCode(error), message });
     this.#scheduleRetry();
     this.#flush();
   }
 
-  /** Begins a new database in place of a damaged one, whose rows are lost to queries. False where that fails too. */
-  #replaceDatabase(disk: Disk, error: unknown): boolean {
-    const { directory, database } = disk;
-    const lost = database.rows;
+  /** Begins a new database in place of a damaged one, whose rows are lost to queries; in memory where that fails too. */
+  #replaceDatabase(disk: Disk, error: unknown): void {
+    const lost = disk.database.rows;
     try {
-      database.close();
-      this.#moveAside(directory, error);
-      this.#disk = { ...disk, database: new EventDatabase(directory.database) };
+      disk.replace(error);
       this.#lostRows(lost);
-      this.#disk.database.replaceSubscribers(this.#subscribers);
-      this.#flush();
-      return true;
+      disk.database.replaceSubscribers(this.#subscribers);
     } catch (failure) {
-      disk.count.close(this.#lastEid);
-      directory.release();
+      disk.release(this.#lastEid);
       this.#disk = undefined;
       this.#tell({ code: problemCode(failure), message: `${messageOf(failure)}; rows are kept in memory meanwhile` });
       this.#scheduleRetry();
-      this.#flush();
-      return true;
     }
+    this.#flush();
   }
 
   #scheduleRetry(): void {
@@ -494,7 +449,7 @@ export class EventStore {
 
   /** Opens the disk again where there is none, and moves rows there from memory, so many at a time. */
   #retry(rows: number): void {
-    if (this.#checkpointing) {
+    if (this.#disk?.isCheckpointing) {
       this.#scheduleRetry();
       return;
     }
@@ -513,7 +468,7 @@ export class EventStore {
       this.#diskFails = false;
       this.#problem = undefined;
       this.#retryMs = RETRY_MS.least;
-      this.#log.info(`${disk.directory.path} can be written: rows are kept there`);
+      this.#log.info(`${disk.path} can be written: rows are kept there`);
       this.#trim();
     } catch (error) {
       const code = problemCode(error);
