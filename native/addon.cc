@@ -48,14 +48,9 @@ class OptionReader {
     fail(name, "a string");
     return {};
   }
-  size_t bytes(const char* name) {
-    constexpr double kMost = 1 << 30;
-    const Napi::Value value = get(name);
-    if (failed_) return 0;
-    const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
-    if (number >= 1 && number <= kMost && number == std::floor(number)) return static_cast<size_t>(number);
-    fail(name, "a whole number of bytes from 1 to 2^30");
-    return 0;
+  size_t bytes(const char* name) { return whole(name, "a whole number of bytes from 1 to 2^30"); }
+  double milliseconds(const char* name) {
+    return static_cast<double>(whole(name, "a whole number of milliseconds from 1 to 2^30"));
   }
   bool failed() const { return failed_; }
   void fail(const char* name, const char* expected) {
@@ -67,6 +62,15 @@ class OptionReader {
   }
 
  private:
+  size_t whole(const char* name, const char* expected) {
+    constexpr double kMost = 1 << 30;
+    const Napi::Value value = get(name);
+    if (failed_) return 0;
+    const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+    if (number >= 1 && number <= kMost && number == std::floor(number)) return static_cast<size_t>(number);
+    fail(name, expected);
+    return 0;
+  }
   Napi::Value get(const char* name) {
     if (failed_) return {};
     const Napi::Value value = object_.Get(name);
@@ -255,6 +259,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     options.args_max_bytes = read.bytes("argsMaxBytes");
     options.queue_max_bytes = read.bytes("queueMaxBytes");
     options.socket_buffer_bytes = read.bytes("socketBufferBytes");
+    options.place_grace_ms = read.milliseconds("placeGraceMs");
     constexpr size_t kKeyMax = 256;  // linux/audit.h, AUDIT_MAX_KEY_LEN
     if (!read.failed() && (options.rule_key.empty() || options.rule_key.size() > kKeyMax)) {
       read.fail("ruleKey", "1 to 256 bytes long");

@@ -12,7 +12,7 @@
       "type": "static_library",
       "sources": [
         "audit/assembler.cc", "audit/audit_event.cc", "audit/cleanup.cc", "audit/control.cc", "audit/group_change.cc", "audit/inspection.cc", "audit/kernel.cc",
-        "audit/log_line.cc", "audit/log_reader.cc", "audit/login_record.cc", "audit/pack_event.cc", "audit/record.cc", "audit/record_readers.cc",
+        "audit/log_line.cc", "audit/log_reader.cc", "audit/login_record.cc", "audit/pack_event.cc", "audit/place.cc", "audit/record.cc", "audit/record_readers.cc",
         "audit/rule.cc", "audit/state_file.cc", "audit/subscription.cc", "audit/syscalls.cc",
         "batch.cc", "batch_queue.cc", "clocks.cc", "collector.cc", "netlink_receiver.cc", "socket_peer.cc",
         "proc_events/connector.cc", "proc_events/thread_groups.cc",
@@ -34,7 +34,7 @@
       "sources": [
         "test/assembler_test.cc", "test/batch_test.cc", "test/cgroup_test.cc", "test/control_test.cc",
         "test/exec_file_test.cc", "test/group_change_test.cc", "test/log_test.cc", "test/login_record_test.cc",
-        "test/main.cc", "test/mutation_test.cc", "test/procfs_test.cc", "test/record_test.cc",
+        "test/main.cc", "test/mutation_test.cc", "test/place_test.cc", "test/procfs_test.cc", "test/record_test.cc",
         "test/rule_test.cc", "test/syscalls_test.cc", "test/thread_groups_test.cc", "test/unpack.cc"
       ]
     }

@@ -50,9 +50,9 @@ Collector::Collector(CollectorOptions options, std::function<void()> wake)
       wake_(std::move(wake)),
       queue_(options_.queue_max_bytes),
       assembler_(live_limits(options_.args_max_bytes)),
-      subscription_(
-          {options_.audit_forks, options_.rule_key, options_.state_file, options_.socket_buffer_bytes},
-          assembler_),
+      subscription_({options_.audit_forks, options_.rule_key, options_.state_file,
+                     options_.socket_buffer_bytes, options_.place_grace_ms},
+                    assembler_),
       process_reader_(proc_, options_.args_max_bytes, options_.file_times) {}
 
 void Collector::start(std::vector<Problem>& problems) {
@@ -138,6 +138,7 @@ uint64_t Collector::pass(double now_ms) {
     more = false;
     if (subscription_.fd() >= 0) {
       if (!subscription_.drain(now_ms, kHeldMaxBytes)) batch_.loss(Source::kAudit, boottime_ms(), 1);
+      subscription_.give_way();
       if (subscription_.restore_removed_rules()) batch_.loss(Source::kAudit, boottime_ms(), 1);
       more = assembler_.bytes_held() >= kHeldMaxBytes && !assembler_.completed().empty();
     }
@@ -169,7 +170,7 @@ void Collector::drain_connector() {
 
 void Collector::each_second(double now_ms) {
   assembler_.expire(now_ms);
-  const uint32_t lost = subscription_.check();
+  const uint32_t lost = subscription_.check(now_ms);
   if (lost > 0) batch_.loss(Source::kAudit, boottime_ms(), lost);
   if (rescan_threads_) {
     rescan_threads_ = false;

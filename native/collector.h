@@ -33,6 +33,7 @@ struct CollectorOptions {
   size_t args_max_bytes = 2 << 20;
   size_t queue_max_bytes = size_t{64} << 20;
   size_t socket_buffer_bytes = size_t{32} << 20;
+  double place_grace_ms = 30000;
 };
 
 // Counters since the start, and the state of things at the last pass.

@@ -21,6 +21,8 @@ class NetlinkReceiver {
   bool full(int received) const { return static_cast<size_t>(received) == headers_.size(); }
   // A message of the last receive; empty if the kernel did not send it or it did not fit.
   std::string_view message(int index) const;
+  // Whether that message was sent to a group (man 7 netlink, nl_groups).
+  bool by_multicast(int index) const { return senders_[static_cast<size_t>(index)].nl_groups != 0; }
 
  private:
   size_t stride_;

@@ -16,13 +16,13 @@ bool any_rule(const Situation& situation, bool RuleFacts::*fact) {
                      [fact](const RuleFacts& rule) { return rule.*fact; });
 }
 
-bool place_is_taken(const Status& status, bool owner_lives, uint32_t own_pid) {
-  return status.pid != 0 && status.pid != own_pid && owner_lives;
-}
-
 }  // namespace
 
 bool is_immutable(const Status& status) { return status.enabled == kImmutable; }
+
+bool place_is_taken(const Status& status, bool owner_lives, uint32_t own_pid) {
+  return status.pid != 0 && status.pid != own_pid && owner_lives;
+}
 
 Settings settings_of(const Status& status) {
   return {status.enabled, status.backlog_limit, status.backlog_wait_time};
@@ -53,6 +53,13 @@ Problem problem_of(int error) {
 Settings wanted_as_owner(const Settings& now) {
   // With a wait time, a full backlog stops every process of the host.
   return {1, std::max(now.backlog_limit, kBacklogLimit), 0};
+}
+
+Settings wanted_beside(const Settings& now) {
+  Settings wanted = wanted_as_owner(now);
+  // Whether processes wait for the owner to read is the owner's choice.
+  wanted.backlog_wait_time = now.backlog_wait_time;
+  return wanted;
 }
 
 Settings to_go_back_to(const Settings& now, const Settings& set_by_us, const Settings& found) {
@@ -90,23 +97,10 @@ Plan decide(const Situation& situation) {
     return plan;
   }
   plan.replace_rules = true;
-  plan.wanted = wanted_as_owner(plan.wanted);
-  if (taken) {
-    // Whether processes wait for the owner to read is the owner's choice.
-    plan.wanted.backlog_wait_time = status.backlog_wait_time;
-    plan.mode = Mode::kMulticast;
-    plan.problems.push_back({"audit_unicast_taken", std::to_string(status.pid)});
-  } else {
-    plan.mode = Mode::kUnicast;
-  }
+  plan.mode = taken ? Mode::kMulticast : Mode::kUnicast;
+  plan.wanted = taken ? wanted_beside(plan.wanted) : wanted_as_owner(plan.wanted);
+  if (taken) plan.problems.push_back({"audit_unicast_taken", std::to_string(status.pid)});
   return plan;
-}
-
-Step next_step(Mode mode, const Status& status, bool owner_lives, uint32_t own_pid) {
-  if (mode == Mode::kOff || (mode == Mode::kUnicast && status.pid == own_pid)) return Step::kStay;
-  const bool taken = place_is_taken(status, owner_lives, own_pid);
-  if (mode == Mode::kUnicast) return taken ? Step::kFallBack : Step::kTakePlace;
-  return taken || is_immutable(status) ? Step::kStay : Step::kTakePlace;
 }
 
 Changes restoration(const Settings& now, const Settings& set_by_us, const Settings& found) {

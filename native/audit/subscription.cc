@@ -21,8 +21,8 @@ constexpr int kNoAnswer = -1;
 // received costs no system call (kernel/audit.c sends it with netlink_unicast, which runs the socket's
 // filter).
 int keep_only_wanted_types(int fd) {
-  constexpr uint16_t kWanted[] = {
-      kSyscall, kExecve, kCwd, kPath, kEndOfEvent, kUserStart, kUserLogin, NLMSG_ERROR, AUDIT_CONFIG_CHANGE};
+  constexpr uint16_t kWanted[] = {kSyscall,   kExecve,    kCwd,          kPath,       kEndOfEvent,
+                                  kUserStart, kUserLogin, AUDIT_REPLACE, NLMSG_ERROR, AUDIT_CONFIG_CHANGE};
   constexpr size_t kCount = sizeof kWanted / sizeof *kWanted;
   sock_filter program[kCount + 3];
   // nlmsg_type is in the host's order, the filter loads in the network's.
@@ -45,7 +45,10 @@ std::string_view without_padding(std::string_view text) {
 }  // namespace
 
 Subscription::Subscription(Options options, Assembler& assembler)
-    : options_(std::move(options)), assembler_(assembler), receiver_(kGroup, kMessageBytes) {
+    : options_(std::move(options)),
+      assembler_(assembler),
+      receiver_(kGroup, kMessageBytes),
+      place_watch_(options_.place_grace_ms) {
   // One rule for all of an architecture: every system call of the host is held against every rule.
   const std::vector<Call> calls = {Call::kExecve, Call::kExecveat, Call::kSetpgid};
   const std::vector<Call> with_forks = {Call::kExecve, Call::kExecveat, Call::kSetpgid, Call::kSetsid,
@@ -82,6 +85,7 @@ void Subscription::start(std::vector<Problem>& problems) {
   if (plan.mode == Mode::kOff) return;
 
   status_ = situation.status;
+  lost_seen_ = status_.lost;
   found_ = plan.found;
   set_by_us_ = plan.wanted;
   mode_ = plan.mode;
@@ -127,6 +131,7 @@ void Subscription::start(std::vector<Problem>& problems) {
   error = set(set_by_us_);
   if (error != 0) return give_up(problem_of(error));
   kernel_.status(status_);
+  lost_seen_ = status_.lost;
 }
 
 int Subscription::set(const Settings& wanted) { return kernel_.set(changes(settings_of(status_), wanted)); }
@@ -143,8 +148,12 @@ int Subscription::install_rules(unsigned& added) {
 }
 
 int Subscription::take_place() {
+  // Asking would make whoever has it by now step down, if it is one of us.
+  const auto own_pid = static_cast<uint32_t>(::getpid());
+  if (kernel_.status(status_) == 0 && place_is_taken(status_, owner_lives(status_.pid), own_pid))
+    return EEXIST;
   place_answer_ = kNoAnswer;
-  const std::string payload = place_payload(static_cast<uint32_t>(::getpid()));
+  const std::string payload = place_payload(own_pid);
   const int sent = send_request(socket_.get(), AUDIT_SET, ++place_request_, payload);
   if (sent != 0) return sent;
   // The kernel queues its answer before sendto returns, maybe behind records.
@@ -161,6 +170,7 @@ int Subscription::set_multicast(bool joined) {
 bool Subscription::drain(double now_ms, size_t bytes_held_max) {
   monotonic_now_ = now_ms;
   bool overrun = false;
+  const bool both_ways = handover_.underway();
   for (;;) {
     const int received = receiver_.receive(socket_.get());
     if (received == -ENOBUFS) {
@@ -184,6 +194,13 @@ bool Subscription::drain(double now_ms, size_t bytes_held_max) {
         if (header.nlmsg_seq == place_request_) place_answer_ = -error;
         continue;
       }
+      if (header.nlmsg_type == AUDIT_REPLACE) {
+        uint32_t asker = 0;
+        if (payload.size() >= sizeof asker) std::memcpy(&asker, payload.data(), sizeof asker);
+        if (PlaceWatch::gives_way(mode_, asker, static_cast<uint32_t>(::getpid()))) place_asked_for_ = true;
+        continue;
+      }
+      if (!handover_.reads(receiver_.by_multicast(i), payload)) continue;
       ++counters_.records;
       if (header.nlmsg_type == AUDIT_CONFIG_CHANGE) {
         if (payload.find("op=remove_rule") != std::string_view::npos) rules_removed_ = true;
@@ -193,34 +210,89 @@ bool Subscription::drain(double now_ms, size_t bytes_held_max) {
     }
     if (!receiver_.full(received) || assembler_.bytes_held() >= bytes_held_max) break;
   }
+  if (both_ways && !handover_.underway()) set_multicast(false);
   return !overrun;
 }
 
-uint32_t Subscription::check() {
+uint32_t Subscription::check(double now_ms) {
   if (mode_ == Mode::kOff) return 0;
-  const uint32_t lost_before = status_.lost;
   if (kernel_.status(status_) != 0) return 0;
-  const Step step = next_step(mode_, status_, owner_lives(status_.pid), static_cast<uint32_t>(::getpid()));
-  if (step == Step::kTakePlace && take_place() == 0) {
-    if (mode_ == Mode::kMulticast) take_over();
-  } else if (mode_ == Mode::kUnicast && step != Step::kStay) {
-    if (set_multicast(true) == 0) mode_ = Mode::kMulticast;
+  const auto own_pid = static_cast<uint32_t>(::getpid());
+  switch (place_watch_.each_second(mode_, status_, owner_lives(status_.pid), own_pid, now_ms)) {
+    case Step::kStay:
+      break;
+    case Step::kOwnerLeft:
+      // It may have switched audit off as it left (osqueryd does).
+      settle(wanted_beside(settings_of(status_)));
+      break;
+    case Step::kOwnerCame:
+      leave_settings_to_owner();
+      break;
+    case Step::kTakePlace:
+      if (take_place() == 0) {
+        if (mode_ == Mode::kMulticast) take_over();
+        break;
+      }
+      place_watch_.missed();
+      [[fallthrough]];
+    case Step::kFallBack:
+      if (mode_ == Mode::kUnicast && set_multicast(true) == 0) {
+        read_beside();
+        leave_settings_to_owner();
+      }
+      break;
   }
   // The counter starts anew when somebody resets it (man 8 auditctl, --reset-lost).
-  const uint32_t lost = status_.lost >= lost_before ? status_.lost - lost_before : status_.lost;
+  const uint32_t lost = status_.lost >= lost_seen_ ? status_.lost - lost_seen_ : status_.lost;
+  lost_seen_ = status_.lost;
   counters_.kernel_lost += lost;
   return lost;
 }
 
-// The owner before us has gone, and may have put its own settings back: what stands now is what we found.
-void Subscription::take_over() {
-  set_multicast(false);
-  mode_ = Mode::kUnicast;
+void Subscription::give_way() {
+  if (!place_asked_for_) return;
+  place_asked_for_ = false;
+  // Without CAP_AUDIT_READ there is no reading beside another: the place is kept.
+  if (mode_ != Mode::kUnicast || set_multicast(true) != 0) return;
+  if (kernel_.release_place() != 0) {
+    set_multicast(false);
+    return;
+  }
+  place_watch_.given_up(monotonic_now_);
+  read_beside();
+}
+
+void Subscription::read_beside() {
+  mode_ = Mode::kMulticast;
+  handover_.cancel();
+  if (kernel_.status(status_) != 0) return;
+  Settings wanted = settings_of(status_);
+  // As if the owner had come before us: whether processes wait for it is its choice.
+  wanted.backlog_wait_time = to_go_back_to(wanted, set_by_us_, found_).backlog_wait_time;
+  settle(wanted);
+}
+
+// Who owns audit from now on needs it as it is: nothing is switched off under it when we leave.
+void Subscription::leave_settings_to_owner() {
   if (!changed_anything_) return;
-  const Settings now = settings_of(status_);
-  found_ = to_go_back_to(now, set_by_us_, found_);
-  set_by_us_ = wanted_as_owner(now);
-  kernel_.set(changes(now, set_by_us_));
+  found_ = set_by_us_ = settings_of(status_);
+  write_state_file(options_.state_file, found_);
+}
+
+// Multicast stays on until unicast has caught up with it: see Handover.
+void Subscription::take_over() {
+  mode_ = Mode::kUnicast;
+  handover_.begin();
+  Settings wanted = wanted_as_owner(settings_of(status_));
+  wanted.enabled = status_.enabled;  // whoever switched it off since the owner left meant it
+  settle(wanted);
+}
+
+void Subscription::settle(const Settings& wanted) {
+  if (!changed_anything_) return;
+  found_ = to_go_back_to(settings_of(status_), set_by_us_, found_);
+  set(wanted);
+  set_by_us_ = wanted;
   write_state_file(options_.state_file, found_);
   kernel_.status(status_);
 }

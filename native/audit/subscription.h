@@ -10,6 +10,7 @@
 #include "assembler.h"
 #include "control.h"
 #include "kernel.h"
+#include "place.h"
 
 namespace process_ancestry::audit {
 
@@ -20,6 +21,7 @@ class Subscription {
     bool forks = false;  // also the calls that make and end processes, and make sessions
     std::string rule_key, state_file;
     size_t socket_buffer_bytes = 0;
+    double place_grace_ms = 0;  // for which a place that became free is left to others
   };
   struct Counters {
     uint64_t records = 0, malformed = 0, enobufs = 0, kernel_lost = 0, rules_restored = 0;
@@ -45,8 +47,11 @@ class Subscription {
   // Puts back our rules if the last drain told that some were removed (auditctl -D, a restart of auditd).
   // True if they had been missing, that is, if something may have been missed.
   bool restore_removed_rules();
+  // Gives the unicast place up if the last drain told that somebody else asked for it; reading goes on by
+  // multicast. The next who asks gets it: it is left free for a while.
+  void give_way();
   // Each second: is the place still ours, or free to take. The number of records newly lost in the kernel.
-  uint32_t check();
+  uint32_t check(double now_ms);
 
   const Counters& counters() const { return counters_; }
   uint32_t kernel_backlog() const { return status_.backlog; }
@@ -54,6 +59,10 @@ class Subscription {
  private:
   int take_place();
   void take_over();
+  void read_beside();
+  // Sets `wanted`; what others have changed since we last set anything becomes what is put back.
+  void settle(const Settings& wanted);
+  void leave_settings_to_owner();
   int set_multicast(bool joined);
   // Adds those of our rules that are not there; `added` becomes how many.
   int install_rules(unsigned& added);
@@ -70,7 +79,11 @@ class Subscription {
   bool changed_anything_ = false;  // there is something to put back
   bool owns_rules_ = false;
   bool rules_removed_ = false;  // by somebody else
-  Status status_;               // as of the last look
+  bool place_asked_for_ = false;
+  PlaceWatch place_watch_;
+  Handover handover_;
+  Status status_;           // as of the last look
+  uint32_t lost_seen_ = 0;  // of status_.lost, what has been told
   Settings found_, set_by_us_;
   struct OwnRule {
     Rule rule;

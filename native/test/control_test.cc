@@ -136,23 +136,6 @@ TEST("what was saved is not put back under somebody who owns audit now") {
   CHECK_EQUAL(decide(situation).found.enabled, 1U);
 }
 
-TEST("each second: stay, take a place that became free, fall back from one that is lost") {
-  Status status;
-  status.enabled = 1;
-  status.pid = kOurs;
-  CHECK(next_step(Mode::kUnicast, status, true, kOurs) == Step::kStay);
-  status.pid = kOther;
-  CHECK(next_step(Mode::kUnicast, status, true, kOurs) == Step::kFallBack);
-  CHECK(next_step(Mode::kMulticast, status, true, kOurs) == Step::kStay);
-  CHECK(next_step(Mode::kMulticast, status, false, kOurs) == Step::kTakePlace);
-  status.pid = 0;
-  CHECK(next_step(Mode::kUnicast, status, false, kOurs) == Step::kTakePlace);
-  CHECK(next_step(Mode::kMulticast, status, false, kOurs) == Step::kTakePlace);
-  CHECK(next_step(Mode::kOff, status, false, kOurs) == Step::kStay);
-  status.enabled = 2;
-  CHECK(next_step(Mode::kMulticast, status, false, kOurs) == Step::kStay);
-}
-
 TEST("what we set is put back, what others set meanwhile is theirs") {
   const Settings found{0, 64, 15000}, set_by_us{1, 8192, 0};
   Changes restored = restoration(set_by_us, set_by_us, found);

@@ -11,6 +11,7 @@ export interface LiveSourceOptions {
   readonly argsMaxBytes: number;
   readonly queueMaxBytes: number;
   readonly socketBufferBytes: number;
+  readonly placeGraceMs?: number;
 }
 
 /** The key on our audit rules, by which they are told from others' and found again after a crash. */
@@ -47,6 +48,13 @@ export function collectorOf(state: Pick<NativeState, 'auditMode' | 'procEvents'>
   if (state.auditMode !== 'off') return state.procEvents ? 'audit+proc_events' : 'audit';
   return state.procEvents ? 'proc_events' : 'none';
 }
+
+/**
+ * How long audit's unicast place is left free once auditd has left it or has asked us for it. It is refused when it asks,
+ * and does not ask twice: whoever starts it again has this long. Meanwhile we read by multicast, and the kernel prints
+ * some of the records to its log (kernel/audit.c, kauditd_printk_skb: no more than printk's rate limit allows).
+ */
+const PLACE_GRACE_MS = 30_000;
 
 const EVENTS_A_STEP = 500;
 const SLICE_MS = 10;
@@ -144,6 +152,7 @@ export class LiveSource implements ProcessEventSource {
       argsMaxBytes: this.#options.argsMaxBytes,
       queueMaxBytes: this.#options.queueMaxBytes,
       socketBufferBytes: this.#options.socketBufferBytes,
+      placeGraceMs: this.#options.placeGraceMs ?? PLACE_GRACE_MS,
     };
     return this.#native.start(options, deliver);
   }

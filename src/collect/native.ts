@@ -15,6 +15,8 @@ export interface NativeCollectorOptions {
   readonly argsMaxBytes: number;
   readonly queueMaxBytes: number;
   readonly socketBufferBytes: number;
+  /** For how long audit's unicast place is left to others once it is free, after the start. */
+  readonly placeGraceMs: number;
 }
 
 export interface NativeProblem {
