@@ -7,6 +7,7 @@
   audit_control.py save          all that `restore` needs, as JSON
   audit_control.py restore       puts back what `save` said, from standard input
   audit_control.py quiet LIMIT   audit off, no rules, a backlog of LIMIT records that nothing waits for
+  audit_control.py ask-for-place     asks to be the unicast reader, as auditd does; says why not, and ends
   audit_control.py message TYPE TEXT    says what a program that lets people in says
 """
 import json
@@ -16,7 +17,7 @@ import struct
 import sys
 
 # struct audit_status: which of its fields are set.
-ENABLED, FAILURE, RATE_LIMIT, BACKLOG_LIMIT, BACKLOG_WAIT_TIME = 1, 2, 8, 16, 32
+ENABLED, FAILURE, PID, RATE_LIMIT, BACKLOG_LIMIT, BACKLOG_WAIT_TIME = 1, 2, 4, 8, 16, 32
 GET, SET, LIST_RULES, ADD_RULE, DEL_RULE = 1000, 1001, 1013, 1011, 1012
 ERROR, DONE = 2, 3
 FILTER_TASK, NEVER = 1, 0
@@ -105,6 +106,11 @@ elif command == "restore":
     restore(json.load(sys.stdin))
 elif command == "quiet":
     quiet(int(rest[0]))
+elif command == "ask-for-place":
+    try:
+        ask(SET, struct.pack("=10I", PID, 0, 0, os.getpid(), *[0] * 6))
+    except OSError as error:
+        print(error.strerror)
 elif command == "message":
     ask(int(rest[0]), rest[1].encode() + b"\0")
 else:
