@@ -222,8 +222,10 @@ uint32_t Subscription::check(double now_ms) {
     case Step::kStay:
       break;
     case Step::kOwnerLeft:
-      // It may have switched audit off as it left (osqueryd does).
+      // It may have switched audit off as it left (osqueryd does), and while it is off nobody tells of rules
+      // that are removed.
       settle(wanted_beside(settings_of(status_)));
+      rules_removed_ = true;
       break;
     case Step::kOwnerCame:
       leave_settings_to_owner();

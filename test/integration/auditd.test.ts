@@ -172,10 +172,11 @@ describe.skipIf(!canRecord() || !existsSync(AUDITD))('beside auditd', () => {
       expect(problems.map(({ code }) => code)).toEqual(['audit_unicast_taken']);
       const execs = new Execs();
       await execs.more();
-      // As osqueryd does when it leaves.
+      // As osqueryd does when it leaves, and what is removed then nobody tells of.
       auditControl('enable', '0');
+      auditControl('delete-all');
       await stop(auditd);
-      await until('audit on again', () => auditSettings().status.enabled === 1, 2000);
+      await until('audit on again', () => auditSettings().status.enabled === 1 && hasOurRules(), 2000);
       expect(place()).toBe(0);
       const first = execs.count;
       await until('taken', () => place() === process.pid, 5000);

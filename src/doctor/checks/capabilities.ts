@@ -9,11 +9,18 @@ interface Need {
   readonly anyOf: readonly (readonly [name: string, bit: number])[];
   readonly lack: 'warning' | 'problem';
   readonly without: string;
+  /** Given to everybody by newer kernels: whether it shows that it is not needed here. */
+  readonly dispensable?: 'hears forks';
 }
 
 const NEEDS: readonly Need[] = [
   { anyOf: [['CAP_AUDIT_CONTROL', 30]], lack: 'problem', without: 'kernel audit cannot be set up' },
-  { anyOf: [['CAP_NET_ADMIN', 12]], lack: 'problem', without: 'forks and exits are not heard' },
+  {
+    anyOf: [['CAP_NET_ADMIN', 12]],
+    lack: 'problem',
+    without: 'forks and exits are not heard',
+    dispensable: 'hears forks',
+  },
   { anyOf: [['CAP_AUDIT_READ', 37]], lack: 'warning', without: 'audit cannot be read beside auditd' },
   { anyOf: [['CAP_SYS_PTRACE', 19]], lack: 'warning', without: "other users' processes cannot be read in /proc" },
   {
@@ -33,11 +40,12 @@ export const capabilities: Check = {
   id: 'capabilities',
   title: 'capabilities',
   async run(host) {
-    const { extension } = await host.osquery();
-    const findings = missing(host, 'self', 'this process');
+    const { extension, stats } = await host.osquery();
+    const findings = missing(host, 'self', 'this process', host.connectorError() === 0);
     const pid = extension?.pid;
     if (pid === undefined) return findings;
-    const ofExtension = missing(host, pid, `the extension (process ${pid})`);
+    const hearsForks = stats?.collector?.includes('proc_events') ?? false;
+    const ofExtension = missing(host, pid, `the extension (process ${pid})`, hearsForks);
     // What matters to the recording is what the extension has; doctor without them just sees less.
     const isWell = ofExtension.every(({ status }) => status === 'ok');
     if (!isWell || findings.every(({ status }) => status === 'ok')) return ofExtension;
@@ -45,11 +53,16 @@ export const capabilities: Check = {
   },
 };
 
-function missing(host: Host, pid: number | 'self', who: string): Finding[] {
+function missing(host: Host, pid: number | 'self', who: string, hearsForks: boolean): Finding[] {
   const mask = capabilitiesOf(host, pid);
   if (mask === undefined) return [skipped(`/proc/${pid}/status cannot be read`)];
-  const lacking = NEEDS.filter(({ anyOf }) => anyOf.every(([, bit]) => !(mask & (1n << BigInt(bit)))));
-  if (lacking.length === 0) return [ok(`${who} has ${NEEDS.map(({ anyOf }) => anyOf[0]?.[0]).join(', ')}`)];
+  const without = NEEDS.filter(({ anyOf }) => anyOf.every(([, bit]) => !(mask & (1n << BigInt(bit)))));
+  const lacking = without.filter(({ dispensable }) => !(dispensable && hearsForks));
+  if (lacking.length === 0) {
+    const names = (needs: readonly Need[]) => needs.map(({ anyOf }) => anyOf[0]?.[0]).join(', ');
+    const has = `${who} has ${names(NEEDS.filter((need) => !without.includes(need)))}`;
+    return [ok(without.length === 0 ? has : `${has}; this kernel tells of forks without ${names(without)}`)];
+  }
   return (['problem', 'warning'] as const).flatMap((status) => {
     const named = lacking
       .filter(({ lack }) => lack === status)

@@ -99,7 +99,7 @@ function* switches(host: Host, { enabled, pid, rules }: Audit, { stats }: Osquer
   if (pid !== 0 && processName(host, pid) === '')
     yield warning(
       `the unicast place belongs to process ${pid}, which is gone`,
-      'nothing, if the extension runs: it takes the place; else restart auditd or osqueryd',
+      'nothing, if the extension runs: it takes the place within half a minute; else restart auditd or osqueryd',
     );
 }
 
@@ -134,7 +134,9 @@ function summary(host: Host, { enabled, pid, rules }: Audit, { extension, stats 
   const own = rules.filter(({ ours }) => ours).length;
   const reader =
     pid === 0
-      ? 'no unicast reader'
+      ? usesAudit(stats?.collector)
+        ? 'read by the extension by multicast, the unicast place left to auditd for half a minute'
+        : 'no unicast reader'
       : pid === extension?.pid
         ? `read by the extension (process ${pid})`
         : `read by ${processName(host, pid)} (process ${pid}), by the extension beside it`;

@@ -184,9 +184,29 @@ states(capabilities, [
     'none at all, and no extension',
     { osquery: NOT_LISTED, texts: { [self]: statusOf('0'.repeat(16)) } },
     [
-      /^problem: this process has no CAP_AUDIT_CONTROL .*, no CAP_NET_ADMIN .*\(run as root/,
+      /^problem: this process has no CAP_AUDIT_CONTROL [^,]*\(run as root/,
       /^warning: this process has no CAP_AUDIT_READ .*CAP_SYS_PTRACE .*CAP_DAC_READ_SEARCH or CAP_DAC_OVERRIDE/,
     ],
+  ],
+  [
+    'CAP_NET_ADMIN, and the kernel tells nobody else of forks',
+    { osquery: NOT_LISTED, texts: { [self]: without(12) }, host: { connectorError: () => EPERM } },
+    [/^problem: this process has no CAP_NET_ADMIN \(forks and exits are not heard\)/],
+  ],
+  [
+    'CAP_NET_ADMIN, and the kernel tells everybody of forks',
+    { osquery: NOT_LISTED, texts: { [self]: without(12) } },
+    [/^ok: this process has CAP_AUDIT_CONTROL, CAP_AUDIT_READ.*; this kernel tells of forks without CAP_NET_ADMIN$/],
+  ],
+  [
+    'the extension hears forks without CAP_NET_ADMIN',
+    { texts: { [extensions]: without(12) } },
+    [/^ok: the extension .*; this kernel tells of forks without CAP_NET_ADMIN$/],
+  ],
+  [
+    'the extension has no CAP_NET_ADMIN, and reads audit alone',
+    { texts: { [extensions]: without(12) }, stats: { collector: 'audit' } },
+    [/^problem: the extension \(process 4242\) has no CAP_NET_ADMIN/],
   ],
   ['one that does for another', { osquery: NOT_LISTED, texts: { [self]: without(2) } }, [/^ok/]],
   [
@@ -217,6 +237,11 @@ states(kernelAudit, [
     'read by auditd, and beside it by the extension',
     { audit: { pid: 600 }, texts: { '/proc/600/comm': 'auditd\n' } },
     [/^ok: on, read by auditd \(process 600\), by the extension beside it/],
+  ],
+  [
+    'the extension leaves the place to auditd for a while',
+    { audit: { pid: 0 } },
+    [/^ok: on, read by the extension by multicast, the unicast place left to auditd/],
   ],
   [
     'the reader is gone',
