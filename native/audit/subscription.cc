@@ -231,17 +231,13 @@ uint32_t Subscription::check(double now_ms) {
       leave_settings_to_owner();
       break;
     case Step::kTakePlace:
-      if (take_place() == 0) {
-        if (mode_ == Mode::kMulticast) take_over();
-        break;
+      if (mode_ == Mode::kUnicast ? take_place() != 0 : !take_over()) {
+        place_watch_.missed();
+        fall_back();
       }
-      place_watch_.missed();
-      [[fallthrough]];
+      break;
     case Step::kFallBack:
-      if (mode_ == Mode::kUnicast && set_multicast(true) == 0) {
-        read_beside();
-        leave_settings_to_owner();
-      }
+      fall_back();
       break;
   }
   // The counter starts anew when somebody resets it (man 8 auditctl, --reset-lost).
@@ -281,13 +277,25 @@ void Subscription::leave_settings_to_owner() {
   write_state_file(options_.state_file, found_);
 }
 
+void Subscription::fall_back() {
+  if (mode_ != Mode::kUnicast || set_multicast(true) != 0) return;
+  read_beside();
+  leave_settings_to_owner();
+}
+
 // Multicast stays on until unicast has caught up with it: see Handover.
-void Subscription::take_over() {
-  mode_ = Mode::kUnicast;
+bool Subscription::take_over() {
   handover_.begin();
+  if (take_place() != 0) {
+    handover_.cancel();
+    set_multicast(true);
+    return false;
+  }
+  mode_ = Mode::kUnicast;
   Settings wanted = wanted_as_owner(settings_of(status_));
   wanted.enabled = status_.enabled;  // whoever switched it off since the owner left meant it
   settle(wanted);
+  return true;
 }
 
 void Subscription::settle(const Settings& wanted) {

@@ -58,8 +58,10 @@ class Subscription {
 
  private:
   int take_place();
-  void take_over();
+  // From multicast to unicast, and back.
+  bool take_over();
   void read_beside();
+  void fall_back();
   // Sets `wanted`; what others have changed since we last set anything becomes what is put back.
   void settle(const Settings& wanted);
   void leave_settings_to_owner();

@@ -86,7 +86,7 @@ describe.skipIf(!canRecord())('doctor', () => {
     const [problem] = of('capabilities');
     expect(problem?.status).toBe('problem');
     expect(problem?.message).toMatch(/CAP_AUDIT_CONTROL \(kernel audit cannot be set up\)/);
-    // Linux 6.6 and later lets everybody listen.
+    // Linux 6.6 and later let everybody listen (drivers/connector/cn_proc.c).
     const [connector] = of('proc_connector');
     expect(problem?.message.includes('CAP_NET_ADMIN')).toBe(connector?.status !== 'ok');
     expect(problem?.advice).toMatch(/^run as root/);

@@ -9,8 +9,8 @@ interface Need {
   readonly anyOf: readonly (readonly [name: string, bit: number])[];
   readonly lack: 'warning' | 'problem';
   readonly without: string;
-  /** Given to everybody by newer kernels: whether it shows that it is not needed here. */
-  readonly dispensable?: 'hears forks';
+  /** Newer kernels let everybody listen for forks: it is not missed where they are heard without it. */
+  readonly onlyToHearForks?: true;
 }
 
 const NEEDS: readonly Need[] = [
@@ -19,7 +19,7 @@ const NEEDS: readonly Need[] = [
     anyOf: [['CAP_NET_ADMIN', 12]],
     lack: 'problem',
     without: 'forks and exits are not heard',
-    dispensable: 'hears forks',
+    onlyToHearForks: true,
   },
   { anyOf: [['CAP_AUDIT_READ', 37]], lack: 'warning', without: 'audit cannot be read beside auditd' },
   { anyOf: [['CAP_SYS_PTRACE', 19]], lack: 'warning', without: "other users' processes cannot be read in /proc" },
@@ -57,7 +57,7 @@ function missing(host: Host, pid: number | 'self', who: string, hearsForks: bool
   const mask = capabilitiesOf(host, pid);
   if (mask === undefined) return [skipped(`/proc/${pid}/status cannot be read`)];
   const without = NEEDS.filter(({ anyOf }) => anyOf.every(([, bit]) => !(mask & (1n << BigInt(bit)))));
-  const lacking = without.filter(({ dispensable }) => !(dispensable && hearsForks));
+  const lacking = without.filter(({ onlyToHearForks }) => !(onlyToHearForks && hearsForks));
   if (lacking.length === 0) {
     const names = (needs: readonly Need[]) => needs.map(({ anyOf }) => anyOf[0]?.[0]).join(', ');
     const has = `${who} has ${names(NEEDS.filter((need) => !without.includes(need)))}`;
