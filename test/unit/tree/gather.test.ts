@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ExtensionError } from '../../../src/osquery/extension_error.ts';
 import { gather, spans } from '../../../src/tree/gather.ts';
 import type { Row } from '../../../src/tree/rows.ts';
 import type { Asked, TableReader } from '../../../src/tree/table_reader.ts';
@@ -64,6 +65,35 @@ test('ancestors are asked for only where nothing else tells of a parent', async 
   });
   expect((await gather(answers, undefined)).ancestors.map(({ pid }) => pid)).toEqual([7]);
   expect(answers.asked.filter(({ columns }) => columns.includes('ancestry'))).toMatchObject([{ rows: 1 }]);
+});
+
+test('rows that are too much for one answer are asked for in smaller portions', async () => {
+  const rows = Array.from({ length: 400 }, (_, n) => event(n, 100 + Math.floor(n / 10)));
+  const answers = new Answers({ process_ancestry_events: rows });
+  const read = answers.read.bind(answers);
+  const bounded = (most: number): TableReader => ({
+    read: async (table, columns, asked) => {
+      const found = await read(table, columns, asked);
+      if (columns.includes('args') && found.length > most) throw new Error('the answer would be larger');
+      return found;
+    },
+  });
+  const { events } = await gather(bounded(60), undefined);
+  expect(events.map(({ pid }) => pid)).toEqual(rows.map((_, n) => n));
+  await expect(gather(bounded(5), undefined)).rejects.toThrow('the answer would be larger');
+});
+
+test('an extension that does not answer is asked once', async () => {
+  let asked = 0;
+  const silent: TableReader = {
+    read: (_, columns) => {
+      if (!columns.includes('args')) return Promise.resolve([{ time: '1' }, { time: '9' }]);
+      asked++;
+      return Promise.reject(new ExtensionError('timeout', 'no answer'));
+    },
+  };
+  await expect(gather(silent, undefined)).rejects.toThrow('no answer');
+  expect(asked).toBe(1);
 });
 
 test('spans of time cover every row, and a second is never in two', () => {
