@@ -174,12 +174,15 @@ function lastSiblings(processes: readonly TreeProcess[]): readonly boolean[] {
 interface Layout {
   readonly header: string;
   readonly pid: number;
+  /** 0: left out, as the next. */
   readonly user: number;
   readonly started: number;
   readonly state: number;
 }
 
 const LONGEST_USER = 16;
+/** A tree without its commands says nothing: on a narrow terminal they take the place of when and who. */
+const LEAST_COMMAND = 24;
 
 function layoutOf(lines: readonly Line[], options: DrawingOptions): Layout {
   const widest = (title: string, of: (process: TreeProcess) => string, most = Number.POSITIVE_INFINITY) =>
@@ -195,19 +198,37 @@ function layoutOf(lines: readonly Line[], options: DrawingOptions): Layout {
     started: Math.max(started, startedTitle.length),
     state: widest('STATE', stateText),
   };
-  const mark = options.marked.size > 0 ? '  ' : '';
-  const header = `${mark}${'PID'.padStart(layout.pid)} ${'USER'.padEnd(layout.user)} ${startedTitle.padEnd(layout.started)} ${'STATE'.padEnd(layout.state)} COMMAND`;
-  return { ...layout, header: cut(header, options) };
+  const mark = ' '.repeat(markWidth(options));
+  const room = () => (options.columns ?? Number.POSITIVE_INFINITY) - mark.length - usedBy(layout);
+  if (room() < LEAST_COMMAND) layout.started = 0;
+  if (room() < LEAST_COMMAND) layout.user = 0;
+  const titles = [
+    `${mark}${'PID'.padStart(layout.pid)}`,
+    ...(layout.user > 0 ? ['USER'.padEnd(layout.user)] : []),
+    ...(layout.started > 0 ? [startedTitle.padEnd(layout.started)] : []),
+    'STATE'.padEnd(layout.state),
+    'COMMAND',
+  ];
+  return { ...layout, header: cut(titles.join(' '), options) };
+}
+
+/** Of the columns before the command, each with a blank behind it. */
+function usedBy({ pid, user, started, state }: Omit<Layout, 'header'>): number {
+  return [pid, user, started, state].reduce((sum, width) => sum + (width > 0 ? width + 1 : 0), 0);
+}
+
+function markWidth({ marked, glyphs }: DrawingOptions): number {
+  return marked.size === 0 ? 0 : glyphs.mark.length;
 }
 
 function lineText({ process, lines, hidden, apart }: Line, layout: Layout, options: DrawingOptions): string {
   const { glyphs, times, marked, columns } = options;
   const isMarked = marked.has(process.entity_id);
-  const mark = marked.size === 0 ? '' : isMarked ? glyphs.mark : ' '.repeat(glyphs.mark.length);
+  const mark = isMarked ? glyphs.mark : ' '.repeat(markWidth(options));
   const left = [
     `${mark}${String(process.pid).padStart(layout.pid)}`,
-    fill(shown(process.user, options), layout.user, glyphs),
-    fill(times.short(process.start_time), layout.started, glyphs),
+    ...(layout.user > 0 ? [fill(shown(process.user, options), layout.user, glyphs)] : []),
+    ...(layout.started > 0 ? [fill(times.short(process.start_time), layout.started, glyphs)] : []),
   ].join(' ');
   const stateColumn = fill(stateText(process), layout.state, glyphs);
   const before = `${left} ${stateColumn} `;
@@ -228,7 +249,8 @@ function lineText({ process, lines, hidden, apart }: Line, layout: Layout, optio
 function commandText(process: TreeProcess, { glyphs }: DrawingOptions): string {
   const image = lastImage(process);
   const before = process.images.slice(0, -1).map((one) => `${imageName(one)}${glyphs.became}`);
-  const command = image.args.join(' ') || image.path || '?';
+  // Who writes over its own arguments (setproctitle) leaves blanks where they were.
+  const command = image.args.join(' ').trimEnd() || image.path || '?';
   const inherited = image.inherited ? '(forked) ' : '';
   return `${before.join('')}${inherited}${command}`;
 }

@@ -85,6 +85,25 @@ describe('a drawing', () => {
     expect(drawn(scene)).toContain('x'.repeat(5000));
   });
 
+  test.each([
+    [80, '  1 root 10-31 08:05:00 running /sbin/init'],
+    [52, '  1 root running /sbin/init'],
+    [36, '  1 running /sbin/init'],
+  ])('keeps room for commands on a terminal of %d columns', (columns, first) => {
+    const lines = drawn(shells(), { columns }).split('\n');
+    expect(lines[1]).toBe(first);
+    expect(lines[4]).toMatch(/─ cc$/);
+    const title = (name: string) => lines[0]?.indexOf(name);
+    expect(title('COMMAND')).toBe(first.indexOf('/sbin/init'));
+    expect(title('STATE')).toBe(first.indexOf('running'));
+  });
+
+  test('has no blanks where a process wrote over its arguments', () => {
+    const scene = new Scene();
+    scene.run(5, ['nginx: worker process', '', '   '], { at: NOW });
+    expect(drawn(scene, { columns: 80 })).toContain(' nginx: worker process\n');
+  });
+
   test('with a process marked is its ancestors and what is below it', () => {
     const scene = shells();
     const make = scene.document().processes.find(({ pid }) => pid === 101);
