@@ -114,10 +114,11 @@ async function sourceOf(command: TreeCommand, say: (message: string) => void): P
     const path = await extensionSocket(socketPath);
     return { tables: new SocketTables(path), kind: 'extension', name: path, close };
   } catch (error) {
-    say(
-      `${messageOf(error)}. Drawn is what /proc shows now: who lives, and nothing of the past. Start osquery with the ` +
-        'extension, name its socket with --socket, or ask "process_ancestry.ext doctor" what is missing',
-    );
+    const message = messageOf(error);
+    const advice = /\b(EACCES|EPERM)\b/.test(message)
+      ? 'Only root may ask osquery: run this as root'
+      : 'Start osquery with the extension, name its socket with --socket, or ask "process_ancestry.ext doctor" what is missing';
+    say(`${message}. Drawn is what /proc shows now: who lives, and nothing of the past. ${advice}`);
     return { tables: living(), kind: 'proc', name: '/proc', close };
   }
 }
@@ -147,11 +148,12 @@ async function show(
         depth: command.depth,
         kernelThreads: command.kernelThreads,
       });
-  await new Promise<void>((resolve) => {
-    // Whoever read our output has seen enough.
-    output.once('error', () => resolve());
-    output.write(text, () => resolve());
+  const failure = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+    output.once('error', resolve);
+    output.write(text, (error) => resolve(error ?? undefined));
   });
+  // Who closes a pipe has seen enough; on a full disk the tree is not what was asked for.
+  if (failure && failure.code !== 'EPIPE') throw failure;
   return 0;
 }
 

@@ -1,12 +1,12 @@
 /** The command tree: what grew on the real kernel, what is recorded in a log, and what is there without osquery. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { lastImage, type TreeDocument } from '../../src/tree/document.ts';
-import { canRecord, ExtensionUnderTest } from './extension_under_test.ts';
+import { canRecord, ExtensionUnderTest, LAUNCHER } from './extension_under_test.ts';
 import { ranLauncher } from './launcher.ts';
 
 const UTF8 = { LANG: 'C.UTF-8', LC_ALL: '', TZ: 'UTC' };
@@ -129,6 +129,14 @@ describe('tree of a recorded log', () => {
     expect(source).toBe('log');
     expect(processes.flatMap(({ images }) => images).filter(({ time }) => time !== null)).toHaveLength(21);
     expect(processes.filter((process) => lastImage(process).inherited).map(({ pid }) => pid)).toContain(951);
+  });
+
+  test('says so when it could not be written, and is content when its reader has seen enough', () => {
+    const into = (shell: string) =>
+      spawnSync('bash', ['-c', shell, LAUNCHER, ...sample, '--json'], { encoding: 'utf8' });
+    expect(into('"$0" "$@" >/dev/full')).toMatchObject({ status: 1, stderr: expect.stringMatching(/ENOSPC/) });
+    // Whoever reads the pipe is gone before the first byte.
+    expect(into('exec 3> >(exec true); wait $!; "$0" "$@" >&3')).toMatchObject({ status: 0, stderr: '' });
   });
 
   test('a page takes the place of a link and does not follow it', async () => {
