@@ -206,6 +206,26 @@ describe.skipIf(!HAS_CHROMIUM)('the page', () => {
     expect(await page.locator('#search').inputValue()).toBe('tmp');
   });
 
+  test('shows the process of an address that is put into an open page, whatever is folded', async () => {
+    await open(incident().document());
+    await page.locator('#fold').click();
+    expect(await row(5148).count()).toBe(0);
+    const { entity_id = '' } =
+      incident()
+        .document()
+        .processes.find(({ pid }) => pid === 5148) ?? {};
+    await page.evaluate(`location.hash = 'process=${entity_id}'`);
+    await row(5148).waitFor();
+    expect(await selectedPid()).toBe('5148');
+  });
+
+  test('is read aloud with blanks between its words', async () => {
+    await open(incident().document());
+    const names = await page.locator('.row', { has: page.locator('.forked') }).allTextContents();
+    expect(names.length).toBeGreaterThan(0);
+    for (const name of names) expect(name).toMatch(/^forked \S/);
+  });
+
   test('copies the SQL that asks for a process', async () => {
     await open(incident().document());
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);

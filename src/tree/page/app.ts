@@ -89,6 +89,14 @@ function draw(): void {
   byId('count', HTMLParagraphElement).textContent = model.count === 0 ? 'No processes' : some;
 }
 
+/** A process that an address names is to be seen, whatever is folded. */
+function revealSelected(): void {
+  const index = model.indexOf(state.selected);
+  folds.show(index);
+  draw();
+  treeView.reveal(index, 'middle');
+}
+
 function move(where: Move): void {
   const index = moved(model, rows, model.indexOf(state.selected), where, treeView.page);
   folds.show(index);
@@ -184,7 +192,9 @@ function head(): void {
   const facts = [range, boot, names[source], `process_ancestry ${version}`].filter(Boolean);
   byId('facts', HTMLParagraphElement).replaceChildren(...marked(facts.join(' · ')));
   const userNames = [
-    ...new Set(model.processes.flatMap(({ user, images }) => [user, ...images.map((one) => one.user)])),
+    ...new Set(
+      model.processes.flatMap(({ user, images }) => [user, ...images.flatMap((one) => [one.user, one.euser])]),
+    ),
   ];
   users.append(new Option('All users', ''));
   for (const user of userNames.filter(Boolean).sort()) {
@@ -204,9 +214,10 @@ byId('unfold', HTMLButtonElement).addEventListener('click', () => fold(false));
 byId('keys', HTMLButtonElement).addEventListener('click', showHelp);
 byId('tree', HTMLDivElement).addEventListener('keydown', onTreeKey);
 document.addEventListener('keydown', onKey);
-addEventListener('hashchange', () => change(stateOf(location.hash)));
+addEventListener('hashchange', () => {
+  change(stateOf(location.hash));
+  revealSelected();
+});
 change(state);
-folds.show(model.indexOf(state.selected));
-draw();
-treeView.reveal(model.indexOf(state.selected), 'middle');
+revealSelected();
 treeView.focus();

@@ -32,7 +32,9 @@ export function filter(model: Model, state: ViewState): Filtered {
   let matches = 0;
   for (const [at, process] of model.processes.entries()) {
     if (session >= 0 && process.session !== session) continue;
-    if (user && process.user !== user && !process.images.some((image) => image.user === user)) continue;
+    // Also with whose rights: what a setuid program does is done by its owner.
+    if (user && process.user !== user && !process.images.some((one) => one.user === user || one.euser === user))
+      continue;
     if (only === 'failed' && !hasFailed(process)) continue;
     if (only === 'running' && process.state !== 'running') continue;
     const isWithin = (time: number) => time >= (from ?? 0) && time <= (to ?? Number.POSITIVE_INFINITY);

@@ -138,9 +138,10 @@ export class TreeView {
     for (const before of process.images.slice(0, -1)) {
       command.append(element('span', 'before', ...marked(imageName(before), words)), element('span', 'became', ' → '));
     }
-    if (image.inherited) command.append(element('span', 'forked', 'forked'));
+    if (image.inherited) command.append(element('span', 'forked', 'forked'), ' ');
     command.append(element('b', '', ...marked(imageName(image), words)));
-    const args = shownArgs(image).join(' ').slice(0, SHOWN_CHARACTERS);
+    const all = shownArgs(image).join(' ').trimEnd();
+    const args = all.length > SHOWN_CHARACTERS ? `${all.slice(0, SHOWN_CHARACTERS)}…` : all;
     if (args !== '') command.append(' ', element('span', 'args', ...marked(args, words)));
     if (folded) command.append(element('span', 'below', `+${this.#model.endOf(index) - index - 1}`));
 

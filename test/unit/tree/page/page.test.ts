@@ -10,6 +10,7 @@ import { moved } from '../../../../src/tree/page/selection_moves.ts';
 import { EVERYTHING, hashOf, stateOf } from '../../../../src/tree/page/view_state.ts';
 import { visibleRows } from '../../../../src/tree/page/visible_rows.ts';
 import { incident } from '../../../tree/incident.ts';
+import { Scene } from '../../../tree/scene.ts';
 
 const model = new Model(incident().document());
 const at = (pid: number) => model.processes.findIndex((process) => process.pid === pid);
@@ -59,6 +60,14 @@ describe('a filter', () => {
     const start = model.processes[at(5120)]?.start_time ?? 0;
     expect(matching({ from: start, to: start + 1 }).found).toEqual([5120, 5121, 5122, 5123]);
     expect(matching({ only: 'running', query: 'less' }).found).toEqual([]);
+  });
+
+  test('by user finds who has the rights of that user, too', () => {
+    const scene = new Scene();
+    scene.run(7, ['passwd'], { at: 1_793_523_900, uid: 1000, euid: 0 });
+    const setuid = new Model(scene.document());
+    const byUser = (user: string) => filter(setuid, { ...EVERYTHING, user }).matches;
+    expect(['deploy', 'root', 'mara'].map(byUser)).toEqual([1, 1, 0]);
   });
 
   test('of nothing leaves all', () => {
