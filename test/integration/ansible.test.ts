@@ -99,6 +99,14 @@ describe.skipIf(!canConverge)('the role on a host', () => {
     expect(restarts()).toBe(1);
   });
 
+  test("leaves Orbit's list to Orbit, which empties it and restarts where it finds something in it", () => {
+    mkdirSync(host.path('/opt/orbit'));
+    writeFileSync(host.path('/opt/orbit/extensions.load'), '');
+    expect(play(host, wanted)).toMatchObject({ failed: 0, changed: 0 });
+    expect(host.text('/opt/orbit/extensions.load')).toBe('');
+    host.run('rm', ['-r', '/opt/orbit']);
+  });
+
   test.each([
     ['a flag that there is not', { process_ancestry_cash_size: 1 }, /process_ancestry_cash_size/],
     ['a number out of bounds', { process_ancestry_cache_size: 15 }, /cache_size=15 is not 16 to 1000000/],
