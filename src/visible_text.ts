@@ -1,7 +1,12 @@
 /** Text that anybody may have written, for a terminal or a page: what would drive it or mislead is made visible. */
 
-/** C0 and C1 controls, DEL, line separators, and what reorders or hides text: no argument may drive the terminal. */
-export const unsafe = /[\0-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
+/**
+ * Controls, line separators, halves of characters, and what reorders or hides text, or is not seen itself (Unicode's
+ * Default_Ignorable_Code_Point: soft hyphens, fillers, tags): no argument may drive the terminal, nor look like another.
+ * What joins or colours an emoji is part of it.
+ */
+const unsafe =
+  /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}\ufff9-\ufffb]|(?![\u200d\ufe0e\ufe0f])\p{Default_Ignorable_Code_Point}|(?<!\p{Extended_Pictographic}[\ufe0f\u{1f3fb}-\u{1f3ff}]?)\u200d|(?<!\p{Emoji})[\ufe0e\ufe0f]/gu;
 const escapes = new Map([
   ['\n', '\\n'],
   ['\r', '\\r'],
@@ -10,17 +15,18 @@ const escapes = new Map([
 
 export function visible(text: string): string {
   return text.replace(unsafe, (one) => {
-    // A joiner inside of an emoji is part of it.
-    if (one === '\u200d') return one;
-    const code = one.charCodeAt(0);
+    const code = one.codePointAt(0) ?? 0;
+    if (code > 0xffff) return `\\u{${code.toString(16)}}`;
     return escapes.get(one) ?? (code < 0x100 ? `\\x${hex(code, 2)}` : `\\u${hex(code, 4)}`);
   });
 }
 
 /** JSON as JSON.stringify has it, with escapes for what would drive or mislead a terminal: it reads back as the same. */
 export function visibleJson(json: string): string {
-  // Within its texts there are no C0 controls, and between them line breaks that are to stay.
-  return json.replace(unsafe, (one) => (one < ' ' ? one : `\\u${hex(one.charCodeAt(0), 4)}`));
+  // Within its texts there are no C0 controls, and between them line breaks that are to stay. Above U+FFFF two escapes.
+  return json.replace(unsafe, (one) =>
+    one < ' ' ? one : [...Array(one.length).keys()].map((at) => `\\u${hex(one.charCodeAt(at), 4)}`).join(''),
+  );
 }
 
 function hex(code: number, digits: number): string {

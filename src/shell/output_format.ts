@@ -1,6 +1,6 @@
 /** Query results as text, in the formats of osqueryi. */
 
-import { unsafe, visible, width } from '../visible_text.ts';
+import { visible, visibleJson, width } from '../visible_text.ts';
 import type { QueryResult } from './sql_engine.ts';
 
 export { visible, width };
@@ -65,7 +65,7 @@ function json({ columns, rows }: QueryResult): string {
 
 /** JSON escapes C0 controls by itself; the others are escaped here, which reads back as the same text. */
 function jsonText(text: string): string {
-  return JSON.stringify(text).replace(unsafe, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return visibleJson(JSON.stringify(text));
 }
 
 function csv({ columns, rows }: QueryResult, forTerminal: boolean): string {
