@@ -44,7 +44,10 @@ const shellOnly: Readonly<Record<string, string>> = {
   embedded: 'the built-in manager, even where osqueryi is on PATH',
 };
 const treeOnly: typeof others = {
-  html: { value: 'FILE', description: 'writes a page for a browser, readable only by you: arguments may hold secrets' },
+  html: {
+    value: 'FILE',
+    description: 'writes a page for a browser, only for you: arguments may hold secrets; - prints it',
+  },
   depth: { value: 'N', description: 'so many levels: from the top, or below the process that is asked for' },
   since: { value: 'TIME', description: 'who lives, and who ran since then: 15m, 2h, 3d ago, or 2026-11-20T10:00' },
   all: { value: undefined, description: "the kernel's own threads one by one" },

@@ -13,7 +13,7 @@ import { gather } from './gather.ts';
 import { glyphsOf } from './glyphs.ts';
 import { living } from './living.ts';
 import type { TreeOptions } from './options.ts';
-import { writePage } from './page_file.ts';
+import { pageOf, writePage } from './page_file.ts';
 import type { RecordedLog } from './recorded_log.ts';
 import { extensionSocket } from './running_extension.ts';
 import { aroundAny, named, ranSince } from './selection.ts';
@@ -130,8 +130,13 @@ async function show(
   say: (message: string) => void,
 ): Promise<number> {
   const { output, env } = command;
+  const selected = [...marked].at(-1) ?? '';
+  if (command.htmlFile === '-') {
+    await print(pageOf(document, selected), output);
+    return 0;
+  }
   if (command.htmlFile !== undefined) {
-    const bytes = await writePage(command.htmlFile, document, [...marked].at(-1) ?? '');
+    const bytes = await writePage(command.htmlFile, document, selected);
     say(
       `${command.htmlFile}: ${document.processes.length} processes, ${Math.ceil(bytes / 1024)} KiB, readable only by its owner`,
     );
@@ -148,13 +153,17 @@ async function show(
         depth: command.depth,
         kernelThreads: command.kernelThreads,
       });
+  await print(text, output);
+  return 0;
+}
+
+async function print(text: string, output: NodeJS.WriteStream): Promise<void> {
   const failure = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
     output.once('error', resolve);
     output.write(text, (error) => resolve(error ?? undefined));
   });
   // Who closes a pipe has seen enough; on a full disk the tree is not what was asked for.
   if (failure && failure.code !== 'EPIPE') throw failure;
-  return 0;
 }
 
 function newestTime({ sessions, taken_time }: TreeDocument): number {

@@ -1,7 +1,7 @@
 /** The command tree: what grew on the real kernel, what is recorded in a log, and what is there without osquery. */
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -149,6 +149,26 @@ describe('tree of a recorded log', () => {
     expect(lstatSync(link).isSymbolicLink()).toBe(false);
     expect(lstatSync(link).mode & 0o777).toBe(0o600);
     expect(readFileSync(other, 'utf8')).toBe('precious');
+  });
+
+  test('a page takes the place of nothing that is no file', async () => {
+    directory = mkdtempSync(join(tmpdir(), 'pa-tree-'));
+    const [pipe, link] = [join(directory, 'pipe'), join(directory, 'link')];
+    execFileSync('mkfifo', [pipe]);
+    symlinkSync('/dev/null', link);
+    for (const path of [pipe, link, directory]) {
+      const { status, stderr } = await ranLauncher([...sample, '--html', path]);
+      expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining(`${path} is neither a file`) });
+    }
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readdirSync(directory)).toEqual(['link', 'pipe']);
+  });
+
+  test('a page is printed where its file is called -', async () => {
+    const { status, stdout, stderr } = await ranLauncher([...sample, '--html', '-']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^<!doctype html>.*<script type="application\/json" id="data">.*<\/html>\s*$/s);
   });
 
   test.each([
