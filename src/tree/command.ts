@@ -62,6 +62,7 @@ export async function tree(command: TreeCommand): Promise<number> {
       (source.kind === 'log' ? (uid === 0 ? 'root' : undefined) : names.user(uid)) ?? String(uid);
     const unlessEnded = source.kind === 'log' ? 'unknown' : 'running';
     const all = forestOf(await gather(source.tables, since), { unlessEnded, userName });
+    if (all.length === 0) say(`${source.name} tells of no process`);
     const asked = command.process === undefined ? undefined : named(all, command.process);
     if (asked?.length === 0) {
       say(`no process ${command.process} in ${source.name}: it is not remembered, or never was`);

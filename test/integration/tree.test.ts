@@ -165,6 +165,12 @@ describe('tree of a recorded log', () => {
     expect(readdirSync(directory)).toEqual(['link', 'pipe']);
   });
 
+  test('says so where a log has no execs', async () => {
+    const { status, stdout, stderr } = await ranLauncher(['tree', '--replay-file', '/etc/passwd']);
+    const said = 'process_ancestry: /etc/passwd tells of no process\n';
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: said });
+  });
+
   test('a page is printed where its file is called -', async () => {
     const { status, stdout, stderr } = await ranLauncher([...sample, '--html', '-']);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
