@@ -65,6 +65,13 @@ delist() {
   if [ ! -s "$list" ] && was_made "$list"; then rm -f -- "$list"; fi
 }
 
+is_enlisted() {
+  for list in "$osquery/extensions.load" "$orbit/extensions.load"; do
+    if [ -f "$list" ] && names_extension "$list" '[[:space:]]'; then return 0; fi
+  done
+  return 1
+}
+
 enlist_everywhere() {
   if [ ! -d "$osquery" ]; then
     mkdir -p "$osquery"
@@ -84,7 +91,8 @@ extension_pids() {
     *) continue ;;
     esac
     [ "$process/root" -ef / ] || continue
-    if tr '\0' '\n' <"$process/cmdline" 2>/dev/null | grep -qx -e --socket; then echo "${process#/proc/}"; fi
+    # It may have left meanwhile.
+    if { tr '\0' '\n' <"$process/cmdline" | grep -qx -e --socket; } 2>/dev/null; then echo "${process#/proc/}"; fi
   done
 }
 
@@ -108,6 +116,7 @@ end_extensions() {
     tenths=$((tenths - 1))
     if [ "$tenths" -eq 0 ]; then
       kill -KILL $pids 2>/dev/null || :
+      say "process" $pids "did not end and was killed: see auditctl -l for rules with the key process_ancestry"
       return 0
     fi
     sleep 0.1
@@ -115,10 +124,10 @@ end_extensions() {
 }
 
 # osqueryd reads the list when it starts. Other people's services are restarted only when asked for, and later: it
-# may be Orbit that installs this, and that would wait for itself.
+# may be Orbit that installs this, and that would wait for itself. $1: why they should be.
 restart_osquery_if_asked() {
   if [ "${PROCESS_ANCESTRY_RESTART_OSQUERY:-}" != yes ]; then
-    say "osquery loads the extension when it is started next: systemctl restart osqueryd (with Fleet: orbit)"
+    say "$1: systemctl restart osqueryd (with Fleet: orbit)"
     return 0
   fi
   if [ ! -d "$systemd" ]; then
@@ -136,23 +145,27 @@ restart_osquery_if_asked() {
   done
 }
 
-after_first_installation() {
+# Not as the package managers tell first installations from upgrades: after a removal without purge, dpkg speaks of an
+# upgrade.
+after_installation() {
   enlist_everywhere
-  restart_osquery_if_asked
-}
-
-# osqueryd's watcher starts the new file in the place of the one that ends.
-after_upgrade() {
-  enlist_everywhere
-  end_extensions ' (deleted)'
+  if [ -n "$(extension_pids '')" ]; then
+    # osqueryd's watcher starts the new file in the place of the one that ends.
+    end_extensions ' (deleted)'
+  elif is_enlisted; then
+    restart_osquery_if_asked 'osquery loads the extension when it is started next'
+  fi
 }
 
 before_removal() {
+  running=$(extension_pids '')
   delist "$osquery/extensions.load"
   delist "$orbit/extensions.load"
   end_extensions ''
   # What one that was killed has left in the kernel: there is no next start that would put it back.
   if [ -d /proc/self ]; then "$extension" cleanup || :; fi
+  # The watcher warns every 3 seconds of a file that is gone (osquery/core/watcher.cpp, createExtension).
+  if [ -n "$running" ]; then restart_osquery_if_asked 'osqueryd looks for the extension until it is started again'; fi
 }
 
 # osqueryd's watcher may have started another while the file was there.

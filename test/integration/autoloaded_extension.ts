@@ -1,4 +1,4 @@
-/** The extension as osqueryd's watcher starts it: from the path in a list, with three flags and no environment. */
+/** The extension as osqueryd's watcher starts it: from the path in a list, with three flags and a service's environment. */
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
@@ -7,6 +7,18 @@ import { type Row, until } from './extension_under_test.ts';
 
 /** In the root. */
 const SOCKET = '/var/osquery/osquery.em';
+/**
+ * What systemd gives a service (man 5 systemd.exec, Environment Variables in Spawned Processes), and the watcher passes on
+ * with two of its own (osquery/core/watcher.cpp, createWorker; osquery/process/posix/process.cpp, launchExtension).
+ */
+const ENVIRONMENT = {
+  LANG: 'C.UTF-8',
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin',
+  INVOCATION_ID: '00112233445566778899aabbccddeeff',
+  JOURNAL_STREAM: '8:12345',
+  OSQUERY_EXTENSIONS: 'true',
+};
+const EXECUTE = 'export OSQUERY_EXTENSION=$$; exec "$0" "$@"';
 
 export class AutoloadedExtension {
   readonly manager: EmbeddedManager;
@@ -86,7 +98,9 @@ export class AutoloadedExtension {
   #spawn(): void {
     this.#stderr = '';
     const args = ['--socket', SOCKET, '--timeout', '3', '--interval', '3'];
-    const child = this.#root.spawn(this.#path, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = this.#root.spawn('/bin/sh', ['-c', EXECUTE, this.#path, ...args], ENVIRONMENT, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     this.#child = child;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text;

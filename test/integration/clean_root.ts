@@ -76,10 +76,10 @@ export class CleanRoot {
     return stdout + stderr;
   }
 
-  /** With no environment at all, in /, and without a process in between. */
-  spawn(program: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  /** With this environment alone, in /, and without a process in between. */
+  spawn(program: string, args: readonly string[], env: NodeJS.ProcessEnv, options: SpawnOptions): ChildProcess {
     const [command, ...entrance] = this.entrance;
-    return spawn(command, [...entrance, program, ...args], { ...options, env: {}, cwd: '/' });
+    return spawn(command, [...entrance, program, ...args], { ...options, env, cwd: '/' });
   }
 
   at(path: string): string {

@@ -160,7 +160,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
   test('one that osqueryd keeps starting again ends with its removal; rows stay until purge', async () => {
     await install(deb());
     extension = await AutoloadedExtension.start(root, LIST);
-    await root.run('dpkg', ['--remove', NAME]);
+    expect(await root.run('dpkg', ['--remove', NAME])).toContain('until it is started again: systemctl restart');
     expect(root.processes()).toEqual([]);
     expect(auditSettings()).toEqual(auditBefore);
     await extension.stop();
@@ -169,6 +169,9 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
       'new: var/osquery/process_ancestry',
       ...['events.db', 'last-eid', 'lock'].map((name) => `new: var/osquery/process_ancestry/${name}`),
     ]);
+    // dpkg takes this for an upgrade, but no osqueryd has the extension now.
+    expect(await install(deb())).toContain('when it is started next: systemctl restart');
+    await root.run('dpkg', ['--remove', NAME]);
     // What somebody else keeps there, and a directory that leads elsewhere, are not ours to remove.
     writeFileSync(root.at('/var/osquery/process_ancestry/of-somebody'), '');
     mkdirSync(root.at('/srv/elsewhere'));
