@@ -12,7 +12,10 @@ const LISTS = [
 export const autoload: Check = {
   id: 'autoload',
   title: 'extensions.load',
-  run(host) {
+  async run(host) {
+    // One that runs says which list it has read.
+    const { flags } = await host.osquery();
+    if (flags.extensions_autoload) return [listed(host, flags.extensions_autoload)];
     const [etc, orbit] = LISTS;
     const present = LISTS.filter(({ directory }) => host.file(directory));
     // Orbit hands its list to osqueryd only while it is not empty (orbit/cmd/orbit/orbit.go), and empties it itself where
@@ -31,7 +34,8 @@ function listed(host: Host, file: string): Finding {
   const advice = `put the line ${host.extensionPath} into it, and restart osqueryd`;
   if (text === undefined) return warning(`${file} is not there: osqueryd does not start the extension`, advice);
   const lines = text.split('\n').map((line) => line.trim());
-  const ours = lines.filter((line) => isOurs(host, line));
+  // Of lines that are the same osqueryd starts one (osquery/extensions/extensions.cpp, loadExtensions: a set).
+  const ours = [...new Set(lines.filter((line) => isOurs(host, line)))];
   const [entry] = ours;
   if (entry === undefined) return warning(`${file} does not name the extension: osqueryd does not start it`, advice);
   if (ours.length > 1)
@@ -51,9 +55,9 @@ function listed(host: Host, file: string): Finding {
   return ok(`${file} names ${entry}`);
 }
 
-/** By its name, or by what it leads to. */
+/** By its name, or by what it leads to. What begins with # or ; is a comment (extensions.cpp, isFileSafe). */
 function isOurs(host: Host, line: string): boolean {
-  if (line === '' || line.startsWith('#')) return false;
+  if (line === '' || /^[#;]/.test(line)) return false;
   return line.endsWith('/process_ancestry.ext') || isSameFile(host, line);
 }
 

@@ -110,7 +110,13 @@ states(autoload, [
   ['no list', { texts: { [LOAD]: undefined } }, [/^warning: .* is not there: osqueryd does not start/]],
   ['a list of others', { texts: { [LOAD]: '/x.ext\n' } }, [/^warning: .* does not name the extension/]],
   ['a comment is no entry', { texts: { [LOAD]: `# ${EXTENSION}\n` } }, [/^warning: .* does not name/]],
-  ['named twice', { texts: { [LOAD]: `${EXTENSION}\n ${EXTENSION} \n` } }, [/^problem: .* 2 times.*leave one/]],
+  ['nor is one that begins with ;', { texts: { [LOAD]: `;${EXTENSION}\n` } }, [/^warning: .* does not name/]],
+  ['the same line twice', { texts: { [LOAD]: `${EXTENSION}\n ${EXTENSION} \n` } }, [/^ok: /]],
+  [
+    'named by two paths',
+    { texts: { [LOAD]: `${EXTENSION}\n/opt/pa.ext\n` }, links: { '/opt/pa.ext': EXTENSION } },
+    [/^problem: .* 2 times.*leave one/],
+  ],
   [
     'a path that is not there',
     { texts: { [LOAD]: '/old/process_ancestry.ext' } },
@@ -135,6 +141,15 @@ states(autoload, [
     "Orbit's list beside osquery's, each for itself",
     { files: orbit, texts: { '/opt/orbit/extensions.load': '/opt/other.ext' } },
     [/^ok: \/etc/, /^warning: \/opt\/orbit\/extensions.load does not name/],
+  ],
+  [
+    'the list that an osqueryd which runs has read',
+    {
+      files: { ...orbit, '/srv': folder(), '/srv/list': file() },
+      texts: { '/srv/list': EXTENSION, [LOAD]: undefined },
+      flags: { extensions_autoload: '/srv/list' },
+    },
+    [/^ok: \/srv\/list names/],
   ],
   [
     "Orbit's list is empty: its osqueryd reads osquery's",
