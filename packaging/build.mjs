@@ -4,11 +4,13 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
   cpSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
-  readFileSync,
+  readSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -90,11 +92,21 @@ if (newest(launcher) < newest(at('src'), at('tables'), at('thrift'), at('packagi
   chmodSync(dist, 0o755);
 }
 // The last of what is made: a build that was interrupted has none. In its place npm run package puts the single executable.
-if (!existsSync(launcher) || !readFileSync(launcher).subarray(0, 2).equals(Buffer.from('#!'))) {
+if (!isScript(launcher)) {
   rmSync(launcher, { force: true });
   writeFileSync(launcher, launcherText());
   // osquery loads an extension only when nobody but its owner can write it, nor its folder.
   chmodSync(launcher, 0o755);
+}
+
+/** Reads no more than it has to of what may be the single executable. */
+function isScript(path) {
+  if (!existsSync(path)) return false;
+  const file = openSync(path, 'r');
+  const beginning = Buffer.alloc(2);
+  readSync(file, beginning);
+  closeSync(file);
+  return beginning.toString() === '#!';
 }
 
 /** What osquery executes: a shell script that becomes Node, so that pid and parent stay as osquery knows them. */

@@ -40,7 +40,12 @@ export class CleanRoot {
   /** Takes half a minute where none has been made before. */
   static async make(): Promise<CleanRoot> {
     const path = mkdtempSync(join(tmpdir(), 'pa-root-'));
-    await fill(path);
+    try {
+      await fill(path);
+    } catch (error) {
+      rmSync(path, { recursive: true, force: true });
+      throw error;
+    }
     // Ends when this process does: its mounts are then gone, and were never seen outside.
     const script = `set -e
       mount -t proc proc "$1/proc"
@@ -140,7 +145,9 @@ async function fill(path: string): Promise<void> {
     return;
   }
   const from = aptSource(release);
-  await promisify(execFile)('debootstrap', ['--variant=minbase', release, path, from], {
+  // It mounts /proc and /sys: where nobody else sees them, and none is left when it fails.
+  const alone = ['--mount', '--propagation', 'private', 'debootstrap'];
+  await promisify(execFile)('unshare', [...alone, '--variant=minbase', release, path, from], {
     maxBuffer: 1 << 26,
     env: { ...aptProxy(), ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
   });

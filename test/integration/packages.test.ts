@@ -71,19 +71,23 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     forestBinary();
     packages = mkdtempSync(join(tmpdir(), 'pa-packages-'));
     const making = CleanRoot.make();
-    await make();
-    linted = promisify(execFile)('lintian', ['--fail-on', 'error,warning', '--allow-root', deb()]).catch(
-      (failed: Linted) => failed,
-    );
-    await make('--revision', '2');
-    root = await making;
+    try {
+      make();
+      linted = promisify(execFile)('lintian', ['--fail-on', 'error,warning', '--allow-root', deb()]).catch(
+        (failed: Linted) => failed,
+      );
+      make('--revision', '2');
+    } finally {
+      // What is there is removed, whatever failed.
+      root = await making;
+    }
     // As Orbit leaves it; osquery itself is not there.
     mkdirSync(root.at('/opt/orbit'), { mode: 0o755 });
     writeFileSync(root.at(ORBIT_LIST), ANOTHER);
     mkdirSync(root.at('/var/osquery'), { mode: 0o755 });
     auditBefore = auditSettings();
     before = root.listing();
-  }, 300_000);
+  }, 600_000);
   afterEach(async () => {
     await extension?.stop();
     extension = undefined;
@@ -100,7 +104,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     expect(code).toBeUndefined();
     expect(execFileSync('rpm', ['-K', rpm()], { encoding: 'utf8' })).toContain('digests OK');
     const first = readFileSync(deb());
-    await make('--only', 'deb');
+    make('--only', 'deb');
     expect(readFileSync(deb()).equals(first)).toBe(true);
   });
 
