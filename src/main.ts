@@ -32,6 +32,8 @@ async function main(): Promise<number> {
     process.stderr.write(`process_ancestry: ${error.message}\n`);
     return USAGE;
   }
+  // Whoever read our output has seen enough.
+  process.stdout.on('error', () => undefined);
   switch (commandLine.command) {
     case 'help':
       process.stdout.write(helpText());

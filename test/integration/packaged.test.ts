@@ -36,6 +36,11 @@ describe.skipIf(!existsSync(PACKAGED))('the single executable', () => {
     expect(execFileSync(PACKAGED, ['--help'], { encoding: 'utf8' })).toContain('--process_ancestry_cache_size');
   });
 
+  test('ends quietly when nobody reads what it says', () => {
+    const script = '{ "$0" --help; echo "exit $?" >&2; } | :';
+    expect(spawnSync('sh', ['-c', script, PACKAGED], { encoding: 'utf8' }).stderr).toBe('exit 0\n');
+  });
+
   test('its shell starts itself, and has the sample log in it', async () => {
     const { stdout, stderr } = await promisify(execFile)(PACKAGED, REPLAY, { cwd: '/' });
     expect(JSON.parse(stdout)).toEqual([{ cmdline: 'id' }]);
