@@ -7,30 +7,38 @@ export interface LiveSettingsOptions {
   readonly commandLine: Sources['commandLine'];
   readonly environment: Sources['environment'];
   readonly readFile: () => ConfigFile;
+  /** Milliseconds of a clock that does not jump. */
+  readonly now?: () => number;
 }
+
+/** What was right for so long, and is wrong again, is told again. */
+export const FORGIVEN_AFTER_MS = 600_000;
 
 /** What became of news. */
 export interface Change {
   readonly changed: readonly FlagName[];
-  /** What was refused for the first time. */
+  /** What was not refused lately. */
   readonly refused: readonly string[];
 }
 
 export class LiveSettings {
   readonly #readFile: () => ConfigFile;
-  readonly #told = new Set<string>();
+  readonly #now: () => number;
+  /** When it was last wrong, by what was told. */
+  readonly #told = new Map<string, number>();
   #sources: Sources;
   #values: FlagValues;
   /** What is wrong at the start; the next source's value is in force instead. */
   readonly errors: readonly string[];
 
-  constructor({ commandLine, environment, readFile }: LiveSettingsOptions) {
+  constructor({ commandLine, environment, readFile, now }: LiveSettingsOptions) {
     this.#readFile = readFile;
+    this.#now = now ?? (() => performance.now());
     const { content, error } = readFile();
     this.#sources = { commandLine, environment, osqueryOptions: new Map(), file: content };
     const { values, errors } = resolveFlags(this.#sources);
     this.#values = values;
-    this.errors = this.#firstTime([...(error ? [error] : []), ...errors.map(({ message }) => message)]);
+    this.errors = this.#untold([...(error ? [error] : []), ...errors.map(({ message }) => message)]);
   }
 
   get values(): FlagValues {
@@ -43,22 +51,18 @@ export class LiveSettings {
     // A file that is being written is not one that says nothing.
     this.#sources = { ...this.#sources, ...news, file: error ? this.#sources.file : content };
     const next = resolveFlags(this.#sources, this.#values);
-    const refused = this.#firstTime([
-      ...errors,
-      ...(error ? [error] : []),
-      ...next.errors.map(({ message }) => message),
-    ]);
+    const refused = this.#untold([...errors, ...(error ? [error] : []), ...next.errors.map(({ message }) => message)]);
     const changed = changedFlags(this.#values, next.values);
     this.#values = next.values;
     return { changed, refused };
   }
 
-  /** Those that were not told before: sources are read every few seconds, and say the same. */
-  #firstTime(messages: readonly string[]): string[] {
-    return messages.filter((message) => {
-      const isNew = !this.#told.has(message);
-      this.#told.add(message);
-      return isNew;
-    });
+  /** Those that were not told lately: sources are read every few seconds, and say the same. */
+  #untold(messages: readonly string[]): string[] {
+    const now = this.#now();
+    for (const [message, seen] of this.#told) if (now - seen >= FORGIVEN_AFTER_MS) this.#told.delete(message);
+    const untold = new Set(messages.filter((message) => !this.#told.has(message)));
+    for (const message of messages) this.#told.set(message, now);
+    return [...untold];
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ConfigFile } from '../../../src/config/config_file.ts';
-import { LiveSettings } from '../../../src/config/live_settings.ts';
+import { FORGIVEN_AFTER_MS, LiveSettings } from '../../../src/config/live_settings.ts';
 
 /** `file.content` is what the JSON file holds now. */
 function live(content: unknown = undefined) {
@@ -39,6 +39,26 @@ test('the file is read whenever anything is, and one that is broken says what it
   delete file.error;
   expect(settings.update({}).changed).toEqual(['process_ancestry_cache_size']);
   expect(settings.values.process_ancestry_cache_size).toBe(6000);
+});
+
+test('what was mended, and is wrong again later, is told again; not what comes and goes', () => {
+  let now = 0;
+  const settings = new LiveSettings({
+    commandLine: new Map(),
+    environment: {},
+    readFile: () => ({ content: undefined }),
+    now: () => now,
+  });
+  const refusedAfter = (passed: number, value: string) => {
+    now += passed;
+    return settings.update({ osqueryOptions: option(value) }).refused.length;
+  };
+  expect(refusedAfter(0, 'many')).toBe(1);
+  expect(refusedAfter((FORGIVEN_AFTER_MS * 2) / 3, 'many')).toBe(0);
+  expect(refusedAfter(3000, '5000')).toBe(0);
+  expect(refusedAfter((FORGIVEN_AFTER_MS * 2) / 3, 'many')).toBe(0);
+  expect(refusedAfter(3000, '5000')).toBe(0);
+  expect(refusedAfter(FORGIVEN_AFTER_MS, 'many')).toBe(1);
 });
 
 test('what was wrong at the start is not told again', () => {
