@@ -86,7 +86,7 @@ vitest('unit');
 if (process.argv[2] !== 'check') {
   // Its build puts the launcher back, which the tests run.
   const inItsPlaces = [
-    'npm run package',
+    '(umask 077; npm run package)',
     'cmp dist/process_ancestry.ext dist/package/process_ancestry.ext',
     'node packaging/build.mjs',
     'head -c 2 dist/process_ancestry.ext | grep -qxF "#!"',

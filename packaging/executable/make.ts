@@ -88,14 +88,16 @@ try {
   );
   // V8 takes a code cache only when it runs with the options with which it was made.
   run(process.execPath, ...V8_OPTIONS, '--build-sea', config);
-  // osquery loads an extension only when nobody but its owner can write it, nor its folder.
   chmodSync(executable, 0o755);
-  chmodSync(output, 0o755);
   assert.match(run(executable, '--version'), /^process_ancestry \d/);
   writeFileSync(join(output, 'LICENSES.txt'), licenses(metafile));
   // Copied in small pieces, as an installation does: Linux keeps what one large write made in large pieces of its cache,
   // and counts 40 MB more of them as ours than are used.
   run('cp', '--reflink=never', executable, `${executable}.copy`);
+  // osquery loads an extension only when nobody but its owner can write it, nor its folder. Everybody may read it, whatever
+  // the umask: packages take it as it is.
+  chmodSync(`${executable}.copy`, 0o755);
+  chmodSync(output, 0o755);
   renameSync(`${executable}.copy`, join(output, 'process_ancestry.ext'));
 } finally {
   rmSync(scratch, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 /** The single executable that `npm run package` makes, where it has been made. */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +34,10 @@ describe.skipIf(!existsSync(PACKAGED))('the single executable', () => {
   test('says what it is and what it takes', () => {
     expect(execFileSync(PACKAGED, ['--version'], { encoding: 'utf8' })).toMatch(/^process_ancestry \d+\.\d+\.\d+\n$/);
     expect(execFileSync(PACKAGED, ['--help'], { encoding: 'utf8' })).toContain('--process_ancestry_cache_size');
+  });
+
+  test('is for everybody to run, and for its owner to write, whatever the umask was', () => {
+    expect((statSync(PACKAGED).mode & 0o7777).toString(8)).toBe('755');
   });
 
   test('ends quietly when nobody reads what it says', () => {
