@@ -38,7 +38,7 @@ export const kernelAudit: Check = {
     const findings = [
       ...hiding(audit),
       ...switches(host, audit, osquery),
-      ...rulesOf(audit, osquery),
+      ...rulesOf(host, audit, osquery),
       ...told(osquery),
     ];
     return findings.length > 0 ? findings : [ok(summary(host, audit, osquery))];
@@ -103,17 +103,19 @@ function* switches(host: Host, { enabled, pid, rules }: Audit, { stats }: Osquer
     );
 }
 
-function* rulesOf({ enabled, rules }: Audit, { stats, error }: OsqueryView): Generator<Finding> {
+function* rulesOf(host: Host, { enabled, pid, rules }: Audit, { stats, error }: OsqueryView): Generator<Finding> {
   const ours = rules.some((rule) => rule.ours);
   if (stats && usesAudit(stats.collector) && !rules.some(({ coversExec }) => coversExec))
     yield problem(
       'no rule records execve though the extension reads audit: somebody removed it',
       'nothing, if it is there again in a second; else see what runs auditctl -D or augenrules',
     );
-  if (ours && error === undefined && !stats && enabled !== IMMUTABLE)
+  // Where osquery does not answer there may be another one with the extension, but not without a reader.
+  const nobodyReads = pid === 0 || processName(host, pid) === '';
+  if (ours && (error === undefined || nobodyReads) && !stats && enabled !== IMMUTABLE)
     yield warning(
       'rules with the key process_ancestry are left though no extension answers here',
-      'start the extension: it removes them when it leaves; or auditctl -D -k process_ancestry',
+      'start the extension: it removes them when it leaves; or process_ancestry.ext cleanup',
     );
 }
 

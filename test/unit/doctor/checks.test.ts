@@ -306,7 +306,13 @@ states(kernelAudit, [
     [/^ok: off, no unicast reader/],
   ],
   ['our rules removed under the extension', { audit: { rules: [] } }, [/^problem: no rule records execve/]],
-  ['our rules left behind', { osquery: NOT_LISTED }, [/^warning: rules with the key process_ancestry are left/]],
+  ['our rules left behind', { osquery: NOT_LISTED }, [/^warning: rules with the key .* are left.*ext cleanup\)$/]],
+  [
+    'our rules left behind, and osquery gone too',
+    { osquery: NO_OSQUERY, audit: { pid: 0 } },
+    [/^warning: rules with the key process_ancestry are left/],
+  ],
+  ['our rules, and a reader that is not known here', { osquery: NO_OSQUERY }, [/^ok: on, read by process_ancestr/]],
   [
     'what the extension says itself',
     { stats: { problems: '[{"code":"audit_state_unsaved","message":"could not be written"}]' } },
