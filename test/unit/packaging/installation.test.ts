@@ -113,6 +113,16 @@ describe.each(['dash', 'bash'])('by %s', (shell) => {
     expect(readFileSync(list(), 'utf8')).toBe('/opt/other.ext\n');
   });
 
+  test('osquery is to be restarted where it does not run the extension, and is told to', () => {
+    const running = 'extension_pids() { echo 1; }; end_extensions() { echo "ended$1"; }';
+    const none = 'extension_pids() { :; }';
+    expect(step(`${none}; after_installation 2>&1`)).toContain('started next: systemctl restart osqueryd');
+    expect(step(`${none}; after_installation 2>&1`)).toContain('systemctl restart');
+    expect(step(`${running}; after_installation 2>&1`)).toBe('ended (deleted)\n');
+    writeFileSync(list(), `#${EXTENSION}\n`);
+    expect(step(`${none}; after_installation 2>&1`)).toBe('');
+  });
+
   test('Orbit’s list that Orbit has emptied is put right by the next installation', () => {
     mkdirSync(at('orbit'));
     enlist();
