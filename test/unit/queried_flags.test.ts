@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ExtensionError } from '../../src/osquery/extension_error.ts';
 import { ManagerClient } from '../../src/osquery/manager_client.ts';
 import { GONE_AFTER_MS, QueriedFlags } from '../../src/queried_flags.ts';
 import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
@@ -30,6 +31,13 @@ afterEach(async () => {
 
 const flags = async () => Object.fromEntries((await queried.read()).flags);
 const errors = async () => (await queried.read()).errors;
+/** Reads every ten seconds. */
+async function missedFor(ms: number): Promise<void> {
+  for (const untilMs = nowMs + ms; nowMs < untilMs; ) {
+    nowMs += 10_000;
+    await queried.read();
+  }
+}
 const setView = (sql: string) => manager.views.set('process_ancestry_flags', sql);
 
 describe('flags that osquery’s configuration gives as SQL', () => {
@@ -102,15 +110,77 @@ describe('flags that osquery’s configuration gives as SQL', () => {
     setView('SELECT 100 AS process_ancestry_cache_size');
     await flags();
     manager.views.clear();
-    nowMs = GONE_AFTER_MS - 1;
+    await missedFor(GONE_AFTER_MS - 10_000);
     expect(await flags()).toEqual({ process_ancestry_cache_size: '100' });
     setView('SELECT 100 AS process_ancestry_cache_size');
     await flags();
     manager.views.clear();
-    nowMs += GONE_AFTER_MS - 1;
+    await missedFor(GONE_AFTER_MS - 10_000);
     expect(await flags()).toEqual({ process_ancestry_cache_size: '100' });
-    nowMs += 1;
+    await missedFor(20_000);
     expect(await flags()).toEqual({});
+  });
+
+  test('a view is not gone because osquery was: a worker that comes up has no views yet', async () => {
+    setView('SELECT 100 AS process_ancestry_cache_size');
+    await flags();
+    manager.views.clear();
+    await missedFor(GONE_AFTER_MS - 10_000);
+    nowMs += 10 * GONE_AFTER_MS;
+    expect(await flags()).toEqual({ process_ancestry_cache_size: '100' });
+    await missedFor(GONE_AFTER_MS - 20_000);
+    expect(await flags()).toEqual({ process_ancestry_cache_size: '100' });
+  });
+
+  test('SQL that osquery does not answer in time is told, and asked again ever less often', async () => {
+    const sql =
+      'WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x FROM n) SELECT count(*) AS process_ancestry_cache_size FROM n';
+    const triedMs: number[] = [];
+    queried = new QueriedFlags(
+      (text) => {
+        if (!text.includes(sql)) return client.query(text);
+        triedMs.push(nowMs);
+        return Promise.reject(new ExtensionError('timeout', 'no answer within 5000 ms'));
+      },
+      () => nowMs,
+    );
+    setView(sql);
+    expect(await errors()).toEqual(['process_ancestry_flags: view: no answer within 5000 ms']);
+    await missedFor(150_000);
+    expect(triedMs).toEqual([0, 10_000, 30_000, 70_000, 150_000]);
+    setView('SELECT 200 AS process_ancestry_cache_size');
+    expect(await flags()).toEqual({ process_ancestry_cache_size: '200' });
+  });
+
+  test('an osquery that does not even say what there is in time is left alone for half a minute', async () => {
+    const triedMs: number[] = [];
+    queried = new QueriedFlags(
+      () => {
+        triedMs.push(nowMs);
+        return Promise.reject(new ExtensionError('timeout', 'no answer within 5000 ms'));
+      },
+      () => nowMs,
+    );
+    await missedFor(70_000);
+    expect(triedMs).toEqual([10_000, 40_000, 70_000]);
+  });
+
+  test('a million rows, or a megabyte, are refused in few words', async () => {
+    setView(
+      'WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS process_ancestry_cache_size FROM n',
+    );
+    expect(await errors()).toEqual(['process_ancestry_flags: view: more than one row']);
+    setView('SELECT hex(zeroblob(500000)) AS process_ancestry_redact;');
+    expect(await errors()).toEqual([
+      'process_ancestry_flags: view: values of 1000000 characters, and 65536 are the most',
+    ]);
+  });
+
+  test('a semicolon or a comment at the end does no harm', async () => {
+    setView('SELECT 100 AS process_ancestry_cache_size; ');
+    expect(await flags()).toEqual({ process_ancestry_cache_size: '100' });
+    setView('SELECT 200 AS process_ancestry_cache_size -- twice');
+    expect(await flags()).toEqual({ process_ancestry_cache_size: '200' });
   });
 
   test('while osquery does not answer all stays as it is', async () => {
