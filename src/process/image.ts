@@ -118,6 +118,7 @@ export class Image {
   /** The program's file name; a kernel thread, which has no file, goes by its comm. */
   get exeName(): string {
     const { path, comm } = this.details;
-    return path === '' ? comm : path.slice(path.lastIndexOf('/') + 1);
+    // A server whose file an upgrade has replaced is marked so (fs/d_path.c), and is what it was.
+    return path === '' ? comm : path.slice(path.lastIndexOf('/') + 1).replace(/ \(deleted\)$/, '');
   }
 }
