@@ -7,6 +7,7 @@
  *   {under services}              some ancestor is one of them, at any distance; also {under ('a', 'b')}
  *   {name of x}                   the name of an ancestor, where x is an alias of json_each(ancestry)
  *   {entity of nearest services}  the entity_id of the nearest ancestor that is one of them
+ *   {pipes 'curl ' to shell}      the command line pipes what this pattern of GLOB begins into a shell
  *   {in temporary place} …        see PHRASES
  */
 import { programs, scripted } from './programs.ts';
@@ -47,7 +48,27 @@ const PHRASES: Readonly<Record<string, string>> = {
   'in web root': isBelow('path', ['/var/www/*', '/srv/www/*', '/usr/share/nginx/html/*', '*/wp-content/*']),
 };
 
+/** What stands between a pipe and its shell, or makes || look like a pipe: the rest is compared without it. */
+const BESIDE_PIPES: readonly (readonly [text: string, by: string])[] = [
+  ['||', ';'],
+  ['| ', '|'],
+  ['|/usr/bin/', '|'],
+  ['|/bin/', '|'],
+  ['|env ', '|'],
+  ['|nohup ', '|'],
+  ['|sudo -E ', '|'],
+  ['|sudo ', '|'],
+];
+
+/** Not just a word that has sh in it: curl … | grep shards, base64 -d | sha256sum. */
+function pipesTo(programs: readonly string[], from: string): string {
+  const plain = BESIDE_PIPES.reduce((sql, [text, by]) => `replace(${sql}, '${text}', '${by}')`, 'cmdline');
+  return `(${programs.map((program) => `${plain} || ' ' GLOB '*${from}*|${program}[^a-zA-Z0-9_./-]*'`).join(' OR ')})`;
+}
+
 function phrase(text: string): string {
+  const [, from] = /^pipes '([^']+)' to shell$/.exec(text) ?? [];
+  if (from) return pipesTo(['sh', '[zkac]sh', '[bd]ash'], from);
   const [, verb = '', object = ''] = /^(under|name of|entity of nearest) (.*)$/.exec(text) ?? [];
   if (verb === 'under') return `EXISTS (SELECT 1 FROM json_each(ancestry) WHERE ${isOneOf(object)})`;
   if (verb === 'name of') return ancestorName(`${object}.`);

@@ -42,9 +42,10 @@ export const programs: Readonly<Record<string, readonly string[]>> = {
   shell_givers: words(`
     sshd sshd-session sshd-auth login agetty mgetty getty su sudo doas pkexec runuser newgrp sg tmux screen zellij dtach abduco
     script expect systemd init systemd-run machinectl xterm gnome-terminal gnome-terminal-server konsole kitty alacritty foot st
-    urxvt rxvt xfce4-terminal terminator lxterminal code code-server cockpit-bridge mosh-server ttyd dropbear telnetd in.telnetd
+    urxvt rxvt xfce4-terminal terminator lxterminal mate-terminal qterminal tilix guake yakuake ptyxis ptyxis-agent kgx
+    wezterm-gui ghostty code code-insiders codium cursor code-server cockpit-bridge mosh-server ttyd dropbear telnetd in.telnetd
     vi vim vim.basic vim.tiny nvim view emacs less more man mc git make gdb strace ltrace env nice timeout setsid nohup unshare
-    nsenter chroot setpriv bwrap flatpak lxc-attach lxc-execute ssm-session-worker ssm-document-worker amazon-ssm-agent
+    tailscaled teleport nsenter chroot setpriv bwrap flatpak lxc-attach lxc-execute ssm-session-worker ssm-document-worker amazon-ssm-agent
     google_guest_agent qemu-ga sulogin run-parts start-stop-daemon parallel xargs find busybox watchexec entr direnv nix
     toolbox distrobox ssh-agent dbus-run-session gosu su-exec dumb-init fakeroot proot psql mysql mariadb sftp`),
 };

@@ -3,5 +3,5 @@
 -- Look at: decode the text; the nearest ancestor that is a service, a session or cron.
 -- Known: configuration management that carries scripts so (Ansible does for some modules): exclude by its ancestor.
 {program} IN {shells}
-AND (cmdline GLOB '*base64*-d*|*sh*' OR cmdline GLOB '*base64*-d*|*python*' OR cmdline GLOB '*base64*-d*|*perl*'
-  OR cmdline GLOB '*xxd*-r*|*sh*' OR cmdline GLOB '*openssl*-d*|*sh*' OR cmdline GLOB '*sh*<(*base64*-d*')
+AND ({pipes 'base64*-d' to shell} OR {pipes 'xxd*-r' to shell} OR {pipes 'openssl*-d' to shell}
+  OR ((cmdline GLOB '*base64*-d*|*python*' OR cmdline GLOB '*base64*-d*|*perl*') AND cmdline NOT GLOB '*|*python* -m *' AND cmdline NOT GLOB '*|*perl -[np]*') OR cmdline GLOB '*sh*<(*base64*-d*')

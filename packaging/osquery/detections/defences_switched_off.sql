@@ -4,10 +4,12 @@
 -- Known: administrators in maintenance windows; network plugins in containers that set up iptables anew.
 (entry_type <> 'init' OR {under services} OR {under schedulers})
 AND NOT {under package_managers}
-AND (({program} IN ('systemctl', 'service') AND (cmdline GLOB '* stop *' OR cmdline GLOB '* disable *' OR cmdline GLOB '* mask *')
+AND ((({program} = 'systemctl' AND (cmdline GLOB '* stop *' OR cmdline GLOB '* disable *' OR cmdline GLOB '* mask *' OR cmdline GLOB '* kill *')
+      OR {program} IN {shells} AND cmdline GLOB '*/service *' AND cmdline GLOB '* stop*')
       AND (cmdline GLOB '*auditd*' OR cmdline GLOB '*osqueryd*' OR cmdline GLOB '*orbit*' OR cmdline GLOB '*falco*' OR cmdline GLOB '*rsyslog*' OR cmdline GLOB '*apparmor*' OR cmdline GLOB '*firewalld*' OR cmdline GLOB '*ufw*' OR cmdline GLOB '*fail2ban*' OR cmdline GLOB '*clamav*'))
-  OR ({program} = 'auditctl' AND (cmdline GLOB '* -D*' OR cmdline GLOB '* -e 0*'))
+  OR ({program} = 'auditctl' AND (cmdline GLOB '* -D*' OR cmdline GLOB '* -e 0*' OR cmdline GLOB '* -e0*'))
   OR ({program} = 'setenforce' AND (cmdline GLOB '* 0' OR cmdline LIKE '% permissive'))
   OR (({program} GLOB '*tables*' OR args->>0 GLOB '*iptables') AND (cmdline GLOB '* -F*' OR cmdline GLOB '* --flush*'))
-  OR ({program} = 'nft' AND cmdline GLOB '*flush ruleset*') OR ({program} IN ('ufw', 'aa-teardown') AND (cmdline GLOB '* disable*' OR cmdline GLOB '*aa-teardown*'))
+  OR ({program} = 'nft' AND cmdline GLOB '*flush ruleset*')
+  OR ({program} IN {shells_and_interpreters} AND (cmdline GLOB '*/ufw *disable*' OR cmdline GLOB '*/aa-teardown*'))
   OR ({program} IN ('pkill', 'killall') AND (cmdline GLOB '*auditd*' OR cmdline GLOB '*osquery*' OR cmdline GLOB '*falco*' OR cmdline GLOB '*rsyslogd*')))

@@ -4,6 +4,7 @@
 -- Known: cron jobs and installers that do so on purpose; pin what they load instead.
 interactive = 0
 AND {program} IN {shells}
-AND (cmdline GLOB '*curl *|*sh*' OR cmdline GLOB '*wget *|*sh*' OR cmdline GLOB '*sh -c *$(curl *' OR cmdline GLOB '*sh <(curl *'
+AND ({pipes 'curl ' to shell} OR {pipes 'wget ' to shell}
+  OR cmdline GLOB '*sh -c *$(curl *' OR cmdline GLOB '*sh -c *$(wget *' OR cmdline GLOB '*sh <(curl *' OR cmdline GLOB '*sh <(wget *'
   OR ((args_count = 1 OR cmdline GLOB '*sh -' OR cmdline GLOB '*sh -s*') AND {creator} IN {shells}
     AND (ancestry->>'$[0].cmdline' GLOB '*curl *|*' OR ancestry->>'$[0].cmdline' GLOB '*wget *|*')))

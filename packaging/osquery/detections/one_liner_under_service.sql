@@ -1,4 +1,4 @@
--- Technique: T1059.006
+-- Technique: T1059, T1059.006
 -- Means: an interpreter that is given its program on the command line (python -c, perl -e, php -r, …) under a web or database server.
 -- Look at: the program text.
 -- Known: applications that call interpreters so: exclude by the exact text.

