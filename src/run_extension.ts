@@ -71,7 +71,8 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     osqueryDatabase ??= path;
     configureStore();
   };
-  setTimeout(openBeside, DATABASE_WAIT_MS, OSQUERY_DATABASE).unref();
+  let toldDatabase: string | undefined;
+  setTimeout(() => openBeside(toldDatabase ?? OSQUERY_DATABASE), DATABASE_WAIT_MS).unref();
   const names = new UserNames();
   await names.start();
   const recorder = new Recorder({
@@ -123,9 +124,10 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
       useNews({ osqueryOptions: new Map([...options].map(([name, { value }]) => [name, value])) }),
     resultMaxBytes: { name: 'process_ancestry_result_max_bytes', bytes: resultMaxBytes },
     onRegistered: async () => {
-      // How many rows are kept is to be known before the database is opened.
-      await readFlags();
       const { database, worker } = await askOsquery((sql) => running.query(sql));
+      toldDatabase = database;
+      // How many rows are kept is to be known before the database is opened. SQL for flags may take its time.
+      await readFlags();
       openBeside(database);
       store.readBy(worker);
       opened.resolve();
