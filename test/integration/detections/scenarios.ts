@@ -653,7 +653,7 @@ export const LOGGED: readonly Scenario[] = [
   },
   {
     says: 'a web server whose file an upgrade has replaced runs a shell',
-    chain: [['/usr/sbin/nginx (deleted)'], 'php-fpm', ['sh', '-c', 'x']],
+    chain: [['/usr/sbin/nginx (deleted)'], ['sh', '-c', 'x']],
     found: ['shell_under_web_server', 'deleted_file_executed'],
   },
   {
