@@ -16,6 +16,7 @@ import { exitCode } from './doctor/finding.ts';
 import { asJson, asText } from './doctor/report.ts';
 import { ThisHost } from './doctor/this_host.ts';
 import { makeLogger } from './log.ts';
+import { osquerySocket } from './osquery_socket.ts';
 import { runExtension } from './run_extension.ts';
 import { runShell } from './shell/shell.ts';
 import { OSQUERY_DATABASE, storeSettings } from './store_settings.ts';
@@ -97,9 +98,6 @@ async function shell(commandLine: CommandLine): Promise<number> {
   });
 }
 
-/** Where osqueryd listens, and Fleet's Orbit has its osqueryd listen. */
-const SOCKETS = ['/var/osquery/osquery.em', '/opt/orbit/orbit-osquery.em'] as const;
-
 /** The flags in force where osquery has no say; what is wrong with them is told. */
 function flagsWithoutOsquery(commandLine: CommandLine): FlagValues {
   const osqueryOptions = new Map<string, string>();
@@ -121,7 +119,7 @@ async function doctor(commandLine: CommandLine): Promise<number> {
   const values = flagsWithoutOsquery(commandLine);
   const host = new ThisHost({
     extensionPath: itself().executable,
-    socketPath: osquerySocket(commandLine),
+    socketPath: await socketOf(commandLine),
     databasePath: (osqueryDatabase) =>
       storeSettings(values, osqueryDatabase ?? OSQUERY_DATABASE).directory ?? ':memory:',
   });
@@ -140,7 +138,7 @@ async function familyTree(commandLine: CommandLine): Promise<number> {
   return tree({
     ...commandLine.tree,
     version: VERSION,
-    socketPath: osquerySocket(commandLine),
+    socketPath: await socketOf(commandLine),
     log: replayed ? { file: replayed, read: () => RecordedLog.read(replayed, values, log) } : undefined,
     env: process.env,
     output: process.stdout,
@@ -148,9 +146,8 @@ async function familyTree(commandLine: CommandLine): Promise<number> {
   });
 }
 
-function osquerySocket({ socket }: CommandLine): string {
-  const [first] = SOCKETS;
-  return resolve(socket ?? SOCKETS.find((path) => existsSync(path)) ?? first);
+async function socketOf({ socket }: CommandLine): Promise<string> {
+  return resolve(socket ?? (await osquerySocket()));
 }
 
 // No await: the single executable's program is a CommonJS module.

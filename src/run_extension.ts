@@ -72,6 +72,11 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     configureStore();
   };
   let toldDatabase: string | undefined;
+  const ask = async (): Promise<void> => {
+    const { database, worker } = await askOsquery((sql) => running.query(sql));
+    toldDatabase ??= database;
+    store.readBy(worker);
+  };
   setTimeout(() => openBeside(toldDatabase ?? OSQUERY_DATABASE), DATABASE_WAIT_MS).unref();
   const names = new UserNames();
   await names.start();
@@ -124,17 +129,16 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
       useNews({ osqueryOptions: new Map([...options].map(([name, { value }]) => [name, value])) }),
     resultMaxBytes: { name: 'process_ancestry_result_max_bytes', bytes: resultMaxBytes },
     onRegistered: async () => {
-      const { database, worker } = await askOsquery((sql) => running.query(sql));
-      toldDatabase = database;
+      await ask();
       // How many rows are kept is to be known before the database is opened. SQL for flags may take its time.
       await readFlags();
-      openBeside(database);
-      store.readBy(worker);
+      if (toldDatabase) openBeside(toldDatabase);
       opened.resolve();
     },
     onSeen: () => {
       store.confirm();
       void readFlags();
+      if (!toldDatabase) void ask().then(() => toldDatabase && openBeside(toldDatabase));
     },
     onAnswer: (report) => metrics?.answered(report),
   });

@@ -29,20 +29,21 @@ function directoryOf(values: FlagValues, osqueryDatabase: string | undefined): s
 
 /** What osquery says of itself. */
 export interface OsqueryInstance {
-  /** The path of its database: its default where it does not say. */
-  readonly database: string;
+  /** The path of its database, its default where it has none; undefined where it did not answer. */
+  readonly database: string | undefined;
   /** One process of osqueryd, the worker: '' where it does not say. */
   readonly worker: string;
 }
 
 /** Never rejects. */
 export async function askOsquery(query: (sql: string) => Promise<Response>): Promise<OsqueryInstance> {
-  const first = (sql: string) =>
+  const first = (sql: string): Promise<Readonly<Record<string, string>> | undefined> =>
     query(sql).then(
       ({ rows }) => rows[0] ?? {},
-      (): Readonly<Record<string, string>> => ({}),
+      () => undefined,
     );
-  const { value = '' } = await first("SELECT value FROM osquery_flags WHERE name = 'database_path'");
-  const { pid, start_time } = await first('SELECT pid, start_time FROM osquery_info');
-  return { database: isAbsolute(value) ? value : OSQUERY_DATABASE, worker: pid ? `${pid}:${start_time}` : '' };
+  const flag = await first("SELECT value FROM osquery_flags WHERE name = 'database_path'");
+  const { pid, start_time } = (await first('SELECT pid, start_time FROM osquery_info')) ?? {};
+  const database = flag && (isAbsolute(flag.value ?? '') ? flag.value : OSQUERY_DATABASE);
+  return { database, worker: pid ? `${pid}:${start_time}` : '' };
 }

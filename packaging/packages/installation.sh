@@ -72,12 +72,16 @@ is_enlisted() {
   return 1
 }
 
-enlist_everywhere() {
+enlist_for_osqueryd() {
   if [ ! -d "$osquery" ]; then
     mkdir -p "$osquery"
     note_made "$osquery"
   fi
   enlist "$osquery/extensions.load"
+}
+
+enlist_everywhere() {
+  enlist_for_osqueryd
   if [ -d "$orbit" ]; then enlist "$orbit/extensions.load"; fi
 }
 
@@ -148,13 +152,15 @@ restart_osquery_if_asked() {
 # Not as the package managers tell first installations from upgrades: after a removal without purge, dpkg speaks of an
 # upgrade.
 after_installation() {
-  enlist_everywhere
   if [ -n "$(extension_pids '')" ]; then
+    # Where Orbit has emptied its own list since, it would restart for being given a line again.
+    enlist_for_osqueryd
     # osqueryd's watcher starts the new file in the place of the one that ends.
     end_extensions ' (deleted)'
-  elif is_enlisted; then
-    restart_osquery_if_asked 'osquery loads the extension when it is started next'
+    return 0
   fi
+  enlist_everywhere
+  if is_enlisted; then restart_osquery_if_asked 'osquery loads the extension when it is started next'; fi
 }
 
 before_removal() {

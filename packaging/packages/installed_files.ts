@@ -18,9 +18,9 @@ import { gzipSync } from 'node:zlib';
 export const NAME = 'osquery-process-ancestry';
 const DOCUMENTS = `usr/share/doc/${NAME}`;
 /** Folders below packaging/ that an administrator takes files from. */
-const EXAMPLES = ['osquery', 'fleet', 'grafana', 'prometheus', 'systemd', 'operations'] as const;
+const EXAMPLES = ['ansible', 'osquery', 'fleet', 'grafana', 'prometheus', 'systemd', 'operations'] as const;
 /** What makes those files, and tries them. */
-const SOURCES = /\.ts$|\.test\.yml$|^detections\/|^false_positives\.json$/;
+const SOURCES = /^\.|\.ts$|\.test\.yml$|^detections\/|^false_positives\.json$/;
 
 export interface Sources {
   /** The repository's own root. */
@@ -42,6 +42,7 @@ export function layOut(stage: string, { root, built, manPage }: Sources): void {
   write(into(`${DOCUMENTS}/LICENSES.txt.gz`), gzipped(readFileSync(join(built, 'LICENSES.txt'), 'utf8')));
   copy(join(root, 'README.md'), into(`${DOCUMENTS}/README.md`));
   copy(join(root, 'packaging', 'packages', 'README.md'), into(`${DOCUMENTS}/installation.md`));
+  copy(join(root, 'packaging', 'README.md'), into(`usr/share/${NAME}/README.md`));
   for (const folder of EXAMPLES) {
     for (const file of filesOf(join(root, 'packaging', folder), root).filter((path) => !SOURCES.test(path)))
       copy(join(root, 'packaging', folder, file), into(`usr/share/${NAME}/${folder}/${file}`));

@@ -1,12 +1,8 @@
 /** The closure of a tree that grew on the real kernel, and of one in a recorded log. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { canRecord, ExtensionUnderTest, type Row, until } from './extension_under_test.ts';
+import { GrownTree } from './grown_tree.ts';
 
 const SAMPLE = fileURLToPath(new URL('../../packaging/sample/audit.log', import.meta.url));
 const TREE: Readonly<Record<string, string>> = {
@@ -17,30 +13,18 @@ const TREE: Readonly<Record<string, string>> = {
 };
 
 let extension: ExtensionUnderTest | undefined;
-let directory: string | undefined;
-let grown: number[] = [];
+let grown: GrownTree | undefined;
 afterEach(async () => {
-  for (const pid of grown.splice(0)) process.kill(pid, 'SIGKILL');
+  grown?.remove();
+  grown = undefined;
   await extension?.stop();
   extension = undefined;
-  if (directory) rmSync(directory, { recursive: true, force: true });
 });
 
 /** Grows it; gives the pids by name. `first` and `second` are orphans that live, `top` has executed something else. */
 async function growTree(): Promise<Record<string, string>> {
-  const at = mkdtempSync(join(tmpdir(), 'pa-tree-'));
-  directory = at;
-  for (const [name, script] of Object.entries(TREE)) writeFileSync(join(at, name), script);
-  const top = spawn('/bin/sh', ['top.sh'], { cwd: at, stdio: ['ignore', 'pipe', 'ignore'] });
-  let said = '';
-  top.stdout.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-  });
-  await once(top.stdout, 'end');
-  const words = said.trim().split(/\s+/);
-  const pids = Object.fromEntries(words.flatMap((word, i) => (i % 2 === 0 ? [[word, words[i + 1] ?? '']] : [])));
-  grown = ['first', 'second', 'top'].map((name) => Number(pids[name]));
-  return pids;
+  grown = await GrownTree.grow(TREE, ['first', 'second', 'top']);
+  return Object.fromEntries(Object.entries(grown.pids).map(([name, pid]) => [name, String(pid)]));
 }
 
 const eq = (...texts: (string | undefined)[]) => texts.map((text) => ({ op: 2, expr: text ?? '' }));
@@ -63,7 +47,12 @@ describe.skipIf(!canRecord())('a tree of shells', () => {
     expect(ends(living)[3]?.slice(0, 1)).toEqual([String(process.pid)]);
     expect(living.map(({ depth }) => depth)).toEqual(living.map((_, index) => String(index + 1)));
     expect(living.at(-1)?.ancestor_pid).toBe('1');
-    expect(living[0]).toMatchObject({ path: expect.stringMatching(/\/dash$/), cwd: directory, uid: '0', euid: '0' });
+    expect(living[0]).toMatchObject({
+      path: expect.stringMatching(/\/dash$/),
+      cwd: grown?.directory,
+      uid: '0',
+      euid: '0',
+    });
     expect(Math.abs(Number(living[0]?.start_time) - Date.now() / 1000)).toBeLessThan(10);
     expect(ends(await chain('second'))[0]).toEqual([pids.killed, 'sh killed.sh', 'exited', '137']);
     expect(ends(await chain('leaf')).slice(0, 2)).toEqual([mid, top]);

@@ -1,12 +1,12 @@
 /** The command tree: what grew on the real kernel, what is recorded in a log, and what is there without osquery. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { lastImage, type TreeDocument } from '../../src/tree/document.ts';
 import { canRecord, ExtensionUnderTest, LAUNCHER } from './extension_under_test.ts';
+import { GrownTree } from './grown_tree.ts';
 import { ranLauncher } from './launcher.ts';
 
 const UTF8 = { LANG: 'C.UTF-8', LC_ALL: '', TZ: 'UTC' };
@@ -19,29 +19,19 @@ const TREE: Readonly<Record<string, string>> = {
 
 let extension: ExtensionUnderTest | undefined;
 let directory: string | undefined;
-let grown: number[] = [];
+let grown: GrownTree | undefined;
 afterEach(async () => {
-  for (const pid of grown.splice(0)) process.kill(pid, 'SIGKILL');
+  grown?.remove();
+  grown = undefined;
   await extension?.stop();
   extension = undefined;
   if (directory) rmSync(directory, { recursive: true, force: true });
   directory = undefined;
 });
 
-async function growTree(): Promise<Record<string, number>> {
-  const at = mkdtempSync(join(tmpdir(), 'pa-tree-'));
-  directory = at;
-  for (const [name, script] of Object.entries(TREE)) writeFileSync(join(at, name), script);
-  const top = spawn('/bin/sh', ['top.sh'], { cwd: at, stdio: ['ignore', 'pipe', 'ignore'] });
-  let said = '';
-  top.stdout.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-  });
-  await once(top.stdout, 'end');
-  const words = said.trim().split(/\s+/);
-  const pids = Object.fromEntries(words.flatMap((word, i) => (i % 2 === 0 ? [[word, Number(words[i + 1])]] : [])));
-  grown = [pids.top, pids.orphan].filter((pid) => pid !== undefined);
-  return pids;
+async function growTree(): Promise<Readonly<Record<string, number>>> {
+  grown = await GrownTree.grow(TREE, ['top', 'orphan']);
+  return grown.pids;
 }
 
 /** Lines of the tree by pid, without columns that differ from run to run. */
@@ -77,7 +67,7 @@ describe.skipIf(!canRecord())('tree beside an extension that records', () => {
       ['mid.sh', '\x1b[31mred', '<b>'],
       ['-c', 'exit 4'],
     ]);
-    expect(found?.images[0]?.cwd).toBe(directory);
+    expect(found?.images[0]?.cwd).toBe(grown?.directory);
     // Its creator is gone, and it is another's child by now: its place in the tree is where it came from.
     const above = new Map(tree.processes.map((process) => [process.entity_id, process]));
     const lost = tree.processes.findLast(({ pid }) => pid === orphan);

@@ -62,6 +62,16 @@ describe.each(['dash', 'bash'])('by %s', (shell) => {
     expect(readdirSync(at('osquery'))).toEqual(['extensions.load']);
   });
 
+  test('an upgrade does not fill again the list that Orbit has emptied', () => {
+    mkdirSync(at('orbit'));
+    enlist();
+    expect(readFileSync(at('orbit', 'extensions.load'), 'utf8')).toBe(`${EXTENSION}\n`);
+    writeFileSync(at('orbit', 'extensions.load'), '');
+    step('extension_pids() { echo 1; }; end_extensions() { :; }; after_installation');
+    expect(readFileSync(at('orbit', 'extensions.load'), 'utf8')).toBe('');
+    expect(readFileSync(list(), 'utf8')).toBe(`${EXTENSION}\n`);
+  });
+
   test('a line with blanks or of another system is the extension’s too, wherever it stands', () => {
     withList(`  ${EXTENSION}\r\n/opt/other.ext\n`);
     enlist();

@@ -30,6 +30,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'pa-files-'));
   make('root/README.md', 'read me');
   make('root/packaging/packages/README.md', 'install me');
+  make('root/packaging/README.md', 'what is here');
   make('built/process_ancestry.ext', '', 0o755);
   make('built/LICENSES.txt', 'terms');
 });
@@ -37,7 +38,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 test('what an administrator takes files from is installed where there is something in it', () => {
   const without = laidOut();
-  expect(without).toHaveLength(6);
+  expect(without).toHaveLength(7);
   rmSync(at('stage'), { recursive: true });
   make('root/packaging/osquery/packs/detections.conf', '{}');
   for (const source of ['osquery/detections.ts', 'osquery/detections/miner.sql', 'prometheus/rules.test.yml'])

@@ -1,0 +1,27 @@
+/** Where osquery's extension socket is, for those whom osquery did not start. */
+import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
+
+/** Of osqueryd, and of the osqueryd that Fleet's Orbit starts. */
+const PLACES = ['/var/osquery/osquery.em', '/opt/orbit/orbit-osquery.em'] as const;
+const PATIENCE_MS = 1000;
+
+/** The first on which somebody listens, else the first that is there: a socket outlives an osqueryd that was killed. */
+export async function osquerySocket(places: readonly string[] = PLACES): Promise<string> {
+  const found = places.filter((path) => existsSync(path));
+  for (const path of found) if (await isListenedOn(path)) return path;
+  return found[0] ?? places[0] ?? PLACES[0];
+}
+
+function isListenedOn(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const answer = (isThere: boolean) => {
+      socket.destroy();
+      resolve(isThere);
+    };
+    socket.setTimeout(PATIENCE_MS, () => answer(false));
+    socket.once('connect', () => answer(true));
+    socket.once('error', () => answer(false));
+  });
+}
