@@ -6,7 +6,9 @@ import type { Listener, RunningListener } from './listener.ts';
 export const extensionListener = (name: string, flags: readonly string[] = []): Listener => ({
   name,
   async start(): Promise<RunningListener> {
-    const extension = await ExtensionUnderTest.start([...extensionFlags(), ...flags]);
+    // All rows are read at the end, however long the command lines are of whoever runs this.
+    const readable = ['--result-max-bytes', '1073741824'];
+    const extension = await ExtensionUnderTest.start([...extensionFlags(), ...readable, ...flags]);
     const { pid } = extension.child;
     if (pid === undefined) throw new Error('the extension has no pid');
     let rows: Promise<readonly Row[]> | undefined;
