@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /** So many events in a row are worth it, and so few in an interval are quiet. */
-const STORM_EVENTS = 5000;
+const STORM_EVENTS = 20_000;
 const QUIET_EVENTS = 100;
 
 type CollectGarbage = (options: { type: 'major'; flavor: 'last-resort' }) => void;
