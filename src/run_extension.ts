@@ -138,7 +138,8 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     onSeen: () => {
       store.confirm();
       void readFlags();
-      if (!toldDatabase) void ask().then(() => toldDatabase && openBeside(toldDatabase));
+      // Later it is too late: rows are in a database, and readers have been given some.
+      if (osqueryDatabase === undefined) void ask().then(() => toldDatabase && openBeside(toldDatabase));
     },
     onAnswer: (report) => metrics?.answered(report),
   });
