@@ -2,15 +2,14 @@
 import type { ExecDetails, Pid } from '../src/collect/event.ts';
 import { bigint, type Column, ColumnOption, integer, text } from '../src/osquery/column.ts';
 import { rowMatcher } from '../src/osquery/constraint.ts';
-import { equalIntegers, equalTexts } from '../src/osquery/equality.ts';
 import type { QueryContext } from '../src/osquery/query_context.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
 import { ancestorsOf, type Descent, descendantsOf } from '../src/process/closure.ts';
 import { exitCodeOf } from '../src/process/exit_status.ts';
-import { pidOfEntityId } from '../src/process/identity.ts';
 import { cmdlineOf } from '../src/process/image.ts';
 import type { Process } from '../src/process/process.ts';
 import type { ProcessTable } from '../src/process/process_table.ts';
+import { namedProcesses } from './named_processes.ts';
 
 /** A process and one of its ancestors, as they were when they were asked for. */
 export interface AncestryRow {
@@ -93,20 +92,13 @@ function* selected(processes: ProcessTable, context: QueryContext): IterableIter
 
 /** What the query may mean, by the cheapest way there is; it is checked again. */
 function* descents(processes: ProcessTable, context: QueryContext): IterableIterator<Descent | undefined> {
-  const below = named(processes, context, 'entity_id', 'pid');
+  const below = namedProcesses(processes, context, 'entity_id', 'pid');
   if (below) for (const process of below) yield* ancestorsOf(process);
-  else yield* descendantsOf(named(processes, context, 'ancestor_entity_id', 'ancestor_pid'), processes.remembered());
-}
-
-/** The processes that the query names by identity or by pid, or others of the same pids; undefined where it names none. */
-function named(
-  processes: ProcessTable,
-  context: QueryContext,
-  entityId: string,
-  pid: string,
-): ReadonlySet<Process> | undefined {
-  const pids = equalTexts(context, entityId)?.map(pidOfEntityId) ?? equalIntegers(context, pid);
-  return pids && new Set(pids.flatMap((one) => (one === undefined ? [] : processes.withPid(one as Pid))));
+  else
+    yield* descendantsOf(
+      namedProcesses(processes, context, 'ancestor_entity_id', 'ancestor_pid'),
+      processes.remembered(),
+    );
 }
 
 function rowOf({ process, ancestor, depth }: Descent, processes: ProcessTable): AncestryRow {

@@ -1,17 +1,15 @@
-/** One row a process that is known now, living or dead: the whole family tree at once, as the command `tree` draws it. */
-import type { Pid } from '../src/collect/event.ts';
 import { bigint, type Column, ColumnOption, integer, text } from '../src/osquery/column.ts';
 import { rowMatcher } from '../src/osquery/constraint.ts';
-import { equalIntegers, equalTexts } from '../src/osquery/equality.ts';
 import type { QueryContext } from '../src/osquery/query_context.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
 import { isSettled } from '../src/process/ancestry.ts';
 import { entryOf } from '../src/process/entry.ts';
 import { exitCodeOf } from '../src/process/exit_status.ts';
-import { MS_PER_TICK, pidOfEntityId } from '../src/process/identity.ts';
+import { MS_PER_TICK } from '../src/process/identity.ts';
 import { argsListOf } from '../src/process/image.ts';
 import type { Process } from '../src/process/process.ts';
 import type { ProcessTable } from '../src/process/process_table.ts';
+import { namedProcesses } from './named_processes.ts';
 
 export interface TreeRow {
   readonly process: Process;
@@ -103,8 +101,7 @@ export function processAncestryTree(
 
 function* selected(processes: ProcessTable, context: QueryContext): IterableIterator<TreeRow | undefined> {
   const admits = rowMatcher(columns, context);
-  const pids = equalTexts(context, 'entity_id')?.map(pidOfEntityId) ?? equalIntegers(context, 'pid');
-  const asked = pids && new Set(pids.flatMap((pid) => (pid === undefined ? [] : processes.withPid(pid as Pid))));
+  const asked = namedProcesses(processes, context, 'entity_id', 'pid');
   for (const process of asked ?? withAncestors(processes.remembered())) {
     const row = { process, processes };
     // What is not admitted is a pause.

@@ -1,0 +1,18 @@
+/** Which processes a query is about, where it says so: a look-up instead of a scan of all. */
+import type { Pid } from '../src/collect/event.ts';
+import { equalIntegers, equalTexts } from '../src/osquery/equality.ts';
+import type { QueryContext } from '../src/osquery/query_context.ts';
+import { pidOfEntityId } from '../src/process/identity.ts';
+import type { Process } from '../src/process/process.ts';
+import type { ProcessTable } from '../src/process/process_table.ts';
+
+/** Those that the columns `entityId` or `pid` name, or others of the same pids; undefined where they name none. */
+export function namedProcesses(
+  processes: ProcessTable,
+  context: QueryContext,
+  entityId: string,
+  pid: string,
+): ReadonlySet<Process> | undefined {
+  const pids = equalTexts(context, entityId)?.map(pidOfEntityId) ?? equalIntegers(context, pid);
+  return pids && new Set(pids.flatMap((one) => (one === undefined ? [] : processes.withPid(one as Pid))));
+}
