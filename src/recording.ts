@@ -150,8 +150,8 @@ export class Recording {
     if (this.#tree.processes.losses.sinceResync > 0) this.#scheduleResync();
   }
 
-  #flush(which: 'overdue' | 'lagging' | 'all'): void {
-    this.#tree.flush(which);
+  #flush(which: 'overdue' | 'all'): void {
+    this.#tree.flush(which, () => this.#options.source.onItsWay());
     this.#options.waiting(this.#tree.waiting);
   }
 
@@ -163,7 +163,7 @@ export class Recording {
       this.#flushTimer = undefined;
       // After a stall what is missing may be on its way through the kernel: it has its time again from now on.
       const stalled = performance.now() - due > this.#settings.publishWaitMs / 2;
-      if (!stalled) this.#flush(this.#options.source.onItsWay() ? 'lagging' : 'overdue');
+      if (!stalled) this.#flush('overdue');
       this.#scheduleFlush(stalled ? this.#settings.publishWaitMs : 0);
     }, intervalMs);
     this.#flushTimer.unref();

@@ -1,7 +1,7 @@
 /**
  * Which process has a pid now: a bounded index, least recently used out first, the dead after a while (R11). Who is put out
  * is found again as long as it lives, because /proc could not say who created it once it has been adopted, or as long as
- * it is somebody's ancestor. Queries also find those that had the pid before, for as long as others refer to them.
+ * it is somebody's ancestor or leader. Queries also find those that had the pid before, for as long as others refer to them.
  */
 import { LRUCache } from 'lru-cache';
 import type { Pid } from '../collect/event.ts';
@@ -84,13 +84,19 @@ export class ProcessCache {
     return outside;
   }
 
+  /** Like peek, without saving whoever has the pid from being put out: somebody else is about to have it. */
+  holder(pid: Pid): Process | undefined {
+    return this.#processes.get(pid) ?? this.#outside(pid);
+  }
+
   #outside(pid: Pid): Process | undefined {
     return this.#livingOutside.get(pid) ?? this.#deadOutside.get(pid)?.deref();
   }
 
   #keepOutside(pid: Pid, process: Process): void {
     if (process.exit) {
-      this.#deadOutside.set(pid, new WeakRef(process));
+      // A weak reference costs the collector more than all else that there is of a short-lived process.
+      if (process.isReferredTo) this.#deadOutside.set(pid, new WeakRef(process));
       return;
     }
     this.#livingOutside.set(pid, process);
@@ -101,6 +107,7 @@ export class ProcessCache {
   }
 
   #keepFormer(process: Process): void {
+    if (!process.isReferredTo && process.exit) return;
     const others = this.#former.get(process.pid)?.filter((reference) => reference.deref()) ?? [];
     this.#former.set(process.pid, [...others, new WeakRef(process)]);
   }

@@ -84,6 +84,8 @@ export class Process {
   execUnixMs = 0;
   exit: { readonly bootMs: number; readonly status: number | undefined } | undefined = undefined;
   entityId: string | undefined = undefined;
+  /** Whether others may refer to it: as their creator, or as the leader of their session or group. */
+  isReferredTo = false;
   #link: Link | undefined;
 
   constructor(init: {
@@ -144,6 +146,7 @@ export class Process {
   /** Like setCreator, for a process that was only now made: nobody can be its descendant. */
   attachCreator(creator: Link): void {
     this.creator = creator;
+    creator.process.isReferredTo = true;
     this.lineage = 'known';
     this.likelyCreator = undefined;
     this.depth = creator.process.depth + 1;

@@ -86,7 +86,7 @@ export class ProcessTable {
     // With CLONE_PARENT all but the place in the tree is the caller's.
     const forker = event.imageFrom === undefined ? creator : this.#parent(event.imageFrom, event);
     const { image } = forker;
-    const existing = this.#cache.peek(event.pid);
+    const existing = this.#cache.holder(event.pid);
     if (existing && this.#isForkOf(event, existing)) {
       // What was already told of it stays as it was told.
       if (existing.link.rendered || !existing.setCreator(creator.link)) return undefined;
@@ -109,6 +109,8 @@ export class ProcessTable {
       ppid: event.parent,
     });
     process.attachCreator(creator.link);
+    // Its session and its groups may be those that the forker leads.
+    forker.isReferredTo = true;
     process.session = forker.session;
     process.groups.inherit(forker.groups, event.unixMs);
     process.supplementalGroups = forker.supplementalGroups;
@@ -129,7 +131,9 @@ export class ProcessTable {
 
   /** A group by its number, with the process that has this pid now for its leader. */
   groupOf(id: number): Group {
-    return { id, leader: this.#cache.peek(id as Pid) };
+    const leader = this.#cache.peek(id as Pid);
+    if (leader) leader.isReferredTo = true;
+    return { id, leader };
   }
 
   /** Undefined: nobody knows the process. */
@@ -349,8 +353,11 @@ export class ProcessTable {
 
   /** The leaders of what /proc showed, as far as they are known: /proc has only their numbers. */
   #linkLeaders(process: Process): void {
-    const leads = (id: number, leader: Process | undefined) =>
-      leader && leader.startTicks <= process.startTicks ? { id, leader } : undefined;
+    const leads = (id: number, leader: Process | undefined) => {
+      if (!leader || leader.startTicks > process.startTicks) return undefined;
+      leader.isReferredTo = true;
+      return { id, leader };
+    };
     const { session } = process;
     const group = process.groups.at(Number.POSITIVE_INFINITY);
     if (session && !session.leader) {
@@ -430,7 +437,7 @@ export class ProcessTable {
   /** A start close to a tick's border is looked up in /proc as long as the process lives: only who lives can be met there. */
   #makeEntityId(process: Process): string {
     const [earlier, later] = process.startSlackTicks;
-    if (earlier > 0 || later > 0) {
+    if ((earlier > 0 || later > 0) && !process.exit) {
       const actual = this.#proc?.startTicks(process.pid);
       if (actual !== undefined && actual >= process.startTicks - earlier && actual <= process.startTicks + later) {
         process.startTicks = actual;

@@ -188,15 +188,21 @@ export class ProcessTree {
   }
 
   /**
-   * Publishes what has waited long enough, with what is known of it. While the source is `lagging`, with more to hand over,
-   * only what audit has gone past; `all` publishes the rest too: at an end.
+   * Publishes what has waited long enough, with what is known of it. While the source is lagging, with more to hand over,
+   * only what audit has gone past; `all` publishes the rest too: at an end. Whether it is lagging is asked only when
+   * something has waited long enough.
    */
-  flush(which: 'overdue' | 'lagging' | 'all' = 'overdue'): void {
+  flush(which: 'overdue' | 'all' = 'overdue', askLagging: () => boolean = () => false): void {
     const now = this.#options.now();
     const since = which === 'all' ? Number.POSITIVE_INFINITY : now - this.#settings.publishWaitMs;
     for (const { event, details } of this.#pairing.takeUnclaimed(since)) this.#wholeExec(event, details);
+    let asked: boolean | undefined;
+    const isLagging = () => {
+      asked ??= askLagging();
+      return asked;
+    };
     for (const execution of [...this.#waiting.values(), ...this.#others]) {
-      const isOverdue = which === 'all' || this.#isOverdue(execution, now, which === 'lagging');
+      const isOverdue = which === 'all' || this.#isOverdue(execution, now, isLagging);
       if (!execution.closed && isOverdue) this.#giveUpWaiting(execution);
     }
     this.#pairing.forgetClosed(now - LATE_RECORD_MS);
@@ -369,7 +375,7 @@ export class ProcessTree {
       : undefined;
   }
 
-  #isOverdue(execution: Execution, now: number, lagging: boolean): boolean {
+  #isOverdue(execution: Execution, now: number, isLagging: () => boolean): boolean {
     const wait = this.#settings.publishWaitMs;
     const waited = now - execution.heardMs;
     if (waited < wait) return false;
@@ -377,7 +383,7 @@ export class ProcessTree {
     if (!awaitsAudit || waited >= wait * LAGGING_WAIT_FACTOR) return true;
     // Audit that has gone past it will not come back to it; one that is still busy with earlier execs will come to it.
     if (this.#lastAuditUnixMs > execution.unixMs + wait) return true;
-    return !lagging && now - this.#lastAuditHeardMs >= wait;
+    return now - this.#lastAuditHeardMs >= wait && !isLagging();
   }
 
   #giveUpWaiting(execution: Execution): void {

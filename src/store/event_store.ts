@@ -51,7 +51,7 @@ export interface Portion {
   readonly bytes: number;
 }
 
-const FLUSH_MS = 60;
+const FLUSH_MS = 50;
 /** A batch is written at once when it has so many rows: 5 ms of work. */
 const BATCH_ROWS = 500;
 /** Rows wait for a locked database, or to be told where it is, up to so many. */

@@ -9,8 +9,9 @@ import { Process } from '../../../src/process/process.ts';
 const pid = (number: number) => number as Pid;
 const EXITED = { bootMs: 0, status: 0 };
 
+/** One that others refer to. */
 function processWith(number: number, startTicks = 1): Process {
-  return new Process({
+  const process = new Process({
     pid: pid(number),
     met: 'event',
     startTicks,
@@ -20,6 +21,8 @@ function processWith(number: number, startTicks = 1): Process {
     image: Image.unknown(),
     ppid: 1,
   });
+  process.isReferredTo = true;
+  return process;
 }
 
 function setUp(capacity = 3) {
@@ -153,4 +156,25 @@ test('who is gone is held only by others, and their places are given up', async 
   cache.sweep();
   expect([...cache.remembered()]).toEqual([kept]);
   expect(cache.withPid(pid(7))).toEqual([kept]);
+});
+
+test('who is gone and had no children, nor led anybody, is forgotten when it is put out', () => {
+  const { cache } = setUp();
+  const leaf = processWith(7);
+  leaf.isReferredTo = false;
+  leaf.exit = EXITED;
+  cache.put(leaf);
+  expect(cache.withPid(pid(7))).toEqual([leaf]);
+  for (let other = 10; other < 13; other++) cache.put(processWith(other));
+  expect(cache.withPid(pid(7))).toEqual([]);
+});
+
+test('asking who had a pid that somebody else gets does not keep the one before', () => {
+  const { cache } = setUp();
+  const process = processWith(7);
+  process.exit = EXITED;
+  cache.put(process);
+  for (let other = 10; other < 13; other++) cache.put(processWith(other));
+  expect(cache.holder(pid(7))).toBe(process);
+  expect(cache.stats).toMatchObject({ size: 3, evictions: 1 });
 });

@@ -109,11 +109,35 @@ describe('records that are lost or late', () => {
     const harness = new TreeHarness();
     harness.tree.apply([...kernel.connector.splice(0), seen]);
     harness.nowMs += 200;
-    harness.tree.flush('lagging');
+    harness.tree.flush('overdue', () => true);
     expect(harness.told.map(({ pid }) => pid)).toEqual([11, 10]);
-    harness.nowMs += 1800;
-    harness.tree.flush('lagging');
+    harness.nowMs += 50;
+    harness.tree.flush('overdue', () => true);
+    expect(harness.told.map(({ pid }) => pid)).toEqual([11, 10]);
+    harness.nowMs += 1750;
+    harness.tree.flush('overdue', () => true);
     expect(harness.told.map(({ pid }) => pid)).toEqual([11, 10, 12]);
+  });
+
+  test('the kernel is asked what there still is only when something has waited long enough, and once', () => {
+    const kernel = new KernelModel();
+    for (const pid of [10, 11]) {
+      kernel.fork(1, pid);
+      kernel.exec(pid, 'x');
+    }
+    const harness = new TreeHarness();
+    harness.tree.apply(kernel.connector.splice(0));
+    let asked = 0;
+    const ask = () => {
+      asked++;
+      return true;
+    };
+    harness.nowMs += 50;
+    harness.tree.flush('overdue', ask);
+    expect(asked).toBe(0);
+    harness.nowMs += 200;
+    harness.tree.flush('overdue', ask);
+    expect(asked).toBe(1);
   });
 
   test('a clock that is set in between neither doubles a row nor loses its details', () => {
