@@ -542,14 +542,15 @@ export class EventStore {
   }
 
   #discard(database: EventDatabase, upTo: number): number {
-    const losers = [...this.#subscribers].filter((subscriber) => {
+    const losses = [...this.#subscribers].flatMap((subscriber) => {
       const lost = subscriber.lastEid < upTo ? database.count({ after: subscriber.lastEid, upTo }) : 0;
-      subscriber.lostRows += lost;
-      return lost > 0;
+      return lost > 0 ? [{ subscriber, lost }] : [];
     });
+    // Counted once they are gone: a locked database keeps them, and they are let go of again later.
     const gone = database.deleteUpTo(upTo);
     this.#discarded += gone;
-    this.#keepSubscribers(losers);
+    for (const { subscriber, lost } of losses) subscriber.lostRows += lost;
+    this.#keepSubscribers(losses.map(({ subscriber }) => subscriber));
     return gone;
   }
 

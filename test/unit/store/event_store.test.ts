@@ -588,6 +588,21 @@ describe('a database that somebody else has locked', () => {
     expect(store.stats).toMatchObject({ lost: 0, problems: [] });
   });
 
+  test('keeps rows that are to go, and no reader has lost them before they do', () => {
+    const store = open({ expirySeconds: 60, subscriberExpirySeconds: 100 });
+    read(store, 'fleet');
+    for (let pid = 1; pid <= 3; pid++) store.add(published({ pid, unixMs: 1000 }));
+    expect(pids(store)).toHaveLength(3);
+    clockMs += 100_000;
+    locked(() => {
+      store.expire(1e9);
+      store.expire(1e9);
+    });
+    expect(store.subscribers()).toMatchObject([{ lagRows: 3, lostRows: 0 }]);
+    store.expire(1e9);
+    expect(store.subscribers()).toMatchObject([{ lagRows: 0, lostRows: 3 }]);
+  });
+
   test('is waited for at the end, but not for ever: what could not be written is counted', () => {
     const store = open();
     store.add(published({ pid: 1 }));
