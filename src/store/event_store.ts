@@ -474,10 +474,8 @@ export class EventStore {
       const code = problemCode(error);
       if (code !== this.#problem?.code)
         this.#tell({ code, message: `${messageOf(error)}; rows are kept in memory meanwhile` });
-      if (this.#disk && isDamage(error)) {
-        this.#diskFails = false;
-        this.#replaceDatabase(this.#disk, error);
-      }
+      // What waits in memory is older than what comes: it goes into the new database first.
+      if (this.#disk && isDamage(error)) this.#replaceDatabase(this.#disk, error);
       this.#scheduleRetry();
     }
   }

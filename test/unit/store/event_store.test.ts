@@ -603,6 +603,34 @@ describe('a database that somebody else has locked', () => {
     expect(store.subscribers()).toMatchObject([{ lagRows: 0, lostRows: 3 }]);
   });
 
+  test('and is found to be damaged after that: what waited in memory goes into the new one first, in order', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const store = open({ maxRows: 20_000 });
+      for (let pid = 1; pid <= 8000; pid++) store.add(published({ pid, cmdline: 'x'.repeat(500) }));
+      locked(() => {
+        for (let pid = 8001; pid <= 13_500; pid++) store.add(published({ pid }));
+      });
+      expect(store.stats).toMatchObject({ database: ':memory:', lost: 0 });
+      for (const name of ['events.db', 'events.db-wal']) {
+        const file = join(directory, name);
+        writeFileSync(file, Buffer.alloc(statSync(file).size, 0x5a), { flag: 'r+' });
+      }
+      await vi.advanceTimersByTimeAsync(1100);
+      expect(store.stats).toMatchObject({ lost: 8000 });
+      store.add(published({ pid: 13_501 }));
+      const left = Array.from({ length: 5501 }, (_, i) => 8001 + i);
+      expect(pids(store)).toEqual(left);
+      await vi.advanceTimersByTimeAsync(30_000);
+      await vi.waitFor(() => expect(store.stats.database).toBe(directory));
+      store.add(published({ pid: 13_502 }));
+      expect(pids(store)).toEqual([...left, 13_502]);
+      expect(store.stats).toMatchObject({ rows: 5502, problems: [] });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   test('is waited for at the end, but not for ever: what could not be written is counted', () => {
     const store = open();
     store.add(published({ pid: 1 }));
