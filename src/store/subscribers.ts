@@ -180,6 +180,19 @@ export class Subscribers {
     });
   }
 
+  /**
+   * What each loses with rows that are about to go, where `count` tells how many of them come after an eid. Counts them
+   * when it is called, which is when they are gone: a locked database keeps them. Answers those who lost any.
+   */
+  losing(count: (afterEid: number) => number): () => Subscriber[] {
+    const losses = [...this].map((subscriber) => ({ subscriber, lost: count(subscriber.lastEid) }));
+    return () =>
+      losses.flatMap(({ subscriber, lost }) => {
+        subscriber.lostRows += lost;
+        return lost > 0 ? [subscriber] : [];
+      });
+  }
+
   /** The eid up to which every subscriber that was not idle for so long has all rows; Infinity without any. */
   readByAll(idleMs: number): number {
     const now = this.#options.unixNow();
