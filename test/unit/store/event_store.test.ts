@@ -23,12 +23,15 @@ import { published } from '../tables/published.ts';
 
 let directory: string;
 let clockMs = 0;
+/** By which Unix time is ahead of the clock that stands still while the host sleeps. */
+let asleepMs = 0;
 const said: string[] = [];
 const opened: EventStore[] = [];
 
 beforeEach(() => {
   directory = join(mkdtempSync(join(tmpdir(), 'pa-store-')), 'rows');
   clockMs = 0;
+  asleepMs = 0;
   said.length = 0;
 });
 afterEach(() => {
@@ -45,7 +48,7 @@ function open(settings: Partial<EventStoreSettings> = {}): EventStore {
   const all = { directory, maxRows: 1000, maxBytes: 1 << 30, expirySeconds: 3600, subscriberExpirySeconds: 604_800 };
   const store = new EventStore(
     { ...all, ...settings },
-    { log, now: () => clockMs, unixNow: () => 1_700_000_000_000 + clockMs },
+    { log, now: () => clockMs, unixNow: () => 1_700_000_000_000 + clockMs + asleepMs },
   );
   opened.push(store);
   return store;
@@ -347,6 +350,26 @@ describe('subscribers', () => {
     store.expire(1e9);
     expect(pids(store)).toEqual([]);
     expect(store.subscribers()).toMatchObject([{ name: 'fleet', lagRows: 0, lostRows: 3 }]);
+  });
+
+  test('that could not ask because the host was off or asleep, or whose clock was set, have an hour to come back', () => {
+    const WEEK_MS = 604_800_000;
+    const settings = { expirySeconds: 60, subscriberExpirySeconds: WEEK_MS / 1000 };
+    const store = open(settings);
+    read(store, 'fleet');
+    for (let pid = 1; pid <= 3; pid++) store.add(published({ pid, unixMs: 1000 }));
+    asleepMs += WEEK_MS;
+    store.expire(1e9);
+    expect(pids(store)).toEqual([1, 2, 3]);
+    store.close();
+    const afterwards = open(settings);
+    asleepMs += WEEK_MS;
+    clockMs += 3_599_999;
+    afterwards.expire(1e9);
+    expect(pids(afterwards)).toEqual([1, 2, 3]);
+    clockMs += 1;
+    afterwards.expire(1e9);
+    expect(afterwards.subscribers()).toMatchObject([{ name: 'fleet', lagRows: 0, lostRows: 3 }]);
   });
 
   test('are not made without bound by a query that makes up names', () => {
