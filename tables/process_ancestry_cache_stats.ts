@@ -52,7 +52,7 @@ export const columns: readonly Column<CacheStatsRow>[] = [
   bigint('store_bytes', 'Disk that the rows take, about', ({ store }) => store.bytes),
   bigint(
     'store_lost',
-    'Rows that were not written because the extension was killed, or that were in a damaged database',
+    'Rows that were not written because the extension was killed, or that went with a damaged or removed database',
     ({ store }) => store.lost,
   ),
   text('database', 'Where rows are written now: a directory, or :memory:', ({ store }) => store.database),

@@ -11,7 +11,7 @@ export const columns: readonly Column<SubscriberRow>[] = [
   text('last_eid', 'eid of the last row that it was given', ({ lastEid }) => String(lastEid).padStart(10, '0')),
   bigint('lag_rows', 'Rows that it has still to read', ({ lagRows }) => lagRows),
   bigint('last_read_time', 'When it last asked, in UNIX time', ({ lastReadMs }) => Math.floor(lastReadMs / 1000)),
-  bigint('lost_rows', 'Rows that had to make room before it had read them', ({ lostRows }) => lostRows),
+  bigint('lost_rows', 'Rows that had to make room, or were lost, before it had read them', ({ lostRows }) => lostRows),
 ];
 
 export function processAncestrySubscribers(store: EventStore): TablePlugin<SubscriberRow> {

@@ -1,15 +1,15 @@
 /**
  * What is on disk: the directory that this extension has for itself, the database in it, and the count of what was written.
- * A database that is damaged, or of a newer version, is moved aside, and a new one begun.
+ * A database that is damaged, of a newer version or somebody else's is moved aside, and a new one begun.
  */
-import { statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { messageOf } from '../error_message.ts';
 import type { Logger } from '../log.ts';
 import { checkpoint } from './checkpoint.ts';
 import { DatabaseDirectory } from './database_directory.ts';
 import { EventDatabase } from './event_database.ts';
 import { NewerSchemaError } from './schema.ts';
-import { isDamage } from './sqlite_error.ts';
+import { isDamage, isForeign } from './sqlite_error.ts';
 import { WrittenCount } from './written_count.ts';
 
 /** The write-ahead log is brought into the database beyond this size, and is a problem far beyond it. */
@@ -29,6 +29,7 @@ export class Disk {
   readonly #log: Logger;
   readonly #unixNow: () => number;
   #database: EventDatabase;
+  #files: string;
   #checkpointing = false;
   #released = false;
 
@@ -40,8 +41,11 @@ export class Disk {
     try {
       const { database, isReplaced } = this.#open();
       this.#database = database;
+      this.#files = this.#filesThere();
       this.count = new WrittenCount(this.#directory.countFile);
-      this.missing = isReplaced ? 0 : Math.max(0, this.count.value - database.lastEid);
+      // Of a database that is gone nobody knows what it held.
+      const isOther = isReplaced || database.isNew;
+      this.missing = isOther ? 0 : Math.max(0, this.count.value - database.lastEid);
     } catch (error) {
       this.#directory.release();
       throw error;
@@ -61,6 +65,11 @@ export class Disk {
     return Math.max(this.count.value, this.#database.lastEid);
   }
 
+  /** Somebody has removed its files, or put others in their place: what is written now is seen by nobody after us. */
+  get isRemoved(): boolean {
+    return this.#filesThere() !== this.#files;
+  }
+
   /** While its log is brought into the database: a new database would be taken for the old one then. */
   get isCheckpointing(): boolean {
     return this.#checkpointing;
@@ -75,6 +84,7 @@ export class Disk {
     this.#database.close();
     this.#moveAside(error);
     this.#database = new EventDatabase(this.#directory.database);
+    this.#files = this.#filesThere();
   }
 
   /** Bytes of the log that is to be brought into the database, where that cannot be done any more. */
@@ -109,6 +119,13 @@ export class Disk {
     }
   }
 
+  #filesThere(): string {
+    const inodes = [this.#directory.database, this.#directory.wal].map(
+      (path) => lstatSync(path, { throwIfNoEntry: false })?.ino,
+    );
+    return inodes.join();
+  }
+
   get #logBytes(): number {
     return statSync(this.#directory.wal, { throwIfNoEntry: false })?.size ?? 0;
   }
@@ -117,7 +134,7 @@ export class Disk {
     try {
       return { database: new EventDatabase(this.#directory.database), isReplaced: false };
     } catch (error) {
-      if (!(error instanceof NewerSchemaError) && !isDamage(error)) throw error;
+      if (!(error instanceof NewerSchemaError || isDamage(error) || isForeign(error))) throw error;
       this.#moveAside(error);
       return { database: new EventDatabase(this.#directory.database), isReplaced: true };
     }

@@ -73,6 +73,8 @@ interface StoredAncestry {
 }
 
 export class EventDatabase {
+  /** There was none before. */
+  readonly isNew: boolean;
   readonly #db: DatabaseSync;
   readonly #blocks = new Blocks();
   /** Statements that are not running now, by their text, the least recently used first. */
@@ -96,7 +98,7 @@ export class EventDatabase {
         'PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0',
       );
       this.#db.exec('PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY');
-      migrate(this.#db);
+      this.isNew = migrate(this.#db) === 0;
       const marks = (columns: readonly unknown[]) => columns.map(() => '?').join(', ');
       const names = (columns: readonly { name: string }[]) => columns.map(({ name }) => name).join(', ');
       this.#insertEvent = this.#db.prepare(
@@ -313,6 +315,13 @@ export class EventDatabase {
     });
   }
 
+  /** Numbers up to this one are dealt with: those that have no row are not missing. */
+  skipTo(eid: number): void {
+    if (eid <= this.#lastEid) return;
+    this.#putLastEid.run(eid);
+    this.#lastEid = eid;
+  }
+
   close(): void {
     this.#statements.clear();
     this.#db.close();
@@ -321,8 +330,11 @@ export class EventDatabase {
   #reload(): void {
     this.#ancestries = new WeakMap();
     this.#documents = new WeakMap();
+    // Read before what is known is let go of: it is all there is where the disk cannot be read now.
+    const rows = this.#all('SELECT * FROM blocks ORDER BY id');
+    const lastEid = this.#number('SELECT eid FROM last_row');
     this.#blocks.clear();
-    for (const row of this.#all('SELECT * FROM blocks ORDER BY id')) {
+    for (const row of rows) {
       this.#blocks.load({
         id: Number(row.id),
         rows: Number(row.row_count),
@@ -332,7 +344,7 @@ export class EventDatabase {
         maxMs: Number(row.max_ms),
       });
     }
-    this.#lastEid = this.#number('SELECT eid FROM last_row');
+    this.#lastEid = lastEid;
   }
 
   #count(added: readonly BlockRow[]): void {

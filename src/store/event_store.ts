@@ -109,12 +109,7 @@ export class EventStore {
     this.#settings = settings;
     if (this.#closed) return;
     if (settings.directory !== before && settings.directory !== undefined) {
-      if (before !== undefined) {
-        this.#flush();
-        this.#log.info(`rows are kept in ${settings.directory} from now on; those until now stay in ${before}`);
-        this.#closeAll();
-        this.#subscribers.clear();
-      }
+      if (before !== undefined) this.#leaveDirectory(before, settings.directory);
       this.#open();
     }
     this.#trim();
@@ -249,6 +244,10 @@ export class EventStore {
     const disk = this.#writableDisk;
     if (!disk || this.#closed) return;
     try {
+      if (disk.isRemoved && !disk.isCheckpointing) {
+        this.#replaceRemoved(disk);
+        return;
+      }
       const bytes = disk.tooLargeLog;
       if (bytes !== undefined && !this.#problem) {
         const message = `the log of the database in ${disk.path} has ${Math.round(bytes / 1e6)} MB and cannot be shortened: somebody reads it, or the disk is slow`;
@@ -269,7 +268,8 @@ export class EventStore {
     if (this.#memory && this.#settings.directory !== ':memory:') this.#retry(Number.POSITIVE_INFINITY);
     this.#closed = true;
     this.#waiting = 0;
-    this.#closeAll();
+    this.#closeDisk();
+    this.#closeMemory(this.#settings.directory);
   }
 
   /** Of the last row that can be asked for. */
@@ -308,6 +308,11 @@ export class EventStore {
     if (directory !== ':memory:') {
       try {
         this.#openDisk(directory);
+        if (this.#memory) {
+          this.#diskFails = true;
+          this.#retryMs = RETRY_MS.least;
+          this.#scheduleRetry();
+        }
       } catch (error) {
         // Beyond any number on disk, so that rows can be moved there.
         this.#lastEid = Math.max(this.#lastEid, this.#unixNow() * 10);
@@ -317,6 +322,16 @@ export class EventStore {
     }
     for (const exec of this.#unnumbered.splice(0)) this.#number(exec);
     this.#flush();
+  }
+
+  /** Rows that wait in memory for a disk wait for the next one. */
+  #leaveDirectory(before: string, next: string): void {
+    this.#flush();
+    this.#log.info(`rows are kept in ${next} from now on; those that are in ${before} stay there`);
+    this.#closeDisk();
+    if (this.#memory && before !== ':memory:' && next !== ':memory:') return;
+    this.#closeMemory(before);
+    this.#subscribers.clear();
   }
 
   #openDisk(path: string): void {
@@ -333,16 +348,17 @@ export class EventStore {
     }
     this.#lastEid = Math.max(this.#lastEid, disk.lastEid);
     this.#disk = disk;
+    // What waits in memory has numbers of its own when it waited for another directory: there is no place among these.
+    if (this.#memory) this.#lostRows(this.#memory.deleteUpTo(disk.lastEid));
+    else this.#numberOn(disk);
   }
 
-  #closeAll(): void {
+  #closeDisk(): void {
     clearTimeout(this.#flushTimer);
     clearTimeout(this.#retryTimer);
     this.#flushTimer = undefined;
     this.#retryTimer = undefined;
     this.#lostRows(this.#pending.splice(0).length);
-    this.#memory?.close();
-    this.#memory = undefined;
     const disk = this.#disk;
     this.#disk = undefined;
     if (!disk) return;
@@ -358,9 +374,21 @@ export class EventStore {
     }
   }
 
+  #closeMemory(directory: string | undefined): void {
+    const rows = directory === ':memory:' ? 0 : (this.#memory?.rows ?? 0);
+    this.#memory?.close();
+    this.#memory = undefined;
+    if (rows > 0) this.#log.error({ lost: this.#lostRows(rows) }, 'rows that waited in memory for the disk are lost');
+  }
+
   #number(exec: MergedEvent): void {
     this.#pending.push({ eid: ++this.#lastEid, exec });
     this.#disk?.count.note(this.#lastEid + this.#waiting);
+  }
+
+  /** What is told of numbers without a row has been told: the next one to open the database must not find them missing. */
+  #numberOn(disk: Disk): void {
+    this.#attempt(() => disk.database.skipTo(this.#writtenEid));
   }
 
   #lostRows(count: number): number {
@@ -423,10 +451,11 @@ export class EventStore {
 
   /** Begins a new database in place of a damaged one, whose rows are lost to queries; in memory where that fails too. */
   #replaceDatabase(disk: Disk, error: unknown): void {
-    const lost = disk.database.rows;
+    const lose = this.#losing(disk.database);
     try {
       disk.replace(error);
-      this.#lostRows(lost);
+      lose();
+      if (!this.#memory) this.#numberOn(disk);
       disk.database.replaceSubscribers(this.#subscribers);
     } catch (failure) {
       disk.release(this.#lastEid);
@@ -435,6 +464,41 @@ export class EventStore {
       this.#scheduleRetry();
     }
     this.#flush();
+  }
+
+  /** Begins a new database where somebody has removed this one: nobody after us would see what is written to it. */
+  #replaceRemoved(disk: Disk): void {
+    const { path } = disk;
+    this.#log.error(`the database in ${path} was removed while it was used: a new one is begun`);
+    this.#losing(disk.database)();
+    this.#disk = undefined;
+    try {
+      try {
+        disk.database.close();
+      } finally {
+        disk.release(this.#lastEid);
+      }
+      this.#openDisk(path);
+      this.#keepSubscribers([...this.#subscribers]);
+    } catch (error) {
+      this.#tell({ code: problemCode(error), message: `${messageOf(error)}; rows are kept in memory meanwhile` });
+      this.#scheduleRetry();
+    }
+    this.#flush();
+  }
+
+  /** All rows of a database: lost, also to those who had still to read them. To be called when they are gone. */
+  #losing(database: EventDatabase): () => void {
+    const { rows, lastEid } = database;
+    const lose = this.#subscribers.losing((after) => {
+      const range = { after, upTo: lastEid };
+      // One that is damaged may not say: it is no more than all, and no more than there are numbers.
+      return attempt(() => database.count(range)) ?? Math.max(0, Math.min(rows, lastEid - after));
+    });
+    return () => {
+      this.#lostRows(rows);
+      lose();
+    };
   }
 
   #scheduleRetry(): void {
@@ -463,6 +527,7 @@ export class EventStore {
         return;
       }
       disk.database.replaceSubscribers(this.#subscribers);
+      disk.database.skipTo(this.#writtenEid);
       this.#memory?.close();
       this.#memory = undefined;
       this.#diskFails = false;
@@ -474,10 +539,8 @@ export class EventStore {
       const code = problemCode(error);
       if (code !== this.#problem?.code)
         this.#tell({ code, message: `${messageOf(error)}; rows are kept in memory meanwhile` });
-      if (this.#disk && isDamage(error)) {
-        this.#diskFails = false;
-        this.#replaceDatabase(this.#disk, error);
-      }
+      // What waits in memory is older than what comes: it goes into the new database first.
+      if (this.#disk && isDamage(error)) this.#replaceDatabase(this.#disk, error);
       this.#scheduleRetry();
     }
   }
@@ -542,14 +605,10 @@ export class EventStore {
   }
 
   #discard(database: EventDatabase, upTo: number): number {
-    const losers = [...this.#subscribers].filter((subscriber) => {
-      const lost = subscriber.lastEid < upTo ? database.count({ after: subscriber.lastEid, upTo }) : 0;
-      subscriber.lostRows += lost;
-      return lost > 0;
-    });
+    const lose = this.#subscribers.losing((after) => (after < upTo ? database.count({ after, upTo }) : 0));
     const gone = database.deleteUpTo(upTo);
     this.#discarded += gone;
-    this.#keepSubscribers(losers);
+    this.#keepSubscribers(lose());
     return gone;
   }
 
@@ -576,6 +635,14 @@ export class EventStore {
   #tell(problem: CollectorProblem): void {
     this.#problem = problem;
     this.#log.error({ code: problem.code }, problem.message);
+  }
+}
+
+function attempt<Result>(work: () => Result): Result | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
   }
 }
 

@@ -29,8 +29,12 @@ const INDEXES = `
   CREATE INDEX IF NOT EXISTS events_parent ON events (parent);
   CREATE INDEX IF NOT EXISTS events_entity_id ON events (rtrim(entity_id, ' ') COLLATE NOCASE);`;
 
-/** @throws {NewerSchemaError} */
-export function migrate(db: DatabaseSync, migrations: readonly string[] = MIGRATIONS): void {
+/**
+ * Answers the version that the database had before: 0 for a new one.
+ *
+ * @throws {NewerSchemaError}
+ */
+export function migrate(db: DatabaseSync, migrations: readonly string[] = MIGRATIONS): number {
   const version = Number(db.prepare('PRAGMA user_version').get()?.user_version);
   if (version > migrations.length) {
     throw new NewerSchemaError(`its schema version is ${version}, this extension knows ${migrations.length}`);
@@ -49,6 +53,7 @@ export function migrate(db: DatabaseSync, migrations: readonly string[] = MIGRAT
     addMissing(db, 'ancestries', ANCESTRY_COLUMNS);
     db.exec(INDEXES);
     db.exec('COMMIT');
+    return version;
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
     throw error;

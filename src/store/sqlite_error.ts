@@ -1,6 +1,7 @@
 /** What SQLite's errors mean to us: its primary result codes (sqlite.org/rescode.html). */
 import { DirectoryError } from './database_directory.ts';
 
+const ERROR = 1;
 const BUSY = 5;
 const LOCKED = 6;
 const READ_ONLY = 8;
@@ -31,6 +32,11 @@ export function isUnstorable(error: unknown): boolean {
 export function isDamage(error: unknown): boolean {
   const code = resultCode(error);
   return code === CORRUPT || code === NOT_A_DATABASE;
+}
+
+/** Of opening a database: its tables are not ours. */
+export function isForeign(error: unknown): boolean {
+  return resultCode(error) === ERROR;
 }
 
 /** The stable name of what keeps rows from the disk. */

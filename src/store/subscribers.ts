@@ -52,6 +52,8 @@ const SAME_QUERY_MS = 1000;
 /** A join that asks row by row may pause for as long as it has been going on, within these. */
 const JOIN_PAUSE_MS = { least: 250, most: 5000 };
 const JOIN_MAX_MS = 300_000;
+/** Who has not been heard for long may come back for so long, when neither it nor this extension could run until now. */
+const COME_BACK_MS = 3_600_000;
 /** A reader that lives so long after its batch has logged it. */
 const LOGGED_WITHIN_MS = 30_000;
 
@@ -59,10 +61,12 @@ export class Subscribers {
   readonly #options: SubscribersOptions;
   readonly #subscribers = new Map<string, Subscriber>();
   readonly #batches = new Map<string, OpenBatch>();
+  readonly #beganMs: number;
   #reader: string | undefined;
 
   constructor(options: SubscribersOptions) {
     this.#options = options;
+    this.#beganMs = options.now();
   }
 
   /** Adds those of a database. One that is known already has what both have. */
@@ -126,7 +130,7 @@ export class Subscribers {
     let dropped: string | undefined;
     if (this.#subscribers.size >= SUBSCRIBERS_MAX) {
       const idlest = [...this].reduce((a, b) => (a.lastReadMs <= b.lastReadMs ? a : b));
-      if (this.#options.unixNow() - idlest.lastReadMs < idleMs) {
+      if (!this.#isIdle(idlest, idleMs)) {
         throw new SubscriberError(`there are ${SUBSCRIBERS_MAX} subscribers already: use fewer names`);
       }
       dropped = idlest.name;
@@ -180,13 +184,32 @@ export class Subscribers {
     });
   }
 
+  /**
+   * What each loses with rows that are about to go, where `count` tells how many of them come after an eid. Counts them
+   * when it is called, which is when they are gone: a locked database keeps them. Answers those who lost any.
+   */
+  losing(count: (afterEid: number) => number): () => Subscriber[] {
+    const losses = [...this].map((subscriber) => ({ subscriber, lost: count(subscriber.lastEid) }));
+    return () =>
+      losses.flatMap(({ subscriber, lost }) => {
+        subscriber.lostRows += lost;
+        return lost > 0 ? [subscriber] : [];
+      });
+  }
+
   /** The eid up to which every subscriber that was not idle for so long has all rows; Infinity without any. */
   readByAll(idleMs: number): number {
-    const now = this.#options.unixNow();
     let least = Number.POSITIVE_INFINITY;
-    for (const { confirmedEid, lastReadMs } of this) {
-      if (now - lastReadMs < idleMs) least = Math.min(least, confirmedEid);
+    for (const subscriber of this) {
+      if (!this.#isIdle(subscriber, idleMs)) least = Math.min(least, subscriber.confirmedEid);
     }
     return least;
+  }
+
+  /** Not for the time alone: a host may have been off or asleep for it, or its clock been set. */
+  #isIdle({ name, lastReadMs }: Subscriber, idleMs: number): boolean {
+    const sinceMs = this.#batches.get(name)?.lastMs ?? this.#beganMs;
+    const couldAskMs = this.#options.now() - sinceMs;
+    return this.#options.unixNow() - lastReadMs >= idleMs && couldAskMs >= Math.min(idleMs, COME_BACK_MS);
   }
 }

@@ -13,7 +13,8 @@ export class WrittenCount {
   #closed = false;
 
   constructor(path: string) {
-    this.value = Number.parseInt(readFileSync(path, 'utf8'), 10) || 0;
+    const value = Number.parseInt(readFileSync(path, 'utf8'), 10);
+    this.value = Number.isSafeInteger(value) ? value : 0;
     this.#file = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
   }
 

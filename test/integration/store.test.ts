@@ -129,9 +129,10 @@ describe.skipIf(!canRecord())('rows on disk', () => {
   });
 
   test.skipIf(!TAKES_NODE_OPTIONS)(
-    'a stall of the JavaScript side of 1 s at 3,000 execs a second loses nothing',
+    'a stall of the JavaScript side of 1 s or more, over what 3,000 execs a second are in one, loses nothing',
     async () => {
-      const { seen, stats: after } = await stalled(1000, []);
+      const { seen, stats: after } = await stalled({ ms: 1000, forks: 3000 }, []);
+      expect(seen.forks).toBeGreaterThanOrEqual(3000);
       expect(after).toMatchObject({ events_lost: '0', details_missing: '0', resyncs: '0' });
       expect(seen.missing).toBe(0);
     },
@@ -142,7 +143,7 @@ describe.skipIf(!canRecord())('rows on disk', () => {
     'a stall that is too long for the buffers is counted as lost, and made good from /proc',
     async () => {
       const small = ['--queue-max-bytes', '1048576', '--socket-buffer-bytes', '65536'];
-      const { seen, stats: after } = await stalled(3000, small);
+      const { seen, stats: after } = await stalled({ ms: 3000, forks: 0 }, small);
       expect(seen.missing).toBeGreaterThan(0);
       expect(Number(after.events_lost)).toBeGreaterThan(0);
       await until('read again', async () => Number((await stats()).resyncs) > 0);
@@ -158,11 +159,11 @@ describe.skipIf(!canRecord())('rows on disk', () => {
     60_000,
   );
 
-  /** Runs execs as fast as two workers can, while the extension's event loop stands still for so long. */
-  async function stalled(ms: number, more: string[]) {
+  /** Runs execs as fast as two workers can, while the extension's event loop stands still: so long, over so many of them. */
+  async function stalled({ ms, forks }: { ms: number; forks: number }, more: string[]) {
     const stall = fileURLToPath(new URL('stall.mjs', import.meta.url));
     extension = await ExtensionUnderTest.start(flags('--events-max', '100000', ...more), {
-      env: { NODE_OPTIONS: `--import ${stall}`, STALL_MS: String(ms) },
+      env: { NODE_OPTIONS: `--import ${stall}`, STALL_MS: String(ms), STALL_FORKS: String(forks) },
     });
     const { runForest } = await import('./forest.ts');
     const running = runForest({ rounds: 450, jobs: 2, programs: ['short_lived'] });
@@ -174,7 +175,8 @@ describe.skipIf(!canRecord())('rows on disk', () => {
     await extension.settled();
     const rows = await events({}, ['cmdline']);
     const own = rows.filter(({ cmdline }) => /forest/.test(cmdline ?? '')).length;
-    console.log(`${execs} execs at ${rate}/s, stalled for ${ms} ms: ${own} rows`);
-    return { seen: { missing: Math.max(0, Number(execs) - own), rate: Number(rate) }, stats: await stats() };
+    const [said = '', over = '0'] = /stalled for \d+ ms and (\d+) forks/.exec(extension.stderr) ?? [];
+    console.log(`${execs} execs at ${rate}/s, ${said}: ${own} rows`);
+    return { seen: { missing: Math.max(0, Number(execs) - own), forks: Number(over) }, stats: await stats() };
   }
 });

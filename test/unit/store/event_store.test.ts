@@ -23,12 +23,15 @@ import { published } from '../tables/published.ts';
 
 let directory: string;
 let clockMs = 0;
+/** By which Unix time is ahead of the clock that stands still while the host sleeps. */
+let asleepMs = 0;
 const said: string[] = [];
 const opened: EventStore[] = [];
 
 beforeEach(() => {
   directory = join(mkdtempSync(join(tmpdir(), 'pa-store-')), 'rows');
   clockMs = 0;
+  asleepMs = 0;
   said.length = 0;
 });
 afterEach(() => {
@@ -45,7 +48,7 @@ function open(settings: Partial<EventStoreSettings> = {}): EventStore {
   const all = { directory, maxRows: 1000, maxBytes: 1 << 30, expirySeconds: 3600, subscriberExpirySeconds: 604_800 };
   const store = new EventStore(
     { ...all, ...settings },
-    { log, now: () => clockMs, unixNow: () => 1_700_000_000_000 + clockMs },
+    { log, now: () => clockMs, unixNow: () => 1_700_000_000_000 + clockMs + asleepMs },
   );
   opened.push(store);
   return store;
@@ -59,6 +62,18 @@ const wherePid = (pid: number): Selection => {
 const pids = (store: EventStore, selection = ALL, range?: { after: number; upTo: number }) =>
   [...store.select(selection, range)].flatMap((row) => (row ? [row[0]] : []));
 const eids = (store: EventStore) => pids(store, { ...ALL, expressions: ['e.eid'] });
+const rowsIn = (path: string) => {
+  const db = new DatabaseSync(join(path, 'events.db'), { readOnly: true });
+  const rows = Number(db.prepare('SELECT count(*) AS n FROM events').get()?.n);
+  db.close();
+  return rows;
+};
+/** What a killed process leaves: its files as they are. */
+const copied = (name: string) => {
+  const left = join(directory, '..', name);
+  execFileSync('cp', ['-r', directory, left]);
+  return left;
+};
 const WHOLE = { bytes: 1 << 30 };
 const read = (store: EventStore, name: string, portion = WHOLE) => {
   const batch = store.batchFor(name, portion);
@@ -337,6 +352,26 @@ describe('subscribers', () => {
     expect(store.subscribers()).toMatchObject([{ name: 'fleet', lagRows: 0, lostRows: 3 }]);
   });
 
+  test('that could not ask because the host was off or asleep, or whose clock was set, have an hour to come back', () => {
+    const WEEK_MS = 604_800_000;
+    const settings = { expirySeconds: 60, subscriberExpirySeconds: WEEK_MS / 1000 };
+    const store = open(settings);
+    read(store, 'fleet');
+    for (let pid = 1; pid <= 3; pid++) store.add(published({ pid, unixMs: 1000 }));
+    asleepMs += WEEK_MS;
+    store.expire(1e9);
+    expect(pids(store)).toEqual([1, 2, 3]);
+    store.close();
+    const afterwards = open(settings);
+    asleepMs += WEEK_MS;
+    clockMs += 3_599_999;
+    afterwards.expire(1e9);
+    expect(pids(afterwards)).toEqual([1, 2, 3]);
+    clockMs += 1;
+    afterwards.expire(1e9);
+    expect(afterwards.subscribers()).toMatchObject([{ name: 'fleet', lagRows: 0, lostRows: 3 }]);
+  });
+
   test('are not made without bound by a query that makes up names', () => {
     const store = open({ subscriberExpirySeconds: 100 });
     for (let n = 0; n < 256; n++) read(store, `name ${n}`);
@@ -356,10 +391,7 @@ describe('trouble', () => {
     for (let pid = 4; pid <= 6; pid++) store.add(published({ pid }));
     store.expect(2);
     await Promise.resolve();
-    // What a killed process leaves: its files as they are.
-    const left = join(directory, '..', 'left');
-    execFileSync('cp', ['-r', directory, left]);
-    const after = open({ directory: left });
+    const after = open({ directory: copied('left') });
     expect(after.stats).toMatchObject({ rows: 3, lost: 5 });
     after.add(published({ pid: 7 }));
     expect(pids(after)).toEqual([1, 2, 3, 7]);
@@ -443,6 +475,100 @@ describe('trouble', () => {
     expect(after.stats.lost).toBe(5000);
     // The readers' places are kept.
     expect(read(after, 'fleet')).toEqual([7]);
+  });
+
+  test('a database that is damaged costs a reader what it had not read', () => {
+    const store = open({ maxRows: 10_000 });
+    for (let pid = 1; pid <= 4000; pid++) store.add(published({ pid }));
+    read(store, 'fleet');
+    for (let pid = 4001; pid <= 5000; pid++) store.add(published({ pid }));
+    store.close();
+    const file = join(directory, 'events.db');
+    const bytes = readFileSync(file);
+    bytes.fill(0x5a, Math.floor(bytes.length * 0.3), Math.floor(bytes.length * 0.95));
+    writeFileSync(file, bytes);
+    const after = open({ maxRows: 10_000 });
+    expect(() => pids(after)).toThrow('malformed');
+    expect(after.subscribers()).toMatchObject([{ lagRows: 0, lostRows: 1000 }]);
+    expect(after.stats.lost).toBe(5000);
+  });
+
+  test('a database that is removed while it is used: a new one is begun, and what was in it is counted', async () => {
+    const store = open();
+    for (let pid = 1; pid <= 3; pid++) store.add(published({ pid }));
+    read(store, 'fleet');
+    store.add(published({ pid: 4 }));
+    expect(pids(store)).toEqual([1, 2, 3, 4]);
+    store.tidy();
+    expect(pids(store)).toEqual([1, 2, 3, 4]);
+    for (const name of readdirSync(directory)) if (name.startsWith('events.db')) rmSync(join(directory, name));
+    store.tidy();
+    expect(store.stats).toMatchObject({ database: directory, rows: 0, lost: 4, problems: [] });
+    expect(store.subscribers()).toMatchObject([{ name: 'fleet', lastEid: 3, lagRows: 0, lostRows: 1 }]);
+    expect(said.join()).toContain('was removed while it was used');
+    store.add(published({ pid: 5 }));
+    clockMs += 1000;
+    expect(read(store, 'fleet')).toEqual([5]);
+    rmSync(directory, { recursive: true });
+    store.add(published({ pid: 6 }));
+    store.tidy();
+    store.add(published({ pid: 7 }));
+    store.close();
+    const again = open();
+    expect(eids(again)).toEqual([6, 7]);
+    expect(again.stats.lost).toBe(0);
+    expect(again.subscribers()).toMatchObject([{ name: 'fleet', lagRows: 2 }]);
+  });
+
+  test('a database that was removed before the start is nobody’s loss', async () => {
+    const store = open();
+    for (let pid = 1; pid <= 3; pid++) store.add(published({ pid }));
+    store.close();
+    for (const name of readdirSync(directory)) if (name.startsWith('events.db')) rmSync(join(directory, name));
+    // Nor is it, when this one is killed before it has written a row.
+    for (const after of [open(), open({ directory: copied('killed') })]) {
+      expect(after.stats).toMatchObject({ rows: 0, lost: 0 });
+      after.add(published({ pid: 4 }));
+      expect(eids(after)).toEqual([4]);
+    }
+  });
+
+  test('what a kill has lost is counted once', async () => {
+    const store = open();
+    store.add(published({ pid: 1 }));
+    expect(pids(store)).toHaveLength(1);
+    store.add(published({ pid: 2 }));
+    await Promise.resolve();
+    const left = copied('left');
+    const after = open({ directory: left });
+    expect(after.stats.lost).toBe(1);
+    after.close();
+    expect(open({ directory: left }).stats.lost).toBe(0);
+  });
+
+  test('a database of somebody else is kept aside untouched', () => {
+    mkdirSync(directory, { mode: 0o700 });
+    const db = new DatabaseSync(join(directory, 'events.db'));
+    db.exec('CREATE TABLE events (what TEXT); PRAGMA user_version = 1');
+    db.close();
+    const store = open();
+    store.add(published({ pid: 5 }));
+    expect(pids(store)).toEqual([5]);
+    expect(store.stats).toMatchObject({ database: directory, problems: [] });
+    expect(readdirSync(directory).filter((name) => /^events\.db\.corrupt-\w+$/.test(name))).toHaveLength(1);
+  });
+
+  test('a count that makes no sense is none', () => {
+    mkdirSync(directory, { mode: 0o700 });
+    for (const text of ['99999999999999999999', '\0\0\0\0', 'x']) {
+      writeFileSync(join(directory, 'last-eid'), text);
+      const store = open();
+      store.add(published({ pid: 5 }));
+      store.add(published({ pid: 5 }));
+      expect(store.stats).toMatchObject({ lost: 0 });
+      expect(eids(store).slice(-2)).toHaveLength(2);
+      store.close();
+    }
   });
 
   test('only so many damaged databases are kept', () => {
@@ -540,6 +666,39 @@ describe('trouble', () => {
     }
   });
 
+  test.skipIf(process.getuid?.() !== 0)(
+    'a full disk: where another directory is given, what waits in memory goes there, and readers go on',
+    async () => {
+      mkdirSync(directory);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=0700', 'tmpfs', directory]);
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      try {
+        const store = open({ maxRows: 10_000 });
+        for (let pid = 1; pid <= 3000; pid++) store.add(published({ pid }));
+        expect(store.stats).toMatchObject({ database: ':memory:', problems: [{ code: 'database_full' }] });
+        const onDisk = rowsIn(directory);
+        read(store, 'fleet', { bytes: 8_000_000 });
+        const [{ lagRows = 0 } = {}] = store.subscribers();
+        expect(lagRows).toBeGreaterThan(0);
+        const settings = { maxRows: 10_000, maxBytes: 1 << 30, expirySeconds: 60, subscriberExpirySeconds: 60 };
+        const elsewhere = join(directory, '..', 'elsewhere');
+        store.configure({ ...settings, directory: elsewhere });
+        store.add(published({ pid: 3001 }));
+        const left = Array.from({ length: 3001 - onDisk }, (_, i) => onDisk + 1 + i);
+        expect(pids(store)).toEqual(left);
+        await vi.advanceTimersByTimeAsync(2000);
+        await vi.waitFor(() => expect(store.stats).toMatchObject({ database: elsewhere, lost: 0, rows: left.length }));
+        expect(pids(store)).toEqual(left);
+        clockMs += 1000;
+        expect(read(store, 'fleet')).toEqual(left.slice(-lagRows - 1));
+      } finally {
+        vi.useRealTimers();
+        for (const store of opened.splice(0)) store.close();
+        execFileSync('umount', [directory]);
+      }
+    },
+  );
+
   test('changing the directory goes on there, and comes back to what was left', () => {
     const store = open();
     const settings = { maxRows: 100, maxBytes: 1 << 30, expirySeconds: 60, subscriberExpirySeconds: 60 };
@@ -586,6 +745,49 @@ describe('a database that somebody else has locked', () => {
     expect(performance.now() - began).toBeLessThan(2000);
     expect(pids(store)).not.toEqual([]);
     expect(store.stats).toMatchObject({ lost: 0, problems: [] });
+  });
+
+  test('keeps rows that are to go, and no reader has lost them before they do', () => {
+    const store = open({ expirySeconds: 60, subscriberExpirySeconds: 100 });
+    read(store, 'fleet');
+    for (let pid = 1; pid <= 3; pid++) store.add(published({ pid, unixMs: 1000 }));
+    expect(pids(store)).toHaveLength(3);
+    clockMs += 100_000;
+    locked(() => {
+      store.expire(1e9);
+      store.expire(1e9);
+    });
+    expect(store.subscribers()).toMatchObject([{ lagRows: 3, lostRows: 0 }]);
+    store.expire(1e9);
+    expect(store.subscribers()).toMatchObject([{ lagRows: 0, lostRows: 3 }]);
+  });
+
+  test('and is found to be damaged after that: what waited in memory goes into the new one first, in order', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const store = open({ maxRows: 20_000 });
+      for (let pid = 1; pid <= 8000; pid++) store.add(published({ pid, cmdline: 'x'.repeat(500) }));
+      locked(() => {
+        for (let pid = 8001; pid <= 13_500; pid++) store.add(published({ pid }));
+      });
+      expect(store.stats).toMatchObject({ database: ':memory:', lost: 0 });
+      for (const name of ['events.db', 'events.db-wal']) {
+        const file = join(directory, name);
+        writeFileSync(file, Buffer.alloc(statSync(file).size, 0x5a), { flag: 'r+' });
+      }
+      await vi.advanceTimersByTimeAsync(1100);
+      expect(store.stats).toMatchObject({ lost: 8000 });
+      store.add(published({ pid: 13_501 }));
+      const left = Array.from({ length: 5501 }, (_, i) => 8001 + i);
+      expect(pids(store)).toEqual(left);
+      await vi.advanceTimersByTimeAsync(30_000);
+      await vi.waitFor(() => expect(store.stats.database).toBe(directory));
+      store.add(published({ pid: 13_502 }));
+      expect(pids(store)).toEqual([...left, 13_502]);
+      expect(store.stats).toMatchObject({ rows: 5502, problems: [] });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('is waited for at the end, but not for ever: what could not be written is counted', () => {
@@ -673,6 +875,23 @@ describe('what must not stop it', () => {
       expect(read(store, 'fleet')).toEqual([2]);
       store.add(published({ pid: 3 }));
       expect(pids(store)).toEqual([1, 2, 3]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('a directory that was somebody else’s for a while: the gap that this leaves in the numbers is no loss', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const leaving = open();
+      leaving.add(published({ pid: 1 }));
+      const store = open();
+      leaving.close();
+      await vi.advanceTimersByTimeAsync(1500);
+      expect(store.stats.database).toBe(directory);
+      store.add(published({ pid: 2 }));
+      await Promise.resolve();
+      expect(open({ directory: copied('left') }).stats).toMatchObject({ rows: 1, lost: 1 });
     } finally {
       vi.useRealTimers();
     }
