@@ -64,6 +64,8 @@ export interface ServerCounts {
   queryErrors: number;
   /** Values that a column failed to give. */
   valueErrors: number;
+  /** Of answers that were made, also of those that were refused in the end, or that nobody took. */
+  answerBytes: number;
 }
 
 /**
@@ -74,7 +76,14 @@ export class ExtensionServer {
   readonly #options: ExtensionServerOptions;
   readonly #limits: ServerLimits;
   readonly #rate = new RateLimit();
-  readonly #counts: ServerCounts = { connections: 0, requests: 0, faults: 0, queryErrors: 0, valueErrors: 0 };
+  readonly #counts: ServerCounts = {
+    connections: 0,
+    requests: 0,
+    faults: 0,
+    queryErrors: 0,
+    valueErrors: 0,
+    answerBytes: 0,
+  };
   // In the order of their last request: the first is the one that has been idle longest.
   readonly #connections = new Set<Connection>();
   readonly #host: ConnectionHost;
@@ -94,9 +103,14 @@ export class ExtensionServer {
       tables.set(table.name, table);
     }
     const { log, resultMaxBytes: resultLimit = DEFAULT_RESULT_LIMIT } = options;
-    const answers = new AnswerMemory(() => this.#limits.largestAnswers * resultLimit.bytes());
-    this.#answers = answers;
     const counts = this.#counts;
+    const answers = new AnswerMemory(
+      () => this.#limits.largestAnswers * resultLimit.bytes(),
+      (more) => {
+        counts.answerBytes += more;
+      },
+    );
+    this.#answers = answers;
     this.#host = {
       uuid: BigInt(options.uuid),
       tables,
