@@ -8,7 +8,7 @@ import { Connection, type ConnectionHost } from './connection.ts';
 import { EventLoopShare } from './event_loop_share.ts';
 import { ExtensionError } from './extension_error.ts';
 import { type Log, RateLimit } from './log.ts';
-import { cannotListen, removeStaleSocket } from './stale_socket.ts';
+import { cannotListen, type RemoveSocket, removeStaleSocket, settleSocket, temporaryName } from './stale_socket.ts';
 import type { TablePlugin } from './table_plugin.ts';
 
 /** Bounds of a server. Seconds. */
@@ -90,6 +90,7 @@ export class ExtensionServer {
   readonly #answers: AnswerMemory;
   #buffered = 0;
   #server: Server | undefined;
+  #removeSocket: RemoveSocket | undefined;
   #sweep: NodeJS.Timeout | undefined;
 
   /** @throws {ExtensionError} `declaration`: a table's columns are wrong, or two tables have one name */
@@ -173,7 +174,8 @@ export class ExtensionServer {
    */
   async listen(): Promise<void> {
     const { path } = this.#options;
-    await removeStaleSocket(path);
+    const temporary = temporaryName(path);
+    for (const place of [path, temporary]) await removeStaleSocket(place);
     const server = createServer((socket) => {
       this.#makeRoom();
       if (this.#connections.size >= this.#limits.connections) {
@@ -189,12 +191,18 @@ export class ExtensionServer {
       server.once('listening', () => {
         server.removeAllListeners('error');
         server.on('error', (error) => this.#fault('accept', error.message));
-        resolve();
+        try {
+          this.#removeSocket = settleSocket(temporary, path);
+          resolve();
+        } catch (error) {
+          server.close();
+          reject(cannotListen(path, error));
+        }
       });
       // The socket is made within listen(), by bind(): no moment passes in which others could connect.
       const umask = process.umask(0o177);
       try {
-        server.listen({ path, backlog: 511 });
+        server.listen({ path: temporary, backlog: 511 });
       } finally {
         process.umask(umask);
       }
@@ -209,6 +217,7 @@ export class ExtensionServer {
     clearInterval(this.#sweep);
     const server = this.#server;
     this.#server = undefined;
+    if (server) this.#removeSocket?.();
     const closed = server && new Promise<void>((resolve) => server.close(() => resolve()));
     for (const connection of [...this.#connections]) connection.close();
     await closed;
