@@ -41,6 +41,8 @@ export interface RecorderOptions {
   readonly onPublished?: (event: MergedEvent) => void;
   /** What is wrong with what runs beside the recording. */
   readonly otherProblems?: () => readonly CollectorProblem[];
+  /** Bytes of all answers that were made so far. */
+  readonly answerBytes?: () => number;
 }
 
 const NAMELESS: Names = { user: () => undefined, group: () => undefined, revision: 0 };
@@ -321,7 +323,10 @@ export class Recorder {
 
   #sweep(): void {
     this.#run?.tree.processes.sweep();
-    this.#idleMemory.sample(this.#earlier.eventsReceived + (this.#run?.tree.stats.eventsReceived ?? 0));
+    this.#idleMemory.sample({
+      events: this.#earlier.eventsReceived + (this.#run?.tree.stats.eventsReceived ?? 0),
+      answerBytes: this.#options.answerBytes?.() ?? 0,
+    });
     // A recorded log is kept whole: its times are not now.
     if (this.#run?.state.collector !== 'replay') this.#store.expire(Date.now());
     this.#store.tidy();

@@ -87,6 +87,7 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     names,
     onPublished: (event) => metrics?.published(event),
     otherProblems: () => metrics?.problems ?? [],
+    answerBytes: () => running.counts.answerBytes,
   });
   const useNews = (...news: Parameters<LiveSettings['update']>): void => {
     const { changed, refused } = settings.update(...news);

@@ -3,11 +3,16 @@ import { CHUNK_BYTES } from './response_encoder.ts';
 /** Bytes of answers that are being made or read, of all connections together. */
 export class AnswerMemory {
   readonly #limit: () => number;
+  readonly #onGrown: (bytes: number) => void;
   #bytes = 0;
 
-  /** @param limit bytes; asked for whenever an answer grows */
-  constructor(limit: () => number) {
+  /**
+   * @param limit bytes; asked for whenever an answer grows
+   * @param onGrown called with the bytes by which one has grown
+   */
+  constructor(limit: () => number, onGrown: (bytes: number) => void) {
     this.#limit = limit;
+    this.#onGrown = onGrown;
   }
 
   /** What all answers hold now. */
@@ -24,6 +29,7 @@ export class AnswerMemory {
         const others = this.#bytes - own;
         // Whoever stops reading must not keep others from a small answer, nor is one that is alone ever too many.
         if (bytes > own && bytes > CHUNK_BYTES && others > 0 && others + bytes > this.#limit()) return false;
+        if (bytes > own) this.#onGrown(bytes - own);
         this.#bytes = others + bytes;
         own = bytes;
         return true;

@@ -312,7 +312,14 @@ export class Extension {
   }
 }
 
-const NO_COUNTS: Readonly<ServerCounts> = { connections: 0, requests: 0, faults: 0, queryErrors: 0, valueErrors: 0 };
+const NO_COUNTS: Readonly<ServerCounts> = {
+  connections: 0,
+  requests: 0,
+  faults: 0,
+  queryErrors: 0,
+  valueErrors: 0,
+  answerBytes: 0,
+};
 
 function addCounts(a: Readonly<ServerCounts>, b: Readonly<ServerCounts>): ServerCounts {
   return {
@@ -321,6 +328,7 @@ function addCounts(a: Readonly<ServerCounts>, b: Readonly<ServerCounts>): Server
     faults: a.faults + b.faults,
     queryErrors: a.queryErrors + b.queryErrors,
     valueErrors: a.valueErrors + b.valueErrors,
+    answerBytes: a.answerBytes + b.answerBytes,
   };
 }
 

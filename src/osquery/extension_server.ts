@@ -8,7 +8,7 @@ import { Connection, type ConnectionHost } from './connection.ts';
 import { EventLoopShare } from './event_loop_share.ts';
 import { ExtensionError } from './extension_error.ts';
 import { type Log, RateLimit } from './log.ts';
-import { cannotListen, removeStaleSocket } from './stale_socket.ts';
+import { cannotListen, type RemoveSocket, removeStaleSocket, settleSocket, temporaryName } from './stale_socket.ts';
 import type { TablePlugin } from './table_plugin.ts';
 
 /** Bounds of a server. Seconds. */
@@ -64,6 +64,8 @@ export interface ServerCounts {
   queryErrors: number;
   /** Values that a column failed to give. */
   valueErrors: number;
+  /** Of answers that were made, also of those that were refused in the end, or that nobody took. */
+  answerBytes: number;
 }
 
 /**
@@ -74,13 +76,21 @@ export class ExtensionServer {
   readonly #options: ExtensionServerOptions;
   readonly #limits: ServerLimits;
   readonly #rate = new RateLimit();
-  readonly #counts: ServerCounts = { connections: 0, requests: 0, faults: 0, queryErrors: 0, valueErrors: 0 };
+  readonly #counts: ServerCounts = {
+    connections: 0,
+    requests: 0,
+    faults: 0,
+    queryErrors: 0,
+    valueErrors: 0,
+    answerBytes: 0,
+  };
   // In the order of their last request: the first is the one that has been idle longest.
   readonly #connections = new Set<Connection>();
   readonly #host: ConnectionHost;
   readonly #answers: AnswerMemory;
   #buffered = 0;
   #server: Server | undefined;
+  #removeSocket: RemoveSocket | undefined;
   #sweep: NodeJS.Timeout | undefined;
 
   /** @throws {ExtensionError} `declaration`: a table's columns are wrong, or two tables have one name */
@@ -94,9 +104,14 @@ export class ExtensionServer {
       tables.set(table.name, table);
     }
     const { log, resultMaxBytes: resultLimit = DEFAULT_RESULT_LIMIT } = options;
-    const answers = new AnswerMemory(() => this.#limits.largestAnswers * resultLimit.bytes());
-    this.#answers = answers;
     const counts = this.#counts;
+    const answers = new AnswerMemory(
+      () => this.#limits.largestAnswers * resultLimit.bytes(),
+      (more) => {
+        counts.answerBytes += more;
+      },
+    );
+    this.#answers = answers;
     this.#host = {
       uuid: BigInt(options.uuid),
       tables,
@@ -159,7 +174,8 @@ export class ExtensionServer {
    */
   async listen(): Promise<void> {
     const { path } = this.#options;
-    await removeStaleSocket(path);
+    const temporary = temporaryName(path);
+    for (const place of [path, temporary]) await removeStaleSocket(place);
     const server = createServer((socket) => {
       this.#makeRoom();
       if (this.#connections.size >= this.#limits.connections) {
@@ -175,12 +191,18 @@ export class ExtensionServer {
       server.once('listening', () => {
         server.removeAllListeners('error');
         server.on('error', (error) => this.#fault('accept', error.message));
-        resolve();
+        try {
+          this.#removeSocket = settleSocket(temporary, path);
+          resolve();
+        } catch (error) {
+          server.close();
+          reject(cannotListen(path, error));
+        }
       });
       // The socket is made within listen(), by bind(): no moment passes in which others could connect.
       const umask = process.umask(0o177);
       try {
-        server.listen({ path, backlog: 511 });
+        server.listen({ path: temporary, backlog: 511 });
       } finally {
         process.umask(umask);
       }
@@ -195,6 +217,7 @@ export class ExtensionServer {
     clearInterval(this.#sweep);
     const server = this.#server;
     this.#server = undefined;
+    if (server) this.#removeSocket?.();
     const closed = server && new Promise<void>((resolve) => server.close(() => resolve()));
     for (const connection of [...this.#connections]) connection.close();
     await closed;

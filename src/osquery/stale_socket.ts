@@ -1,5 +1,5 @@
-/** What a server that was killed leaves where the next one wants to listen. */
-import { lstatSync, unlinkSync } from 'node:fs';
+/** What a server that was killed leaves where the next one wants to listen, and what one that ends must leave. */
+import { lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { messageOf } from '../error_message.ts';
 import { ExtensionError } from './extension_error.ts';
 import { connectSocket } from './message_socket.ts';
@@ -24,6 +24,33 @@ export async function removeStaleSocket(path: string): Promise<void> {
     // Somebody else may have cleared it away.
     if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw cannotListen(path, error);
   }
+}
+
+/** Removes a socket file of ours, once its time has come. */
+export type RemoveSocket = () => void;
+
+/**
+ * A name to listen on at first, for `settleSocket`. As long as the path itself, which may be as long as can be, and with
+ * its beginning, so that osquery clears it away with those that stay behind a crash.
+ */
+export function temporaryName(path: string): string {
+  return `${path.slice(0, -1)}~`;
+}
+
+/**
+ * Gives a listening socket its name. Closing a server removes the name that it has listened on, whatever is there by then
+ * (libuv, uv__pipe_close): another extension's socket, where a new worker of osquery has given it our old uuid.
+ *
+ * @returns what removes the file, unless it is another's by then; to be called while the socket is open, because its
+ * inode is not used again for so long
+ */
+export function settleSocket(temporary: string, path: string): RemoveSocket {
+  renameSync(temporary, path);
+  const { dev, ino } = lstatSync(path, { bigint: true });
+  return () => {
+    const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    if (found?.dev === dev && found.ino === ino) unlinkSync(path);
+  };
 }
 
 async function isAnswering(path: string): Promise<boolean> {

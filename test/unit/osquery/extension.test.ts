@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { text } from '../../../src/osquery/column.ts';
 import { type ExitReason, Extension, type ExtensionOptions } from '../../../src/osquery/extension.ts';
 import { ExtensionClient } from '../../../src/osquery/extension_client.ts';
+import { ExtensionServer } from '../../../src/osquery/extension_server.ts';
 import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
+import types from '../../../thrift/gen-nodejs/osquery_types.js';
 import { FakeManager } from './fake_manager.ts';
 import { afterwards, directory, recorder, until } from './sandbox.ts';
 
@@ -175,6 +177,28 @@ describe('a worker that is restarted', () => {
     await new FakeManager(path).listen();
     await until(() => registered.length === 2);
     expect(await rowsAt(`${path}.20658`)).toHaveLength(2);
+  });
+
+  test('may give our uuid to another, whose socket stays', async () => {
+    const path = managerSocket();
+    const first = await new FakeManager(path).listen();
+    const { registered } = start(path, { intervalSeconds: 0.3 });
+    await until(() => registered.length === 1);
+    await first.die();
+    rmSync(`${path}.20658`);
+    const second = new FakeManager(path);
+    second.nextUuid = 30000;
+    second.extensions.set(
+      20658,
+      new types.InternalExtensionInfo({ name: 'other', version: '', sdk_version: '', min_sdk_version: '' }),
+    );
+    const other = new ExtensionServer({ path: `${path}.20658`, uuid: '20658', tables: [], log: recorder() });
+    await other.listen();
+    afterwards(() => other.close());
+    await second.listen();
+    await until(() => registered.length === 2);
+    expect(await rowsAt(`${path}.30000`)).toHaveLength(2);
+    expect((await new ExtensionClient(`${path}.20658`).ping()).uuid).toBe('20658');
   });
 
   test('is noticed at once when the connection breaks, however long the interval', async () => {

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -206,7 +206,6 @@ describe('the socket', () => {
   test('replaces one that nobody answers on', async () => {
     const path = join(directory(), 'o.1');
     // A process that dies leaves its socket: here one whose file was moved, so that closing did not remove it.
-    const { renameSync } = await import('node:fs');
     const left = createServer().listen(`${path}.tmp`);
     await until(() => left.listening);
     renameSync(`${path}.tmp`, path);
@@ -233,6 +232,30 @@ describe('the socket', () => {
     const second = new ExtensionServer({ path, uuid: '2', tables: [], log: recorder() });
     await expect(second.listen()).rejects.toThrow(`${path} is in use: another extension answers there`);
     expect((await client.ping()).uuid).toBe('20658');
+  });
+
+  test('is left alone where it is another’s by the time that it ends', async () => {
+    const { server, path } = await serve();
+    // A new worker clears the directory, and may give another extension the uuid that was ours.
+    rmSync(path);
+    const other = new ExtensionServer({ path, uuid: '2', tables: [], log: recorder() });
+    await other.listen();
+    await server.close();
+    expect((await new ExtensionClient(path).ping()).uuid).toBe('2');
+    await other.close();
+    expect(readdirSync(dirname(path))).toEqual([]);
+  });
+
+  test('takes the place of one that a crash left before it had its name', async () => {
+    const path = join(directory(), 'o.12');
+    const left = createServer().listen(`${path}.tmp`);
+    await until(() => left.listening);
+    renameSync(`${path}.tmp`, join(dirname(path), 'o.1~'));
+    await new Promise((resolve) => left.close(resolve));
+    const server = new ExtensionServer({ path, uuid: '12', tables: [], log: recorder() });
+    await server.listen();
+    afterwards(() => server.close());
+    expect(readdirSync(dirname(path))).toEqual(['o.12']);
   });
 
   test('needs a directory', async () => {
