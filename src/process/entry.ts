@@ -10,6 +10,11 @@ export interface Entry {
   readonly link: Link | undefined;
 }
 
+/** Whether a file name is one of OpenSSH's server programs (sshd-session since 9.8, sshd-auth since 10.0). */
+export function isSshd(name: string): boolean {
+  return SSHD.test(name);
+}
+
 const UNKNOWN: Entry = { type: 'unknown', link: undefined };
 const SSHD = /^sshd(-session|-auth)?$/;
 const SSM = 'ssm-session-worker';
@@ -46,7 +51,7 @@ function ownType({ process, image, session }: Link): EntryType | undefined {
   const creator = process.creator?.image;
   if (creator && comesFrom(creator, image, (name) => CONTAINER_RUNTIME.test(name))) return 'container';
   if (session?.leader !== process) return undefined;
-  if (creator && comesFrom(creator, image, (name) => SSHD.test(name))) return 'sshd';
+  if (creator && comesFrom(creator, image, isSshd)) return 'sshd';
   if (image.exeName === SSM || (creator && comesFrom(creator, image, (name) => name === SSM))) return 'ssm';
   const { tty } = image.details;
   if (VIRTUAL_TERMINAL.test(tty)) return 'terminal';
