@@ -5,7 +5,7 @@
 
 import { LRUCache } from 'lru-cache';
 import type { ExecDetails } from '../collect/event.ts';
-import { charDeviceOf } from '../ecs/char_device.ts';
+import { charDeviceOf } from '../collect/terminal.ts';
 import { type CredentialIds, credentialsFragment, credentialsKey, type IdNames } from '../ecs/credentials.ts';
 import { previousFragment } from '../ecs/previous.ts';
 import { type EcsProcessRef, type Place, processFragment } from '../ecs/process_fragment.ts';
