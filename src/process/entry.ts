@@ -45,7 +45,7 @@ function ownEntry(link: Link): Entry | undefined {
   return type && { type, link };
 }
 
-function ownType({ process, image, session }: Link): EntryType | undefined {
+function ownType({ process, image, session, tty }: Link): EntryType | undefined {
   if (process.pid === 1) return 'init';
   if (process.pid === 2 && process.lineage === 'top') return 'kthread';
   const creator = process.creator?.image;
@@ -53,10 +53,9 @@ function ownType({ process, image, session }: Link): EntryType | undefined {
   // A command without a terminal is no session of its own there.
   if (image.exeName === SSM || creator?.exeName === SSM) return 'ssm';
   // A log may tell nothing of sessions: then a session begins where there is another terminal.
-  const mayLead = session ? session.leader === process : creator?.details.tty !== image.details.tty;
+  const mayLead = session ? session.leader === process : process.creator?.tty !== tty;
   if ((mayLead || !session) && creator && comesFrom(creator, image, ({ exeName }) => isSshd(exeName))) return 'sshd';
   if (!mayLead) return undefined;
-  const { tty } = image.details;
   if (VIRTUAL_TERMINAL.test(tty)) return 'terminal';
   return CONSOLE_TTY.test(tty) ? 'console' : undefined;
 }

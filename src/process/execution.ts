@@ -63,6 +63,15 @@ export class Execution {
     this.heardMs = at.heardMs;
   }
 
+  /** Whether the terminal at which the image was executed is not the process's any more. */
+  get hasLostTerminal(): boolean {
+    if (this.link.leftTerminal) return true;
+    // A leader's end takes the terminal away from all of its session (drivers/tty/tty_jobctrl.c, disassociate_ctty).
+    const leader = this.sessionLeader?.process;
+    const end = leader === this.process ? undefined : leader?.exit?.bootMs;
+    return end !== undefined && end > 0 && end <= this.bootMs;
+  }
+
   /** A group's leader as it is now, or as it was then where it is the process itself. */
   linkOf(group: Group | undefined): Link | undefined {
     const leader = group?.leader;

@@ -110,6 +110,7 @@ export class ProcessTable {
     });
     process.attachCreator(creator.link);
     process.session = forker.session;
+    process.leftTerminal = forker.leftTerminal;
     process.groups.inherit(forker.groups, event.unixMs);
     process.supplementalGroups = forker.supplementalGroups;
     // What an exec's details will bring is not the forker's yet: it is looked up when a row needs it.

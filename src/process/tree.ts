@@ -454,8 +454,8 @@ export class ProcessTree {
     const { action, link, image, group, sessionLeader, groupLeader } = execution;
     const entry = entryOf(link);
     const inherited = image.known ? image.details : undefined;
-    // A new session has no terminal (man 2 setsid).
-    const told = action === 'setsid' && inherited ? { ...inherited, tty: '', ttyNr: 0 } : inherited;
+    const hasLost = inherited && inherited.tty !== '' && execution.hasLostTerminal;
+    const told = hasLost ? { ...inherited, tty: '', ttyNr: 0 } : inherited;
     const details = action === 'exec' ? execution.details : told;
     const context = this.#context;
     this.#options.publish({

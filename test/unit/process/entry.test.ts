@@ -104,6 +104,19 @@ describe('an entry is', () => {
     expect(entryOf(tmux)).toEqual(['sshd', 'bash -l']);
   });
 
+  test('not a daemon’s own that was started at a terminal and has left it', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.setsid(10);
+    kernel.exec(10, 'login', { tty: 'tty1' });
+    kernel.fork(10, 11);
+    kernel.exec(11, 'daemon', { tty: 'tty1' });
+    kernel.setsid(11);
+    kernel.fork(11, 12);
+    kernel.exec(12, 'worker');
+    expect(entryOf(new TreeHarness().run(kernel).row('worker'))).toEqual(['terminal', 'login']);
+  });
+
   test('told from terminals in a log that tells nothing of sessions', () => {
     const log = (...programs: readonly (readonly [cmdline: string, tty: string])[]) => {
       const kernel = new KernelModel();
