@@ -135,11 +135,11 @@ export class Process {
   }
 
   /** It leads a session of its own from now on, and the group of the same number. */
-  lead(unixMs: number): void {
+  lead(atMs: number): void {
     this.session = { id: this.pid, leader: this };
     // A new session has no terminal (man 2 setsid).
     this.leftTerminal = true;
-    this.groups.set({ group: this.session, unixMs, serial: 0 });
+    this.groups.set({ group: this.session, atMs, serial: 0 });
   }
 
   /**

@@ -80,6 +80,11 @@ export class ProcessTable {
     if (Math.abs(offsetMs - this.#bootToUnixMs) > 500) this.#bootToUnixMs = offsetMs;
   }
 
+  /** A time of audit or of the connector by a clock that does not jump when the host's is set. */
+  steadyMs({ unixMs }: { readonly unixMs: number }): number {
+    return unixMs - this.#bootToUnixMs;
+  }
+
   /** A process is created. */
   fork(event: ForkEvent): Process | undefined {
     const creator = this.#parent(event.parent, event);
@@ -111,7 +116,7 @@ export class ProcessTable {
     process.attachCreator(creator.link);
     process.session = forker.session;
     process.leftTerminal = forker.leftTerminal;
-    process.groups.inherit(forker.groups, event.unixMs);
+    process.groups.inherit(forker.groups, this.steadyMs(event));
     process.supplementalGroups = forker.supplementalGroups;
     // What an exec's details will bring is not the forker's yet: it is looked up when a row needs it.
     if (image.sealed) {
@@ -136,7 +141,7 @@ export class ProcessTable {
   /** Undefined: nobody knows the process. */
   setSid(event: SetSidEvent): Process | undefined {
     const process = this.#cache.peek(event.pid);
-    process?.lead(event.unixMs);
+    process?.lead(this.steadyMs(event));
     return process;
   }
 
@@ -154,7 +159,7 @@ export class ProcessTable {
     const id = event.pgid ?? this.#proc?.read(event.pid)?.pgid;
     if (id === undefined) return;
     const group = id === event.pid ? { id, leader: process } : this.groupOf(id);
-    process.groups.set({ group, unixMs: event.unixMs, serial: event.serial });
+    process.groups.set({ group, atMs: this.steadyMs(event), serial: event.serial });
   }
 
   /** Who had the pid when audit stamped this; undefined where that process is still to be told of. */
