@@ -194,7 +194,9 @@ export class ProcessTable {
   exit(event: ExitEvent): Process | undefined {
     const process = this.#cache.peek(event.pid);
     // An end from before this process's start is that of another one, which had the pid before.
-    if (!process || process.exit || ticksOf(event.bootMs) < process.startTicks - 1) return undefined;
+    if (!process || ticksOf(event.bootMs) < process.startTicks - 1) return undefined;
+    // /proc may have shown that it ended before its end was told.
+    if (process.exit && process.exit.status !== undefined) return undefined;
     this.#end(process, event.status, event.bootMs);
     return process;
   }
