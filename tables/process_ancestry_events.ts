@@ -1,7 +1,7 @@
 /** One row an exec: all that osquery's process_events tells on Linux, and who started it, up to the top. */
 
+import { charDeviceOf } from '../src/collect/terminal.ts';
 import type { EcsAction } from '../src/ecs/action.ts';
-import { charDeviceOf } from '../src/ecs/char_device.ts';
 import { type EcsEvent, ecsDocument } from '../src/ecs/document.ts';
 import { hostFragment, readHost } from '../src/ecs/host.ts';
 import { type Column, ColumnOption, type ColumnType } from '../src/osquery/column.ts';

@@ -3,6 +3,7 @@
  * {u32 size, u8 kind, u8 source, u16 flags, i32 pid, f64 time} and a payload by kind, little endian.
  */
 import type { EventOrigin, ExecDetails, Pid, ProcessEvent } from './event.ts';
+import { terminalNamed } from './terminal.ts';
 
 const Kind = { fork: 1, exec: 2, exit: 3, setsid: 4, loss: 5, clock: 6, setpgid: 7, login: 8 } as const;
 const Flag = { details: 1, argsCut: 2, fromProcfs: 4 } as const;
@@ -91,7 +92,7 @@ export class BatchDecoder {
       case Kind.login: {
         const { id, text } = readFields(batch, body);
         // Evaluated in the order of the fields in the record.
-        const [ses, address, terminal, exe] = [id(), text(), ttyName(text()), text()];
+        const [ses, address, terminal, exe] = [id(), text(), terminalNamed(text()), text()];
         return { kind: 'login', origin: 'audit', pid, bootMs, unixMs, ses, address, terminal, exe };
       }
       case Kind.loss:
@@ -183,15 +184,9 @@ function readDetails(batch: Buffer, body: number, flags: number): ExecDetails {
     comm: text(),
     path: text(),
     cwd: text(),
-    tty: ttyName(text()),
+    tty: terminalNamed(text()),
     args: text(),
     name: text(),
     cgroup: text(),
   };
-}
-
-/** The kernel names a terminal without the slash of its place in /dev, a program by its path: pts1 and /dev/pts/1 are pts/1. */
-function ttyName(name: string): string {
-  if (name.startsWith('/dev/')) return name.slice('/dev/'.length);
-  return /^pts\d/.test(name) ? `pts/${name.slice(3)}` : name;
 }

@@ -3,8 +3,8 @@
  * that rows share. Fragments are joined as text and never parsed.
  */
 import { isIP } from 'node:net';
+import type { CharDevice } from '../collect/terminal.ts';
 import { type EcsAction, eventCategory } from './action.ts';
-import { type CharDevice, ttyMember } from './char_device.ts';
 import { effectiveMembers } from './credentials.ts';
 import { dateMember, isoDate } from './iso_date.ts';
 import {
@@ -18,6 +18,7 @@ import {
 } from './json_text.ts';
 import { isFragmentOf } from './process_fragment.ts';
 import { signalName } from './signal_name.ts';
+import { ttyMember } from './terminal.ts';
 
 /** One row. Text that is unknown is '', numbers are undefined; both are left out of the document. */
 export interface EcsEvent {

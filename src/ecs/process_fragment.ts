@@ -4,10 +4,11 @@
  * when a document is put together.
  */
 import type { ExecDetails } from '../collect/event.ts';
+import type { CharDevice } from '../collect/terminal.ts';
 import { argumentMembers } from './arguments.ts';
-import { type CharDevice, ttyMember } from './char_device.ts';
 import { dateMember } from './iso_date.ts';
 import { booleanMember, integerMember, quoted, textMember } from './json_text.ts';
+import { ttyMember } from './terminal.ts';
 
 /** What a process is to the document's own. */
 export type Place = 'parent' | 'group_leader' | 'session_leader' | 'entry_leader';

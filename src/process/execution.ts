@@ -31,8 +31,8 @@ export class Execution {
   details: ExecDetails | undefined = undefined;
   /** When it happened, in Unix ms; audit's own time, of a coarse clock, once its record is there. */
   unixMs: number;
-  /** As whoever told of it first has it: the connector's time is exact. */
-  readonly toldUnixMs: number;
+  /** As whoever told of it first has it (the connector's time is exact), by a clock that is not set. */
+  readonly toldMs: number;
   /** Control group; '' while nobody knows. */
   cgroup = '';
   /** What the process executed before. */
@@ -47,7 +47,7 @@ export class Execution {
   constructor(
     action: Action,
     process: Process,
-    at: { bootMs: number; unixMs: number; heardMs: number },
+    at: { bootMs: number; unixMs: number; toldMs: number; heardMs: number },
     imageBefore: Image = process.image,
   ) {
     this.imageBefore = imageBefore;
@@ -59,8 +59,17 @@ export class Execution {
     this.previous = process.previous;
     this.bootMs = at.bootMs;
     this.unixMs = at.unixMs;
-    this.toldUnixMs = at.unixMs;
+    this.toldMs = at.toldMs;
     this.heardMs = at.heardMs;
+  }
+
+  /** Whether the terminal at which the image was executed is not the process's any more. */
+  get hasLostTerminal(): boolean {
+    if (this.link.leftTerminal) return true;
+    // A leader's end takes the terminal away from all of its session (drivers/tty/tty_jobctrl.c, disassociate_ctty).
+    const leader = this.sessionLeader?.process;
+    const end = leader === this.process ? undefined : leader?.exit?.bootMs;
+    return end !== undefined && end > 0 && end <= this.bootMs;
   }
 
   /** A group's leader as it is now, or as it was then where it is the process itself. */

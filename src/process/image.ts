@@ -57,6 +57,11 @@ export function argsListOf({ args, argsCount }: ExecDetails): string[] {
   return args === '' && !argsCount ? [] : args.split('\0');
 }
 
+/** A program's file name. A server whose file an upgrade has replaced is marked so (fs/d_path.c), and is what it was. */
+export function programName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1).replace(/ \(deleted\)$/, '');
+}
+
 function withShortArgs(details: ExecDetails): ExecDetails {
   if (details.args.length <= IMAGE_ARGS_MAX) return details;
   // A copy: a slice would keep the whole text in memory.
@@ -118,7 +123,6 @@ export class Image {
   /** The program's file name; a kernel thread, which has no file, goes by its comm. */
   get exeName(): string {
     const { path, comm } = this.details;
-    // A server whose file an upgrade has replaced is marked so (fs/d_path.c), and is what it was.
-    return path === '' ? comm : path.slice(path.lastIndexOf('/') + 1).replace(/ \(deleted\)$/, '');
+    return path === '' ? comm : programName(path);
   }
 }

@@ -1,7 +1,9 @@
 /** Where sessions came from: what sshd and PAM said to audit or, where they said nothing, what sshd left in the environment. */
 import { LRUCache } from 'lru-cache';
 import type { LoginEvent } from '../collect/event.ts';
-import type { Entry } from './entry.ts';
+import { type Entry, isSshd } from './entry.ts';
+import { programName } from './image.ts';
+import type { Process } from './process.ts';
 import type { ProcReader } from './procfs.ts';
 
 const LOGINS_MAX = 1024;
@@ -10,29 +12,33 @@ export class Logins {
   readonly #proc: ProcReader | undefined;
   /** By audit's session id. */
   readonly #addresses = new LRUCache<number, string>({ max: LOGINS_MAX });
-  /** What the environment said, once it was asked. */
-  readonly #asked = new WeakMap<Entry, string>();
+  /** What the environment of a session's leader said when it was first asked: what it executes later may have another. */
+  readonly #asked = new WeakMap<Process, string>();
 
   constructor(proc: ProcReader | undefined) {
     this.#proc = proc;
   }
 
-  add({ ses, address }: LoginEvent): void {
-    // sudo and su, too, open sessions: within one that came from somewhere, and without an address of their own.
-    if (ses !== undefined && address !== '') this.#addresses.set(ses, address);
+  add({ ses, address, exe }: LoginEvent): void {
+    // sudo and su open sessions within one that came from somewhere: sudo names this host as where it is asked from
+    // (man 5 sudoers, pam_rhost), and PAM makes an address of that.
+    const isOfSsh = exe === '' || isSshd(programName(exe));
+    if (ses !== undefined && address !== '' && isOfSsh) this.#addresses.set(ses, address);
   }
 
   /** Of an entry by ssh; '' for others, and where nobody knows. */
-  addressOf(entry: Entry): string {
-    const { type, link } = entry;
+  addressOf({ type, link }: Entry): string {
     if (type !== 'sshd' || !link) return '';
-    const { ses } = link.image.details;
-    const said = ses === undefined ? undefined : this.#addresses.get(ses);
+    const { process, image } = link;
+    const { ses } = image.details;
+    // A server that was started in somebody's session, and does not use PAM, leaves its guests in that session.
+    const isOwnSession = ses !== process.creator?.image.details.ses;
+    const said = ses === undefined || !isOwnSession ? undefined : this.#addresses.get(ses);
     if (said !== undefined) return said;
-    let asked = this.#asked.get(entry);
+    let asked = this.#asked.get(process);
     if (asked === undefined) {
-      asked = link.process.exit ? '' : (this.#proc?.sshClient(link.process.pid) ?? '');
-      this.#asked.set(entry, asked);
+      asked = process.exit ? '' : (this.#proc?.sshClient(process.pid) ?? '');
+      this.#asked.set(process, asked);
     }
     return asked;
   }

@@ -23,14 +23,22 @@ export class Link {
   readonly process: Process;
   readonly image: Image;
   readonly session: Group | undefined;
+  /** It, or who forked it, has left the session in which the image was executed, and with it the image's terminal. */
+  readonly leftTerminal: boolean;
   rendered: RenderedLink | undefined;
   /** The cache of entry.ts. */
   entry: Entry | undefined;
 
-  constructor(process: Process, image: Image, session: Group | undefined) {
+  constructor(process: Process, image: Image, session: Group | undefined, leftTerminal: boolean) {
     this.process = process;
     this.image = image;
     this.session = session;
+    this.leftTerminal = leftTerminal;
+  }
+
+  /** The controlling terminal; '' for none. */
+  get tty(): string {
+    return this.leftTerminal ? '' : this.image.details.tty;
   }
 }
 
@@ -73,6 +81,8 @@ export class Process {
   depth = 0;
   pidNamespace: number | undefined = undefined;
   session: Group | undefined = undefined;
+  /** See Link. */
+  leftTerminal = false;
   readonly groups = new GroupHistory();
   /** Control group; '' where nobody knows. */
   cgroup = '';
@@ -112,7 +122,7 @@ export class Process {
   get link(): Link {
     let link = this.#link;
     if (!link || link.image !== this.image || link.session !== this.session) {
-      link = new Link(this, this.image, this.session);
+      link = new Link(this, this.image, this.session, this.leftTerminal);
       this.#link = link;
     }
     return link;
@@ -122,13 +132,16 @@ export class Process {
   execute(image: Image, unixMs: number): void {
     if (this.execUnixMs > 0) this.previous = [...this.previous.slice(1 - IMAGES_KEPT), this.image];
     this.image = image;
+    this.leftTerminal = false;
     this.execUnixMs = unixMs;
   }
 
   /** It leads a session of its own from now on, and the group of the same number. */
-  lead(unixMs: number): void {
+  lead(atMs: number): void {
     this.session = { id: this.pid, leader: this };
-    this.groups.set({ group: this.session, unixMs, serial: 0 });
+    // A new session has no terminal (man 2 setsid).
+    this.leftTerminal = true;
+    this.groups.set({ group: this.session, atMs, serial: 0 });
   }
 
   /**

@@ -80,6 +80,11 @@ export class ProcessTable {
     if (Math.abs(offsetMs - this.#bootToUnixMs) > 500) this.#bootToUnixMs = offsetMs;
   }
 
+  /** A time of audit or of the connector by a clock that does not jump when the host's is set. */
+  steadyMs({ unixMs }: { readonly unixMs: number }): number {
+    return unixMs - this.#bootToUnixMs;
+  }
+
   /** A process is created. */
   fork(event: ForkEvent): Process | undefined {
     const creator = this.#parent(event.parent, event);
@@ -112,7 +117,8 @@ export class ProcessTable {
     // Its session and its groups may be those that the forker leads.
     forker.isReferredTo = true;
     process.session = forker.session;
-    process.groups.inherit(forker.groups, event.unixMs);
+    process.leftTerminal = forker.leftTerminal;
+    process.groups.inherit(forker.groups, this.steadyMs(event));
     process.supplementalGroups = forker.supplementalGroups;
     // What an exec's details will bring is not the forker's yet: it is looked up when a row needs it.
     if (image.sealed) {
@@ -139,7 +145,7 @@ export class ProcessTable {
   /** Undefined: nobody knows the process. */
   setSid(event: SetSidEvent): Process | undefined {
     const process = this.#cache.peek(event.pid);
-    process?.lead(event.unixMs);
+    process?.lead(this.steadyMs(event));
     return process;
   }
 
@@ -157,7 +163,7 @@ export class ProcessTable {
     const id = event.pgid ?? this.#proc?.read(event.pid)?.pgid;
     if (id === undefined) return;
     const group = id === event.pid ? { id, leader: process } : this.groupOf(id);
-    process.groups.set({ group, unixMs: event.unixMs, serial: event.serial });
+    process.groups.set({ group, atMs: this.steadyMs(event), serial: event.serial });
   }
 
   /** Who had the pid when audit stamped this; undefined where that process is still to be told of. */
@@ -192,7 +198,9 @@ export class ProcessTable {
   exit(event: ExitEvent): Process | undefined {
     const process = this.#cache.peek(event.pid);
     // An end from before this process's start is that of another one, which had the pid before.
-    if (!process || process.exit || ticksOf(event.bootMs) < process.startTicks - 1) return undefined;
+    if (!process || ticksOf(event.bootMs) < process.startTicks - 1) return undefined;
+    // /proc may have shown that it ended before its end was told.
+    if (process.exit && process.exit.status !== undefined) return undefined;
     this.#end(process, event.status, event.bootMs);
     return process;
   }

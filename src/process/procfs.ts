@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { ExecDetails, Pid } from '../collect/event.ts';
+import { type CharDevice, terminalOf } from '../collect/terminal.ts';
 
 export interface ProcessSnapshot {
   readonly pid: Pid;
@@ -79,17 +80,13 @@ function groupsOf(status: string): readonly number[] {
 }
 
 /** A device number as /proc/PID/stat and stat(2) have it (include/linux/kdev_t.h, new_decode_dev). */
-export function deviceOf(number: number): { major: number; minor: number } {
+export function deviceOf(number: number): CharDevice {
   return { major: (number >> 8) & 0xfff, minor: (number & 0xff) | ((number >> 12) & 0xfff00) };
 }
 
-/** Names of the terminals that have sessions (Documentation/admin-guide/devices.txt); '' for none. */
+/** The name of the controlling terminal; '' for none. */
 export function ttyNameOf(ttyNr: number): string {
-  const { major, minor } = deviceOf(ttyNr);
-  if (ttyNr === 0) return '';
-  if (major >= 136 && major <= 143) return `pts/${(major - 136) * 256 + minor}`;
-  if (major === 4) return minor < 64 ? `tty${minor}` : `ttyS${minor - 64}`;
-  return major === 5 && minor === 1 ? 'console' : `${major}:${minor}`;
+  return ttyNr === 0 ? '' : terminalOf(deviceOf(ttyNr));
 }
 
 /**

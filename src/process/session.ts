@@ -10,7 +10,8 @@ export interface Group {
 
 interface Change {
   readonly group: Group;
-  readonly unixMs: number;
+  /** Of a clock that is not set: see ProcessTable.steadyMs. */
+  readonly atMs: number;
   /** Audit's; 0 where there is none. */
   readonly serial: number;
 }
@@ -25,14 +26,14 @@ const GENERATIONS_MAX = 64;
  * execs, so a group is looked up when all that is older than the asker has been told.
  */
 export class GroupHistory {
-  #from: { readonly groups: GroupHistory; readonly unixMs: number } | undefined;
+  #from: { readonly groups: GroupHistory; readonly atMs: number } | undefined;
   #first: Group | undefined;
   readonly #changes: Change[] = [];
   #generation = 0;
 
   /** It was forked at that time by whoever has these. */
-  inherit(groups: GroupHistory, unixMs: number): void {
-    this.#from = { groups, unixMs };
+  inherit(groups: GroupHistory, atMs: number): void {
+    this.#from = { groups, atMs };
     this.#generation = groups.#generation + 1;
     if (this.#generation % GENERATIONS_MAX === 0) this.#settleAbove();
   }
@@ -53,22 +54,22 @@ export class GroupHistory {
   }
 
   /** The group at a time, or before audit's record with this serial. */
-  at(unixMs: number, serial = 0): Group | undefined {
+  at(atMs: number, serial = 0): Group | undefined {
     let groups: GroupHistory = this;
-    let [before, number] = [unixMs, serial];
+    let [before, number] = [atMs, serial];
     for (;;) {
       const found = groups.#last(before, number);
       if (found || !groups.#from) return found ?? groups.#first;
       // Audit stamps the entry into setpgid with a coarse clock: what was set before a fork is never stamped later.
-      [before, number, groups] = [groups.#from.unixMs, 0, groups.#from.groups];
+      [before, number, groups] = [groups.#from.atMs, 0, groups.#from.groups];
     }
   }
 
   /** Lets go of whoever it inherited from: what it has at this time it has had from the start, if it was never set. */
-  settle(unixMs: number, serial: number): void {
+  settle(atMs: number, serial: number): void {
     if (!this.#from) return;
-    const { groups, unixMs: forkedMs } = this.#from;
-    if (unixMs < forkedMs && serial === 0) return;
+    const { groups, atMs: forkedMs } = this.#from;
+    if (atMs < forkedMs && serial === 0) return;
     this.#first = groups.at(forkedMs);
     this.#from = undefined;
   }
@@ -82,10 +83,10 @@ export class GroupHistory {
     groups.settle(Number.POSITIVE_INFINITY, 0);
   }
 
-  #last(unixMs: number, serial: number): Group | undefined {
+  #last(atMs: number, serial: number): Group | undefined {
     for (let i = this.#changes.length - 1; i >= 0; i--) {
       const change = this.#changes[i] as Change;
-      const isBefore = serial > 0 && change.serial > 0 ? change.serial < serial : change.unixMs <= unixMs;
+      const isBefore = serial > 0 && change.serial > 0 ? change.serial < serial : change.atMs <= atMs;
       if (isBefore) return change.group;
     }
     return undefined;

@@ -5,7 +5,7 @@
 
 import { LRUCache } from 'lru-cache';
 import type { ExecDetails } from '../collect/event.ts';
-import { charDeviceOf } from '../ecs/char_device.ts';
+import { charDeviceOf } from '../collect/terminal.ts';
 import { type CredentialIds, credentialsFragment, credentialsKey, type IdNames } from '../ecs/credentials.ts';
 import { previousFragment } from '../ecs/previous.ts';
 import { type EcsProcessRef, type Place, processFragment } from '../ecs/process_fragment.ts';
@@ -81,7 +81,7 @@ export class SessionContext {
   }
 
   #render(link: Link, place: Place): string {
-    const { process, image, session } = link;
+    const { process, image, session, tty } = link;
     const { details } = image;
     const creator = process.creator;
     const parent = creator && { ...this.#ref(creator.process), sessionLeader: this.#refOf(creator.session?.leader) };
@@ -89,8 +89,8 @@ export class SessionContext {
       ...this.#ref(process),
       details,
       name: image.exeName,
-      interactive: image.known ? details.tty !== '' : undefined,
-      charDevice: charDeviceOf(details.tty),
+      interactive: image.known ? tty !== '' : undefined,
+      charDevice: charDeviceOf(tty),
       credentials: this.credentials(details, process.supplementalGroups).text,
       parent,
       groupLeader: this.#refOf(process.groups.at(Number.POSITIVE_INFINITY)?.leader),

@@ -108,7 +108,8 @@ export class ProcessTree {
   readonly #order = new Map<Process, Execution[]>();
   #clockOffsetMs = Number.NaN;
   #clockSetMs = Number.NEGATIVE_INFINITY;
-  #lastAuditUnixMs = 0;
+  /** By a clock that is not set. */
+  #lastAuditMs = Number.NEGATIVE_INFINITY;
   #lastAuditHeardMs = Number.NEGATIVE_INFINITY;
   #eventsReceived = 0;
   #eventsPublished = 0;
@@ -213,10 +214,14 @@ export class ProcessTree {
     this.processes.keepClock(offsetMs);
     if (Math.abs(offsetMs - this.#clockOffsetMs) > CLOCK_SET_MS) this.#clockSetMs = this.#options.now();
     this.#clockOffsetMs = offsetMs;
-    if (event.origin === 'audit') {
-      this.#lastAuditUnixMs = Math.max(this.#lastAuditUnixMs, event.unixMs);
-      this.#lastAuditHeardMs = this.#options.now();
-    }
+    if (event.origin !== 'audit') return;
+    this.#lastAuditHeardMs = this.#options.now();
+    if (this.#timesCompare) this.#lastAuditMs = Math.max(this.#lastAuditMs, this.processes.steadyMs(event));
+  }
+
+  /** False while the clock was just set: what is on its way may be stamped by either. */
+  get #timesCompare(): boolean {
+    return this.#options.now() - this.#clockSetMs > CLOCK_SETTLES_MS;
   }
 
   #exec(event: ExecEvent): void {
@@ -226,8 +231,7 @@ export class ProcessTree {
       this.#announcedExec(event);
     } else if (event.details) {
       const now = this.#options.now();
-      const timesCompare = now - this.#clockSetMs > CLOCK_SETTLES_MS;
-      const paired = this.#pairing.addDetails(event, event.details, now, timesCompare);
+      const paired = this.#pairing.addDetails(event, event.details, now, this.#timesCompare);
       if (!paired) return;
       const { execution, late } = paired;
       if (!late && !execution.image.sealed) {
@@ -266,8 +270,7 @@ export class ProcessTree {
     if (unseen && !process.image.sealed) process.image.seal(undefined);
     const before = process.image;
     process.execute(Image.pending(), event.unixMs);
-    const heardMs = this.#options.now();
-    const execution = new Execution('exec', process, { bootMs: event.bootMs, unixMs: event.unixMs, heardMs }, before);
+    const execution = new Execution('exec', process, this.#timesOf(event), before);
     this.#waiting.set(execution.image, execution);
     if (this.#publishesOthers) this.#queue(execution);
     return execution;
@@ -282,10 +285,13 @@ export class ProcessTree {
   /** What happened beside execs, where it is published. */
   #note(action: Action, process: Process | undefined, at: { bootMs: number; unixMs: number }): void {
     if (!process || !this.#settings.actions.has(action)) return;
-    const { bootMs, unixMs } = at;
-    const execution = new Execution(action, process, { bootMs, unixMs, heardMs: this.#options.now() });
+    const execution = new Execution(action, process, this.#timesOf(at));
     this.#others.add(execution);
     this.#queue(execution);
+  }
+
+  #timesOf({ bootMs, unixMs }: { bootMs: number; unixMs: number }) {
+    return { bootMs, unixMs, toldMs: this.processes.steadyMs({ unixMs }), heardMs: this.#options.now() };
   }
 
   get #publishesOthers(): boolean {
@@ -323,20 +329,20 @@ export class ProcessTree {
   }
 
   /** Whether audit has told all that could have set its group: an exec's own record says so. */
-  #auditWentPast({ action, toldUnixMs }: Execution): boolean {
+  #auditWentPast({ action, toldMs }: Execution): boolean {
     if (action === 'exec' || action === 'existing' || !this.#options.detailsApart) return true;
-    return this.#lastAuditUnixMs > toldUnixMs;
+    return this.#lastAuditMs > toldMs;
   }
 
   /** The leaders of its session and group. The group is looked up now: audit has gone past all that could have set it. */
   #leadersOf(execution: Execution): Link[] {
     if (!execution.group) {
-      const { process, toldUnixMs: unixMs, details } = execution;
+      const { process, toldMs, details } = execution;
       const { serial = 0 } = (execution.action === 'exec' && details) || {};
       const told = details?.from === 'procfs' ? details.pgid : undefined;
-      const group = process.groups.at(unixMs, serial);
+      const group = process.groups.at(toldMs, serial);
       execution.group = told === undefined || told === group?.id ? group : this.processes.groupOf(told);
-      process.groups.settle(unixMs, serial);
+      process.groups.settle(toldMs, serial);
       execution.groupLeader = execution.linkOf(execution.group);
     }
     return [execution.sessionLeader, execution.groupLeader].filter((link) => link !== undefined);
@@ -382,7 +388,7 @@ export class ProcessTree {
     const awaitsAudit = !execution.image.sealed || !this.#auditWentPast(execution);
     if (!awaitsAudit || waited >= wait * LAGGING_WAIT_FACTOR) return true;
     // Audit that has gone past it will not come back to it; one that is still busy with earlier execs will come to it.
-    if (this.#lastAuditUnixMs > execution.unixMs + wait) return true;
+    if (this.#lastAuditMs > execution.toldMs + wait) return true;
     return now - this.#lastAuditHeardMs >= wait && !isLagging();
   }
 
@@ -460,8 +466,8 @@ export class ProcessTree {
     const { action, link, image, group, sessionLeader, groupLeader } = execution;
     const entry = entryOf(link);
     const inherited = image.known ? image.details : undefined;
-    // A new session has no terminal (man 2 setsid).
-    const told = action === 'setsid' && inherited ? { ...inherited, tty: '', ttyNr: 0 } : inherited;
+    const hasLost = inherited && inherited.tty !== '' && execution.hasLostTerminal;
+    const told = hasLost ? { ...inherited, tty: '', ttyNr: 0 } : inherited;
     const details = action === 'exec' ? execution.details : told;
     const context = this.#context;
     this.#options.publish({

@@ -79,7 +79,8 @@ export const EVENT_COLUMNS: readonly StoredColumn[] = [
   text('mode', (_, { mode }) => (mode === undefined ? '' : `0${mode.toString(8)}`)),
   text('cwd', (_, { cwd }) => cwd),
   text('tty', (_, { tty }) => tty),
-  text('syscall', (_, { syscall }) => syscall),
+  // An exec's: what others inherit of the image is not what they called.
+  text('syscall', ({ actions }, { syscall }) => (actions.includes('exec') ? syscall : '')),
   text('action', ({ actions }) => actions.join()),
   text('entry_type', ({ entry }) => entry.type),
   text('entry_source_ip', ({ entryAddress }) => entryAddress),

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { charDeviceOf } from '../../../src/ecs/char_device.ts';
 import { credentialsFragment } from '../../../src/ecs/credentials.ts';
 import { type EcsEvent, ecsDocument } from '../../../src/ecs/document.ts';
 import { hostFragment } from '../../../src/ecs/host.ts';
@@ -286,18 +285,4 @@ describe('an event', () => {
     expect(event).toMatchObject({ kind: 'event', category: ['process'], type, action });
     expect(event.outcome).toBe(outcome);
   });
-});
-
-test('a terminal is its device', () => {
-  expect(['pts/1', 'pts/300', 'tty2', 'ttyS1', 'console', '204:64'].map(charDeviceOf)).toEqual([
-    { major: 136, minor: 1 },
-    { major: 136, minor: 300 },
-    { major: 4, minor: 2 },
-    { major: 4, minor: 65 },
-    { major: 5, minor: 1 },
-    { major: 204, minor: 64 },
-  ]);
-  for (const tty of ['', '?', '(none)', 'tty', 'pts/', '204', 'tty1:2', 'hvc0']) {
-    expect(charDeviceOf(tty)).toBeUndefined();
-  }
 });

@@ -1,6 +1,6 @@
 /** Events to make documents of, and names to make them with. */
 import type { ExecDetails } from '../../../src/collect/event.ts';
-import { charDeviceOf } from '../../../src/ecs/char_device.ts';
+import { charDeviceOf } from '../../../src/collect/terminal.ts';
 import { credentialsFragment, type IdNames } from '../../../src/ecs/credentials.ts';
 import type { EcsEvent } from '../../../src/ecs/document.ts';
 import { hostFragment } from '../../../src/ecs/host.ts';

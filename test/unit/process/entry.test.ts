@@ -32,7 +32,7 @@ describe('an entry is', () => {
     expect(entryOf(harness.run(kernel).row('modprobe'))).toEqual(['kthread', 'kthreadd']);
   });
 
-  test.each(['sshd', 'sshd-session'])('sshd for the session leader whose parent is %s', (sshd) => {
+  test.each(['sshd', 'sshd-session', 'sshd-auth'])('sshd for the session leader whose parent is %s', (sshd) => {
     expect(entryOf(chainOf(['sshd -D', ''], [sshd, ''], ['bash -l', 'pts/0'], ['ls']))).toEqual(['sshd', 'bash -l']);
   });
 
@@ -48,7 +48,13 @@ describe('an entry is', () => {
     ]);
   });
 
-  test.each(['runc init', 'crun', 'conmon', 'containerd-shim-runc-v2', 'docker-init'])(
+  test('ssm for a command of the agent’s worker that is no session of its own', () => {
+    const worker = ['ssm-session-worker x'] as const;
+    expect(entryOf(chainOf(['amazon-ssm-agent', ''], worker, ['sh -c id'], ['id']))).toEqual(['ssm', 'sh -c id']);
+    expect(entryOf(chainOf(['amazon-ssm-agent', ''], worker))).toEqual(['ssm', 'ssm-session-worker x']);
+  });
+
+  test.each(['runc init', 'docker-runc', 'crun', 'conmon', 'containerd-shim-runc-v2', 'docker-init'])(
     'container for what %s executes, whether or not it leads a session',
     (runtime) => {
       expect(entryOf(chainOf(['containerd', ''], [runtime], ['entrypoint'], ['worker']))).toEqual([
@@ -57,6 +63,34 @@ describe('an entry is', () => {
       ]);
     },
   );
+
+  test('container for the first process that a runtime puts into one, and the same for what that starts', () => {
+    const docker = ['containerd-shim-runc-v2', ''] as const;
+    for (const init of ['docker-init -- entrypoint', 'tini -- entrypoint', 'catatonit -P']) {
+      expect(entryOf(chainOf(docker, ['runc'], [init]))).toEqual(['container', init]);
+      expect(entryOf(chainOf(docker, ['runc'], [init], ['entrypoint'], ['worker']))).toEqual(['container', init]);
+      expect(entryOf(chainOf(docker, [init], ['entrypoint']))).toEqual(['container', init]);
+    }
+  });
+
+  test('not container for a runtime itself, nor for what it runs from a copy of its file', () => {
+    expect(entryOf(chainOf(['containerd-shim-runc-v2', ''], ['runc']))).toEqual(['init', 'init']);
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'runc create');
+    kernel.fork(10, 11);
+    kernel.exec(11, 'runc init', { path: '/memfd:runc_cloned:/proc/self/exe (deleted)' });
+    kernel.fork(11, 12);
+    kernel.exec(12, 'entrypoint');
+    const harness = new TreeHarness().run(kernel);
+    expect(entryOf(harness.row('runc init'))).toEqual(['init', 'init']);
+    expect(entryOf(harness.row('entrypoint'))).toEqual(['container', 'entrypoint']);
+  });
+
+  test('not container for what conmon tells podman of one that has ended', () => {
+    expect(entryOf(chainOf(['conmon', ''], ['podman container cleanup']))).toEqual(['init', 'init']);
+    expect(entryOf(chainOf(['conmon', ''], ['crun'], ['podman info']))).toEqual(['container', 'podman info']);
+  });
 
   test('terminal on a virtual terminal, console on a real one', () => {
     expect(entryOf(chainOf(['login', 'tty1'], ['ls']))).toEqual(['terminal', 'login']);
@@ -68,6 +102,35 @@ describe('an entry is', () => {
   test('inherited by a daemon that leads a session of its own, and by what it starts on a terminal of its own', () => {
     const tmux = chainOf(['sshd', ''], ['bash -l', 'pts/0'], ['tmux', ''], ['bash', 'pts/1'], ['vi']);
     expect(entryOf(tmux)).toEqual(['sshd', 'bash -l']);
+  });
+
+  test('not a daemon’s own that was started at a terminal and has left it', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.setsid(10);
+    kernel.exec(10, 'login', { tty: 'tty1' });
+    kernel.fork(10, 11);
+    kernel.exec(11, 'daemon', { tty: 'tty1' });
+    kernel.setsid(11);
+    kernel.fork(11, 12);
+    kernel.exec(12, 'worker');
+    expect(entryOf(new TreeHarness().run(kernel).row('worker'))).toEqual(['terminal', 'login']);
+  });
+
+  test('told from terminals in a log that tells nothing of sessions', () => {
+    const log = (...programs: readonly (readonly [cmdline: string, tty: string])[]) => {
+      const kernel = new KernelModel();
+      for (const [i, [cmdline, tty]] of programs.entries()) {
+        kernel.fork(i === 0 ? 1 : 9 + i, 10 + i);
+        kernel.exec(10 + i, cmdline, { tty });
+      }
+      const harness = new TreeHarness();
+      for (const process of harness.tree.processes.living()) process.session = undefined;
+      return entryOf(harness.run(kernel).row(programs.at(-1)?.[0] ?? ''));
+    };
+    expect(log(['sshd -D', ''], ['sshd -R', ''], ['bash -l', 'pts/0'], ['ls', 'pts/0'])).toEqual(['sshd', 'bash -l']);
+    expect(log(['sshd -D', ''], ['sshd -R', ''])).toEqual(['init', 'init']);
+    expect(log(['login', 'tty1'], ['bash', 'tty1'], ['ls', 'tty1'])).toEqual(['terminal', 'login']);
   });
 
   test('unknown where nobody knows who is above', () => {

@@ -165,10 +165,10 @@ export class KernelModel {
     this.audit.push({ kind: 'setpgid', origin: 'audit', pid: pid as Pid, ...at, pgid: pgid as Pid, serial });
   }
 
-  /** What sshd says of a session. */
-  login(ses: number, address: string): void {
+  /** What sshd says of a session, or another program. */
+  login(ses: number, address: string, exe = '/usr/sbin/sshd'): void {
     const at = this.#coarse(this.#tick());
-    this.audit.push({ kind: 'login', origin: 'audit', pid: 1 as Pid, ...at, ses, address, terminal: '', exe: '' });
+    this.audit.push({ kind: 'login', origin: 'audit', pid: 1 as Pid, ...at, ses, address, terminal: '', exe });
   }
 
   exit(pid: number, status = 0): void {

@@ -90,6 +90,8 @@ test.each([
   [(4 << 8) | 1, 'tty1'],
   [(4 << 8) | 64, 'ttyS0'],
   [(5 << 8) | 1, 'console'],
+  [(204 << 8) | 64, 'ttyAMA0'],
+  [229 << 8, 'hvc0'],
 ])('terminal %i is %j', (device, name) => {
   expect(ttyNameOf(device)).toBe(name);
 });

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { GroupHistory } from '../../../src/process/session.ts';
 
 const group = (id: number) => ({ id, leader: undefined });
-const set = (groups: GroupHistory, id: number, unixMs: number, serial = 0) =>
-  groups.set({ group: group(id), unixMs, serial });
+const set = (groups: GroupHistory, id: number, atMs: number, serial = 0) =>
+  groups.set({ group: group(id), atMs, serial });
 
 function started(id: number): GroupHistory {
   const groups = new GroupHistory();
@@ -15,7 +15,7 @@ test('a group is the one that was set last before the time that is asked about',
   const groups = started(1);
   set(groups, 2, 100);
   set(groups, 3, 200);
-  expect([99, 100, 199, 200].map((unixMs) => groups.at(unixMs)?.id)).toEqual([1, 2, 2, 3]);
+  expect([99, 100, 199, 200].map((atMs) => groups.at(atMs)?.id)).toEqual([1, 2, 2, 3]);
 });
 
 test('audit’s serial tells what came first where its clock shows the same time', () => {
@@ -31,7 +31,7 @@ test('who leads a session was put into a group before that, also when it is told
   set(groups, 20, 200);
   set(groups, 2, 100, 7);
   set(groups, 3, 150, 8);
-  expect([99, 100, 150, 199, 200].map((unixMs) => groups.at(unixMs)?.id)).toEqual([1, 2, 3, 3, 20]);
+  expect([99, 100, 150, 199, 200].map((atMs) => groups.at(atMs)?.id)).toEqual([1, 2, 3, 3, 20]);
   expect(groups.at(250, 9)?.id).toBe(20);
 });
 

@@ -59,6 +59,35 @@ describe('the rows of a process', () => {
   });
 });
 
+test('an end that /proc showed before it was told has its row and its exit code, once', () => {
+  const kernel = new KernelModel();
+  const harness = new TreeHarness({ actions: ALL });
+  kernel.fork(1, 10);
+  kernel.exec(10, 'gone');
+  kernel.fork(1, 11);
+  kernel.exec(11, 'zombie');
+  const zombie = harness.proc.show(11, 1, 'zombie', Math.floor(kernel.bootMs / 10), true);
+  harness.run(kernel);
+  const { processes } = harness.tree;
+  processes.adopt(
+    [zombie],
+    processes.living().filter(({ pid }) => pid === 10),
+  );
+  expect(harness.livePids).toEqual([1]);
+  for (const pid of [10, 11]) {
+    kernel.exit(pid, 256);
+    const again = kernel.connector.at(-1);
+    if (again) kernel.connector.push(again);
+  }
+  harness.run(kernel);
+  harness.tree.flush('all');
+  const exits = harness.published.filter(({ action }) => action === 'exit');
+  expect(exits.map(({ process, exitStatus }) => [process.pid, exitStatus])).toEqual([
+    [10, 256],
+    [11, 256],
+  ]);
+});
+
 describe('a control group and a pid namespace', () => {
   test('are those of who forked, also when its own exec was told of after the fork', () => {
     const kernel = new KernelModel();

@@ -53,6 +53,33 @@ describe('session and group', () => {
     expect(harness.run(kernel).row('another').pgid).toBe(1);
   });
 
+  test('are those from before the clock was set back, and are still waited for', () => {
+    const kernel = new KernelModel();
+    const harness = new TreeHarness({ actions: EVERYTHING });
+    kernel.fork(1, 10);
+    kernel.setpgid(10, 10);
+    kernel.exec(10, 'shell');
+    harness.run(kernel);
+    const setBack = () =>
+      kernel.take().map((event) => ({ ...event, unixMs: event.unixMs - 3_600_000 }) satisfies typeof event);
+    kernel.fork(10, 11);
+    kernel.exec(11, 'first');
+    harness.tree.apply(setBack());
+    harness.nowMs += 6000;
+    harness.tree.flush();
+    expect(harness.row('first').pgid).toBe(10);
+    kernel.exec(11, 'second');
+    harness.tree.apply(setBack());
+    kernel.pass(100);
+    kernel.fork(11, 12);
+    harness.tree.apply(setBack());
+    expect(rows(harness, 12)).toEqual([]);
+    kernel.pass(100);
+    kernel.exec(11, 'third');
+    harness.tree.apply(setBack());
+    expect(rows(harness, 12)).toEqual(['fork']);
+  });
+
   test('of those that were there before are as /proc shows them, and their leaders are known', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
@@ -168,19 +195,49 @@ describe('rows beside execs', () => {
     expect(rows(harness, 10)).toEqual(['fork', 'exec', 'exec']);
   });
 
-  test('a new session has no terminal', () => {
+  test('a new session has no terminal, nor have those who are forked in it, until they execute at one', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'bash', { tty: 'pts/0' });
     kernel.fork(10, 11);
     kernel.setsid(11);
+    kernel.fork(11, 12);
+    kernel.exec(12, 'sh', { tty: 'pts/1' });
+    kernel.exit(12);
+    kernel.exit(11);
     const harness = new TreeHarness({ actions: EVERYTHING }).run(kernel);
     harness.tree.flush('all');
-    expect(harness.published.map(({ action, details }) => [action, details?.tty])).toEqual([
-      ['fork', ''],
-      ['exec', 'pts/0'],
-      ['fork', 'pts/0'],
-      ['setsid', ''],
+    const told = [10, 11, 12].map((pid) =>
+      harness.published
+        .filter(({ process }) => process.pid === pid)
+        .map(({ action, details }) => [action, details?.tty].join(' ')),
+    );
+    expect(told).toEqual([
+      ['fork ', 'exec pts/0'],
+      ['fork pts/0', 'setsid ', 'exit '],
+      ['fork ', 'exec pts/1', 'exit pts/1'],
+    ]);
+    const [leader] = harness.published.filter(({ action, process }) => action === 'fork' && process.pid === 12);
+    expect(leader?.context.sessionLeader?.text).toContain('"interactive":false');
+  });
+
+  test('a session’s terminal ends with its leader', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.setsid(10);
+    kernel.exec(10, 'bash', { tty: 'pts/0' });
+    kernel.fork(10, 11);
+    kernel.fork(10, 12);
+    kernel.exit(11);
+    kernel.exit(10);
+    kernel.exit(12);
+    const harness = new TreeHarness({ actions: EVERYTHING }).run(kernel);
+    harness.tree.flush('all');
+    const exits = harness.published.filter(({ action }) => action === 'exit');
+    expect(exits.map(({ process, details }) => [process.pid, details?.tty])).toEqual([
+      [11, 'pts/0'],
+      [10, 'pts/0'],
+      [12, ''],
     ]);
   });
 

@@ -107,6 +107,15 @@ describe('values', () => {
     });
   });
 
+  test('have a system call only where a program was executed', async () => {
+    const store = newStore();
+    for (const actions of [['fork'], ['fork', 'exec', 'exit'], ['exit']] as const) {
+      store.add({ ...published(), action: actions[0], actions });
+    }
+    const rows = await ask(store, contextOf());
+    expect(rows.map(({ syscall }) => syscall)).toEqual(['', 'execve', '']);
+  });
+
   test('and more', async () => {
     expect(await row({ cmdline: 'ls -l' })).toMatchObject({
       ancestry: '[]',
