@@ -26,9 +26,11 @@ export interface Executed {
   /** What /proc/PID/stat may say of its start; undefined if nothing is known of it. */
   readonly startTicks: readonly [earliest: number, latest: number] | undefined;
   /** Times, mode and owner are those of the file that was loaded, as audit and the collector saw it. */
-  readonly details: Pick<ExecDetails, 'path' | 'mtime' | 'ctime' | 'btime' | 'mode' | 'ownerUid' | 'ownerGid'>;
+  readonly details: Pick<ExecDetails, 'path' | 'mtime' | 'ctime' | 'btime' | 'mode' | 'ownerUid' | 'ownerGid' | 'from'>;
   /** Of the file that was loaded. With its times it tells the file from all others, so that fewer checks are needed. */
   readonly inode?: number;
+  /** Whether the process still runs what it executed then, as far as anybody has told. */
+  readonly stillRuns?: () => boolean;
 }
 
 /**
@@ -50,8 +52,14 @@ interface FoundFile {
   readonly stat: BigIntStats;
 }
 
-/** Audit stamps the entry into execve with a clock that ticks; the connector's time, converted, lies a little later. */
+/** The connector's time, converted, lies a little after the exec. */
 const CLOCK_SLACK_MS = 20;
+/** Audit stamps the entry into execve with the clock that ticks for files too (kernel/auditsc.c, fs/inode.c). */
+const earliestMs = ({ unixMs, details }: Executed): number =>
+  Math.floor(details.from === 'audit' ? unixMs : unixMs - CLOCK_SLACK_MS);
+/** Newer kernels stamp a file that is looked at with a clock that is up to a tick ahead of that (fs/inode.c, inode_set_ctime_current). */
+const latestMs = ({ unixMs }: Executed): number => Math.ceil(unixMs + CLOCK_SLACK_MS);
+const isBefore = (ns: bigint, unixMs: number): boolean => ns < BigInt(unixMs) * 1_000_000n;
 const BY_PROCESS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 /** The kernel's name of a file goes through no link. A link in its place was put there afterwards. */
 const BY_PATH = BY_PROCESS | constants.O_NOFOLLOW;
@@ -79,6 +87,17 @@ function mayBe({ details, inode }: Executed, stat: BigIntStats): boolean {
     (stat.birthtimeNs === 0n || agrees(details.btime, seconds(stat.birthtimeNs))) &&
     (agrees(details.ctime, ctime) || deletedSince || inode !== undefined)
   );
+}
+
+/**
+ * Whether a file that a process leads to has in it what was executed. It cannot be written as long as that runs (man 2
+ * execve, ETXTBSY), but a process may execute something else, write to the file, and execute it again.
+ */
+function isUnwritten(executed: Executed, { mtimeNs, ctimeNs }: BigIntStats): boolean {
+  if (isBefore(ctimeNs, earliestMs(executed))) return true;
+  // A time of writing in the future was set by hand.
+  const wasWritten = mtimeNs <= ctimeNs && !isBefore(mtimeNs, latestMs(executed));
+  return !wasWritten && (executed.stillRuns?.() ?? true);
 }
 
 export interface ExecutedFilesOptions {
@@ -121,7 +140,7 @@ export class ExecutedFiles {
     try {
       const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
       if (!stat) return 'gone';
-      return mayBe(executed, stat) ? { path, by: 'process', stat } : 'replaced';
+      return mayBe(executed, stat) && isUnwritten(executed, stat) ? { path, by: 'process', stat } : 'replaced';
     } catch (error) {
       return whyNot(error);
     }
@@ -137,7 +156,7 @@ export class ExecutedFiles {
       if (!stat.isFile()) return 'not_regular';
       const sameOwner = agrees(ownerUid, Number(stat.uid)) && agrees(ownerGid, Number(stat.gid));
       // Whatever was written, renamed or linked to this name after the exec was stamped after it.
-      const older = stat.ctimeNs < BigInt(Math.floor(executed.unixMs - CLOCK_SLACK_MS)) * 1_000_000n;
+      const older = isBefore(stat.ctimeNs, earliestMs(executed));
       const unchanged = executed.details.ctime === seconds(stat.ctimeNs);
       return mayBe(executed, stat) && sameOwner && older && unchanged ? { path, by: 'path', stat } : 'replaced';
     } catch (error) {
@@ -182,7 +201,7 @@ export class ExecutedFiles {
       const same = opened.stat.ino === stat.ino && opened.stat.dev === stat.dev && opened.stat.ctimeNs === stat.ctimeNs;
       return same ? undefined : 'replaced';
     }
-    if (!mayBe(executed, opened.stat)) return 'replaced';
+    if (!mayBe(executed, opened.stat) || !isUnwritten(executed, opened.stat)) return 'replaced';
     if (executed.inode !== undefined) return undefined;
     // Files of one package share their times, mode and owner. A process with a root of its own has the end of our name.
     const path = withoutDeleted(executed.details.path);

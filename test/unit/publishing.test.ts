@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Executed } from '../../src/files/executed_file.ts';
 import type { Action } from '../../src/process/execution.ts';
+import { Image, NO_DETAILS } from '../../src/process/image.ts';
 import type { MergedEvent } from '../../src/process/merge.ts';
 import type { PublishedEvent } from '../../src/process/tree.ts';
 import { Publishing } from '../../src/publishing.ts';
@@ -75,6 +77,22 @@ describe('a file’s hash', () => {
     publishing.take(event('fork'), true);
     publishing.take(event('exit'), true);
     expect(asked()).toBe(0);
+  });
+
+  test('is asked with all that tells the file, and whether the process still runs it', () => {
+    const asked: Executed[] = [];
+    const hasher = { hash: (executed: Executed) => void asked.push(executed) };
+    const publishing = new Publishing({ hasher: () => hasher, add: () => undefined });
+    const exec = event('exec');
+    const large = 2 ** 62;
+    for (const inode of [17, undefined, large]) {
+      publishing.take({ ...exec, details: { ...(exec.details ?? NO_DETAILS), inode } }, true);
+    }
+    expect(asked.map(({ inode }) => inode)).toEqual([17, undefined, undefined]);
+    expect(asked[0]).toMatchObject({ pid: 10, unixMs: exec.unixMs, startTicks: [100, 100] });
+    expect(asked[0]?.stillRuns?.()).toBe(true);
+    exec.process.execute(Image.pending(), exec.unixMs + 1);
+    expect(asked[0]?.stillRuns?.()).toBe(false);
   });
 
   test('does not hold the end up: what waits goes out without it, once', async () => {

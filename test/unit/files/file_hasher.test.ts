@@ -71,6 +71,7 @@ function executed(path: string, pid: number, more: Partial<Executed> = {}): Exec
     unixMs: ctimeMs + DAY_MS,
     startTicks: undefined,
     details: {
+      from: 'procfs',
       path,
       mode,
       ownerUid: uid,
@@ -84,6 +85,7 @@ function executed(path: string, pid: number, more: Partial<Executed> = {}): Exec
 }
 
 const unknownTimes = (path: string): Executed['details'] => ({
+  from: 'procfs',
   path,
   mode: undefined,
   ownerUid: undefined,
@@ -190,6 +192,28 @@ os.execve(fd, ['nameless', '60'], {})`;
     expect(missed(hasher)).toEqual([['replaced', 1]]);
   });
 
+  test('gets none from a file that was written and executed again since, by whatever times it has', async () => {
+    const hasher = hasherWith();
+    const path = program('a');
+    const pid = await run(path);
+    const about = { ...executed(path, pid), inode: statSync(path).ino };
+    const { ctimeMs } = statSync(path);
+    // Written when it did not run, it is the same file with a later time.
+    expect(await hasher.hash({ ...about, unixMs: ctimeMs - 1000 })).toBeUndefined();
+    expect(missed(hasher)).toEqual([['replaced', 1]]);
+    // The time of writing is easily put back, that of the last change is not.
+    utimesSync(path, 1_000_000, 1_000_000);
+    const details = { ...executed(path, pid).details };
+    const before = { ...about, details, unixMs: ctimeMs - 1000 };
+    expect(await hasher.hash({ ...before, stillRuns: () => false })).toBeUndefined();
+    expect(missed(hasher)).toEqual([['replaced', 2]]);
+    expect(await hasher.hash({ ...before, stillRuns: () => true })).toBe(sha256Of(path));
+    // A date in the future was not come by by writing.
+    utimesSync(path, 9_000_000_000, 9_000_000_000);
+    const future = { ...about, details: executed(path, pid).details, unixMs: ctimeMs - 1000 };
+    expect(await hasher.hash({ ...future, stillRuns: () => true })).toBe(sha256Of(path));
+  });
+
   test('is told from another one by its inode number alone', async () => {
     const hasher = hasherWith();
     const path = program('a');
@@ -252,6 +276,17 @@ describe('a process that is gone', () => {
     expect(await hasher.hash({ ...about, unixMs: statSync(path).ctimeMs - 1 })).toBeUndefined();
     expect(await hasher.hash({ ...about, unixMs: statSync(path).ctimeMs + 5 })).toBeUndefined();
     expect(missed(hasher)).toEqual([['replaced', 2]]);
+  });
+
+  test('gets the hash of a file that was made a moment before, where audit tells the time', async () => {
+    const hasher = hasherWith();
+    const path = program('a');
+    const about = executed(path, GONE);
+    const details = { ...about.details, from: 'audit' } as const;
+    const { ctimeMs } = statSync(path);
+    expect(await hasher.hash({ ...about, details, unixMs: Math.floor(ctimeMs) })).toBeUndefined();
+    expect(missed(hasher)).toEqual([['replaced', 1]]);
+    expect(await hasher.hash({ ...about, details, unixMs: Math.floor(ctimeMs) + 1 })).toBe(sha256Of(path));
   });
 
   test('gets none by a path alone: it may be a path in a container', async () => {
