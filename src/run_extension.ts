@@ -10,6 +10,7 @@ import type { CommandLine } from './config/command_line.ts';
 import { readConfigFile } from './config/config_file.ts';
 import { type FlagValues, flags } from './config/flags.ts';
 import { LiveSettings } from './config/live_settings.ts';
+import { HostText } from './ecs/host.ts';
 import { UserNames } from './ecs/user_names.ts';
 import { type Logger, makeLogger } from './log.ts';
 import { buildInfo } from './metrics/build_info.ts';
@@ -57,9 +58,11 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
   let osqueryDatabase: string | undefined;
   let metrics: Metrics | undefined;
   let settingsOf = storeSettingsAtStart;
+  const host = new HostText();
   const store = new EventStore(settingsOf(settings.values, osqueryDatabase), {
     log,
     onWritten: (milliseconds) => metrics?.written(milliseconds),
+    host: () => host.text,
   });
   const configureStore = (): void => store.configure(settingsOf(settings.values, osqueryDatabase));
   setTimeout(() => {

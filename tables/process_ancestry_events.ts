@@ -3,12 +3,13 @@
 import { charDeviceOf } from '../src/collect/terminal.ts';
 import type { EcsAction } from '../src/ecs/action.ts';
 import { type EcsEvent, ecsDocument } from '../src/ecs/document.ts';
-import { hostFragment, readHost } from '../src/ecs/host.ts';
+import { HostText } from '../src/ecs/host.ts';
 import { type Column, ColumnOption, type ColumnType } from '../src/osquery/column.ts';
 import { integerBounds, type SqlCondition, sqlCondition } from '../src/osquery/constraint_sql.ts';
 import type { QueryContext } from '../src/osquery/query_context.ts';
 import { parseSqliteNumber } from '../src/osquery/sqlite_number.ts';
 import type { Answer, TablePlugin } from '../src/osquery/table_plugin.ts';
+import { exeNameOf } from '../src/process/image.ts';
 import type { Selection, SqlRow } from '../src/store/event_database.ts';
 import type { EventStore } from '../src/store/event_store.ts';
 
@@ -147,12 +148,23 @@ export const columns: readonly EventColumn[] = declared.map((column, at) => ({
 /** What a document is made of, after the columns in a row where it is asked for. */
 const ECS_INPUTS = [
   ...['e.eid', 'e.time_ms', 'e.action', 'e.entity_id', 'e.pid', 'e.start_ms', 'e.end_ms', 'e.exit_code', 'e.signal'],
-  ...['e.path', 'e.args', 'e.args_count', 'e.cmdline', 'e.cwd', 'e.interactive', 'e.tty', 'e.sha256'],
-  ...['e.container_id', 'e.pid_namespace', 'c.text', 'p.text', 'a.parent_process', 'g.text', 's.text', 'n.text'],
+  ...['e.path', 'e.comm', 'e.args', 'e.args_count', 'e.cmdline', 'e.cwd', 'e.interactive', 'e.tty', 'e.sha256'],
+  ...[
+    'e.container_id',
+    'e.pid_namespace',
+    'c.text',
+    'p.text',
+    'a.parent_process',
+    'g.text',
+    's.text',
+    'n.text',
+    'h.text',
+  ],
   ...['e.entry_type', 'e.entry_source_ip'],
 ] as const;
 
-let host: string | undefined;
+/** Of rows from before hosts were kept with them. */
+const thisHost = new HostText();
 
 function ecsOf(row: SqlRow): string {
   const input = (name: (typeof ECS_INPUTS)[number]) => row[columns.length + ECS_INPUTS.indexOf(name)] ?? undefined;
@@ -163,7 +175,6 @@ function ecsOf(row: SqlRow): string {
   };
   const interactive = number('e.interactive');
   const path = text('e.path');
-  host ??= hostFragment(readHost());
   const event: EcsEvent = {
     eid: String(row[EID_AT] ?? ''),
     sequence: number('e.eid'),
@@ -176,7 +187,7 @@ function ecsOf(row: SqlRow): string {
     exitCode: number('e.exit_code'),
     signal: number('e.signal'),
     path,
-    name: path.slice(path.lastIndexOf('/') + 1),
+    name: exeNameOf({ path, comm: text('e.comm') }),
     args: text('e.args'),
     argsCount: number('e.args_count'),
     cmdline: text('e.cmdline'),
@@ -195,7 +206,7 @@ function ecsOf(row: SqlRow): string {
     entryType: text('e.entry_type'),
     entrySourceIp: text('e.entry_source_ip'),
   };
-  return ecsDocument(event, host);
+  return ecsDocument(event, text('h.text') || thisHost.text);
 }
 
 const EID_AT = columns.findIndex(({ name }) => name === 'eid');

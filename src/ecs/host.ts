@@ -1,4 +1,4 @@
-/** The host in every document, read once: it does not change until the next boot, but for its name. */
+/** The host in every document, as it was when the event happened: a boot and an upgrade change it, and so does its owner. */
 import { readFileSync } from 'node:fs';
 import { machine } from 'node:os';
 import { join } from 'node:path';
@@ -66,6 +66,32 @@ export function hostFragment(host: EcsHost): string {
         textMember('kernel', host.kernel)
       }}`,
   );
+}
+
+/** How old what was read may be. */
+const REREAD_MS = 5000;
+
+/** This host's fragment, read again from time to time: the same text as long as nothing changed. */
+export class HostText {
+  readonly #sources: HostSources;
+  readonly #now: () => number;
+  #text: string | undefined;
+  #readMs = 0;
+
+  /** `now`: milliseconds of a clock that does not jump. */
+  constructor(sources: HostSources = {}, now: () => number = () => performance.now()) {
+    this.#sources = sources;
+    this.#now = now;
+  }
+
+  get text(): string {
+    const now = this.#now();
+    if (this.#text === undefined || now - this.#readMs >= REREAD_MS) {
+      this.#text = hostFragment(readHost(this.#sources));
+      this.#readMs = now;
+    }
+    return this.#text;
+  }
 }
 
 /** What /etc/machine-id says before a first boot has made one (man 5 machine-id). */

@@ -57,9 +57,10 @@ export function argsListOf({ args, argsCount }: ExecDetails): string[] {
   return args === '' && !argsCount ? [] : args.split('\0');
 }
 
-/** A program's file name. A server whose file an upgrade has replaced is marked so (fs/d_path.c), and is what it was. */
-export function programName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1).replace(/ \(deleted\)$/, '');
+/** The program's file name; a kernel thread, which has no file, goes by its comm. */
+export function exeNameOf({ path, comm }: Pick<ExecDetails, 'path' | 'comm'>): string {
+  // A server whose file an upgrade has replaced is marked so (fs/d_path.c), and is what it was.
+  return path === '' ? comm : path.slice(path.lastIndexOf('/') + 1).replace(/ \(deleted\)$/, '');
 }
 
 function withShortArgs(details: ExecDetails): ExecDetails {
@@ -120,9 +121,7 @@ export class Image {
     return cmdlineOf(this.details);
   }
 
-  /** The program's file name; a kernel thread, which has no file, goes by its comm. */
   get exeName(): string {
-    const { path, comm } = this.details;
-    return path === '' ? comm : programName(path);
+    return exeNameOf(this.details);
   }
 }

@@ -77,6 +77,8 @@ export const EVENT_COLUMNS: readonly StoredColumn[] = [
   text('path', (_, { path }) => path),
   // process_events: st_mode in octal with a leading 0.
   text('mode', (_, { mode }) => (mode === undefined ? '' : `0${mode.toString(8)}`)),
+  // By it goes what has no path: a kernel thread.
+  text('comm', (_, { path, comm }) => (path === '' ? comm : '')),
   text('cwd', (_, { cwd }) => cwd),
   text('tty', (_, { tty }) => tty),
   // An exec's: what others inherit of the image is not what they called.
@@ -112,12 +114,16 @@ export const DOCUMENT_COLUMNS = [
   'entry_leader_id',
   'credentials_id',
   'previous_id',
+  'host_id',
 ] as const;
 
 /** In the order of DOCUMENT_COLUMNS. */
-export function documentsOf({ context }: MergedEvent): readonly (SharedText | undefined)[] {
+export function documentsOf(
+  { context }: MergedEvent,
+  host: SharedText | undefined,
+): readonly (SharedText | undefined)[] {
   const { groupLeader, sessionLeader, entryLeader, credentials, previous } = context;
-  return [groupLeader, sessionLeader, entryLeader, credentials, previous];
+  return [groupLeader, sessionLeader, entryLeader, credentials, previous, host];
 }
 
 /** What an exec's row, or its ancestors', is made of, and about how many bytes its texts take. */

@@ -15,7 +15,7 @@ import {
 } from './event_columns.ts';
 import { migrate } from './schema.ts';
 
-/** What a query reads: the events are `e`, their ancestors `a`, the documents of group leader `g`, session leader `s`, entry leader `n`, credentials `c` and previous images `p`. */
+/** What a query reads: the events are `e`, their ancestors `a`, the documents of group leader `g`, session leader `s`, entry leader `n`, credentials `c`, previous images `p` and host `h`. */
 export interface Selection {
   /** SQL expressions; a row has their values in this order. */
   readonly expressions: readonly string[];
@@ -60,7 +60,7 @@ const STATEMENTS_MAX = 128;
 const FROM = `FROM events e LEFT JOIN ancestries a ON a.id = e.ancestry_id
   LEFT JOIN documents g ON g.id = e.group_leader_id LEFT JOIN documents s ON s.id = e.session_leader_id
   LEFT JOIN documents n ON n.id = e.entry_leader_id LEFT JOIN documents c ON c.id = e.credentials_id
-  LEFT JOIN documents p ON p.id = e.previous_id`;
+  LEFT JOIN documents p ON p.id = e.previous_id LEFT JOIN documents h ON h.id = e.host_id`;
 /** Ids of documents: an event's eid times this, and which of its documents it is. */
 const DOCUMENT_IDS = 8;
 
@@ -133,14 +133,14 @@ export class EventDatabase {
     return this.#lastEid;
   }
 
-  /** All of them or, when it throws, none. */
-  insert(execs: readonly NumberedExec[]): void {
+  /** All of them or, when it throws, none. `host` is where they happened. */
+  insert(execs: readonly NumberedExec[], host?: SharedText): void {
     this.#change(() => {
       const added = execs.map(({ eid, exec }): BlockRow => {
         const ancestry = this.#ancestryOf(eid, exec);
         const { values, bytes } = storedValues(EVENT_COLUMNS, exec);
         let documentBytes = 0;
-        const documents = documentsOf(exec).map((document, at) => {
+        const documents = documentsOf(exec, host).map((document, at) => {
           const id = this.#documentOf(eid, at, document);
           // Its id tells whose it is: of the first row that has it.
           if (document && id === eid * DOCUMENT_IDS + at) documentBytes += Buffer.byteLength(document.text);

@@ -7,6 +7,7 @@ import type { CollectorProblem } from '../collect/source.ts';
 import { messageOf } from '../error_message.ts';
 import type { Logger } from '../log.ts';
 import type { MergedEvent } from '../process/merge.ts';
+import type { SharedText } from '../process/session_context.ts';
 import { Disk } from './disk.ts';
 import type { EidRange } from './eid_range.ts';
 import { EventDatabase, type NumberedExec, type Selection, type SqlRow } from './event_database.ts';
@@ -28,6 +29,8 @@ export interface EventStoreOptions {
   readonly log: Logger;
   /** After every batch that was written: how long that took, in milliseconds. */
   readonly onWritten?: (milliseconds: number) => void;
+  /** Where events happen, as JSON: a row keeps what it was then. */
+  readonly host?: () => string;
   /** For tests: milliseconds of performance.now()'s clock, and of Unix time. */
   readonly now?: () => number;
   readonly unixNow?: () => number;
@@ -72,6 +75,8 @@ export class EventStore {
   readonly #unixNow: () => number;
   readonly #subscribers: Subscribers;
   readonly #onWritten: ((milliseconds: number) => void) | undefined;
+  readonly #hostText: () => string;
+  #host: SharedText = { text: '' };
   #settings: EventStoreSettings;
   #disk: Disk | undefined;
   /** Where rows are kept while there is no disk, or it fails. */
@@ -98,6 +103,7 @@ export class EventStore {
     this.#settings = settings;
     this.#unixNow = options.unixNow ?? Date.now;
     this.#onWritten = options.onWritten;
+    this.#hostText = options.host ?? (() => '');
     const now = options.now ?? (() => performance.now());
     this.#subscribers = new Subscribers({ now, unixNow: this.#unixNow });
     this.#open();
@@ -396,6 +402,12 @@ export class EventStore {
     return count;
   }
 
+  #currentHost(): SharedText {
+    const text = this.#hostText();
+    if (text !== this.#host.text) this.#host = { text };
+    return this.#host;
+  }
+
   #scheduleFlush(): void {
     if (this.#flushTimer || this.#closed) return;
     this.#flushTimer = setTimeout(() => {
@@ -410,7 +422,7 @@ export class EventStore {
     const disk = this.#writableDisk;
     try {
       const began = performance.now();
-      (disk?.database ?? this.#memoryDatabase).insert(this.#pending);
+      (disk?.database ?? this.#memoryDatabase).insert(this.#pending, this.#currentHost());
       this.#onWritten?.(performance.now() - began);
       this.#pending = [];
       this.#trim();
@@ -425,7 +437,7 @@ export class EventStore {
   #dropUnstorable(database: EventDatabase, error: unknown): void {
     const dropped = this.#pending.splice(0).filter((row) => {
       try {
-        database.insert([row]);
+        database.insert([row], this.#host);
         return false;
       } catch {
         return true;

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { hostFragment, readHost } from '../../../src/ecs/host.ts';
+import { HostText, hostFragment, readHost } from '../../../src/ecs/host.ts';
 import { osFamily, parseOsRelease } from '../../../src/ecs/os_release.ts';
 
 let root = '';
@@ -55,6 +55,18 @@ describe('a host', () => {
     expect(host.os.kernel).toMatch(/^\d+\.\d+/);
     expect(['x86_64', 'aarch64']).toContain(host.architecture);
   });
+});
+
+test('a host that is renamed goes by its new name soon, and is not read for each row', () => {
+  const clock = { ms: 0 };
+  const host = new HostText({ root, architecture: '' }, () => clock.ms);
+  put('proc/sys/kernel/hostname', 'one\n');
+  expect(JSON.parse(host.text)).toMatchObject({ name: 'one' });
+  put('proc/sys/kernel/hostname', 'two\n');
+  clock.ms = 4999;
+  expect(JSON.parse(host.text)).toMatchObject({ name: 'one' });
+  clock.ms = 5000;
+  expect(JSON.parse(host.text)).toMatchObject({ name: 'two' });
 });
 
 test.each([

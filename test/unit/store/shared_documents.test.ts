@@ -31,12 +31,15 @@ function database(name = ':memory:'): EventDatabase {
   return db;
 }
 
-function store(): EventStore {
+function store(host?: () => string): EventStore {
   const settings = {
     ...{ directory: join(directory, 'rows'), maxRows: 10_000, maxBytes: 1 << 30 },
     ...{ expirySeconds: 3600, subscriberExpirySeconds: 100 },
   };
-  const one = new EventStore(settings, { log: pino({ enabled: false }), unixNow: () => 1_700_000_000_000 });
+  const one = new EventStore(settings, {
+    ...{ log: pino({ enabled: false }), unixNow: () => 1_700_000_000_000 },
+    ...(host ? { host } : {}),
+  });
   opened.push(one);
   return one;
 }
@@ -151,6 +154,28 @@ describe.each([0, 1000])('with a window of %i ms', (windowMs) => {
     one.close();
     expect(await rowsOf(store())).toEqual(before);
   });
+});
+
+test('a row keeps the host as it was, over a boot that makes it another', async () => {
+  const hostOf = (rows: Record<string, unknown>[]) => rows.map(({ ecs }) => JSON.parse(String(ecs)).host.boot?.id);
+  const booted = (id: string) => () => `{"boot":{"id":"${id}"}}`;
+  const one = store(booted('first'));
+  one.add(published());
+  one.add(published());
+  expect(hostOf(await rowsOf(one))).toEqual(['first', 'first']);
+  one.close();
+  const other = store(booted('second'));
+  other.add(published());
+  expect(hostOf(await rowsOf(other))).toEqual(['first', 'first', 'second']);
+});
+
+test('a process goes by the name of its file, without the mark of one that is gone, and a kernel thread by its own', async () => {
+  const one = store();
+  for (const path of ['/usr/bin/x', '/usr/sbin/nginx (deleted)', '/memfd:a b (deleted)', '']) {
+    one.add(published({ details: { path, comm: 'kworker/0:1' } }));
+  }
+  const names = (await rowsOf(one)).map(({ ecs }) => JSON.parse(String(ecs)).process.name);
+  expect(names).toEqual(['x', 'nginx', 'memfd:a b', 'kworker/0:1']);
 });
 
 test('a row tells of all who are around it', async () => {
