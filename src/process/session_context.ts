@@ -29,14 +29,18 @@ export interface SessionContextOptions {
 
 const CREDENTIALS_MAX = 1024;
 
+const noFragments = (): Readonly<Record<Place, WeakMap<Link, SharedText>>> => ({
+  parent: new WeakMap(),
+  group_leader: new WeakMap(),
+  session_leader: new WeakMap(),
+  entry_leader: new WeakMap(),
+});
+
 export class SessionContext {
   readonly #options: SessionContextOptions;
-  readonly #fragments: Readonly<Record<Place, WeakMap<Link, SharedText>>> = {
-    parent: new WeakMap(),
-    group_leader: new WeakMap(),
-    session_leader: new WeakMap(),
-    entry_leader: new WeakMap(),
-  };
+  /** Rendered with the names of `#revision`. */
+  #fragments = noFragments();
+  #revision = 0;
   readonly #credentials = new LRUCache<string, SharedText>({ max: CREDENTIALS_MAX });
   readonly #previous = new WeakMap<readonly Image[], SharedText>();
 
@@ -47,6 +51,11 @@ export class SessionContext {
   /** Undefined where there is nobody. */
   fragment(link: Link | undefined, place: Place): SharedText | undefined {
     if (!link) return undefined;
+    const { revision } = this.#options.names;
+    if (revision !== this.#revision) {
+      this.#fragments = noFragments();
+      this.#revision = revision;
+    }
     const known = this.#fragments[place].get(link);
     if (known) return known;
     const shared = { text: this.#render(link, place) };

@@ -70,6 +70,8 @@ interface StoredAncestry {
   readonly id: number;
   readonly bytes: number;
   readonly ancestry: MergedEvent['ancestry'];
+  /** Rendered again when a user gets another name. */
+  readonly parent: SharedText | undefined;
 }
 
 export class EventDatabase {
@@ -361,12 +363,14 @@ export class EventDatabase {
   /** The row of an exec's ancestors, which is made where there is none yet: its id is the exec's eid then. */
   #ancestryOf(eid: number, exec: MergedEvent): StoredAncestry {
     const { ancestry } = exec;
+    const { parent } = exec.context;
     const key: Link | object = exec.creator ?? NOBODY;
     const known = this.#ancestries.get(key);
-    if (known && eid - known.id < SHARED_EIDS && isSame(known.ancestry, ancestry)) return known;
+    const isKnown = known?.parent === parent && isSame(known?.ancestry, ancestry);
+    if (known && isKnown && eid - known.id < SHARED_EIDS) return known;
     const { values, bytes } = storedValues(ANCESTRY_COLUMNS, exec);
     this.#insertAncestry.run(eid, bytes, ...values);
-    const stored = { id: eid, bytes, ancestry };
+    const stored = { id: eid, bytes, ancestry, parent };
     this.#ancestries.set(key, stored);
     return stored;
   }
@@ -477,6 +481,6 @@ export class EventDatabase {
   }
 }
 
-function isSame(a: MergedEvent['ancestry'], b: MergedEvent['ancestry']): boolean {
-  return a.objects === b.objects && a.complete === b.complete && a.truncated === b.truncated;
+function isSame(a: MergedEvent['ancestry'] | undefined, b: MergedEvent['ancestry']): boolean {
+  return a?.objects === b.objects && a.complete === b.complete && a.truncated === b.truncated;
 }

@@ -44,16 +44,25 @@ test('texts about others are rendered once, and shared by the rows of all siblin
   }
 });
 
-test('a user that got a name since is told with it', () => {
+test('a user that got a name since is told with it, also as the user of a leader from before', () => {
   const names = { user: () => undefined as string | undefined, group: () => undefined, revision: 0 };
   const kernel = shell();
+  const exec = (pid: number) => {
+    kernel.fork(10, pid);
+    kernel.exec(pid, `ls ${pid}`);
+  };
+  exec(11);
   const harness = new TreeHarness({ names }).run(kernel);
-  expect(harness.row('bash -l').context.credentials?.text).not.toContain('alice');
+  const texts = (cmdline: string) => {
+    const { credentials, parent, sessionLeader, groupLeader, entryLeader } = harness.row(cmdline).context;
+    return [credentials, parent, sessionLeader, groupLeader, entryLeader].map((shared) => shared?.text ?? '');
+  };
+  expect(texts('ls 11').filter((text) => text.includes('alice'))).toEqual([]);
   names.user = () => 'alice';
   names.revision = 1;
-  kernel.fork(10, 11);
-  kernel.exec(11, 'ls');
-  expect(harness.run(kernel).row('ls').context.credentials?.text).toContain('alice');
+  exec(12);
+  harness.run(kernel);
+  expect(texts('ls 12').filter((text) => text.includes('alice'))).toHaveLength(5);
 });
 
 test('an exec without a fork remembers the eight images before it, and not those of its parent', () => {

@@ -156,6 +156,18 @@ describe.each([0, 1000])('with a window of %i ms', (windowMs) => {
   });
 });
 
+test('siblings of which the parent’s user got a name in between have each what was known then', async () => {
+  const one = store();
+  const exec = published();
+  const creator = exec.link;
+  for (const name of ['', 'alice', 'alice']) {
+    const parent = { text: `{"entity_id":"p","user":{"id":"7"${name && `,"name":"${name}"`}}}` };
+    one.add({ ...exec, creator, context: { ...exec.context, parent } });
+  }
+  const users = (await rowsOf(one)).map(({ ecs }) => JSON.parse(String(ecs)).process.parent.user.name);
+  expect(users).toEqual([undefined, 'alice', 'alice']);
+});
+
 test('a row keeps the host as it was, over a boot that makes it another', async () => {
   const hostOf = (rows: Record<string, unknown>[]) => rows.map(({ ecs }) => JSON.parse(String(ecs)).host.boot?.id);
   const booted = (id: string) => () => `{"boot":{"id":"${id}"}}`;
