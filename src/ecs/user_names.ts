@@ -3,14 +3,15 @@
  * and again once they changed, off the event loop and in slices; a lookup is that of a map. Users that are not in the
  * files (LDAP, SSSD) have no name here: to ask for them can block.
  */
-import { createReadStream } from 'node:fs';
+import { createReadStream, type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import type { IdNames } from './credentials.ts';
 
 export interface UserNamesOptions {
   readonly passwdPath?: string;
   readonly groupPath?: string;
-  /** How often the files are looked at for a change. */
+  /** How often the files are looked at for a change that nobody told of. */
   readonly checkEveryMs?: number;
   /** Bytes of each file that are read. */
   readonly maxBytes?: number;
@@ -30,19 +31,27 @@ export class UserNames implements IdNames {
   readonly #users: NamesFile;
   readonly #groups: NamesFile;
   readonly #checkEveryMs: number;
+  /** Of the folders: the files are replaced rather than written. */
+  readonly #watched: ReadonlyMap<string, ReadonlySet<string>>;
+  #watchers: FSWatcher[] = [];
   #timer: NodeJS.Timeout | undefined;
   #checking: Promise<void> | undefined;
+  #changedMeanwhile = false;
   #revision = 0;
 
   constructor(options: UserNamesOptions = {}) {
     const bounds = { maxBytes: options.maxBytes ?? MAX_BYTES, maxNames: options.maxNames ?? MAX_NAMES };
-    this.#users = new NamesFile(options.passwdPath ?? '/etc/passwd', bounds);
-    this.#groups = new NamesFile(options.groupPath ?? '/etc/group', bounds);
+    const paths = [options.passwdPath ?? '/etc/passwd', options.groupPath ?? '/etc/group'] as const;
+    this.#users = new NamesFile(paths[0], bounds);
+    this.#groups = new NamesFile(paths[1], bounds);
+    const folders = Map.groupBy(paths, dirname);
+    this.#watched = new Map([...folders].map(([folder, its]) => [folder, new Set(its.map((path) => basename(path)))]));
     this.#checkEveryMs = options.checkEveryMs ?? CHECK_EVERY_MS;
   }
 
   /** Resolves when both files were read. From then on they are watched, without keeping the process alive. */
   async start(): Promise<void> {
+    this.#watch();
     await this.check();
     this.#timer ??= setInterval(() => void this.check(), this.#checkEveryMs).unref();
   }
@@ -50,6 +59,7 @@ export class UserNames implements IdNames {
   close(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
+    for (const watcher of this.#watchers.splice(0)) watcher.close();
   }
 
   /** Goes up whenever a file was read again: what was rendered with the names from before is out of date. */
@@ -75,8 +85,29 @@ export class UserNames implements IdNames {
   }
 
   async #check(): Promise<void> {
-    const changed = await Promise.all([this.#users.refresh(), this.#groups.refresh()]);
-    if (changed.includes(true)) this.#revision++;
+    do {
+      this.#changedMeanwhile = false;
+      const changed = await Promise.all([this.#users.refresh(), this.#groups.refresh()]);
+      if (changed.includes(true)) this.#revision++;
+    } while (this.#changedMeanwhile);
+  }
+
+  /** Who is made may be used at once. Where the kernel watches no more folders, the timer does. */
+  #watch(): void {
+    if (this.#watchers.length > 0) return;
+    for (const [folder, names] of this.#watched) {
+      try {
+        const watcher = watch(folder, { persistent: false }, (_, name) => {
+          if (name !== null && !names.has(name)) return;
+          this.#changedMeanwhile = true;
+          void this.check();
+        });
+        watcher.on('error', () => watcher.close());
+        this.#watchers.push(watcher);
+      } catch {
+        // As many as a user may have are in use, or the folder is not there.
+      }
+    }
   }
 }
 

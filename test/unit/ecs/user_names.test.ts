@@ -35,6 +35,17 @@ describe('names of ids', () => {
     expect(group).toEqual(['root', undefined, 'sudo']);
   });
 
+  test('are known at once when a user is made, without waiting for the next look', async () => {
+    writeFileSync(path('passwd'), 'root:x:0:0\n');
+    writeFileSync(path('group'), 'root:x:0:\n');
+    const read = await started({ checkEveryMs: 1_000_000 });
+    writeFileSync(path('passwd+'), 'root:x:0:0\nkg:x:1000:1000\n');
+    renameSync(path('passwd+'), path('passwd'));
+    await vi.waitFor(() => expect(read.user(1000)).toBe('kg'), { interval: 1 });
+    appendFileSync(path('group'), 'kg:x:1000:\n');
+    await vi.waitFor(() => expect(read.group(1000)).toBe('kg'), { interval: 1 });
+  });
+
   test('of an id that has several are the first', async () => {
     writeFileSync(path('passwd'), 'root:x:0:0\ntoor:x:0:0\n');
     expect((await started()).user(0)).toBe('root');
