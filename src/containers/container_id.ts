@@ -40,7 +40,7 @@ function idOfGroup(group: string, parent: string | undefined, child: string | un
   if (step && (group !== step || parent === 'docker' || parent === 'buildkit')) return step;
   const [, payload] = LXC_PAYLOAD.exec(group) ?? [];
   if (payload) return payload;
-  if (parent === 'lxc' || parent === 'garden') return group;
+  if (parent === 'lxc' || parent === 'lxc.payload' || parent === 'garden') return group;
   return machineName(group, child);
 }
 

@@ -124,6 +124,7 @@ const CONTAINERS: readonly [source: string, path: string, id: string][] = [
     'jvifp9a6b1lxa1kuw8bwfcovf',
   ],
   ['LXC 3 and older (coroot-node-agent, cgroup/cgroup_test.go)', '/lxc/mysql-primary-db', 'mysql-primary-db'],
+  ['LXC 3.1 and 3.2 (lxc, pull request 2643)', '/lxc.payload/c1/system.slice/cron.service', 'c1'],
   [
     'LXC 4 and LXD (imagecraft, losetup server test)',
     '/lxc.payload.snapcraft_some-container',
@@ -189,6 +190,8 @@ const NONE: readonly [what: string, path: string][] = [
     '/machine.slice/machine-libpod_pod_24fce7291bc6d7f8a5965a5920740b0df25dda9bb4e84ffb889d8ea2927acec5.slice',
   ],
   ["LXC's monitor", '/lxc.monitor.web'],
+  ["LXC's monitor, 3.1 and 3.2", '/lxc.monitor/c1'],
+  ["LXC's pivot", '/lxc.pivot'],
   ["LXC's monitor at Proxmox VE", '/lxc.monitor/101'],
   ['nspawn itself', '/machine.slice/systemd-nspawn@web.service/supervisor'],
   [
