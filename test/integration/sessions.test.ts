@@ -70,4 +70,26 @@ describe.skipIf(!canRecord())('sessions', () => {
     expect(checked).toBe(truth.length);
     expect(ended).toBeGreaterThan(1000);
   }, 120_000);
+
+  test.each([
+    ['each by itself', '0'],
+    ['merged', '200'],
+  ])('forest, all that happens, %s: every document of every program is ECS', async (_, aggregateMs) => {
+    const actions = 'exec,fork,setsid,exit,existing';
+    const more = ['--aggregate-ms', aggregateMs, '--hash', '--events-max', '100000', '--cache-size', '20000'];
+    extension = await ExtensionUnderTest.start(['--events-actions', actions, ...more]);
+    const forest = await runForest({ rounds: 2, jobs: 2 });
+    await extension.caughtUp();
+    const truth = truthOf(forest);
+    forest.remove();
+    const rows = await extension.generate('process_ancestry_events', {}, ['cmdline', 'action', 'ecs']);
+    const found = rows.flatMap(({ action, cmdline, ecs = '' }) =>
+      complaintsOfText(ecs).map((complaint) => `${action} of ${cmdline}: ${complaint}`),
+    );
+    expect(found.slice(0, 10)).toEqual([]);
+    const told = new Set(rows.flatMap(({ action = '' }) => action.split(',')));
+    expect(told).toEqual(new Set(actions.split(',')));
+    const words = new Set(rows.flatMap(({ ecs = '' }) => (JSON.parse(ecs).process.args ?? []) as string[]));
+    expect(truth.filter(({ token }) => !words.has(token)).map(({ program }) => program)).toEqual([]);
+  });
 });
