@@ -57,8 +57,10 @@ const CLOCK_SLACK_MS = 20;
 /** Audit stamps the entry into execve with the clock that ticks for files too (kernel/auditsc.c, fs/inode.c). */
 const earliestMs = ({ unixMs, details }: Executed): number =>
   Math.floor(details.from === 'audit' ? unixMs : unixMs - CLOCK_SLACK_MS);
-/** Newer kernels stamp a file that is looked at with a clock that is up to a tick ahead of that (fs/inode.c, inode_set_ctime_current). */
-const latestMs = ({ unixMs }: Executed): number => Math.ceil(unixMs + CLOCK_SLACK_MS);
+/** Newer kernels stamp a file that is looked at with a clock that is ahead of that, by less than a tick (fs/inode.c, inode_set_ctime_current). */
+const LONGEST_TICK_MS = 10;
+const latestMs = ({ unixMs, details }: Executed): number =>
+  Math.ceil(unixMs + (details.from === 'audit' ? LONGEST_TICK_MS : CLOCK_SLACK_MS));
 const isBefore = (ns: bigint, unixMs: number): boolean => ns < BigInt(unixMs) * 1_000_000n;
 const BY_PROCESS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 /** The kernel's name of a file goes through no link. A link in its place was put there afterwards. */
@@ -80,6 +82,8 @@ function mayBe({ details, inode }: Executed, stat: BigIntStats): boolean {
   const ctime = seconds(stat.ctimeNs);
   const deletedSince = stat.nlink === 0n && details.ctime !== undefined && ctime > details.ctime;
   return (
+    // Nothing executes an empty file. One that is being emptied still has its old times (fs/ext4/inode.c, ext4_truncate).
+    stat.size > 0n &&
     agrees(inode, Number(stat.ino)) &&
     agrees(details.mtime, seconds(stat.mtimeNs)) &&
     agrees(details.mode, Number(stat.mode)) &&
@@ -89,12 +93,15 @@ function mayBe({ details, inode }: Executed, stat: BigIntStats): boolean {
   );
 }
 
+const isOlder = (executed: Executed, { ctimeNs }: BigIntStats): boolean => isBefore(ctimeNs, earliestMs(executed));
+
 /**
  * Whether a file that a process leads to has in it what was executed. It cannot be written as long as that runs (man 2
  * execve, ETXTBSY), but a process may execute something else, write to the file, and execute it again.
  */
-function isUnwritten(executed: Executed, { mtimeNs, ctimeNs }: BigIntStats): boolean {
-  if (isBefore(ctimeNs, earliestMs(executed))) return true;
+function isUnwritten(executed: Executed, stat: BigIntStats): boolean {
+  if (isOlder(executed, stat)) return true;
+  const { mtimeNs, ctimeNs } = stat;
   // A time of writing in the future was set by hand.
   const wasWritten = mtimeNs <= ctimeNs && !isBefore(mtimeNs, latestMs(executed));
   return !wasWritten && (executed.stillRuns?.() ?? true);
@@ -156,7 +163,7 @@ export class ExecutedFiles {
       if (!stat.isFile()) return 'not_regular';
       const sameOwner = agrees(ownerUid, Number(stat.uid)) && agrees(ownerGid, Number(stat.gid));
       // Whatever was written, renamed or linked to this name after the exec was stamped after it.
-      const older = isBefore(stat.ctimeNs, earliestMs(executed));
+      const older = isOlder(executed, stat);
       const unchanged = executed.details.ctime === seconds(stat.ctimeNs);
       return mayBe(executed, stat) && sameOwner && older && unchanged ? { path, by: 'path', stat } : 'replaced';
     } catch (error) {
@@ -202,6 +209,8 @@ export class ExecutedFiles {
       return same ? undefined : 'replaced';
     }
     if (!mayBe(executed, opened.stat) || !isUnwritten(executed, opened.stat)) return 'replaced';
+    // It may have been let go, and written, since it was opened.
+    if (!isOlder(executed, opened.stat) && !this.#leadsTo(opened.stat, executed.pid)) return 'replaced';
     if (executed.inode !== undefined) return undefined;
     // Files of one package share their times, mode and owner. A process with a root of its own has the end of our name.
     const path = withoutDeleted(executed.details.path);
@@ -210,6 +219,11 @@ export class ExecutedFiles {
     }
     const sameTimes = timesKnown(executed) && executed.details.ctime === seconds(opened.stat.ctimeNs);
     return sameTimes || this.#isSameProcess(executed) ? undefined : 'replaced';
+  }
+
+  #leadsTo({ ino, dev }: BigIntStats, pid: Pid): boolean {
+    const stat = statSync(`${this.#proc}/${pid}/exe`, { bigint: true, throwIfNoEntry: false });
+    return stat?.ino === ino && stat.dev === dev;
   }
 
   #isSameProcess({ pid, startTicks }: Executed): boolean {

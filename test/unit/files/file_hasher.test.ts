@@ -214,6 +214,33 @@ os.execve(fd, ['nameless', '60'], {})`;
     expect(await hasher.hash({ ...future, stillRuns: () => true })).toBe(sha256Of(path));
   });
 
+  test('gets none from a file that it let go while that was opened', async () => {
+    const path = program('a');
+    const pid = await run(path);
+    const proc = at('proc');
+    const exe = join(proc, String(pid), 'exe');
+    mkdirSync(join(proc, String(pid)), { recursive: true });
+    symlinkSync(path, exe);
+    const { ino, ctimeMs } = statSync(path);
+    const about = { ...executed(path, pid), inode: ino, unixMs: ctimeMs };
+    const served = { has: () => false };
+    const hasher = hasherWith({ files: new ExecutedFiles({ startTicks: () => undefined, proc, served }) });
+    expect(await hasher.hash({ ...about, stillRuns: () => true })).toBe(sha256Of(path));
+    let looks = 0;
+    const stillRuns = () => {
+      // It has executed something else, and nobody has told yet.
+      if (++looks === 2) unlinkSync(exe);
+      return true;
+    };
+    expect(
+      await hasherWith({ files: new ExecutedFiles({ startTicks: () => undefined, proc, served }) }).hash({
+        ...about,
+        stillRuns,
+      }),
+    ).toBeUndefined();
+    expect(looks).toBe(2);
+  });
+
   test('is told from another one by its inode number alone', async () => {
     const hasher = hasherWith();
     const path = program('a');
@@ -287,6 +314,14 @@ describe('a process that is gone', () => {
     expect(await hasher.hash({ ...about, details, unixMs: Math.floor(ctimeMs) })).toBeUndefined();
     expect(missed(hasher)).toEqual([['replaced', 1]]);
     expect(await hasher.hash({ ...about, details, unixMs: Math.floor(ctimeMs) + 1 })).toBe(sha256Of(path));
+  });
+
+  test('gets none from a file that is being emptied, which has its old times until that is done', async () => {
+    const hasher = hasherWith();
+    const path = program('a');
+    truncateSync(path, 0);
+    expect(await hasher.hash(executed(path, GONE))).toBeUndefined();
+    expect(missed(hasher)).toEqual([['replaced', 1]]);
   });
 
   test('gets none by a path alone: it may be a path in a container', async () => {
