@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { LoginEvent } from '../collect/event.ts';
 import { type Entry, isSshd } from './entry.ts';
-import { programName } from './image.ts';
+import { exeNameOf } from './image.ts';
 import type { Process } from './process.ts';
 import type { ProcReader } from './procfs.ts';
 
@@ -22,7 +22,7 @@ export class Logins {
   add({ ses, address, exe }: LoginEvent): void {
     // sudo and su open sessions within one that came from somewhere: sudo names this host as where it is asked from
     // (man 5 sudoers, pam_rhost), and PAM makes an address of that.
-    const isOfSsh = exe === '' || isSshd(programName(exe));
+    const isOfSsh = exe === '' || isSshd(exeNameOf({ path: exe, comm: '' }));
     if (ses !== undefined && address !== '' && isOfSsh) this.#addresses.set(ses, address);
   }
 
