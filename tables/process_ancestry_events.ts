@@ -9,6 +9,7 @@ import { integerBounds, type SqlCondition, sqlCondition } from '../src/osquery/c
 import type { QueryContext } from '../src/osquery/query_context.ts';
 import { parseSqliteNumber } from '../src/osquery/sqlite_number.ts';
 import type { Answer, TablePlugin } from '../src/osquery/table_plugin.ts';
+import { pidOfEntityId } from '../src/process/identity.ts';
 import { exeNameOf } from '../src/process/image.ts';
 import type { Selection, SqlRow } from '../src/store/event_database.ts';
 import type { EventStore } from '../src/store/event_store.ts';
@@ -17,7 +18,7 @@ const HIDDEN = ColumnOption.hidden;
 const KEY = ColumnOption.index | ColumnOption.optimized;
 
 interface EventColumn extends Column<SqlRow> {
-  /** What it is in the database: the events are `e`, their ancestors `a`. */
+  /** What it is in the database: the events are `e`, their creators `a`. */
   readonly sql: string;
 }
 
@@ -29,17 +30,6 @@ const declare =
 const text = declare('TEXT');
 const integer = declare('INTEGER');
 const bigint = declare('BIGINT');
-
-/** A leader as JSON, made of its ECS document. */
-const leader = (document: string, more = '') => {
-  const text = (path: string) => `coalesce(${document}.text ->> '$.${path}', '')`;
-  return `CASE WHEN ${document}.text IS NULL THEN '' ELSE json_object('pid', ${document}.text ->> '$.pid',
-    'entity_id', ${text('entity_id')}, 'start', ${text('start')}, 'path', ${text('executable')},
-    'cmdline', ${text('command_line')}, 'uid', CAST(${document}.text ->> '$.real_user.id' AS INTEGER),
-    'same_as_process', json(iif(${text('entity_id')} = e.entity_id, 'true', 'false'))${more}) END`;
-};
-const ENTRY_META = `, 'entry_meta', iif(e.entry_source_ip = '', json_object('type', e.entry_type),
-  json_object('type', e.entry_type, 'source', json_object('ip', e.entry_source_ip)))`;
 
 const declared = [
   bigint('pid', 'Process ID, in the initial pid namespace', 'e.pid', KEY),
@@ -78,21 +68,25 @@ const declared = [
   bigint('fsgid', 'Filesystem group ID at process start', 'e.fsgid'),
   bigint('sgid', 'Saved group ID at process start', 'e.sgid'),
   text('syscall', 'Syscall name: execve, execveat', 'e.syscall'),
-  text('ancestry', 'JSON array of the ancestors as they were when they forked, nearest first', 'a.ancestry'),
-  integer('ancestry_depth', 'How many ancestors the array holds', 'a.ancestry_depth'),
+  text(
+    'ancestry',
+    'JSON array of the ancestors as they were when they forked, nearest first',
+    'ancestry(e.creator_id, e.ancestry_depth)',
+  ),
+  integer('ancestry_depth', 'How many ancestors the array holds', 'e.ancestry_depth'),
   integer(
     'ancestry_truncated',
     '1 when there are more ancestors than process_ancestry_max_depth',
-    'a.ancestry_truncated',
+    'e.ancestry_truncated',
   ),
-  integer('ancestry_complete', '1 when every ancestor up to the top is known', 'a.ancestry_complete'),
-  text('parent_path', 'Path of the process that created this one', 'a.parent_path'),
+  integer('ancestry_complete', '1 when every ancestor up to the top is known', 'e.ancestry_complete'),
+  text('parent_path', 'Path of the process that created this one', "coalesce(a.path, '')"),
   text(
     'parent_cmdline',
     'Command line of the process that created this one; cut after 32,768 characters',
-    'a.parent_cmdline',
+    'link_cmdline(e.creator_id)',
   ),
-  bigint('parent_euid', 'Effective user ID of the process that created this one', 'a.parent_euid'),
+  bigint('parent_euid', 'Effective user ID of the process that created this one', 'a.euid'),
   text(
     'action',
     'What happened: exec; also fork, setsid, exit, existing where process_ancestry_events_actions says so; several where they were merged',
@@ -105,16 +99,20 @@ const declared = [
     'e.entity_id',
     KEY,
   ),
-  text('parent_entity_id', 'Identity of the process that created this one', 'a.parent_entity_id'),
+  text('parent_entity_id', 'Identity of the process that created this one', "coalesce(a.entity_id, '')"),
   text('args', 'Arguments as a JSON array', 'e.args'),
   integer('args_count', 'Number of arguments', 'e.args_count'),
   text('tty', 'Controlling terminal, as pts/0', 'e.tty'),
   integer('interactive', '1 when the process has a controlling terminal', 'e.interactive'),
   bigint('sid', 'Session ID', 'e.sid'),
   bigint('pgid', 'Process group ID', 'e.pgid'),
-  text('session_leader', 'Leader of the session, as JSON', leader('s')),
-  text('group_leader', 'Leader of the process group, as JSON', leader('g')),
-  text('entry_leader', 'Process by which this tree came into the host, as JSON', leader('n', ENTRY_META)),
+  text('session_leader', 'Leader of the session, as JSON', 'leader(e.session_leader_id, e.entity_id)'),
+  text('group_leader', 'Leader of the process group, as JSON', 'leader(e.group_leader_id, e.entity_id)'),
+  text(
+    'entry_leader',
+    'Process by which this tree came into the host, as JSON',
+    'entry_leader(e.entry_leader_id, e.entity_id, e.entry_type, e.entry_source_ip)',
+  ),
   text(
     'entry_type',
     'How this tree came into the host: init, kthread, sshd, ssm, container, terminal, console or unknown',
@@ -154,10 +152,10 @@ const ECS_INPUTS = [
     'e.pid_namespace',
     'c.text',
     'p.text',
-    'a.parent_process',
-    'g.text',
-    's.text',
-    'n.text',
+    "ecs_process(e.creator_id, 'parent')",
+    "ecs_process(e.group_leader_id, 'group_leader')",
+    "ecs_process(e.session_leader_id, 'session_leader')",
+    "ecs_process(e.entry_leader_id, 'entry_leader')",
     'h.text',
   ],
   ...['e.entry_type', 'e.entry_source_ip'],
@@ -199,10 +197,10 @@ function ecsOf(row: SqlRow): string {
     pidNamespace: number('e.pid_namespace'),
     credentials: text('c.text'),
     previous: text('p.text'),
-    parent: text('a.parent_process'),
-    groupLeader: text('g.text'),
-    sessionLeader: text('s.text'),
-    entryLeader: text('n.text'),
+    parent: text("ecs_process(e.creator_id, 'parent')"),
+    groupLeader: text("ecs_process(e.group_leader_id, 'group_leader')"),
+    sessionLeader: text("ecs_process(e.session_leader_id, 'session_leader')"),
+    entryLeader: text("ecs_process(e.entry_leader_id, 'entry_leader')"),
     entryType: text('e.entry_type'),
     entrySourceIp: text('e.entry_source_ip'),
   };
@@ -229,7 +227,10 @@ export function selectionOf({
     const condition = (column.name === 'eid' && eidCondition(asked)) || sqlCondition(column, column.sql, asked);
     if (!condition) continue;
     where.push(condition);
-    if (KEYS.has(column.name) && asked.some(({ op }) => op === 'eq')) keys.push(condition);
+    const pids = column.name === 'entity_id' && pidsOfEntities(asked);
+    if (pids) where.push(pids);
+    const isKey = column.name === 'entity_id' ? pids : KEYS.has(column.name) && asked.some(({ op }) => op === 'eq');
+    if (isKey) keys.push(pids || condition);
   }
   const isUsed = (name: string) => !columnsUsed || columnsUsed.has(name);
   const withEcs = isUsed('ecs');
@@ -244,6 +245,13 @@ function eidCondition(asked: NonNullable<ReturnType<QueryContext['constraints'][
   const numbers = asked.map(({ expr }) => parseSqliteNumber(expr));
   const eids = numbers.flatMap((number) => (number ? [Math.round(Number(number.value))] : []));
   return { sql: 'e.eid IN (SELECT value FROM json_each(?))', params: [JSON.stringify(eids)] };
+}
+
+/** Entity ids that are asked for one by one tell the pids, by which rows are indexed. */
+function pidsOfEntities(asked: NonNullable<ReturnType<QueryContext['constraints']['get']>>): SqlCondition | undefined {
+  if (!asked.every(({ op }) => op === 'eq')) return undefined;
+  const pids = asked.flatMap(({ expr }) => pidOfEntityId(expr) ?? []);
+  return { sql: 'e.pid IN (SELECT value FROM json_each(?))', params: [JSON.stringify(pids)] };
 }
 
 export interface EventsTableOptions {

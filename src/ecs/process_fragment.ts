@@ -3,9 +3,8 @@
  * once as JSON, and many documents share the text. What depends on the document (same_as_process, entry_meta) is added
  * when a document is put together.
  */
-import type { ExecDetails } from '../collect/event.ts';
 import type { CharDevice } from '../collect/terminal.ts';
-import { argumentMembers } from './arguments.ts';
+import { type Arguments, argumentMembers } from './arguments.ts';
 import { dateMember } from './iso_date.ts';
 import { booleanMember, integerMember, quoted, textMember } from './json_text.ts';
 import { ttyMember } from './terminal.ts';
@@ -19,8 +18,9 @@ export interface EcsProcessRef {
   readonly startUnixMs: number;
 }
 
-export interface EcsProcess extends EcsProcessRef {
-  readonly details: ExecDetails;
+export interface EcsProcess extends EcsProcessRef, Arguments {
+  readonly path: string;
+  readonly cwd: string;
   /** The executable's file name. */
   readonly name: string;
   readonly interactive: boolean | undefined;
@@ -38,15 +38,15 @@ export const FRAGMENT_ARGS_MAX = 4096;
 
 /** A JSON object that begins with its entity_id. */
 export function processFragment(process: EcsProcess, place: Place, argsMax = FRAGMENT_ARGS_MAX): string {
-  const { details, credentials } = process;
-  const { list, commandLine } = argumentMembers(details, argsMax);
+  const { credentials } = process;
+  const { list, commandLine } = argumentMembers(process, argsMax);
   return (
     identity(process) +
-    textMember('executable', details.path) +
+    textMember('executable', process.path) +
     textMember('name', process.name) +
     list +
     commandLine +
-    textMember('working_directory', details.cwd) +
+    textMember('working_directory', process.cwd) +
     booleanMember('interactive', process.interactive) +
     ttyMember(process.charDevice) +
     (credentials === '' ? '' : `,${credentials}`) +

@@ -2,6 +2,7 @@
 import type { Pid } from '../collect/event.ts';
 import type { Entry } from './entry.ts';
 import type { Image } from './image.ts';
+import type { RecordedLink } from './recorded_link.ts';
 import { type Group, GroupHistory } from './session.ts';
 
 /**
@@ -16,8 +17,8 @@ export type Lineage = 'known' | 'likely' | 'top' | 'awaited' | 'unknown' | 'cut'
 export type Met = 'event' | 'procfs' | 'implied';
 
 /**
- * A process with the image that it was running when it forked: what its child remembers of it (R3, R4). The texts are
- * the cache of ancestry.ts, filled once everything above is settled.
+ * A process with the image that it was running when it forked: what its child remembers of it (R3, R4). What rows tell of
+ * it is recorded once everything above is settled.
  */
 export class Link {
   readonly process: Process;
@@ -25,7 +26,7 @@ export class Link {
   readonly session: Group | undefined;
   /** It, or who forked it, has left the session in which the image was executed, and with it the image's terminal. */
   readonly leftTerminal: boolean;
-  rendered: RenderedLink | undefined;
+  recorded: RecordedLink | undefined;
   /** The cache of entry.ts. */
   entry: Entry | undefined;
 
@@ -40,17 +41,6 @@ export class Link {
   get tty(): string {
     return this.leftTerminal ? '' : this.image.details.tty;
   }
-}
-
-export interface RenderedLink {
-  /** This ancestor as a JSON object. */
-  readonly object: string;
-  /** This ancestor and all above it, joined by commas; undefined when there are more than fit into a row. */
-  readonly chain: string | undefined;
-  /** How many ancestors that is, this one included. */
-  readonly depth: number;
-  readonly complete: boolean;
-  readonly cut: boolean;
 }
 
 /** So many images that were executed one after the other, without a fork, are remembered. */

@@ -3,7 +3,7 @@
  * and publishes every exec once its details and its ancestors are known (R8, R10). No clock, file or socket of its own.
  */
 import type { ExecDetails, ExecEvent, ProcessEvent } from '../collect/event.ts';
-import { type Ancestry, isSettled, renderAncestry } from './ancestry.ts';
+import { type Ancestry, ancestryOf, isSettled } from './ancestry.ts';
 import type { CacheStats } from './cache.ts';
 import { type Entry, entryOf } from './entry.ts';
 import { type Action, ExecPairing, Execution } from './execution.ts';
@@ -11,6 +11,7 @@ import { Image } from './image.ts';
 import { Logins } from './logins.ts';
 import type { Link, Process } from './process.ts';
 import { ProcessTable, type ProcessTableOptions } from './process_table.ts';
+import type { RecordedLink } from './recorded_link.ts';
 import { type Names, SessionContext, type SharedText } from './session_context.ts';
 
 /** An event as it is published: nothing in it changes any more. */
@@ -21,17 +22,15 @@ export interface PublishedEvent {
   readonly link: Link;
   /** Undefined when nobody can tell what was executed. */
   readonly details: ExecDetails | undefined;
-  readonly creator: Link | undefined;
   readonly ancestry: Ancestry;
   readonly entityId: string;
-  readonly parentEntityId: string;
   /** The kernel's parent at the exec. */
   readonly ppid: number;
   readonly pidNamespace: number | undefined;
   readonly sid: number | undefined;
   readonly pgid: number | undefined;
   readonly entry: Entry;
-  /** Those around it, rendered. */
+  /** Those around it. */
   readonly context: EventContext;
   /** Where the session came from, of an entry by ssh; '' if that is not known. */
   readonly entryAddress: string;
@@ -47,14 +46,16 @@ export interface PublishedEvent {
   readonly bootMs: number;
 }
 
-/** Texts that many events share, as ECS has them; undefined where there is nobody, or nothing. */
+/** What many events share; undefined where there is nobody, or nothing. */
 export interface EventContext {
-  readonly parent: SharedText | undefined;
-  readonly groupLeader: SharedText | undefined;
-  readonly sessionLeader: SharedText | undefined;
-  readonly entryLeader: SharedText | undefined;
+  /** Who created it: its first ancestor. */
+  readonly creator: RecordedLink | undefined;
+  readonly groupLeader: RecordedLink | undefined;
+  readonly sessionLeader: RecordedLink | undefined;
+  readonly entryLeader: RecordedLink | undefined;
+  /** As ECS has them. */
   readonly credentials: SharedText | undefined;
-  /** What the process executed before, without a fork in between. */
+  /** What the process executed before, without a fork in between, as ECS has it. */
   readonly previous: SharedText | undefined;
 }
 
@@ -121,13 +122,15 @@ export class ProcessTree {
     this.processes = new ProcessTable(options);
     this.#logins = new Logins(options.proc);
     const entityIdOf = (process: Process) => this.processes.entityIdOf(process);
-    this.#context = new SessionContext({ entityIdOf, names: options.names });
+    const { names, ancestorCmdlineMax } = options;
+    this.#context = new SessionContext({ entityIdOf, names, ancestorCmdlineMax });
   }
 
   /** Takes effect for what is published from now on. */
   configure(settings: TreeSettings): void {
     this.#settings = settings;
     this.processes.resize(settings);
+    this.#context.configure(settings.ancestorCmdlineMax);
   }
 
   get stats(): TreeStats {
@@ -457,10 +460,9 @@ export class ProcessTree {
     this.#eventsPublished++;
     process.cgroup ||= fromCreators(process, ({ cgroup }) => cgroup) ?? '';
     process.pidNamespace ??= fromCreators(process, ({ pidNamespace }) => pidNamespace);
-    const { creator } = process;
-    const { maxDepth, ancestorCmdlineMax } = this.#settings;
-    const entityIdOf = (one: Process) => this.processes.entityIdOf(one);
-    const ancestry = renderAncestry(process, { maxDepth, cmdlineMax: ancestorCmdlineMax, entityIdOf });
+    const context = this.#context;
+    const creator = context.record(process.creator);
+    const ancestry = ancestryOf(process, creator, this.#settings.maxDepth);
     // Until /proc was read again, an exec or a fork of any ancestor may be among what was lost.
     const certain = this.processes.losses.sinceResync === 0;
     const { action, link, image, group, sessionLeader, groupLeader } = execution;
@@ -469,26 +471,23 @@ export class ProcessTree {
     const hasLost = inherited && inherited.tty !== '' && execution.hasLostTerminal;
     const told = hasLost ? { ...inherited, tty: '', ttyNr: 0 } : inherited;
     const details = action === 'exec' ? execution.details : told;
-    const context = this.#context;
     this.#options.publish({
       action,
       process,
       link,
       details,
-      creator,
       ancestry: certain ? ancestry : { ...ancestry, complete: false },
       entityId: this.processes.entityIdOf(process),
-      parentEntityId: creator ? this.processes.entityIdOf(creator.process) : '',
       ppid: execution.details?.ppid ?? process.ppid,
       pidNamespace: process.pidNamespace,
       sid: link.session?.id ?? execution.details?.sid,
       pgid: group?.id,
       entry,
       context: {
-        parent: context.fragment(creator, 'parent'),
-        groupLeader: context.fragment(groupLeader, 'group_leader'),
-        sessionLeader: context.fragment(sessionLeader, 'session_leader'),
-        entryLeader: context.fragment(entry.link, 'entry_leader'),
+        creator,
+        groupLeader: context.record(groupLeader),
+        sessionLeader: context.record(sessionLeader),
+        entryLeader: context.record(entry.link),
         credentials: details && context.credentials(details, process.supplementalGroups),
         previous: action === 'exec' ? context.previous(execution.previous) : undefined,
       },

@@ -1,12 +1,13 @@
 /**
  * What is stored of an exec: the values that process_ancestry_events shows, made once when the exec is published, so
- * that a row is the same whenever it is read. What siblings share, their ancestors, is a row of its own.
+ * that a row is the same whenever it is read. What siblings share, their ancestors and leaders, are rows of their own.
  */
 import type { ExecDetails } from '../collect/event.ts';
 import { ContainerIds } from '../containers/container_id.ts';
 import { exitCodeOf } from '../process/exit_status.ts';
 import { argsListOf, cmdlineOf, NO_DETAILS } from '../process/image.ts';
 import type { MergedEvent } from '../process/merge.ts';
+import type { RecordedLink } from '../process/recorded_link.ts';
 import type { SharedText } from '../process/session_context.ts';
 
 export type StoredValue = string | number | null;
@@ -71,6 +72,9 @@ export const EVENT_COLUMNS: readonly StoredColumn[] = [
   integer('mtime', (_, { mtime }) => mtime),
   integer('ctime', (_, { ctime }) => ctime),
   integer('btime', (_, { btime }) => btime),
+  integer('ancestry_depth', ({ ancestry }) => ancestry.depth),
+  integer('ancestry_truncated', ({ ancestry }) => Number(ancestry.truncated)),
+  integer('ancestry_complete', ({ ancestry }) => Number(ancestry.complete)),
   integer('args_count', (_, { argsCount }) => argsCount),
   integer('cmdline_size', (_, details) => details.argsBytes || Buffer.byteLength(cmdlineOf(details))),
   text('entity_id', ({ entityId }) => entityId),
@@ -94,48 +98,35 @@ export const EVENT_COLUMNS: readonly StoredColumn[] = [
   text('args', (_, details) => JSON.stringify(argsListOf(details))),
 ];
 
-/** Of the ancestors that execs share. */
-export const ANCESTRY_COLUMNS: readonly StoredColumn[] = [
-  integer('ancestry_depth', ({ ancestry }) => ancestry.depth),
-  integer('ancestry_truncated', ({ ancestry }) => Number(ancestry.truncated)),
-  integer('ancestry_complete', ({ ancestry }) => Number(ancestry.complete)),
-  integer('parent_euid', ({ creator }) => creator?.image.details.euid),
-  text('parent_entity_id', ({ parentEntityId }) => parentEntityId),
-  text('parent_process', ({ context }) => context.parent?.text ?? ''),
-  text('parent_path', ({ creator }) => creator?.image.details.path ?? ''),
-  text('parent_cmdline', ({ creator }) => creator?.image.cmdline ?? ''),
-  text('ancestry', ({ ancestry }) => `[${ancestry.objects}]`),
-];
+/** What a row tells of others: who created it, and who leads it. They are stored once for all rows, each by its creator's. */
+export const LINK_COLUMNS = ['creator_id', 'group_leader_id', 'session_leader_id', 'entry_leader_id'] as const;
 
-/** What others share with it beside the ancestors: texts that are stored once, and their columns in a row. */
-export const DOCUMENT_COLUMNS = [
-  'group_leader_id',
-  'session_leader_id',
-  'entry_leader_id',
-  'credentials_id',
-  'previous_id',
-  'host_id',
-] as const;
+/** In the order of LINK_COLUMNS. */
+export function linksOf({ context }: MergedEvent): readonly (RecordedLink | undefined)[] {
+  return [context.creator, context.groupLeader, context.sessionLeader, context.entryLeader];
+}
+
+/** Other texts that rows share, which are stored once, too. */
+export const DOCUMENT_COLUMNS = ['credentials_id', 'previous_id', 'host_id'] as const;
 
 /** In the order of DOCUMENT_COLUMNS. */
 export function documentsOf(
   { context }: MergedEvent,
   host: SharedText | undefined,
 ): readonly (SharedText | undefined)[] {
-  const { groupLeader, sessionLeader, entryLeader, credentials, previous } = context;
-  return [groupLeader, sessionLeader, entryLeader, credentials, previous, host];
+  return [context.credentials, context.previous, host];
 }
 
-/** What an exec's row, or its ancestors', is made of, and about how many bytes its texts take. */
-export function storedValues(
-  columns: readonly StoredColumn[],
-  exec: MergedEvent,
-): { values: StoredValue[]; bytes: number } {
+/** Whose bytes are counted, not their characters. */
+const LONG_TEXT = 100;
+
+/** What an exec's row is made of, in the order of EVENT_COLUMNS, and about how many bytes its texts take. */
+export function storedValues(exec: MergedEvent): { values: StoredValue[]; bytes: number } {
   const details = exec.details ?? NO_DETAILS;
   let bytes = 0;
-  const values = columns.map((column) => {
+  const values = EVENT_COLUMNS.map((column) => {
     const value = column.value(exec, details);
-    if (typeof value === 'string') bytes += Buffer.byteLength(value);
+    if (typeof value === 'string') bytes += value.length < LONG_TEXT ? value.length : Buffer.byteLength(value);
     return value;
   });
   return { values, bytes };

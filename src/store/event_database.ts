@@ -1,21 +1,24 @@
 /** Rows in one SQLite database: a file, or memory. Knows nothing of batches, ages or readers; throws what SQLite throws. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { Place } from '../ecs/process_fragment.ts';
 import type { MergedEvent } from '../process/merge.ts';
-import type { Link } from '../process/process.ts';
+import { parseLinkRecord, type RecordedLink } from '../process/recorded_link.ts';
 import type { SharedText } from '../process/session_context.ts';
 import { BLOCK_EIDS, type Block, type BlockRow, Blocks, blockOf } from './blocks.ts';
 import type { EidRange } from './eid_range.ts';
 import {
-  ANCESTRY_COLUMNS,
   DOCUMENT_COLUMNS,
   documentsOf,
   EVENT_COLUMNS,
+  LINK_COLUMNS,
+  linksOf,
   type StoredValue,
   storedValues,
 } from './event_columns.ts';
+import { LinkReader, type StoredLink } from './link_reader.ts';
 import { migrate } from './schema.ts';
 
-/** What a query reads: the events are `e`, their ancestors `a`, the documents of group leader `g`, session leader `s`, entry leader `n`, credentials `c`, previous images `p` and host `h`. */
+/** What a query reads: the events are `e`, their creators `a`, the documents of credentials `c`, previous images `p` and host `h`. Functions make texts of links: see `#defineFunctions`. */
 export interface Selection {
   /** SQL expressions; a row has their values in this order. */
   readonly expressions: readonly string[];
@@ -50,28 +53,39 @@ export interface StoredSubscriber {
 const ROW_BYTES = 250;
 /** What a row takes in an answer beside the texts that are its own: 59 names and lengths, numbers, and three leaders. */
 const ANSWER_ROW_BYTES = 2600;
-/** What rows share is stored again for those that come so many eids after the first, so that the old ones can be let go. */
-const SHARED_EIDS = 4096;
+/**
+ * So many consecutive eids are an epoch. What rows share is stored again in each, so that a row needs nothing from before
+ * its own, and what is older than the oldest row's can be let go.
+ */
+const EPOCH_EIDS = 4096;
 /** What is looked through without a pause: so many rows under a key, and bytes of rows. */
 const FEW_ROWS = 2000;
 const SLICE_BYTES = 2 * 1024 * 1024;
 const STATEMENTS_MAX = 128;
 /** SQLite leaves out those of which a query reads nothing (sqlite.org/optoverview.html, omitted left joins). */
-const FROM = `FROM events e LEFT JOIN ancestries a ON a.id = e.ancestry_id
-  LEFT JOIN documents g ON g.id = e.group_leader_id LEFT JOIN documents s ON s.id = e.session_leader_id
-  LEFT JOIN documents n ON n.id = e.entry_leader_id LEFT JOIN documents c ON c.id = e.credentials_id
+const FROM = `FROM events e LEFT JOIN links a ON a.id = e.creator_id LEFT JOIN documents c ON c.id = e.credentials_id
   LEFT JOIN documents p ON p.id = e.previous_id LEFT JOIN documents h ON h.id = e.host_id`;
 /** Ids of documents: an event's eid times this, and which of its documents it is. */
 const DOCUMENT_IDS = 8;
+/** What a link takes beside its texts, about, on disk. */
+const LINK_BYTES = 30;
 
-const NOBODY = {};
+/** A link as it is stored, without its id. */
+interface LinkRow {
+  readonly epoch: number;
+  readonly above: number | null;
+  readonly entity_id: string;
+  readonly path: string;
+  readonly euid: number | null;
+  readonly json: string;
+}
 
-interface StoredAncestry {
+const SHARED_COLUMNS = [...LINK_COLUMNS, ...DOCUMENT_COLUMNS];
+
+/** Where something that rows share is stored. */
+interface Stored {
   readonly id: number;
-  readonly bytes: number;
-  readonly ancestry: MergedEvent['ancestry'];
-  /** Rendered again when a user gets another name. */
-  readonly parent: SharedText | undefined;
+  readonly epoch: number;
 }
 
 export class EventDatabase {
@@ -82,12 +96,19 @@ export class EventDatabase {
   /** Statements that are not running now, by their text, the least recently used first. */
   readonly #statements = new Map<string, StatementSync>();
   readonly #insertEvent: StatementSync;
-  readonly #insertAncestry: StatementSync;
+  readonly #insertLink: StatementSync;
+  readonly #readLink: StatementSync;
   readonly #insertDocument: StatementSync;
   readonly #putBlock: StatementSync;
   readonly #putLastEid: StatementSync;
-  #ancestries = new WeakMap<object, StoredAncestry>();
-  #documents = new WeakMap<SharedText, number>();
+  readonly #linkReader = new LinkReader((id) => this.#storedLink(id));
+  #links = new WeakMap<RecordedLink, Stored>();
+  #documents = new WeakMap<SharedText, Stored>();
+  #nextLink = 1;
+  /** What of a row that is being stored is shared, and was not there yet. */
+  #sharedBytes = 0;
+  /** No links are there from before. */
+  #oldestEpoch = 0;
   #lastEid = 0;
 
   /** @param path a file, which is made when it is not there, or `:memory:` */
@@ -104,13 +125,15 @@ export class EventDatabase {
       const marks = (columns: readonly unknown[]) => columns.map(() => '?').join(', ');
       const names = (columns: readonly { name: string }[]) => columns.map(({ name }) => name).join(', ');
       this.#insertEvent = this.#db.prepare(
-        `INSERT INTO events (eid, ancestry_id, bytes, ${DOCUMENT_COLUMNS.join(', ')}, ${names(EVENT_COLUMNS)})
-         VALUES (?, ?, ?, ${marks(DOCUMENT_COLUMNS)}, ${marks(EVENT_COLUMNS)})`,
+        `INSERT INTO events (eid, bytes, answer_bytes, ${SHARED_COLUMNS.join(', ')}, ${names(EVENT_COLUMNS)})
+         VALUES (?, ?, ?, ${marks(SHARED_COLUMNS)}, ${marks(EVENT_COLUMNS)})`,
       );
       this.#insertDocument = this.#db.prepare('INSERT INTO documents (id, text) VALUES (?, ?)');
-      this.#insertAncestry = this.#db.prepare(
-        `INSERT INTO ancestries (id, bytes, ${names(ANCESTRY_COLUMNS)}) VALUES (?, ?, ${marks(ANCESTRY_COLUMNS)})`,
+      this.#insertLink = this.#db.prepare(
+        'INSERT INTO links (id, epoch, above, entity_id, path, euid, json) VALUES (?, ?, ?, ?, ?, ?, ?)',
       );
+      this.#readLink = this.#db.prepare('SELECT epoch, above, entity_id, path, euid, json FROM links WHERE id = ?');
+      this.#defineFunctions();
       this.#putBlock = this.#db.prepare(
         'INSERT OR REPLACE INTO blocks (id, row_count, bytes, answer_bytes, min_ms, max_ms) VALUES (?, ?, ?, ?, ?, ?)',
       );
@@ -139,22 +162,17 @@ export class EventDatabase {
   insert(execs: readonly NumberedExec[], host?: SharedText): void {
     this.#change(() => {
       const added = execs.map(({ eid, exec }): BlockRow => {
-        const ancestry = this.#ancestryOf(eid, exec);
-        const { values, bytes } = storedValues(EVENT_COLUMNS, exec);
-        let documentBytes = 0;
-        const documents = documentsOf(exec, host).map((document, at) => {
-          const id = this.#documentOf(eid, at, document);
-          // Its id tells whose it is: of the first row that has it.
-          if (document && id === eid * DOCUMENT_IDS + at) documentBytes += Buffer.byteLength(document.text);
-          return id;
-        });
-        this.#insertEvent.run(eid, ancestry.id, bytes, ...documents, ...values);
-        const isNew = ancestry.id === eid;
+        this.#sharedBytes = 0;
+        const links = linksOf(exec).map((link) => this.#linkOf(eid, link));
+        const documents = documentsOf(exec, host).map((document, at) => this.#documentOf(eid, at, document));
+        const { values, bytes } = storedValues(exec);
+        const answerBytes = ANSWER_ROW_BYTES + bytes + (exec.context.creator?.bytes ?? 0);
+        this.#insertEvent.run(eid, bytes, answerBytes, ...links, ...documents, ...values);
         return {
           eid,
           timeMs: Math.floor(exec.unixMs),
-          bytes: ROW_BYTES + bytes + documentBytes + (isNew ? ancestry.bytes : 0),
-          answerBytes: ANSWER_ROW_BYTES + bytes + ancestry.bytes,
+          bytes: ROW_BYTES + bytes + this.#sharedBytes,
+          answerBytes,
         };
       });
       this.#count(added);
@@ -163,21 +181,22 @@ export class EventDatabase {
 
   /** Takes over the oldest rows of another database, and answers how many: 0 when it has no more. */
   takeOldest(from: EventDatabase, limit: number): number {
-    const rows = from.#all(`SELECT e.*, a.bytes AS ancestry_bytes ${FROM} ORDER BY e.eid LIMIT ?`, limit);
+    const rows = from.#all('SELECT * FROM events ORDER BY eid LIMIT ?', limit);
     const last = rows.at(-1);
     if (!last) return 0;
     this.#change(() => {
-      const added = rows.map(({ ancestry_bytes: ancestryBytes, ...row }): BlockRow => {
+      const copied = new Map<number, number>();
+      const added = rows.map((row): BlockRow => {
         const eid = Number(row.eid);
-        const isNew = this.#copyAncestry(from, Number(row.ancestry_id));
+        this.#sharedBytes = 0;
+        for (const column of LINK_COLUMNS) row[column] = this.#copyLink(from, row[column], copied);
         for (const column of DOCUMENT_COLUMNS) this.#copyDocument(from, row[column]);
-        this.#insertRecord('events', row);
-        const bytes = Number(row.bytes);
+        this.#insertEventRow(row);
         return {
           eid,
           timeMs: Number(row.time_ms),
-          bytes: ROW_BYTES + bytes + (isNew ? Number(ancestryBytes) : 0),
-          answerBytes: ANSWER_ROW_BYTES + bytes + Number(ancestryBytes),
+          bytes: ROW_BYTES + Number(row.bytes) + this.#sharedBytes,
+          answerBytes: Number(row.answer_bytes),
         };
       });
       this.#count(added);
@@ -233,9 +252,9 @@ export class EventDatabase {
         reached = last;
         continue;
       }
-      const sql = `SELECT e.eid, e.bytes + a.bytes ${FROM} WHERE e.eid > ? AND e.eid <= ? ORDER BY e.eid`;
+      const sql = 'SELECT eid, answer_bytes FROM events WHERE eid > ? AND eid <= ? ORDER BY eid';
       for (const [eid, bytes] of this.#iterate(sql, [Math.max(after, first - 1), Math.min(upTo, last)])) {
-        const more = Number(bytes) + ANSWER_ROW_BYTES;
+        const more = Number(bytes);
         if (sum + more > answerBytes && !(atLeastOne && sum === 0)) return { upTo: reached, bytes: sum };
         sum += more;
         reached = Number(eid);
@@ -278,8 +297,7 @@ export class EventDatabase {
     const rows = this.#number(sql, lastBlock * BLOCK_EIDS, eid);
     this.#change(() => {
       this.#run('DELETE FROM events WHERE eid <= ?', eid);
-      this.#run('DELETE FROM ancestries WHERE id <= ?', eid - SHARED_EIDS);
-      this.#run('DELETE FROM documents WHERE id < ?', (eid - SHARED_EIDS) * DOCUMENT_IDS);
+      this.#deleteSharedBefore(epochOf(eid + 1));
       const rest = this.#blocks.removeUpTo(eid, rows);
       this.#run('DELETE FROM blocks WHERE id <= ?', lastBlock);
       if (rest) this.#writeBlock(rest);
@@ -330,7 +348,8 @@ export class EventDatabase {
   }
 
   #reload(): void {
-    this.#ancestries = new WeakMap();
+    this.#links = new WeakMap();
+    this.#linkReader.clear();
     this.#documents = new WeakMap();
     // Read before what is known is let go of: it is all there is where the disk cannot be read now.
     const rows = this.#all('SELECT * FROM blocks ORDER BY id');
@@ -347,6 +366,8 @@ export class EventDatabase {
       });
     }
     this.#lastEid = lastEid;
+    this.#nextLink = this.#number('SELECT coalesce(max(id), 0) FROM links') + 1;
+    this.#oldestEpoch = 0;
   }
 
   #count(added: readonly BlockRow[]): void {
@@ -360,29 +381,81 @@ export class EventDatabase {
     this.#putBlock.run(id, rows, bytes, answerBytes, minMs, maxMs);
   }
 
-  /** The row of an exec's ancestors, which is made where there is none yet: its id is the exec's eid then. */
-  #ancestryOf(eid: number, exec: MergedEvent): StoredAncestry {
-    const { ancestry } = exec;
-    const { parent } = exec.context;
-    const key: Link | object = exec.creator ?? NOBODY;
-    const known = this.#ancestries.get(key);
-    const isKnown = known?.parent === parent && isSame(known?.ancestry, ancestry);
-    if (known && isKnown && eid - known.id < SHARED_EIDS) return known;
-    const { values, bytes } = storedValues(ANCESTRY_COLUMNS, exec);
-    this.#insertAncestry.run(eid, bytes, ...values);
-    const stored = { id: eid, bytes, ancestry, parent };
-    this.#ancestries.set(key, stored);
-    return stored;
+  /** The id of a link, which is stored with all above it where it is not yet, or not in this epoch. */
+  #linkOf(eid: number, link: RecordedLink | undefined): number | null {
+    const epoch = epochOf(eid);
+    // From the first stored one downwards, not by recursion: a chain may be a thousand long.
+    const pending: RecordedLink[] = [];
+    let id: number | null = null;
+    for (let one = link; one; one = one.above) {
+      const known = this.#links.get(one);
+      if (known?.epoch === epoch) {
+        id = known.id;
+        break;
+      }
+      pending.push(one);
+    }
+    for (const one of pending.reverse()) {
+      const { entityId: entity_id, path, euid = null, json } = one;
+      id = this.#addLink(epoch, id, { entity_id, path, euid, json });
+      this.#links.set(one, { id, epoch });
+    }
+    return id;
+  }
+
+  #addLink(
+    epoch: number,
+    above: number | null,
+    { entity_id: entityId, path, euid, json }: Omit<LinkRow, 'epoch' | 'above'>,
+  ): number {
+    const id = this.#nextLink++;
+    this.#insertLink.run(id, epoch, above, entityId, path, euid, json);
+    this.#sharedBytes += LINK_BYTES + json.length;
+    return id;
+  }
+
+  #storedLink(id: number): StoredLink | undefined {
+    const row = this.#readLink.get(id) as LinkRow | undefined;
+    if (!row) return undefined;
+    const { above, entity_id: entityId, path, euid, json } = row;
+    const record = parseLinkRecord({ entityId, path, euid: euid ?? undefined, json });
+    return { record, above: above ?? undefined, bytes: json.length };
+  }
+
+  /** What queries call: they are told ids of links, and answer text. */
+  #defineFunctions(): void {
+    const reader = this.#linkReader;
+    const define = <Args extends unknown[]>(name: string, make: (...args: Args) => string) =>
+      this.#db.function(name, { deterministic: true }, make as (...args: unknown[]) => string);
+    define('ancestry', (creator: number | null, depth: number) => reader.ancestry(creator, depth));
+    define('link_cmdline', (link: number | null) => reader.cmdline(link));
+    define('leader', (link: number | null, entityId: string) => reader.leader(link, entityId));
+    define('entry_leader', (link: number | null, entityId: string, type: string, sourceIp: string) =>
+      reader.entryLeader(link, entityId, type, sourceIp),
+    );
+    define('ecs_process', (link: number | null, place: Place) => reader.fragment(link, place));
   }
 
   #documentOf(eid: number, at: number, document: SharedText | undefined): number | null {
     if (!document || document.text === '') return null;
+    const epoch = epochOf(eid);
     const known = this.#documents.get(document);
-    if (known !== undefined && eid - Math.floor(known / DOCUMENT_IDS) < SHARED_EIDS) return known;
+    if (known?.epoch === epoch) return known.id;
     const id = eid * DOCUMENT_IDS + at;
     this.#insertDocument.run(id, document.text);
-    this.#documents.set(document, id);
+    this.#documents.set(document, { id, epoch });
+    this.#sharedBytes += Buffer.byteLength(document.text);
     return id;
+  }
+
+  /** Lets go of what only rows of earlier epochs share. Ids grow with the epochs. */
+  #deleteSharedBefore(epoch: number): void {
+    if (epoch === this.#oldestEpoch) return;
+    const [first] = this.#all('SELECT id FROM links WHERE epoch >= ? ORDER BY id LIMIT 1', epoch);
+    if (first) this.#run('DELETE FROM links WHERE id < ?', Number(first.id));
+    else this.#run('DELETE FROM links');
+    this.#run('DELETE FROM documents WHERE id < ?', epoch * EPOCH_EIDS * DOCUMENT_IDS);
+    this.#oldestEpoch = epoch;
   }
 
   #copyDocument(from: EventDatabase, id: unknown): void {
@@ -392,12 +465,26 @@ export class EventDatabase {
       this.#run('INSERT OR IGNORE INTO documents (id, text) VALUES (?, ?)', Number(id), String(document.text));
   }
 
-  /** Whether it was not there. */
-  #copyAncestry(from: EventDatabase, id: number): boolean {
-    if (this.#number('SELECT count(*) FROM ancestries WHERE id = ?', id) > 0) return false;
-    const [ancestry] = from.#all('SELECT * FROM ancestries WHERE id = ?', id);
-    if (ancestry) this.#insertRecord('ancestries', ancestry);
-    return ancestry !== undefined;
+  /** A link of another database, with all above it; `copied` are those that have been, by their ids there. */
+  #copyLink(from: EventDatabase, id: unknown, copied: Map<number, number>): number | null {
+    const pending: { id: number; row: LinkRow }[] = [];
+    let above: number | null = null;
+    for (let next = id; next !== null && next !== undefined; ) {
+      const known = copied.get(Number(next));
+      if (known !== undefined) {
+        above = known;
+        break;
+      }
+      const row = from.#readLink.get(Number(next)) as LinkRow | undefined;
+      if (!row) break;
+      pending.push({ id: Number(next), row });
+      next = row.above;
+    }
+    for (const { id: theirs, row } of pending.reverse()) {
+      above = this.#addLink(row.epoch, above, row);
+      copied.set(theirs, above);
+    }
+    return above;
   }
 
   #areFew(keys: Selection['keys']): boolean {
@@ -426,9 +513,9 @@ export class EventDatabase {
     }
   }
 
-  #insertRecord(table: 'events' | 'ancestries', record: Readonly<Record<string, unknown>>): void {
+  #insertEventRow(record: Readonly<Record<string, unknown>>): void {
     const names = Object.keys(record);
-    const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
+    const sql = `INSERT INTO events (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
     this.#run(sql, ...(Object.values(record) as SQLInputValue[]));
   }
 
@@ -481,6 +568,6 @@ export class EventDatabase {
   }
 }
 
-function isSame(a: MergedEvent['ancestry'] | undefined, b: MergedEvent['ancestry']): boolean {
-  return a?.objects === b.objects && a.complete === b.complete && a.truncated === b.truncated;
+function epochOf(eid: number): number {
+  return Math.floor(eid / EPOCH_EIDS);
 }

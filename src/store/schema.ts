@@ -1,6 +1,6 @@
 /** The database's tables, and how a database of an earlier version becomes one of this. */
 import type { DatabaseSync } from 'node:sqlite';
-import { ANCESTRY_COLUMNS, DOCUMENT_COLUMNS, EVENT_COLUMNS, type StoredColumn } from './event_columns.ts';
+import { DOCUMENT_COLUMNS, EVENT_COLUMNS, LINK_COLUMNS, type StoredColumn } from './event_columns.ts';
 
 /** A file of a later version of the extension, whose tables this one does not know. */
 export class NewerSchemaError extends Error {
@@ -22,12 +22,20 @@ const MIGRATIONS: readonly string[] = [
    CREATE TABLE subscribers (
      name TEXT PRIMARY KEY, confirmed_eid INTEGER, last_eid INTEGER, reader TEXT, last_read_ms INTEGER,
      lost_rows INTEGER);`,
+  // Ancestors and leaders are links now; rows were of a version that was never released, and are let go.
+  `UPDATE subscribers SET lost_rows = lost_rows + (SELECT count(*) FROM events WHERE eid > last_eid);
+   DROP TABLE events;
+   DROP TABLE ancestries;
+   DELETE FROM documents;
+   DELETE FROM blocks;
+   CREATE TABLE events (eid INTEGER PRIMARY KEY, bytes INTEGER, answer_bytes INTEGER);
+   CREATE TABLE links (
+     id INTEGER PRIMARY KEY, epoch INTEGER, above INTEGER, entity_id TEXT, path TEXT, euid INTEGER, json TEXT NOT NULL);`,
 ];
 
 const INDEXES = `
   CREATE INDEX IF NOT EXISTS events_pid ON events (pid);
-  CREATE INDEX IF NOT EXISTS events_parent ON events (parent);
-  CREATE INDEX IF NOT EXISTS events_entity_id ON events (rtrim(entity_id, ' ') COLLATE NOCASE);`;
+  CREATE INDEX IF NOT EXISTS events_parent ON events (parent);`;
 
 /**
  * Answers the version that the database had before: 0 for a new one.
@@ -48,9 +56,8 @@ export function migrate(db: DatabaseSync, migrations: readonly string[] = MIGRAT
     addMissing(
       db,
       'events',
-      DOCUMENT_COLUMNS.map((name) => ({ name, type: 'INTEGER' })),
+      [...LINK_COLUMNS, ...DOCUMENT_COLUMNS].map((name) => ({ name, type: 'INTEGER' })),
     );
-    addMissing(db, 'ancestries', ANCESTRY_COLUMNS);
     db.exec(INDEXES);
     db.exec('COMMIT');
     return version;

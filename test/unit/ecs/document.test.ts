@@ -5,7 +5,7 @@ import { type EcsEvent, ecsDocument } from '../../../src/ecs/document.ts';
 import { hostFragment } from '../../../src/ecs/host.ts';
 import { previousFragment } from '../../../src/ecs/previous.ts';
 import { processFragment } from '../../../src/ecs/process_fragment.ts';
-import { details, EVERYTHING, ecsProcess, HOST, NOTHING, ref, START } from './events.ts';
+import { EVERYTHING, ecsProcess, HOST, NOTHING, ref, START } from './events.ts';
 import { complaintsOfText, leavesOf } from './fields_check.ts';
 
 interface Document {
@@ -175,7 +175,7 @@ describe('any text', () => {
   test('survives, but for what no encoding can carry', () => {
     fc.assert(
       fc.property(text, text, fc.array(argument, { minLength: 1 }), text, (path, cwd, args, name) => {
-        const process = { ...ecsProcess(7, '/x'), details: { ...details(path, ...args), cwd }, name };
+        const process = { ...ecsProcess(7, path, ...args), cwd, name };
         const credentials = credentialsFragment(
           { uid: 1, euid: 2, suid: 3, gid: 4, egid: 5, sgid: 6, supplementalGroups: [7] },
           { user: () => name, group: () => name },
@@ -191,7 +191,7 @@ describe('any text', () => {
             cmdline: args.join(' '),
             parent: processFragment({ ...process, credentials }, 'parent', 1e6),
             entryLeader: processFragment({ ...process, credentials }, 'entry_leader', 1e6),
-            previous: previousFragment([process.details], 1e6),
+            previous: previousFragment([process], 1e6),
           },
           hostFragment({
             id: name,

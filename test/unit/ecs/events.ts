@@ -43,7 +43,7 @@ export function details(path: string, ...args: string[]): ExecDetails {
 export function ecsProcess(pid: number, path: string, ...args: string[]): EcsProcess {
   return {
     ...ref(pid),
-    details: details(path, ...args),
+    ...{ path, args: args.join('\0'), argsCount: args.length, cwd: '/home/kg' },
     name: path.slice(path.lastIndexOf('/') + 1),
     interactive: true,
     charDevice: charDeviceOf('pts/1'),

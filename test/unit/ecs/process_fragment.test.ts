@@ -44,7 +44,13 @@ describe('a process', () => {
   });
 
   test('of which nothing is known but who it is holds no more', () => {
-    const nobody = { details: NO_DETAILS, name: '', interactive: undefined, charDevice: undefined, credentials: '' };
+    const nobody = {
+      ...{ path: '', cwd: '', args: '', argsCount: undefined },
+      name: '',
+      interactive: undefined,
+      charDevice: undefined,
+      credentials: '',
+    };
     for (const place of PLACES) {
       const fragment = processFragment({ ...ref(10), ...nobody, parent: undefined, groupLeader: undefined }, place);
       expect(JSON.parse(fragment)).toEqual(anemic(10));

@@ -1,11 +1,16 @@
 import { expect, test } from 'vitest';
+import { cmdlineOfRecord, parseLinkRecord } from '../../../src/process/recorded_link.ts';
 import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { KernelModel } from './kernel_model.ts';
 import { TreeHarness } from './tree_harness.ts';
 
-type Leader = 'groupLeader' | 'sessionLeader' | 'entryLeader' | 'parent';
-const shown = (event: PublishedEvent, leader: Leader) =>
-  JSON.parse(event.context[leader]?.text ?? 'null') as { pid: number; command_line: string; entity_id: string } | null;
+type Leader = 'groupLeader' | 'sessionLeader' | 'entryLeader' | 'creator';
+const shown = (event: PublishedEvent, leader: Leader) => {
+  const link = event.context[leader];
+  if (!link) throw new Error(`no ${leader}`);
+  const record = parseLinkRecord(link);
+  return { pid: record.pid, cmdline: cmdlineOfRecord(record) };
+};
 
 function shell(): KernelModel {
   const kernel = new KernelModel();
@@ -26,11 +31,11 @@ test('a leader that is dead is still described', () => {
   kernel.exec(12, 'left behind');
   const row = new TreeHarness().run(kernel).row('left behind');
   expect(row).toMatchObject({ sid: 10, pgid: 11 });
-  expect(shown(row, 'sessionLeader')).toMatchObject({ pid: 10, command_line: 'bash -l' });
-  expect(shown(row, 'groupLeader')).toMatchObject({ pid: 11, command_line: 'job' });
+  expect(shown(row, 'sessionLeader')).toMatchObject({ pid: 10, cmdline: 'bash -l' });
+  expect(shown(row, 'groupLeader')).toMatchObject({ pid: 11, cmdline: 'job' });
 });
 
-test('texts about others are rendered once, and shared by the rows of all siblings', () => {
+test('texts about others are made once, and shared by the rows of all siblings', () => {
   const kernel = shell();
   for (const pid of [11, 12]) {
     kernel.fork(10, pid);
@@ -38,7 +43,7 @@ test('texts about others are rendered once, and shared by the rows of all siblin
   }
   const harness = new TreeHarness().run(kernel);
   const [one, other] = [harness.row('ls 11').context, harness.row('ls 12').context];
-  for (const name of ['parent', 'sessionLeader', 'groupLeader', 'entryLeader', 'credentials'] as const) {
+  for (const name of ['creator', 'sessionLeader', 'groupLeader', 'entryLeader', 'credentials'] as const) {
     expect(one[name], name).toBeDefined();
     expect(one[name], name).toBe(other[name]);
   }
@@ -54,15 +59,15 @@ test('a user that got a name since is told with it, also as the user of a leader
   exec(11);
   const harness = new TreeHarness({ names }).run(kernel);
   const texts = (cmdline: string) => {
-    const { credentials, parent, sessionLeader, groupLeader, entryLeader } = harness.row(cmdline).context;
-    return [credentials, parent, sessionLeader, groupLeader, entryLeader].map((shared) => shared?.text ?? '');
+    const { credentials, creator, sessionLeader, groupLeader, entryLeader } = harness.row(cmdline).context;
+    return [credentials?.text, ...[creator, sessionLeader, groupLeader, entryLeader].map((link) => link?.json)];
   };
-  expect(texts('ls 11').filter((text) => text.includes('alice'))).toEqual([]);
+  expect(texts('ls 11').filter((text) => text?.includes('alice'))).toEqual([]);
   names.user = () => 'alice';
   names.revision = 1;
   exec(12);
   harness.run(kernel);
-  expect(texts('ls 12').filter((text) => text.includes('alice'))).toHaveLength(5);
+  expect(texts('ls 12').filter((text) => text?.includes('alice'))).toHaveLength(5);
 });
 
 test('an exec without a fork remembers the eight images before it, and not those of its parent', () => {

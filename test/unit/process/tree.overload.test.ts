@@ -251,7 +251,7 @@ describe('logs of audit alone', () => {
       harness.tree.apply([exec(pid, pid - 1, `x ${pid}`, 1000 + 2 * pid + 1), fork(pid - 1, pid, 1000 + 2 * pid)]);
     }
     let links = 0;
-    for (let link = harness.published.at(-1)?.creator; link; link = link.process.creator) links++;
+    for (let link = harness.published.at(-1)?.process.creator; link; link = link.process.creator) links++;
     expect(links).toBeGreaterThan(1000);
     expect(links).toBeLessThanOrEqual(2048);
   });

@@ -99,8 +99,8 @@ describe('session and group', () => {
     kernel.exec(60, 'new');
     const row = harness.run(kernel).row('new');
     expect(row).toMatchObject({ sid: 50, pgid: 51 });
-    expect(row.context.sessionLeader?.text).toContain('"command_line":"shell"');
-    expect(row.context.groupLeader?.text).toContain('"command_line":"first"');
+    expect(row.context.sessionLeader?.json).toContain('"args":["shell"]');
+    expect(row.context.groupLeader?.json).toContain('"args":["first"]');
   });
 
   test('that changed while events were lost are read again', () => {
@@ -114,7 +114,7 @@ describe('session and group', () => {
     kernel.exec(11, 'worker');
     const row = harness.run(kernel).row('worker');
     expect(row).toMatchObject({ sid: 10, pgid: 10 });
-    expect(row.context.sessionLeader?.text).toContain('"pid":10,');
+    expect(row.context.sessionLeader?.json).toContain('"pid":10,');
   });
 
   test('a leader whose exec’s record is lost is waited for no longer than the exec itself', () => {
@@ -218,7 +218,7 @@ describe('rows beside execs', () => {
       ['fork ', 'exec pts/1', 'exit pts/1'],
     ]);
     const [leader] = harness.published.filter(({ action, process }) => action === 'fork' && process.pid === 12);
-    expect(leader?.context.sessionLeader?.text).toContain('"interactive":false');
+    expect(leader?.context.sessionLeader?.json).toContain('"tty":""');
   });
 
   test('a session’s terminal ends with its leader', () => {

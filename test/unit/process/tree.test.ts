@@ -95,7 +95,7 @@ describe('ancestry (R3 to R5)', () => {
     kernel.exec(5999, 'last');
     harness.run(kernel);
     let links = 0;
-    for (let link = harness.row('last').creator; link; link = link.process.creator) links++;
+    for (let link = harness.row('last').process.creator; link; link = link.process.creator) links++;
     expect(links).toBeLessThanOrEqual(2048);
     expect(harness.row('last').ancestry).toMatchObject({ depth: 32, truncated: true });
   });

@@ -19,7 +19,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Selection } from '../../../src/store/event_database.ts';
 import { EventStore, type EventStoreSettings } from '../../../src/store/event_store.ts';
 import { cpuMs } from '../cpu_time.ts';
-import { published } from '../tables/published.ts';
+import { entityId, published, recorded } from '../tables/published.ts';
 
 let directory: string;
 let clockMs = 0;
@@ -108,14 +108,18 @@ describe('rows', () => {
 
   test('of siblings share their ancestors on disk', () => {
     const store = open();
-    const one = published({ pid: 7 });
-    for (let n = 0; n < 100; n++) store.add({ ...one, ancestry: { ...one.ancestry, objects: '{"exe_name":"sh"}' } });
+    const one = published({ pid: 9 });
+    const creator = recorded({ pid: 8, above: recorded({ pid: 7 }) });
+    for (let n = 0; n < 100; n++) store.add({ ...one, context: { ...one.context, creator, sessionLeader: creator } });
     store.close();
     const db = new DatabaseSync(join(directory, 'events.db'));
-    expect(db.prepare('SELECT count(*) AS n, min(ancestry) AS a FROM ancestries').get()).toEqual({
-      n: 1,
-      a: '[{"exe_name":"sh"}]',
-    });
+    expect(db.prepare('SELECT id, above, entity_id FROM links').all()).toEqual([
+      { id: 1, above: null, entity_id: entityId(7) },
+      { id: 2, above: 1, entity_id: entityId(8) },
+    ]);
+    expect(db.prepare('SELECT DISTINCT creator_id AS c, session_leader_id AS s FROM events').all()).toEqual([
+      { c: 2, s: 2 },
+    ]);
     db.close();
   });
 
@@ -766,9 +770,12 @@ describe('a database that somebody else has locked', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const store = open({ maxRows: 20_000 });
-      for (let pid = 1; pid <= 8000; pid++) store.add(published({ pid, cmdline: 'x'.repeat(500) }));
+      // Not in the order of their keys, and all looked at: so new ones need pages that are not in memory any more.
+      const pidOf = (n: number) => (n * 7919) % 100_003;
+      for (let n = 1; n <= 8000; n++) store.add(published({ pid: pidOf(n), cmdline: 'x'.repeat(500) }));
+      expect(pids(store, { ...ALL, expressions: ['e.args'] })).toHaveLength(8000);
       locked(() => {
-        for (let pid = 8001; pid <= 13_500; pid++) store.add(published({ pid }));
+        for (let n = 8001; n <= 13_500; n++) store.add(published({ pid: pidOf(n) }));
       });
       expect(store.stats).toMatchObject({ database: ':memory:', lost: 0 });
       for (const name of ['events.db', 'events.db-wal']) {
@@ -777,8 +784,8 @@ describe('a database that somebody else has locked', () => {
       }
       await vi.advanceTimersByTimeAsync(1100);
       expect(store.stats).toMatchObject({ lost: 8000 });
-      store.add(published({ pid: 13_501 }));
-      const left = Array.from({ length: 5501 }, (_, i) => 8001 + i);
+      store.add(published({ pid: pidOf(13_501) }));
+      const left = Array.from({ length: 5501 }, (_, i) => pidOf(8001 + i));
       expect(pids(store)).toEqual(left);
       await vi.advanceTimersByTimeAsync(30_000);
       await vi.waitFor(() => expect(store.stats.database).toBe(directory));

@@ -7,13 +7,14 @@ import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Action } from '../../../src/process/execution.ts';
 import { EventMerger, type MergedEvent } from '../../../src/process/merge.ts';
+import type { RecordedLink } from '../../../src/process/recorded_link.ts';
 import { EventDatabase } from '../../../src/store/event_database.ts';
 import { EventStore } from '../../../src/store/event_store.ts';
 import { columns, processAncestryEvents, selectionOf } from '../../../tables/process_ancestry_events.ts';
 import { complaintsOfText } from '../ecs/fields_check.ts';
 import { KernelModel } from '../process/kernel_model.ts';
 import { TreeHarness } from '../process/tree_harness.ts';
-import { published } from '../tables/published.ts';
+import { published, recorded } from '../tables/published.ts';
 
 let directory: string;
 const opened: { close(): void }[] = [];
@@ -51,29 +52,31 @@ const leaders = (db: EventDatabase) =>
   [...db.select(ANYTHING, FROM_START)].flatMap((row) =>
     row ? [(JSON.parse(String(row[AT] || '{}')) as { pid?: number }).pid] : [],
   );
-const documentsIn = (name: string) => {
+const storedIn = (name: string, table: 'links' | 'documents') => {
   const db = new DatabaseSync(join(directory, name));
-  const found = Number(db.prepare('SELECT count(*) AS found FROM documents').get()?.found);
+  const found = Number(db.prepare(`SELECT count(*) AS found FROM ${table}`).get()?.found);
   db.close();
   return found;
 };
 
 /** So many execs of one session, from the eid on. */
-function session(from: number, count: number, sessionLeader: { text: string }): { eid: number; exec: MergedEvent }[] {
+function session(from: number, count: number, sessionLeader: RecordedLink): { eid: number; exec: MergedEvent }[] {
   const exec = published();
+  const credentials = { text: `"user":{"id":"${sessionLeader.entityId}"}` };
   return Array.from({ length: count }, (_, n) => ({
     eid: from + n,
-    exec: { ...exec, context: { ...exec.context, sessionLeader } },
+    exec: { ...exec, context: { ...exec.context, sessionLeader, credentials } },
   }));
 }
-const leader = (pid: number) => ({ text: `{"pid":${pid},"entity_id":"boot.${pid}"}` });
+const leader = (pid: number) => recorded({ pid, above: recorded({ pid: pid + 100 }) });
 
-describe('a document', () => {
+describe('what rows share', () => {
   test('is stored once for many rows', () => {
     const db = database('one.db');
     db.insert(session(1, 1000, leader(7)));
     expect(new Set(leaders(db))).toEqual(new Set([7]));
-    expect(documentsIn('one.db')).toBe(1);
+    expect(storedIn('one.db', 'links')).toBe(2);
+    expect(storedIn('one.db', 'documents')).toBe(1);
   });
 
   test('is there as long as a row needs it, however many have gone, and goes then', () => {
@@ -86,7 +89,8 @@ describe('a document', () => {
     }
     db.deleteUpTo(19_999);
     expect(leaders(db)).toEqual([7]);
-    expect(documentsIn('long.db')).toBeLessThan(4);
+    expect(storedIn('long.db', 'links')).toBe(2);
+    expect(storedIn('long.db', 'documents')).toBeLessThan(5);
   });
 
   test('comes along when rows that were kept in memory go to the disk', () => {
@@ -159,10 +163,8 @@ describe.each([0, 1000])('with a window of %i ms', (windowMs) => {
 test('siblings of which the parent’s user got a name in between have each what was known then', async () => {
   const one = store();
   const exec = published();
-  const creator = exec.link;
-  for (const name of ['', 'alice', 'alice']) {
-    const parent = { text: `{"entity_id":"p","user":{"id":"7"${name && `,"name":"${name}"`}}}` };
-    one.add({ ...exec, creator, context: { ...exec.context, parent } });
+  for (const user of ['', 'alice', 'alice']) {
+    one.add({ ...exec, context: { ...exec.context, creator: recorded({ user }) } });
   }
   const users = (await rowsOf(one)).map(({ ecs }) => JSON.parse(String(ecs)).process.parent.user.name);
   expect(users).toEqual([undefined, 'alice', 'alice']);

@@ -17,7 +17,7 @@ import {
   whereClauses,
   word,
 } from '../osquery/sqlite_oracle.ts';
-import { published } from './published.ts';
+import { entityId, published } from './published.ts';
 
 const wire = new URL('../../fixtures/osquery-wire/', import.meta.url);
 const opened: EventStore[] = [];
@@ -162,10 +162,13 @@ describe('values', () => {
 
 describe('queries', () => {
   const texts = fc.oneof(word, numberText, fc.constantFrom('/bin/ls', 'E.1', 'e.1 ', 'pts/0'));
+  const entityIds = fc.oneof(
+    fc.integer({ min: 0, max: 8 }).map((pid) => entityId(pid)),
+    fc.constantFrom(`${entityId(3).toUpperCase()} `, ` ${entityId(3)}`, entityId(36), entityId(3, '2'), 'x', ''),
+  );
   const anExec = fc.record({
-    pid: fc.integer({ min: -1, max: 6 }),
+    pid: fc.integer({ min: 0, max: 6 }),
     ppid: fc.integer({ min: 0, max: 4 }),
-    entityId: texts,
     cmdline: texts,
     unixMs: fc.integer({ min: 0, max: 5000 }),
     details: fc.record({
@@ -194,9 +197,11 @@ describe('queries', () => {
           const conditions =
             column.type === 'TEXT'
               ? textConditions(
-                  column.name === 'eid'
-                    ? fc.integer({ min: 0, max: 9 }).map((n) => String(n).padStart(10, '0'))
-                    : texts,
+                  column.name === 'entity_id'
+                    ? entityIds
+                    : column.name === 'eid'
+                      ? fc.integer({ min: 0, max: 9 }).map((n) => String(n).padStart(10, '0'))
+                      : texts,
                 )
               : fc.oneof(numberConditions, numbersOf(-1, 6));
           // An IN list comes a value at a time, but for a column that is OPTIMIZED.
@@ -266,8 +271,7 @@ describe('queries', () => {
 
   test.each(['queries.jsonl', 'queries-no-default-index.jsonl'])('every context of %s is answered', async (file) => {
     const store = newStore();
-    for (let n = 0; n < 60; n++)
-      store.add(published({ pid: n % 7, ppid: n % 5, entityId: `E.${n % 11}`, cmdline: `job ${n}` }));
+    for (let n = 0; n < 60; n++) store.add(published({ pid: n % 7, ppid: n % 5, cmdline: `job ${n}` }));
     const lines = readFileSync(new URL(file, wire), 'utf8').trim().split('\n');
     let answered = 0;
     for (const line of lines) {

@@ -2,7 +2,30 @@ import type { Pid } from '../../../src/collect/event.ts';
 import { Image } from '../../../src/process/image.ts';
 import type { MergedEvent } from '../../../src/process/merge.ts';
 import { Process } from '../../../src/process/process.ts';
+import type { RecordedLink } from '../../../src/process/recorded_link.ts';
 import { detailsOf } from '../process/kernel_model.ts';
+
+/** An entity id tells the pid. */
+export function entityId(pid: number, rest = '1'): string {
+  return `boot.${pid.toString(36)}.${rest}`;
+}
+
+/** A link as it is recorded, of a process that is somebody's creator or leader. */
+export function recorded(
+  what: { pid?: number; cmdline?: string; above?: RecordedLink; user?: string } = {},
+): RecordedLink {
+  const { pid = 7, cmdline = 'sh', above, user = '' } = what;
+  const json = JSON.stringify({
+    ...{ pid, ppid: 1, start: 169_999_999_900, name: 'sh', cwd: '/', tty: '', args: cmdline.split(' ') },
+    ...{ argsCount: cmdline.split(' ').length, cmdlineMax: 4096, uid: 0, known: true },
+    credentials: { user: { id: '0', ...(user === '' ? {} : { name: user }) } },
+  });
+  const depth = (above?.depth ?? 0) + 1;
+  return {
+    ...{ entityId: entityId(pid), path: '/bin/sh', euid: 0, json, above, depth, bytes: depth * json.length },
+    ...{ complete: true, cut: false, revision: 0 },
+  };
+}
 
 /** A published exec with what a test cares for. */
 export function published(
@@ -28,7 +51,7 @@ export function published(
     sid: 40,
     pgid: 41,
     context: {
-      parent: undefined,
+      creator: undefined,
       groupLeader: undefined,
       sessionLeader: undefined,
       entryLeader: undefined,
@@ -43,10 +66,8 @@ export function published(
     endUnixMs: undefined,
     actions: ['exec'],
     details,
-    creator: undefined,
-    ancestry: { objects: '', depth: 0, truncated: false, complete: true },
-    entityId: what.entityId ?? `boot.${pid}.1`,
-    parentEntityId: '',
+    ancestry: { depth: 0, truncated: false, complete: true },
+    entityId: what.entityId ?? entityId(pid),
     ppid,
     pidNamespace: 4_026_531_836,
     unixMs,

@@ -1,0 +1,143 @@
+/**
+ * Stored links as rows show them: ancestors, leaders, and the processes around an event in its document. They are made when
+ * they are read, and remembered, because the rows of siblings have the same.
+ */
+import { LRUCache } from 'lru-cache';
+import { charDeviceOf } from '../collect/terminal.ts';
+import { isoDate } from '../ecs/iso_date.ts';
+import { type EcsProcessRef, FRAGMENT_ARGS_MAX, type Place, processFragment } from '../ecs/process_fragment.ts';
+import { ancestorObject } from '../process/ancestry.ts';
+import { cmdlineOfRecord, type LinkRecord, type ProcessRef } from '../process/recorded_link.ts';
+
+export interface StoredLink {
+  readonly record: LinkRecord;
+  /** The id of its creator's link. */
+  readonly above: number | undefined;
+  /** What it takes, in bytes, about. */
+  readonly bytes: number;
+}
+
+/** A link with what has been made of it. */
+interface ReadLink extends StoredLink {
+  ancestor: string | undefined;
+  cmdline: string | undefined;
+  readonly fragments: Map<Place, string>;
+}
+
+const REMEMBERED_BYTES = 4 * 1024 * 1024;
+/** What is made of a link takes so many times what it is made of, at most about. */
+const MADE_FACTOR = 6;
+
+export class LinkReader {
+  readonly #read: (id: number) => StoredLink | undefined;
+  readonly #links = new LRUCache<number, ReadLink>({
+    maxSize: REMEMBERED_BYTES,
+    sizeCalculation: ({ bytes }) => bytes * MADE_FACTOR,
+  });
+
+  constructor(read: (id: number) => StoredLink | undefined) {
+    this.#read = read;
+  }
+
+  /** Ids may mean others from now on. */
+  clear(): void {
+    this.#links.clear();
+  }
+
+  /** The column ancestry: a creator, and those above it, `depth` altogether. */
+  ancestry(creator: number | null, depth: number): string {
+    const objects: string[] = [];
+    for (let link = this.#link(creator); link && objects.length < depth; ) {
+      const above = this.#link(link.above);
+      link.ancestor ??= ancestorObject(link.record, above?.record);
+      objects.push(link.ancestor);
+      link = above;
+    }
+    return `[${objects.join(',')}]`;
+  }
+
+  /** '' for nobody. */
+  cmdline(id: number | null): string {
+    const link = this.#link(id);
+    return link ? cmdlineIn(link) : '';
+  }
+
+  /** A leader as JSON; '' for nobody. `entityId` is that of the row's own process. */
+  leader(id: number | null, entityId: string): string {
+    return this.#leader(id, entityId, undefined);
+  }
+
+  entryLeader(id: number | null, entityId: string, type: string, sourceIp: string): string {
+    const source = sourceIp === '' ? {} : { source: { ip: sourceIp } };
+    return this.#leader(id, entityId, { type, ...source });
+  }
+
+  /** A process as a document has it in some place; '' for nobody. */
+  fragment(id: number | null, place: Place): string {
+    const link = this.#link(id);
+    if (!link) return '';
+    let fragment = link.fragments.get(place);
+    if (fragment === undefined) {
+      fragment = this.#fragment(link, place);
+      link.fragments.set(place, fragment);
+    }
+    return fragment;
+  }
+
+  #leader(id: number | null, entityId: string, entryMeta: object | undefined): string {
+    const link = this.#link(id);
+    if (!link) return '';
+    const { record } = link;
+    const cmdline = cmdlineIn(link);
+    return JSON.stringify({
+      pid: record.pid,
+      entity_id: record.entityId,
+      start: isoDate(record.start * 10) ?? '',
+      path: record.path.toWellFormed(),
+      cmdline: (cmdline.length > FRAGMENT_ARGS_MAX
+        ? `${cmdline.slice(0, FRAGMENT_ARGS_MAX)}…`
+        : cmdline
+      ).toWellFormed(),
+      uid: record.uid ?? null,
+      same_as_process: record.entityId === entityId,
+      entry_meta: entryMeta,
+    });
+  }
+
+  #fragment({ record, above }: ReadLink, place: Place): string {
+    const { entityId, pid, start, path, cwd, tty, name, args, argsCount, known, credentials } = record;
+    const creator = this.#link(above)?.record;
+    const process = {
+      ...{ entityId, pid, startUnixMs: start * 10, path, cwd, name, credentials, argsCount },
+      args: args.join('\0'),
+      interactive: known ? tty !== '' : undefined,
+      charDevice: charDeviceOf(tty),
+      parent: creator && {
+        ...{ entityId: creator.entityId, pid: creator.pid, startUnixMs: creator.start * 10 },
+        sessionLeader: refOf(creator.sessionLeader),
+      },
+      groupLeader: refOf(record.groupLeader),
+    };
+    return processFragment(process, place);
+  }
+
+  #link(id: number | null | undefined): ReadLink | undefined {
+    if (id === null || id === undefined) return undefined;
+    const known = this.#links.get(id);
+    if (known) return known;
+    const stored = this.#read(id);
+    if (!stored) return undefined;
+    const link: ReadLink = { ...stored, ancestor: undefined, cmdline: undefined, fragments: new Map() };
+    this.#links.set(id, link);
+    return link;
+  }
+}
+
+function cmdlineIn(link: ReadLink): string {
+  link.cmdline ??= cmdlineOfRecord(link.record);
+  return link.cmdline;
+}
+
+function refOf(ref: ProcessRef | undefined): EcsProcessRef | undefined {
+  return ref && { entityId: ref[0], pid: ref[1], startUnixMs: ref[2] * 10 };
+}
