@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -16,6 +16,15 @@ afterEach(() => {
 });
 
 const path = (file: string) => join(directory, file);
+
+const isOpen = (file: string) =>
+  readdirSync('/proc/self/fd').some((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === file;
+    } catch {
+      return false;
+    }
+  });
 
 async function started(options: UserNamesOptions = {}): Promise<UserNames> {
   names = new UserNames({ passwdPath: path('passwd'), groupPath: path('group'), ...options });
@@ -44,6 +53,19 @@ describe('names of ids', () => {
     await vi.waitFor(() => expect(read.user(1000)).toBe('kg'), { interval: 1 });
     appendFileSync(path('group'), 'kg:x:1000:\n');
     await vi.waitFor(() => expect(read.group(1000)).toBe('kg'), { interval: 1 });
+  });
+
+  test('are known, too, when a user is made while the files are being read', async () => {
+    const many = Array.from({ length: 90_000 }, (_, uid) => `user-${uid}:x:${uid}:0:${'x'.repeat(60)}\n`).join('');
+    writeFileSync(path('passwd'), 'root:x:0:0\n');
+    const read = await started({ checkEveryMs: 1_000_000 });
+    writeFileSync(path('passwd+'), 'root:x:0:0\nkg:x:99999:0\n');
+    writeFileSync(path('passwd'), many);
+    const reading = read.check();
+    while (!isOpen(path('passwd'))) await new Promise((resolve) => setImmediate(resolve));
+    renameSync(path('passwd+'), path('passwd'));
+    await reading;
+    await vi.waitFor(() => expect(read.user(99_999)).toBe('kg'), { interval: 1 });
   });
 
   test('of an id that has several are the first', async () => {
