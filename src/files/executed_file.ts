@@ -99,11 +99,12 @@ const isOlder = (executed: Executed, { ctimeNs }: BigIntStats): boolean => isBef
  * Whether a file that a process leads to has in it what was executed. It cannot be written as long as that runs (man 2
  * execve, ETXTBSY), but a process may execute something else, write to the file, and execute it again.
  */
-function isUnwritten(executed: Executed, stat: BigIntStats): boolean {
+function isUnwritten(executed: Executed, stat: BigIntStats, nowMs: number): boolean {
   if (isOlder(executed, stat)) return true;
   const { mtimeNs, ctimeNs } = stat;
-  // A time of writing in the future was set by hand.
-  const wasWritten = mtimeNs <= ctimeNs && !isBefore(mtimeNs, latestMs(executed));
+  // A time of writing beyond the last change was set by hand; a change in the future is from before the clock was set back.
+  const comparable = mtimeNs <= ctimeNs && isBefore(ctimeNs, Math.ceil(nowMs) + LONGEST_TICK_MS);
+  const wasWritten = comparable && !isBefore(mtimeNs, latestMs(executed));
   return !wasWritten && (executed.stillRuns?.() ?? true);
 }
 
@@ -113,17 +114,20 @@ export interface ExecutedFilesOptions {
   /** Where proc is mounted. */
   readonly proc?: string;
   readonly served?: Pick<ServedFileSystems, 'has'>;
+  readonly unixNow?: () => number;
 }
 
 export class ExecutedFiles {
   readonly #startTicks: (pid: Pid) => number | undefined;
   readonly #proc: string;
   readonly #served: Pick<ServedFileSystems, 'has'>;
+  readonly #unixNow: () => number;
 
   constructor(options: ExecutedFilesOptions) {
     this.#startTicks = options.startTicks;
     this.#proc = options.proc ?? '/proc';
     this.#served = options.served ?? new ServedFileSystems(this.#proc);
+    this.#unixNow = options.unixNow ?? Date.now;
   }
 
   /**
@@ -147,7 +151,8 @@ export class ExecutedFiles {
     try {
       const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
       if (!stat) return 'gone';
-      return mayBe(executed, stat) && isUnwritten(executed, stat) ? { path, by: 'process', stat } : 'replaced';
+      const isIt = mayBe(executed, stat) && isUnwritten(executed, stat, this.#unixNow());
+      return isIt ? { path, by: 'process', stat } : 'replaced';
     } catch (error) {
       return whyNot(error);
     }
@@ -208,7 +213,7 @@ export class ExecutedFiles {
       const same = opened.stat.ino === stat.ino && opened.stat.dev === stat.dev && opened.stat.ctimeNs === stat.ctimeNs;
       return same ? undefined : 'replaced';
     }
-    if (!mayBe(executed, opened.stat) || !isUnwritten(executed, opened.stat)) return 'replaced';
+    if (!mayBe(executed, opened.stat) || !isUnwritten(executed, opened.stat, this.#unixNow())) return 'replaced';
     // It may have been let go, and written, since it was opened.
     if (!isOlder(executed, opened.stat) && !this.#leadsTo(opened.stat, executed.pid)) return 'replaced';
     if (executed.inode !== undefined) return undefined;

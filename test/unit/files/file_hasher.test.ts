@@ -169,7 +169,7 @@ fd = os.memfd_create('nameless', 0)
 os.write(fd, open('/bin/sleep', 'rb').read() + b'nameless')
 os.execve(fd, ['nameless', '60'], {})`;
     const pid = await run('python3', '-c', source);
-    await expect.poll(() => readlinkSync(`/proc/${pid}/exe`)).toBe('/memfd:nameless (deleted)');
+    await expect.poll(() => readlinkSync(`/proc/${pid}/exe`), { timeout: 10_000 }).toBe('/memfd:nameless (deleted)');
     const about = {
       pid,
       unixMs: Date.now(),
@@ -212,6 +212,17 @@ os.execve(fd, ['nameless', '60'], {})`;
     utimesSync(path, 9_000_000_000, 9_000_000_000);
     const future = { ...about, details: executed(path, pid).details, unixMs: ctimeMs - 1000 };
     expect(await hasher.hash({ ...future, stillRuns: () => true })).toBe(sha256Of(path));
+  });
+
+  test('gets the hash of a file from before the clock was set back', async () => {
+    const path = program('a');
+    const pid = await run(path);
+    const { ino, ctimeMs } = statSync(path);
+    const about = { ...executed(path, pid), inode: ino, unixMs: ctimeMs - DAY_MS };
+    expect(await hasherWith().hash(about)).toBeUndefined();
+    const files = new ExecutedFiles({ startTicks: () => undefined, unixNow: () => ctimeMs - DAY_MS + 10 });
+    expect(await hasherWith({ files }).hash(about)).toBe(sha256Of(path));
+    expect(await hasherWith({ files }).hash({ ...about, stillRuns: () => false })).toBeUndefined();
   });
 
   test('gets none from a file that it let go while that was opened', async () => {
