@@ -257,6 +257,47 @@ describe('queries', () => {
     expect(keyed({ pid: [{ op: 'gt', expr: '3' }] })).toBe(0);
   });
 
+  test('a time narrows the search to the blocks that have rows of it, and leaves none of them out', async () => {
+    const store = newStore();
+    for (let n = 0; n < 2000; n++) store.add(published({ pid: n, unixMs: n * 10 + 9 }));
+    const table = processAncestryEvents({ store, resultMaxBytes: () => 1 << 26 });
+    const nobody: Answer = { onDelivered: () => undefined };
+    const found = async (...time: Constraint[]) => {
+      const got = [...(await table.generate(contextOf({ time }), nobody))];
+      const times = got.flatMap((row) => (row ? [Number(row[columns.findIndex(({ name }) => name === 'time')])] : []));
+      return { blocks: got.filter((row) => row === undefined).length, times: [...new Set(times)], rows: times.length };
+    };
+    const all = await found();
+    expect(all).toMatchObject({ rows: 2000 });
+    expect(await found(...eq('7'))).toEqual({ blocks: 1, times: [7], rows: 100 });
+    expect(await found({ op: 'gt', expr: '17' })).toEqual({ blocks: 1, times: [18, 19], rows: 200 });
+    expect(await found({ op: 'lt', expr: '1' })).toEqual({ blocks: 1, times: [0], rows: 100 });
+    expect(await found({ op: 'ge', expr: '20' })).toEqual({ blocks: 0, times: [], rows: 0 });
+    // Of a block whose rows are all of the last milliseconds of a second.
+    const late = newStore();
+    late.add(published({ pid: 1, unixMs: 3999 }));
+    for (const time of [eq('3'), [{ op: 'le', expr: '3' }], [{ op: 'lt', expr: '4' }]] as const) {
+      expect(await ask(late, contextOf({ time })), JSON.stringify(time)).toHaveLength(1);
+    }
+  });
+
+  test('rows come in the order of their eids, by whatever index they were found', async () => {
+    const store = newStore();
+    for (let n = 0; n < 12; n++) store.add(published({ pid: 9 - (n % 3), ppid: n % 2, entityId: `E.${9 - (n % 4)}` }));
+    const lists = [
+      { pid: eq('9', '8', '7') },
+      { parent: eq('1', '0') },
+      { entity_id: eq('E.9', 'E.8', 'E.7', 'E.6') },
+      { eid: eq('0000000009', '0000000003', '0000000005') },
+      { pid: eq('7', '8'), subscriber: eq('fleet') },
+    ];
+    for (const list of lists) {
+      const eids = (await ask(store, contextOf(list))).map(({ eid }) => String(eid));
+      expect(eids.length).toBeGreaterThan(2);
+      expect(eids).toEqual(eids.toSorted());
+    }
+  });
+
   test('a key that most rows have is looked through in pieces, with a pause after each', async () => {
     const store = newStore();
     for (let n = 0; n < 3000; n++) store.add(published({ pid: 1, ppid: n % 2, cmdline: `job ${n}` }));
@@ -353,6 +394,16 @@ describe('a subscriber', () => {
       clockMs += 1000;
     }
     expect(got).toEqual([[1, 2], [3, 4], [5], []]);
+  });
+
+  test('that skips some gets those that SQLite is to skip, and that asks for none has seen none', async () => {
+    const store = newStore();
+    for (let pid = 1; pid <= 5; pid++) store.add(published({ pid }));
+    expect(await ask(store, subscriber('fleet', {}, 0))).toEqual([]);
+    clockMs += 1000;
+    expect(pids(await ask(store, { ...subscriber('fleet', {}, 2), offset: 1 }))).toEqual([1, 2, 3]);
+    clockMs += 1000;
+    expect(pids(await ask(store, subscriber('fleet')))).toEqual([4, 5]);
   });
 
   test('cannot be two at once, and nobody is everybody', async () => {
