@@ -110,6 +110,8 @@ export class EventDatabase {
   /** No links are there from before. */
   #oldestEpoch = 0;
   #lastEid = 0;
+  /** What is known beside the rows could not be read again after a failure. */
+  #isStale = false;
 
   /** @param path a file, which is made when it is not there, or `:memory:` */
   constructor(path: string) {
@@ -368,6 +370,7 @@ export class EventDatabase {
     this.#lastEid = lastEid;
     this.#nextLink = this.#number('SELECT coalesce(max(id), 0) FROM links') + 1;
     this.#oldestEpoch = 0;
+    this.#isStale = false;
   }
 
   #count(added: readonly BlockRow[]): void {
@@ -499,9 +502,11 @@ export class EventDatabase {
   #change(work: () => void): void {
     this.#db.exec('BEGIN IMMEDIATE');
     try {
+      if (this.#isStale) this.#reload();
       work();
       this.#db.exec('COMMIT');
     } catch (error) {
+      this.#isStale = true;
       try {
         // A full disk has ended the transaction already.
         if (this.#db.isTransaction) this.#db.exec('ROLLBACK');

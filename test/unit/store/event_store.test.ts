@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, StatementSync } from 'node:sqlite';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Selection } from '../../../src/store/event_database.ts';
@@ -95,6 +95,20 @@ describe('rows', () => {
     again.add(published({ pid: 9 }));
     expect(eids(again)).toEqual([1, 2, 3]);
     expect(again.stats).toMatchObject({ rows: 3, lost: 0, database: directory, problems: [] });
+  });
+
+  test('are on disk within 100 ms, however few they are', () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const store = open();
+      store.add(published({}));
+      vi.advanceTimersByTime(50);
+      store.add(published({}));
+      vi.advanceTimersByTime(50);
+      expect(rowsIn(directory)).toBe(2);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('are in files that only this user can read', () => {
@@ -638,7 +652,7 @@ describe('trouble', () => {
         execFileSync('mount', ['-o', 'remount,size=16m', directory]);
         rmSync(filler);
         await vi.advanceTimersByTimeAsync(30_000);
-        await vi.waitFor(() => expect(store.stats.database).toBe(directory));
+        await vi.waitFor(() => expect(store.stats.database).toBe(directory), 10_000);
         expect(store.stats).toMatchObject({ rows: 3000, problems: [], lost: 0 });
         expect(pids(store)).toEqual(all);
         store.close();
@@ -650,6 +664,41 @@ describe('trouble', () => {
         vi.useRealTimers();
         for (const store of opened.splice(0)) store.close();
         execFileSync('umount', [directory]);
+      }
+    },
+  );
+
+  test.each(['row', 'commit'])(
+    'a disk that can neither be written, from a %s on, nor read for a moment: what is on it is not forgotten',
+    async (from) => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      const store = open();
+      store.add(published({ pid: 1 }));
+      expect(pids(store)).toEqual([1]);
+      const fail = () => {
+        throw Object.assign(new Error('disk I/O error'), { errcode: 10 });
+      };
+      const exec = DatabaseSync.prototype.exec;
+      const spies = [
+        vi.spyOn(StatementSync.prototype, 'all').mockImplementationOnce(fail),
+        from === 'row'
+          ? vi.spyOn(StatementSync.prototype, 'run').mockImplementationOnce(fail)
+          : vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql) {
+              if (sql !== 'COMMIT') return exec.call(this, sql);
+              spies[1]?.mockRestore();
+              return fail();
+            }),
+      ] as const;
+      try {
+        store.add(published({ pid: 2 }));
+        expect(pids(store)).toEqual([1, 2]);
+        expect(store.stats).toMatchObject({ lost: 0, problems: [{ code: 'database_failed' }] });
+        await vi.advanceTimersByTimeAsync(1000);
+        await vi.waitFor(() => expect(store.stats).toMatchObject({ database: directory, rows: 2 }), 10_000);
+        expect(pids(store)).toEqual([1, 2]);
+      } finally {
+        for (const spy of spies) spy.mockRestore();
+        vi.useRealTimers();
       }
     },
   );
@@ -691,7 +740,10 @@ describe('trouble', () => {
         const left = Array.from({ length: 3001 - onDisk }, (_, i) => onDisk + 1 + i);
         expect(pids(store)).toEqual(left);
         await vi.advanceTimersByTimeAsync(2000);
-        await vi.waitFor(() => expect(store.stats).toMatchObject({ database: elsewhere, lost: 0, rows: left.length }));
+        await vi.waitFor(
+          () => expect(store.stats).toMatchObject({ database: elsewhere, lost: 0, rows: left.length }),
+          10_000,
+        );
         expect(pids(store)).toEqual(left);
         clockMs += 1000;
         expect(read(store, 'fleet')).toEqual(left.slice(-lagRows - 1));
@@ -788,7 +840,7 @@ describe('a database that somebody else has locked', () => {
       const left = Array.from({ length: 5501 }, (_, i) => pidOf(8001 + i));
       expect(pids(store)).toEqual(left);
       await vi.advanceTimersByTimeAsync(30_000);
-      await vi.waitFor(() => expect(store.stats.database).toBe(directory));
+      await vi.waitFor(() => expect(store.stats.database).toBe(directory), 10_000);
       store.add(published({ pid: 13_502 }));
       expect(pids(store)).toEqual([...left, 13_502]);
       expect(store.stats).toMatchObject({ rows: 5502, problems: [] });
@@ -877,7 +929,7 @@ describe('what must not stop it', () => {
       expect(store.stats.problems).toMatchObject([{ code: 'database_in_use' }]);
       leaving.close();
       await vi.advanceTimersByTimeAsync(5000);
-      await vi.waitFor(() => expect(store.stats).toMatchObject({ database: directory, problems: [] }));
+      await vi.waitFor(() => expect(store.stats).toMatchObject({ database: directory, problems: [] }), 10_000);
       expect(pids(store)).toEqual([1, 2]);
       expect(read(store, 'fleet')).toEqual([2]);
       store.add(published({ pid: 3 }));
