@@ -191,8 +191,10 @@ export class EventStore {
     if (again) return again;
     this.#flush();
     const { subscriber, dropped } = this.#subscribers.get(name, this.#idleMs);
-    const bytes = this.#subscribers.portion(subscriber, portion.bytes);
-    const upTo = this.#read(() => this.#eidWithin({ after: subscriber.lastEid, upTo: this.#writtenEid }, bytes));
+    const { bytes, upTo } = this.#read(() => {
+      const bytes = this.#subscribers.portion(subscriber, portion.bytes, (range) => this.#bytesOf(range));
+      return { bytes, upTo: this.#eidWithin({ after: subscriber.lastEid, upTo: this.#writtenEid }, bytes) };
+    });
     const batch = this.#subscribers.handOut(subscriber, upTo, bytes);
     const disk = this.#writableDisk;
     if (disk && dropped !== undefined) this.#attempt(() => disk.database.removeSubscriber(dropped));
@@ -578,6 +580,12 @@ export class EventStore {
       left -= within.bytes;
     }
     return range.upTo;
+  }
+
+  /** As an answer, about. */
+  #bytesOf(range: EidRange): number {
+    const sizes = this.#databases.map((database) => database.eidWithin(range, Number.POSITIVE_INFINITY, false).bytes);
+    return sizes.reduce((sum, bytes) => sum + bytes, 0);
   }
 
   #read<Result>(work: () => Result): Result {

@@ -56,12 +56,18 @@ const JOIN_MAX_MS = 300_000;
 const COME_BACK_MS = 3_600_000;
 /** A reader that lives so long after its batch has logged it. */
 const LOGGED_WITHIN_MS = 30_000;
+/** What a reader took just before it died may have killed it: less from then on, but never less than this, and growing. */
+const SUSPECT = { leastBytes: 4 * 1024 * 1024, growth: 1.25 };
 
 export class Subscribers {
   readonly #options: SubscribersOptions;
   readonly #subscribers = new Map<string, Subscriber>();
   readonly #batches = new Map<string, OpenBatch>();
   readonly #beganMs: number;
+  /** What those whose reader died had been given, and are to be given again. */
+  readonly #suspects = new Map<string, EidRange>();
+  /** Bytes that such are given at once, while that is less than they would be. */
+  readonly #cautious = new Map<string, number>();
   #reader: string | undefined;
 
   constructor(options: SubscribersOptions) {
@@ -91,6 +97,8 @@ export class Subscribers {
     this.#reader = reader;
     for (const subscriber of this) {
       if (reader !== '' && subscriber.reader === reader) continue;
+      const { name, confirmedEid, lastEid } = subscriber;
+      if (confirmedEid < lastEid) this.#suspects.set(name, { after: confirmedEid, upTo: lastEid });
       subscriber.lastEid = subscriber.confirmedEid;
       this.#batches.delete(subscriber.name);
     }
@@ -99,6 +107,8 @@ export class Subscribers {
   clear(): void {
     this.#subscribers.clear();
     this.#batches.clear();
+    this.#suspects.clear();
+    this.#cautious.clear();
   }
 
   [Symbol.iterator](): IterableIterator<Subscriber> {
@@ -136,6 +146,8 @@ export class Subscribers {
       dropped = idlest.name;
       this.#subscribers.delete(dropped);
       this.#batches.delete(dropped);
+      this.#suspects.delete(dropped);
+      this.#cautious.delete(dropped);
     }
     const lastReadMs = this.#options.unixNow();
     const subscriber = { name, lastEid: 0, confirmedEid: 0, reader: '', lastReadMs, lostRows: 0 };
@@ -143,10 +155,20 @@ export class Subscribers {
     return dropped === undefined ? { subscriber } : { subscriber, dropped };
   }
 
-  /** How large an answer may be made for it: half of the last one's, when that did not arrive. */
-  portion({ name }: Subscriber, bytes: number): number {
+  /**
+   * How large an answer may be made for it, once for each batch: half of the last one's, when that did not arrive, or when
+   * its reader died with it, as osqueryd does where rows take more memory than it may have. `sizeOf` tells a range's bytes.
+   */
+  portion({ name }: Subscriber, bytes: number, sizeOf: (range: EidRange) => number): number {
     const open = this.#batches.get(name);
-    return open && open.deliveredMs === undefined ? Math.max(1, Math.min(bytes, open.bytes / 2)) : bytes;
+    if (open && open.deliveredMs === undefined) return Math.max(1, Math.min(bytes, open.bytes / 2));
+    const suspect = this.#suspects.get(name);
+    const before = this.#cautious.get(name) ?? bytes;
+    const now = suspect ? Math.max(SUSPECT.leastBytes, sizeOf(suspect) / 2) : before * SUSPECT.growth;
+    this.#suspects.delete(name);
+    if (now < bytes) this.#cautious.set(name, now);
+    else this.#cautious.delete(name);
+    return Math.min(now, bytes);
   }
 
   /** Whoever asks for more has done with what it had. */

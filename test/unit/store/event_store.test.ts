@@ -338,6 +338,37 @@ describe('subscribers', () => {
     expect(read(store, 'fleet', { bytes: 1 << 20 }).length).toBeGreaterThan(30);
   });
 
+  test('are given less of what their reader may have died of, and then more by and by', () => {
+    const store = open();
+    store.readBy('worker 1');
+    for (let pid = 1; pid <= 300; pid++) store.add(published({ pid, cmdline: 'x'.repeat(100_000) }));
+    const sizeFor = (worker: string, reader = store) => {
+      reader.readBy(worker);
+      clockMs += 1000;
+      return read(reader, 'fleet', { bytes: 3.3e7 }).length;
+    };
+    const [whole, half] = [sizeFor('worker 1'), sizeFor('worker 2')];
+    expect(whole).toBeGreaterThan(100);
+    expect(half).toBe(Math.floor(whole / 2));
+    // Also where the extension died with it.
+    const left = join(directory, '..', 'left');
+    execFileSync('cp', ['-r', directory, left]);
+    expect(sizeFor('worker 3', open({ directory: left }))).toBe(Math.floor(half / 2));
+    const sizes = [half, sizeFor('worker 2'), sizeFor('worker 2')];
+    expect(sizes.map((size) => Math.round((10 * size) / half))).toEqual([10, 13, 16]);
+    expect(sizes.reduce((a, b) => a + b) + sizeFor('worker 2')).toBe(300);
+  });
+
+  test('are given as much as ever where what their reader died with is little', () => {
+    const store = open();
+    store.readBy('worker 1');
+    for (let pid = 1; pid <= 40; pid++) store.add(published({ pid }));
+    expect(read(store, 'fleet')).toHaveLength(40);
+    store.readBy('worker 2');
+    clockMs += 1000;
+    expect(read(store, 'fleet')).toHaveLength(40);
+  });
+
   test('hold back what they have not read from growing old, not from making room, which is counted', () => {
     const store = open({ maxRows: 5, expirySeconds: 60 });
     for (let pid = 1; pid <= 3; pid++) store.add(published({ pid, unixMs: 1000 }));
