@@ -287,11 +287,11 @@ describe('queries', () => {
 
   test('rows come in the order of their eids, by whatever index they were found', async () => {
     const store = newStore();
-    for (let n = 0; n < 12; n++) store.add(published({ pid: 9 - (n % 3), ppid: n % 2, entityId: `E.${9 - (n % 4)}` }));
+    for (let n = 0; n < 12; n++) store.add(published({ pid: 9 - (n % 4), ppid: n % 2 }));
     const lists = [
       { pid: eq('9', '8', '7') },
       { parent: eq('1', '0') },
-      { entity_id: eq('E.9', 'E.8', 'E.7', 'E.6') },
+      { entity_id: eq(...[9, 8, 7, 6].map((pid) => entityId(pid))) },
       { eid: eq('0000000009', '0000000003', '0000000005') },
       { pid: eq('7', '8'), subscriber: eq('fleet') },
     ];
