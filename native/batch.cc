@@ -87,8 +87,8 @@ void Batch::setsid(Source source, int32_t pid, double time) {
 }
 
 void Batch::setpgid(Source source, double time, const GroupChange& change, uint32_t serial) {
-  uint8_t* to = begin(kHeaderBytes + 8, Kind::kSetpgid, source, 0, change.pid, time);
-  put(put(to, change.pgid), serial);
+  uint8_t* to = begin(kHeaderBytes + 12, Kind::kSetpgid, source, 0, change.pid, time);
+  put(put(put(to, change.pgid), serial), change.gone_caller);
 }
 
 void Batch::login(Source source, int32_t pid, double time, const LoginDetails& login) {

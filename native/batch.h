@@ -31,7 +31,7 @@ namespace process_ancestry {
 //              texts: comm, exe, cwd, tty, args (NUL between two), name, cgroup
 //     exit     i32 status (as of wait: code << 8 | signal)
 //     setsid   nothing
-//     setpgid  i32 pgid (0 unknown), u32 serial
+//     setpgid  i32 pgid (0 unknown), u32 serial, i32 caller if its namespace is not known (else 0)
 //     login    u32 ses (0xffffffff unset), texts: address, terminal, exe
 //     loss     u32 count (at least 1)
 //     clock    f64 offset (Unix ms minus CLOCK_BOOTTIME ms, NaN in a replayed log): first of every batch

@@ -59,6 +59,8 @@ struct ExecDetails {
 struct GroupChange {
   int32_t pid = 0;
   int32_t pgid = 0;  // 0 if it cannot be told
+  // Who called, if it was gone before its namespace could be read: the numbers are as it counted them.
+  int32_t gone_caller = 0;
 };
 
 // What a program that lets people in said of a session that it opened. Texts are empty where it did not say.

@@ -15,8 +15,9 @@ struct SetpgidCall {
   CallerNamespace in = CallerNamespace::kInitial;
 };
 
-// What the call means in pids of the initial namespace. Where that cannot be told, it is the caller whose
-// group is to be looked up: a shell's child sets its own as well as its parent does.
+// What the call means in pids of the initial namespace. Where the numbers are another's, it is the caller
+// whose group is to be looked up: a shell's child sets its own as well as its parent does. Where nobody can
+// tell, they are given with the caller, for who knows its children and its session to judge.
 GroupChange group_change(int32_t caller, const SetpgidCall& call);
 
 }  // namespace process_ancestry::audit

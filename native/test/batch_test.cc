@@ -95,13 +95,14 @@ TEST("an exec without details is its header, and with details comes back as it w
 
 TEST("a group and a login come back as they went in") {
   Batch batch;
-  batch.setpgid(Source::kAudit, 1, {5, 4}, 77);
+  batch.setpgid(Source::kAudit, 1, {5, 4, 9}, 77);
   batch.login(Source::kAudit, 6, 2, {3, "::1", "ssh", "/sshd"});
   const auto records = unpack(batch);
   CHECK_EQUAL(records.size(), 2U);
   CHECK_EQUAL(records[0].pid, 5);
   CHECK_EQUAL(records[0].words[0], 4U);
   CHECK_EQUAL(records[0].words[1], 77U);
+  CHECK_EQUAL(records[0].words[2], 9U);
   CHECK_EQUAL(records[1].pid, 6);
   CHECK_EQUAL(records[1].words[0], 3U);
   CHECK_EQUAL(records[1].texts[0], "::1");

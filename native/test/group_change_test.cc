@@ -9,7 +9,8 @@ constexpr int32_t kCaller = 50;
 
 std::string change(int32_t target, int32_t group, CallerNamespace in) {
   const GroupChange change = group_change(kCaller, {target, group, in});
-  return std::to_string(change.pid) + " to " + std::to_string(change.pgid);
+  const std::string by = change.gone_caller != 0 ? ", says " + std::to_string(change.gone_caller) : "";
+  return std::to_string(change.pid) + " to " + std::to_string(change.pgid) + by;
 }
 
 TEST("0 is the caller, and a group of 0 is the target's own") {
@@ -31,8 +32,12 @@ TEST("of a caller that is gone, the numbers hold if it named itself as audit doe
   CHECK_EQUAL(change(50, 50, CallerNamespace::kUnknown), "50 to 50");
   CHECK_EQUAL(change(50, 40, CallerNamespace::kUnknown), "50 to 40");
   CHECK_EQUAL(change(0, 50, CallerNamespace::kUnknown), "50 to 50");
-  CHECK_EQUAL(change(0, 40, CallerNamespace::kUnknown), "50 to 0");
-  CHECK_EQUAL(change(60, 60, CallerNamespace::kUnknown), "50 to 0");
+}
+
+TEST("of a caller that is gone, other numbers are what it said") {
+  CHECK_EQUAL(change(0, 40, CallerNamespace::kUnknown), "50 to 40, says 50");
+  CHECK_EQUAL(change(60, 0, CallerNamespace::kUnknown), "60 to 60, says 50");
+  CHECK_EQUAL(change(60, 59, CallerNamespace::kUnknown), "60 to 59, says 50");
 }
 
 }  // namespace

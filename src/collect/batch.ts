@@ -79,6 +79,7 @@ export class BatchDecoder {
         return { kind: 'setsid', origin, pid, bootMs, unixMs };
       case Kind.setpgid: {
         const pgid = batch.readInt32LE(body);
+        const goneCaller = batch.readInt32LE(body + 8);
         return {
           kind: 'setpgid',
           origin: 'audit',
@@ -86,6 +87,7 @@ export class BatchDecoder {
           bootMs,
           unixMs,
           pgid: pgid > 0 ? (pgid as Pid) : undefined,
+          goneCaller: goneCaller > 0 ? (goneCaller as Pid) : undefined,
           serial: batch.readUInt32LE(body + 4),
         };
       }

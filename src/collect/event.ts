@@ -56,6 +56,11 @@ export interface SetPgidEvent extends EventBase {
    * read from /proc. A replayed log does not tell namespaces: there the numbers are taken as those of the initial one.
    */
   readonly pgid: Pid | undefined;
+  /**
+   * Who called, where it was gone before its namespace could be read: `pid` and `pgid` are as it counted, and to be believed
+   * only where it could have done that.
+   */
+  readonly goneCaller: Pid | undefined;
   /** Audit's serial number. */
   readonly serial: number;
 }

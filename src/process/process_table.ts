@@ -160,14 +160,31 @@ export class ProcessTable {
   }
 
   #setGroup(process: Process, event: SetPgidEvent): void {
+    const { goneCaller } = event;
+    if (goneCaller !== undefined && !this.#couldSet(process, event, goneCaller)) {
+      const caller = this.#withPidAt({ ...event, pid: goneCaller });
+      if (caller) this.#setGroup(caller, { ...event, pid: goneCaller, pgid: undefined, goneCaller: undefined });
+      return;
+    }
     const id = event.pgid ?? this.#proc?.read(event.pid)?.pgid;
     if (id === undefined) return;
     const group = id === event.pid ? { id, leader: process } : this.groupOf(id);
     process.groups.set({ group, atMs: this.steadyMs(event), serial: event.serial });
   }
 
+  /**
+   * Whether somebody of whom nobody knows in which namespace it counted could have set this: only itself and its children,
+   * and only into a group of its own session (kernel/sys.c, setpgid). What counts elsewhere does not meet that by chance.
+   */
+  #couldSet(process: Process, { pid, pgid, bootMs }: SetPgidEvent, goneCaller: Pid): boolean {
+    const caller = pid === goneCaller ? process : this.#withPidAt({ pid: goneCaller, bootMs });
+    if (!caller || (caller !== process && process.creator?.process !== caller)) return false;
+    const leader = pgid === undefined ? undefined : this.#cache.peek(pgid);
+    return leader === process || (leader?.session !== undefined && leader.session.id === process.session?.id);
+  }
+
   /** Who had the pid when audit stamped this; undefined where that process is still to be told of. */
-  #withPidAt({ pid, bootMs }: SetPgidEvent): Process | undefined {
+  #withPidAt({ pid, bootMs }: Pick<SetPgidEvent, 'pid' | 'bootMs'>): Process | undefined {
     const isBefore = (process: Process) =>
       ticksOf(bootMs + AUDIT_TICK_MS) < process.startTicks - process.startSlackTicks[0];
     const process = this.#cache.peek(pid);

@@ -1,4 +1,5 @@
 /** Sessions, groups, exits and entry points, on the forest and on real programs. */
+import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { complaintsOfText } from '../unit/ecs/fields_check.ts';
 import { auditSettings, canRecord, ExtensionUnderTest } from './extension_under_test.ts';
@@ -91,5 +92,32 @@ describe.skipIf(!canRecord())('sessions', () => {
     expect(told).toEqual(new Set(actions.split(',')));
     const words = new Set(rows.flatMap(({ ecs = '' }) => (JSON.parse(ecs).process.args ?? []) as string[]));
     expect(truth.filter(({ token }) => !words.has(token)).map(({ program }) => program)).toEqual([]);
+  });
+
+  test('a job’s processes are all of its group, also those that are gone before anybody reads that they joined it', async () => {
+    extension = await ExtensionUnderTest.start();
+    // As dash and posix_spawn do it: who joins calls itself 0. (bash names itself.)
+    const script = `for my $i (1..100) {
+      my $first = fork // die; if (!$first) { setpgrp 0, 0; exec '/bin/true', 'job', $i, 'first' }
+      setpgrp $first, $first;
+      my $second = fork // die; if (!$second) { setpgrp 0, $first; exec '/bin/true', 'job', $i, 'second' }
+      waitpid $_, 0 for $second, $first;
+    }`;
+    extension.child.kill('SIGSTOP');
+    try {
+      execFileSync('perl', ['-e', script]);
+    } finally {
+      extension.child.kill('SIGCONT');
+    }
+    await extension.caughtUp();
+    const columns = ['cmdline', 'pid', 'pgid', 'group_leader'];
+    const rows = await extension.generate('process_ancestry_events', {}, columns);
+    const rowOf = (cmdline: string) => rows.find((row) => row.cmdline === cmdline) ?? {};
+    for (let i = 1; i <= 100; i++) {
+      const [first, second] = [rowOf(`/bin/true job ${i} first`), rowOf(`/bin/true job ${i} second`)];
+      expect(first).toMatchObject({ pgid: first.pid });
+      expect(second).toMatchObject({ pgid: first.pid });
+      expect(JSON.parse(second.group_leader ?? '')).toMatchObject({ pid: Number(first.pid), same_as_process: false });
+    }
   });
 });

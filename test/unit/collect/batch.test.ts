@@ -140,12 +140,14 @@ test('a group and a login are read as the native packer writes them', () => {
   const reader = new (loadNative().LogReader)({ argsMaxBytes: 1000 });
   const time = { origin: 'audit', bootMs: 1500000000250, unixMs: 1500000000250 };
   expect(new BatchDecoder().decode(reader.feed(Buffer.from(log))).events).toEqual([
-    { kind: 'setpgid', ...time, pid: 70, pgid: 70, serial: 77 },
+    { kind: 'setpgid', ...time, pid: 70, pgid: 70, goneCaller: undefined, serial: 77 },
     { kind: 'login', ...time, pid: 60, ses: undefined, address: '::1', terminal: 'pts/1', exe: '/sbin/sshd' },
   ]);
 });
 
-test('a group that is not known is undefined', () => {
-  const batch = record(7, 2, 0, 5, 0, ints(0, 77));
-  expect(new BatchDecoder().decode(batch).events).toMatchObject([{ kind: 'setpgid', pgid: undefined, serial: 77 }]);
+test('a group that is not known is undefined, and who spoke of it is told', () => {
+  const batch = record(7, 2, 0, 5, 0, ints(0, 77, 9));
+  expect(new BatchDecoder().decode(batch).events).toMatchObject([
+    { kind: 'setpgid', pgid: undefined, goneCaller: 9, serial: 77 },
+  ]);
 });

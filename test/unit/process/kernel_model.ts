@@ -158,11 +158,20 @@ export class KernelModel {
     this.connector.push({ kind: 'setsid', origin: 'proc_events', pid: pid as Pid, ...this.#tick() });
   }
 
-  setpgid(pid: number, pgid: number): void {
+  /** `goneCaller` as the collector tells it of one that is gone when its record is read. */
+  setpgid(pid: number, pgid: number, goneCaller?: number): void {
     this.#living(pid).pgid = pgid;
     const at = this.#coarse(this.#tick());
     const serial = ++this.#serial;
-    this.audit.push({ kind: 'setpgid', origin: 'audit', pid: pid as Pid, ...at, pgid: pgid as Pid, serial });
+    this.audit.push({
+      kind: 'setpgid',
+      origin: 'audit',
+      pid: pid as Pid,
+      ...at,
+      pgid: pgid as Pid,
+      goneCaller: goneCaller as Pid,
+      serial,
+    });
   }
 
   /** What sshd says of a session, or another program. */

@@ -53,6 +53,44 @@ describe('session and group', () => {
     expect(harness.run(kernel).row('another').pgid).toBe(1);
   });
 
+  test('are as one that was gone at once said of itself and of its children, where it could have set them', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.setsid(10);
+    kernel.exec(10, 'shell');
+    kernel.fork(10, 11);
+    kernel.setpgid(11, 11);
+    kernel.exec(11, 'first');
+    kernel.exit(11);
+    kernel.fork(10, 12);
+    kernel.setpgid(12, 11, 12);
+    kernel.exec(12, 'second');
+    kernel.fork(12, 13);
+    kernel.setpgid(13, 13, 12);
+    kernel.exec(13, 'third');
+    kernel.exit(12);
+    const harness = new TreeHarness().run(kernel);
+    expect(harness.row('second').pgid).toBe(11);
+    expect(harness.row('second').context.groupLeader?.text).toContain('"command_line":"first"');
+    expect(harness.row('third').pgid).toBe(13);
+  });
+
+  test('are not what one that was gone at once said of its namespace’s numbers', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 5);
+    kernel.fork(1, 10);
+    kernel.setsid(10);
+    kernel.exec(10, 'container');
+    kernel.fork(10, 11);
+    kernel.setpgid(5, 5, 11);
+    kernel.setpgid(11, 5, 11);
+    kernel.exec(11, 'inside');
+    kernel.exec(5, 'outside');
+    const harness = new TreeHarness().run(kernel);
+    expect(harness.row('outside').pgid).toBe(1);
+    expect(harness.row('inside').pgid).toBe(10);
+  });
+
   test('are those from before the clock was set back, and are still waited for', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness({ actions: EVERYTHING });
