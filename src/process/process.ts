@@ -80,6 +80,8 @@ export class Process {
   supplementalGroups: readonly number[] | undefined = undefined;
   /** What it executed before its present image, the latest last; see IMAGES_KEPT. */
   previous: readonly Image[] = [];
+  /** Whether /proc showed that its image is not the one that it was forked with. */
+  hasExecuted = false;
   /** Unix ms of the exec that brought the present image; 0 before the first. */
   execUnixMs = 0;
   exit: { readonly bootMs: number; readonly status: number | undefined } | undefined = undefined;
@@ -120,7 +122,7 @@ export class Process {
 
   /** Takes another image by exec, and remembers the one before where that was executed too. */
   execute(image: Image, unixMs: number): void {
-    if (this.execUnixMs > 0) this.previous = [...this.previous.slice(1 - IMAGES_KEPT), this.image];
+    if (this.execUnixMs > 0 || this.hasExecuted) this.previous = [...this.previous.slice(1 - IMAGES_KEPT), this.image];
     this.image = image;
     this.leftTerminal = false;
     this.execUnixMs = unixMs;

@@ -357,6 +357,7 @@ export class ProcessTable {
       ppid: snapshot.ppid,
     });
     process.pidNamespace = snapshot.details.pidNamespace;
+    process.hasExecuted = snapshot.executed;
     process.cgroup = snapshot.cgroup;
     process.supplementalGroups = snapshot.supplementalGroups;
     process.session = { id: snapshot.sid, leader: undefined };

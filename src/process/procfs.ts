@@ -13,6 +13,8 @@ export interface ProcessSnapshot {
   readonly startTicks: number;
   /** A zombie: dead, and not yet waited for. */
   readonly ended: boolean;
+  /** Whether it has executed its image itself: not what it was forked with, nor the kernel's. */
+  readonly executed: boolean;
   /** 0 for the kernel's own threads, and where the leader is not in a namespace that can be seen. */
   readonly sid: number;
   readonly pgid: number;
@@ -45,8 +47,13 @@ interface Stat {
   readonly pgid: number;
   readonly sid: number;
   readonly ttyNr: number;
+  readonly flags: number;
   readonly startTicks: number;
 }
+
+/** include/linux/sched.h */
+const PF_FORKNOEXEC = 0x40;
+const PF_KTHREAD = 0x200000;
 
 /** The text of /proc/PID/stat. comm is in parentheses and may itself hold spaces and parentheses. */
 export function parseStat(text: string): Stat | undefined {
@@ -54,7 +61,7 @@ export function parseStat(text: string): Stat | undefined {
   const close = text.lastIndexOf(')');
   if (open < 0 || close < open) return undefined;
   const fields = text.slice(close + 2).split(' ');
-  const [state, ppid, pgid, sid, tty] = fields;
+  const [state, ppid, pgid, sid, tty, , flags] = fields;
   const start = Number(fields[19]);
   if (state === undefined || !Number.isInteger(start)) return undefined;
   return {
@@ -65,6 +72,7 @@ export function parseStat(text: string): Stat | undefined {
     sid: Number(sid),
     // Printed as a signed number.
     ttyNr: Number(tty) >>> 0,
+    flags: Number(flags),
     startTicks: start,
   };
 }
@@ -191,6 +199,7 @@ export class Procfs implements ProcReader {
       ppid: before.ppid,
       startTicks: before.startTicks,
       ended: after.state === 'Z' || after.state === 'X',
+      executed: (before.flags & (PF_FORKNOEXEC | PF_KTHREAD)) === 0,
       sid,
       pgid,
       ttyNr,

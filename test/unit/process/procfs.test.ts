@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, readlinkSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { afterEach, expect, test } from 'vitest';
 import type { Pid } from '../../../src/collect/event.ts';
 import { cgroupPath, deviceOf, Procfs, parseStat, ttyNameOf } from '../../../src/process/procfs.ts';
@@ -45,6 +47,15 @@ test('a process tells its session, group, terminal, login session and control gr
   expect(expected.cgroup).toMatch(/^\//);
 });
 
+test('whether a process runs what it was forked with is told', async () => {
+  child = spawn('/bin/sh', ['-c', '(echo; read line); :'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(child.stdout as Readable, 'data');
+  const [forked] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').map(Number);
+  expect(proc.read(child.pid as Pid)?.executed).toBe(true);
+  expect(proc.read(forked as Pid)).toMatchObject({ ppid: child.pid, executed: false });
+  child.stdin?.end();
+});
+
 test.each([
   ['cgroup v2', '0::/user.slice/session-3.scope\n', '/user.slice/session-3.scope'],
   ['a container on v1', '4:memory:/docker/3f\n1:name=systemd:/docker/3f\n0::/system\n', '/docker/3f'],
@@ -69,7 +80,7 @@ test('a pid that nobody has is undefined', () => {
 });
 
 test('a name with parentheses and spaces does not shift the fields', () => {
-  const fields = ['R', '7', '8', '9', '34817', ...Array(14).fill('0'), '4242', '0'];
+  const fields = ['R', '7', '8', '9', '34817', '7', '4194304', ...Array(12).fill('0'), '4242', '0'];
   expect(parseStat(`12 (a) b (c)) ${fields.join(' ')}\n`)).toEqual({
     comm: 'a) b (c)',
     state: 'R',
@@ -77,6 +88,7 @@ test('a name with parentheses and spaces does not shift the fields', () => {
     pgid: 8,
     sid: 9,
     ttyNr: 34817,
+    flags: 4194304,
     startTicks: 4242,
   });
   expect(parseStat('')).toBeUndefined();

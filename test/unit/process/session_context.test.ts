@@ -20,6 +20,20 @@ function shell(): KernelModel {
   return kernel;
 }
 
+test('who executed before the recording began has that image before its next, and not the one that it was forked with', () => {
+  const before = [true, false].map((executed) => {
+    const kernel = new KernelModel();
+    const harness = new TreeHarness();
+    harness.tree.processes.adopt([{ ...harness.proc.show(10, 1, 'bash -l'), executed }]);
+    kernel.fork(1, 10);
+    kernel.connector.pop();
+    kernel.exec(10, 'implant');
+    return harness.run(kernel).row('implant').context.previous?.text;
+  });
+  expect(JSON.parse(before[0] ?? '[]')).toMatchObject([{ args: ['bash', '-l'] }]);
+  expect(before[1]).toBeUndefined();
+});
+
 test('a leader that is dead is still described', () => {
   const kernel = shell();
   kernel.fork(10, 11);
