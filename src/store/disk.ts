@@ -2,7 +2,7 @@
  * What is on disk: the directory that this extension has for itself, the database in it, and the count of what was written.
  * A database that is damaged, of a newer version or somebody else's is moved aside, and a new one begun.
  */
-import { lstatSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { messageOf } from '../error_message.ts';
 import type { Logger } from '../log.ts';
 import { checkpoint } from './checkpoint.ts';
@@ -29,7 +29,6 @@ export class Disk {
   readonly #log: Logger;
   readonly #unixNow: () => number;
   #database: EventDatabase;
-  #files: string;
   #checkpointing = false;
   #released = false;
 
@@ -41,7 +40,6 @@ export class Disk {
     try {
       const { database, isReplaced } = this.#open();
       this.#database = database;
-      this.#files = this.#filesThere();
       this.count = new WrittenCount(this.#directory.countFile);
       // Of a database that is gone nobody knows what it held.
       const isOther = isReplaced || database.isNew;
@@ -65,9 +63,15 @@ export class Disk {
     return Math.max(this.count.value, this.#database.lastEid);
   }
 
-  /** Somebody has removed its files, or put others in their place: what is written now is seen by nobody after us. */
+  /**
+   * Somebody has removed its files: what is written now is seen by nobody after us. Others in their place are not noticed:
+   * on some file systems a file has another number each time.
+   *
+   * @throws {Error} the system does not say
+   */
   get isRemoved(): boolean {
-    return this.#filesThere() !== this.#files;
+    const { database, wal } = this.#directory;
+    return [database, wal].some((path) => statSync(path, { throwIfNoEntry: false }) === undefined);
   }
 
   /** While its log is brought into the database: a new database would be taken for the old one then. */
@@ -84,7 +88,6 @@ export class Disk {
     this.#database.close();
     this.#moveAside(error);
     this.#database = new EventDatabase(this.#directory.database);
-    this.#files = this.#filesThere();
   }
 
   /** Bytes of the log that is to be brought into the database, where that cannot be done any more. */
@@ -117,13 +120,6 @@ export class Disk {
     } finally {
       this.#directory.release();
     }
-  }
-
-  #filesThere(): string {
-    const inodes = [this.#directory.database, this.#directory.wal].map(
-      (path) => lstatSync(path, { throwIfNoEntry: false })?.ino,
-    );
-    return inodes.join();
   }
 
   get #logBytes(): number {
