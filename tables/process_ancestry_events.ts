@@ -282,7 +282,10 @@ export function processAncestryEvents({ store, readable, resultMaxBytes }: Event
   };
 }
 
-/** LIMIT ends a subscriber's portion early: it gets the others next time, in whatever order it sorts these. */
+/**
+ * A subscriber's portion ends where its answer is large enough, or at a LIMIT: it gets the others next time, in whatever
+ * order it sorts these.
+ */
 function* newRows(
   store: EventStore,
   name: string,
@@ -290,18 +293,26 @@ function* newRows(
   answer: Answer,
   resultMaxBytes: number,
 ): IterableIterator<SqlRow | undefined> {
-  // What an answer takes is known about, and not what its documents do: this leaves room.
-  const withEcs = !context.columnsUsed || context.columnsUsed.has('ecs');
-  const batch = store.batchFor(name, { bytes: resultMaxBytes / (withEcs ? 6 : 2) });
+  // The last row may be larger than all others, and the other answers of a join are as many rows.
+  const batch = store.batchFor(name, { bytes: resultMaxBytes / 2 });
   answer.onDelivered(() => store.delivered(batch));
   const selection = selectionOf(context);
   const numbered = { ...selection, expressions: [...selection.expressions, 'e.eid'] };
   let left = context.limit === undefined ? Number.POSITIVE_INFINITY : context.limit + (context.offset ?? 0);
-  if (left === 0) batch.upTo = batch.after;
+  const endAt = (eid: number) => {
+    if (!batch.isGivenAgain) batch.upTo = Math.min(batch.upTo, eid);
+  };
+  if (left === 0) {
+    endAt(batch.after);
+    return;
+  }
   for (const row of store.select(numbered, { ...batch })) {
     yield row?.with(NAME_AT, name);
-    if (!row || --left > 0) continue;
-    batch.upTo = Number(row.at(-1));
+    if (!row) continue;
+    left--;
+    const isFull = !batch.isGivenAgain && (answer.byteCount?.() ?? 0) >= batch.bytes;
+    if (left > 0 && !isFull) continue;
+    endAt(Number(row.at(-1)));
     return;
   }
 }

@@ -187,6 +187,7 @@ export class Connection {
     const encoder = new ResponseEncoder(seqid, this.#status(0, 'OK'), table.columns, columnsUsed, (column, error) =>
       this.#host.onValueError(table.name, column, error),
     );
+    outcome.measure(() => encoder.byteCount);
     const answer = new AnswerBuilder(encoder, answers.share(), resultLimit, table.adviceWhenTooLarge);
     try {
       await this.#build(answer, await outcome.rows);

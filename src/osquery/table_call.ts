@@ -13,6 +13,8 @@ export type CallOutcome =
       readonly rows: Iterable<unknown> | Promise<Iterable<unknown>>;
       /** Tells the table that its answer has been handed over. */
       readonly delivered: () => void;
+      /** Lets the table know from now on how large its answer is. */
+      readonly measure: (byteCount: () => number) => void;
     }
   | { readonly kind: 'records'; readonly records: readonly Readonly<Record<string, string>>[] }
   /** Becomes status code 1 with this message: the query fails with it. */
@@ -57,11 +59,18 @@ function generate(table: TablePlugin<unknown>, json: string | undefined): CallOu
   try {
     const context = parseQueryContext(json, table.columns);
     const listeners: (() => void)[] = [];
-    const rows = table.generate(context, { onDelivered: (listener) => void listeners.push(listener) });
+    let byteCount = () => 0;
+    const rows = table.generate(context, {
+      onDelivered: (listener) => void listeners.push(listener),
+      byteCount: () => byteCount(),
+    });
+    const measure = (count: () => number) => {
+      byteCount = count;
+    };
     const delivered = () => {
       for (const listener of listeners) listener();
     };
-    return { kind: 'rows', table, columnsUsed: context.columnsUsed, rows, delivered };
+    return { kind: 'rows', table, columnsUsed: context.columnsUsed, rows, delivered, measure };
   } catch (error) {
     return failed(`${table.name}: ${messageOf(error)}`);
   }

@@ -8,6 +8,8 @@ export interface Answer {
    * peer went away before. The listener must not throw: that closes the connection.
    */
   onDelivered(listener: () => void): void;
+  /** How many bytes the rows that were taken until now have made it. Undefined where nobody counts them. */
+  byteCount?(): number;
 }
 
 /** A table: what it is called, its columns, and what fills them. */

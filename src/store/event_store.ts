@@ -49,7 +49,7 @@ export interface EventStoreStats {
   readonly problems: readonly CollectorProblem[];
 }
 
-/** How much a subscriber is given at a time, of the answer that it makes, about. */
+/** How much a subscriber is given at a time: bytes of the answer that it makes. */
 export interface Portion {
   readonly bytes: number;
 }
@@ -182,7 +182,9 @@ export class EventStore {
   }
 
   /**
-   * What a subscriber is to be given now: the same as before within the second, or while its answer has not arrived.
+   * What a subscriber is to be given now: the same as before within the second; otherwise all that is new, of which its
+   * answer takes `bytes` of the batch. After one that did not arrive it is less, by what the rows would take as a whole: a
+   * join, of which each answer is small, may have been too large together.
    *
    * @throws {SubscriberError} too many names, or one too long
    */
@@ -191,9 +193,10 @@ export class EventStore {
     if (again) return again;
     this.#flush();
     const { subscriber, dropped } = this.#subscribers.get(name, this.#idleMs);
+    const news = { after: subscriber.lastEid, upTo: this.#writtenEid };
     const { bytes, upTo } = this.#read(() => {
       const bytes = this.#subscribers.portion(subscriber, portion.bytes, (range) => this.#bytesOf(range));
-      return { bytes, upTo: this.#eidWithin({ after: subscriber.lastEid, upTo: this.#writtenEid }, bytes) };
+      return { bytes, upTo: bytes < portion.bytes ? this.#eidWithin(news, bytes) : news.upTo };
     });
     const batch = this.#subscribers.handOut(subscriber, upTo, bytes);
     const disk = this.#writableDisk;

@@ -22,17 +22,22 @@ export interface Subscriber {
 /** Rows that a subscriber is given by one query. */
 export interface Batch extends EidRange {
   readonly name: string;
+  /** The batch ends where its answer has so many. */
+  readonly bytes: number;
+  /** It has been given as it is, and must not end elsewhere. */
+  readonly isGivenAgain: boolean;
   upTo: number;
 }
 
 interface OpenBatch {
-  readonly batch: Batch;
-  /** Of the answer, at most. */
-  readonly bytes: number;
+  readonly batch: { -readonly [Key in keyof Batch]: Batch[Key] };
   /** Milliseconds of a clock that does not jump. */
   readonly firstMs: number;
   lastMs: number;
+  /** Undefined while the last answer to it has not arrived. */
   deliveredMs: number | undefined;
+  /** Up to here it is on disk that it was given them. */
+  toldEid: number;
 }
 
 export interface SubscribersOptions {
@@ -99,8 +104,8 @@ export class Subscribers {
       if (reader !== '' && subscriber.reader === reader) continue;
       const { name, confirmedEid, lastEid } = subscriber;
       if (confirmedEid < lastEid) this.#suspects.set(name, { after: confirmedEid, upTo: lastEid });
+      this.#batches.delete(name);
       subscriber.lastEid = subscriber.confirmedEid;
-      this.#batches.delete(subscriber.name);
     }
   }
 
@@ -115,16 +120,26 @@ export class Subscribers {
     return this.#subscribers.values();
   }
 
-  /** The batch that it is being given, when a query is repeated; otherwise undefined. */
+  /**
+   * The batch that it is being given, when a query is repeated; otherwise undefined. It has been given when the last answer
+   * to it has arrived: a join is one statement, and one answer that is missing makes it fail.
+   */
   again(name: string): Batch | undefined {
     const open = this.#batches.get(name);
-    if (!open) return undefined;
+    const subscriber = this.#subscribers.get(name);
+    if (!open || !subscriber) return undefined;
     const now = this.#options.now();
     const lasted = open.lastMs - open.firstMs;
     const pauseMs = Math.min(JOIN_PAUSE_MS.most, Math.max(JOIN_PAUSE_MS.least, lasted));
     const joins = now - open.lastMs < pauseMs && now - open.firstMs < JOIN_MAX_MS;
     if (now - open.firstMs >= SAME_QUERY_MS && !joins) return undefined;
     open.lastMs = now;
+    if (open.deliveredMs !== undefined) {
+      open.deliveredMs = undefined;
+      open.batch.isGivenAgain = true;
+      subscriber.lastEid = open.batch.after;
+      subscriber.confirmedEid = Math.min(subscriber.confirmedEid, subscriber.lastEid);
+    }
     return open.batch;
   }
 
@@ -161,10 +176,10 @@ export class Subscribers {
    */
   portion({ name }: Subscriber, bytes: number, sizeOf: (range: EidRange) => number): number {
     const open = this.#batches.get(name);
-    if (open && open.deliveredMs === undefined) return Math.max(1, Math.min(bytes, open.bytes / 2));
+    if (open && open.deliveredMs === undefined) return Math.max(1, Math.min(bytes, open.batch.bytes / 2));
     const suspect = this.#suspects.get(name);
     const before = this.#cautious.get(name) ?? bytes;
-    const now = suspect ? Math.max(SUSPECT.leastBytes, sizeOf(suspect) / 2) : before * SUSPECT.growth;
+    const now = suspect ? Math.max(SUSPECT.leastBytes, Math.min(before, sizeOf(suspect)) / 2) : before * SUSPECT.growth;
     this.#suspects.delete(name);
     if (now < bytes) this.#cautious.set(name, now);
     else this.#cautious.delete(name);
@@ -174,8 +189,9 @@ export class Subscribers {
   /** Whoever asks for more has done with what it had. */
   handOut(subscriber: Subscriber, upTo: number, bytes: number): Batch {
     const now = this.#options.now();
-    const batch: Batch = { name: subscriber.name, after: subscriber.lastEid, upTo };
-    this.#batches.set(subscriber.name, { batch, bytes, firstMs: now, lastMs: now, deliveredMs: undefined });
+    const batch = { name: subscriber.name, after: subscriber.lastEid, upTo, bytes, isGivenAgain: false };
+    const times = { firstMs: now, lastMs: now, deliveredMs: undefined };
+    this.#batches.set(subscriber.name, { batch, ...times, toldEid: batch.after });
     subscriber.confirmedEid = subscriber.lastEid;
     subscriber.lastReadMs = this.#options.unixNow();
     return batch;
@@ -185,11 +201,12 @@ export class Subscribers {
   delivered(batch: Batch): Subscriber | undefined {
     const subscriber = this.#subscribers.get(batch.name);
     const open = this.#batches.get(batch.name);
-    if (!subscriber || open?.batch !== batch) return undefined;
+    if (!subscriber || !open || open.batch !== batch) return undefined;
     open.lastMs = this.#options.now();
-    open.deliveredMs ??= open.lastMs;
-    if (subscriber.lastEid >= batch.upTo) return undefined;
-    subscriber.lastEid = batch.upTo;
+    open.deliveredMs = open.lastMs;
+    subscriber.lastEid = Math.max(subscriber.lastEid, batch.upTo);
+    if (open.toldEid >= subscriber.lastEid) return undefined;
+    open.toldEid = subscriber.lastEid;
     subscriber.reader = this.#reader ?? '';
     return subscriber;
   }

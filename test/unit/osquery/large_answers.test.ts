@@ -82,6 +82,26 @@ test('values are taken from a row before the next is asked for', async () => {
   expect((await client.call('table', 'numbers', GENERATE)).rows.map(({ n }) => n)).toEqual(['0', '1', '2']);
 });
 
+test('a table knows how large its answer has become', async () => {
+  const sizes: number[] = [];
+  const table = large(5);
+  const { client } = await serve([
+    {
+      ...table,
+      *generate(_, answer) {
+        for (let n = 0; n < 5; n++) {
+          sizes.push(answer.byteCount?.() ?? -1);
+          yield { n };
+        }
+        sizes.push(answer.byteCount?.() ?? -1);
+      },
+    },
+  ]);
+  await client.call('table', 'numbers', GENERATE);
+  const rows = sizes.map((size) => size - (sizes[0] ?? 0));
+  expect(rows).toEqual([0, 1, 2, 3, 4, 5].map((count) => wireBytes(table, count) - wireBytes(table, 0)));
+});
+
 describe('an answer is delivered', () => {
   /** Counts deliveries; the rows are those of `table`. */
   function listening(table: TablePlugin<Numbered>) {

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { ColumnOption, routes } from '../../../src/osquery/column.ts';
 import { type Constraint, parseQueryContext, type QueryContext } from '../../../src/osquery/query_context.ts';
 import type { Answer } from '../../../src/osquery/table_plugin.ts';
+import type { SqlRow } from '../../../src/store/event_database.ts';
 import { EventStore } from '../../../src/store/event_store.ts';
 import { columns, processAncestryEvents, selectionOf } from '../../../tables/process_ancestry_events.ts';
 import {
@@ -47,11 +48,22 @@ const contextOf = (constraints: Record<string, readonly Constraint[]> = {}, limi
 const eq = (...texts: string[]): Constraint[] => texts.map((expr) => ({ op: 'eq', expr }));
 
 /** What a query gets, by the names of the columns, and whether its answer arrives. */
-async function ask(store: EventStore, context: QueryContext, arrives = true): Promise<Record<string, unknown>[]> {
+async function ask(
+  store: EventStore,
+  context: QueryContext,
+  arrives = true,
+  resultMaxBytes = 1 << 26,
+): Promise<Record<string, unknown>[]> {
   const listeners: (() => void)[] = [];
-  const answer: Answer = { onDelivered: (listener) => void listeners.push(listener) };
-  const table = processAncestryEvents({ store, resultMaxBytes: () => 1 << 26 });
-  const rows = [...(await table.generate(context, answer))].filter((row) => row !== undefined);
+  let bytes = 0;
+  const answer: Answer = { onDelivered: (listener) => void listeners.push(listener), byteCount: () => bytes };
+  const table = processAncestryEvents({ store, resultMaxBytes: () => resultMaxBytes });
+  const rows: SqlRow[] = [];
+  for (const row of await table.generate(context, answer)) {
+    if (!row) continue;
+    rows.push(row as SqlRow);
+    bytes += Buffer.byteLength(row.join());
+  }
   if (arrives) for (const listener of listeners) listener();
   return rows.map((row) => Object.fromEntries(columns.map((column) => [column.name, column.value(row)])));
 }
@@ -398,6 +410,66 @@ describe('a subscriber', () => {
       clockMs += 1000;
     }
     expect(got).toEqual([[1, 2], [3, 4], [5], []]);
+  });
+
+  test('gets large amounts in portions of which none is lost, and a row that is larger than that alone', async () => {
+    const store = newStore();
+    for (let pid = 1; pid <= 10; pid++) store.add(published({ pid, cmdline: 'x'.repeat(pid === 4 ? 50_000 : 500) }));
+    const got: unknown[][] = [];
+    for (let n = 0; n < 5; n++) {
+      const onlyCmdline = { ...subscriber('fleet'), columnsUsed: new Set(['pid', 'cmdline']) };
+      got.push(pids(await ask(store, onlyCmdline, true, 3000)));
+      clockMs += 1000;
+    }
+    expect(got).toEqual([[1, 2, 3], [4], [5, 6, 7], [8, 9, 10], []]);
+  });
+
+  test('that asks for few columns, or finds little, is given as much more', async () => {
+    const store = newStore();
+    for (let n = 0; n < 4000; n++) store.add(published({ pid: n, cmdline: 'x'.repeat(500) }));
+    const fewColumns = { ...subscriber('fleet'), columnsUsed: new Set(['pid']) };
+    expect(await ask(store, fewColumns, true, 1 << 20)).toHaveLength(4000);
+    const findsLittle = subscriber('detection', { path: eq('/nowhere'), pid: [{ op: 'gt', expr: '3990' }] });
+    expect(await ask(store, findsLittle, true, 1 << 20)).toEqual([]);
+    expect((await ask(store, subscriber('all'), true, 1 << 20)).length).toBeLessThan(1000);
+    expect(store.subscribers().map(({ name, lagRows }) => [name, lagRows > 0])).toEqual([
+      ['fleet', false],
+      ['detection', false],
+      ['all', true],
+    ]);
+  });
+
+  test('whose join asks again gets no less of it: what is too large for one answer is refused, and given again', async () => {
+    const store = newStore();
+    for (let n = 1; n <= 40; n++) store.add(published({ pid: n > 1 ? 2 : 1, cmdline: 'x'.repeat(500) }));
+    expect(await ask(store, subscriber('fleet', { pid: eq('1') }), true, 20_000)).toHaveLength(1);
+    expect(await ask(store, subscriber('fleet', { pid: eq('2') }), false, 20_000)).toHaveLength(39);
+    clockMs += 5000;
+    const less = await ask(store, subscriber('fleet'), true, 20_000);
+    expect(less[0]).toMatchObject({ pid: 1 });
+    expect(less.length).toBeLessThan(10);
+  });
+
+  test('that has died of little of very much gets half of what it may, not of what it looked through', async () => {
+    const store = newStore();
+    store.readBy('worker 1');
+    for (let n = 0; n < 4000; n++) store.add(published({ pid: n, cmdline: 'x'.repeat(5000) }));
+    const fewColumns = { ...subscriber('fleet'), columnsUsed: new Set(['pid']) };
+    expect(await ask(store, fewColumns, true, 1 << 26)).toHaveLength(4000);
+    store.readBy('worker 2');
+    expect((await ask(store, fewColumns, true, 1 << 26)).length).toBeLessThan(1700);
+  });
+
+  test('that asks for fewer of what it was given has still been given it', async () => {
+    const store = newStore();
+    for (let pid = 1; pid <= 5; pid++) store.add(published({ pid }));
+    expect(await ask(store, subscriber('fleet'))).toHaveLength(5);
+    clockMs += 100;
+    expect(pids(await ask(store, subscriber('fleet', {}, 2)))).toEqual([1, 2]);
+    clockMs += 100;
+    expect(await ask(store, subscriber('fleet', {}, 0))).toEqual([]);
+    clockMs += 1000;
+    expect(await ask(store, subscriber('fleet'))).toEqual([]);
   });
 
   test('that skips some gets those that SQLite is to skip, and that asks for none has seen none', async () => {
