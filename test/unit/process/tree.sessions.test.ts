@@ -71,7 +71,7 @@ describe('session and group', () => {
     kernel.exit(12);
     const harness = new TreeHarness().run(kernel);
     expect(harness.row('second').pgid).toBe(11);
-    expect(harness.row('second').context.groupLeader?.text).toContain('"command_line":"first"');
+    expect(harness.row('second').context.groupLeader?.json).toContain('"args":["first"]');
     expect(harness.row('third').pgid).toBe(13);
   });
 
