@@ -21,7 +21,7 @@ namespace {
 constexpr double kSecondMs = 1000;
 // Between passes the thread sleeps, so that many messages cost one wake-up; longer under
 // load.
-constexpr int kNapMs = 5, kLongNapMs = 20;
+constexpr int kNapMs = 5, kLongNapMs = 30;
 constexpr uint64_t kManyMessages = 32;
 // How long details from /proc are kept back for what may prove them wrong.
 constexpr double kHoldMs = 10;

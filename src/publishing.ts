@@ -1,12 +1,12 @@
 /** What happens to an event between the process tree and the store: its file is hashed, and it may be merged with others. */
 import type { FileHasher } from './files/file_hasher.ts';
-import { EventMerger, type MergedEvent } from './process/merge.ts';
+import { EventMerger } from './process/merge.ts';
 import type { PublishedEvent } from './process/tree.ts';
 
 export interface PublishingOptions {
   /** Undefined: nothing is hashed. */
   readonly hasher: () => Pick<FileHasher, 'hash'> | undefined;
-  readonly add: (event: MergedEvent) => void;
+  readonly add: (event: PublishedEvent) => void;
   /** Milliseconds of a clock that does not jump. */
   readonly now?: () => number;
 }

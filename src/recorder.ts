@@ -16,12 +16,11 @@ import { IdleMemory } from './idle_memory.ts';
 import type { Logger } from './log.ts';
 import { ACTIONS, parseActions } from './process/actions.ts';
 import type { Action } from './process/execution.ts';
-import type { MergedEvent } from './process/merge.ts';
 import type { ProcessTable } from './process/process_table.ts';
 import { Procfs, type ProcReader } from './process/procfs.ts';
 import { parseRedactPatterns } from './process/redact.ts';
 import type { Names } from './process/session_context.ts';
-import type { TreeSettings, TreeStats } from './process/tree.ts';
+import type { PublishedEvent, TreeSettings, TreeStats } from './process/tree.ts';
 import { Publishing } from './publishing.ts';
 import { Recording } from './recording.ts';
 import type { EventStore } from './store/event_store.ts';
@@ -38,7 +37,7 @@ export interface RecorderOptions {
   /** Of users and groups. */
   readonly names?: Names;
   /** Whenever an event of this host becomes a row. */
-  readonly onPublished?: (event: MergedEvent) => void;
+  readonly onPublished?: (event: PublishedEvent) => void;
   /** What is wrong with what runs beside the recording. */
   readonly otherProblems?: () => readonly CollectorProblem[];
   /** Bytes of all answers that were made so far. */
@@ -275,7 +274,10 @@ export class Recorder {
         this.#published[event.action]++;
         this.#publishing.take(event, proc !== undefined);
       },
-      waiting: (count) => this.#store.expect(count + this.#publishing.waiting),
+      waiting: (count) => {
+        this.#store.expect(count + this.#publishing.waiting);
+        this.#store.batchEnds();
+      },
       log: this.#log,
     });
     return this.#run;

@@ -156,15 +156,19 @@ export class Recording {
   }
 
   #scheduleFlush(graceMs = 0): void {
-    if (this.#flushTimer || this.#stopped || !this.#tree.hasWaiting) return;
-    const intervalMs = Math.max(5, this.#settings.publishWaitMs / 4) + graceMs;
-    const due = performance.now() + intervalMs;
+    const since = this.#tree.waitingSinceMs;
+    if (this.#flushTimer || this.#stopped || since === undefined) return;
+    const { publishWaitMs } = this.#settings;
+    const now = performance.now();
+    // What is late although it is due is looked at again and again.
+    const intervalMs = Math.max(5, publishWaitMs / 4, since + publishWaitMs - now) + graceMs;
+    const due = now + intervalMs;
     this.#flushTimer = setTimeout(() => {
       this.#flushTimer = undefined;
       // After a stall what is missing may be on its way through the kernel: it has its time again from now on.
-      const stalled = performance.now() - due > this.#settings.publishWaitMs / 2;
+      const stalled = performance.now() - due > publishWaitMs / 2;
       if (!stalled) this.#flush('overdue');
-      this.#scheduleFlush(stalled ? this.#settings.publishWaitMs : 0);
+      this.#scheduleFlush(stalled ? publishWaitMs : 0);
     }, intervalMs);
     this.#flushTimer.unref();
   }

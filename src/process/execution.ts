@@ -159,7 +159,9 @@ export class ExecPairing {
     }
   }
 
-  get hasUnclaimed(): boolean {
-    return this.#early.size > 0;
+  /** When the record that has waited longest for its exec was heard; undefined when none does. */
+  get unclaimedSinceMs(): number | undefined {
+    const [first] = this.#early.values();
+    return first?.[0]?.heardMs;
   }
 }

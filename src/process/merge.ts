@@ -2,13 +2,8 @@
 import type { Action } from './execution.ts';
 import type { PublishedEvent } from './tree.ts';
 
-/** An event that may be several: the actions are in the order in which they happened. */
-export interface MergedEvent extends PublishedEvent {
-  readonly actions: readonly Action[];
-}
-
 interface Held {
-  event: MergedEvent;
+  event: PublishedEvent;
   readonly sinceMs: number;
 }
 
@@ -35,14 +30,13 @@ export class EventMerger {
   }
 
   /** Takes an event in, and gives those that nothing more is to be added to. */
-  add(event: PublishedEvent, nowMs: number): MergedEvent[] {
-    const merged: MergedEvent = { ...event, actions: [event.action] };
-    if (this.#windowMs === 0 && this.#held.size === 0) return [merged];
+  add(event: PublishedEvent, nowMs: number): PublishedEvent[] {
+    if (this.#windowMs === 0 && this.#held.size === 0) return [event];
     const before = this.#held.get(event.entityId);
-    const joined = before && join(before.event, merged);
-    const done: MergedEvent[] = [];
+    const joined = before && join(before.event, event);
+    const done: PublishedEvent[] = [];
     if (before && !joined) done.push(before.event);
-    const next = joined ?? merged;
+    const next = joined ?? event;
     // After its exit nothing more happens to a process.
     const isDone = next.actions.includes('exit') || !MERGEABLE.has(event.action) || this.#windowMs === 0;
     if (before && joined && !isDone) {
@@ -58,7 +52,7 @@ export class EventMerger {
   }
 
   /** Those whose time is over. */
-  due(nowMs: number): MergedEvent[] {
+  due(nowMs: number): PublishedEvent[] {
     let count = 0;
     for (const { sinceMs } of this.#held.values()) {
       if (nowMs - sinceMs < this.#windowMs) break;
@@ -67,12 +61,12 @@ export class EventMerger {
     return this.#take(count);
   }
 
-  all(): MergedEvent[] {
+  all(): PublishedEvent[] {
     return this.#take(this.#held.size);
   }
 
-  #take(count: number): MergedEvent[] {
-    const taken: MergedEvent[] = [];
+  #take(count: number): PublishedEvent[] {
+    const taken: PublishedEvent[] = [];
     for (const [entityId, { event }] of this.#held) {
       if (taken.length === count) break;
       this.#held.delete(entityId);
@@ -83,7 +77,7 @@ export class EventMerger {
 }
 
 /** Undefined where they are to stay apart: each happens once, and an exit ends it. */
-function join(before: MergedEvent, after: MergedEvent): MergedEvent | undefined {
+function join(before: PublishedEvent, after: PublishedEvent): PublishedEvent | undefined {
   const { action } = after;
   if (!MERGEABLE.has(action) || before.actions.includes(action)) return undefined;
   if (action === 'fork' || !before.actions.every((one) => MERGEABLE.has(one))) return undefined;

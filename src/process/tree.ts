@@ -17,6 +17,8 @@ import { type Names, SessionContext, type SharedText } from './session_context.t
 /** An event as it is published: nothing in it changes any more. */
 export interface PublishedEvent {
   readonly action: Action;
+  /** In the order in which they happened: several where events were merged. */
+  readonly actions: readonly Action[];
   readonly process: Process;
   /** The process with its image and session. */
   readonly link: Link;
@@ -186,9 +188,15 @@ export class ProcessTree {
     return this.#waiting.size + this.#others.size;
   }
 
-  /** Whether something waits, so that `flush` has to be called when `publishWaitMs` have passed. */
-  get hasWaiting(): boolean {
-    return this.waiting > 0 || this.#pairing.hasUnclaimed;
+  /**
+   * Since when what has waited longest waits, by the tree's clock: `flush` has to be called `publishWaitMs` after. Undefined
+   * when nothing does.
+   */
+  get waitingSinceMs(): number | undefined {
+    const [exec] = this.#waiting.values();
+    const [other] = this.#others;
+    const since = [exec?.heardMs, other?.heardMs, this.#pairing.unclaimedSinceMs].filter((ms) => ms !== undefined);
+    return since.length === 0 ? undefined : Math.min(...since);
   }
 
   /**
@@ -473,6 +481,7 @@ export class ProcessTree {
     const details = action === 'exec' ? execution.details : told;
     this.#options.publish({
       action,
+      actions: [action],
       process,
       link,
       details,

@@ -6,16 +6,16 @@ import type { ExecDetails } from '../collect/event.ts';
 import { ContainerIds } from '../containers/container_id.ts';
 import { exitCodeOf } from '../process/exit_status.ts';
 import { argsListOf, cmdlineOf, NO_DETAILS } from '../process/image.ts';
-import type { MergedEvent } from '../process/merge.ts';
 import type { RecordedLink } from '../process/recorded_link.ts';
 import type { SharedText } from '../process/session_context.ts';
+import type { PublishedEvent } from '../process/tree.ts';
 
 export type StoredValue = string | number | null;
 
 export interface StoredColumn {
   readonly name: string;
   readonly type: 'TEXT' | 'INTEGER';
-  readonly value: (exec: MergedEvent, details: ExecDetails) => StoredValue;
+  readonly value: (exec: PublishedEvent, details: ExecDetails) => StoredValue;
 }
 
 /** (uid_t)-1, as audit and so osquery's process_events write an audit uid that was never set. */
@@ -25,7 +25,7 @@ const containerIds = new ContainerIds();
 
 const integer = (
   name: string,
-  value: (exec: MergedEvent, details: ExecDetails) => number | undefined,
+  value: (exec: PublishedEvent, details: ExecDetails) => number | undefined,
 ): StoredColumn => ({
   name,
   type: 'INTEGER',
@@ -35,7 +35,7 @@ const integer = (
     return Number.isSafeInteger(number) ? (number as number) : null;
   },
 });
-const text = (name: string, value: (exec: MergedEvent, details: ExecDetails) => string): StoredColumn => ({
+const text = (name: string, value: (exec: PublishedEvent, details: ExecDetails) => string): StoredColumn => ({
   name,
   type: 'TEXT',
   value,
@@ -102,7 +102,7 @@ export const EVENT_COLUMNS: readonly StoredColumn[] = [
 export const LINK_COLUMNS = ['creator_id', 'group_leader_id', 'session_leader_id', 'entry_leader_id'] as const;
 
 /** In the order of LINK_COLUMNS. */
-export function linksOf({ context }: MergedEvent): readonly (RecordedLink | undefined)[] {
+export function linksOf({ context }: PublishedEvent): readonly (RecordedLink | undefined)[] {
   return [context.creator, context.groupLeader, context.sessionLeader, context.entryLeader];
 }
 
@@ -111,7 +111,7 @@ export const DOCUMENT_COLUMNS = ['credentials_id', 'previous_id', 'host_id'] as 
 
 /** In the order of DOCUMENT_COLUMNS. */
 export function documentsOf(
-  { context }: MergedEvent,
+  { context }: PublishedEvent,
   host: SharedText | undefined,
 ): readonly (SharedText | undefined)[] {
   return [context.credentials, context.previous, host];
@@ -121,7 +121,7 @@ export function documentsOf(
 const LONG_TEXT = 100;
 
 /** What an exec's row is made of, in the order of EVENT_COLUMNS, and about how many bytes its texts take. */
-export function storedValues(exec: MergedEvent): { values: StoredValue[]; bytes: number } {
+export function storedValues(exec: PublishedEvent): { values: StoredValue[]; bytes: number } {
   const details = exec.details ?? NO_DETAILS;
   let bytes = 0;
   const values = EVENT_COLUMNS.map((column) => {

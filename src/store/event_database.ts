@@ -1,9 +1,9 @@
 /** Rows in one SQLite database: a file, or memory. Knows nothing of batches, ages or readers; throws what SQLite throws. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { Place } from '../ecs/process_fragment.ts';
-import type { MergedEvent } from '../process/merge.ts';
 import { parseLinkRecord, type RecordedLink } from '../process/recorded_link.ts';
 import type { SharedText } from '../process/session_context.ts';
+import type { PublishedEvent } from '../process/tree.ts';
 import { BLOCK_EIDS, type Block, type BlockRow, Blocks, blockOf } from './blocks.ts';
 import type { EidRange } from './eid_range.ts';
 import {
@@ -35,7 +35,7 @@ export type SqlRow = readonly StoredValue[];
 /** An exec with the number that it was given. */
 export interface NumberedExec {
   readonly eid: number;
-  readonly exec: MergedEvent;
+  readonly exec: PublishedEvent;
 }
 
 export interface StoredSubscriber {

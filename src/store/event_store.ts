@@ -6,8 +6,8 @@
 import type { CollectorProblem } from '../collect/source.ts';
 import { messageOf } from '../error_message.ts';
 import type { Logger } from '../log.ts';
-import type { MergedEvent } from '../process/merge.ts';
 import type { SharedText } from '../process/session_context.ts';
+import type { PublishedEvent } from '../process/tree.ts';
 import { Disk } from './disk.ts';
 import type { EidRange } from './eid_range.ts';
 import { EventDatabase, type NumberedExec, type Selection, type SqlRow } from './event_database.ts';
@@ -55,6 +55,8 @@ export interface Portion {
 }
 
 const FLUSH_MS = 50;
+/** Of rows that came together. */
+const MANY_ROWS = 16;
 /** A batch is written at once when it has so many rows: 5 ms of work. */
 const BATCH_ROWS = 500;
 /** Rows wait for a locked database, or to be told where it is, up to so many. */
@@ -85,9 +87,11 @@ export class EventStore {
   #problem: CollectorProblem | undefined;
   #pending: NumberedExec[] = [];
   /** Rows that come before it is known where the database is, and so which number is the next. */
-  #unnumbered: MergedEvent[] = [];
+  #unnumbered: PublishedEvent[] = [];
   #lastEid = 0;
   #waiting = 0;
+  /** By somebody else, when it was written last: each try waits for a while. */
+  #isLocked = false;
   /** How often rows went from memory to the disk. */
   #moves = 0;
   #discarded = 0;
@@ -140,7 +144,7 @@ export class EventStore {
   }
 
   /** Takes a row in. Rows are numbered in the order of publication, and no number is used again. */
-  add(exec: MergedEvent): void {
+  add(exec: PublishedEvent): void {
     if (!this.isOpen) {
       this.#unnumbered.push(exec);
       // Nobody has said yet where they go: the oldest are given up and counted, rather than all of memory.
@@ -150,6 +154,11 @@ export class EventStore {
     this.#number(exec);
     if (this.#pending.length % BATCH_ROWS === 0) this.#flush();
     else this.#scheduleFlush();
+  }
+
+  /** What came together has come. Many rows are written at once, with what else is done now; for few it is waited. */
+  batchEnds(): void {
+    if (this.isOpen && this.#pending.length >= MANY_ROWS && !this.#isLocked) this.#flush();
   }
 
   /** So many execs will become rows soon: they are missing, too, when the extension is killed before. */
@@ -392,7 +401,7 @@ export class EventStore {
     if (rows > 0) this.#log.error({ lost: this.#lostRows(rows) }, 'rows that waited in memory for the disk are lost');
   }
 
-  #number(exec: MergedEvent): void {
+  #number(exec: PublishedEvent): void {
     this.#pending.push({ eid: ++this.#lastEid, exec });
     this.#disk?.count.note(this.#lastEid + this.#waiting);
   }
@@ -423,6 +432,8 @@ export class EventStore {
   }
 
   #flush(): void {
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
     if (this.#pending.length === 0 || this.#closed) return;
     const disk = this.#writableDisk;
     try {
@@ -430,8 +441,10 @@ export class EventStore {
       (disk?.database ?? this.#memoryDatabase).insert(this.#pending, this.#currentHost());
       this.#onWritten?.(performance.now() - began);
       this.#pending = [];
+      this.#isLocked = false;
       this.#trim();
     } catch (error) {
+      this.#isLocked = isBusy(error);
       if (isUnstorable(error) || !disk) this.#dropUnstorable(disk?.database ?? this.#memoryDatabase, error);
       else if (isBusy(error) && this.#pending.length < WAITING_MAX) this.#scheduleFlush();
       else this.#leaveDisk(disk, error);

@@ -2,7 +2,6 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Executed } from '../../src/files/executed_file.ts';
 import type { Action } from '../../src/process/execution.ts';
 import { Image, NO_DETAILS } from '../../src/process/image.ts';
-import type { MergedEvent } from '../../src/process/merge.ts';
 import type { PublishedEvent } from '../../src/process/tree.ts';
 import { Publishing } from '../../src/publishing.ts';
 import { published } from './tables/published.ts';
@@ -14,12 +13,11 @@ afterEach(() => {
 });
 
 function event(action: Action, pid = 10): PublishedEvent {
-  const { actions: _, ...one } = published({ pid });
-  return { ...one, action };
+  return { ...published({ pid }), action, actions: [action] };
 }
 
 function setUp(hash?: (asked: number) => string | undefined | Promise<string | undefined>) {
-  const out: MergedEvent[] = [];
+  const out: PublishedEvent[] = [];
   let asked = 0;
   const hasher = hash && { hash: () => hash(asked++) };
   const publishing = new Publishing({ hasher: () => hasher, add: (one) => out.push(one), now: () => Date.now() });

@@ -5,8 +5,7 @@ import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { published } from '../tables/published.ts';
 
 function event(action: Action, pid = 10, more: Partial<PublishedEvent> = {}): PublishedEvent {
-  const { actions: _, ...one } = published({ pid, cmdline: `${action} ${pid}`, unixMs: 1000 });
-  return { ...one, action, ...more };
+  return { ...published({ pid, cmdline: `${action} ${pid}`, unixMs: 1000 }), action, actions: [action], ...more };
 }
 const actionsOf = (events: readonly { actions: readonly Action[] }[]) => events.map(({ actions }) => actions.join('+'));
 

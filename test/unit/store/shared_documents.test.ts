@@ -6,8 +6,9 @@ import { DatabaseSync } from 'node:sqlite';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Action } from '../../../src/process/execution.ts';
-import { EventMerger, type MergedEvent } from '../../../src/process/merge.ts';
+import { EventMerger } from '../../../src/process/merge.ts';
 import type { RecordedLink } from '../../../src/process/recorded_link.ts';
+import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { EventDatabase } from '../../../src/store/event_database.ts';
 import { EventStore } from '../../../src/store/event_store.ts';
 import { columns, processAncestryEvents, selectionOf } from '../../../tables/process_ancestry_events.ts';
@@ -60,7 +61,7 @@ const storedIn = (name: string, table: 'links' | 'documents') => {
 };
 
 /** So many execs of one session, from the eid on. */
-function session(from: number, count: number, sessionLeader: RecordedLink): { eid: number; exec: MergedEvent }[] {
+function session(from: number, count: number, sessionLeader: RecordedLink): { eid: number; exec: PublishedEvent }[] {
   const exec = published();
   const credentials = { text: `"user":{"id":"${sessionLeader.entityId}"}` };
   return Array.from({ length: count }, (_, n) => ({
@@ -108,7 +109,7 @@ describe('what rows share', () => {
 const ACTIONS: readonly Action[] = ['exec', 'fork', 'setsid', 'exit', 'existing'];
 
 /** All that happens in a session by ssh. */
-function events(windowMs: number): MergedEvent[] {
+function events(windowMs: number): PublishedEvent[] {
   const kernel = new KernelModel();
   const harness = new TreeHarness({ actions: new Set(ACTIONS) });
   harness.tree.publishExisting({ bootMs: 999_000, unixMs: 1_700_000_999_000 });

@@ -1,8 +1,8 @@
 import type { Pid } from '../../../src/collect/event.ts';
 import { Image } from '../../../src/process/image.ts';
-import type { MergedEvent } from '../../../src/process/merge.ts';
 import { Process } from '../../../src/process/process.ts';
 import type { RecordedLink } from '../../../src/process/recorded_link.ts';
+import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { detailsOf } from '../process/kernel_model.ts';
 
 /** An entity id tells the pid. */
@@ -30,7 +30,7 @@ export function recorded(
 /** A published exec with what a test cares for. */
 export function published(
   what: { pid?: number; ppid?: number; entityId?: string; cmdline?: string; unixMs?: number; details?: object } = {},
-): MergedEvent {
+): PublishedEvent {
   const { pid = 42, ppid = 1, cmdline = 'sh -c ls', unixMs = 1_700_000_000_000 } = what;
   const details = detailsOf(cmdline, ppid, what.details);
   const image = Image.of(details);
