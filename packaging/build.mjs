@@ -10,6 +10,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   readSync,
   rmSync,
   statSync,
@@ -21,6 +22,8 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (...parts) => join(root, ...parts);
 const nodeHome = at('node_modules', `node-linux-${process.arch}`);
+/** Each with its reason. */
+const v8Options = JSON.parse(readFileSync(at('packaging', 'v8_options.json'), 'utf8'));
 
 function run(what, command, args, options = {}) {
   process.stderr.write(`${what} …\n`);
@@ -120,7 +123,6 @@ if [ ! -x "$node" ] || [ ! -f "$here/src/main.js" ]; then
   echo "process_ancestry.ext: the build that this launcher belongs to is gone from $here: run npm run build there" >&2
   exit 1
 fi
-# A young generation of this size costs the least CPU a megabyte: larger ones save no more.
-exec "$node" --max-semi-space-size=8 --disable-warning=ExperimentalWarning --enable-source-maps "$here/src/main.js" "$@"
+exec "$node" ${Object.keys(v8Options).join(' ')} --disable-warning=ExperimentalWarning --enable-source-maps "$here/src/main.js" "$@"
 `;
 }

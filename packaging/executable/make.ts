@@ -26,8 +26,8 @@ const at = (...parts: string[]) => join(root, ...parts);
 const nodeHome = at('node_modules', `node-linux-${process.arch}`);
 const output = at('dist', 'package');
 
-/** A young generation of this size costs the least CPU a megabyte: larger ones save no more. */
-const V8_OPTIONS = ['--max-semi-space-size=8'];
+/** Each is a key, with its reason. */
+const V8_OPTIONS = Object.keys(JSON.parse(readFileSync(at('packaging', 'v8_options.json'), 'utf8')) as object);
 /** node:sea is experimental; the Thrift library calls Buffer(), which Node forgives only below node_modules. */
 const QUIET = ['--disable-warning=ExperimentalWarning', '--disable-warning=DEP0005'];
 /** By the names that objdump has for them. */

@@ -73,6 +73,7 @@ function withShortArgs(details: ExecDetails): ExecDetails {
 export class Image {
   #details: ExecDetails | undefined;
   #known: boolean;
+  #exeName: string | undefined;
 
   private constructor(details: ExecDetails | undefined, known: boolean) {
     this.#details = details;
@@ -122,6 +123,8 @@ export class Image {
   }
 
   get exeName(): string {
-    return exeNameOf(this.details);
+    if (!this.#details) return '';
+    this.#exeName ??= exeNameOf(this.#details);
+    return this.#exeName;
   }
 }

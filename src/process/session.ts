@@ -56,12 +56,15 @@ export class GroupHistory {
   /** The group at a time, or before audit's record with this serial. */
   at(atMs: number, serial = 0): Group | undefined {
     let groups: GroupHistory = this;
-    let [before, number] = [atMs, serial];
+    let before = atMs;
+    let number = serial;
     for (;;) {
       const found = groups.#last(before, number);
       if (found || !groups.#from) return found ?? groups.#first;
       // Audit stamps the entry into setpgid with a coarse clock: what was set before a fork is never stamped later.
-      [before, number, groups] = [groups.#from.atMs, 0, groups.#from.groups];
+      before = groups.#from.atMs;
+      number = 0;
+      groups = groups.#from.groups;
     }
   }
 

@@ -33,6 +33,7 @@ export class SessionContext {
   readonly #names: Names;
   readonly #recorder: LinkRecorder;
   readonly #credentials = new LRUCache<string, SharedText>({ max: CREDENTIALS_MAX });
+  #last: Partial<CredentialIds> & { readonly revision?: number; readonly shared?: SharedText } = {};
   readonly #previous = new WeakMap<readonly Image[], SharedText>();
 
   constructor({ entityIdOf, names, ancestorCmdlineMax }: SessionContextOptions) {
@@ -57,13 +58,26 @@ export class SessionContext {
     { uid, euid, suid, gid, egid, sgid }: ExecDetails,
     supplementalGroups: readonly number[] | undefined,
   ): SharedText {
+    const { revision } = this.#names;
+    const last = this.#last;
+    const isLast =
+      last.uid === uid &&
+      last.euid === euid &&
+      last.suid === suid &&
+      last.gid === gid &&
+      last.egid === egid &&
+      last.sgid === sgid &&
+      last.supplementalGroups === supplementalGroups;
+    // Most processes run as whom the one before does.
+    if (isLast && last.shared && last.revision === revision) return last.shared;
     const ids: CredentialIds = { uid, euid, suid, gid, egid, sgid, supplementalGroups };
-    const key = `${this.#names.revision};${credentialsKey(ids)}`;
+    const key = `${revision};${credentialsKey(ids)}`;
     let shared = this.#credentials.get(key);
     if (!shared) {
       shared = { text: credentialsFragment(ids, this.#names) };
       this.#credentials.set(key, shared);
     }
+    this.#last = { ...ids, revision, shared };
     return shared;
   }
 

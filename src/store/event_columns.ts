@@ -120,14 +120,14 @@ export function documentsOf(
 /** Whose bytes are counted, not their characters. */
 const LONG_TEXT = 100;
 
-/** What an exec's row is made of, in the order of EVENT_COLUMNS, and about how many bytes its texts take. */
-export function storedValues(exec: PublishedEvent): { values: StoredValue[]; bytes: number } {
+/** Puts what an exec's row is made of into `row`, in the order of EVENT_COLUMNS. Answers how many bytes its texts take, about. */
+export function storeValues(exec: PublishedEvent, row: StoredValue[], at: number): number {
   const details = exec.details ?? NO_DETAILS;
   let bytes = 0;
-  const values = EVENT_COLUMNS.map((column) => {
-    const value = column.value(exec, details);
+  for (let i = 0; i < EVENT_COLUMNS.length; i++) {
+    const value = (EVENT_COLUMNS[i] as StoredColumn).value(exec, details);
     if (typeof value === 'string') bytes += value.length < LONG_TEXT ? value.length : Buffer.byteLength(value);
-    return value;
-  });
-  return { values, bytes };
+    row[at + i] = value;
+  }
+  return bytes;
 }

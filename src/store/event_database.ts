@@ -13,7 +13,7 @@ import {
   LINK_COLUMNS,
   linksOf,
   type StoredValue,
-  storedValues,
+  storeValues,
 } from './event_columns.ts';
 import { LinkReader, type StoredLink } from './link_reader.ts';
 import { migrate } from './schema.ts';
@@ -81,6 +81,10 @@ interface LinkRow {
 }
 
 const SHARED_COLUMNS = [...LINK_COLUMNS, ...DOCUMENT_COLUMNS];
+/** Where what begins in the parameters of an insertion: eid, bytes and answer_bytes are the first. */
+const LINKS_AT = 3;
+const DOCUMENTS_AT = LINKS_AT + LINK_COLUMNS.length;
+const VALUES_AT = DOCUMENTS_AT + DOCUMENT_COLUMNS.length;
 
 /** Where something that rows share is stored. */
 interface Stored {
@@ -105,6 +109,8 @@ export class EventDatabase {
   #links = new WeakMap<RecordedLink, Stored>();
   #documents = new WeakMap<SharedText, Stored>();
   #nextLink = 1;
+  /** Used again for each row that is stored. */
+  readonly #row: StoredValue[] = new Array(VALUES_AT + EVENT_COLUMNS.length).fill(null);
   /** What of a row that is being stored is shared, and was not there yet. */
   #sharedBytes = 0;
   /** No links are there from before. */
@@ -165,11 +171,19 @@ export class EventDatabase {
     this.#change(() => {
       const added = execs.map(({ eid, exec }): BlockRow => {
         this.#sharedBytes = 0;
-        const links = linksOf(exec).map((link) => this.#linkOf(eid, link));
-        const documents = documentsOf(exec, host).map((document, at) => this.#documentOf(eid, at, document));
-        const { values, bytes } = storedValues(exec);
+        const row = this.#row;
+        const bytes = storeValues(exec, row, VALUES_AT);
         const answerBytes = ANSWER_ROW_BYTES + bytes + (exec.context.creator?.bytes ?? 0);
-        this.#insertEvent.run(eid, bytes, answerBytes, ...links, ...documents, ...values);
+        row[0] = eid;
+        row[1] = bytes;
+        row[2] = answerBytes;
+        linksOf(exec).forEach((link, at) => {
+          row[LINKS_AT + at] = this.#linkOf(eid, link);
+        });
+        documentsOf(exec, host).forEach((document, at) => {
+          row[DOCUMENTS_AT + at] = this.#documentOf(eid, at, document);
+        });
+        this.#insertEvent.run(...row);
         return {
           eid,
           timeMs: Math.floor(exec.unixMs),
