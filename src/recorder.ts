@@ -276,7 +276,8 @@ export class Recorder {
       },
       waiting: (count) => {
         this.#store.expect(count + this.#publishing.waiting);
-        this.#store.batchEnds();
+        // A log comes in small pieces, one right after the other.
+        if (proc) this.#store.batchEnds();
       },
       log: this.#log,
     });
