@@ -13,6 +13,7 @@ import { pidOfEntityId } from '../src/process/identity.ts';
 import { exeNameOf } from '../src/process/image.ts';
 import type { Selection, SqlRow } from '../src/store/event_database.ts';
 import type { EventStore } from '../src/store/event_store.ts';
+import { linkCall } from '../src/store/link_functions.ts';
 
 const HIDDEN = ColumnOption.hidden;
 const KEY = ColumnOption.index | ColumnOption.optimized;
@@ -71,7 +72,7 @@ const declared = [
   text(
     'ancestry',
     'JSON array of the ancestors as they were when they forked, nearest first',
-    'ancestry(e.creator_id, e.ancestry_depth)',
+    linkCall('ancestry', 'e.creator_id', 'e.ancestry_depth'),
   ),
   integer('ancestry_depth', 'How many ancestors the array holds', 'e.ancestry_depth'),
   integer(
@@ -84,7 +85,7 @@ const declared = [
   text(
     'parent_cmdline',
     'Command line of the process that created this one; cut after 32,768 characters',
-    'link_cmdline(e.creator_id)',
+    linkCall('link_cmdline', 'e.creator_id'),
   ),
   bigint('parent_euid', 'Effective user ID of the process that created this one', 'a.euid'),
   text(
@@ -106,12 +107,12 @@ const declared = [
   integer('interactive', '1 when the process has a controlling terminal', 'e.interactive'),
   bigint('sid', 'Session ID', 'e.sid'),
   bigint('pgid', 'Process group ID', 'e.pgid'),
-  text('session_leader', 'Leader of the session, as JSON', 'leader(e.session_leader_id, e.entity_id)'),
-  text('group_leader', 'Leader of the process group, as JSON', 'leader(e.group_leader_id, e.entity_id)'),
+  text('session_leader', 'Leader of the session, as JSON', linkCall('leader', 'e.session_leader_id', 'e.entity_id')),
+  text('group_leader', 'Leader of the process group, as JSON', linkCall('leader', 'e.group_leader_id', 'e.entity_id')),
   text(
     'entry_leader',
     'Process by which this tree came into the host, as JSON',
-    'entry_leader(e.entry_leader_id, e.entity_id, e.entry_type, e.entry_source_ip)',
+    linkCall('entry_leader', 'e.entry_leader_id', 'e.entity_id', 'e.entry_type', 'e.entry_source_ip'),
   ),
   text(
     'entry_type',
@@ -143,6 +144,11 @@ export const columns: readonly EventColumn[] = declared.map((column, at) => ({
   value: column.name === 'ecs' ? ecsOf : (row) => row[at] ?? '',
 }));
 
+const PARENT = linkCall('ecs_process', 'e.creator_id', "'parent'");
+const GROUP_LEADER = linkCall('ecs_process', 'e.group_leader_id', "'group_leader'");
+const SESSION_LEADER = linkCall('ecs_process', 'e.session_leader_id', "'session_leader'");
+const ENTRY_LEADER = linkCall('ecs_process', 'e.entry_leader_id', "'entry_leader'");
+
 /** What a document is made of, after the columns in a row where it is asked for. */
 const ECS_INPUTS = [
   ...['e.eid', 'e.time_ms', 'e.action', 'e.entity_id', 'e.pid', 'e.start_ms', 'e.end_ms', 'e.exit_code', 'e.signal'],
@@ -152,14 +158,14 @@ const ECS_INPUTS = [
     'e.pid_namespace',
     'c.text',
     'p.text',
-    "ecs_process(e.creator_id, 'parent')",
-    "ecs_process(e.group_leader_id, 'group_leader')",
-    "ecs_process(e.session_leader_id, 'session_leader')",
-    "ecs_process(e.entry_leader_id, 'entry_leader')",
+    PARENT,
+    GROUP_LEADER,
+    SESSION_LEADER,
+    ENTRY_LEADER,
     'h.text',
   ],
   ...['e.entry_type', 'e.entry_source_ip'],
-] as const;
+];
 
 /** Of rows from before hosts were kept with them. */
 const thisHost = new HostText();
@@ -197,10 +203,10 @@ function ecsOf(row: SqlRow): string {
     pidNamespace: number('e.pid_namespace'),
     credentials: text('c.text'),
     previous: text('p.text'),
-    parent: text("ecs_process(e.creator_id, 'parent')"),
-    groupLeader: text("ecs_process(e.group_leader_id, 'group_leader')"),
-    sessionLeader: text("ecs_process(e.session_leader_id, 'session_leader')"),
-    entryLeader: text("ecs_process(e.entry_leader_id, 'entry_leader')"),
+    parent: text(PARENT),
+    groupLeader: text(GROUP_LEADER),
+    sessionLeader: text(SESSION_LEADER),
+    entryLeader: text(ENTRY_LEADER),
     entryType: text('e.entry_type'),
     entrySourceIp: text('e.entry_source_ip'),
   };

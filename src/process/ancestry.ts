@@ -1,6 +1,6 @@
 /** Ancestors, nearest first, up to the top (R3): as far as a row tells them, and one of them as JSON. */
-import type { Process } from './process.ts';
-import { cmdlineOfRecord, type LinkRecord, type RecordedLink } from './recorded_link.ts';
+import type { Link, Process } from './process.ts';
+import type { RecordedLink } from './recorded_link.ts';
 
 /** The ancestors of one process, as a published row has them: the first `depth` of its creator and those above it. */
 export interface Ancestry {
@@ -31,20 +31,26 @@ export function ancestryOf({ lineage }: Process, creator: RecordedLink | undefin
   };
 }
 
-/** An object of the column ancestry. `above` is its creator, where that is known. */
-export function ancestorObject(record: LinkRecord, above: LinkRecord | undefined): string {
-  const { name, pid, path, start, entityId, uid, cmdlineMax } = record;
-  const cmdline = cmdlineOfRecord(record);
+export interface AncestorOptions {
+  readonly entityIdOf: (process: Process) => string;
+  /** An ancestor's command line is cut to so many characters, and ends in … then. */
+  readonly cmdlineMax: number;
+}
+
+/** An object of the column ancestry. Only for settled links. */
+export function ancestorObject({ process, image }: Link, { entityIdOf, cmdlineMax }: AncestorOptions): string {
+  const parent = process.creator?.process;
+  const { cmdline } = image;
   return JSON.stringify({
-    exe_name: name,
-    pid,
-    ppid: above?.pid ?? record.ppid,
-    pproc_time_hr: above?.start ?? 0,
-    path,
+    exe_name: image.exeName,
+    pid: process.pid,
+    ppid: parent?.pid ?? process.ppid,
+    pproc_time_hr: parent?.startUnixHundredths ?? 0,
+    path: image.details.path,
     cmdline: (cmdline.length > cmdlineMax ? `${cmdline.slice(0, cmdlineMax)}…` : cmdline).toWellFormed(),
-    proc_time: Math.floor(start / 100),
-    proc_time_hr: start,
-    entity_id: entityId,
-    uid: uid ?? null,
+    proc_time: Math.floor(process.startUnixHundredths / 100),
+    proc_time_hr: process.startUnixHundredths,
+    entity_id: entityIdOf(process),
+    uid: image.details.uid ?? null,
   });
 }

@@ -1,9 +1,10 @@
 /**
  * What rows tell of a process that created others or leads them, with the image that it was running then. It is recorded
- * once, when the first row needs it, and shared by all rows that do, so that what was told stays as it was told (R10). How
- * it looks as an ancestor, or in a document, is for whoever reads the row.
+ * once, when the first row needs it, and shared by all rows that do, so that what was told stays as it was told (R10): as
+ * an ancestor in the words of the column, and the rest for whoever makes a leader or a part of a document of it.
  */
 import type { ExecDetails } from '../collect/event.ts';
+import { ancestorObject } from './ancestry.ts';
 import { argsListOf } from './image.ts';
 import type { Link, Process } from './process.ts';
 
@@ -12,13 +13,15 @@ export interface RecordedLink {
   readonly entityId: string;
   readonly path: string;
   readonly euid: number | undefined;
+  /** An object of the column ancestry. */
+  readonly ancestor: string;
   /** The rest, as JSON: see LinkRecord. */
   readonly json: string;
   /** Its creator. Looked up each time: of a chain that grows for ever the top is let go. */
   readonly above: RecordedLink | undefined;
   /** How many there are, this one included. */
   readonly depth: number;
-  /** What all of them take as text, about. */
+  /** What all of them take in the column ancestry, in bytes. */
   readonly bytes: number;
   /** The top is reached, and every image is known. */
   readonly complete: boolean;
@@ -37,8 +40,6 @@ export interface LinkRecord {
   readonly path: string;
   readonly euid: number | undefined;
   readonly pid: number;
-  /** The kernel's parent; for one whose creator is not known. */
-  readonly ppid: number;
   /** In hundredths of Unix seconds. */
   readonly start: number;
   /** The program's file name. */
@@ -47,8 +48,6 @@ export interface LinkRecord {
   readonly tty: string;
   readonly args: readonly string[];
   readonly argsCount: number | undefined;
-  /** An ancestor's command line is cut to so many characters. */
-  readonly cmdlineMax: number;
   readonly uid: number | undefined;
   /** Whether anybody could tell what it ran. */
   readonly known: boolean;
@@ -96,17 +95,19 @@ export class LinkRecorder {
   #recordOne(link: Link, above: RecordedLink | undefined, revision: number): RecordedLink {
     const { process, image } = link;
     const { path, euid } = image.details;
+    const ancestor = ancestorObject(link, { entityIdOf: this.#options.entityIdOf, cmdlineMax: this.cmdlineMax });
     const json = this.#json(link);
     return {
       entityId: this.#options.entityIdOf(process),
       path,
       euid,
+      ancestor,
       json,
       get above() {
         return process.creator?.recorded;
       },
       depth: (above?.depth ?? 0) + 1,
-      bytes: (above?.bytes ?? 0) + Buffer.byteLength(json) + path.length,
+      bytes: (above?.bytes ?? 0) + Buffer.byteLength(ancestor),
       complete:
         (above ? above.complete : process.lineage === 'top' || process.lineage === 'cut') &&
         image.known &&
@@ -121,14 +122,12 @@ export class LinkRecorder {
     const credentials = this.#options.credentialsOf(details, process.supplementalGroups);
     const members = JSON.stringify({
       pid: process.pid,
-      ppid: process.ppid,
       start: process.startUnixHundredths,
       name: image.exeName,
       cwd: details.cwd,
       tty,
       args: argsListOf(details),
       argsCount: details.argsCount,
-      cmdlineMax: this.cmdlineMax,
       uid: details.uid,
       known: image.known,
       groupLeader: this.#refTo(process.groups.at(Number.POSITIVE_INFINITY)?.leader),

@@ -1,6 +1,5 @@
 /** Rows in one SQLite database: a file, or memory. Knows nothing of batches, ages or readers; throws what SQLite throws. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import type { Place } from '../ecs/process_fragment.ts';
 import { parseLinkRecord, type RecordedLink } from '../process/recorded_link.ts';
 import type { SharedText } from '../process/session_context.ts';
 import type { PublishedEvent } from '../process/tree.ts';
@@ -15,10 +14,11 @@ import {
   type StoredValue,
   storeValues,
 } from './event_columns.ts';
+import { defineLinkFunctions, planRows, type RowPlan } from './link_functions.ts';
 import { LinkReader, type StoredLink } from './link_reader.ts';
 import { migrate } from './schema.ts';
 
-/** What a query reads: the events are `e`, their creators `a`, the documents of credentials `c`, previous images `p` and host `h`. Functions make texts of links: see `#defineFunctions`. */
+/** What a query reads: the events are `e`, their creators `a`, the documents of credentials `c`, previous images `p` and host `h`. See link_functions.ts for those of links. */
 export interface Selection {
   /** SQL expressions; a row has their values in this order. */
   readonly expressions: readonly string[];
@@ -77,6 +77,7 @@ interface LinkRow {
   readonly entity_id: string;
   readonly path: string;
   readonly euid: number | null;
+  readonly ancestor: string;
   readonly json: string;
 }
 
@@ -138,10 +139,12 @@ export class EventDatabase {
       );
       this.#insertDocument = this.#db.prepare('INSERT INTO documents (id, text) VALUES (?, ?)');
       this.#insertLink = this.#db.prepare(
-        'INSERT INTO links (id, epoch, above, entity_id, path, euid, json) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        'INSERT INTO links (id, epoch, above, entity_id, path, euid, ancestor, json) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       );
-      this.#readLink = this.#db.prepare('SELECT epoch, above, entity_id, path, euid, json FROM links WHERE id = ?');
-      this.#defineFunctions();
+      this.#readLink = this.#db.prepare(
+        'SELECT epoch, above, entity_id, path, euid, ancestor, json FROM links WHERE id = ?',
+      );
+      defineLinkFunctions(this.#db, this.#linkReader);
       this.#putBlock = this.#db.prepare(
         'INSERT OR REPLACE INTO blocks (id, row_count, bytes, answer_bytes, min_ms, max_ms) VALUES (?, ?, ?, ?, ?, ?)',
       );
@@ -224,10 +227,11 @@ export class EventDatabase {
   /** Rows that are there now, in the order of their eids; `undefined` is a pause in a long search. */
   *select({ expressions, where, keys, seconds }: Selection, range: EidRange): IterableIterator<SqlRow | undefined> {
     const conditions = ['e.eid > ? AND e.eid <= ?', ...where.map(({ sql }) => sql)];
-    const sql = `SELECT ${expressions.join(', ')} ${FROM} WHERE ${conditions.join(' AND ')} ORDER BY e.eid`;
+    const plan = planRows(expressions, this.#linkReader);
+    const sql = `SELECT ${plan.sql.join(', ')} ${FROM} WHERE ${conditions.join(' AND ')} ORDER BY e.eid`;
     const params = where.flatMap((condition) => condition.params);
     if (keys.length > 0 && this.#areFew(keys)) {
-      yield* this.#iterate(sql, [range.after, range.upTo, ...params]);
+      yield* this.#planned(plan, sql, [range.after, range.upTo, ...params]);
       return;
     }
     const wantedMs = seconds && { min: seconds.min * 1000, max: seconds.max * 1000 + 999 };
@@ -239,7 +243,7 @@ export class EventDatabase {
         const after = Math.max(range.after, from - 1);
         const upTo = Math.min(range.upTo, from + step - 1, first + BLOCK_EIDS - 1);
         if (after >= upTo) continue;
-        yield* this.#iterate(sql, [after, upTo, ...params]);
+        yield* this.#planned(plan, sql, [after, upTo, ...params]);
         yield undefined;
       }
     }
@@ -413,8 +417,8 @@ export class EventDatabase {
       pending.push(one);
     }
     for (const one of pending.reverse()) {
-      const { entityId: entity_id, path, euid = null, json } = one;
-      id = this.#addLink(epoch, id, { entity_id, path, euid, json });
+      const { entityId: entity_id, path, euid = null, ancestor, json } = one;
+      id = this.#addLink(epoch, id, { entity_id, path, euid, ancestor, json });
       this.#links.set(one, { id, epoch });
     }
     return id;
@@ -423,34 +427,20 @@ export class EventDatabase {
   #addLink(
     epoch: number,
     above: number | null,
-    { entity_id: entityId, path, euid, json }: Omit<LinkRow, 'epoch' | 'above'>,
+    { entity_id: entityId, path, euid, ancestor, json }: Omit<LinkRow, 'epoch' | 'above'>,
   ): number {
     const id = this.#nextLink++;
-    this.#insertLink.run(id, epoch, above, entityId, path, euid, json);
-    this.#sharedBytes += LINK_BYTES + json.length;
+    this.#insertLink.run(id, epoch, above, entityId, path, euid, ancestor, json);
+    this.#sharedBytes += LINK_BYTES + ancestor.length + json.length;
     return id;
   }
 
   #storedLink(id: number): StoredLink | undefined {
     const row = this.#readLink.get(id) as LinkRow | undefined;
     if (!row) return undefined;
-    const { above, entity_id: entityId, path, euid, json } = row;
-    const record = parseLinkRecord({ entityId, path, euid: euid ?? undefined, json });
-    return { record, above: above ?? undefined, bytes: json.length };
-  }
-
-  /** What queries call: they are told ids of links, and answer text. */
-  #defineFunctions(): void {
-    const reader = this.#linkReader;
-    const define = <Args extends unknown[]>(name: string, make: (...args: Args) => string) =>
-      this.#db.function(name, { deterministic: true }, make as (...args: unknown[]) => string);
-    define('ancestry', (creator: number | null, depth: number) => reader.ancestry(creator, depth));
-    define('link_cmdline', (link: number | null) => reader.cmdline(link));
-    define('leader', (link: number | null, entityId: string) => reader.leader(link, entityId));
-    define('entry_leader', (link: number | null, entityId: string, type: string, sourceIp: string) =>
-      reader.entryLeader(link, entityId, type, sourceIp),
-    );
-    define('ecs_process', (link: number | null, place: Place) => reader.fragment(link, place));
+    const { above, entity_id: entityId, path, euid, ancestor, json } = row;
+    const rest = () => parseLinkRecord({ entityId, path, euid: euid ?? undefined, json });
+    return { ancestor, rest, above: above ?? undefined, bytes: ancestor.length + json.length };
   }
 
   #documentOf(eid: number, at: number, document: SharedText | undefined): number | null {
@@ -551,6 +541,13 @@ export class EventDatabase {
 
   #number(sql: string, ...params: SQLInputValue[]): number {
     return Number(Object.values(this.#all(sql, ...params)[0] ?? {})[0]);
+  }
+
+  *#planned(plan: RowPlan, sql: string, params: readonly SQLInputValue[]): IterableIterator<SqlRow> {
+    for (const row of this.#iterate(sql, params)) {
+      plan.finish(row as StoredValue[]);
+      yield row;
+    }
   }
 
   *#iterate(sql: string, params: readonly SQLInputValue[]): IterableIterator<SqlRow> {

@@ -6,11 +6,13 @@ import { LRUCache } from 'lru-cache';
 import { charDeviceOf } from '../collect/terminal.ts';
 import { isoDate } from '../ecs/iso_date.ts';
 import { type EcsProcessRef, FRAGMENT_ARGS_MAX, type Place, processFragment } from '../ecs/process_fragment.ts';
-import { ancestorObject } from '../process/ancestry.ts';
 import { cmdlineOfRecord, type LinkRecord, type ProcessRef } from '../process/recorded_link.ts';
 
 export interface StoredLink {
-  readonly record: LinkRecord;
+  /** An object of the column ancestry. */
+  readonly ancestor: string;
+  /** What else is stored of it: parsed when it is needed. */
+  readonly rest: () => LinkRecord;
   /** The id of its creator's link. */
   readonly above: number | undefined;
   /** What it takes, in bytes, about. */
@@ -19,14 +21,16 @@ export interface StoredLink {
 
 /** A link with what has been made of it. */
 interface ReadLink extends StoredLink {
-  ancestor: string | undefined;
+  record: LinkRecord | undefined;
   cmdline: string | undefined;
   readonly fragments: Map<Place, string>;
+  /** As a leader, but for what depends on the row. */
+  leader: string | undefined;
 }
 
 const REMEMBERED_BYTES = 4 * 1024 * 1024;
 /** What is made of a link takes so many times what it is made of, at most about. */
-const MADE_FACTOR = 6;
+const MADE_FACTOR = 4;
 
 export class LinkReader {
   readonly #read: (id: number) => StoredLink | undefined;
@@ -48,10 +52,8 @@ export class LinkReader {
   ancestry(creator: number | null, depth: number): string {
     const objects: string[] = [];
     for (let link = this.#link(creator); link && objects.length < depth; ) {
-      const above = this.#link(link.above);
-      link.ancestor ??= ancestorObject(link.record, above?.record);
       objects.push(link.ancestor);
-      link = above;
+      link = this.#link(link.above);
     }
     return `[${objects.join(',')}]`;
   }
@@ -87,26 +89,16 @@ export class LinkReader {
   #leader(id: number | null, entityId: string, entryMeta: object | undefined): string {
     const link = this.#link(id);
     if (!link) return '';
-    const { record } = link;
-    const cmdline = cmdlineIn(link);
-    return JSON.stringify({
-      pid: record.pid,
-      entity_id: record.entityId,
-      start: isoDate(record.start * 10) ?? '',
-      path: record.path.toWellFormed(),
-      cmdline: (cmdline.length > FRAGMENT_ARGS_MAX
-        ? `${cmdline.slice(0, FRAGMENT_ARGS_MAX)}…`
-        : cmdline
-      ).toWellFormed(),
-      uid: record.uid ?? null,
-      same_as_process: record.entityId === entityId,
-      entry_meta: entryMeta,
-    });
+    link.leader ??= leaderMembers(link);
+    const own = `,"same_as_process":${recordOf(link).entityId === entityId}`;
+    return `{${link.leader}${own}${entryMeta ? `,"entry_meta":${JSON.stringify(entryMeta)}` : ''}}`;
   }
 
-  #fragment({ record, above }: ReadLink, place: Place): string {
+  #fragment(link: ReadLink, place: Place): string {
+    const record = recordOf(link);
     const { entityId, pid, start, path, cwd, tty, name, args, argsCount, known, credentials } = record;
-    const creator = this.#link(above)?.record;
+    const above = this.#link(link.above);
+    const creator = above && recordOf(above);
     const process = {
       ...{ entityId, pid, startUnixMs: start * 10, path, cwd, name, credentials, argsCount },
       args: args.join('\0'),
@@ -127,14 +119,40 @@ export class LinkReader {
     if (known) return known;
     const stored = this.#read(id);
     if (!stored) return undefined;
-    const link: ReadLink = { ...stored, ancestor: undefined, cmdline: undefined, fragments: new Map() };
+    const link: ReadLink = {
+      ...stored,
+      record: undefined,
+      cmdline: undefined,
+      leader: undefined,
+      fragments: new Map(),
+    };
     this.#links.set(id, link);
     return link;
   }
 }
 
+/** Members of an object, without braces. */
+function leaderMembers(link: ReadLink): string {
+  const record = recordOf(link);
+  const cmdline = cmdlineIn(link);
+  const object = JSON.stringify({
+    pid: record.pid,
+    entity_id: record.entityId,
+    start: isoDate(record.start * 10) ?? '',
+    path: record.path.toWellFormed(),
+    cmdline: (cmdline.length > FRAGMENT_ARGS_MAX ? `${cmdline.slice(0, FRAGMENT_ARGS_MAX)}…` : cmdline).toWellFormed(),
+    uid: record.uid ?? null,
+  });
+  return object.slice(1, -1);
+}
+
+function recordOf(link: ReadLink): LinkRecord {
+  link.record ??= link.rest();
+  return link.record;
+}
+
 function cmdlineIn(link: ReadLink): string {
-  link.cmdline ??= cmdlineOfRecord(link.record);
+  link.cmdline ??= cmdlineOfRecord(recordOf(link));
   return link.cmdline;
 }
 

@@ -30,7 +30,8 @@ const MIGRATIONS: readonly string[] = [
    DELETE FROM blocks;
    CREATE TABLE events (eid INTEGER PRIMARY KEY, bytes INTEGER, answer_bytes INTEGER);
    CREATE TABLE links (
-     id INTEGER PRIMARY KEY, epoch INTEGER, above INTEGER, entity_id TEXT, path TEXT, euid INTEGER, json TEXT NOT NULL);`,
+     id INTEGER PRIMARY KEY, epoch INTEGER, above INTEGER, entity_id TEXT, path TEXT, euid INTEGER,
+     ancestor TEXT NOT NULL, json TEXT NOT NULL);`,
 ];
 
 const INDEXES = `

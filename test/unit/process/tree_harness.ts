@@ -1,9 +1,7 @@
 import type { Pid } from '../../../src/collect/event.ts';
-import { ancestorObject } from '../../../src/process/ancestry.ts';
 import type { Action } from '../../../src/process/execution.ts';
 import { cmdlineOf, NO_DETAILS } from '../../../src/process/image.ts';
 import type { ProcessSnapshot, ProcReader } from '../../../src/process/procfs.ts';
-import { type LinkRecord, parseLinkRecord } from '../../../src/process/recorded_link.ts';
 import { ProcessTree, type PublishedEvent, type TreeOptions } from '../../../src/process/tree.ts';
 import { BOOT_UNIX_MS, detailsOf, type KernelModel, type TrueExec } from './kernel_model.ts';
 
@@ -21,10 +19,9 @@ export interface AncestorObject {
 }
 
 export function ancestorsOf(exec: PublishedEvent): AncestorObject[] {
-  const records: LinkRecord[] = [];
-  for (let link = exec.context.creator; link; link = link.above) records.push(parseLinkRecord(link));
-  const objects = records.map((record, at) => ancestorObject(record, records[at + 1]));
-  return objects.slice(0, exec.ancestry.depth).map((object) => JSON.parse(object) as AncestorObject);
+  const objects: AncestorObject[] = [];
+  for (let link = exec.context.creator; link; link = link.above) objects.push(JSON.parse(link.ancestor));
+  return objects.slice(0, exec.ancestry.depth);
 }
 
 /** What a published exec says, in the words of the model's truth. */

@@ -16,13 +16,22 @@ export function recorded(
 ): RecordedLink {
   const { pid = 7, cmdline = 'sh', above, user = '' } = what;
   const json = JSON.stringify({
-    ...{ pid, ppid: 1, start: 169_999_999_900, name: 'sh', cwd: '/', tty: '', args: cmdline.split(' ') },
-    ...{ argsCount: cmdline.split(' ').length, cmdlineMax: 4096, uid: 0, known: true },
+    ...{ pid, start: 169_999_999_900, name: 'sh', cwd: '/', tty: '', args: cmdline.split(' ') },
+    ...{ argsCount: cmdline.split(' ').length, uid: 0, known: true },
     credentials: { user: { id: '0', ...(user === '' ? {} : { name: user }) } },
   });
   const depth = (above?.depth ?? 0) + 1;
   return {
-    ...{ entityId: entityId(pid), path: '/bin/sh', euid: 0, json, above, depth, bytes: depth * json.length },
+    ...{
+      entityId: entityId(pid),
+      path: '/bin/sh',
+      euid: 0,
+      ancestor: `{"pid":${pid}}`,
+      json,
+      above,
+      depth,
+      bytes: depth * 10,
+    },
     ...{ complete: true, cut: false, revision: 0 },
   };
 }
