@@ -106,6 +106,9 @@ export class Recording {
   configure(settings: TreeSettings): void {
     this.#settings = settings;
     this.#tree.configure(settings);
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+    this.#scheduleFlush();
   }
 
   /** Publishes what waits: nothing more will come. */
@@ -160,8 +163,9 @@ export class Recording {
     if (this.#flushTimer || this.#stopped || since === undefined) return;
     const { publishWaitMs } = this.#settings;
     const now = performance.now();
+    const leftMs = since + publishWaitMs - now;
     // What is late although it is due is looked at again and again.
-    const intervalMs = Math.max(5, publishWaitMs / 4, since + publishWaitMs - now) + graceMs;
+    const intervalMs = Math.max(5, leftMs > 0 ? leftMs : publishWaitMs / 4) + graceMs;
     const due = now + intervalMs;
     this.#flushTimer = setTimeout(() => {
       this.#flushTimer = undefined;

@@ -85,7 +85,7 @@ const declared = [
   text(
     'parent_cmdline',
     'Command line of the process that created this one; cut after 32,768 characters',
-    linkCall('link_cmdline', 'e.creator_id'),
+    linkCall('link_cmdline', 'e.creator_id', 'e.long_parent_cmdline'),
   ),
   bigint('parent_euid', 'Effective user ID of the process that created this one', 'a.euid'),
   text(

@@ -1,5 +1,5 @@
 /** Ancestors, nearest first, up to the top (R3): as far as a row tells them, and one of them as JSON. */
-import type { Link, Process } from './process.ts';
+import { type Link, LONGEST_CHAIN, type Process } from './process.ts';
 import type { RecordedLink } from './recorded_link.ts';
 
 /** The ancestors of one process, as a published row has them: the first `depth` of its creator and those above it. */
@@ -24,8 +24,14 @@ export function isSettled(process: Process): boolean {
 /** Of a process with this creator, and no more than `maxDepth`. Only for settled processes. */
 export function ancestryOf({ lineage }: Process, creator: RecordedLink | undefined, maxDepth: number): Ancestry {
   if (!creator) return { depth: 0, truncated: lineage === 'cut', complete: lineage === 'top' };
+  // Of a chain that was too long the top was let go meanwhile.
+  let depth = Math.min(creator.depth, maxDepth);
+  if (creator.depth >= LONGEST_CHAIN) {
+    depth = 0;
+    for (let one: RecordedLink | undefined = creator; one && depth < maxDepth; one = one.above) depth++;
+  }
   return {
-    depth: Math.min(creator.depth, maxDepth),
+    depth,
     truncated: creator.cut || creator.depth > maxDepth,
     complete: creator.complete && lineage !== 'likely',
   };

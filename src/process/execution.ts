@@ -161,7 +161,8 @@ export class ExecPairing {
 
   /** When the record that has waited longest for its exec was heard; undefined when none does. */
   get unclaimedSinceMs(): number | undefined {
-    const [first] = this.#early.values();
-    return first?.[0]?.heardMs;
+    let since: number | undefined;
+    for (const [first] of this.#early.values()) if (first) since = Math.min(since ?? first.heardMs, first.heardMs);
+    return since;
   }
 }

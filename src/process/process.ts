@@ -47,7 +47,7 @@ export class Link {
 const IMAGES_KEPT = 8;
 
 /** A chain longer than this is cut there, or a process that forks itself on and on would hold all of them. */
-const LONGEST_CHAIN = 1024;
+export const LONGEST_CHAIN = 1024;
 
 export class Process {
   readonly pid: Pid;
@@ -86,6 +86,8 @@ export class Process {
   execUnixMs = 0;
   exit: { readonly bootMs: number; readonly status: number | undefined } | undefined = undefined;
   entityId: string | undefined = undefined;
+  /** Whether rows tell of it as of somebody's creator or leader. */
+  isTold = false;
   /** Whether others may refer to it: as their creator, or as the leader of their session or group. */
   isReferredTo = false;
   #link: Link | undefined;

@@ -94,7 +94,7 @@ export class ProcessTable {
     const existing = this.#cache.holder(event.pid);
     if (existing && this.#isForkOf(event, existing)) {
       // What was already told of it stays as it was told.
-      if (existing.link.recorded || !existing.setCreator(creator.link)) return undefined;
+      if (existing.isTold || !existing.setCreator(creator.link)) return undefined;
       if (!existing.image.sealed && existing.execUnixMs === 0 && image.sealed)
         existing.image.seal(image.known ? image.details : undefined);
       return undefined;

@@ -1,9 +1,11 @@
 /**
- * What rows tell of a process that created others or leads them, with the image that it was running then. It is recorded
- * once, when the first row needs it, and shared by all rows that do, so that what was told stays as it was told (R10): as
- * an ancestor in the words of the column, and the rest for whoever makes a leader or a part of a document of it.
+ * What rows tell of a process that created others or leads them, with the image that it was running then. It is settled
+ * when the first row needs it, and shared by all rows that do: as an ancestor in the words of the column, and the rest for
+ * whoever makes a leader or a part of a document of it. The texts are made when they are stored and not kept: a chain may be
+ * long, and its arguments too.
  */
 import type { ExecDetails } from '../collect/event.ts';
+import { FRAGMENT_ARGS_MAX } from '../ecs/process_fragment.ts';
 import { ancestorObject } from './ancestry.ts';
 import { argsListOf } from './image.ts';
 import type { Link, Process } from './process.ts';
@@ -14,14 +16,16 @@ export interface RecordedLink {
   readonly path: string;
   readonly euid: number | undefined;
   /** An object of the column ancestry. */
-  readonly ancestor: string;
+  readonly ancestor: () => string;
   /** The rest, as JSON: see LinkRecord. */
-  readonly json: string;
+  readonly json: () => string;
+  /** The command line where it is longer than the rest has it, otherwise ''. */
+  readonly longCmdline: () => string;
   /** Its creator. Looked up each time: of a chain that grows for ever the top is let go. */
   readonly above: RecordedLink | undefined;
   /** How many there are, this one included. */
   readonly depth: number;
-  /** What all of them take in the column ancestry, in bytes. */
+  /** What all of them take in the column ancestry, in bytes, about. */
   readonly bytes: number;
   /** The top is reached, and every image is known. */
   readonly complete: boolean;
@@ -30,6 +34,11 @@ export interface RecordedLink {
   /** Of the names of users and groups that it was recorded with. */
   readonly revision: number;
 }
+
+/** Characters of arguments that are recorded: no more are shown of a leader, nor in a document. */
+export const RECORD_ARGS_MAX = FRAGMENT_ARGS_MAX;
+/** What an ancestor takes beside its texts. */
+const ANCESTOR_BYTES = 200;
 
 /** A process by its identity: entity id, pid, and start in hundredths of Unix seconds. */
 export type ProcessRef = readonly [entityId: string, pid: number, start: number];
@@ -94,20 +103,22 @@ export class LinkRecorder {
 
   #recordOne(link: Link, above: RecordedLink | undefined, revision: number): RecordedLink {
     const { process, image } = link;
-    const { path, euid } = image.details;
-    const ancestor = ancestorObject(link, { entityIdOf: this.#options.entityIdOf, cmdlineMax: this.cmdlineMax });
-    const json = this.#json(link);
+    const { path, euid, args } = image.details;
+    const { cmdlineMax } = this;
+    // What was told of its creator stays (see ProcessTable.fork).
+    process.isTold = true;
     return {
       entityId: this.#options.entityIdOf(process),
       path,
       euid,
-      ancestor,
-      json,
+      ancestor: () => ancestorObject(link, { entityIdOf: this.#options.entityIdOf, cmdlineMax }),
+      json: () => this.#json(link),
+      longCmdline: () => (args.length > RECORD_ARGS_MAX ? image.cmdline : ''),
       get above() {
         return process.creator?.recorded;
       },
       depth: (above?.depth ?? 0) + 1,
-      bytes: (above?.bytes ?? 0) + Buffer.byteLength(ancestor),
+      bytes: (above?.bytes ?? 0) + ANCESTOR_BYTES + path.length + Math.min(args.length, cmdlineMax),
       complete:
         (above ? above.complete : process.lineage === 'top' || process.lineage === 'cut') &&
         image.known &&
@@ -126,7 +137,7 @@ export class LinkRecorder {
       name: image.exeName,
       cwd: details.cwd,
       tty,
-      args: argsListOf(details),
+      args: shortArgs(details),
       argsCount: details.argsCount,
       uid: details.uid,
       known: image.known,
@@ -139,6 +150,12 @@ export class LinkRecorder {
   #refTo(process: Process | undefined): ProcessRef | undefined {
     return process && [this.#options.entityIdOf(process), process.pid, process.startUnixHundredths];
   }
+}
+
+function shortArgs(details: ExecDetails): string[] {
+  const { args } = details;
+  // One character more than is shown: who shows it sees that it was cut.
+  return argsListOf(args.length > RECORD_ARGS_MAX ? { ...details, args: args.slice(0, RECORD_ARGS_MAX + 1) } : details);
 }
 
 const CREDENTIALS = ',"credentials":{';

@@ -96,6 +96,12 @@ export class Blocks {
     return undefined;
   }
 
+  /** What a row takes on disk with its share of what rows share, on the average of its block. */
+  bytesOfRow(eid: number): number | undefined {
+    const block = this.#blocks.get(blockOf(eid));
+    return block && block.rows > 0 ? block.bytes / block.rows : undefined;
+  }
+
   /** How many rows of a range there are; `countIn` counts those of a part of a block. */
   count({ after, upTo }: EidRange, countIn: (range: EidRange) => number): number {
     let count = 0;

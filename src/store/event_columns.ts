@@ -94,6 +94,7 @@ export const EVENT_COLUMNS: readonly StoredColumn[] = [
   text('cgroup_path', ({ cgroup }) => cgroup),
   text('container_id', ({ cgroup }) => containerIds.of(cgroup)),
   text('overflows', (_, { argsCut }) => (argsCut ? 'cmdline' : '')),
+  text('long_parent_cmdline', ({ context }) => context.creator?.longCmdline() ?? ''),
   text('cmdline', (_, details) => cmdlineOf(details)),
   text('args', (_, details) => JSON.stringify(argsListOf(details))),
 ];

@@ -1,6 +1,6 @@
 /** Rows in one SQLite database: a file, or memory. Knows nothing of batches, ages or readers; throws what SQLite throws. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { parseLinkRecord, type RecordedLink } from '../process/recorded_link.ts';
+import { type LinkRecord, parseLinkRecord, type RecordedLink } from '../process/recorded_link.ts';
 import type { SharedText } from '../process/session_context.ts';
 import type { PublishedEvent } from '../process/tree.ts';
 import { BLOCK_EIDS, type Block, type BlockRow, Blocks, blockOf } from './blocks.ts';
@@ -93,6 +93,13 @@ interface Stored {
   readonly epoch: number;
 }
 
+interface ChainStored extends Stored {
+  /** How many links are stored from it upwards. */
+  readonly levels: number;
+  /** There are no more. */
+  readonly whole: boolean;
+}
+
 export class EventDatabase {
   /** There was none before. */
   readonly isNew: boolean;
@@ -103,11 +110,12 @@ export class EventDatabase {
   readonly #insertEvent: StatementSync;
   readonly #insertLink: StatementSync;
   readonly #readLink: StatementSync;
+  readonly #readWholeLink: StatementSync;
   readonly #insertDocument: StatementSync;
   readonly #putBlock: StatementSync;
   readonly #putLastEid: StatementSync;
   readonly #linkReader = new LinkReader((id) => this.#storedLink(id));
-  #links = new WeakMap<RecordedLink, Stored>();
+  #links = new WeakMap<RecordedLink, ChainStored>();
   #documents = new WeakMap<SharedText, Stored>();
   #nextLink = 1;
   /** Used again for each row that is stored. */
@@ -141,7 +149,8 @@ export class EventDatabase {
       this.#insertLink = this.#db.prepare(
         'INSERT INTO links (id, epoch, above, entity_id, path, euid, ancestor, json) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       );
-      this.#readLink = this.#db.prepare(
+      this.#readLink = this.#db.prepare('SELECT above, ancestor FROM links WHERE id = ?');
+      this.#readWholeLink = this.#db.prepare(
         'SELECT epoch, above, entity_id, path, euid, ancestor, json FROM links WHERE id = ?',
       );
       defineLinkFunctions(this.#db, this.#linkReader);
@@ -181,7 +190,8 @@ export class EventDatabase {
         row[1] = bytes;
         row[2] = answerBytes;
         linksOf(exec).forEach((link, at) => {
-          row[LINKS_AT + at] = this.#linkOf(eid, link);
+          // Of a leader its creator is told, and no more.
+          row[LINKS_AT + at] = this.#linkOf(eid, link, at === 0 ? Math.max(exec.ancestry.depth, 2) : 2);
         });
         documentsOf(exec, host).forEach((document, at) => {
           row[DOCUMENTS_AT + at] = this.#documentOf(eid, at, document);
@@ -291,7 +301,7 @@ export class EventDatabase {
       if (leftRows <= 0 && leftBytes <= 0) break;
       last = Number(eid);
       leftRows--;
-      leftBytes -= Number(size) + ROW_BYTES;
+      leftBytes -= this.#blocks.bytesOfRow(Number(eid)) ?? Number(size) + ROW_BYTES;
     }
     return last;
   }
@@ -317,7 +327,8 @@ export class EventDatabase {
     const rows = this.#number(sql, lastBlock * BLOCK_EIDS, eid);
     this.#change(() => {
       this.#run('DELETE FROM events WHERE eid <= ?', eid);
-      this.#deleteSharedBefore(epochOf(eid + 1));
+      // An epoch more: a query that has been sorted may still be reading.
+      this.#deleteSharedBefore(epochOf(eid + 1) - 1);
       const rest = this.#blocks.removeUpTo(eid, rows);
       this.#run('DELETE FROM blocks WHERE id <= ?', lastBlock);
       if (rest) this.#writeBlock(rest);
@@ -386,7 +397,8 @@ export class EventDatabase {
       });
     }
     this.#lastEid = lastEid;
-    this.#nextLink = this.#number('SELECT coalesce(max(id), 0) FROM links') + 1;
+    // No id is used again: who reads now may have it still.
+    this.#nextLink = Math.max(this.#nextLink, this.#number('SELECT coalesce(max(id), 0) FROM links') + 1);
     this.#oldestEpoch = 0;
     this.#isStale = false;
   }
@@ -402,26 +414,30 @@ export class EventDatabase {
     this.#putBlock.run(id, rows, bytes, answerBytes, minMs, maxMs);
   }
 
-  /** The id of a link, which is stored with all above it where it is not yet, or not in this epoch. */
-  #linkOf(eid: number, link: RecordedLink | undefined): number | null {
+  /** The id of a link, of which so many are stored, upwards, in this epoch: those that are not there yet are added. */
+  #linkOf(eid: number, link: RecordedLink | undefined, levels: number): number | null {
     const epoch = epochOf(eid);
     // From the first stored one downwards, not by recursion: a chain may be a thousand long.
     const pending: RecordedLink[] = [];
-    let id: number | null = null;
-    for (let one = link; one; one = one.above) {
+    let stored: ChainStored | undefined;
+    let one = link;
+    for (; one && pending.length < levels; one = one.above) {
       const known = this.#links.get(one);
-      if (known?.epoch === epoch) {
-        id = known.id;
+      if (known?.epoch === epoch && (known.whole || known.levels >= levels - pending.length)) {
+        stored = known;
         break;
       }
       pending.push(one);
     }
-    for (const one of pending.reverse()) {
-      const { entityId: entity_id, path, euid = null, ancestor, json } = one;
-      id = this.#addLink(epoch, id, { entity_id, path, euid, ancestor, json });
-      this.#links.set(one, { id, epoch });
+    const whole = stored?.whole ?? !one;
+    for (const next of pending.reverse()) {
+      const { entityId: entity_id, path, euid = null } = next;
+      const ancestor = next.ancestor();
+      const id = this.#addLink(epoch, stored?.id ?? null, { entity_id, path, euid, ancestor, json: next.json() });
+      stored = { id, epoch, levels: (stored?.levels ?? 0) + 1, whole };
+      this.#links.set(next, stored);
     }
-    return id;
+    return stored?.id ?? null;
   }
 
   #addLink(
@@ -431,16 +447,22 @@ export class EventDatabase {
   ): number {
     const id = this.#nextLink++;
     this.#insertLink.run(id, epoch, above, entityId, path, euid, ancestor, json);
-    this.#sharedBytes += LINK_BYTES + ancestor.length + json.length;
+    this.#sharedBytes += LINK_BYTES + Buffer.byteLength(ancestor) + Buffer.byteLength(json);
     return id;
   }
 
   #storedLink(id: number): StoredLink | undefined {
-    const row = this.#readLink.get(id) as LinkRow | undefined;
+    const row = this.#readLink.get(id) as Pick<LinkRow, 'above' | 'ancestor'> | undefined;
     if (!row) return undefined;
-    const { above, entity_id: entityId, path, euid, ancestor, json } = row;
-    const rest = () => parseLinkRecord({ entityId, path, euid: euid ?? undefined, json });
-    return { ancestor, rest, above: above ?? undefined, bytes: ancestor.length + json.length };
+    const { above, ancestor } = row;
+    return { ancestor, rest: () => this.#restOf(id), above: above ?? undefined };
+  }
+
+  #restOf(id: number): LinkRecord | undefined {
+    const row = this.#readWholeLink.get(id) as LinkRow | undefined;
+    if (!row) return undefined;
+    const { entity_id: entityId, path, euid, json } = row;
+    return parseLinkRecord({ entityId, path, euid: euid ?? undefined, json });
   }
 
   #documentOf(eid: number, at: number, document: SharedText | undefined): number | null {
@@ -457,7 +479,7 @@ export class EventDatabase {
 
   /** Lets go of what only rows of earlier epochs share. Ids grow with the epochs. */
   #deleteSharedBefore(epoch: number): void {
-    if (epoch === this.#oldestEpoch) return;
+    if (epoch <= this.#oldestEpoch) return;
     const [first] = this.#all('SELECT id FROM links WHERE epoch >= ? ORDER BY id LIMIT 1', epoch);
     if (first) this.#run('DELETE FROM links WHERE id < ?', Number(first.id));
     else this.#run('DELETE FROM links');
@@ -482,7 +504,7 @@ export class EventDatabase {
         above = known;
         break;
       }
-      const row = from.#readLink.get(Number(next)) as LinkRow | undefined;
+      const row = from.#readWholeLink.get(Number(next)) as LinkRow | undefined;
       if (!row) break;
       pending.push({ id: Number(next), row });
       next = row.above;

@@ -11,7 +11,7 @@ type LinkFunction = (links: LinkReader, ...args: never[]) => string;
 
 const FUNCTIONS = {
   ancestry: (links: LinkReader, creator: number | null, depth: number) => links.ancestry(creator, depth),
-  link_cmdline: (links: LinkReader, link: number | null) => links.cmdline(link),
+  link_cmdline: (links: LinkReader, link: number | null, long: string) => links.cmdline(link, long),
   leader: (links: LinkReader, link: number | null, entityId: string) => links.leader(link, entityId),
   entry_leader: (links: LinkReader, link: number | null, entityId: string, type: string, sourceIp: string) =>
     links.entryLeader(link, entityId, type, sourceIp),

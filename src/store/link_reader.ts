@@ -12,11 +12,9 @@ export interface StoredLink {
   /** An object of the column ancestry. */
   readonly ancestor: string;
   /** What else is stored of it: parsed when it is needed. */
-  readonly rest: () => LinkRecord;
+  readonly rest: () => LinkRecord | undefined;
   /** The id of its creator's link. */
   readonly above: number | undefined;
-  /** What it takes, in bytes, about. */
-  readonly bytes: number;
 }
 
 /** A link with what has been made of it. */
@@ -28,6 +26,9 @@ interface ReadLink extends StoredLink {
   leader: string | undefined;
 }
 
+/** Rows that a query had found were let go before it came to read them. */
+const GONE = 'rows were let go while they were read: ask again';
+const LINK_BYTES = 500;
 const REMEMBERED_BYTES = 4 * 1024 * 1024;
 /** What is made of a link takes so many times what it is made of, at most about. */
 const MADE_FACTOR = 4;
@@ -36,7 +37,7 @@ export class LinkReader {
   readonly #read: (id: number) => StoredLink | undefined;
   readonly #links = new LRUCache<number, ReadLink>({
     maxSize: REMEMBERED_BYTES,
-    sizeCalculation: ({ bytes }) => bytes * MADE_FACTOR,
+    sizeCalculation: ({ ancestor }) => (ancestor.length + LINK_BYTES) * MADE_FACTOR,
   });
 
   constructor(read: (id: number) => StoredLink | undefined) {
@@ -58,8 +59,9 @@ export class LinkReader {
     return `[${objects.join(',')}]`;
   }
 
-  /** '' for nobody. */
-  cmdline(id: number | null): string {
+  /** '' for nobody. `long` is what the row has of it where the link has not all. */
+  cmdline(id: number | null, long: string): string {
+    if (long !== '') return long;
     const link = this.#link(id);
     return link ? cmdlineIn(link) : '';
   }
@@ -118,7 +120,7 @@ export class LinkReader {
     const known = this.#links.get(id);
     if (known) return known;
     const stored = this.#read(id);
-    if (!stored) return undefined;
+    if (!stored) throw new Error(GONE);
     const link: ReadLink = {
       ...stored,
       record: undefined,
@@ -148,6 +150,7 @@ function leaderMembers(link: ReadLink): string {
 
 function recordOf(link: ReadLink): LinkRecord {
   link.record ??= link.rest();
+  if (!link.record) throw new Error(GONE);
   return link.record;
 }
 

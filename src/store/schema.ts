@@ -23,7 +23,7 @@ const MIGRATIONS: readonly string[] = [
      name TEXT PRIMARY KEY, confirmed_eid INTEGER, last_eid INTEGER, reader TEXT, last_read_ms INTEGER,
      lost_rows INTEGER);`,
   // Ancestors and leaders are links now; rows were of a version that was never released, and are let go.
-  `UPDATE subscribers SET lost_rows = lost_rows + (SELECT count(*) FROM events WHERE eid > last_eid);
+  `UPDATE subscribers SET lost_rows = lost_rows + (SELECT count(*) FROM events WHERE eid > confirmed_eid);
    DROP TABLE events;
    DROP TABLE ancestries;
    DELETE FROM documents;

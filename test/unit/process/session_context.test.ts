@@ -8,7 +8,7 @@ type Leader = 'groupLeader' | 'sessionLeader' | 'entryLeader' | 'creator';
 const shown = (event: PublishedEvent, leader: Leader) => {
   const link = event.context[leader];
   if (!link) throw new Error(`no ${leader}`);
-  const record = parseLinkRecord(link);
+  const record = parseLinkRecord({ ...link, json: link.json() });
   return { pid: record.pid, cmdline: cmdlineOfRecord(record) };
 };
 
@@ -74,7 +74,7 @@ test('a user that got a name since is told with it, also as the user of a leader
   const harness = new TreeHarness({ names }).run(kernel);
   const texts = (cmdline: string) => {
     const { credentials, creator, sessionLeader, groupLeader, entryLeader } = harness.row(cmdline).context;
-    return [credentials?.text, ...[creator, sessionLeader, groupLeader, entryLeader].map((link) => link?.json)];
+    return [credentials?.text, ...[creator, sessionLeader, groupLeader, entryLeader].map((link) => link?.json())];
   };
   expect(texts('ls 11').filter((text) => text?.includes('alice'))).toEqual([]);
   names.user = () => 'alice';

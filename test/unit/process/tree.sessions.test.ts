@@ -71,7 +71,7 @@ describe('session and group', () => {
     kernel.exit(12);
     const harness = new TreeHarness().run(kernel);
     expect(harness.row('second').pgid).toBe(11);
-    expect(harness.row('second').context.groupLeader?.json).toContain('"args":["first"]');
+    expect(harness.row('second').context.groupLeader?.json()).toContain('"args":["first"]');
     expect(harness.row('third').pgid).toBe(13);
   });
 
@@ -137,8 +137,8 @@ describe('session and group', () => {
     kernel.exec(60, 'new');
     const row = harness.run(kernel).row('new');
     expect(row).toMatchObject({ sid: 50, pgid: 51 });
-    expect(row.context.sessionLeader?.json).toContain('"args":["shell"]');
-    expect(row.context.groupLeader?.json).toContain('"args":["first"]');
+    expect(row.context.sessionLeader?.json()).toContain('"args":["shell"]');
+    expect(row.context.groupLeader?.json()).toContain('"args":["first"]');
   });
 
   test('that changed while events were lost are read again', () => {
@@ -152,7 +152,7 @@ describe('session and group', () => {
     kernel.exec(11, 'worker');
     const row = harness.run(kernel).row('worker');
     expect(row).toMatchObject({ sid: 10, pgid: 10 });
-    expect(row.context.sessionLeader?.json).toContain('"pid":10,');
+    expect(row.context.sessionLeader?.json()).toContain('"pid":10,');
   });
 
   test('a leader whose exec’s record is lost is waited for no longer than the exec itself', () => {
@@ -256,7 +256,7 @@ describe('rows beside execs', () => {
       ['fork ', 'exec pts/1', 'exit pts/1'],
     ]);
     const [leader] = harness.published.filter(({ action, process }) => action === 'fork' && process.pid === 12);
-    expect(leader?.context.sessionLeader?.json).toContain('"tty":""');
+    expect(leader?.context.sessionLeader?.json()).toContain('"tty":""');
   });
 
   test('a session’s terminal ends with its leader', () => {

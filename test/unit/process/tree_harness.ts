@@ -20,7 +20,7 @@ export interface AncestorObject {
 
 export function ancestorsOf(exec: PublishedEvent): AncestorObject[] {
   const objects: AncestorObject[] = [];
-  for (let link = exec.context.creator; link; link = link.above) objects.push(JSON.parse(link.ancestor));
+  for (let link = exec.context.creator; link; link = link.above) objects.push(JSON.parse(link.ancestor()));
   return objects.slice(0, exec.ancestry.depth);
 }
 

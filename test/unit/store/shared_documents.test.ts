@@ -11,6 +11,7 @@ import type { RecordedLink } from '../../../src/process/recorded_link.ts';
 import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { EventDatabase } from '../../../src/store/event_database.ts';
 import { EventStore } from '../../../src/store/event_store.ts';
+import { LinkReader } from '../../../src/store/link_reader.ts';
 import { columns, processAncestryEvents, selectionOf } from '../../../tables/process_ancestry_events.ts';
 import { complaintsOfText } from '../ecs/fields_check.ts';
 import { KernelModel } from '../process/kernel_model.ts';
@@ -90,8 +91,9 @@ describe('what rows share', () => {
     }
     db.deleteUpTo(19_999);
     expect(leaders(db)).toEqual([7]);
-    expect(storedIn('long.db', 'links')).toBe(2);
-    expect(storedIn('long.db', 'documents')).toBeLessThan(5);
+    // Of the last epoch and the one before.
+    expect(storedIn('long.db', 'links')).toBe(4);
+    expect(storedIn('long.db', 'documents')).toBeLessThan(10);
   });
 
   test('comes along when rows that were kept in memory go to the disk', () => {
@@ -104,6 +106,59 @@ describe('what rows share', () => {
     disk.insert(session(6001, 1, leader(9)));
     expect(leaders(disk).at(-1)).toBe(9);
   });
+});
+
+/** A chain of so many, each the creator of the one before. */
+function chain(length: number): RecordedLink {
+  let link = recorded({ pid: 1000 });
+  for (let pid = 1001; pid < 1000 + length; pid++) link = recorded({ pid, above: link });
+  return link;
+}
+
+describe('a chain', () => {
+  const under = (eid: number, creator: RecordedLink, depth: number) => {
+    const exec = published();
+    const ancestry = { ...exec.ancestry, depth };
+    return { eid, exec: { ...exec, ancestry, context: { ...exec.context, creator } } };
+  };
+  const ANCESTRY_AT = columns.findIndex(({ name }) => name === 'ancestry');
+  const pidsOf = (db: EventDatabase) =>
+    [...db.select(ANYTHING, FROM_START)].flatMap((row) =>
+      row ? [(JSON.parse(String(row[ANCESTRY_AT])) as { pid: number }[]).map(({ pid }) => pid)] : [],
+    );
+
+  test('is stored as far as rows tell of it, and further when one does', () => {
+    const db = database('chain.db');
+    const top = chain(500);
+    db.insert([under(1, top, 32)]);
+    expect(storedIn('chain.db', 'links')).toBe(32);
+    expect(pidsOf(db)).toEqual([Array.from({ length: 32 }, (_, n) => 1499 - n)]);
+    const below = recorded({ pid: 1500, above: top });
+    db.insert([under(2, below, 3), under(3, below, 40)]);
+    expect(pidsOf(db).map((pids) => pids.length)).toEqual([32, 3, 40]);
+    expect(pidsOf(db)[2]?.at(-1)).toBe(1461);
+  });
+
+  test('whose links are gone before a query reads them is an error, not a row without ancestors', () => {
+    const links = new LinkReader(() => undefined);
+    expect(() => links.ancestry(1, 3)).toThrow('ask again');
+    expect(links.ancestry(null, 0)).toBe('[]');
+  });
+});
+
+test('a creator’s command line is told up to 32,768 characters, of which a link has the first', async () => {
+  const kernel = new KernelModel();
+  kernel.fork(1, 10);
+  kernel.exec(10, `sh ${'x'.repeat(20_000)}`);
+  kernel.fork(10, 11);
+  kernel.exec(11, 'ls');
+  const harness = new TreeHarness().run(kernel);
+  const one = store();
+  for (const event of harness.published) one.add(event);
+  const [, ls] = await rowsOf(one);
+  expect(String(ls?.parent_cmdline)).toHaveLength(20_003);
+  expect(JSON.parse(String(ls?.ancestry))[0].cmdline).toHaveLength(4097);
+  expect(harness.published[1]?.context.creator?.json().length).toBeLessThan(5000);
 });
 
 const ACTIONS: readonly Action[] = ['exec', 'fork', 'setsid', 'exit', 'existing'];
