@@ -19,8 +19,8 @@ namespace process_ancestry {
 namespace {
 
 constexpr double kSecondMs = 1000;
-// Between passes the thread sleeps, so that many messages cost one wake-up; longer under
-// load.
+// Between passes the thread sleeps, so that many messages cost one wake-up; longer where more than so many
+// come in a short nap.
 constexpr int kNapMs = 5, kLongNapMs = 30;
 constexpr uint64_t kManyMessages = 32;
 // How long details from /proc are kept back for what may prove them wrong.
@@ -112,6 +112,7 @@ bool Collector::wait(double until_ms) {
 void Collector::run() {
   if (connector_.is_open()) procfs::seed_thread_groups(proc_, thread_groups_);
   double next_second = monotonic_ms() + kSecondMs;
+  int nap_ms = kNapMs;
   for (bool go_on = true; go_on;) {
     go_on = wait(next_second);
     const double now = monotonic_ms();
@@ -125,7 +126,8 @@ void Collector::run() {
     // Where /proc is all there is to tell of an exec, every millisecond counts.
     if (go_on && (messages == 0 || audit_works())) {
       pollfd stop{stop_event_.get(), POLLIN, 0};
-      ::poll(&stop, 1, messages > kManyMessages ? kLongNapMs : kNapMs);
+      nap_ms = messages * kNapMs > kManyMessages * static_cast<uint64_t>(nap_ms) ? kLongNapMs : kNapMs;
+      ::poll(&stop, 1, nap_ms);
     }
   }
 }

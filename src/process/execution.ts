@@ -31,8 +31,6 @@ export class Execution {
   details: ExecDetails | undefined = undefined;
   /** When it happened, in Unix ms; audit's own time, of a coarse clock, once its record is there. */
   unixMs: number;
-  /** As whoever told of it first has it (the connector's time is exact), by a clock that is not set. */
-  readonly toldMs: number;
   /** Control group; '' while nobody knows. */
   cgroup = '';
   /** What the process executed before. */
@@ -47,7 +45,7 @@ export class Execution {
   constructor(
     action: Action,
     process: Process,
-    at: { bootMs: number; unixMs: number; toldMs: number; heardMs: number },
+    at: { bootMs: number; unixMs: number; heardMs: number },
     imageBefore: Image = process.image,
   ) {
     this.imageBefore = imageBefore;
@@ -59,7 +57,6 @@ export class Execution {
     this.previous = process.previous;
     this.bootMs = at.bootMs;
     this.unixMs = at.unixMs;
-    this.toldMs = at.toldMs;
     this.heardMs = at.heardMs;
   }
 

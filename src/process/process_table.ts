@@ -80,11 +80,6 @@ export class ProcessTable {
     if (Math.abs(offsetMs - this.#bootToUnixMs) > 500) this.#bootToUnixMs = offsetMs;
   }
 
-  /** A time of audit or of the connector by a clock that does not jump when the host's is set. */
-  steadyMs({ unixMs }: { readonly unixMs: number }): number {
-    return unixMs - this.#bootToUnixMs;
-  }
-
   /** A process is created. */
   fork(event: ForkEvent): Process | undefined {
     const creator = this.#parent(event.parent, event);
@@ -118,7 +113,7 @@ export class ProcessTable {
     forker.isReferredTo = true;
     process.session = forker.session;
     process.leftTerminal = forker.leftTerminal;
-    process.groups.inherit(forker.groups, this.steadyMs(event));
+    process.groups.inherit(forker.groups, event.bootMs);
     process.supplementalGroups = forker.supplementalGroups;
     // What an exec's details will bring is not the forker's yet: it is looked up when a row needs it.
     if (image.sealed) {
@@ -145,7 +140,7 @@ export class ProcessTable {
   /** Undefined: nobody knows the process. */
   setSid(event: SetSidEvent): Process | undefined {
     const process = this.#cache.peek(event.pid);
-    process?.lead(this.steadyMs(event));
+    process?.lead(event.bootMs);
     return process;
   }
 
@@ -169,7 +164,7 @@ export class ProcessTable {
     const id = event.pgid ?? this.#proc?.read(event.pid)?.pgid;
     if (id === undefined) return;
     const group = id === event.pid ? { id, leader: process } : this.groupOf(id);
-    process.groups.set({ group, atMs: this.steadyMs(event), serial: event.serial });
+    process.groups.set({ group, atMs: event.bootMs, serial: event.serial });
   }
 
   /**
@@ -238,6 +233,8 @@ export class ProcessTable {
     }
     // Audit's record of the fork may be on its way: /proc would know the pid, but not who created it.
     const live = event.origin === 'proc_events' ? this.#readLive(event.pid, event.bootMs) : undefined;
+    // What /proc shows is what this very exec loaded, or a later one: what ran before is not known.
+    if (live && live !== process) live.image = Image.unknown();
     return live ?? this.#imply(event.pid, event);
   }
 
@@ -260,7 +257,11 @@ export class ProcessTable {
       if (known && this.isSame(known, snapshot.startTicks)) {
         if (snapshot.ended && !known.exit) this.#end(known, undefined);
         else if (!snapshot.ended) this.#revive(known);
-        if (!snapshot.ended && runsAnother(known.image, snapshot)) known.image = Image.of(snapshot.details);
+        if (!snapshot.ended && runsAnother(known.image, snapshot)) {
+          known.image = Image.of(snapshot.details);
+          // With its terminal, as it is now.
+          known.leftTerminal = false;
+        }
         if (!snapshot.ended && this.#movedElsewhere(known, snapshot)) moved.push(known);
         continue;
       }

@@ -10,7 +10,7 @@ export interface Group {
 
 interface Change {
   readonly group: Group;
-  /** Of a clock that is not set: see ProcessTable.steadyMs. */
+  /** CLOCK_BOOTTIME, which nobody sets. */
   readonly atMs: number;
   /** Audit's; 0 where there is none. */
   readonly serial: number;

@@ -227,7 +227,7 @@ export class ProcessTree {
     this.#clockOffsetMs = offsetMs;
     if (event.origin !== 'audit') return;
     this.#lastAuditHeardMs = this.#options.now();
-    if (this.#timesCompare) this.#lastAuditMs = Math.max(this.#lastAuditMs, this.processes.steadyMs(event));
+    if (this.#timesCompare) this.#lastAuditMs = Math.max(this.#lastAuditMs, event.bootMs);
   }
 
   /** False while the clock was just set: what is on its way may be stamped by either. */
@@ -296,13 +296,15 @@ export class ProcessTree {
   /** What happened beside execs, where it is published. */
   #note(action: Action, process: Process | undefined, at: { bootMs: number; unixMs: number }): void {
     if (!process || !this.#settings.actions.has(action)) return;
+    // By what waits: it is still to be found under its pid.
+    process.isReferredTo = true;
     const execution = new Execution(action, process, this.#timesOf(at));
     this.#others.add(execution);
     this.#queue(execution);
   }
 
   #timesOf({ bootMs, unixMs }: { bootMs: number; unixMs: number }) {
-    return { bootMs, unixMs, toldMs: this.processes.steadyMs({ unixMs }), heardMs: this.#options.now() };
+    return { bootMs, unixMs, heardMs: this.#options.now() };
   }
 
   get #publishesOthers(): boolean {
@@ -340,20 +342,20 @@ export class ProcessTree {
   }
 
   /** Whether audit has told all that could have set its group: an exec's own record says so. */
-  #auditWentPast({ action, toldMs }: Execution): boolean {
+  #auditWentPast({ action, bootMs }: Execution): boolean {
     if (action === 'exec' || action === 'existing' || !this.#options.detailsApart) return true;
-    return this.#lastAuditMs > toldMs;
+    return this.#lastAuditMs > bootMs;
   }
 
   /** The leaders of its session and group. The group is looked up now: audit has gone past all that could have set it. */
   #leadersOf(execution: Execution): Link[] {
     if (!execution.group) {
-      const { process, toldMs, details } = execution;
+      const { process, bootMs, details } = execution;
       const { serial = 0 } = (execution.action === 'exec' && details) || {};
       const told = details?.from === 'procfs' ? details.pgid : undefined;
-      const group = process.groups.at(toldMs, serial);
+      const group = process.groups.at(bootMs, serial);
       execution.group = told === undefined || told === group?.id ? group : this.processes.groupOf(told);
-      process.groups.settle(toldMs, serial);
+      process.groups.settle(bootMs, serial);
       execution.groupLeader = execution.linkOf(execution.group);
     }
     return [execution.sessionLeader, execution.groupLeader].filter((link) => link !== undefined);
@@ -399,7 +401,7 @@ export class ProcessTree {
     const awaitsAudit = !execution.image.sealed || !this.#auditWentPast(execution);
     if (!awaitsAudit || waited >= wait * LAGGING_WAIT_FACTOR) return true;
     // Audit that has gone past it will not come back to it; one that is still busy with earlier execs will come to it.
-    if (this.#lastAuditMs > execution.toldMs + wait) return true;
+    if (this.#lastAuditMs > execution.bootMs + wait) return true;
     return now - this.#lastAuditHeardMs >= wait && !isLagging();
   }
 

@@ -97,3 +97,13 @@ test('an exec without a fork remembers the eight images before it, and not those
   expect(before('image 2')).toEqual(['0', '1']);
   expect(before('image 11')).toEqual(['3', '4', '5', '6', '7', '8', '9', '10']);
 });
+
+test('an exec of a process whose fork was lost does not have itself before it', () => {
+  const kernel = new KernelModel();
+  kernel.fork(1, 10);
+  kernel.take();
+  kernel.exec(10, 'tool');
+  const harness = new TreeHarness();
+  harness.proc.show(10, 1, 'tool', 1);
+  expect(harness.run(kernel).row('tool').context.previous?.text ?? '').toBe('');
+});

@@ -91,32 +91,35 @@ describe('session and group', () => {
     expect(harness.row('inside').pgid).toBe(10);
   });
 
-  test('are those from before the clock was set back, and are still waited for', () => {
-    const kernel = new KernelModel();
-    const harness = new TreeHarness({ actions: EVERYTHING });
-    kernel.fork(1, 10);
-    kernel.setpgid(10, 10);
-    kernel.exec(10, 'shell');
-    harness.run(kernel);
-    const setBack = () =>
-      kernel.take().map((event) => ({ ...event, unixMs: event.unixMs - 3_600_000 }) satisfies typeof event);
-    kernel.fork(10, 11);
-    kernel.exec(11, 'first');
-    harness.tree.apply(setBack());
-    harness.nowMs += 6000;
-    harness.tree.flush();
-    expect(harness.row('first').pgid).toBe(10);
-    kernel.exec(11, 'second');
-    harness.tree.apply(setBack());
-    kernel.pass(100);
-    kernel.fork(11, 12);
-    harness.tree.apply(setBack());
-    expect(rows(harness, 12)).toEqual([]);
-    kernel.pass(100);
-    kernel.exec(11, 'third');
-    harness.tree.apply(setBack());
-    expect(rows(harness, 12)).toEqual(['fork']);
-  });
+  test.each([3_600_000, 300])(
+    'are those from before the clock was set back by %i ms, and are still waited for',
+    (step) => {
+      const kernel = new KernelModel();
+      const harness = new TreeHarness({ actions: EVERYTHING });
+      kernel.fork(1, 10);
+      kernel.setpgid(10, 10);
+      kernel.exec(10, 'shell');
+      harness.run(kernel);
+      const setBack = () =>
+        kernel.take().map((event) => ({ ...event, unixMs: event.unixMs - step }) satisfies typeof event);
+      kernel.fork(10, 11);
+      kernel.exec(11, 'first');
+      harness.tree.apply(setBack());
+      harness.nowMs += 6000;
+      harness.tree.flush();
+      expect(harness.row('first').pgid).toBe(10);
+      kernel.exec(11, 'second');
+      harness.tree.apply(setBack());
+      kernel.pass(100);
+      kernel.fork(11, 12);
+      harness.tree.apply(setBack());
+      expect(rows(harness, 12)).toEqual([]);
+      kernel.pass(100);
+      kernel.exec(11, 'third');
+      harness.tree.apply(setBack());
+      expect(rows(harness, 12)).toEqual(['fork']);
+    },
+  );
 
   test('of those that were there before are as /proc shows them, and their leaders are known', () => {
     const kernel = new KernelModel();
