@@ -3,7 +3,7 @@ import type { ResultLimit } from './answer_builder.ts';
 import type { AnswerReport } from './answer_report.ts';
 import { routes } from './column.ts';
 import { ExtensionError } from './extension_error.ts';
-import { ExtensionServer, type ServerCounts, type ServerLimits } from './extension_server.ts';
+import { ExtensionServer, NO_COUNTS, type ServerCounts, type ServerLimits } from './extension_server.ts';
 import { type Log, RateLimit, silentLog } from './log.ts';
 import { type ExtensionInfo, ManagerClient, type OptionInfo, type Registry } from './manager_client.ts';
 import type { Response } from './response_decoder.ts';
@@ -311,15 +311,6 @@ export class Extension {
     });
   }
 }
-
-const NO_COUNTS: Readonly<ServerCounts> = {
-  connections: 0,
-  requests: 0,
-  faults: 0,
-  queryErrors: 0,
-  valueErrors: 0,
-  answerBytes: 0,
-};
 
 function addCounts(a: Readonly<ServerCounts>, b: Readonly<ServerCounts>): ServerCounts {
   return {

@@ -68,6 +68,15 @@ export interface ServerCounts {
   answerBytes: number;
 }
 
+export const NO_COUNTS: Readonly<ServerCounts> = {
+  connections: 0,
+  requests: 0,
+  faults: 0,
+  queryErrors: 0,
+  valueErrors: 0,
+  answerBytes: 0,
+};
+
 /**
  * Serves tables to osquery on a unix socket. Answers are made in slices, so that a ping is answered at once while
  * others read much; a peer that is slow, broken or hostile costs bounded memory, and its own connection at most.
@@ -76,14 +85,7 @@ export class ExtensionServer {
   readonly #options: ExtensionServerOptions;
   readonly #limits: ServerLimits;
   readonly #rate = new RateLimit();
-  readonly #counts: ServerCounts = {
-    connections: 0,
-    requests: 0,
-    faults: 0,
-    queryErrors: 0,
-    valueErrors: 0,
-    answerBytes: 0,
-  };
+  readonly #counts: ServerCounts = { ...NO_COUNTS };
   // In the order of their last request: the first is the one that has been idle longest.
   readonly #connections = new Set<Connection>();
   readonly #host: ConnectionHost;

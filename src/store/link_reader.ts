@@ -52,9 +52,11 @@ export class LinkReader {
   /** The column ancestry: a creator, and those above it, `depth` altogether. */
   ancestry(creator: number | null, depth: number): string {
     const objects: string[] = [];
-    for (let link = this.#link(creator); link && objects.length < depth; ) {
+    for (let id: number | null | undefined = creator; objects.length < depth; ) {
+      const link = this.#link(id);
+      if (!link) break;
       objects.push(link.ancestor);
-      link = this.#link(link.above);
+      id = link.above;
     }
     return `[${objects.join(',')}]`;
   }
