@@ -14,10 +14,13 @@ import { columns as tree } from '../tables/process_ancestry_tree.ts';
 
 const README = fileURLToPath(new URL('../README.md', import.meta.url));
 
-function columnTable(columns: readonly Pick<Column<never>, 'name' | 'type' | 'options' | 'description'>[]): string {
-  const rows = columns.map(({ name, type, options, description }) => {
+function columnTable(
+  columns: readonly Pick<Column<never>, 'name' | 'type' | 'options' | 'description' | 'aliases'>[],
+): string {
+  const rows = columns.map(({ name, type, options, description, aliases = [] }) => {
     const hidden = options & ColumnOption.hidden ? ', hidden' : '';
-    return `| \`${name}\` | ${type}${hidden} | ${description} |`;
+    const names = [name, ...aliases].map((one) => `\`${one}\``).join(', ');
+    return `| ${names} | ${type}${hidden} | ${description} |`;
   });
   return ['| column | type | meaning |', '| --- | --- | --- |', ...rows].join('\n');
 }

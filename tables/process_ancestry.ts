@@ -3,16 +3,18 @@ import type { ExecDetails, Pid } from '../src/collect/event.ts';
 import { bigint, type Column, ColumnOption, integer, text } from '../src/osquery/column.ts';
 import { rowMatcher } from '../src/osquery/constraint.ts';
 import type { QueryContext } from '../src/osquery/query_context.ts';
+import { RowIds } from '../src/osquery/row_ids.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
 import { ancestorsOf, type Descent, descendantsOf } from '../src/process/closure.ts';
 import { exitCodeOf } from '../src/process/exit_status.ts';
 import { cmdlineOf } from '../src/process/image.ts';
-import type { Process } from '../src/process/process.ts';
+import { LONGEST_CHAIN, type Process } from '../src/process/process.ts';
 import type { ProcessTable } from '../src/process/process_table.ts';
 import { namedProcesses } from './named_processes.ts';
 
 /** A process and one of its ancestors, as they were when they were asked for. */
 export interface AncestryRow {
+  readonly process: Process;
   readonly pid: Pid;
   readonly entityId: string;
   readonly ancestorPid: Pid;
@@ -25,7 +27,7 @@ export interface AncestryRow {
 }
 
 const KEY = ColumnOption.index | ColumnOption.optimized;
-const orNull = (value: number | undefined): number | '' => value ?? '';
+const orNull = (value: number | undefined): number | null => value ?? null;
 
 export const columns: readonly Column<AncestryRow>[] = [
   bigint('pid', 'Process ID, in the initial pid namespace', ({ pid }) => pid, KEY),
@@ -37,13 +39,13 @@ export const columns: readonly Column<AncestryRow>[] = [
     '1: the ancestor created the process; 2: it created the one that did; and so on',
     ({ depth }) => depth,
   ),
-  text('path', 'Path of what the ancestor was running when it forked', ({ details }) => details.path),
+  text('path', 'Path of what the ancestor was running when it forked', ({ details }) => details.path || null),
   text(
     'cmdline',
     'Command line of what the ancestor was running when it forked; cut after 32,768 characters',
-    ({ details }) => cmdlineOf(details),
+    ({ details }) => cmdlineOf(details) || null,
   ),
-  text('cwd', 'Working directory in which the ancestor executed that', ({ details }) => details.cwd),
+  text('cwd', 'Working directory in which the ancestor executed that', ({ details }) => details.cwd || null),
   bigint('uid', 'User ID with which the ancestor executed that', ({ details }) => orNull(details.uid)),
   bigint('euid', 'Effective user ID with which the ancestor executed that', ({ details }) => orNull(details.euid)),
   bigint(
@@ -57,9 +59,12 @@ export const columns: readonly Column<AncestryRow>[] = [
   integer(
     'exit_code',
     "The ancestor's exit code, or 128 and the signal that killed it; NULL while it runs, or when nobody told",
-    ({ ancestorExit }) => (ancestorExit?.status === undefined ? '' : exitCodeOf(ancestorExit.status)),
+    ({ ancestorExit }) => (ancestorExit?.status === undefined ? null : exitCodeOf(ancestorExit.status)),
   ),
 ];
+
+/** More than a chain is long. */
+const DEPTHS = 4 * LONGEST_CHAIN;
 
 /**
  * `processes` gives what the present recording knows, or undefined where there is none. `readable` resolves when it knows
@@ -69,10 +74,12 @@ export function processAncestry(
   processes: () => ProcessTable | undefined,
   readable: () => Promise<void> = () => Promise.resolve(),
 ): TablePlugin<AncestryRow> {
+  const rowids = new RowIds<Process>();
   return {
     name: 'process_ancestry',
     description: 'Every process that is known with each of its ancestors, one row a pair',
     columns,
+    rowid: ({ process, depth }) => rowids.of(process) * DEPTHS + depth,
     async generate(context) {
       await readable();
       const table = processes();
@@ -103,6 +110,7 @@ function* descents(processes: ProcessTable, context: QueryContext): IterableIter
 
 function rowOf({ process, ancestor, depth }: Descent, processes: ProcessTable): AncestryRow {
   return {
+    process,
     pid: process.pid,
     entityId: processes.entityIdOf(process),
     ancestorPid: ancestor.process.pid,

@@ -2,7 +2,7 @@
 
 import type { CollectorProblem, SourceStats } from '../src/collect/source.ts';
 import type { FileHasherStats } from '../src/files/file_hasher.ts';
-import { bigint, type Column, double, text } from '../src/osquery/column.ts';
+import { bigint, type Column, double, json, text } from '../src/osquery/column.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
 import type { Action } from '../src/process/execution.ts';
 import type { TreeStats } from '../src/process/tree.ts';
@@ -57,7 +57,7 @@ export const columns: readonly Column<CacheStatsRow>[] = [
   ),
   text('database', 'Where rows are written now: a directory, or :memory:', ({ store }) => store.database),
   bigint('hashed', 'Rows that have the hash of their file', ({ hashes }) => hashes.known + hashes.computed),
-  text('hash_missed', 'Rows that have not, by why, as a JSON object', ({ hashes }) =>
+  json('hash_missed', 'Rows that have not, by why, as a JSON object', ({ hashes }) =>
     JSON.stringify(Object.fromEntries(Object.entries(hashes.missed).filter(([, count]) => count > 0))),
   ),
   text(
@@ -65,7 +65,7 @@ export const columns: readonly Column<CacheStatsRow>[] = [
     'Where events come from: audit+proc_events, audit, proc_events, replay or none',
     ({ source }) => source.collector,
   ),
-  text(
+  json(
     'problems',
     'What keeps the collector or the store from working fully, and what to do, as a JSON array',
     ({ problems }) => JSON.stringify(problems),
@@ -82,6 +82,7 @@ export function processAncestryCacheStats(read: () => CacheStatsRow): TablePlugi
     name: 'process_ancestry_cache_stats',
     description: 'Health of the process cache, the collector and the event store, in one row',
     columns,
+    rowid: () => 1,
     generate: () => [read()],
   };
 }

@@ -4,7 +4,7 @@ import { charDeviceOf } from '../src/collect/terminal.ts';
 import type { EcsAction } from '../src/ecs/action.ts';
 import { type EcsEvent, ecsDocument } from '../src/ecs/document.ts';
 import { HostText } from '../src/ecs/host.ts';
-import { type Column, ColumnOption, type ColumnType } from '../src/osquery/column.ts';
+import { type Column, ColumnOption, type ColumnType, JSON_NULL } from '../src/osquery/column.ts';
 import { integerBounds, type SqlCondition, sqlCondition } from '../src/osquery/constraint_sql.ts';
 import type { QueryContext } from '../src/osquery/query_context.ts';
 import { parseSqliteNumber } from '../src/osquery/sqlite_number.ts';
@@ -19,7 +19,7 @@ const HIDDEN = ColumnOption.hidden;
 const KEY = ColumnOption.index | ColumnOption.optimized;
 
 interface EventColumn extends Column<SqlRow> {
-  /** What it is in the database: the events are `e`, their creators `a`. */
+  /** What it is in the database: the events are `e`, their creators `a`. A text that is not known is '' there. */
   readonly sql: string;
 }
 
@@ -31,6 +31,7 @@ const declare =
 const text = declare('TEXT');
 const integer = declare('INTEGER');
 const bigint = declare('BIGINT');
+const aliased = <Declared extends object>(column: Declared, alias: string) => ({ ...column, aliases: [alias] });
 
 const declared = [
   bigint('pid', 'Process ID, in the initial pid namespace', 'e.pid', KEY),
@@ -38,9 +39,12 @@ const declared = [
   text('mode', 'File mode permissions, octal', 'e.mode'),
   text('cmdline', 'Command line arguments, joined by spaces', 'e.cmdline'),
   bigint('cmdline_size', 'Actual size (bytes) of command line arguments', 'e.cmdline_size', HIDDEN),
-  text('env', 'Environment variables delimited by spaces (never recorded)', "''", HIDDEN),
-  bigint('env_count', 'Number of environment variables (never recorded)', '0', HIDDEN),
-  bigint('env_size', 'Actual size (bytes) of environment list (never recorded)', '0', HIDDEN),
+  aliased(text('env', 'Environment variables delimited by spaces (never recorded)', "''", HIDDEN), 'environment'),
+  aliased(bigint('env_count', 'Number of environment variables (never recorded)', 'NULL', HIDDEN), 'environment_count'),
+  aliased(
+    bigint('env_size', 'Actual size (bytes) of environment list (never recorded)', 'NULL', HIDDEN),
+    'environment_size',
+  ),
   text('cwd', 'The process current working directory', 'e.cwd'),
   bigint('auid', 'Audit User ID at process start', 'e.auid'),
   bigint('uid', 'User ID at process start', 'e.uid'),
@@ -49,10 +53,10 @@ const declared = [
   bigint('egid', 'Effective group ID at process start', 'e.egid'),
   bigint('owner_uid', 'File owner user ID', 'e.owner_uid'),
   bigint('owner_gid', 'File owner group ID', 'e.owner_gid'),
-  bigint('atime', 'File last access in UNIX time', 'e.atime'),
-  bigint('mtime', 'File modification in UNIX time', 'e.mtime'),
-  bigint('ctime', 'File last metadata change in UNIX time', 'e.ctime'),
-  bigint('btime', 'File creation in UNIX time', 'e.btime'),
+  aliased(bigint('atime', 'File last access in UNIX time', 'e.atime'), 'access_time'),
+  aliased(bigint('mtime', 'File modification in UNIX time', 'e.mtime'), 'modify_time'),
+  aliased(bigint('ctime', 'File last metadata change in UNIX time', 'e.ctime'), 'change_time'),
+  aliased(bigint('btime', 'File creation in UNIX time', 'e.btime'), 'create_time'),
   text('overflows', 'List of structures that overflowed', 'e.overflows', HIDDEN),
   bigint(
     'parent',
@@ -64,11 +68,21 @@ const declared = [
   bigint('uptime', 'Time of execution in system uptime', 'e.boot_ms / 1000'),
   // osquery's own event ids are decimal numbers of at least ten digits.
   text('eid', 'Event ID', "printf('%010d', e.eid)", ColumnOption.index | ColumnOption.optimized | HIDDEN),
+  bigint('status', 'OpenBSM Attribute: Status of the process (macOS only)', 'NULL', HIDDEN),
   bigint('fsuid', 'Filesystem user ID at process start', 'e.fsuid'),
   bigint('suid', 'Saved user ID at process start', 'e.suid'),
   bigint('fsgid', 'Filesystem group ID at process start', 'e.fsgid'),
   bigint('sgid', 'Saved group ID at process start', 'e.sgid'),
   text('syscall', 'Syscall name: execve, execveat', 'e.syscall'),
+  // Below index 63, as all that is dear or has an effect: osquery reads the columns above together (see column.ts).
+  // Put together when it is asked for: see ECS_INPUTS.
+  text('ecs', 'The event as an ECS document (RFC 0030)', "''", HIDDEN),
+  text(
+    'subscriber',
+    "Name of the reader: WHERE subscriber = 'name' gives what is new since that name last asked",
+    "''",
+    HIDDEN | ColumnOption.additional,
+  ),
   text(
     'ancestry',
     'JSON array of the ancestors as they were when they forked, nearest first',
@@ -101,17 +115,29 @@ const declared = [
     KEY,
   ),
   text('parent_entity_id', 'Identity of the process that created this one', "coalesce(a.entity_id, '')"),
-  text('args', 'Arguments as a JSON array', 'e.args'),
+  text(
+    'args',
+    'Arguments as a JSON array; null where they are not known',
+    `iif(e.args_count IS NULL, '${JSON_NULL}', e.args)`,
+  ),
   integer('args_count', 'Number of arguments', 'e.args_count'),
   text('tty', 'Controlling terminal, as pts/0', 'e.tty'),
   integer('interactive', '1 when the process has a controlling terminal', 'e.interactive'),
   bigint('sid', 'Session ID', 'e.sid'),
   bigint('pgid', 'Process group ID', 'e.pgid'),
-  text('session_leader', 'Leader of the session, as JSON', linkCall('leader', 'e.session_leader_id', 'e.entity_id')),
-  text('group_leader', 'Leader of the process group, as JSON', linkCall('leader', 'e.group_leader_id', 'e.entity_id')),
+  text(
+    'session_leader',
+    'Leader of the session, as JSON; null where there is none',
+    linkCall('leader', 'e.session_leader_id', 'e.entity_id'),
+  ),
+  text(
+    'group_leader',
+    'Leader of the process group, as JSON; null where there is none',
+    linkCall('leader', 'e.group_leader_id', 'e.entity_id'),
+  ),
   text(
     'entry_leader',
-    'Process by which this tree came into the host, as JSON',
+    'Process by which this tree came into the host, as JSON; null where there is none',
     linkCall('entry_leader', 'e.entry_leader_id', 'e.entity_id', 'e.entry_type', 'e.entry_source_ip'),
   ),
   text(
@@ -129,27 +155,24 @@ const declared = [
     'e.pid_namespace',
   ),
   bigint('start_time', 'Start of the process in UNIX time', 'e.start_time'),
-  // Put together when it is asked for: see ECS_INPUTS.
-  text('ecs', 'The event as an ECS document (RFC 0030)', "''", HIDDEN),
-  text(
-    'subscriber',
-    "Name of the reader: WHERE subscriber = 'name' gives what is new since that name last asked",
-    "''",
-    HIDDEN | ColumnOption.additional,
-  ),
 ];
 
 export const columns: readonly EventColumn[] = declared.map((column, at) => ({
   ...column,
-  value: column.name === 'ecs' ? ecsOf : (row) => row[at] ?? '',
+  // A text that is not known is stored as ''.
+  value: column.name === 'ecs' ? ecsOf : (row) => (row[at] === '' ? null : (row[at] ?? null)),
 }));
+
+/** Behind the columns in a row: the number of the event, which is the row's id. */
+const NUMBER_AT = columns.length;
+const numberOf = (row: SqlRow): number => Number(row[NUMBER_AT]);
 
 const PARENT = linkCall('ecs_process', 'e.creator_id', "'parent'");
 const GROUP_LEADER = linkCall('ecs_process', 'e.group_leader_id', "'group_leader'");
 const SESSION_LEADER = linkCall('ecs_process', 'e.session_leader_id', "'session_leader'");
 const ENTRY_LEADER = linkCall('ecs_process', 'e.entry_leader_id', "'entry_leader'");
 
-/** What a document is made of, after the columns in a row where it is asked for. */
+/** What a document is made of, behind the number in a row where it is asked for. */
 const ECS_INPUTS = [
   ...['e.eid', 'e.time_ms', 'e.action', 'e.entity_id', 'e.pid', 'e.start_ms', 'e.end_ms', 'e.exit_code', 'e.signal'],
   ...['e.path', 'e.comm', 'e.args', 'e.args_count', 'e.cmdline', 'e.cwd', 'e.interactive', 'e.tty', 'e.sha256'],
@@ -171,7 +194,7 @@ const ECS_INPUTS = [
 const thisHost = new HostText();
 
 function ecsOf(row: SqlRow): string {
-  const input = (name: (typeof ECS_INPUTS)[number]) => row[columns.length + ECS_INPUTS.indexOf(name)] ?? undefined;
+  const input = (name: (typeof ECS_INPUTS)[number]) => row[NUMBER_AT + 1 + ECS_INPUTS.indexOf(name)] ?? undefined;
   const text = (name: (typeof ECS_INPUTS)[number]) => String(input(name) ?? '');
   const number = (name: (typeof ECS_INPUTS)[number]) => {
     const value = input(name);
@@ -241,7 +264,7 @@ export function selectionOf({
   const isUsed = (name: string) => !columnsUsed || columnsUsed.has(name);
   const withEcs = isUsed('ecs');
   const used = columns.map(({ name, sql }) => (isUsed(name) || (withEcs && name === 'eid') ? sql : 'NULL'));
-  const expressions = withEcs ? [...used, ...ECS_INPUTS] : used;
+  const expressions = [...used, 'e.eid', ...(withEcs ? ECS_INPUTS : [])];
   return { expressions, where, keys, seconds: integerBounds(constraints.get('time')) };
 }
 
@@ -273,6 +296,7 @@ export function processAncestryEvents({ store, readable, resultMaxBytes }: Event
     name: 'process_ancestry_events',
     description: 'Program executions on this host as they happened, each with its ancestors',
     columns,
+    rowid: numberOf,
     adviceWhenTooLarge:
       "ask for what is new (WHERE subscriber = 'name'), for some minutes (time > …), or for fewer columns",
     async generate(context, answer) {
@@ -303,7 +327,6 @@ function* newRows(
   const batch = store.batchFor(name, { bytes: resultMaxBytes / 2 });
   answer.onDelivered(() => store.delivered(batch));
   const selection = selectionOf(context);
-  const numbered = { ...selection, expressions: [...selection.expressions, 'e.eid'] };
   let left = context.limit === undefined ? Number.POSITIVE_INFINITY : context.limit + (context.offset ?? 0);
   const endAt = (eid: number) => {
     if (!batch.isGivenAgain) batch.upTo = Math.min(batch.upTo, eid);
@@ -312,13 +335,13 @@ function* newRows(
     endAt(batch.after);
     return;
   }
-  for (const row of store.select(numbered, { ...batch })) {
+  for (const row of store.select(selection, { ...batch })) {
     yield row?.with(NAME_AT, name);
     if (!row) continue;
     left--;
     const isFull = !batch.isGivenAgain && (answer.byteCount?.() ?? 0) >= batch.bytes;
     if (left > 0 && !isFull) continue;
-    endAt(Number(row.at(-1)));
+    endAt(numberOf(row));
     return;
   }
 }

@@ -1,6 +1,7 @@
 import { bigint, type Column, ColumnOption, integer, text } from '../src/osquery/column.ts';
 import { rowMatcher } from '../src/osquery/constraint.ts';
 import type { QueryContext } from '../src/osquery/query_context.ts';
+import { RowIds } from '../src/osquery/row_ids.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
 import { isSettled } from '../src/process/ancestry.ts';
 import { entryOf } from '../src/process/entry.ts';
@@ -18,7 +19,7 @@ export interface TreeRow {
 
 const KEY = ColumnOption.index | ColumnOption.optimized;
 const details = ({ process }: TreeRow) => process.image.details;
-const orNull = (value: number | undefined): number | '' => value ?? '';
+const orNull = (value: number | undefined): number | null => value ?? null;
 
 export const columns: readonly Column<TreeRow>[] = [
   bigint('pid', 'Process ID, in the initial pid namespace', ({ process }) => process.pid, KEY),
@@ -31,13 +32,13 @@ export const columns: readonly Column<TreeRow>[] = [
   bigint('parent', "Process parent's PID as last heard of", ({ process }) => process.ppid),
   text(
     'parent_entity_id',
-    'Identity of the process that created this one; empty at the top, and where nobody knows',
-    ({ process, processes }) => (process.creator ? processes.entityIdOf(process.creator.process) : ''),
+    'Identity of the process that created this one; NULL at the top, and where it is not known',
+    ({ process, processes }) => (process.creator ? processes.entityIdOf(process.creator.process) : null),
   ),
   text(
     'path',
     'Path of what the process runs, or ran last; inherited where it never executed',
-    (row) => details(row).path,
+    (row) => details(row).path || null,
   ),
   text('args', 'Arguments of that as a JSON array; cut after 32,768 characters', (row) => {
     const { comm } = details(row);
@@ -45,17 +46,17 @@ export const columns: readonly Column<TreeRow>[] = [
     // The kernel's own have no arguments, and go by a name.
     return JSON.stringify(args.length === 0 && comm !== '' ? [`[${comm}]`] : args);
   }),
-  text('cwd', 'Working directory in which it was executed', (row) => details(row).cwd),
+  text('cwd', 'Working directory in which it was executed', (row) => details(row).cwd || null),
   bigint('auid', 'Audit User ID with which it was executed', (row) => orNull(details(row).auid)),
   bigint('uid', 'User ID with which it was executed', (row) => orNull(details(row).uid)),
   bigint('euid', 'Effective user ID with which it was executed', (row) => orNull(details(row).euid)),
-  text('tty', 'Controlling terminal at that time, as pts/0', (row) => details(row).tty),
+  text('tty', 'Controlling terminal at that time, as pts/0', (row) => details(row).tty || null),
   bigint('sid', 'Session ID', ({ process }) => orNull(process.session?.id)),
   bigint('start_time', 'Start of the process in UNIX time', ({ process }) =>
     Math.floor(process.startUnixHundredths / 100),
   ),
   bigint('exec_time', 'When it last executed, in UNIX time; NULL where no exec was seen', ({ process }) =>
-    process.execUnixMs > 0 ? Math.floor(process.execUnixMs / 1000) : '',
+    process.execUnixMs > 0 ? Math.floor(process.execUnixMs / 1000) : null,
   ),
   bigint('exit_time', 'When it ended, in UNIX time; NULL while it runs, or when nobody told', ({ process }) =>
     orNull(exitUnixSeconds(process)),
@@ -64,7 +65,7 @@ export const columns: readonly Column<TreeRow>[] = [
   integer(
     'exit_code',
     'Its exit code, or 128 and the signal that killed it; NULL while it runs, or when nobody told',
-    ({ process }) => (process.exit?.status === undefined ? '' : exitCodeOf(process.exit.status)),
+    ({ process }) => (process.exit?.status === undefined ? null : exitCodeOf(process.exit.status)),
   ),
   integer('exit_signal', 'The signal that killed it; NULL where none did', ({ process }) =>
     orNull((process.exit?.status ?? 0) & 0x7f || undefined),
@@ -87,10 +88,12 @@ export function processAncestryTree(
   processes: () => ProcessTable | undefined,
   readable: () => Promise<void> = () => Promise.resolve(),
 ): TablePlugin<TreeRow> {
+  const rowids = new RowIds<Process>();
   return {
     name: 'process_ancestry_tree',
     description: 'Every process that is known, living or dead, with who created it and how it ended',
     columns,
+    rowid: ({ process }) => rowids.of(process),
     async generate(context) {
       await readable();
       const table = processes();

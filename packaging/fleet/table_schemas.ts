@@ -10,7 +10,7 @@ import { toYaml } from './yaml.ts';
 interface Declared {
   readonly name: string;
   readonly description: string;
-  readonly columns: readonly Pick<Column<never>, 'name' | 'type' | 'options' | 'description'>[];
+  readonly columns: readonly Pick<Column<never>, 'name' | 'type' | 'options' | 'description' | 'aliases'>[];
 }
 
 /** Only what they declare is read: none is asked for rows. */
@@ -81,12 +81,12 @@ function schemaOf({ name, description, columns }: Declared): string {
     notes:
       'This table is not a core osquery table. It comes with the extension process_ancestry (osquery-process-ancestry).',
     examples: examples.join('\n\n'),
-    columns: columns.map(({ name, type, options, description }) => ({
-      name,
-      description,
-      type: type.toLowerCase(),
-      required: (options & ColumnOption.required) !== 0,
-      ...(options & ColumnOption.hidden ? { hidden: true } : {}),
-    })),
+    columns: columns.flatMap(({ name, type, options, description, aliases = [] }) => {
+      const facts = { type: type.toLowerCase(), required: (options & ColumnOption.required) !== 0 };
+      return [
+        { name, description, ...facts, ...(options & ColumnOption.hidden ? { hidden: true } : {}) },
+        ...aliases.map((alias) => ({ name: alias, description: `Alias of ${name}`, ...facts, hidden: true })),
+      ];
+    }),
   });
 }

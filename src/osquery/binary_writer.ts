@@ -70,6 +70,11 @@ export class BinaryWriter {
     this.i32(count);
   }
 
+  /** Sets the count of a map whose header begins at so many pending bytes. */
+  mapCount(at: number, count: number): void {
+    this.#i32At(this.#start + at + 2, count);
+  }
+
   list(element: number, count: number): void {
     this.byte(element);
     this.i32(count);

@@ -184,7 +184,7 @@ export class Connection {
   async #replyRows(seqid: number, outcome: CallOutcome & { kind: 'rows' }, began: number): Promise<void> {
     const { table, columnsUsed, delivered } = outcome;
     const { answers, resultLimit } = this.#host;
-    const encoder = new ResponseEncoder(seqid, this.#status(0, 'OK'), table.columns, columnsUsed, (column, error) =>
+    const encoder = new ResponseEncoder(seqid, this.#status(0, 'OK'), table, columnsUsed, (column, error) =>
       this.#host.onValueError(table.name, column, error),
     );
     outcome.measure(() => encoder.byteCount);

@@ -123,7 +123,7 @@ function numberMatcher(type: ColumnType, constraints: readonly Constraint[]): Va
   if (numbers) checks.unshift(equalNumber(numbers));
   if (checks.length === 0 && patterns.length === 0) return undefined;
   return (value) => {
-    if (value === '') return false;
+    if (value === null || value === '') return false;
     const number = asOsqueryReads(type, value);
     if (number === undefined) return true;
     for (const check of checks) if (!check(number)) return false;
@@ -204,7 +204,7 @@ function equalNumber(numbers: readonly SqliteNumber[]): (value: number | bigint)
 }
 
 /** The number that osquery makes of a value's text, or undefined where that is not certain (or NULL). */
-function asOsqueryReads(type: ColumnType, value: ColumnValue): number | bigint | undefined {
+function asOsqueryReads(type: ColumnType, value: NonNullable<ColumnValue>): number | bigint | undefined {
   // Leading zeros are octal to osquery (tryTo<long long>(…, 0)): only what has one reading is read.
   const number =
     typeof value === 'string' ? (/^-?(?:0|[1-9]\d{0,17})$/.test(value) ? BigInt(value) : undefined) : value;
@@ -218,11 +218,16 @@ function asOsqueryReads(type: ColumnType, value: ColumnValue): number | bigint |
 function all(checks: readonly TextPredicate[]): ValuePredicate | undefined {
   if (checks.length === 0) return undefined;
   return (value) => {
-    // What is written is U+FFFD where a surrogate is alone.
-    const text = typeof value === 'string' ? (value.isWellFormed() ? value : value.toWellFormed()) : String(value);
+    const text = textOf(value);
     for (const check of checks) if (!check(text)) return false;
     return true;
   };
+}
+
+/** The text that osquery makes of a TEXT column's value: '' of NULL, U+FFFD of a surrogate that is alone. */
+function textOf(value: ColumnValue): string {
+  if (typeof value !== 'string') return value === null ? '' : String(value);
+  return value.isWellFormed() ? value : value.toWellFormed();
 }
 
 /** Text up to the first NUL, where SQLite's patterns end, and all that osquery hands over of an expression. */

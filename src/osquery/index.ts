@@ -10,6 +10,7 @@
  *         bigint('seconds', 'Since it was started', (row: { seconds: number }) => row.seconds),
  *         text('version', 'Of Node.js', () => process.version),
  *       ],
+ *       rowid: () => 1,
  *       generate: () => [{ seconds: Math.floor(process.uptime()) }],
  *     };
  *     const socketPath = process.argv[process.argv.indexOf('--socket') + 1] ?? '';
@@ -29,6 +30,7 @@ export {
   type ColumnValue,
   double,
   integer,
+  json,
   routes,
   text,
 } from './column.ts';
@@ -54,5 +56,6 @@ export {
   QueryContextError,
 } from './query_context.ts';
 export type { ReceivedStatus, Response } from './response_decoder.ts';
+export { RowIds } from './row_ids.ts';
 export { checkSocketPath, MAX_SOCKET_PATH_BYTES } from './socket_path.ts';
 export type { Answer, TablePlugin } from './table_plugin.ts';

@@ -1,6 +1,7 @@
 import { BinaryWriter } from './binary_writer.ts';
-import type { Column, ColumnValue } from './column.ts';
+import { type Column, type ColumnValue, ROWID } from './column.ts';
 import { MessageType, Type } from './protocol.ts';
+import type { TablePlugin } from './table_plugin.ts';
 
 /** ExtensionStatus: code 0 is success (ExtensionCode of thrift/osquery.thrift). */
 export interface Status {
@@ -18,7 +19,10 @@ const COUNT_BYTES = 4;
 const END_BYTES = 2;
 const UNKNOWN_METHOD = 1;
 
-/** What `ResponseEncoder` calls when a column has no value to give: the value is '' then. */
+/** What of a table its answers are made of. */
+export type EncodedTable<Row> = Pick<TablePlugin<Row>, 'columns' | 'rowid'>;
+
+/** What `ResponseEncoder` calls when a column throws, or gives what is no value: the value is NULL then. */
 export type OnValueError = (column: string, error: unknown) => void;
 
 /**
@@ -28,6 +32,7 @@ export type OnValueError = (column: string, error: unknown) => void;
 export class ResponseEncoder<Row> {
   readonly #writer = new BinaryWriter(CHUNK_BYTES * 2);
   readonly #columns: readonly { readonly column: Column<Row>; readonly key: Uint8Array }[];
+  readonly #rowid: (row: Row) => number | bigint;
   readonly #onValueError: OnValueError | undefined;
   /** Where the header has the number of rows, which is not known yet. */
   readonly #countAt: number;
@@ -40,11 +45,12 @@ export class ResponseEncoder<Row> {
   constructor(
     seqid: number,
     status: Status,
-    columns: readonly Column<Row>[],
+    table: EncodedTable<Row>,
     columnsUsed: ReadonlySet<string> | undefined,
     onValueError?: OnValueError,
   ) {
-    this.#columns = columns
+    this.#rowid = (row) => table.rowid(row);
+    this.#columns = table.columns
       .filter(({ name }) => columnsUsed === undefined || columnsUsed.has(name))
       .map((column) => ({ column, key: encodedString(column.name) }));
     this.#onValueError = onValueError;
@@ -62,29 +68,39 @@ export class ResponseEncoder<Row> {
   }
 
   /**
-   * Nothing of the row is needed afterwards.
+   * Nothing of the row is needed afterwards. A key that is missing is NULL.
    *
-   * A value is had before any byte of it is written: a column that throws, or gives what is no value, leaves '' and
+   * A value is had before any byte of it is written: a column that throws, or gives what is no value, leaves NULL and
    * the reply stays whole.
+   *
+   * @throws what the table's `rowid` throws, and TypeError for an id that is no 64-bit integer; nothing is written then
    */
   row(row: Row): void {
     const writer = this.#writer;
-    writer.map(Type.STRING, Type.STRING, this.#columns.length);
+    const rowid = checkedRowid(this.#rowid(row));
+    const mapAt = writer.pending;
+    writer.map(Type.STRING, Type.STRING, 0);
+    let count = 1;
+    writer.raw(ROWID_KEY);
+    writer.decimal(rowid);
     for (const { column, key } of this.#columns) {
       let value: ColumnValue;
       try {
         value = column.value(row);
-        if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'bigint') {
-          throw new TypeError(`a value that is ${value === null ? 'null' : `of type ${typeof value}`}`);
+        if (value !== null && typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'bigint') {
+          throw new TypeError(`a value of type ${typeof value}`);
         }
       } catch (error) {
-        value = '';
+        value = null;
         this.#onValueError?.(column.name, error);
       }
+      if (value === null) continue;
+      count += 1;
       writer.raw(key);
       if (typeof value === 'string') writer.string(value);
       else writer.decimal(value);
     }
+    writer.mapCount(mapAt, count);
     this.#rowCount += 1;
     if (this.#discarding) this.#drop();
     else if (writer.pending >= CHUNK_BYTES) this.#chunk();
@@ -124,12 +140,12 @@ export class ResponseEncoder<Row> {
 export function* encodeResponse<Row>(
   seqid: number,
   status: Status,
-  columns: readonly Column<Row>[],
+  table: EncodedTable<Row>,
   columnsUsed: ReadonlySet<string> | undefined,
   rows: readonly Row[],
   onValueError?: OnValueError,
 ): Generator<Buffer, void, void> {
-  const encoder = new ResponseEncoder(seqid, status, columns, columnsUsed, onValueError);
+  const encoder = new ResponseEncoder(seqid, status, table, columnsUsed, onValueError);
   for (const row of rows) encoder.row(row);
   yield* encoder.end();
 }
@@ -204,8 +220,16 @@ function writeStatus(writer: BinaryWriter, { code, message, uuid }: Status): voi
   writer.stop();
 }
 
+function checkedRowid(rowid: number | bigint): number | bigint {
+  const isValid = typeof rowid === 'bigint' ? BigInt.asIntN(64, rowid) === rowid : Number.isSafeInteger(rowid);
+  if (!isValid) throw new TypeError(`rowid ${rowid} is no signed 64-bit integer`);
+  return rowid;
+}
+
 function encodedString(text: string): Uint8Array {
   const writer = new BinaryWriter();
   writer.string(text);
   return Uint8Array.from(writer.take());
 }
+
+const ROWID_KEY = encodedString(ROWID);

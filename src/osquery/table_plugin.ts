@@ -26,6 +26,11 @@ export interface TablePlugin<Row> {
    */
   generate(context: QueryContext, answer: Answer): Iterable<Row | undefined> | Promise<Iterable<Row | undefined>>;
   /**
+   * The row's id: a signed 64-bit integer, unique in the table, and the same in every answer of one run of the
+   * extension. SQLite answers an OR by one scan for each side, and takes rows of the same id for the same row.
+   */
+  rowid(row: Row): number | bigint;
+  /**
    * What to do about an answer that is larger than `resultMaxBytes`, as the end of the error that says so. Default:
    * 'add constraints, or ask for fewer columns'.
    */

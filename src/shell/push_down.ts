@@ -193,7 +193,7 @@ function parseColumn(
   if (qualified ? !same(first.text, source.alias) : !source.bareNames) return undefined;
   const name = qualified ? second : first;
   if (name === undefined || !isName(name)) return undefined;
-  const column = table.columns.find((one) => same(one.name, name.text));
+  const column = table.columns.find((one) => one.target === undefined && same(one.name, name.text));
   return column && { column, rest: tokens.slice(qualified ? 3 : 1) };
 }
 

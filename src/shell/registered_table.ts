@@ -10,6 +10,8 @@ export interface RegisteredColumn {
   /** A sum of ColumnOption bits. */
   readonly options: number;
   readonly hidden: boolean;
+  /** The column that this one is another name of. */
+  readonly target?: string;
 }
 
 export interface RegisteredTable {
@@ -23,12 +25,24 @@ const knownTypes = new Set(['TEXT', 'INTEGER', 'BIGINT', 'UNSIGNED BIGINT', 'DOU
 export function parseTableRoute(name: string, route: readonly Readonly<Record<string, string>>[]): RegisteredTable {
   const columns: RegisteredColumn[] = [];
   for (const row of route) {
-    if (row.id !== 'column') continue;
+    if (row.id !== 'column' && row.id !== 'columnAlias') continue;
     const { name: column, type } = row;
     const options = Number(row.op ?? '0');
     if (!column) throw new Error(`table ${name}: a column has no name`);
     if (columns.some((one) => one.name.toLowerCase() === column.toLowerCase())) {
       throw new Error(`table ${name}: column ${column} is there twice`);
+    }
+    if (row.id === 'columnAlias') {
+      const target = columns.find((one) => one.name === row.target);
+      if (!target) throw new Error(`table ${name}: alias ${column} of ${row.target}, which is no column before it`);
+      columns.push({
+        name: column,
+        type: target.type,
+        options: ColumnOption.hidden,
+        hidden: true,
+        target: target.name,
+      });
+      continue;
     }
     if (type === undefined || !knownTypes.has(type))
       throw new Error(`table ${name}: column ${column} has type ${type}`);

@@ -164,7 +164,7 @@ class ShadowDatabase implements Disposable {
       `INSERT INTO ${quote(table.name)} ${columns.length === 0 ? 'DEFAULT VALUES' : `(${names}) VALUES (${values})`}`,
     );
     this.#database.exec('BEGIN');
-    for (const row of rows) insert.run(...columns.map((column) => fromText(column, row[column.name])));
+    for (const row of rows) insert.run(...columns.map((column) => fromText(column, row[column.target ?? column.name])));
     this.#database.exec('COMMIT');
   }
 
@@ -255,10 +255,13 @@ function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** What osquery makes of a row's text before SQLite sees it: a number that is none is NULL, as is a missing value. */
+/**
+ * What osquery 5.23 makes of a row's text before SQLite sees it (sql/dynamic_table_row.cpp, get_column): a missing number
+ * is NULL, as is text that is no number; a missing text is ''.
+ */
 function fromText(column: RegisteredColumn, text: string | undefined): SQLInputValue {
+  if (!isNumeric(column)) return text ?? '';
   if (text === undefined) return null;
-  if (!isNumeric(column)) return text;
   if (column.type === 'DOUBLE') {
     const value = text.trim() === '' ? Number.NaN : Number(text);
     return Number.isNaN(value) ? null : value;

@@ -68,7 +68,7 @@ export class LinkReader {
     return link ? cmdlineIn(link) : '';
   }
 
-  /** A leader as JSON; '' for nobody. `entityId` is that of the row's own process. */
+  /** A leader as JSON, null where there is none. `entityId` is that of the row's own process. */
   leader(id: number | null, entityId: string): string {
     return this.#leader(id, entityId, undefined);
   }
@@ -92,7 +92,7 @@ export class LinkReader {
 
   #leader(id: number | null, entityId: string, entryMeta: object | undefined): string {
     const link = this.#link(id);
-    if (!link) return '';
+    if (!link) return 'null';
     link.leader ??= leaderMembers(link);
     const own = `,"same_as_process":${recordOf(link).entityId === entityId}`;
     return `{${link.leader}${own}${entryMeta ? `,"entry_meta":${JSON.stringify(entryMeta)}` : ''}}`;

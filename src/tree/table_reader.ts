@@ -1,4 +1,5 @@
 /** Rows of the extension's tables, over its socket or in this process. */
+import type { Column } from '../osquery/column.ts';
 import { ExtensionClient } from '../osquery/extension_client.ts';
 import { parseQueryContext } from '../osquery/query_context.ts';
 import type { TablePlugin } from '../osquery/table_plugin.ts';
@@ -55,10 +56,16 @@ export class OwnTables implements TableReader {
     const rows: Row[] = [];
     for (const row of await table.generate(context, { onDelivered: () => undefined })) {
       if (row === undefined) continue;
-      rows.push(Object.fromEntries(wanted.map((column) => [column.name, String(column.value(row))])));
+      rows.push(recordOf(wanted, row));
     }
     return rows;
   }
+}
+
+/** As on the wire: NULL is a key that is missing. */
+function recordOf<Row>(columns: readonly Column<Row>[], row: Row): Record<string, string> {
+  const values = columns.map((column) => [column.name, column.value(row)] as const);
+  return Object.fromEntries(values.flatMap(([name, value]) => (value === null ? [] : [[name, String(value)]])));
 }
 
 function contextOf(columns: readonly string[], asked: readonly Asked[]): string {

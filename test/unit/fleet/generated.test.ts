@@ -148,7 +148,9 @@ describe.skipIf(!hasYaml())('the YAML', () => {
       platforms: ['linux'],
       evented: false,
     });
-    expect((columns as Mapping[]).map((column) => column.name)).toEqual(events.map((column) => column.name));
+    expect((columns as Mapping[]).map((column) => column.name)).toEqual(
+      events.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
+    );
     for (const column of columns as Mapping[]) {
       const { hidden = true, ...others } = column;
       expect(Object.keys(others)).toEqual(['name', 'description', 'type', 'required']);

@@ -7,53 +7,9 @@ import { Exporter } from '../../../src/metrics/exporter.ts';
 import { expose, formatFor, Histograms } from '../../../src/metrics/exposition.ts';
 import type { Family } from '../../../src/metrics/family.ts';
 import { subscriberFamilies, subscriberMetrics } from '../../../src/metrics/subscribers.ts';
-import { type CacheStatsRow, columns as cacheColumns } from '../../../tables/process_ancestry_cache_stats.ts';
+import { columns as cacheColumns } from '../../../tables/process_ancestry_cache_stats.ts';
 import { columns as subscriberColumns } from '../../../tables/process_ancestry_subscribers.ts';
-
-let count = 0;
-/** A different number each time. */
-const some = () => 1000 + ++count;
-
-function stats(more: Partial<CacheStatsRow> = {}): CacheStatsRow {
-  return {
-    tree: {
-      size: some(),
-      capacity: some(),
-      hits: some(),
-      misses: some(),
-      evictions: some(),
-      expirations: some(),
-      eventsReceived: some(),
-      eventsPublished: 15,
-      waiting: some(),
-      detailsMissing: some(),
-    },
-    source: {
-      collector: 'audit',
-      eventsLost: some(),
-      kernelLost: some(),
-      kernelBacklog: some(),
-      queueBytes: some(),
-      malformed: some(),
-      incomplete: some(),
-    },
-    store: { rows: some(), bytes: some(), discarded: some(), lost: some(), database: '/var/x' },
-    hashes: {
-      known: some(),
-      computed: some(),
-      missed: Object.fromEntries(hashMisses.map((miss) => [miss, some()])) as never,
-      filesRead: some(),
-      bytesRead: some(),
-      cacheSize: some(),
-      queueDepth: some(),
-    },
-    published: { exec: 1, fork: 2, setsid: 3, exit: 4, existing: 5 },
-    resyncs: some(),
-    problems: [],
-    uptimeSeconds: some(),
-    ...more,
-  };
-}
+import { stats } from './cache_stats_row.ts';
 
 const subscriber = (name: string) => ({
   name,

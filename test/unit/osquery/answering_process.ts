@@ -11,6 +11,7 @@ const table: TablePlugin<number> = {
   columns: Array.from({ length: 59 }, (_, i) =>
     text(`column_${i}`, '', (n: number) => (i === 0 ? `${ancestry}${n}` : i % 2 ? '/usr/bin/true' : 1755733161 + n)),
   ),
+  rowid: (n) => n,
   *generate() {
     for (let n = 0; n < 10_000; n++) yield n;
   },

@@ -34,7 +34,14 @@ class Store {
     const insert = this.#db.prepare('INSERT INTO t VALUES (?, ?)');
     values.forEach((value, i) => {
       const isNumber = this.#column.type !== 'TEXT';
-      insert.run(i, isNumber && value === '' ? null : isNumber && Number.isSafeInteger(value) ? BigInt(value) : value);
+      insert.run(
+        i,
+        isNumber && value === ''
+          ? null
+          : isNumber && typeof value === 'number' && Number.isSafeInteger(value)
+            ? BigInt(value)
+            : value,
+      );
     });
   }
 
@@ -122,7 +129,10 @@ describe('a superset of what SQLite keeps', () => {
     const within: Filter = (values, constraints) => {
       const bounds = integerBounds(constraints);
       return values.flatMap((value, i) =>
-        bounds === undefined || (typeof value !== 'string' && value >= bounds.min && value <= bounds.max) ? [i] : [],
+        bounds === undefined ||
+        (typeof value !== 'string' && value !== null && value >= bounds.min && value <= bounds.max)
+          ? [i]
+          : [],
       );
     };
     fc.assert(

@@ -15,6 +15,7 @@ const table: TablePlugin<string> = {
   name: 'words',
   description: '',
   columns: [text('word', '', (word: string) => word)],
+  rowid: (word) => word.charCodeAt(0),
   generate: () => ['a', 'b'],
 };
 const GENERATE = { action: 'generate', context: '{"constraints":[]}' };
@@ -65,7 +66,10 @@ describe('the beginning', () => {
     expect(registered).toEqual([]);
     await manager.listen();
     await until(() => registered.length === 1);
-    expect(await rowsAt(`${path}.20658`)).toEqual([{ word: 'a' }, { word: 'b' }]);
+    expect(await rowsAt(`${path}.20658`)).toEqual([
+      { rowid: '97', word: 'a' },
+      { rowid: '98', word: 'b' },
+    ]);
     expect(manager.extensions.get(20658)).toMatchObject({
       name: 'process_ancestry',
       version: '0.1.0',
@@ -370,7 +374,7 @@ test('the example of the documentation runs, and its process ends when osquery a
   await until(async () => (await answers()) || errors !== '', 'an answer');
   expect(errors).toBe('');
   const { rows } = await client.call('table', 'node_uptime', GENERATE);
-  expect(rows).toEqual([{ seconds: expect.stringMatching(/^\d+$/), version: process.version }]);
+  expect(rows).toEqual([{ rowid: '1', seconds: expect.stringMatching(/^\d+$/), version: process.version }]);
   await client.shutdown();
   expect(await ended).toBe(0);
   expect(manager.extensions.get(20658)?.name).toBe('uptime');

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import thrift from 'thrift';
 import type { Column, ColumnType } from '../../../src/osquery/column.ts';
 import type { Registry } from '../../../src/osquery/manager_client.ts';
+import { RowIds } from '../../../src/osquery/row_ids.ts';
 import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
 import ExtensionManager from '../../../thrift/gen-nodejs/ExtensionManager.js';
 import type types from '../../../thrift/gen-nodejs/osquery_types.js';
@@ -96,6 +97,12 @@ function isType(type: string): type is ColumnType {
   return ['TEXT', 'INTEGER', 'BIGINT', 'DOUBLE'].includes(type);
 }
 
+/** Numbers rows from 1, as they are first asked for. */
+function rowidOf(): (row: Row) => number {
+  const rowids = new RowIds<Row>();
+  return (row) => rowids.of(row);
+}
+
 /** The tables of the stub that was recorded, with the columns that it registered. */
 export function recordedTables(rows: (table: string) => Iterable<Row> | Promise<Iterable<Row>>): TablePlugin<Row>[] {
   return Object.entries(REGISTRATION.registry.table ?? {}).map(([name, declared]) => ({
@@ -109,6 +116,7 @@ export function recordedTables(rows: (table: string) => Iterable<Row> | Promise<
         if (!isType(type)) throw new Error(`no type ${type}`);
         return { name: column, type, options: Number(route.op), description: '', value: (row) => row[column] ?? '' };
       }),
+    rowid: rowidOf(),
     generate: () => rows(name),
   }));
 }

@@ -2,11 +2,12 @@ import fc from 'fast-check';
 import Int64 from 'node-int64';
 import thrift from 'thrift';
 import { describe, expect, test } from 'vitest';
-import { bigint, type Column, double, integer, text } from '../../../src/osquery/column.ts';
+import { bigint, type Column, double, integer, json, text } from '../../../src/osquery/column.ts';
 import { REQUEST_LIMITS } from '../../../src/osquery/protocol.ts';
 import { decodePong, decodeResponse, RemoteError } from '../../../src/osquery/response_decoder.ts';
 import {
   CHUNK_BYTES,
+  type EncodedTable,
   encodePong,
   encodeRecords,
   encodeResponse,
@@ -49,10 +50,19 @@ function columnsOf(count: number): Column<Row>[] {
   return Array.from({ length: count }, (_, i) => text(`column_${i}`, '', (row: Row) => row[i] ?? ''));
 }
 
-const encoded = (...args: Parameters<typeof encodeResponse<Row>>) => Buffer.concat([...encodeResponse<Row>(...args)]);
+/** A table of these columns whose rows are numbered from 0. */
+function tableOf<Row>(columns: readonly Column<Row>[]): EncodedTable<Row> {
+  let next = 0;
+  return { columns, rowid: () => next++ };
+}
+
+const withRowids = (rows: Record<string, string>[]) => rows.map((row, i) => ({ rowid: String(i), ...row }));
+
+const encoded = (seqid: number, status: Status, columns: Column<Row>[], used: Set<string> | undefined, rows: Row[]) =>
+  Buffer.concat([...encodeResponse<Row>(seqid, status, tableOf(columns), used, rows)]);
 
 const asText = (columns: Column<Row>[], rows: Row[]) =>
-  rows.map((row) => Object.fromEntries(columns.map((column) => [column.name, String(column.value(row))])));
+  withRowids(rows.map((row) => Object.fromEntries(columns.map((column) => [column.name, String(column.value(row))]))));
 
 /** Fails with the first difference instead of printing a megabyte. */
 function expectSame(ours: Buffer, theirs: Buffer) {
@@ -144,7 +154,7 @@ describe('replies are what the Thrift library writes, byte for byte', () => {
   test('for no rows, and for rows of which nothing is used', () => {
     const columns = columnsOf(3);
     expectSame(encoded(1, OK, columns, undefined, []), libraryBytes(1, OK, []));
-    expectSame(encoded(1, OK, columns, new Set(), [['a'], ['b']]), libraryBytes(1, OK, [{}, {}]));
+    expectSame(encoded(1, OK, columns, new Set(), [['a'], ['b']]), libraryBytes(1, OK, withRowids([{}, {}])));
   });
 
   test('for maps, a failure among them', () => {
@@ -161,7 +171,10 @@ describe('replies are what the Thrift library writes, byte for byte', () => {
       const table = recordedTables(() => rows).find(
         ({ columns }) => columns.length === Object.keys(rows[0] ?? {}).length,
       );
-      expectSame(Buffer.concat([...encodeResponse(0, OK, table?.columns ?? [], undefined, rows)]), reply);
+      const ours = encodeResponse(0, OK, tableOf(table?.columns ?? []), undefined, rows);
+      // The recorded stub gave its rows no ids.
+      expectSame(libraryBytes(0, OK, rows), reply);
+      expectSame(Buffer.concat([...ours]), libraryBytes(0, OK, withRowids(rows)));
     }
   });
 });
@@ -169,16 +182,16 @@ describe('replies are what the Thrift library writes, byte for byte', () => {
 test('only the columns that are used are written, in the order of the table', () => {
   const columns = columnsOf(5);
   const reply = encoded(0, OK, columns, new Set(['column_3', 'column_1']), [['a', 'b', 'c', 'd', 'e']]);
-  expectSame(reply, libraryBytes(0, OK, [{ column_1: 'b', column_3: 'd' }]));
+  expectSame(reply, libraryBytes(0, OK, withRowids([{ column_1: 'b', column_3: 'd' }])));
 });
 
 test('a column that is not used is not computed', () => {
   const columns = [text('a', '', () => 'x'), text('b', '', () => expect.fail('computed'))];
-  const [reply] = encodeResponse(0, OK, columns, new Set(['a']), [{}]);
-  expect(decodeResponse(reply ?? Buffer.alloc(0), 0, LIMITS).rows).toEqual([{ a: 'x' }]);
+  const [reply] = encodeResponse(0, OK, tableOf(columns), new Set(['a']), [{}]);
+  expect(decodeResponse(reply ?? Buffer.alloc(0), 0, LIMITS).rows).toEqual([{ rowid: '0', a: 'x' }]);
 });
 
-test('a column that throws leaves an empty value and a whole reply, and is told', () => {
+test('a column that throws leaves NULL and a whole reply, and is told', () => {
   const failures: string[] = [];
   const columns = [
     integer('a', '', (n: number) => n),
@@ -189,14 +202,33 @@ test('a column that throws leaves an empty value and a whole reply, and is told'
     double('c', '', (n: number) => (n === 1 ? (undefined as unknown as number) : n)),
   ];
   const chunks = [
-    ...encodeResponse(0, OK, columns, undefined, [1, 2, 3], (column, error) => failures.push(`${column}: ${error}`)),
+    ...encodeResponse(0, OK, tableOf(columns), undefined, [1, 2, 3], (column, error) =>
+      failures.push(`${column}: ${error}`),
+    ),
   ];
   expect(decodeResponse(Buffer.concat(chunks), 0, LIMITS).rows).toEqual([
-    { a: '1', b: '1', c: '' },
-    { a: '2', b: '', c: '2' },
-    { a: '3', b: '3', c: '3' },
+    { rowid: '0', a: '1', b: '1' },
+    { rowid: '1', a: '2', c: '2' },
+    { rowid: '2', a: '3', b: '3', c: '3' },
   ]);
-  expect(failures).toEqual(['c: TypeError: a value that is of type undefined', 'b: Error: two']);
+  expect(failures).toEqual(['c: TypeError: a value of type undefined', 'b: Error: two']);
+});
+
+test('NULL is a key that is missing', () => {
+  const columns = [text('a', '', () => null), bigint('b', '', () => null), json('c', '', () => null)];
+  const [reply] = encodeResponse(0, OK, tableOf(columns), undefined, [{}]);
+  expect(decodeResponse(reply ?? Buffer.alloc(0), 0, LIMITS).rows).toEqual([{ rowid: '0', c: 'null' }]);
+});
+
+test('a row id is any signed 64-bit integer, and nothing else', () => {
+  const answer = (rowid: number | bigint) => [
+    ...encodeResponse(0, OK, { columns: [], rowid: () => rowid }, undefined, [{}]),
+  ];
+  for (const rowid of [0, -1, Number.MAX_SAFE_INTEGER, 2n ** 63n - 1n, -(2n ** 63n)]) {
+    const { rows } = decodeResponse(Buffer.concat(answer(rowid)), 0, LIMITS);
+    expect(rows).toEqual([{ rowid: String(rowid) }]);
+  }
+  for (const rowid of [0.5, Number.NaN, 2 ** 53, 2n ** 63n]) expect(() => answer(rowid)).toThrow(TypeError);
 });
 
 test('a large reply comes in chunks that are not written to again', () => {
@@ -204,7 +236,7 @@ test('a large reply comes in chunks that are not written to again', () => {
   const rows = Array.from({ length: 5000 }, (_, i) => ['x'.repeat(i % 300), i]);
   const chunks: Buffer[] = [];
   const copies: Buffer[] = [];
-  for (const chunk of encodeResponse(0, OK, columns, undefined, rows)) {
+  for (const chunk of encodeResponse(0, OK, tableOf(columns), undefined, rows)) {
     chunks.push(chunk);
     copies.push(Buffer.from(chunk));
   }
@@ -269,7 +301,7 @@ test('10,000 full rows are written in a fraction of a second', () => {
   const rows = Array.from({ length: 10_000 }, (_, i) => i);
   const before = cpuMs();
   let bytes = 0;
-  for (const chunk of encodeResponse(0, OK, columns, undefined, rows)) bytes += chunk.length;
+  for (const chunk of encodeResponse(0, OK, tableOf(columns), undefined, rows)) bytes += chunk.length;
   const used = cpuMs() - before;
   expect(bytes).toBeGreaterThan(35_000_000);
   // The budget is 0.3 s; twice that leaves room for a machine that is busy with other tests.

@@ -7,9 +7,11 @@ import type { Log } from '../../../src/osquery/log.ts';
 
 const clean: (() => unknown)[] = [];
 
-afterEach(async () => {
+/** Undoes what the test has done so far. */
+export async function cleanUp(): Promise<void> {
   for (const undo of clean.splice(0).reverse()) await undo();
-});
+}
+afterEach(cleanUp);
 
 /** Undone when the test is over, last first. */
 export function afterwards(undo: () => unknown): void {

@@ -18,6 +18,7 @@ export function numbers(count: number | TablePlugin<Numbered>['generate']): Tabl
     name: 'numbers',
     description: 'from 0',
     columns: [bigint('n', '', ({ n }: Numbered) => n), text('t', '', ({ n }: Numbered) => `text ${n}`)],
+    rowid: ({ n }) => n,
     generate: typeof count === 'function' ? count : () => Array.from({ length: count }, (_, n) => ({ n })),
   };
 }

@@ -76,7 +76,7 @@ describe('a row', () => {
       euid: 0,
       start_time: Math.floor((BOOT_UNIX_MS + 1_000_000) / 1000),
       state: 'running',
-      exit_code: '',
+      exit_code: null,
     });
     expect(ids).toEqual([creator]);
     expect(valuesOf(init as AncestryRow)).toMatchObject({ ancestor_pid: 1, depth: 2, cmdline: 'init' });
@@ -131,7 +131,7 @@ describe('a row', () => {
     const harness = new TreeHarness().run(kernel);
     harness.tree.processes.adopt([], harness.tree.processes.withPid(10 as Pid));
     const [row] = await select(harness, { pid: eq(11) });
-    expect(valuesOf(row as AncestryRow)).toMatchObject({ ancestor_pid: 10, state: 'exited', exit_code: '' });
+    expect(valuesOf(row as AncestryRow)).toMatchObject({ ancestor_pid: 10, state: 'exited', exit_code: null });
   });
 
   test('does not change after it was given', async () => {
@@ -142,7 +142,7 @@ describe('a row', () => {
     const [row] = await select(harness, { pid: eq(11) });
     kernel.exit(10, 9);
     harness.run(kernel);
-    expect(valuesOf(row as AncestryRow)).toMatchObject({ ancestor_pid: 10, state: 'running', exit_code: '' });
+    expect(valuesOf(row as AncestryRow)).toMatchObject({ ancestor_pid: 10, state: 'running', exit_code: null });
   });
 
   test('of a process whose other thread executed says that it runs', async () => {
@@ -152,7 +152,7 @@ describe('a row', () => {
     kernel.leaderExit(10);
     kernel.exec(10, 'from a thread');
     const [row] = await select(new TreeHarness().run(kernel), { pid: eq(11) });
-    expect(valuesOf(row as AncestryRow)).toMatchObject({ ancestor_pid: 10, state: 'running', exit_code: '' });
+    expect(valuesOf(row as AncestryRow)).toMatchObject({ ancestor_pid: 10, state: 'running', exit_code: null });
   });
 });
 

@@ -20,6 +20,14 @@ import {
 } from '../osquery/sqlite_oracle.ts';
 import { entityId, published } from './published.ts';
 
+interface OsqueryColumn {
+  name: string;
+  type: string;
+  hidden: boolean;
+  aliases: string[];
+}
+
+const processEvents = new URL('../../fixtures/osquery-schema/process_events.json', import.meta.url);
 const wire = new URL('../../fixtures/osquery-wire/', import.meta.url);
 const opened: EventStore[] = [];
 afterEach(() => {
@@ -75,7 +83,7 @@ async function row(exec: Parameters<typeof published>[0]): Promise<Record<string
 }
 
 describe('columns', () => {
-  test('are those that osquery was recorded with, of the same types and options, in the same order', () => {
+  test('are those that osquery was recorded with, of the same types and options', () => {
     const registration = JSON.parse(readFileSync(new URL('frames.jsonl', wire), 'utf8').split('\n')[0] as string) as {
       hex: string;
     };
@@ -87,8 +95,29 @@ describe('columns', () => {
         .matchAll(/name\0\0\0.([a-z0-9_]+)\0\0\0.type\0\0\0.([A-Z]+)\0\0\0.op\0\0\0.(\d+)/gs),
     ];
     expect(recorded).toHaveLength(59);
-    const ours = routes({ columns }).slice(0, -1);
-    expect(ours.map(({ name, type, op }) => [name, type, op])).toEqual(recorded.map(([, ...column]) => column));
+    const ours = routes({ columns }).filter(({ id, name }) => id === 'column' && name !== 'status');
+    const sorted = (rows: (string | undefined)[][]) => rows.toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1));
+    expect(sorted(ours.map(({ name, type, op }) => [name, type, op]))).toEqual(
+      sorted(recorded.map(([, ...column]) => column)),
+    );
+  });
+
+  test('are a superset of process_events: names, types, what is hidden, aliases, order', () => {
+    const { columns: theirs } = JSON.parse(readFileSync(processEvents, 'utf8')) as { columns: OsqueryColumn[] };
+    const names = new Set(theirs.map(({ name }) => name));
+    const ours = columns.filter(({ name }) => names.has(name));
+    const isHidden = (options: number) => (options & ColumnOption.hidden) !== 0;
+    expect(
+      ours.map(({ name, type, options, aliases = [] }) => ({ name, type, hidden: isHidden(options), aliases })),
+    ).toEqual(theirs);
+  });
+
+  test('an alias, a document and a subscriber lie where osquery can tell that they are used', () => {
+    const places = routes({ columns });
+    expect(places.length).toBeGreaterThan(64);
+    for (const name of [...columns.flatMap(({ aliases = [] }) => aliases), 'ecs', 'subscriber', 'ancestry', 'args']) {
+      expect(places.findIndex((place) => place.name === name)).toBeLessThan(63);
+    }
   });
 
   test('every column has a description', () => {
@@ -104,9 +133,10 @@ describe('values', () => {
       mode: '0100755',
       cmdline: 'ls -l /tmp',
       cmdline_size: 10,
-      env: '',
-      env_count: 0,
-      env_size: 0,
+      env: null,
+      env_count: null,
+      env_size: null,
+      status: null,
       cwd: '/',
       auid: 1000,
       uid: 0,
@@ -115,7 +145,7 @@ describe('values', () => {
       uptime: 5,
       eid: '0000000001',
       syscall: 'execve',
-      overflows: '',
+      overflows: null,
     });
   });
 
@@ -125,7 +155,7 @@ describe('values', () => {
       store.add({ ...published(), action: actions[0], actions });
     }
     const rows = await ask(store, contextOf());
-    expect(rows.map(({ syscall }) => syscall)).toEqual(['', 'execve', '']);
+    expect(rows.map(({ syscall }) => syscall)).toEqual([null, 'execve', null]);
   });
 
   test('and more', async () => {
@@ -139,15 +169,15 @@ describe('values', () => {
       args_count: 2,
       pid_namespace: 4_026_531_836,
       start_time: 1_699_999_999,
-      exit_code: '',
+      exit_code: null,
       interactive: 0,
       sid: 40,
       pgid: 41,
-      session_leader: '',
+      session_leader: 'null',
       entry_type: 'unknown',
       cgroup_path: '/user.slice',
-      container_id: '',
-      sha256: '',
+      container_id: null,
+      sha256: null,
     });
   });
 
@@ -165,10 +195,12 @@ describe('values', () => {
     expect(await row({ details: { args: '', argsCount: 0 } })).toMatchObject({ args: '[]' });
   });
 
-  test('of an exec that nobody could tell anything of are NULL or empty', async () => {
+  test('of an exec without details are NULL, and null where they are JSON', async () => {
     const store = newStore();
     store.add({ ...published({}), details: undefined });
-    expect((await ask(store, contextOf()))[0]).toMatchObject({ path: '', auid: '', uid: '', mode: '', args: '[]' });
+    expect((await ask(store, contextOf()))[0]).toMatchObject({
+      ...{ path: null, cmdline: null, auid: null, uid: null, mode: null, args: 'null' },
+    });
   });
 });
 
@@ -253,7 +285,8 @@ describe('queries', () => {
     const insert = db.prepare(`INSERT INTO t VALUES (${columns.map(() => '?').join(', ')})`);
     for (const row of rows) {
       insert.run(
-        ...columns.map(({ name, type }) => (row[name] === '' && type !== 'TEXT' ? null : (row[name] as string))),
+        // osquery makes '' of a missing text.
+        ...columns.map(({ name, type }) => (row[name] ?? (type === 'TEXT' ? '' : null)) as string | null),
       );
     }
     const sql = `SELECT eid FROM t ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY eid`;

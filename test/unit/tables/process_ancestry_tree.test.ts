@@ -39,11 +39,11 @@ test('every process that is known has one row, also one that never executed, wit
   expect(byPid.get(11)).toMatchObject({
     parent: 10,
     parent_entity_id: byPid.get(10)?.entity_id,
-    exec_time: '',
+    exec_time: null,
     state: 'running',
   });
   expect(byPid.get(11)?.args).toBe('["sh","-c","ls"]');
-  expect(byPid.get(1)?.parent_entity_id).toBe('');
+  expect(byPid.get(1)?.parent_entity_id).toBeNull();
 });
 
 test('tells how and when a process ended', async () => {

@@ -1,0 +1,48 @@
+import { hashMisses } from '../../../src/files/file_hasher.ts';
+import type { CacheStatsRow } from '../../../tables/process_ancestry_cache_stats.ts';
+
+let count = 0;
+/** A different number each time. */
+const some = () => 1000 + ++count;
+
+/** A row of process_ancestry_cache_stats in which every number is another. */
+export function stats(more: Partial<CacheStatsRow> = {}): CacheStatsRow {
+  return {
+    tree: {
+      size: some(),
+      capacity: some(),
+      hits: some(),
+      misses: some(),
+      evictions: some(),
+      expirations: some(),
+      eventsReceived: some(),
+      eventsPublished: 15,
+      waiting: some(),
+      detailsMissing: some(),
+    },
+    source: {
+      collector: 'audit',
+      eventsLost: some(),
+      kernelLost: some(),
+      kernelBacklog: some(),
+      queueBytes: some(),
+      malformed: some(),
+      incomplete: some(),
+    },
+    store: { rows: some(), bytes: some(), discarded: some(), lost: some(), database: '/var/x' },
+    hashes: {
+      known: some(),
+      computed: some(),
+      missed: Object.fromEntries(hashMisses.map((miss) => [miss, some()])) as never,
+      filesRead: some(),
+      bytesRead: some(),
+      cacheSize: some(),
+      queueDepth: some(),
+    },
+    published: { exec: 1, fork: 2, setsid: 3, exit: 4, existing: 5 },
+    resyncs: some(),
+    problems: [],
+    uptimeSeconds: some(),
+    ...more,
+  };
+}
