@@ -15,11 +15,12 @@ import { diagnose } from './doctor/doctor.ts';
 import { exitCode } from './doctor/finding.ts';
 import { asJson, asText } from './doctor/report.ts';
 import { ThisHost } from './doctor/this_host.ts';
+import { OSQUERY_DATABASE } from './extension/osquery_state.ts';
 import { makeLogger } from './log.ts';
 import { osquerySocket } from './osquery_socket.ts';
 import { runExtension } from './run_extension.ts';
 import { runShell } from './shell/shell.ts';
-import { OSQUERY_DATABASE, storeSettings } from './store_settings.ts';
+import { storeSettings } from './store_settings.ts';
 import { tree } from './tree/command.ts';
 import { RecordedLog } from './tree/recorded_log.ts';
 import { VERSION } from './version.ts';
@@ -120,8 +121,7 @@ async function doctor(commandLine: CommandLine): Promise<number> {
   const host = new ThisHost({
     extensionPath: itself().executable,
     socketPath: await socketOf(commandLine),
-    databasePath: (osqueryDatabase) =>
-      storeSettings(values, osqueryDatabase ?? OSQUERY_DATABASE).directory ?? ':memory:',
+    databasePath: (osqueryDatabase) => storeSettings(values, osqueryDatabase ?? OSQUERY_DATABASE).directory,
   });
   const diagnoses = await diagnose(host);
   const colour = process.stdout.isTTY && !process.env.NO_COLOR;

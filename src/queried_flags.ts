@@ -42,11 +42,17 @@ const ANSWER_MOST = 65_536;
 export interface QueriedFlagsRead {
   /** Values as text, by name; an empty one, as osquery makes of NULL, is none. */
   readonly flags: ReadonlyMap<string, string>;
+  /** osquery named all that gave `flags` just now: nothing is only remembered. */
+  readonly isWhole: boolean;
   readonly errors: readonly string[];
 }
 
+/** Values by flag, by the name of the scheduled query that gave them, '' for the view. */
+export type FlagsByPlace = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
 interface Said {
-  readonly definition: string;
+  /** Undefined for what an earlier process was told: the SQL has still to be run again. */
+  readonly definition: string | undefined;
   readonly flags: Readonly<Record<string, string>>;
   /** Since when osquery answers without it. */
   missedMs?: number | undefined;
@@ -68,10 +74,28 @@ export class QueriedFlags {
   #answeredMs = Number.NEGATIVE_INFINITY;
   #quietUntilMs = Number.NEGATIVE_INFINITY;
 
-  /** `now`: milliseconds of a clock that does not jump. */
-  constructor(query: (sql: string) => Promise<Response>, now: () => number = () => performance.now()) {
+  /**
+   * @param kept what an earlier process was told
+   * @param now milliseconds of a clock that does not jump
+   */
+  constructor(
+    query: (sql: string) => Promise<Response>,
+    kept: FlagsByPlace = {},
+    now: () => number = () => performance.now(),
+  ) {
     this.#query = query;
     this.#now = now;
+    for (const [place, flags] of Object.entries(kept)) this.#said.set(place, { definition: undefined, flags });
+  }
+
+  /** What was told last, by place. */
+  get byPlace(): FlagsByPlace {
+    return Object.fromEntries([...this.#said].map(([place, { flags }]) => [place, flags]));
+  }
+
+  /** What was told last, whichever place it comes from; see `read`. */
+  get flags(): ReadonlyMap<string, string> {
+    return mergedFlags(this.byPlace);
   }
 
   /** What is in force. Never rejects: what osquery does not answer stays as it was. */
@@ -84,10 +108,11 @@ export class QueriedFlags {
       if (this.#said.get(place)?.definition === definition) this.#failed.delete(place);
       else if (this.#isDue(place, definition)) errors.push(...(await this.#define(place, definition)));
     }
-    // pack/Global/… comes before pack/team-1/…, which says more of this host; an empty value says nothing.
-    const inOrder = [...this.#said].sort(([one], [other]) => (one < other ? -1 : 1));
-    const said = inOrder.flatMap(([, { flags }]) => Object.entries(flags).filter(([, value]) => value !== ''));
-    return { flags: new Map(said), errors };
+    const named = new Map(rows?.map(({ place = '', definition = '' }) => [place, definition]));
+    const isWhole =
+      rows !== undefined &&
+      [...this.#said].every(([place, { definition }]) => definition !== undefined && named.get(place) === definition);
+    return { flags: this.flags, isWhole, errors };
   }
 
   /** Takes what SQL says, or tells what is wrong with it. */
@@ -137,6 +162,12 @@ export class QueriedFlags {
           : { isGone: true },
     );
   }
+}
+
+/** The flags of all places. pack/Global/… comes before pack/team-1/…, which says more of this host; an empty value says nothing. */
+export function mergedFlags(byPlace: FlagsByPlace): ReadonlyMap<string, string> {
+  const inOrder = Object.entries(byPlace).sort(([one], [other]) => (one < other ? -1 : 1));
+  return new Map(inOrder.flatMap(([, flags]) => Object.entries(flags).filter(([, value]) => value !== '')));
 }
 
 function wrongWith(rows: Response['rows']): string | undefined {

@@ -38,6 +38,8 @@ export interface RecorderOptions {
   readonly names?: Names;
   /** Whenever an event of this host becomes a row. */
   readonly onPublished?: (event: PublishedEvent) => void;
+  /** Resolves when the values in force are those of osquery's configuration; until then nothing is recorded (R15). */
+  readonly flagsKnown?: Promise<void>;
   /** What is wrong with what runs beside the recording. */
   readonly otherProblems?: () => readonly CollectorProblem[];
   /** Bytes of all answers that were made so far. */
@@ -100,11 +102,16 @@ export class Recorder {
   #earlier: Totals = zeroTotals();
   readonly #published = Object.fromEntries(ACTIONS.map((action) => [action, 0])) as Record<Action, number>;
   #ready: Promise<void> = Promise.resolve();
+  /** Whether the values are those of osquery's configuration. */
+  #areFlagsKnown: boolean;
+  /** They changed before that in such a way that a source has to be chosen anew. */
+  #isRestartDue = false;
   #stopped = false;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
     this.#values = options.values;
+    this.#areFlagsKnown = options.flagsKnown === undefined;
     this.#store = options.store;
     this.#log = options.log;
     this.#redactPatterns = parseRedactPatterns(options.values.process_ancestry_redact);
@@ -137,10 +144,9 @@ export class Recorder {
     return this.#ready;
   }
 
-  /** Resolves when queries see all that they can: at once for a host, in the end for a recorded log. */
+  /** Resolves when queries see what there is: once a host is being recorded, or a log has been read. Never rejects. */
   get readable(): Promise<void> {
-    const replayed = this.#values.process_ancestry_collector === 'replay' || this.#run?.state.collector === 'replay';
-    return replayed ? this.#ready : Promise.resolve();
+    return this.#ready;
   }
 
   /** Stops recording for good and puts the kernel's settings back. Synchronous. The rows stay. */
@@ -157,7 +163,9 @@ export class Recorder {
     this.#redactPatterns = parseRedactPatterns(values.process_ancestry_redact);
     this.#hasher.configure(hashLimits(values));
     this.#publishing.configure(values.process_ancestry_aggregate_ms);
-    if (!restart) {
+    if (!this.#areFlagsKnown) {
+      this.#isRestartDue ||= restart;
+    } else if (!restart) {
       this.#run?.configure(this.#treeSettings());
     } else if (!this.#stopped) {
       this.#endRun();
@@ -190,8 +198,11 @@ export class Recorder {
 
   async #begin(): Promise<void> {
     this.#problems = [];
-    const values = this.#values;
     if (this.#stopped) return;
+    // What happens on this host does not wait for the flags as a log does.
+    if (!recordsHost(this.#values)) await this.#waitForFlags();
+    if (this.#stopped) return;
+    const values = this.#values;
     if (!values.process_ancestry_enable) {
       this.#problems = [{ code: 'disabled', message: 'process_ancestry_enable is false: nothing is recorded' }];
       this.#log.info('process_ancestry_enable is false: nothing is recorded');
@@ -220,6 +231,7 @@ export class Recorder {
       this.#endRun();
       const why = state.problems.map(({ message }) => message).join('; ');
       this.#log.warn(`this host cannot be recorded (${why}): replaying the sample log ${fallback} instead`);
+      await this.#waitForFlags();
       await this.#replay(fallback, state.problems);
       return;
     }
@@ -228,9 +240,32 @@ export class Recorder {
       this.#log.error('nothing can be recorded: neither kernel audit nor the proc connector is to be had');
       return;
     }
+    await run.prepare();
+    const isSourceAsWanted = await this.#waitForFlags();
+    if (this.#run !== run) return;
+    if (!recordsHost(this.#values)) {
+      this.#endRun();
+      await this.#begin();
+      return;
+    }
+    run.configure(this.#treeSettings());
     await run.record();
     if (this.#run !== run) return;
+    if (!isSourceAsWanted) {
+      this.#endRun();
+      await this.#begin();
+      return;
+    }
     this.#log.info({ collector: state.collector, processes: run.tree.stats.size }, 'recording');
+  }
+
+  /** Resolves when the flags are known: whether none has changed that chooses the source. */
+  async #waitForFlags(): Promise<boolean> {
+    await this.#options.flagsKnown;
+    this.#areFlagsKnown = true;
+    const isAsWanted = !this.#isRestartDue;
+    this.#isRestartDue = false;
+    return isAsWanted;
   }
 
   async #replay(file: string, problems: readonly CollectorProblem[] = []): Promise<void> {
@@ -334,6 +369,10 @@ export class Recorder {
     if (this.#run?.state.collector !== 'replay') this.#store.expire(Date.now());
     this.#store.tidy();
   }
+}
+
+function recordsHost({ process_ancestry_enable, process_ancestry_collector }: FlagValues): boolean {
+  return process_ancestry_enable && process_ancestry_collector !== 'replay';
 }
 
 function hashLimits(values: FlagValues): HashLimits {

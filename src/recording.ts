@@ -1,20 +1,21 @@
 /**
  * One run of recording: a source of events, the process tree, and what keeps them going. Subscribes before it reads /proc
- * (R13), lets execs wait no longer than they may (R10), and takes a new snapshot after a loss (R14). It ends once and for
- * all: other settings of the source are another run.
+ * (R13), applies nothing before the flags are known (R15), lets execs wait no longer than they may (R10), and takes a new
+ * snapshot after a loss (R14). It ends once and for all: other settings of the source are another run.
  */
 import { readFileSync } from 'node:fs';
-import type { ProcessEvent } from './collect/event.ts';
+import type { Pid, ProcessEvent } from './collect/event.ts';
 import type { CollectorProblem, ProcessEventSource, SourceState } from './collect/source.ts';
 import type { Logger } from './log.ts';
 import { RateLimit } from './osquery/log.ts';
-import type { ProcReader } from './process/procfs.ts';
+import type { ProcessSnapshot, ProcReader } from './process/procfs.ts';
 import { redact } from './process/redact.ts';
 import type { Names } from './process/session_context.ts';
 import { ProcessTree, type PublishedEvent, type TreeSettings } from './process/tree.ts';
 
 /** Reading /proc is done in slices, so that queries are answered meanwhile. */
 const SLICE_MS = 10;
+const SLICE_PROCESSES = 100;
 const RESYNC_PAUSE_MS = 1_000;
 
 export interface RecordingOptions {
@@ -38,8 +39,12 @@ export class Recording {
   #settings: TreeSettings;
   #tree: ProcessTree;
   #state: SourceState = { collector: 'none', problems: [] };
-  /** Events that came while /proc was read for the first time. */
+  /** /proc as it was read for the first time, with all that may be secret, until `record`. */
+  #snapshots: ProcessSnapshot[] = [];
+  /** Events that came while it was read. */
   #held: ProcessEvent[] | undefined = [];
+  /** What comes waits in the source. */
+  #isPaused = false;
   /** The newest event's time: what `now` is to a recorded log. */
   #logUnixMs = 0;
   #flushTimer: NodeJS.Timeout | undefined;
@@ -50,8 +55,7 @@ export class Recording {
   constructor(options: RecordingOptions) {
     this.#options = options;
     this.#settings = options.settings;
-    const { proc, redactPatterns } = options;
-    this.#proc = proc && redacted(proc, redactPatterns);
+    this.#proc = options.proc;
     this.#tree = this.#makeTree(false);
   }
 
@@ -73,18 +77,33 @@ export class Recording {
 
   /** Subscribes; what the answer says of the source decides whether `record` or `stop` comes next. */
   async subscribe(): Promise<SourceState> {
-    const { collector, problems } = await this.#options.source.start((events) => this.#receive(events));
+    const { collector, problems } = await this.#options.source.start(
+      (events) => this.#receive(events),
+      () => !this.#isPaused,
+    );
     this.#state = { collector, problems: [...this.#state.problems, ...problems] };
     return this.#state;
   }
 
-  /** Reads /proc and applies what came meanwhile, and from then on what comes. */
+  /** Reads /proc. What happens after that waits in the source until `record`. */
+  async prepare(): Promise<void> {
+    if (!this.#proc) return;
+    for await (const slice of this.#slices(this.#proc.pids())) this.#snapshots.push(...slice);
+    this.#isPaused = true;
+  }
+
+  /** Applies what was read and what came meanwhile, by the settings in force now, and from then on what comes. */
   async record(): Promise<void> {
     this.#tree = this.#makeTree(this.#state.collector === 'audit+proc_events');
-    await this.#readProc();
+    for (let slice = this.#snapshots.splice(0, SLICE_PROCESSES); slice.length > 0; ) {
+      this.#adopt(slice);
+      await new Promise(setImmediate);
+      slice = this.#snapshots.splice(0, SLICE_PROCESSES);
+    }
     if (this.#stopped) return;
     const held = this.#held ?? [];
     this.#held = undefined;
+    this.#isPaused = false;
     if (this.#proc) this.#tree.processes.forgetImages(held.filter(({ kind }) => kind === 'exec').map(({ pid }) => pid));
     if (this.#proc && this.#settings.actions.has('existing')) {
       const unixMs = Date.now();
@@ -98,6 +117,7 @@ export class Recording {
     if (this.#stopped) return;
     this.#options.source.stop();
     this.#stopped = true;
+    this.#snapshots = [];
     clearTimeout(this.#flushTimer);
     clearTimeout(this.#resyncTimer);
     this.#flush('all');
@@ -128,7 +148,7 @@ export class Recording {
       bootToUnixMs: live ? Date.now() - readUptimeMs() : 0,
       detailsApart,
       now: live ? () => performance.now() : () => this.#logUnixMs,
-      proc: this.#proc,
+      proc: this.#proc && redacted(this.#proc, this.#options.redactPatterns),
       names: this.#options.names,
       publish: this.#options.publish,
     });
@@ -202,28 +222,42 @@ export class Recording {
     const living = this.#tree.processes.living();
     const pids = proc.pids();
     const there = new Set(pids);
+    for await (const slice of this.#slices(pids)) this.#adopt(slice);
+    if (this.#stopped) return;
+    const gone = living.filter((process) => !there.has(process.pid));
+    this.#tree.processes.adopt([], gone);
+  }
+
+  /** Reads processes from /proc, a slice of time after another, until the run is stopped. */
+  async *#slices(pids: readonly Pid[]): AsyncGenerator<ProcessSnapshot[]> {
     let began = performance.now();
-    let slice = [];
+    let slice: ProcessSnapshot[] = [];
     for (const pid of pids) {
-      const snapshot = proc.read(pid);
+      const snapshot = this.#proc?.read(pid);
       if (snapshot) slice.push(snapshot);
       if (performance.now() - began < SLICE_MS) continue;
-      this.#tree.processes.adopt(slice);
+      yield slice;
       slice = [];
       await new Promise(setImmediate);
       if (this.#stopped) return;
       began = performance.now();
     }
-    this.#tree.processes.adopt(
-      slice,
-      living.filter((process) => !there.has(process.pid)),
-    );
+    yield slice;
+  }
+
+  #adopt(snapshots: readonly ProcessSnapshot[]): void {
+    const patterns = this.#options.redactPatterns();
+    this.#tree.processes.adopt(snapshots.map((snapshot) => redactSnapshot(snapshot, patterns)));
   }
 }
 
 function redactEvent(event: ProcessEvent, patterns: readonly RegExp[]): ProcessEvent {
   if (event.kind !== 'exec' || !event.details) return event;
   return { ...event, details: redact(event.details, patterns) };
+}
+
+function redactSnapshot(snapshot: ProcessSnapshot, patterns: readonly RegExp[]): ProcessSnapshot {
+  return { ...snapshot, details: redact(snapshot.details, patterns) };
 }
 
 /** /proc with the secrets taken out of what it shows. */
@@ -235,7 +269,7 @@ function redacted(proc: ProcReader, patterns: () => readonly RegExp[]): ProcRead
     supplementalGroups: (pid) => proc.supplementalGroups(pid),
     read: (pid) => {
       const snapshot = proc.read(pid);
-      return snapshot && { ...snapshot, details: redact(snapshot.details, patterns()) };
+      return snapshot && redactSnapshot(snapshot, patterns());
     },
   };
 }

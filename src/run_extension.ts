@@ -12,6 +12,8 @@ import { type FlagValues, flags } from './config/flags.ts';
 import { LiveSettings } from './config/live_settings.ts';
 import { HostText } from './ecs/host.ts';
 import { UserNames } from './ecs/user_names.ts';
+import { Configuration } from './extension/configuration.ts';
+import { KeptFlags } from './extension/kept_flags.ts';
 import { type Logger, makeLogger } from './log.ts';
 import { buildInfo } from './metrics/build_info.ts';
 import { cacheStatsFamilies } from './metrics/cache_stats.ts';
@@ -22,15 +24,16 @@ import { registrationFamilies } from './metrics/registration.ts';
 import { subscriberFamilies } from './metrics/subscribers.ts';
 import { Extension } from './osquery/extension.ts';
 import { ExtensionError } from './osquery/extension_error.ts';
-import { QueriedFlags } from './queried_flags.ts';
+import { mergedFlags } from './queried_flags.ts';
 import { Recorder } from './recorder.ts';
-import { CONFIGURED_WITHIN_MS, storeSettingsAtStart } from './retention_at_start.ts';
 import { EventStore } from './store/event_store.ts';
-import { askOsquery, OSQUERY_DATABASE, storeSettings } from './store_settings.ts';
+import { storeSettings } from './store_settings.ts';
 import { VERSION } from './version.ts';
 
-/** Rows wait so long for osquery to come up and say where its database is. */
-const DATABASE_WAIT_MS = 10_000;
+const AWAITED = {
+  code: 'configuration_awaited',
+  message: 'osquery has not applied its configuration yet: no row is stored or answered until it has, 30 s at most',
+} as const;
 
 export async function runExtension(commandLine: CommandLine): Promise<number> {
   if (commandLine.socket === undefined) {
@@ -40,11 +43,14 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     );
     return USAGE;
   }
-  const { flags: given, configFile } = commandLine;
+  const { flags: given, configFile, socket } = commandLine;
+  const keptFlags = new KeptFlags(socket);
+  const { kept, error: keptError } = keptFlags.read();
   const settings = new LiveSettings({
     commandLine: given,
     environment: process.env,
     readFile: () => readConfigFile(configFile),
+    kept: { osqueryOptions: new Map(Object.entries(kept.options)), queried: mergedFlags(kept.queried) },
   });
   const { process_ancestry_log_level: level, process_ancestry_log_format: format } = settings.values;
   const log = makeLogger(commandLine.verbose ? 'debug' : level, format);
@@ -54,33 +60,38 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     return USAGE;
   }
   for (const message of settings.errors) log.error(`${message}; it is not used`);
+  if (keptError) log.error(keptError);
 
-  let osqueryDatabase: string | undefined;
   let metrics: Metrics | undefined;
-  let settingsOf = storeSettingsAtStart;
   const host = new HostText();
-  const store = new EventStore(settingsOf(settings.values, osqueryDatabase), {
+  // Closed until the flags are known: they say where rows are kept.
+  const store = new EventStore(
+    { ...storeSettings(settings.values, ''), directory: undefined },
+    {
+      log,
+      onWritten: (milliseconds) => metrics?.written(milliseconds),
+      host: () => host.text,
+    },
+  );
+  let isKnown = false;
+  const configuration = new Configuration({
+    osquery: { options: () => running.options(), query: (sql) => running.query(sql) },
+    kept,
+    keep: keptFlags,
     log,
-    onWritten: (milliseconds) => metrics?.written(milliseconds),
-    host: () => host.text,
+    onFlags: ({ options, queried }, errors) => {
+      useNews({ osqueryOptions: options, queried }, errors);
+      configureStore();
+    },
+    onWorker: (worker) => store.readBy(worker),
   });
-  const configureStore = (): void => store.configure(settingsOf(settings.values, osqueryDatabase));
-  setTimeout(() => {
-    settingsOf = storeSettings;
+  const known = configuration.known.then(() => {
+    isKnown = true;
     configureStore();
-  }, CONFIGURED_WITHIN_MS).unref();
-  const opened = Promise.withResolvers<void>();
-  const openBeside = (path: string): void => {
-    osqueryDatabase ??= path;
-    configureStore();
+  });
+  const configureStore = (): void => {
+    if (isKnown) store.configure(storeSettings(settings.values, configuration.database));
   };
-  let toldDatabase: string | undefined;
-  const ask = async (): Promise<void> => {
-    const { database, worker } = await askOsquery((sql) => running.query(sql));
-    toldDatabase ??= database;
-    store.readBy(worker);
-  };
-  setTimeout(() => openBeside(toldDatabase ?? OSQUERY_DATABASE), DATABASE_WAIT_MS).unref();
   const names = new UserNames();
   await names.start();
   const recorder = new Recorder({
@@ -89,7 +100,8 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     log,
     names,
     onPublished: (event) => metrics?.published(event),
-    otherProblems: () => metrics?.problems ?? [],
+    otherProblems: () => [...(isKnown ? [] : [AWAITED]), ...(metrics?.problems ?? [])],
+    flagsKnown: known,
     answerBytes: () => running.counts.answerBytes,
   });
   const useNews = (...news: Parameters<LiveSettings['update']>): void => {
@@ -99,18 +111,11 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     const { values } = settings;
     log.info({ changed: Object.fromEntries(changed.map((name) => [name, values[name]])) }, 'flags have changed');
     if (!commandLine.verbose) log.level = values.process_ancestry_log_level;
-    configureStore();
     void recorder.configure(values, changed.some(needsRestart));
     metrics?.configure(values);
   };
 
-  const queriedFlags = new QueriedFlags((sql) => running.query(sql));
-  const readFlags = async (): Promise<void> => {
-    const { flags: queried, errors } = await queriedFlags.read();
-    useNews({ queried }, errors);
-  };
-
-  const readable = () => Promise.all([recorder.readable, opened.promise]).then(() => undefined);
+  const readable = () => Promise.all([recorder.readable, known]).then(() => undefined);
   const resultMaxBytes = () => settings.values.process_ancestry_result_max_bytes;
   const plugins = [
     processAncestryEvents({ store, readable, resultMaxBytes }),
@@ -129,21 +134,11 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     intervalSeconds: commandLine.intervalSeconds,
     plugins,
     log,
-    onOptions: (options) =>
-      useNews({ osqueryOptions: new Map([...options].map(([name, { value }]) => [name, value])) }),
     resultMaxBytes: { name: 'process_ancestry_result_max_bytes', bytes: resultMaxBytes },
-    onRegistered: async () => {
-      await ask();
-      // How many rows are kept is to be known before the database is opened. SQL for flags may take its time.
-      await readFlags();
-      if (toldDatabase) openBeside(toldDatabase);
-      opened.resolve();
-    },
+    onRegistered: () => void configuration.registered(),
     onSeen: () => {
       store.confirm();
-      void readFlags();
-      // Later it is too late: rows are in a database, and readers have been given some.
-      if (osqueryDatabase === undefined) void ask().then(() => toldDatabase && openBeside(toldDatabase));
+      void configuration.look();
     },
     onAnswer: (report) => metrics?.answered(report),
   });
@@ -176,6 +171,7 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     log.error({ code: error.code }, error.message);
     return FAILED;
   } finally {
+    configuration.stop();
     metrics.close();
     recorder.stop();
     store.close();

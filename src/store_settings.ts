@@ -1,14 +1,10 @@
 /** Where and how long rows are kept: by the flags, and beside osquery's own database. */
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { FlagValues } from './config/flags.ts';
-import type { Response } from './osquery/response_decoder.ts';
 import type { EventStoreSettings } from './store/event_store.ts';
 
-/** osquery's own default on Linux. */
-export const OSQUERY_DATABASE = '/var/osquery/osquery.db';
-
-/** `osqueryDatabase` is the path of osquery's database, undefined while it is not known. */
-export function storeSettings(values: FlagValues, osqueryDatabase: string | undefined): EventStoreSettings {
+/** @param osqueryDatabase the path of osquery's database */
+export function storeSettings(values: FlagValues, osqueryDatabase: string): EventStoreSettings & { directory: string } {
   return {
     directory: directoryOf(values, osqueryDatabase),
     maxRows: values.process_ancestry_events_max,
@@ -18,32 +14,11 @@ export function storeSettings(values: FlagValues, osqueryDatabase: string | unde
   };
 }
 
-function directoryOf(values: FlagValues, osqueryDatabase: string | undefined): string | undefined {
+function directoryOf(values: FlagValues, osqueryDatabase: string): string {
   const { process_ancestry_database: database } = values;
   if (database !== 'auto') return database;
   // A recorded log can be read again, and is no part of what this host did.
   const replays = values.process_ancestry_collector === 'replay' || values.process_ancestry_fallback_replay_file !== '';
   if (replays) return ':memory:';
-  return osqueryDatabase && join(dirname(osqueryDatabase), 'process_ancestry');
-}
-
-/** What osquery says of itself. */
-export interface OsqueryInstance {
-  /** The path of its database, its default where it has none; undefined where it did not answer. */
-  readonly database: string | undefined;
-  /** One process of osqueryd, the worker: '' where it does not say. */
-  readonly worker: string;
-}
-
-/** Never rejects. */
-export async function askOsquery(query: (sql: string) => Promise<Response>): Promise<OsqueryInstance> {
-  const first = (sql: string): Promise<Readonly<Record<string, string>> | undefined> =>
-    query(sql).then(
-      ({ rows }) => rows[0] ?? {},
-      () => undefined,
-    );
-  const flag = await first("SELECT value FROM osquery_flags WHERE name = 'database_path'");
-  const { pid, start_time } = (await first('SELECT pid, start_time FROM osquery_info')) ?? {};
-  const database = flag && (isAbsolute(flag.value ?? '') ? flag.value : OSQUERY_DATABASE);
-  return { database, worker: pid ? `${pid}:${start_time}` : '' };
+  return join(dirname(osqueryDatabase), 'process_ancestry');
 }

@@ -58,6 +58,8 @@ const PLACE_GRACE_MS = 30_000;
 
 const EVENTS_A_STEP = 500;
 const SLICE_MS = 10;
+/** How often it is asked whether there is room again. */
+const NO_ROOM_MS = 10;
 /** An extension has a second to leave. */
 const STOP_MS = 300;
 
@@ -71,6 +73,7 @@ export class LiveSource implements ProcessEventSource {
   #dropped = 0;
   #droppedUntold = 0;
   #onEvents: (events: readonly ProcessEvent[]) => void = () => undefined;
+  #hasRoom: () => boolean = () => true;
   #running = false;
   #procEvents = false;
 
@@ -79,9 +82,13 @@ export class LiveSource implements ProcessEventSource {
     this.#options = options;
   }
 
-  async start(onEvents: (events: readonly ProcessEvent[]) => void): Promise<SourceState> {
+  async start(
+    onEvents: (events: readonly ProcessEvent[]) => void,
+    hasRoom: () => boolean = () => true,
+  ): Promise<SourceState> {
     const { collector } = this.#options;
     this.#onEvents = onEvents;
+    this.#hasRoom = hasRoom;
     this.#running = true;
     const deliver = (batch: Buffer) => this.#take(batch);
     let state = this.#startNative(collector !== 'proc_events', collector !== 'audit', collector === 'audit', deliver);
@@ -113,6 +120,10 @@ export class LiveSource implements ProcessEventSource {
   #work(sliceMs: number): void {
     const began = performance.now();
     for (let batch = this.#batches[0]; batch; batch = this.#batches[0]) {
+      if (this.#running && !this.#hasRoom()) {
+        setTimeout(() => this.#work(SLICE_MS), NO_ROOM_MS);
+        return;
+      }
       const { events, next } = this.#decoder.decode(batch, this.#position, EVENTS_A_STEP);
       this.#position = next;
       if (next >= batch.length) {

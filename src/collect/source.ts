@@ -33,7 +33,8 @@ export interface SourceStats {
  * events are handed over in groups, in the order of the source.
  */
 export interface ProcessEventSource {
-  start(onEvents: (events: readonly ProcessEvent[]) => void): Promise<SourceState>;
+  /** While `hasRoom` answers false, what the kernel tells waits where it is bounded and counted; a recorded log does not ask. */
+  start(onEvents: (events: readonly ProcessEvent[]) => void, hasRoom: () => boolean): Promise<SourceState>;
   /** Puts back everything that was changed in the kernel. Synchronous: it also runs while the process is leaving. */
   stop(): void;
   stats(): SourceStats;

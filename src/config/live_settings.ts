@@ -7,6 +7,8 @@ export interface LiveSettingsOptions {
   readonly commandLine: Sources['commandLine'];
   readonly environment: Sources['environment'];
   readonly readFile: () => ConfigFile;
+  /** What osquery gave an earlier process. */
+  readonly kept?: Pick<Sources, 'osqueryOptions' | 'queried'>;
   /** Milliseconds of a clock that does not jump. */
   readonly now?: () => number;
 }
@@ -31,11 +33,11 @@ export class LiveSettings {
   /** What is wrong at the start; the next source's value is in force instead. */
   readonly errors: readonly string[];
 
-  constructor({ commandLine, environment, readFile, now }: LiveSettingsOptions) {
+  constructor({ commandLine, environment, readFile, kept, now }: LiveSettingsOptions) {
     this.#readFile = readFile;
     this.#now = now ?? (() => performance.now());
     const { content, error } = readFile();
-    this.#sources = { commandLine, environment, osqueryOptions: new Map(), file: content };
+    this.#sources = { commandLine, environment, osqueryOptions: new Map(), ...kept, file: content };
     const { values, errors } = resolveFlags(this.#sources);
     this.#values = values;
     this.errors = this.#untold([...(error ? [error] : []), ...errors.map(({ message }) => message)]);

@@ -11,7 +11,7 @@ import { checkSocketPath } from './socket_path.ts';
 import { TABLE_REGISTRY } from './table_call.ts';
 import type { TablePlugin } from './table_plugin.ts';
 
-/** Why an extension left: `shutdown` (osquery asked), `watcher gone` (its parent changed), or what `stop` was given. */
+/** Why an extension left: `shutdown` (osquery asked, and no watcher would start a worker again), `watcher gone` (its parent changed), or what `stop` was given. */
 export type ExitReason = 'shutdown' | 'watcher gone' | (string & Record<never, never>);
 
 export interface ExtensionOptions {
@@ -28,8 +28,6 @@ export interface ExtensionOptions {
   readonly intervalSeconds?: number;
   readonly plugins: readonly TablePlugin<unknown>[];
   readonly log?: Log;
-  /** osquery's options, once after the first registration and whenever one of them has changed. */
-  readonly onOptions?: (options: ReadonlyMap<string, OptionInfo>) => void;
   /** After every registration, when the tables can be read: the uuid, and how many registrations there were. */
   readonly onRegistered?: (uuid: string, registrations: number) => void;
   /** Whenever osquery has said that it knows the extension: once an interval. */
@@ -38,6 +36,8 @@ export interface ExtensionOptions {
   readonly onAnswer?: (report: AnswerReport) => void;
   /** The pid of the parent, now. Default: `process.ppid`. */
   readonly parentPid?: () => number;
+  /** Whether the parent is osquery's watcher. Default: whether osquery's launcher says so in the environment. */
+  readonly isWatched?: boolean;
   readonly limits?: Partial<ServerLimits>;
   /** A larger answer fails the query, unless it is a single row. Default: 64 MiB. */
   readonly resultMaxBytes?: ResultLimit;
@@ -80,7 +80,6 @@ export class Extension {
   #earlierCounts: Readonly<ServerCounts> = NO_COUNTS;
   #reason: ExitReason | undefined;
   #running = false;
-  #lastOptions = '';
   #wake: (() => void) | undefined;
 
   /** @throws {ExtensionError} `declaration`: a plugin's columns are wrong */
@@ -128,6 +127,11 @@ export class Extension {
       await this.#leave(life);
       this.#finished.resolve();
     }
+  }
+
+  /** All of osquery's options, by name. */
+  options(): Promise<Map<string, OptionInfo>> {
+    return this.#client.options();
   }
 
   /** Runs SQL in osquery; see ManagerClient. Not within a table's `generate`: osquery waits for that. */
@@ -182,7 +186,6 @@ export class Extension {
         await this.#register();
       }
       this.#seen();
-      await this.#readOptions();
       this.#guarded('onSeen', () => this.#options.onSeen?.());
       return true;
     } catch (error) {
@@ -209,7 +212,7 @@ export class Extension {
       uuid,
       tables: plugins,
       log: this.#log,
-      onShutdown: () => this.#exit('shutdown'),
+      onShutdown: () => this.#shutdown(),
       ...(limits ? { limits } : {}),
       ...(resultMaxBytes ? { resultMaxBytes } : {}),
       ...(onAnswer ? { onAnswer } : {}),
@@ -241,16 +244,6 @@ export class Extension {
     this.#lastSeenUnixMs = Date.now();
   }
 
-  async #readOptions(): Promise<void> {
-    const { onOptions } = this.#options;
-    if (onOptions === undefined) return;
-    const options = await this.#client.options();
-    const text = JSON.stringify([...options]);
-    if (text === this.#lastOptions || this.#reason !== undefined) return;
-    this.#lastOptions = text;
-    this.#guarded('onOptions', () => onOptions(options));
-  }
-
   #guarded(name: string, call: () => void): void {
     try {
       call();
@@ -270,6 +263,23 @@ export class Extension {
       if (connected && !this.#client.connected) this.#wake?.();
       connected = this.#client.connected;
     }, WATCH_MS);
+  }
+
+  /**
+   * A worker that leaves asks its extensions to leave, also when its watcher starts another at once. When all of osquery
+   * leaves, the watcher sends SIGTERM, or is gone (core/watcher.cpp, WatcherRunner::stop).
+   */
+  #shutdown(): void {
+    if (!(this.#options.isWatched ?? isLaunchedByOsquery())) {
+      this.#exit('shutdown');
+      return;
+    }
+    this.#log.info({ uuid: this.#uuid }, 'the worker of osquery leaves: waiting for the next one');
+    this.#registered = false;
+    this.#uuid = undefined;
+    // The watch on the parent sees that the connection is gone, and has osquery asked again.
+    this.#client.close();
+    void this.#server?.close();
   }
 
   #exit(reason: ExitReason): void {
@@ -310,6 +320,11 @@ export class Extension {
       };
     });
   }
+}
+
+/** osquery gives an extension that it starts its own pid (process/posix/process.cpp, launchExtension). */
+function isLaunchedByOsquery(): boolean {
+  return process.env.OSQUERY_EXTENSION === String(process.pid);
 }
 
 function addCounts(a: Readonly<ServerCounts>, b: Readonly<ServerCounts>): ServerCounts {

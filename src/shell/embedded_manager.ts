@@ -65,6 +65,8 @@ export class EmbeddedManager {
   /** `views` and `schedule` of osquery's configuration: SQL by name. Only views are run. May be changed at any time. */
   readonly views = new Map<string, string>();
   readonly schedule = new Map<string, string>();
+  /** Whether osquery has read its configuration. May be changed at any time. */
+  isConfigValid = true;
   readonly #pingIntervalMs: number;
   readonly #log: (message: string) => void;
   readonly #registered = new Map<number, RegisteredExtension>();
@@ -203,6 +205,7 @@ export class EmbeddedManager {
     }
     yield* ownTables({
       startedMs: this.#startedMs,
+      isConfigValid: this.isConfigValid,
       options: this.options,
       schedule: this.schedule,
       extensions: this.extensions,

@@ -8,7 +8,12 @@ const table = (name: string, columns: Readonly<Record<string, 'TEXT' | 'INTEGER'
   columns: Object.entries(columns).map(([column, type]) => ({ name: column, type, options: 0, hidden: false })),
 });
 
-const INFO = table('osquery_info', { pid: 'INTEGER', version: 'TEXT', start_time: 'INTEGER' });
+const INFO = table('osquery_info', {
+  pid: 'INTEGER',
+  version: 'TEXT',
+  start_time: 'INTEGER',
+  config_valid: 'INTEGER',
+});
 const FLAGS = table('osquery_flags', { name: 'TEXT', type: 'TEXT', default_value: 'TEXT', value: 'TEXT' });
 const SCHEDULE = table('osquery_schedule', { name: 'TEXT', query: 'TEXT' });
 const EXTENSIONS = table('osquery_extensions', {
@@ -23,14 +28,20 @@ const EXTENSIONS = table('osquery_extensions', {
 export interface ManagerState {
   /** Unix time. */
   readonly startedMs: number;
+  readonly isConfigValid: boolean;
   readonly options: ReadonlyMap<string, ManagerOption>;
   readonly schedule: ReadonlyMap<string, string>;
   readonly extensions: readonly RegisteredExtension[];
 }
 
-export function ownTables({ startedMs, options, schedule, extensions }: ManagerState): QueryableTable[] {
+export function ownTables({ startedMs, isConfigValid, options, schedule, extensions }: ManagerState): QueryableTable[] {
   const startTime = String(Math.floor(startedMs / 1000));
-  const info = { pid: String(process.pid), version: 'embedded', start_time: startTime };
+  const info = {
+    pid: String(process.pid),
+    version: 'embedded',
+    start_time: startTime,
+    config_valid: isConfigValid ? '1' : '0',
+  };
   const flags = [...options].map(([name, { type, default_value, value }]) => ({ name, type, default_value, value }));
   const queries = [...schedule].map(([name, query]) => ({ name, query }));
   const known = extensions.map(({ uuid, name, version, sdkVersion, socketPath }) => ({

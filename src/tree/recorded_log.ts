@@ -36,7 +36,7 @@ export class RecordedLog {
   /** Reads it to its end; throws an error that names the file where that is not possible. */
   static async read(file: string, flags: FlagValues, log: Logger): Promise<RecordedLog> {
     const values: FlagValues = { ...flags, ...WHOLE, process_ancestry_replay_file: file };
-    const store = new EventStore(storeSettings(values, undefined), { log });
+    const store = new EventStore(storeSettings(values, ''), { log });
     const recorder = new Recorder({ values, store, log });
     const read = new RecordedLog(recorder, store);
     await recorder.start();

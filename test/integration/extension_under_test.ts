@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { KeptFlags, NOTHING_KEPT } from '../../src/extension/kept_flags.ts';
 import { ExtensionClient } from '../../src/osquery/extension_client.ts';
 import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
 
@@ -107,10 +108,17 @@ export class ExtensionUnderTest {
   /** Resolves when it is registered and records. */
   static async start(
     flags: readonly string[] = [],
-    options: { env?: NodeJS.ProcessEnv; recording?: boolean; program?: string } = {},
+    options: {
+      env?: NodeJS.ProcessEnv;
+      recording?: boolean;
+      program?: string;
+      /** What osquery is like when the extension starts. */
+      prepare?: (manager: EmbeddedManager) => void;
+    } = {},
   ): Promise<ExtensionUnderTest> {
     const directory = mkdtempSync(join(tmpdir(), 'pa-'));
     const manager = new EmbeddedManager({ socketPath: join(directory, 'em') });
+    options.prepare?.(manager);
     await manager.start();
     const database = ['--database', join(directory, 'rows')];
     const args = ['--socket', manager.socketPath, '--timeout', '5', '--interval', '1', ...database, ...flags];
@@ -123,14 +131,14 @@ export class ExtensionUnderTest {
   }
 
   /** Kills it, and starts it again as osqueryd's watcher does. */
-  async killAndRespawn(): Promise<void> {
+  async killAndRespawn(recording = true): Promise<void> {
     this.#child.kill('SIGKILL');
     await until('killed', () => this.exited);
     await until('forgotten', () => this.uuid === undefined);
     this.exited = undefined;
     this.#stderr = '';
     this.#child = this.#started();
-    await this.#ready(true);
+    await this.#ready(recording);
   }
 
   #started(): ChildProcess {
@@ -163,6 +171,11 @@ export class ExtensionUnderTest {
 
   get uuid(): number | undefined {
     return this.manager.extensions.find(({ name }) => name === 'process_ancestry')?.uuid;
+  }
+
+  /** Where the rows are, unless a flag says otherwise. */
+  get database(): string {
+    return join(this.#directory, 'rows');
   }
 
   get socketPath(): string {
@@ -213,6 +226,7 @@ export class ExtensionUnderTest {
       await until('gone', () => this.exited, 5000);
     }
     await this.manager.stop();
+    new KeptFlags(join(this.#directory, 'em')).write(NOTHING_KEPT);
     rmSync(this.#directory, { recursive: true, force: true });
   }
 }

@@ -1,9 +1,11 @@
-/** Flags that change while the extension runs, by each way that leaves osquery's own options alone. */
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+/** Flags that change while the extension runs, and those that are not known yet when it starts. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ExtensionUnderTest, until } from './extension_under_test.ts';
+import type { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
+import { canRecord, ExtensionUnderTest, hasOurRules, until } from './extension_under_test.ts';
 import { logOfExecs } from './log_of_execs.ts';
 
 let directory: string;
@@ -85,24 +87,78 @@ describe('while it runs', () => {
   });
 });
 
+/** An osquery whose configuration comes from a server, which has not answered yet. */
+function early(manager: EmbeddedManager): void {
+  manager.options.set('config_plugin', option('tls'));
+  manager.isConfigValid = false;
+}
+const option = (value: string) => ({ value, default_value: '', type: 'string' });
+const awaited = async () => (await extension.stats()).problems?.includes('configuration_awaited');
+
 test('rows on disk do not go for a default, as osquery may be about to say that more are kept', async () => {
   const log = join(directory, 'audit.log');
   writeFileSync(log, logOfExecs(51_000));
-  const database = ['--database', join(directory, 'rows')];
+  const keep = (rows: number) =>
+    extension.manager.views.set('process_ancestry_flags', `SELECT ${rows} AS process_ancestry_events_max`);
   const rows = async () => Number((await extension.stats()).store_rows);
-  extension = await replaying(log, ...database);
-  await until('all there', async () => (await rows()) >= 51_000, 30_000);
-  await extension.stop();
-  extension = await replaying('/dev/null', ...database);
-  await becomes('1000');
-  expect(await rows()).toBeGreaterThanOrEqual(51_000);
-  extension.manager.views.set(
-    'process_ancestry_flags',
-    'SELECT 60000 AS process_ancestry_events_max, 222 AS process_ancestry_cache_size',
-  );
-  await becomes('222');
+  extension = await ExtensionUnderTest.start(['--collector', 'replay', '--replay-file', log], {
+    recording: false,
+    prepare: early,
+  });
+  expect(await awaited()).toBe(true);
+  keep(60_000);
+  extension.manager.isConfigValid = true;
+  await until('all there', async () => (await rows()) >= 51_000, 60_000);
+  extension.manager.views.clear();
+  extension.manager.isConfigValid = false;
+  await extension.killAndRespawn(false);
+  expect(await awaited()).toBe(true);
+  keep(60_000);
+  extension.manager.isConfigValid = true;
+  await until('open', async () => !(await awaited()));
   expect(await rows()).toBeGreaterThanOrEqual(51_000);
   // What is said counts at once.
-  extension.manager.views.set('process_ancestry_flags', 'SELECT 40000 AS process_ancestry_events_max');
-  await until('fewer', async () => (await rows()) <= 40_000, 5000);
+  keep(40_000);
+  await until('fewer', async () => (await rows()) <= 40_000, 60_000);
+});
+
+describe.skipIf(!canRecord())('before osquery has applied its configuration', () => {
+  const REDACT = 'custom_process_ancestry_redact';
+  const run = (...args: string[]) => spawnSync('/bin/true', args);
+  const cmdlines = async () =>
+    (await extension.generate('process_ancestry_events', { path: [{ op: 65, expr: '%/true' }] }, ['cmdline', 'path']))
+      .filter(({ path }) => path?.endsWith('/true'))
+      .map(({ cmdline }) => cmdline);
+  /** Files of the database that hold some text. */
+  const holding = (text: string) =>
+    readdirSync(extension.database, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => join(parentPath, name))
+      .filter((path) => readFileSync(path).includes(text));
+
+  test('no secret is stored at the start, nor after a worker was killed', async () => {
+    extension = await ExtensionUnderTest.start([], { recording: false, prepare: early });
+    await until('listening', hasOurRules);
+    run('early', 'password=hunter1');
+    const asked = cmdlines();
+    expect((await extension.stats()).store_rows).toBe('0');
+    expect(await awaited()).toBe(true);
+    const { manager } = extension;
+    manager.options.set(REDACT, option('password=(\\w+)'));
+    manager.isConfigValid = true;
+    await asked;
+    await until('recorded', async () => (await cmdlines()).length === 1);
+    const { uuid } = extension;
+    manager.options.delete(REDACT);
+    manager.isConfigValid = false;
+    await manager.kill();
+    await manager.start();
+    await until('registered again', () => extension.uuid !== undefined && extension.uuid !== uuid);
+    run('again', 'password=hunter2');
+    await until('seen', async () => (await cmdlines()).length === 2);
+    expect(await cmdlines()).toEqual(['/bin/true early password=***', '/bin/true again password=***']);
+    expect(extension.stderr).not.toContain('"process_ancestry_redact":""');
+    expect([...holding('hunter1'), ...holding('hunter2')]).toEqual([]);
+    expect(holding('password=***')).not.toEqual([]);
+  });
 });

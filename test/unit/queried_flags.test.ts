@@ -22,7 +22,7 @@ beforeEach(async () => {
     asked.push(sql);
     return answers ? client.query(sql) : Promise.reject(new Error('gone'));
   };
-  queried = new QueriedFlags(query, () => nowMs);
+  queried = new QueriedFlags(query, {}, () => nowMs);
 });
 afterEach(async () => {
   client.close();
@@ -44,7 +44,7 @@ describe('flags that osquery’s configuration gives as SQL', () => {
   test('there are none where nothing is called process_ancestry_flags, and nothing fails', async () => {
     manager.views.set('other', 'SELECT 1 AS process_ancestry_cache_size');
     manager.schedule.set('pack/Global/process_ancestry_flags_report', 'SELECT 2 AS process_ancestry_cache_size');
-    expect(await queried.read()).toEqual({ flags: new Map(), errors: [] });
+    expect(await queried.read()).toMatchObject({ flags: new Map(), isWhole: true, errors: [] });
     expect((await client.query(asked[0] ?? '')).status.code).toBe(0);
   });
 
@@ -93,7 +93,7 @@ describe('flags that osquery’s configuration gives as SQL', () => {
     setView("SELECT NULL AS process_ancestry_cache_size, '' AS process_ancestry_redact");
     expect(await flags()).toEqual({});
     setView('SELECT 9 AS process_ancestry_max_depth WHERE 1 = 2');
-    expect(await queried.read()).toEqual({ flags: new Map(), errors: [] });
+    expect(await queried.read()).toMatchObject({ flags: new Map(), isWhole: true, errors: [] });
   });
 
   test('SQL that fails is an error with its place, and what was said before stays', async () => {
@@ -132,6 +132,26 @@ describe('flags that osquery’s configuration gives as SQL', () => {
     expect(await flags()).toEqual({ process_ancestry_cache_size: '100' });
   });
 
+  test('what an earlier process was told is in force until osquery says it anew', async () => {
+    queried = new QueriedFlags(
+      (sql) => client.query(sql),
+      { '': { process_ancestry_redact: 'secret' } },
+      () => nowMs,
+    );
+    expect(await queried.read()).toMatchObject({
+      flags: new Map([['process_ancestry_redact', 'secret']]),
+      isWhole: false,
+    });
+    setView("SELECT 'password' AS process_ancestry_redact");
+    expect(await queried.read()).toMatchObject({
+      flags: new Map([['process_ancestry_redact', 'password']]),
+      isWhole: true,
+    });
+    expect(queried.byPlace).toEqual({ '': { process_ancestry_redact: 'password' } });
+    manager.views.clear();
+    expect(await queried.read()).toMatchObject({ isWhole: false });
+  });
+
   test('SQL that osquery does not answer in time is told, and asked again ever less often', async () => {
     const sql =
       'WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x FROM n) SELECT count(*) AS process_ancestry_cache_size FROM n';
@@ -142,6 +162,7 @@ describe('flags that osquery’s configuration gives as SQL', () => {
         triedMs.push(nowMs);
         return Promise.reject(new ExtensionError('timeout', 'no answer within 5000 ms'));
       },
+      {},
       () => nowMs,
     );
     setView(sql);
@@ -159,6 +180,7 @@ describe('flags that osquery’s configuration gives as SQL', () => {
         triedMs.push(nowMs);
         return Promise.reject(new ExtensionError('timeout', 'no answer within 5000 ms'));
       },
+      {},
       () => nowMs,
     );
     await missedFor(70_000);
@@ -187,7 +209,7 @@ describe('flags that osquery’s configuration gives as SQL', () => {
     setView('SELECT 100 AS process_ancestry_cache_size');
     await flags();
     answers = false;
-    expect(await queried.read()).toEqual({
+    expect(await queried.read()).toMatchObject({
       flags: new Map([['process_ancestry_cache_size', '100']]),
       errors: [],
     });

@@ -1,6 +1,7 @@
 /** Runs of recording over a collector that the test plays: starts, restarts, stalls, losses. */
 import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { Pid } from '../../src/collect/event.ts';
 import { explainProblem, LiveSource } from '../../src/collect/live.ts';
 import type { NativeBinding, NativeStats } from '../../src/collect/native.ts';
 import type { FlagValues } from '../../src/config/flags.ts';
@@ -89,7 +90,7 @@ function setUp(more: Record<string, string> = {}, processes = 3, watched: Partia
     { level: 'info' },
     { write: (line: string) => void said.push((JSON.parse(line) as { msg: string }).msg) },
   );
-  const store = new EventStore(storeSettings(valuesOf(flags), undefined), { log });
+  const store = new EventStore(storeSettings(valuesOf(flags), ''), { log });
   const native = new FakeNative();
   const proc = new FakeProc();
   for (let pid = 1; pid <= processes; pid++) proc.show(pid, pid === 1 ? 0 : 1, `process ${pid}`);
@@ -256,4 +257,52 @@ test.each([
   ['something_new', 'detail', 'something_new: detail'],
 ])('the problem %s is explained with what to do', (code, detail, part) => {
   expect(explainProblem({ code, detail })).toMatchObject({ code, message: expect.stringContaining(part) });
+});
+
+describe('while the flags are not known', () => {
+  function setUpUnknown(processes: number) {
+    const { promise: flagsKnown, resolve: tell } = Promise.withResolvers<void>();
+    return { ...setUp({}, processes, { flagsKnown }), tell };
+  }
+
+  test('the host is listened to, and nothing is shown; then everything is', async () => {
+    const { recorder, native, said, tell } = setUpUnknown(3);
+    const begun = recorder.start();
+    await until(() => native.starts === 1);
+    native.deliver(forkOf(1, 10, 500));
+    for (let n = 0; n < 10; n++) await new Promise(setImmediate);
+    expect([...(recorder.processes?.remembered() ?? [])]).toEqual([]);
+    expect(said).not.toContain('recording');
+    tell();
+    await begun;
+    await until(() => recorder.processes?.withPid(10 as Pid).length === 1);
+    expect([...(recorder.processes?.remembered() ?? [])]).toHaveLength(4);
+  });
+
+  test('flags that forbid to record leave nothing of what came', async () => {
+    const { recorder, store, native, changed, tell } = setUpUnknown(3);
+    const begun = recorder.start();
+    await until(() => native.starts === 1);
+    native.deliver(Buffer.concat([forkOf(1, 10, 500), execOf(10, 501)]));
+    await recorder.configure(changed('process_ancestry_enable', 'false'), true);
+    tell();
+    await begun;
+    expect(native).toMatchObject({ starts: 1, stops: 1 });
+    expect(recorder.stats()).toMatchObject({ problems: [{ code: 'disabled' }], store: { rows: 0 } });
+    expect(store.stats.rows).toBe(0);
+    expect(recorder.processes).toBeUndefined();
+  });
+
+  test('flags that choose another source have it begin after what came is recorded', async () => {
+    const { recorder, native, changed, tell } = setUpUnknown(3);
+    const begun = recorder.start();
+    await until(() => native.starts === 1);
+    native.deliver(Buffer.concat([forkOf(1, 10, 500), forkOf(1, 11, 501)]));
+    await recorder.configure(changed('process_ancestry_queue_max_bytes', '2097152'), true);
+    expect(native.starts).toBe(1);
+    tell();
+    await begun;
+    expect(native).toMatchObject({ starts: 2, stops: 1 });
+    expect(recorder.stats().tree.eventsReceived).toBe(2);
+  });
 });

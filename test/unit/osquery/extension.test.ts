@@ -239,33 +239,34 @@ describe('a worker that is restarted', () => {
   });
 });
 
-describe('options', () => {
-  test('are told at the start and when they change, and only then', async () => {
-    const manager = await new FakeManager(managerSocket()).listen();
-    const seen: (string | undefined)[] = [];
-    start(manager.path, { onOptions: (options) => seen.push(options.get('custom_process_ancestry_max_depth')?.value) });
-    await until(() => seen.length === 1);
-    const option = manager.options.custom_process_ancestry_max_depth;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(seen).toEqual(['24']);
-    if (option) option.value = '12';
-    await until(() => seen.length === 2);
-    expect(seen).toEqual(['24', '12']);
-  });
-
-  test('that cannot be handled do not end the extension', async () => {
-    const manager = await new FakeManager(managerSocket()).listen();
-    const { log, reason } = start(manager.path, {
-      onOptions: () => {
-        throw new Error('bad value');
-      },
-    });
-    await until(() => log.lines.some(({ message }) => message === 'onOptions failed'));
-    expect(reason()).toBeUndefined();
-  });
+test('options are asked for whenever they are wanted', async () => {
+  const manager = await new FakeManager(managerSocket()).listen();
+  const { extension, registered } = start(manager.path);
+  await until(() => registered.length === 1);
+  const depth = async () => (await extension.options()).get('custom_process_ancestry_max_depth')?.value;
+  expect(await depth()).toBe('24');
+  const option = manager.options.custom_process_ancestry_max_depth;
+  if (option) option.value = '12';
+  expect(await depth()).toBe('12');
 });
 
 describe('the end', () => {
+  test('a worker that leaves is waited for as long as its watcher lives', async () => {
+    const manager = await new FakeManager(managerSocket()).listen();
+    const { registered, reason, extension } = start(manager.path, { isWatched: true });
+    await until(() => registered.length === 1);
+    await new ExtensionClient(`${manager.path}.20658`).shutdown();
+    expect(reason()).toBeUndefined();
+    await manager.die();
+    const next = await new FakeManager(manager.path).listen();
+    await until(() => registered.length >= 2);
+    expect(next.extensions.size).toBe(1);
+    expect((await new ExtensionClient(`${manager.path}.20658`).ping()).code).toBe(0);
+    expect(reason()).toBeUndefined();
+    await extension.stop('test');
+    expect(reason()).toBe('test');
+  });
+
   test('osquery asks, gets its answer, and the extension leaves without deregistering', async () => {
     const manager = await new FakeManager(managerSocket()).listen();
     const { run, registered } = start(manager.path);

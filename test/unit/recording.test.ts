@@ -1,0 +1,122 @@
+/** What a run applies, and by which flags, before and after they are known (R13, R15). */
+import pino from 'pino';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Pid, ProcessEvent } from '../../src/collect/event.ts';
+import type { ProcessEventSource, SourceState, SourceStats } from '../../src/collect/source.ts';
+import type { Action } from '../../src/process/execution.ts';
+import { cmdlineOf, NO_DETAILS } from '../../src/process/image.ts';
+import { parseRedactPatterns } from '../../src/process/redact.ts';
+import type { PublishedEvent } from '../../src/process/tree.ts';
+import { Recording } from '../../src/recording.ts';
+import { detailsOf } from './process/kernel_model.ts';
+import { FakeProc } from './process/tree_harness.ts';
+
+/** A kernel whose events wait for as long as there is no room, as those of the real one do. */
+class FakeSource implements ProcessEventSource {
+  readonly #waiting: ProcessEvent[] = [];
+  #onEvents: (events: readonly ProcessEvent[]) => void = () => undefined;
+  #hasRoom: () => boolean = () => true;
+
+  async start(onEvents: (events: readonly ProcessEvent[]) => void, hasRoom: () => boolean): Promise<SourceState> {
+    this.#onEvents = onEvents;
+    this.#hasRoom = hasRoom;
+    return { collector: 'audit+proc_events', problems: [] };
+  }
+
+  tell(...events: ProcessEvent[]): void {
+    this.#waiting.push(...events);
+    this.work();
+  }
+
+  work(): void {
+    if (this.#hasRoom()) this.#onEvents(this.#waiting.splice(0));
+  }
+
+  stop(): void {}
+  onItsWay = () => false;
+  stats(): SourceStats {
+    return {
+      ...{ collector: 'audit+proc_events', eventsLost: 0, kernelLost: 0, kernelBacklog: 0, queueBytes: 0 },
+      ...{ malformed: 0, incomplete: 0 },
+    };
+  }
+}
+
+const runs: Recording[] = [];
+afterEach(() => {
+  for (const run of runs.splice(0)) run.stop();
+});
+
+function setUp() {
+  const source = new FakeSource();
+  const proc = new FakeProc();
+  proc.show(1, 0, 'init');
+  const published: PublishedEvent[] = [];
+  const flags = { redact: '' };
+  const run = new Recording({
+    source,
+    proc,
+    settings: {
+      ...{ cacheSize: 100, cacheTtlSeconds: 10, maxDepth: 32, ancestorCmdlineMax: 4096, publishWaitMs: 0 },
+      actions: new Set<Action>(['exec']),
+    },
+    redactPatterns: () => parseRedactPatterns(flags.redact),
+    names: { user: () => undefined, group: () => undefined, revision: 0 },
+    publish: (event) => void published.push(event),
+    waiting: () => undefined,
+    log: pino({ enabled: false }),
+  });
+  runs.push(run);
+  return { run, source, proc, flags, published };
+}
+
+const cmdlines = (published: readonly PublishedEvent[]) =>
+  published.map(({ details }) => cmdlineOf(details ?? NO_DETAILS));
+
+/** An exec as both of the kernel's facilities tell it. */
+function exec(pid: number, cmdline: string): ProcessEvent[] {
+  const at = { pid: pid as Pid, bootMs: 1000, unixMs: Date.now() };
+  return [
+    { kind: 'fork', origin: 'proc_events', parent: 1 as Pid, imageFrom: undefined, ...at },
+    { kind: 'exec', origin: 'proc_events', details: undefined, ...at },
+    { kind: 'exec', origin: 'audit', details: detailsOf(cmdline, 1), ...at },
+  ];
+}
+
+describe('before the flags are known', () => {
+  test('what happens waits, and is recorded by the flags that are known in the end', async () => {
+    const { run, source, flags, published } = setUp();
+    await run.subscribe();
+    source.tell(...exec(10, 'while /proc is read password=hunter1'));
+    await run.prepare();
+    source.tell(...exec(11, 'while flags are awaited password=hunter2'));
+    expect(published).toEqual([]);
+    flags.redact = 'password=(\\w+)';
+    await run.record();
+    source.work();
+    run.finish();
+    expect(cmdlines(published)).toEqual(['while /proc is read password=***', 'while flags are awaited password=***']);
+  });
+
+  test('what was there is shown by those flags too, as it was when /proc was read', async () => {
+    const { run, proc, flags } = setUp();
+    proc.show(2, 1, 'daemon password=hunter1');
+    await run.subscribe();
+    await run.prepare();
+    proc.shown.delete(2);
+    flags.redact = 'password=(\\w+)';
+    await run.record();
+    const [process] = run.tree.processes.withPid(2 as Pid);
+    expect(process && cmdlineOf(process.image.details)).toBe('daemon password=***');
+  });
+
+  test('a run that is ended then leaves nothing', async () => {
+    const { run, source, published } = setUp();
+    await run.subscribe();
+    await run.prepare();
+    source.tell(...exec(10, 'true'));
+    run.stop();
+    expect(published).toEqual([]);
+    expect([...run.tree.processes.remembered()]).toEqual([]);
+  });
+});
