@@ -60,6 +60,7 @@ const files = [
   ['/etc/osquery/extensions.load', 'what osqueryd starts; the package puts the extension into it'],
   ['/opt/orbit/extensions.load', "the same for Fleet's Orbit, where that is installed"],
   ['/var/osquery/process_ancestry', "the rows' database; /opt/orbit/process_ancestry with Orbit"],
+  ['/var/lib/process_ancestry', 'the flags that osquery gave last, in force until it has applied its configuration'],
   ['/run/process_ancestry/audit-state', "audit's settings as found, while the extension runs"],
 ] as const;
 

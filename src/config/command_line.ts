@@ -128,7 +128,9 @@ export function helpText(): string {
   const lines = [
     'process_ancestry.ext: an osquery extension that records every exec with its ancestors',
     '',
-    'usage: process_ancestry.ext --socket PATH [flags]     as osqueryi and osqueryd start it',
+    'usage: process_ancestry.ext --socket PATH [flags]     as osqueryi and osqueryd start it:',
+    '                                                      osqueryi --extension process_ancestry.ext \\',
+    '                                                        --extensions_require=process_ancestry "SELECT …"',
     '       process_ancestry.ext shell [flags] [SQL]       a SQL prompt of its own, without osquery',
     '       process_ancestry.ext doctor [--json] [--socket PATH] [flags]',
     '                                                      what keeps it from working on this host, and what to do;',

@@ -20,7 +20,7 @@ for list in "$root/etc/osquery/extensions.load" "$root/opt/orbit/extensions.load
   chmod 0644 "$list.new"
   mv "$list.new" "$list"
 done
-rm -rf "$root/var/osquery/process_ancestry" "$root/opt/orbit/process_ancestry"
+rm -rf "$root/var/osquery/process_ancestry" "$root/opt/orbit/process_ancestry" "$root/var/lib/process_ancestry"
 rm -f "$root/etc/osquery/process_ancestry.json"
 echo "process_ancestry is gone"
 
