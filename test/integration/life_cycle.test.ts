@@ -99,7 +99,9 @@ async function rows(uuid: string): Promise<Row[]> {
 /** The pids that a watcher's shell says, and the shell. */
 async function startUnderWatcher(): Promise<{ watcher: ChildProcess; pid: number }> {
   // A shell that is killed says nothing to its child: only the parent pid tells.
-  const script = `"${LAUNCHER}" --socket "${socket}" --timeout 5 --interval 1 --database "${database()}" & echo $!; wait`;
+  const start = `exec "${LAUNCHER}" --socket "${socket}" --timeout 5 --interval 1 --database "${database()}"`;
+  // osquery tells an extension that it starts its own pid (process/posix/process.cpp, launchExtension).
+  const script = `sh -c 'export OSQUERY_EXTENSION=$$; ${start}' & echo $!; wait`;
   const watcher = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] });
   started.push(watcher);
   let said = '';
@@ -134,6 +136,23 @@ describe.skipIf(!canRecord())('beside osquery', () => {
     expect(seen).toContain('/bin/true before-the-kill');
     expect(existsSync(`${socket}.${uuid}`) && uuid !== again).toBe(false);
     expect(extension.exitCode).toBeNull();
+  });
+
+  test('a worker that restarts asks it to leave: as long as the watcher lives it records on, and nothing is missing', async () => {
+    const first = await startManager();
+    const { pid } = await startUnderWatcher();
+    const uuid = await until('registered', registered);
+    await until('recording', async () => hasOurRules() && (await rows(uuid)));
+    await new ExtensionClient(`${socket}.${uuid}`).shutdown();
+    first.kill('SIGKILL');
+    await until('killed', () => first.signalCode !== null);
+    execFileSync('/bin/true', ['between-two-workers']);
+    expect(lives(pid)).toBe(true);
+    await startManager();
+    const again = await until('registered again', registered);
+    await until('there', async () =>
+      (await rows(again)).some(({ cmdline }) => cmdline === '/bin/true between-two-workers'),
+    );
   });
 
   test('it is gone within a second of its watcher, and audit is as before', async () => {
