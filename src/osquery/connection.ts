@@ -60,6 +60,8 @@ export class Connection {
   #busy = false;
   /** What waits for a write, and learns whether the kernel has taken it. */
   #wake: ((taken: boolean) => void) | undefined;
+  /** Of the last answer: to be called where the peer leaves without having read it. */
+  #unread: (() => void) | undefined;
   #partialSince: number | undefined;
   #idleSince: number;
 
@@ -70,7 +72,11 @@ export class Connection {
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     // Whoever has finished writing has gone away: nobody will read what is still being made.
     socket.on('end', () => this.close());
-    socket.on('error', () => this.close());
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      // What a peer that closes has not read resets the connection (net/unix/af_unix.c, unix_release_sock).
+      if (error.code === 'ECONNRESET') this.#unread?.();
+      this.close();
+    });
     socket.on('close', () => this.close());
   }
 
@@ -119,6 +125,7 @@ export class Connection {
         const message = this.#buffer.next();
         if (message === undefined) break;
         this.#partialSince = undefined;
+        this.#unread = undefined;
         this.#host.onRequest(this);
         this.#answer(decodeRequest(message));
       }
@@ -182,7 +189,7 @@ export class Connection {
   }
 
   async #replyRows(seqid: number, outcome: CallOutcome & { kind: 'rows' }, began: number): Promise<void> {
-    const { table, columnsUsed, delivered } = outcome;
+    const { table, columnsUsed, delivered, unread } = outcome;
     const { answers, resultLimit } = this.#host;
     const encoder = new ResponseEncoder(seqid, this.#status(0, 'OK'), table, columnsUsed, (column, error) =>
       this.#host.onValueError(table.name, column, error),
@@ -201,7 +208,9 @@ export class Connection {
       const { rowCount: rows, byteCount: bytes } = encoder;
       const taken = await this.#send(answer);
       this.#report(table.name, taken ? 'answered' : 'abandoned', began, rows, bytes);
-      if (taken) delivered();
+      if (!taken) return;
+      delivered();
+      this.#unread = unread;
     } finally {
       answer.release();
     }

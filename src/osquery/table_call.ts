@@ -13,6 +13,8 @@ export type CallOutcome =
       readonly rows: Iterable<unknown> | Promise<Iterable<unknown>>;
       /** Tells the table that its answer has been handed over. */
       readonly delivered: () => void;
+      /** Tells the table that the peer did not read the answer to its end. */
+      readonly unread: () => void;
       /** Lets the table know from now on how large its answer is. */
       readonly measure: (byteCount: () => number) => void;
     }
@@ -58,19 +60,22 @@ function generate(table: TablePlugin<unknown>, json: string | undefined): CallOu
   if (json === undefined) return failed(`${table.name}: generate without a context`);
   try {
     const context = parseQueryContext(json, table.columns);
-    const listeners: (() => void)[] = [];
+    const onDelivered: (() => void)[] = [];
+    const onUnread: (() => void)[] = [];
     let byteCount = () => 0;
     const rows = table.generate(context, {
-      onDelivered: (listener) => void listeners.push(listener),
+      onDelivered: (listener) => void onDelivered.push(listener),
+      onUnread: (listener) => void onUnread.push(listener),
       byteCount: () => byteCount(),
     });
     const measure = (count: () => number) => {
       byteCount = count;
     };
-    const delivered = () => {
+    const tell = (listeners: readonly (() => void)[]) => () => {
       for (const listener of listeners) listener();
     };
-    return { kind: 'rows', table, columnsUsed: context.columnsUsed, rows, delivered, measure };
+    const { columnsUsed } = context;
+    return { kind: 'rows', table, columnsUsed, rows, measure, delivered: tell(onDelivered), unread: tell(onUnread) };
   } catch (error) {
     return failed(`${table.name}: ${messageOf(error)}`);
   }

@@ -8,6 +8,11 @@ export interface Answer {
    * peer went away before. The listener must not throw: that closes the connection.
    */
   onDelivered(listener: () => void): void;
+  /**
+   * Calls after `onDelivered`, once the peer has gone away and has left some of the answer unread. The listener must not
+   * throw. Undefined where that is not known.
+   */
+  onUnread?(listener: () => void): void;
   /** How many bytes the rows that were taken until now have made it. Undefined where nobody counts them. */
   byteCount?(): number;
 }

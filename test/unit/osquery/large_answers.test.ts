@@ -105,7 +105,7 @@ test('a table knows how large its answer has become', async () => {
 describe('an answer is delivered', () => {
   /** Counts deliveries; the rows are those of `table`. */
   function listening(table: TablePlugin<Numbered>) {
-    const told = { delivered: 0, asked: 0 };
+    const told = { delivered: 0, asked: 0, unread: 0 };
     const plugin: TablePlugin<Numbered> = {
       ...table,
       generate: (context, answer) => {
@@ -113,11 +113,33 @@ describe('an answer is delivered', () => {
         answer.onDelivered(() => {
           told.delivered += 1;
         });
+        answer.onUnread?.(() => {
+          told.unread += 1;
+        });
         return table.generate(context, answer);
       },
     };
     return { told, plugin };
   }
+
+  test('and unread, when its peer goes away before it has read all of it', async () => {
+    // More than a stream reads ahead, less than a socket holds.
+    const { told, plugin } = listening(large(120));
+    const { path } = await serve([plugin]);
+    const peer = await asking(path);
+    await until(() => told.delivered === 1);
+    expect(told.unread).toBe(0);
+    peer.socket.destroy();
+    await until(() => told.unread === 1);
+  });
+
+  test('and read, when its peer has read all of it before it goes away', async () => {
+    const { told, plugin } = listening(large(120));
+    const { client, server } = await serve([plugin]);
+    await client.call('table', 'numbers', GENERATE);
+    await until(() => server.connections === 0);
+    expect(told).toEqual({ delivered: 1, asked: 1, unread: 0 });
+  });
 
   test('once, when all of it has been handed over', async () => {
     const { told, plugin } = listening(large(5000));
@@ -161,7 +183,7 @@ describe('an answer is delivered', () => {
     peer.socket.write(CALL);
     await peer.isClosed();
     await until(() => server.connections === 0 && server.answerBytes === 0);
-    expect(told).toEqual({ asked: 1, delivered: 0 });
+    expect(told).toEqual({ asked: 1, delivered: 0, unread: 0 });
   });
 
   test('not when the peer leaves while it is made', async () => {
@@ -210,7 +232,7 @@ describe('an answer is delivered', () => {
     const { client } = await serve([plugin], {}, limitOf(100_000));
     expect((await client.call('table', 'numbers', GENERATE)).status.code).toBe(1);
     await client.ping();
-    expect(told).toEqual({ asked: 1, delivered: 0 });
+    expect(told).toEqual({ asked: 1, delivered: 0, unread: 0 });
   });
 });
 
