@@ -1,9 +1,9 @@
 /**
  * Which constraints of a statement an extension may apply itself.
  *
- * No planner: only the terms of the outermost WHERE that are joined by AND and compare a column with a literal are
- * taken, and only for a table that the statement names once. Each of them is false where its column is NULL, so it
- * may be applied before any kind of join. Everything else is left to SQLite, which checks the pushed ones again too.
+ * No planner: only the terms of one WHERE that are joined by AND and compare a column with a literal are taken, and only
+ * for a table that the statement names once: the WHERE of the outermost SELECT, or of the common table expression that reads
+ * the table. Each term is false where its column is NULL, so it may be applied before any kind of join. Everything else is left to SQLite, which checks the pushed ones again too.
  */
 import { ColumnOption, isNumeric, type RegisteredColumn, type RegisteredTable } from './registered_table.ts';
 import { type Token, tokenize } from './sql_text.ts';
@@ -53,7 +53,8 @@ export interface PushDown {
 const nothing: PushDown = { calls: [[]] };
 
 export function pushDown(sql: string, table: RegisteredTable): PushDown {
-  const tokens = tokenize(sql).tokens.filter((token) => token.kind !== 'semicolon');
+  const all = tokenize(sql).tokens.filter((token) => token.kind !== 'semicolon');
+  const tokens = keyword(all[0]) === 'WITH' ? expressionThatReads(all, table.name) : all;
   const outer = outermost(tokens);
   if (outer === undefined || keyword(tokens[0]) !== 'SELECT') return nothing;
   const clauses = outer.filter((index) => ['FROM', 'UNION', 'INTERSECT', 'EXCEPT'].includes(keyword(tokens[index])));
@@ -78,6 +79,24 @@ export function pushDown(sql: string, table: RegisteredTable): PushDown {
   }
   if (split?.[0] === undefined) return { calls: [constraints] };
   return { calls: split.map((one) => [...constraints, one]), splitBy: split[0].column };
+}
+
+/** The tokens of the common table expression that is the only place of the statement that names the table. */
+function expressionThatReads(tokens: readonly Token[], table: string): readonly Token[] {
+  const outer = outermost(tokens) ?? [];
+  const bodies = outer.flatMap((index, at) => {
+    const begins = isSign(tokens[index], '(') && ['AS', 'MATERIALIZED'].includes(keyword(tokens[index - 1]));
+    // The next token that stands in no parentheses is the one that closes these.
+    return begins ? [{ from: index + 1, to: outer[at + 1] ?? index + 1 }] : [];
+  });
+  const places = [...tokens.keys()].filter((index) => names(tokens[index], table));
+  const [place = -1, ...others] = places;
+  const body = others.length === 0 && bodies.find(({ from, to }) => place >= from && place < to);
+  return body ? tokens.slice(body.from, body.to) : [];
+}
+
+function names(token: Token | undefined, table: string): boolean {
+  return token !== undefined && token.kind !== 'sign' && same(token.text, table);
 }
 
 /** The indexes of the tokens that stand in no parentheses and in no CASE; undefined if they do not balance. */
@@ -109,10 +128,7 @@ function findSource(
   where: number,
   table: string,
 ): Source | undefined {
-  const places = [...tokens.keys()].filter((index) => {
-    const token = tokens[index];
-    return token !== undefined && token.kind !== 'sign' && same(token.text, table) && !isSign(tokens[index + 1], '.');
-  });
+  const places = [...tokens.keys()].filter((index) => names(tokens[index], table) && !isSign(tokens[index + 1], '.'));
   const [place] = places;
   if (place === undefined || places.length !== 1 || place < from || place > where || !outer.includes(place)) {
     return undefined;

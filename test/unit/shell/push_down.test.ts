@@ -167,6 +167,24 @@ describe('plain comparisons are pushed, whatever stands beside them', () => {
     expect(pushed(sql)).toEqual([expected]);
   });
 
+  test.each([
+    "WITH new AS MATERIALIZED (SELECT pid FROM process_ancestry_events WHERE subscriber = 'x') SELECT * FROM new",
+    "WITH o(a) AS (SELECT 1), new AS (SELECT pid FROM process_ancestry_events e WHERE e.subscriber = 'x' AND (uid = 1 OR gid = 1)) SELECT * FROM new JOIN o",
+  ])('of the common table expression that reads the table: %s', (sql) => {
+    expect(pushed(sql)).toEqual([[['subscriber', 2, 'x']]]);
+  });
+
+  test.each([
+    'WITH a AS (SELECT 1) SELECT * FROM process_ancestry_events WHERE pid = 1 OR uid = 1',
+    'WITH a AS (SELECT pid FROM process_ancestry_events) SELECT * FROM a WHERE pid = 1',
+    'WITH a AS (SELECT pid FROM process_ancestry_events WHERE pid = 1) SELECT * FROM a, process_ancestry_events',
+    'WITH a AS (SELECT pid FROM process_ancestry_events WHERE pid = 1 UNION SELECT 2) SELECT * FROM a',
+    'WITH a AS (SELECT * FROM (SELECT pid FROM process_ancestry_events WHERE pid = 1)) SELECT * FROM a',
+    'WITH a AS (SELECT pid FROM process_ancestry_events WHERE pid = 1',
+  ])('nothing where it is not that clear: %s', (sql) => {
+    expect(pushed(sql)).toEqual([[]]);
+  });
+
   test('IN on a text column that is not OPTIMIZED is a call per value', () => {
     const sql = "SELECT pid FROM process_ancestry_events WHERE subscriber IN ('a', 'b', 'a') AND time > 5";
     expect(pushed(sql)).toEqual([
