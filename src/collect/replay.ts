@@ -1,6 +1,7 @@
 /** A recorded audit log as a source: auditd's format, raw or ENRICHED, plain or gzip, or plain from a FIFO. Works as any user. */
 
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, constants, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { messageOf } from '../error_message.ts';
@@ -50,7 +51,7 @@ export class ReplaySource implements ProcessEventSource {
 
   /** Rejects with ReplayError when the file cannot be opened. Reading goes on after it resolves. */
   async start(onEvents: (events: readonly ProcessEvent[]) => void): Promise<SourceState> {
-    const stream = await openLog(this.#file);
+    const stream = openLog(this.#file);
     this.#stream = stream;
     if (this.#stopped) stream.destroy();
     void this.#read(stream, onEvents);
@@ -98,16 +99,10 @@ export class ReplaySource implements ProcessEventSource {
   }
 }
 
-async function openLog(file: string): Promise<Readable> {
+function openLog(file: string): Readable {
   try {
     if (file === SAMPLE_LOG) return Readable.from([Buffer.from(readOwnFile('audit.log'))]);
-    const { handle, gzip } = await openAndLookInto(file);
-    const plain = handle.createReadStream({ highWaterMark: 256 * 1024 });
-    if (!gzip) return plain;
-    const gunzip = createGunzip();
-    // Errors arrive at whoever reads `gunzip`; the file is closed whichever of the two ends first.
-    pipeline(plain, gunzip, () => undefined);
-    return gunzip;
+    return openFile(file);
   } catch (error) {
     throw new ReplayError(
       `the audit log ${file} cannot be read: ${messageOf(error)}; name a readable file with --replay-file`,
@@ -115,17 +110,30 @@ async function openLog(file: string): Promise<Readable> {
   }
 }
 
-async function openAndLookInto(file: string): Promise<{ handle: FileHandle; gzip: boolean }> {
-  const handle = await open(file, 'r');
+/** Opening a FIFO would wait for a writer, in a thread that cannot be ended. */
+const WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+function openFile(file: string): Readable {
+  const fd = openSync(file, WITHOUT_WAITING);
   try {
-    // What was taken out of a pipe to look at it could not be put back.
-    if ((await handle.stat()).isFIFO()) return { handle, gzip: false };
-    const magic = Buffer.alloc(2);
-    await handle.read(magic, 0, 2, 0);
-    // RFC 1952: a gzip file begins with 1f 8b.
-    return { handle, gzip: magic[0] === 0x1f && magic[1] === 0x8b };
+    // The event loop waits for a writer, and for what it writes: that wait can be ended.
+    if (fstatSync(fd).isFIFO()) return new Socket({ fd, readable: true, writable: false });
+    const isGzip = beginsAsGzip(fd);
+    const plain = createReadStream('', { fd, start: 0, highWaterMark: 256 * 1024 });
+    if (!isGzip) return plain;
+    const gunzip = createGunzip();
+    // Errors reach the reader of `gunzip`; the file is closed when either of the two ends.
+    pipeline(plain, gunzip, () => undefined);
+    return gunzip;
   } catch (error) {
-    await handle.close();
+    closeSync(fd);
     throw error;
   }
+}
+
+/** RFC 1952: a gzip file begins with 1f 8b. */
+function beginsAsGzip(fd: number): boolean {
+  const magic = Buffer.alloc(2);
+  readSync(fd, magic, 0, 2, 0);
+  return magic[0] === 0x1f && magic[1] === 0x8b;
 }

@@ -1,6 +1,7 @@
 /** The JSON file of flags. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { messageOf } from '../error_message.ts';
+import { readRegularFile } from '../files/regular_file.ts';
 
 const DEFAULT_CONFIG_FILE = '/etc/osquery/process_ancestry.json';
 
@@ -10,12 +11,14 @@ export interface ConfigFile {
   readonly error?: string;
 }
 
+const MAX_BYTES = 1024 * 1024;
+
 /** Never throws. The default file need not exist, one that somebody has named has to. */
 export function readConfigFile(named: string | undefined): ConfigFile {
   const path = named ?? DEFAULT_CONFIG_FILE;
   if (named === undefined && !existsSync(path)) return { content: undefined };
   try {
-    return { content: JSON.parse(readFileSync(path, 'utf8')) };
+    return { content: JSON.parse(readRegularFile(path, MAX_BYTES)) };
   } catch (error) {
     return { content: undefined, error: `configuration file ${path}: ${messageOf(error)}` };
   }

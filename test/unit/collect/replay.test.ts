@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,6 +54,22 @@ describe('replay of a recorded audit log', () => {
     await writeFile(fifo, readFileSync(sample));
     expect((await read).events).toEqual((await replay(sample)).events);
   });
+
+  test.each(['nobody has opened', 'its writer has opened and not written to'])(
+    'a FIFO that %s is let go of at once when it is stopped',
+    async (state) => {
+      const fifo = join(directory, `fifo ${state}`);
+      execFileSync('mkfifo', [fifo]);
+      const { promise: ended, resolve } = Promise.withResolvers<ReplayError | undefined>();
+      const source = new ReplaySource(loadNative(), { file: fifo, argsMaxBytes: 1 << 20 }, resolve);
+      await source.start(() => undefined);
+      // Without a reader this would fail: it is open already.
+      const writer = state.startsWith('its') ? openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK) : undefined;
+      source.stop();
+      expect(await ended).toBeUndefined();
+      if (writer !== undefined) closeSync(writer);
+    },
+  );
 
   test('sessions, groups and logins are told', async () => {
     const record = (type: string, serial: number, text: string) =>
