@@ -93,6 +93,8 @@ export class Recorder {
   readonly #publishing: Publishing;
   readonly #hasher: FileHasher;
   readonly #idleMemory = new IdleMemory();
+  readonly #procfs = new Procfs();
+  readonly #proc: ProcReader;
   readonly #startedMs = performance.now();
   readonly #sweepTimer: NodeJS.Timeout;
   #values: FlagValues;
@@ -115,7 +117,8 @@ export class Recorder {
     this.#store = options.store;
     this.#log = options.log;
     this.#redactPatterns = parseRedactPatterns(options.values.process_ancestry_redact);
-    const proc = options.proc ?? new Procfs();
+    const proc = options.proc ?? this.#procfs;
+    this.#proc = proc;
     const files = new ExecutedFiles({ startTicks: (pid) => proc.startTicks(pid as Pid) });
     this.#hasher = new FileHasher({ files, ...hashLimits(options.values) });
     this.#publishing = new Publishing({
@@ -191,7 +194,13 @@ export class Recorder {
       hashes: this.#hasher.stats,
       published: { ...this.#published },
       resyncs: totals.resyncs,
-      problems: [...this.#problems, ...(this.#run?.state.problems ?? []), ...store.problems, ...others],
+      problems: [
+        ...this.#problems,
+        ...(this.#run?.state.problems ?? []),
+        ...unreadProblems(this.#procfs.noDescriptor),
+        ...store.problems,
+        ...others,
+      ],
       uptimeSeconds: Math.floor((performance.now() - this.#startedMs) / 1000),
     };
   }
@@ -222,7 +231,7 @@ export class Recorder {
       queueMaxBytes: values.process_ancestry_queue_max_bytes,
       socketBufferBytes: values.process_ancestry_socket_buffer_bytes,
     });
-    const run = this.#newRun(source, this.#options.proc ?? new Procfs());
+    const run = this.#newRun(source, this.#proc);
     const state = await run.subscribe();
     if (this.#run !== run) return;
     const fallback = values.process_ancestry_fallback_replay_file;
@@ -373,6 +382,12 @@ export class Recorder {
 
 function recordsHost({ process_ancestry_enable, process_ancestry_collector }: FlagValues): boolean {
   return process_ancestry_enable && process_ancestry_collector !== 'replay';
+}
+
+function unreadProblems(count: number): CollectorProblem[] {
+  if (count === 0) return [];
+  const message = `${count} files of /proc were not read, as this process can open no more files: raise LimitNOFILE of osqueryd's unit`;
+  return [{ code: 'proc_unread', message }];
 }
 
 function hashLimits(values: FlagValues): HashLimits {

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import type { Pid, ProcessEvent } from './collect/event.ts';
 import type { CollectorProblem, ProcessEventSource, SourceState } from './collect/source.ts';
+import { messageOf } from './error_message.ts';
 import type { Logger } from './log.ts';
 import { RateLimit } from './osquery/log.ts';
 import type { ProcessSnapshot, ProcReader } from './process/procfs.ts';
@@ -17,6 +18,8 @@ import { ProcessTree, type PublishedEvent, type TreeSettings } from './process/t
 const SLICE_MS = 10;
 const SLICE_PROCESSES = 100;
 const RESYNC_PAUSE_MS = 1_000;
+/** The problem that /proc cannot be listed. */
+const UNLISTED = 'proc_unlisted';
 
 export interface RecordingOptions {
   readonly source: ProcessEventSource;
@@ -215,12 +218,27 @@ export class Recording {
     this.#resyncTimer.unref();
   }
 
+  /** Undefined where /proc cannot be listed: that none is there says nothing of the processes. */
+  #pids(proc: ProcReader): Pid[] | undefined {
+    try {
+      const pids = proc.pids();
+      this.#state = { ...this.#state, problems: this.#state.problems.filter(({ code }) => code !== UNLISTED) };
+      return pids;
+    } catch (error) {
+      const message = `/proc cannot be read: ${messageOf(error)}`;
+      this.#logLimit.pass('proc', (suppressed) => this.#options.log.error({ suppressed }, message));
+      if (!this.#state.problems.some(({ code }) => code === UNLISTED)) this.addProblem({ code: UNLISTED, message });
+      return undefined;
+    }
+  }
+
   async #readProc(): Promise<void> {
     const proc = this.#proc;
     if (!proc) return;
     // Before the list is read: who is forked meanwhile is not missing from it.
     const living = this.#tree.processes.living();
-    const pids = proc.pids();
+    const pids = this.#pids(proc);
+    if (!pids) return;
     const there = new Set(pids);
     for await (const slice of this.#slices(pids)) this.#adopt(slice);
     if (this.#stopped) return;

@@ -5,11 +5,13 @@ import { processAncestryCacheStats } from '../tables/process_ancestry_cache_stat
 import { processAncestryEvents } from '../tables/process_ancestry_events.ts';
 import { processAncestrySubscribers } from '../tables/process_ancestry_subscribers.ts';
 import { processAncestryTree } from '../tables/process_ancestry_tree.ts';
+import type { CollectorProblem } from './collect/source.ts';
 import { FAILED, USAGE } from './command_status.ts';
 import type { CommandLine } from './config/command_line.ts';
 import { readConfigFile } from './config/config_file.ts';
 import { type FlagValues, flags } from './config/flags.ts';
 import { LiveSettings } from './config/live_settings.ts';
+import { connectionsWithin, descriptorProblem, readDescriptors } from './descriptors.ts';
 import { HostText } from './ecs/host.ts';
 import { UserNames } from './ecs/user_names.ts';
 import { Configuration } from './extension/configuration.ts';
@@ -24,6 +26,7 @@ import { registrationFamilies } from './metrics/registration.ts';
 import { subscriberFamilies } from './metrics/subscribers.ts';
 import { Extension } from './osquery/extension.ts';
 import { ExtensionError } from './osquery/extension_error.ts';
+import { RateLimit } from './osquery/log.ts';
 import { mergedFlags } from './queried_flags.ts';
 import { Recorder } from './recorder.ts';
 import { EventStore } from './store/event_store.ts';
@@ -61,7 +64,14 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
   }
   for (const message of settings.errors) log.error(`${message}; it is not used`);
   if (keptError) log.error(keptError);
+  const descriptors = readDescriptors();
+  const connections = descriptors && connectionsWithin(descriptors);
+  if (typeof connections === 'object') {
+    log.error({ code: 'few_descriptors' }, connections.error);
+    return FAILED;
+  }
 
+  const logLimit = new RateLimit();
   let metrics: Metrics | undefined;
   const host = new HostText();
   // Closed until the flags are known: they say where rows are kept.
@@ -100,7 +110,7 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     log,
     names,
     onPublished: (event) => metrics?.published(event),
-    otherProblems: () => [...(isKnown ? [] : [AWAITED]), ...(metrics?.problems ?? [])],
+    otherProblems: () => [...(isKnown ? [] : [AWAITED]), ...(metrics?.problems ?? []), ...descriptorProblems()],
     flagsKnown: known,
     answerBytes: () => running.counts.answerBytes,
   });
@@ -135,9 +145,13 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     plugins,
     log,
     resultMaxBytes: { name: 'process_ancestry_result_max_bytes', bytes: resultMaxBytes },
+    ...(connections === undefined ? {} : { limits: { connections } }),
     onRegistered: () => void configuration.registered(),
     onSeen: () => {
       store.confirm();
+      for (const { code, message } of descriptorProblems()) {
+        logLimit.pass(code, (suppressed) => log.warn({ code, suppressed }, message));
+      }
       void configuration.look();
     },
     onAnswer: (report) => metrics?.answered(report),
@@ -176,6 +190,11 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     recorder.stop();
     store.close();
   }
+}
+
+function descriptorProblems(): CollectorProblem[] {
+  const descriptors = readDescriptors();
+  return (descriptors && [descriptorProblem(descriptors)].filter((problem) => problem !== undefined)) ?? [];
 }
 
 function needsRestart(name: keyof FlagValues): boolean {

@@ -16,6 +16,7 @@ import {
   statSync,
 } from 'node:fs';
 import type { ExecDetails, Pid } from '../collect/event.ts';
+import { isNoDescriptor } from '../descriptors.ts';
 import { ServedFileSystems } from './served_file_systems.ts';
 
 /** What is known of an exec whose file is wanted. */
@@ -35,9 +36,9 @@ export interface Executed {
 
 /**
  * gone: neither process nor file are there; replaced: another file is in its place; not_regular, served (on a network file
- * system or FUSE), unreadable: not opened because of what it is.
+ * system or FUSE), unreadable: not opened because of what it is; no_descriptor: the extension can open no more files.
  */
-export type Unavailable = 'gone' | 'replaced' | 'not_regular' | 'served' | 'unreadable';
+export type Unavailable = 'gone' | 'replaced' | 'not_regular' | 'served' | 'unreadable' | 'no_descriptor';
 
 export interface OpenedFile {
   /** The caller closes it. */
@@ -68,8 +69,11 @@ const BY_PATH = BY_PROCESS | constants.O_NOFOLLOW;
 const O_NOATIME = 0o1000000;
 
 const code = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? '';
-const whyNot = (error: unknown): Unavailable =>
-  ['ENOENT', 'ESRCH', 'ENOTDIR'].includes(code(error)) ? 'gone' : code(error) === 'ELOOP' ? 'replaced' : 'unreadable';
+function whyNot(error: unknown): Unavailable {
+  if (['ENOENT', 'ESRCH', 'ENOTDIR'].includes(code(error))) return 'gone';
+  if (isNoDescriptor(error)) return 'no_descriptor';
+  return code(error) === 'ELOOP' ? 'replaced' : 'unreadable';
+}
 
 const seconds = (ns: bigint): number => Number(ns / 1_000_000_000n);
 const agrees = (known: number | undefined, seen: number): boolean => known === undefined || known === seen;

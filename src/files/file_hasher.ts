@@ -19,6 +19,7 @@ export const hashMisses = [
   'not_regular',
   'served',
   'unreadable',
+  'no_descriptor',
   'too_large',
   'over_rate',
   'queue_full',

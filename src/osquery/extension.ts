@@ -191,8 +191,10 @@ export class Extension {
     } catch (error) {
       this.#registered = false;
       if (this.#reason === undefined) {
-        this.#rate.pass('check', (suppressed) =>
-          this.#log.warn({ error: messageOf(error), suppressed }, 'osquery does not answer, trying again'),
+        const cannotServe = error instanceof ExtensionError && error.code === 'socket-path';
+        const what = cannotServe ? 'the tables cannot be served' : 'osquery does not answer';
+        this.#rate.pass(what, (suppressed) =>
+          this.#log.warn({ error: messageOf(error), suppressed }, `${what}, trying again`),
         );
       }
       return false;

@@ -65,9 +65,14 @@ async function isAnswering(path: string): Promise<boolean> {
 }
 
 export function cannotListen(path: string, cause: unknown): ExtensionError {
-  return new ExtensionError(
-    'socket-path',
-    `cannot listen on ${path}: ${messageOf(cause)}. Its directory must exist and be writable for this user.`,
-    { cause },
-  );
+  return new ExtensionError('socket-path', `cannot listen on ${path}: ${messageOf(cause)}. ${whatToDo(cause)}`, {
+    cause,
+  });
+}
+
+function whatToDo(cause: unknown): string {
+  const noDescriptor = cause instanceof Error && 'code' in cause && cause.code === 'EMFILE';
+  return noDescriptor
+    ? 'This process may open no more files: raise LimitNOFILE, or ulimit -n.'
+    : 'Its directory must exist and be writable for this user.';
 }

@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'n
 import { isIP } from 'node:net';
 import type { ExecDetails, Pid } from '../collect/event.ts';
 import { type CharDevice, terminalOf } from '../collect/terminal.ts';
+import { isNoDescriptor } from '../descriptors.ts';
 
 export interface ProcessSnapshot {
   readonly pid: Pid;
@@ -114,10 +115,16 @@ export function cgroupPath(text: string): string {
 
 export class Procfs implements ProcReader {
   readonly #root: string;
+  #noDescriptor = 0;
 
   /** `root` is where proc is mounted. */
   constructor(root = '/proc') {
     this.#root = root;
+  }
+
+  /** Files of processes that were not read because this process can open no more: they look as if they were gone. */
+  get noDescriptor(): number {
+    return this.#noDescriptor;
   }
 
   pids(): Pid[] {
@@ -247,7 +254,8 @@ export class Procfs implements ProcReader {
   #read(pid: Pid, file: string): Buffer | undefined {
     try {
       return readFileSync(`${this.#root}/${pid}/${file}`);
-    } catch {
+    } catch (error) {
+      if (isNoDescriptor(error)) this.#noDescriptor++;
       return undefined;
     }
   }

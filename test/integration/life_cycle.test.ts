@@ -1,6 +1,6 @@
 /** The extension's life beside osquery: restarts, kills, and what it leaves behind. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -181,6 +181,23 @@ describe.skipIf(!canRecord())('beside osquery', () => {
     },
   );
 
+  test.each(['that nobody writes to', 'whose writer says nothing'])(
+    'SIGTERM ends it while it replays a FIFO %s',
+    async (state) => {
+      await startManager();
+      const fifo = join(directory, 'fifo');
+      execFileSync('mkfifo', [fifo]);
+      const child = startExtension(['--collector', 'replay', '--replay-file', fifo]);
+      await registered();
+      await until('replaying', () => child.log().includes('replaying a recorded audit log'));
+      const writer = state.startsWith('whose') ? openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK) : undefined;
+      child.kill('SIGTERM');
+      await until('gone', () => child.exitCode !== null);
+      expect(child.exitCode).toBe(0);
+      if (writer !== undefined) closeSync(writer);
+    },
+  );
+
   test('shutdown ends it within a second, and is answered', async () => {
     await startManager();
     const extension = startExtension();
@@ -263,6 +280,22 @@ describe('what cannot work is said, with what to do', () => {
     const { status, said } = await run([]);
     expect(said).toMatch(/--socket is missing.*process_ancestry\.ext shell/);
     expect(status).toBe(2);
+  });
+
+  test('a limit of open files that is too low', async () => {
+    const manager = await startManager();
+    const program = `ulimit -n 30; exec ${LAUNCHER} --socket ${socket} --timeout 5 --collector replay --replay-file :sample:`;
+    const child = spawn('sh', ['-c', program], { stdio: ['ignore', 'ignore', 'pipe'] });
+    started.push(child);
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    await until('ended', () => child.exitCode !== null);
+    expect(said).toMatch(/"code":"few_descriptors".*30 files may be open.*raise LimitNOFILE/);
+    expect(said).not.toContain('registered with osquery');
+    expect(child.exitCode).toBe(1);
+    expect(manager.exitCode).toBeNull();
   });
 
   test('nobody at the socket', async () => {
