@@ -52,8 +52,13 @@ export const columns: readonly Column<CacheStatsRow>[] = [
   bigint('store_bytes', 'Disk that the rows take, about', ({ store }) => store.bytes),
   bigint(
     'store_lost',
-    'Rows that were not written because the extension was killed, or that went with a damaged or removed database',
+    'Rows that could not be written, or that went with a kill or with a database that was damaged, removed or replaced',
     ({ store }) => store.lost,
+  ),
+  bigint(
+    'subscribers_evicted',
+    'Subscribers that were forgotten because there were more than 1,024 names',
+    ({ store }) => store.subscribersEvicted,
   ),
   text('database', 'Where rows are written now: a directory, or :memory:', ({ store }) => store.database),
   bigint('hashed', 'Rows that have the hash of their file', ({ hashes }) => hashes.known + hashes.computed),

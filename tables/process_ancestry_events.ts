@@ -326,6 +326,7 @@ function* newRows(
   // The last row may be larger than all others, and the other answers of a join are as many rows.
   const batch = store.batchFor(name, { bytes: resultMaxBytes / 2 });
   answer.onDelivered(() => store.delivered(batch));
+  answer.onUnread?.(() => store.unread(batch));
   const selection = selectionOf(context);
   let left = context.limit === undefined ? Number.POSITIVE_INFINITY : context.limit + (context.offset ?? 0);
   const endAt = (eid: number) => {

@@ -37,6 +37,12 @@ WHERE time > strftime('%s', 'now') - 600 AND path IN ('/usr/bin/dash', '/usr/bin
       'In a schedule, every exec once and in order; choose a name of your own:',
       "SELECT eid, time, pid, path, cmdline, ancestry FROM process_ancestry_events WHERE subscriber = 'fleet:mine';",
     ],
+    [
+      'The same with another table, which asks for the rows once:',
+      `WITH new AS MATERIALIZED (
+  SELECT eid, time, pid, cmdline FROM process_ancestry_events WHERE subscriber = 'fleet:listeners')
+SELECT new.eid, new.time, new.cmdline, l.port FROM new JOIN listening_ports l ON l.pid = new.pid;`,
+    ],
   ],
   process_ancestry: [
     [

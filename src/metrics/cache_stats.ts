@@ -44,6 +44,7 @@ export const cacheStatsMetrics: ColumnMetrics<CacheStatsRow> = {
   store_discarded: counter('store_discarded_rows'),
   store_bytes: gauge('store_bytes'),
   store_lost: counter('store_lost_rows'),
+  subscribers_evicted: counter('evicted_subscribers'),
   database: [
     gauge('store_in_memory', {
       help: '1 while rows are kept in memory: they do not survive the extension',

@@ -1,4 +1,4 @@
-/** What process_ancestry_subscribers says, as metrics. There are 256 subscribers at most (SUBSCRIBERS_MAX). */
+/** What process_ancestry_subscribers says, as metrics. There are at most SUBSCRIBERS_MAX subscribers. */
 import { columns, type SubscriberRow } from '../../tables/process_ancestry_subscribers.ts';
 import { type ColumnMetrics, columnFamilies } from './column_metrics.ts';
 import type { Family } from './family.ts';

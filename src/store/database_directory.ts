@@ -5,6 +5,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   fstatSync,
   lstatSync,
@@ -41,6 +42,8 @@ export class DatabaseDirectory {
   readonly wal: string;
   /** A small file of text beside the database. */
   readonly countFile: string;
+  /** An extension has used it before. */
+  readonly wasUsed: boolean;
   readonly #lock: DatabaseSync;
 
   /** @throws {DirectoryError | Error} it is another's, somebody else uses it, or the system says no */
@@ -55,6 +58,7 @@ export class DatabaseDirectory {
       throw unsafe(this.path, 'a directory that belongs to this user and that nobody else can write');
     }
     const lockFile = join(this.path, 'lock');
+    this.wasUsed = existsSync(lockFile);
     makeOwnFile(lockFile);
     this.#lock = lock(lockFile, this.path);
     try {

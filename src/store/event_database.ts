@@ -45,6 +45,7 @@ export interface StoredSubscriber {
   /** Up to here its rows were given to this reader. */
   readonly lastEid: number;
   readonly reader: string;
+  readonly firstReadMs: number;
   readonly lastReadMs: number;
   readonly lostRows: number;
 }
@@ -125,6 +126,7 @@ export class EventDatabase {
   /** No links are there from before. */
   #oldestEpoch = 0;
   #lastEid = 0;
+  #discardedEid = 0;
   /** What is known beside the rows could not be read again after a failure. */
   #isStale = false;
 
@@ -176,6 +178,11 @@ export class EventDatabase {
   /** Of the last row that was ever stored; 0 when there was none. */
   get lastEid(): number {
     return this.#lastEid;
+  }
+
+  /** Of the last row that was let go since it was opened. */
+  get discardedEid(): number {
+    return this.#discardedEid;
   }
 
   /** All of them or, when it throws, none. `host` is where they happened. */
@@ -333,6 +340,7 @@ export class EventDatabase {
       this.#run('DELETE FROM blocks WHERE id <= ?', lastBlock);
       if (rest) this.#writeBlock(rest);
     });
+    this.#discardedEid = Math.max(this.#discardedEid, eid);
     return before - this.#blocks.rows;
   }
 
@@ -342,15 +350,18 @@ export class EventDatabase {
       confirmedEid: Number(row.confirmed_eid),
       lastEid: Number(row.last_eid),
       reader: String(row.reader),
+      // One from before this was kept has been in use for long.
+      firstReadMs: Number(row.first_read_ms ?? 0),
       lastReadMs: Number(row.last_read_ms),
       lostRows: Number(row.lost_rows),
     }));
   }
 
-  putSubscriber({ name, confirmedEid, lastEid, reader, lastReadMs, lostRows }: StoredSubscriber): void {
-    const columns = 'name, confirmed_eid, last_eid, reader, last_read_ms, lost_rows';
-    const sql = `INSERT OR REPLACE INTO subscribers (${columns}) VALUES (?, ?, ?, ?, ?, ?)`;
-    this.#run(sql, name, confirmedEid, lastEid, reader, lastReadMs, lostRows);
+  putSubscriber(one: StoredSubscriber): void {
+    const columns = 'name, confirmed_eid, last_eid, reader, first_read_ms, last_read_ms, lost_rows';
+    const sql = `INSERT OR REPLACE INTO subscribers (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?)`;
+    const { name, confirmedEid, lastEid, reader, firstReadMs, lastReadMs, lostRows } = one;
+    this.#run(sql, name, confirmedEid, lastEid, reader, firstReadMs, lastReadMs, lostRows);
   }
 
   removeSubscriber(name: string): void {
@@ -364,13 +375,6 @@ export class EventDatabase {
       for (const subscriber of subscribers) this.putSubscriber(subscriber);
       this.#putLastEid.run(this.#lastEid);
     });
-  }
-
-  /** Numbers up to this one are dealt with: those that have no row are not missing. */
-  skipTo(eid: number): void {
-    if (eid <= this.#lastEid) return;
-    this.#putLastEid.run(eid);
-    this.#lastEid = eid;
   }
 
   close(): void {

@@ -3,6 +3,7 @@
  * and an age. Rows are written a batch at a time, and every query sees all that were written before it.
  */
 
+import { resolve } from 'node:path';
 import type { CollectorProblem } from '../collect/source.ts';
 import { messageOf } from '../error_message.ts';
 import type { Logger } from '../log.ts';
@@ -11,8 +12,9 @@ import type { PublishedEvent } from '../process/tree.ts';
 import { Disk } from './disk.ts';
 import type { EidRange } from './eid_range.ts';
 import { EventDatabase, type NumberedExec, type Selection, type SqlRow } from './event_database.ts';
+import type { Expected } from './expected_rows.ts';
 import { isBusy, isDamage, isUnstorable, problemCode, resultCode } from './sqlite_error.ts';
-import { type Batch, type Subscriber, Subscribers } from './subscribers.ts';
+import { type Batch, SUBSCRIBERS_MAX, type Subscriber, Subscribers, usedForMs } from './subscribers.ts';
 
 export interface EventStoreSettings {
   /** Where the database is; `:memory:` for none; undefined: rows wait until it is known. */
@@ -42,11 +44,23 @@ export interface EventStoreStats {
   readonly bytes: number;
   /** Rows that made room for newer ones, or were too old. */
   readonly discarded: number;
-  /** Rows that were never written because the extension was killed, that could not be, or that were in a damaged database. */
+  /** Rows that could not be written, or that went with a kill or with a database that was damaged, removed or replaced. */
   readonly lost: number;
+  /** Subscribers that were forgotten because there were too many names. */
+  readonly subscribersEvicted: number;
   /** The directory that rows are written to now, or `:memory:`. */
   readonly database: string;
   readonly problems: readonly CollectorProblem[];
+}
+
+/** What a database held that is not used any more, to be compared with the one that is opened in its place. */
+interface Abandoned {
+  readonly path: string;
+  /** Where it was given up because of what was found in it: why. */
+  readonly because: string | undefined;
+  readonly expected: Expected;
+  /** How many rows each of the subscribers' cursors had still before it. */
+  readonly unread: ReadonlyMap<number, number>;
 }
 
 /** How much a subscriber is given at a time: bytes of the answer that it makes. */
@@ -71,10 +85,13 @@ const MOVED_ROWS = 200;
 const CLOCK_SLACK_MS = 60_000;
 /** How often a database that is locked is tried again before leaving. */
 const CLOSING_TRIES = 20;
+/** Forgotten subscribers are logged together, so often, and so many of them by name. */
+const EVICTIONS_LOG = { everyMs: 60_000, names: 20 };
 
 export class EventStore {
   readonly #log: Logger;
   readonly #unixNow: () => number;
+  readonly #now: () => number;
   readonly #subscribers: Subscribers;
   readonly #onWritten: ((milliseconds: number) => void) | undefined;
   readonly #hostText: () => string;
@@ -96,6 +113,11 @@ export class EventStore {
   #moves = 0;
   #discarded = 0;
   #lost = 0;
+  #abandoned: Abandoned | undefined;
+  #subscribersEvicted = 0;
+  /** Evictions that have not been logged, and when some were logged last. */
+  #evictions: { count: number; used: string[] } = { count: 0, used: [] };
+  #evictionsToldMs = Number.NEGATIVE_INFINITY;
   #flushTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS.least;
@@ -108,8 +130,8 @@ export class EventStore {
     this.#unixNow = options.unixNow ?? Date.now;
     this.#onWritten = options.onWritten;
     this.#hostText = options.host ?? (() => '');
-    const now = options.now ?? (() => performance.now());
-    this.#subscribers = new Subscribers({ now, unixNow: this.#unixNow });
+    this.#now = options.now ?? (() => performance.now());
+    this.#subscribers = new Subscribers({ now: this.#now, unixNow: this.#unixNow });
     this.#open();
   }
 
@@ -138,6 +160,7 @@ export class EventStore {
       bytes: databases.reduce((sum, { bytes }) => sum + bytes, 0),
       discarded: this.#discarded,
       lost: this.#lost,
+      subscribersEvicted: this.#subscribersEvicted,
       database: this.#writableDisk?.path ?? ':memory:',
       problems: this.#problem ? [this.#problem] : [],
     };
@@ -165,7 +188,7 @@ export class EventStore {
   expect(waiting: number): void {
     if (waiting === this.#waiting) return;
     this.#waiting = waiting;
-    this.#disk?.count.note(this.#lastEid + waiting);
+    this.#disk?.count.note();
   }
 
   /** The rows of a range that are written, oldest first; `undefined` is a pause in a long search. */
@@ -191,25 +214,23 @@ export class EventStore {
   }
 
   /**
-   * What a subscriber is to be given now: the same as before within the second; otherwise all that is new, of which its
-   * answer takes `bytes` of the batch. After one that did not arrive it is less, by what the rows would take as a whole: a
-   * join, of which each answer is small, may have been too large together.
+   * What a subscriber is given now: the same rows as before for a bounded time (see GIVEN_AGAIN_MS); otherwise all that is
+   * new, of which its answer takes `bytes` of the batch. What did not arrive is given again whole, but less at a time.
    *
-   * @throws {SubscriberError} too many names, or one too long
+   * @throws {SubscriberError} the name is too long
    */
   batchFor(name: string, portion: Portion): Batch {
     const again = this.#subscribers.again(name);
     if (again) return again;
     this.#flush();
-    const { subscriber, dropped } = this.#subscribers.get(name, this.#idleMs);
+    const { subscriber, evicted } = this.#subscribers.get(name, this.#idleMs);
+    if (evicted) this.#forget(evicted);
     const news = { after: subscriber.lastEid, upTo: this.#writtenEid };
-    const { bytes, upTo } = this.#read(() => {
-      const bytes = this.#subscribers.portion(subscriber, portion.bytes, (range) => this.#bytesOf(range));
-      return { bytes, upTo: bytes < portion.bytes ? this.#eidWithin(news, bytes) : news.upTo };
+    const upTo = this.#read(() => {
+      const most = this.#subscribers.mostBytes(subscriber, portion.bytes, (range) => this.#bytesOf(range));
+      return most === undefined ? news.upTo : this.#eidWithin(news, most);
     });
-    const batch = this.#subscribers.handOut(subscriber, upTo, bytes);
-    const disk = this.#writableDisk;
-    if (disk && dropped !== undefined) this.#attempt(() => disk.database.removeSubscriber(dropped));
+    const batch = this.#subscribers.handOut(subscriber, upTo, portion.bytes);
     this.#keepSubscribers([subscriber]);
     return batch;
   }
@@ -217,6 +238,12 @@ export class EventStore {
   /** A batch's answer has arrived. */
   delivered(batch: Batch): void {
     const subscriber = this.#subscribers.delivered(batch);
+    if (subscriber) this.#keepSubscribers([subscriber]);
+  }
+
+  /** A batch's answer had arrived, and was not read to its end. */
+  unread(batch: Batch): void {
+    const subscriber = this.#subscribers.unread(batch);
     if (subscriber) this.#keepSubscribers([subscriber]);
   }
 
@@ -261,11 +288,12 @@ export class EventStore {
 
   /** Brings the database's log into its file when it has grown; does not wait for it. Never throws. */
   tidy(): void {
+    if (this.#now() - this.#evictionsToldMs >= EVICTIONS_LOG.everyMs) this.#tellEvictions();
     const disk = this.#writableDisk;
     if (!disk || this.#closed) return;
     try {
-      if (disk.isRemoved && !disk.isCheckpointing) {
-        this.#replaceRemoved(disk);
+      if (disk.isReplaced && !disk.isCheckpointing) {
+        this.#reopen(disk);
         return;
       }
       const bytes = disk.tooLargeLog;
@@ -288,6 +316,7 @@ export class EventStore {
     if (this.#memory && this.#settings.directory !== ':memory:') this.#retry(Number.POSITIVE_INFINITY);
     this.#closed = true;
     this.#waiting = 0;
+    this.#tellEvictions();
     this.#closeDisk();
     this.#closeMemory(this.#settings.directory);
   }
@@ -348,6 +377,7 @@ export class EventStore {
   #leaveDirectory(before: string, next: string): void {
     this.#flush();
     this.#log.info(`rows are kept in ${next} from now on; those that are in ${before} stay there`);
+    this.#abandoned = undefined;
     this.#closeDisk();
     if (this.#memory && before !== ':memory:' && next !== ':memory:') return;
     this.#closeMemory(before);
@@ -355,22 +385,37 @@ export class EventStore {
   }
 
   #openDisk(path: string): void {
-    const disk = new Disk(path, { log: this.#log, unixNow: this.#unixNow });
+    const abandoned = this.#abandoned?.path === resolve(path) ? this.#abandoned : undefined;
+    const disk = new Disk(path, { log: this.#log, unixNow: this.#unixNow, expected: abandoned?.expected });
     try {
-      this.#subscribers.load(disk.database.subscribers());
+      const known = new Set(abandoned ? [...this.#subscribers].map(({ name }) => name) : []);
+      const stored = disk.database.subscribers().filter(({ name }) => !known.has(name));
+      if (abandoned) {
+        this.#subscribers.losing((after) => {
+          const left = disk.database.count({ after, upTo: Number.MAX_SAFE_INTEGER });
+          return Math.max(0, (abandoned.unread.get(after) ?? 0) - left);
+        })();
+      }
+      this.#subscribers.load(stored);
     } catch (error) {
-      disk.release(disk.lastEid);
+      disk.database.close();
+      disk.release();
       throw error;
     }
+    this.#abandoned = undefined;
     if (disk.missing > 0) {
       this.#lostRows(disk.missing);
-      this.#log.warn({ lost: disk.missing }, 'rows were not written before the extension ended: it was killed');
+      const because = abandoned?.because ?? disk.missingBecause;
+      this.#log.error({ lost: disk.missing }, `rows are missing in ${disk.path}: ${because}`);
     }
     this.#lastEid = Math.max(this.#lastEid, disk.lastEid);
     this.#disk = disk;
     // What waits in memory has numbers of its own when it waited for another directory: there is no place among these.
-    if (this.#memory) this.#lostRows(this.#memory.deleteUpTo(disk.lastEid));
-    else this.#numberOn(disk);
+    if (this.#memory && !abandoned) this.#lostRows(this.#memory.deleteUpTo(disk.lastEid));
+    disk.count.follow(() => {
+      const { lastEid, discardedEid, rows } = expectedIn(disk.database, this.#lastEid + this.#waiting);
+      return { lastEid, discardedEid, rows: rows + (this.#memory?.rows ?? 0) + this.#pending.length + this.#waiting };
+    });
   }
 
   #closeDisk(): void {
@@ -390,7 +435,7 @@ export class EventStore {
     } catch (error) {
       this.#log.warn({ err: error }, 'the database could not be closed as it should be');
     } finally {
-      disk.release(this.#lastEid);
+      disk.release(expectedIn(disk.database, this.#lastEid));
     }
   }
 
@@ -403,12 +448,7 @@ export class EventStore {
 
   #number(exec: PublishedEvent): void {
     this.#pending.push({ eid: ++this.#lastEid, exec });
-    this.#disk?.count.note(this.#lastEid + this.#waiting);
-  }
-
-  /** What is told of numbers without a row has been told: the next one to open the database must not find them missing. */
-  #numberOn(disk: Disk): void {
-    this.#attempt(() => disk.database.skipTo(this.#writtenEid));
+    this.#disk?.count.note();
   }
 
   #lostRows(count: number): number {
@@ -481,32 +521,28 @@ export class EventStore {
 
   /** Begins a new database in place of a damaged one, whose rows are lost to queries; in memory where that fails too. */
   #replaceDatabase(disk: Disk, error: unknown): void {
-    const lose = this.#losing(disk.database);
-    try {
-      disk.replace(error);
-      lose();
-      if (!this.#memory) this.#numberOn(disk);
-      disk.database.replaceSubscribers(this.#subscribers);
-    } catch (failure) {
-      disk.release(this.#lastEid);
-      this.#disk = undefined;
-      this.#tell({ code: problemCode(failure), message: `${messageOf(failure)}; rows are kept in memory meanwhile` });
-      this.#scheduleRetry();
-    }
-    this.#flush();
+    this.#openAnew(disk, () => disk.moveAside(error), 'the database was damaged');
   }
 
-  /** Begins a new database where somebody has removed this one: nobody after us would see what is written to it. */
-  #replaceRemoved(disk: Disk): void {
-    const { path } = disk;
-    this.#log.error(`the database in ${path} was removed while it was used: a new one is begun`);
-    this.#losing(disk.database)();
+  /** Goes on with what is at the path now, where somebody has removed or replaced the files that are open. */
+  #reopen(disk: Disk): void {
+    this.#log.error(
+      `the database in ${disk.path} was removed or replaced while it was used: what is there now is opened`,
+    );
+    // Closing it brings its log into its file, if that is still there.
+    this.#openAnew(disk, () => disk.database.close());
+  }
+
+  #openAnew(disk: Disk, leave: () => void, because?: string): void {
+    const { database, path } = disk;
+    const expected = expectedIn(database, this.#lastEid);
+    this.#abandoned = { path, because, expected, unread: this.#unreadIn(database) };
     this.#disk = undefined;
     try {
       try {
-        disk.database.close();
+        leave();
       } finally {
-        disk.release(this.#lastEid);
+        disk.release(expected);
       }
       this.#openDisk(path);
       this.#keepSubscribers([...this.#subscribers]);
@@ -517,18 +553,13 @@ export class EventStore {
     this.#flush();
   }
 
-  /** All rows of a database: lost, also to those who had still to read them. To be called when they are gone. */
-  #losing(database: EventDatabase): () => void {
+  #unreadIn(database: EventDatabase): Map<number, number> {
     const { rows, lastEid } = database;
-    const lose = this.#subscribers.losing((after) => {
-      const range = { after, upTo: lastEid };
+    const unread = (after: number) =>
       // One that is damaged may not say: it is no more than all, and no more than there are numbers.
-      return attempt(() => database.count(range)) ?? Math.max(0, Math.min(rows, lastEid - after));
-    });
-    return () => {
-      this.#lostRows(rows);
-      lose();
-    };
+      attempt(() => database.count({ after, upTo: lastEid })) ?? Math.max(0, Math.min(rows, lastEid - after));
+    const cursors = new Set([...this.#subscribers].map((subscriber) => subscriber.lastEid));
+    return new Map([...cursors].map((after) => [after, unread(after)]));
   }
 
   #scheduleRetry(): void {
@@ -557,7 +588,6 @@ export class EventStore {
         return;
       }
       disk.database.replaceSubscribers(this.#subscribers);
-      disk.database.skipTo(this.#writtenEid);
       this.#memory?.close();
       this.#memory = undefined;
       this.#diskFails = false;
@@ -644,6 +674,7 @@ export class EventStore {
     const lose = this.#subscribers.losing((after) => (after < upTo ? database.count({ after, upTo }) : 0));
     const gone = database.deleteUpTo(upTo);
     this.#discarded += gone;
+    this.#disk?.count.write();
     this.#keepSubscribers(lose());
     return gone;
   }
@@ -668,10 +699,36 @@ export class EventStore {
     }
   }
 
+  #forget(evicted: Subscriber): void {
+    this.#subscribersEvicted++;
+    this.#evictions.count++;
+    if (usedForMs(evicted) > 0 && this.#evictions.used.length < EVICTIONS_LOG.names) {
+      this.#evictions.used.push(evicted.name);
+    }
+    const disk = this.#writableDisk;
+    if (disk) this.#attempt(() => disk.database.removeSubscriber(evicted.name));
+  }
+
+  #tellEvictions(): void {
+    const { count, used } = this.#evictions;
+    if (count === 0) return;
+    this.#evictions = { count: 0, used: [] };
+    this.#evictionsToldMs = this.#now();
+    this.#log.warn(
+      { evicted: count, ...(used.length > 0 ? { subscribers: used } : {}) },
+      `subscribers were forgotten, as there are more than ${SUBSCRIBERS_MAX} names: those that ask again get all rows that are kept`,
+    );
+  }
+
   #tell(problem: CollectorProblem): void {
     this.#problem = problem;
     this.#log.error({ code: problem.code }, problem.message);
   }
+}
+
+/** What a database holds, where `lastEid` is the last number that was given. */
+function expectedIn({ discardedEid, rows }: EventDatabase, lastEid: number): Expected {
+  return { lastEid, discardedEid, rows };
 }
 
 function attempt<Result>(work: () => Result): Result | undefined {

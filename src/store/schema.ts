@@ -59,6 +59,7 @@ export function migrate(db: DatabaseSync, migrations: readonly string[] = MIGRAT
       'events',
       [...LINK_COLUMNS, ...DOCUMENT_COLUMNS].map((name) => ({ name, type: 'INTEGER' })),
     );
+    addMissing(db, 'subscribers', [{ name: 'first_read_ms', type: 'INTEGER' }]);
     db.exec(INDEXES);
     db.exec('COMMIT');
     return version;

@@ -1,6 +1,7 @@
 /** packaging/fleet as a Fleet server would hand it to osqueryd, with the extension behind it. */
 import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { GIVEN_AGAIN_MS } from '../../src/store/subscribers.ts';
 import { type FleetConfig, readFleet } from '../fleet/fleet_config.ts';
 import { hasYaml } from '../fleet/fleet_files.ts';
 import { FleetServer } from '../fleet/fleet_server.ts';
@@ -13,7 +14,8 @@ const LOSES_NOTHING = 'Process ancestry loses nothing';
 const EXECS = 'pack/team-1/process_ancestry_execs';
 const NAMES_A_READER = /\bsubscriber\s*=\s*'([^']*)'/;
 /** The same subscriber asked again within the second gets the same rows. */
-const aSecond = () => new Promise((resolve) => setTimeout(resolve, 1020));
+/** After which the next query of a subscriber is another one. */
+const aPause = () => new Promise((resolve) => setTimeout(resolve, GIVEN_AGAIN_MS.pause + 20));
 
 let extension: ExtensionUnderTest | undefined;
 let server: FleetServer;
@@ -77,7 +79,7 @@ describe.skipIf(!hasYaml())('a host that Fleet manages', () => {
       for (let interval = 0; interval < 3; interval++) {
         await osqueryd.runSchedule();
         await osqueryd.flush();
-        await aSecond();
+        await aPause();
       }
       expect(columnsOf(EXECS).map(({ eid }) => eid)).toEqual(all.map(({ eid }) => eid));
       const health = server.logged.filter(({ name }) => name === 'pack/team-1/process_ancestry_health');
@@ -148,7 +150,7 @@ describe.skipIf(!hasYaml())('a host that Fleet manages', () => {
     for (let interval = 0; interval < 2; interval++) {
       await osqueryd.runSchedule();
       await osqueryd.flush();
-      await aSecond();
+      await aPause();
     }
     const arrived = columnsOf(EXECS).filter(({ cmdline }) => cmdline === '/bin/true of-the-fleet');
     expect(arrived).toHaveLength(1);

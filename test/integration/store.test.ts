@@ -1,10 +1,11 @@
 /** Rows on disk, and their readers, through kills and restarts. */
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { GIVEN_AGAIN_MS } from '../../src/store/subscribers.ts';
 import {
   auditSettings,
   canRecord,
@@ -15,7 +16,8 @@ import {
 } from './extension_under_test.ts';
 
 const subscriber = (name: string) => ({ subscriber: [{ op: 2, expr: name }] });
-const aSecond = () => new Promise((resolve) => setTimeout(resolve, 1020));
+/** After which the next query of a subscriber is another one. */
+const aPause = () => new Promise((resolve) => setTimeout(resolve, GIVEN_AGAIN_MS.pause + 20));
 
 describe.skipIf(!canRecord())('rows on disk', () => {
   let directory: string;
@@ -24,6 +26,7 @@ describe.skipIf(!canRecord())('rows on disk', () => {
   const flags = (...more: string[]) => ['--database', directory, ...more];
   const events = (constraints = {}, columns = ['eid', 'pid', 'cmdline', 'entity_id', 'ancestry']): Promise<Row[]> =>
     extension?.generate('process_ancestry_events', constraints, columns) ?? Promise.resolve([]);
+  const rowsOf = (argument: string) => events({ cmdline: [{ op: 2, expr: `/bin/true ${argument}` }] }, ['eid']);
   const stats = async () => (await extension?.stats()) ?? {};
 
   beforeEach(() => {
@@ -75,7 +78,35 @@ describe.skipIf(!canRecord())('rows on disk', () => {
     const next = (await events({ cmdline: [{ op: 2, expr: '/bin/true after' }] }))[0];
     // No eid is used twice: what was lost has left a gap of its size.
     expect(Number(next?.eid)).toBeGreaterThan(Number(own.at(-1)?.eid) + lost);
-    expect(extension.stderr.includes('rows were not written')).toBe(lost > 0);
+    expect(extension.stderr.includes('rows are missing')).toBe(lost > 0);
+  });
+
+  test.each([
+    ['the database removed', (where: string) => rmSync(join(where, 'events.db'))],
+    [
+      '64 KB of its log zeroed',
+      (where: string) => writeFileSync(join(where, 'events.db-wal'), Buffer.alloc(65_536), { flag: 'r+' }),
+    ],
+  ])('what a kill with %s takes is counted and logged', async (_, damage) => {
+    extension = await ExtensionUnderTest.start(flags());
+    execFileSync('/bin/sh', ['-c', 'i=0; while [ $i -lt 300 ]; do /bin/true gone-$i; i=$((i+1)); done']);
+    await until('recorded', async () => (await rowsOf('gone-299')).length > 0);
+    const had = Number((await stats()).store_rows);
+    expect(had).toBeGreaterThanOrEqual(300);
+    const newest = Number((await events({}, ['eid'])).at(-1)?.eid);
+    extension.child.kill('SIGKILL');
+    await until('killed', () => extension?.exited);
+    await extension.stop();
+    damage(directory);
+    extension = await ExtensionUnderTest.start(flags());
+    const left = (await events({}, ['eid', 'cmdline'])).filter(({ eid }) => Number(eid) <= newest);
+    expect(left.length).toBeLessThan(300);
+    // Programs of others may run meanwhile.
+    expect(Number((await stats()).store_lost)).toBeGreaterThanOrEqual(had - left.length);
+    expect(extension.stderr).toContain('rows are missing');
+    execFileSync('/bin/true', ['afterwards']);
+    const next = await until('recorded', async () => (await rowsOf('afterwards'))[0]);
+    expect(Number(next.eid)).toBeGreaterThan(newest);
   });
 
   test('a subscriber gets every row once and in order, over restarts and kills', async () => {
@@ -94,13 +125,13 @@ describe.skipIf(!canRecord())('rows on disk', () => {
     await make(10);
     const first = await read();
     expect(await events(subscriber('execs'))).toEqual(first);
-    await aSecond();
+    await aPause();
     await make(5);
     await extension.stop();
     extension = await ExtensionUnderTest.start(flags());
     await make(5);
     await read();
-    await aSecond();
+    await aPause();
     await make(3);
     await extension.killAndRespawn();
     await read();
@@ -116,14 +147,14 @@ describe.skipIf(!canRecord())('rows on disk', () => {
     await extension.settled();
     const program = fileURLToPath(new URL('leaving_process.ts', import.meta.url));
     execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', program, extension.socketPath, 'execs']);
-    await aSecond();
+    await aPause();
     // What is given again comes in smaller portions.
     let again = 0;
     for (;;) {
       const rows = await events(subscriber('execs'), ['cmdline']);
       if (rows.length === 0) break;
       again += rows.filter(({ cmdline }) => /^\/bin\/true 0{3997}/.test(cmdline ?? '')).length;
-      await aSecond();
+      await aPause();
     }
     expect(again).toBe(300);
   });

@@ -29,7 +29,14 @@ export function stats(more: Partial<CacheStatsRow> = {}): CacheStatsRow {
       malformed: some(),
       incomplete: some(),
     },
-    store: { rows: some(), bytes: some(), discarded: some(), lost: some(), database: '/var/x' },
+    store: {
+      rows: some(),
+      bytes: some(),
+      discarded: some(),
+      lost: some(),
+      subscribersEvicted: some(),
+      database: '/var/x',
+    },
     hashes: {
       known: some(),
       computed: some(),

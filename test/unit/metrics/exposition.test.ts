@@ -16,6 +16,7 @@ const subscriber = (name: string) => ({
   lastEid: 7,
   confirmedEid: 7,
   reader: '',
+  firstReadMs: 1_600_000_000_000,
   lastReadMs: 1_700_000_000_000,
   lostRows: 2,
   lagRows: 3,
@@ -64,9 +65,9 @@ describe('the metrics of a table', () => {
 
   test('rows in memory are told', () => {
     const inMemory = (database: string) =>
-      cacheStatsFamilies(stats({ store: { rows: 0, bytes: 0, discarded: 0, lost: 0, database } })).find(({ name }) =>
-        name.endsWith('store_in_memory'),
-      )?.samples;
+      cacheStatsFamilies(
+        stats({ store: { rows: 0, bytes: 0, discarded: 0, lost: 0, subscribersEvicted: 0, database } }),
+      ).find(({ name }) => name.endsWith('store_in_memory'))?.samples;
     expect(inMemory(':memory:')).toEqual([{ value: 1 }]);
     expect(inMemory('/var/osquery/process_ancestry')).toEqual([{ value: 0 }]);
   });

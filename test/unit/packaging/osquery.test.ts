@@ -85,6 +85,17 @@ describe.each(['detections', 'process-ancestry'])('the pack %s', (name) => {
   );
 });
 
+test('a query that joins a subscriber with a table reads its rows once', () => {
+  const queries = ['detections', 'process-ancestry'].flatMap((name) => Object.entries(readPack(name).queries));
+  const joined = queries.filter(([, { query }]) => {
+    // json_each of a column of the row is no table of its own.
+    const sources = [...query.matchAll(/\b(?:FROM|JOIN) ([a-z_]+)(?![a-z_(])/g)].map(([, name]) => name);
+    return query.includes('subscriber = ') && sources.some((name) => name !== 'process_ancestry_events');
+  });
+  const notOnce = joined.filter(([, { query }]) => !/^WITH \w+ AS MATERIALIZED \(/.test(query));
+  expect(notOnce.map(([name]) => name)).toEqual([]);
+});
+
 describe.each(readDetections())('detection $name', ({ query, techniques }) => {
   test('answers with the columns that all of them have', () => {
     using database = new DatabaseSync(':memory:');

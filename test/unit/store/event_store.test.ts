@@ -26,6 +26,7 @@ let clockMs = 0;
 /** By which Unix time is ahead of the clock that stands still while the host sleeps. */
 let asleepMs = 0;
 const said: string[] = [];
+const lines: Record<string, unknown>[] = [];
 const opened: EventStore[] = [];
 
 beforeEach(() => {
@@ -33,6 +34,7 @@ beforeEach(() => {
   clockMs = 0;
   asleepMs = 0;
   said.length = 0;
+  lines.length = 0;
 });
 afterEach(() => {
   for (const store of opened.splice(0)) store.close();
@@ -41,8 +43,19 @@ afterEach(() => {
 
 const log = pino(
   { level: 'debug' },
-  { write: (line: string) => void said.push((JSON.parse(line) as { msg: string }).msg) },
+  {
+    write: (text: string) => {
+      const line = JSON.parse(text) as { msg: string };
+      said.push(line.msg);
+      lines.push(line);
+    },
+  },
 );
+/** What the log says beside the message, of the lines whose message begins so. */
+const told = (message: string) =>
+  lines
+    .filter(({ msg }) => String(msg).startsWith(message))
+    .map(({ level: _, time: __, pid: ___, hostname: ____, msg: _____, ...rest }) => rest);
 
 function open(settings: Partial<EventStoreSettings> = {}): EventStore {
   const all = { directory, maxRows: 1000, maxBytes: 1 << 30, expirySeconds: 3600, subscriberExpirySeconds: 604_800 };
@@ -68,11 +81,21 @@ const rowsIn = (path: string) => {
   db.close();
   return rows;
 };
-/** What a killed process leaves: its files as they are. */
-const copied = (name: string) => {
+const copiedFrom = (from: string, name: string) => {
   const left = join(directory, '..', name);
-  execFileSync('cp', ['-r', directory, left]);
+  execFileSync('cp', ['-r', from, left]);
   return left;
+};
+/** What a killed process leaves: its files as they are. */
+const copied = (name: string) => copiedFrom(directory, name);
+/** Until what is written at the end of a turn of the event loop is. */
+const endOfTurn = () => Promise.resolve();
+const attemptAll = (work: () => void) => {
+  try {
+    work();
+  } catch {
+    // A query that meets the damage fails.
+  }
 };
 const WHOLE = { bytes: 1 << 30 };
 const read = (store: EventStore, name: string, portion = WHOLE) => {
@@ -224,18 +247,61 @@ describe('subscribers', () => {
     expect(read(store, 'other')).toEqual([1, 2, 3, 4]);
   });
 
-  test('get the same rows again within the second, whatever came meanwhile', () => {
+  test('get the same rows again within 300 ms, whatever came meanwhile', () => {
     const store = open();
     store.add(published({ pid: 1 }));
     expect(read(store, 'fleet')).toEqual([1]);
     store.add(published({ pid: 2 }));
-    clockMs += 999;
+    clockMs += 300;
     expect(read(store, 'fleet')).toEqual([1]);
-    clockMs += 1;
-    // A join goes on asking with hardly a pause; it is still the same query.
-    expect(read(store, 'fleet')).toEqual([1]);
-    clockMs += 1000;
+    clockMs += 301;
     expect(read(store, 'fleet')).toEqual([2]);
+  });
+
+  test.each([400, 1000])('that ask every %d ms never get a row twice', (intervalMs) => {
+    const store = open();
+    for (let pid = 1; pid <= 50; pid++) {
+      store.add(published({ pid }));
+      expect(read(store, 'fleet')).toEqual([pid]);
+      clockMs += intervalMs;
+    }
+  });
+
+  test('that asked twice within 300 ms go on as before', () => {
+    const store = open();
+    store.add(published({ pid: 1 }));
+    expect(read(store, 'fleet')).toEqual([1]);
+    clockMs += 200;
+    expect(read(store, 'fleet')).toEqual([1]);
+    for (let pid = 2; pid <= 20; pid++) {
+      store.add(published({ pid }));
+      clockMs += 1000;
+      expect(read(store, 'fleet')).toEqual([pid]);
+    }
+  });
+
+  test('that ask all the time get new rows after 5 s, which no call prolongs', () => {
+    const store = open();
+    store.add(published({ pid: 1 }));
+    expect(read(store, 'fleet')).toEqual([1]);
+    store.add(published({ pid: 2 }));
+    for (let n = 0; n < 50; n++) {
+      clockMs += 100;
+      expect(read(store, 'fleet')).toEqual([1]);
+    }
+    clockMs += 1;
+    expect(read(store, 'fleet')).toEqual([2]);
+  });
+
+  test('whose answer took long get it again within 300 ms of its end', () => {
+    const store = open();
+    store.add(published({ pid: 1 }));
+    const batch = store.batchFor('fleet', WHOLE);
+    clockMs += 60_000;
+    // The times begin with the answer, however long that took.
+    store.delivered(batch);
+    clockMs += 300;
+    expect(read(store, 'fleet')).toEqual([1]);
   });
 
   test('get what did not arrive again, with what is new', () => {
@@ -286,19 +352,6 @@ describe('subscribers', () => {
     expect(readAfterwards('worker 2', 'at last')).toEqual([]);
   });
 
-  test('whose join goes on for long get the same rows to its end', () => {
-    const store = open();
-    store.add(published({ pid: 1 }));
-    read(store, 'fleet');
-    for (let n = 0; n < 20; n++) {
-      store.add(published({ pid: 2 }));
-      clockMs += n < 4 ? 200 : 700;
-      expect(read(store, 'fleet')).toEqual([1]);
-    }
-    clockMs += 5000;
-    expect(read(store, 'fleet')).toHaveLength(20);
-  });
-
   test('go on after a restart where they were', () => {
     const store = open();
     for (let pid = 1; pid <= 3; pid++) store.add(published({ pid }));
@@ -317,27 +370,28 @@ describe('subscribers', () => {
     clockMs += 100;
     expect(pids(store, ALL, store.batchFor('fleet', WHOLE))).toEqual([1, 2, 3]);
     expect(store.subscribers()).toMatchObject([{ lagRows: 4 }]);
-    clockMs += 5000;
     expect(read(store, 'fleet')).toEqual([1, 2, 3, 4]);
     clockMs += 100;
     expect(read(store, 'fleet')).toEqual([1, 2, 3, 4]);
-    clockMs += 5000;
+    clockMs += 301;
     expect(read(store, 'fleet')).toEqual([]);
   });
 
-  test('are given less of what did not arrive, until it does', () => {
-    const store = open();
-    for (let pid = 1; pid <= 40; pid++) store.add(published({ pid }));
-    const sizes: number[] = [];
-    for (let n = 0; n < 5; n++) {
-      sizes.push(pids(store, ALL, store.batchFor('fleet', { bytes: 2800 * 40 })).length);
+  test('are given half of what did not arrive, but 4 MiB at least, and more by and by when it does', () => {
+    const store = open({ maxBytes: 2 ** 31 });
+    for (let n = 0; n < 300; n++) store.add(published({ cmdline: 'x'.repeat(100_000) }));
+    const ask = () => {
       clockMs += 1000;
-    }
-    expect(sizes[0]).toBeGreaterThan(30);
-    expect(sizes.at(-1)).toBeLessThan(4);
-    expect(read(store, 'fleet', { bytes: 1 << 20 }).length).toBeLessThan(3);
-    clockMs += 1000;
-    expect(read(store, 'fleet', { bytes: 1 << 20 }).length).toBeGreaterThan(30);
+      const batch = store.batchFor('fleet', { bytes: 3.3e7 });
+      return { batch, rows: pids(store, ALL, batch).length };
+    };
+    const sizes = Array.from({ length: 6 }, () => ask().rows);
+    expect(sizes[0]).toBe(300);
+    expect(sizes[1]).toBe(54);
+    expect(sizes.slice(-2)).toEqual([13, 13]);
+    const { batch, rows } = ask();
+    store.delivered(batch);
+    expect(ask().rows).toBeGreaterThan(rows);
   });
 
   test('are given less of what their reader may have died of, and then more by and by', () => {
@@ -427,14 +481,77 @@ describe('subscribers', () => {
     expect(afterwards.subscribers()).toMatchObject([{ name: 'fleet', lagRows: 0, lostRows: 3 }]);
   });
 
-  test('are not made without bound by a query that makes up names', () => {
-    const store = open({ subscriberExpirySeconds: 100 });
-    for (let n = 0; n < 256; n++) read(store, `name ${n}`);
-    expect(() => read(store, 'one more')).toThrow('256 subscribers');
-    expect(() => read(store, 'x'.repeat(257))).toThrow('256 characters');
-    clockMs += 100_000;
-    expect(read(store, 'one more')).toEqual([]);
-    expect(store.subscribers()).toHaveLength(256);
+  describe('of too many names', () => {
+    const makeUp = (store: EventStore, count: number, prefix = 'made up') => {
+      for (let n = 0; n < count; n++) read(store, `${prefix} ${n}`);
+    };
+    const names = (store: EventStore) => store.subscribers().map(({ name }) => name);
+
+    test('the ones that were read once are forgotten first: those in use stay, and new ones are let in', () => {
+      const store = open();
+      store.add(published({ pid: 1 }));
+      for (const name of ['fleet', 'siem']) read(store, name);
+      clockMs += 10_000;
+      for (const name of ['fleet', 'siem']) expect(read(store, name)).toEqual([]);
+      clockMs += 10_000;
+      makeUp(store, 3000);
+      expect(read(store, 'new')).toEqual([1]);
+      expect(store.subscribers()).toHaveLength(1024);
+      expect(store.stats.subscribersEvicted).toBe(3000 + 3 - 1024);
+      clockMs += 10_000;
+      for (const name of ['fleet', 'siem', 'new']) expect(read(store, name)).toEqual([]);
+      store.close();
+      expect(new Set(names(open()))).toEqual(new Set(names(store)));
+    });
+
+    test('a query that makes them up does not push out those in use when it is repeated', () => {
+      const store = open();
+      for (let n = 0; n < 5; n++) {
+        clockMs += 60_000;
+        read(store, 'fleet');
+      }
+      for (let n = 0; n < 4; n++) {
+        clockMs += 1000;
+        makeUp(store, 1000);
+        makeUp(store, 1000, `again ${n}`);
+      }
+      expect(names(store)).toContain('fleet');
+      expect(names(store)).toHaveLength(1024);
+    });
+
+    test('one that was in use for a while and is forgotten is logged by name, once a minute', () => {
+      const store = open();
+      for (let n = 0; n < 2; n++) {
+        makeUp(store, 1024, 'real');
+        clockMs += 1000;
+      }
+      read(store, 'one more');
+      store.tidy();
+      expect(names(store)).not.toContain('real 0');
+      expect(told('subscribers were forgotten')).toEqual([{ evicted: 1, subscribers: ['real 0'] }]);
+      read(store, 'another one');
+      store.tidy();
+      expect(told('subscribers were forgotten')).toHaveLength(1);
+      clockMs += 60_000;
+      store.tidy();
+      expect(told('subscribers were forgotten')[1]).toEqual({ evicted: 1 });
+    });
+
+    test('one that nobody asks for any more makes room before all others', () => {
+      const store = open({ subscriberExpirySeconds: 100 });
+      for (let n = 0; n < 2; n++) {
+        read(store, 'given up');
+        clockMs += 30_000;
+      }
+      clockMs += 100_000;
+      makeUp(store, 1024);
+      expect(names(store)).toHaveLength(1024);
+      expect(names(store)).not.toContain('given up');
+    });
+
+    test('one that is too long is refused', () => {
+      expect(() => read(open(), 'x'.repeat(257))).toThrow('256 characters');
+    });
   });
 });
 
@@ -560,7 +677,7 @@ describe('trouble', () => {
     store.tidy();
     expect(store.stats).toMatchObject({ database: directory, rows: 0, lost: 4, problems: [] });
     expect(store.subscribers()).toMatchObject([{ name: 'fleet', lastEid: 3, lagRows: 0, lostRows: 1 }]);
-    expect(said.join()).toContain('was removed while it was used');
+    expect(said.join()).toContain('was removed or replaced while it was used');
     store.add(published({ pid: 5 }));
     clockMs += 1000;
     expect(read(store, 'fleet')).toEqual([5]);
@@ -575,17 +692,13 @@ describe('trouble', () => {
     expect(again.subscribers()).toMatchObject([{ name: 'fleet', lagRows: 2 }]);
   });
 
-  test('a database that was removed before the start is nobody’s loss', async () => {
+  test('a directory that was removed before the start is nobody’s loss: nothing tells what it held', () => {
     const store = open();
-    for (let pid = 1; pid <= 3; pid++) store.add(published({ pid }));
+    store.add(published({ pid: 1 }));
     store.close();
-    for (const name of readdirSync(directory)) if (name.startsWith('events.db')) rmSync(join(directory, name));
-    // Nor is it, when this one is killed before it has written a row.
-    for (const after of [open(), open({ directory: copied('killed') })]) {
-      expect(after.stats).toMatchObject({ rows: 0, lost: 0 });
-      after.add(published({ pid: 4 }));
-      expect(eids(after)).toEqual([4]);
-    }
+    rmSync(directory, { recursive: true });
+    expect(open().stats).toMatchObject({ rows: 0, lost: 0 });
+    expect(said.filter((line) => line.includes('missing'))).toEqual([]);
   });
 
   test('what a kill has lost is counted once', async () => {
@@ -802,6 +915,211 @@ describe('trouble', () => {
     store.configure({ ...settings, directory });
     expect(pids(store)).toEqual([1]);
     expect(existsSync(join(directory, 'events.db'))).toBe(true);
+  });
+});
+
+describe('rows that went with files are counted and logged', () => {
+  const ADDED = 2400;
+  const KEPT = 2000;
+  const settings = { maxRows: KEPT };
+  const fill = async (store: EventStore, count = ADDED) => {
+    for (let pid = 1; pid <= count; pid++) store.add(published({ pid }));
+    expect(pids(store).length).toBe(Math.min(count, KEPT));
+    await endOfTurn();
+  };
+  const file = (where: string, name: string) => join(where, name);
+  const zero = (path: string, bytes: number) => writeFileSync(path, Buffer.alloc(bytes), { flag: 'r+' });
+  const half = (path: string) => writeFileSync(path, readFileSync(path).subarray(0, statSync(path).size / 2));
+
+  describe.each<[says: string, damage: (where: string) => void]>([
+    ['the database removed', (where) => rmSync(file(where, 'events.db'))],
+    ['its log removed', (where) => rmSync(file(where, 'events.db-wal'))],
+    ['64 KB of its log zeroed', (where) => zero(file(where, 'events.db-wal'), 65_536)],
+    ['the second half of its log cut off', (where) => half(file(where, 'events.db-wal'))],
+    ['both removed', (where) => execFileSync('sh', ['-c', 'rm "$1"/events.db*', 'sh', where])],
+    [
+      'another file in place of both',
+      (where) => {
+        rmSync(file(where, 'events.db-wal'));
+        writeFileSync(file(where, 'events.db'), 'no database'.repeat(1000));
+      },
+    ],
+  ])('after a kill with %s', (_, damage) => {
+    test('those that had made room are not among them, and no number is used again', async () => {
+      await fill(open(settings));
+      const left = copied('left');
+      damage(left);
+      const after = open({ ...settings, directory: left });
+      const { rows, lost } = after.stats;
+      // What was let go in the part of the log that is gone is there again.
+      const known = eids(after).filter((eid) => Number(eid) > ADDED - KEPT).length;
+      expect(rows).toBeLessThan(KEPT);
+      expect(lost).toBe(KEPT - known);
+      expect(told('rows are missing')).toEqual([{ lost }]);
+      after.add(published({ pid: 7 }));
+      expect(eids(after).at(-1)).toBe(ADDED + 1);
+      expect(open({ ...settings, directory: copiedFrom(left, 'again') }).stats.lost).toBe(0);
+    });
+
+    test('a subscriber gets every row that comes afterwards', async () => {
+      const store = open(settings);
+      await fill(store);
+      read(store, 'fleet');
+      const left = copied('left');
+      damage(left);
+      const after = open({ ...settings, directory: left });
+      for (let pid = 10_001; pid <= 10_010; pid++) after.add(published({ pid }));
+      const found = read(after, 'fleet').filter((pid) => Number(pid) > 10_000);
+      expect(found).toHaveLength(10);
+    });
+  });
+
+  test('after a clean end, too', async () => {
+    const store = open(settings);
+    await fill(store);
+    store.close();
+    rmSync(file(directory, 'events.db'));
+    expect(open(settings).stats.lost).toBe(KEPT);
+    expect(said.join()).toContain('the file of the database was removed or emptied');
+  });
+
+  test('a database of a moment before is in its place: what came since is lost, not what made room since', async () => {
+    const store = open(settings);
+    await fill(store, 1000);
+    const before = copied('before');
+    await fill(store);
+    const left = copied('left');
+    for (const end of ['', '-wal', '-shm']) {
+      writeFileSync(file(left, `events.db${end}`), readFileSync(file(before, `events.db${end}`)));
+    }
+    const after = open({ ...settings, directory: left });
+    // 3,400 numbers were given, and the last 2,000 of their rows kept.
+    expect(after.stats).toMatchObject({ rows: 1000, lost: 2000 });
+    after.add(published({ pid: 7 }));
+    expect(eids(after).at(-1)).toBe(3401);
+  });
+
+  test.each<[says: string, spoil: (path: string) => void]>([
+    ['gone', (path) => rmSync(path)],
+    ['garbage', (path) => writeFileSync(path, 'x'.repeat(62))],
+  ])('a note of what there was that is %s is told, and no number is used again', async (_, spoil) => {
+    const store = open(settings);
+    await fill(store);
+    const left = copied('left');
+    spoil(file(left, 'last-eid'));
+    const after = open({ ...settings, directory: left });
+    expect(after.stats).toMatchObject({ rows: KEPT, lost: 0 });
+    expect(said.filter((line) => line.includes('last-eid cannot be read'))).toHaveLength(1);
+    after.add(published({ pid: 7 }));
+    expect(eids(after).at(-1)).toBe(ADDED + 1);
+    after.close();
+    // With the database gone, too, nothing tells them: the next ones are beyond any that there can have been.
+    spoil(file(left, 'last-eid'));
+    rmSync(file(left, 'events.db'));
+    const anew = open({ ...settings, directory: left });
+    anew.add(published({ pid: 8 }));
+    expect(eids(anew)[0]).toBeGreaterThan(1e13);
+  });
+
+  test('a cursor beyond all rows does not hide those that come', async () => {
+    const store = open(settings);
+    await fill(store, 10);
+    read(store, 'fleet');
+    store.close();
+    const db = new DatabaseSync(file(directory, 'events.db'));
+    db.exec('UPDATE subscribers SET last_eid = 5000, confirmed_eid = 5000');
+    db.close();
+    rmSync(file(directory, 'last-eid'));
+    const after = open(settings);
+    after.add(published({ pid: 7 }));
+    expect(read(after, 'fleet')).toEqual([7]);
+    expect(eids(after).at(-1)).toBe(5001);
+  });
+
+  describe('while it runs', () => {
+    const older = async () => {
+      const store = open(settings);
+      await fill(store, 100);
+      read(store, 'fleet');
+      const before = copied('before');
+      for (let pid = 101; pid <= 150; pid++) store.add(published({ pid }));
+      expect(pids(store)).toHaveLength(150);
+      await endOfTurn();
+      return { store, before };
+    };
+    const goesOn = (store: EventStore) => {
+      store.add(published({ pid: 9000 }));
+      clockMs += 1000;
+      expect(read(store, 'fleet').at(-1)).toBe(9000);
+      expect(eids(store).at(-1)).toBe(151);
+      expect(store.stats).toMatchObject({ database: directory, problems: [] });
+      store.close();
+      const after = open(settings);
+      expect(pids(after).at(-1)).toBe(9000);
+      expect(after.stats.lost).toBe(0);
+    };
+
+    test('the database removed', async () => {
+      const { store } = await older();
+      rmSync(file(directory, 'events.db'));
+      store.tidy();
+      expect(store.stats).toMatchObject({ rows: 0, lost: 150 });
+      expect(store.subscribers()).toMatchObject([{ name: 'fleet', lostRows: 50 }]);
+      goesOn(store);
+    });
+
+    test.each(['events.db-wal', 'last-eid'])('%s removed: nothing is lost', async (name) => {
+      const { store } = await older();
+      rmSync(file(directory, name));
+      store.tidy();
+      expect(store.stats).toMatchObject({ rows: 150, lost: 0 });
+      expect(store.subscribers()).toMatchObject([{ name: 'fleet', lostRows: 0, lagRows: 50 }]);
+      goesOn(store);
+    });
+
+    test('the directory replaced by an older copy', async () => {
+      const { store, before } = await older();
+      execFileSync('sh', ['-c', 'mv "$1" "$1.moved" && mv "$2" "$1"', 'sh', directory, before]);
+      store.tidy();
+      expect(store.stats).toMatchObject({ rows: 100, lost: 50 });
+      expect(store.subscribers()).toMatchObject([{ name: 'fleet', lostRows: 50 }]);
+      goesOn(store);
+    });
+
+    test('the database replaced by an older one', async () => {
+      const { store, before } = await older();
+      execFileSync('sh', ['-c', 'rm "$1"/events.db* && cp "$2"/events.db* "$1"', 'sh', directory, before]);
+      store.tidy();
+      expect(store.stats).toMatchObject({ rows: 100, lost: 50 });
+      goesOn(store);
+    });
+
+    test('an older copy written over the files', async () => {
+      const { store, before } = await older();
+      execFileSync('sh', ['-c', 'cp "$2"/* "$1"', 'sh', directory, before]);
+      store.tidy();
+      const { rows, lost } = store.stats;
+      expect(rows + lost).toBe(150);
+      expect(rows).toBeLessThan(150);
+      goesOn(store);
+    });
+
+    test.each<[says: string, damage: (path: string) => void]>([
+      ['zeroed', (path) => zero(path, statSync(path).size)],
+      ['emptied', (path) => writeFileSync(path, '')],
+    ])('its log %s', async (_, damage) => {
+      const { store } = await older();
+      damage(file(directory, 'events.db-wal'));
+      store.tidy();
+      for (let n = 0; n < 3; n++) {
+        store.add(published({ pid: 200 + n }));
+        attemptAll(() => pids(store, { ...ALL, expressions: ['e.args'] }));
+      }
+      store.close();
+      const after = open(settings);
+      expect(after.stats.rows + after.stats.lost + store.stats.lost).toBeGreaterThanOrEqual(153);
+      expect(told('rows are missing').length).toBeGreaterThan(0);
+    });
   });
 });
 
