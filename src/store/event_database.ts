@@ -364,6 +364,13 @@ export class EventDatabase {
     this.#run(sql, name, confirmedEid, lastEid, reader, firstReadMs, lastReadMs, lostRows);
   }
 
+  /** All of them or, when it throws, none. */
+  putSubscribers(subscribers: Iterable<StoredSubscriber>): void {
+    this.#change(() => {
+      for (const subscriber of subscribers) this.putSubscriber(subscriber);
+    });
+  }
+
   removeSubscriber(name: string): void {
     this.#run('DELETE FROM subscribers WHERE name = ?', name);
   }

@@ -85,6 +85,8 @@ const MOVED_ROWS = 200;
 const CLOCK_SLACK_MS = 60_000;
 /** How often a database that is locked is tried again before leaving. */
 const CLOSING_TRIES = 20;
+/** Under load rows are let go many times a second, and very many subscribers may lose them: that is stored so often. */
+const LOSERS_KEPT_MS = 1000;
 /** Forgotten subscribers are logged together, so often, and so many of them by name. */
 const EVICTIONS_LOG = { everyMs: 60_000, names: 20 };
 
@@ -118,6 +120,9 @@ export class EventStore {
   /** Evictions that have not been logged, and when some were logged last. */
   #evictions: { count: number; used: string[] } = { count: 0, used: [] };
   #evictionsToldMs = Number.NEGATIVE_INFINITY;
+  /** Subscribers that lost rows, which is not on disk yet. */
+  readonly #losers = new Set<Subscriber>();
+  #losersKeptMs = Number.NEGATIVE_INFINITY;
   #flushTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS.least;
@@ -288,6 +293,7 @@ export class EventStore {
 
   /** Brings the database's log into its file when it has grown; does not wait for it. Never throws. */
   tidy(): void {
+    this.#keepLosers();
     if (this.#now() - this.#evictionsToldMs >= EVICTIONS_LOG.everyMs) this.#tellEvictions();
     const disk = this.#writableDisk;
     if (!disk || this.#closed) return;
@@ -382,6 +388,7 @@ export class EventStore {
     if (this.#memory && before !== ':memory:' && next !== ':memory:') return;
     this.#closeMemory(before);
     this.#subscribers.clear();
+    this.#losers.clear();
   }
 
   #openDisk(path: string): void {
@@ -671,11 +678,20 @@ export class EventStore {
   }
 
   #discard(database: EventDatabase, upTo: number): number {
-    const lose = this.#subscribers.losing((after) => (after < upTo ? database.count({ after, upTo }) : 0));
+    // Of those that are far behind, each loses all of these rows: they are counted once.
+    const counts = new Map<number, number>();
+    const lose = this.#subscribers.losing((cursor) => {
+      if (cursor >= upTo) return 0;
+      const after = Math.max(cursor, database.discardedEid);
+      const count = counts.get(after) ?? database.count({ after, upTo });
+      counts.set(after, count);
+      return count;
+    });
     const gone = database.deleteUpTo(upTo);
     this.#discarded += gone;
     this.#disk?.count.write();
-    this.#keepSubscribers(lose());
+    for (const subscriber of lose()) this.#losers.add(subscriber);
+    if (this.#now() - this.#losersKeptMs >= LOSERS_KEPT_MS) this.#keepLosers();
     return gone;
   }
 
@@ -683,9 +699,13 @@ export class EventStore {
   #keepSubscribers(subscribers: readonly Subscriber[]): void {
     const disk = this.#writableDisk;
     if (!disk || subscribers.length === 0) return;
-    this.#attempt(() => {
-      for (const subscriber of subscribers) disk.database.putSubscriber(subscriber);
-    });
+    this.#attempt(() => disk.database.putSubscribers(subscribers));
+  }
+
+  #keepLosers(): void {
+    this.#losersKeptMs = this.#now();
+    this.#keepSubscribers([...this.#losers]);
+    this.#losers.clear();
   }
 
   /** Work on a database that may be left for later. Never throws. */
@@ -705,6 +725,7 @@ export class EventStore {
     if (usedForMs(evicted) > 0 && this.#evictions.used.length < EVICTIONS_LOG.names) {
       this.#evictions.used.push(evicted.name);
     }
+    this.#losers.delete(evicted);
     const disk = this.#writableDisk;
     if (disk) this.#attempt(() => disk.database.removeSubscriber(evicted.name));
   }

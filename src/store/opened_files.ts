@@ -7,19 +7,24 @@ import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
 const DESCRIPTORS = '/proc/self/fd';
 
 export class OpenedFiles {
-  /** The names of descriptors, as the kernel has them. */
-  readonly #names: ReadonlyMap<string, string>;
+  /** Descriptors by the name that the kernel has for their file. */
+  readonly #descriptors: ReadonlyMap<string, readonly string[]>;
 
   /** Paths that are not open, or that the system does not tell of, are not watched. */
   constructor(paths: readonly string[]) {
     const wanted = new Set(paths.map((path) => attempt(() => realpathSync(path))));
     const open = attempt(() => readdirSync(DESCRIPTORS)) ?? [];
-    const named = open.map((fd) => [fd, nameOf(fd)] as const);
-    this.#names = new Map(named.flatMap(([fd, name]) => (name !== undefined && wanted.has(name) ? [[fd, name]] : [])));
+    const descriptors = new Map<string, string[]>();
+    for (const fd of open) {
+      const name = nameOf(fd);
+      if (name !== undefined && wanted.has(name)) descriptors.set(name, [...(descriptors.get(name) ?? []), fd]);
+    }
+    this.#descriptors = descriptors;
   }
 
+  /** Another connection may have had a file open, too, and closed it since: one descriptor of a file is enough. */
   get areInPlace(): boolean {
-    return [...this.#names].every(([fd, name]) => nameOf(fd) === name);
+    return [...this.#descriptors].every(([name, fds]) => fds.some((fd) => nameOf(fd) === name));
   }
 }
 

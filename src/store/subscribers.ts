@@ -16,7 +16,7 @@ export interface Subscriber {
   /** The process of osqueryd that was given the rows between these two. */
   reader: string;
   /** When it asked for its first and for its last batch, in Unix ms. The time between them is how long it has been in use. */
-  readonly firstReadMs: number;
+  firstReadMs: number;
   lastReadMs: number;
   /** Rows that went before it had them. */
   lostRows: number;
@@ -186,6 +186,8 @@ export class Subscribers {
     }
     subscriber.confirmedEid = subscriber.lastEid;
     subscriber.lastReadMs = this.#options.unixNow();
+    // A clock that was ahead then must not make a subscriber look new for ever.
+    subscriber.firstReadMs = Math.min(subscriber.firstReadMs, subscriber.lastReadMs);
     return batch;
   }
 
@@ -234,13 +236,7 @@ export class Subscribers {
    * function returns the subscribers that lost any.
    */
   losing(count: (afterEid: number) => number): () => Subscriber[] {
-    // Subscribers stand at few places: those that a query made up stand where it was asked.
-    const counts = new Map<number, number>();
-    const losses = [...this].map((subscriber) => {
-      const lost = counts.get(subscriber.lastEid) ?? count(subscriber.lastEid);
-      counts.set(subscriber.lastEid, lost);
-      return { subscriber, lost };
-    });
+    const losses = [...this].map((subscriber) => ({ subscriber, lost: count(subscriber.lastEid) }));
     return () =>
       losses.flatMap(({ subscriber, lost }) => {
         subscriber.lostRows += lost;

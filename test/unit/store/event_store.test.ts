@@ -1332,3 +1332,25 @@ test('a key with very many rows costs no more a row than any other', () => {
   // Each of these pushes the oldest out of three indexes.
   expect(add(10_000)).toBeLessThan(0.1);
 });
+
+test('a thousand subscribers that lose every row cost little of what storing them does', () => {
+  const costOf = (names: number) => {
+    const store = open({ directory: join(directory, '..', `rows of ${names}`), maxRows: 1000 });
+    for (let n = 0; n < names; n++) {
+      store.add(published({ pid: n }));
+      read(store, `name ${n}`);
+    }
+    for (let n = 0; n < 1000; n++) store.add(published({ pid: n }));
+    const began = cpuMs();
+    for (let n = 0; n < 4000; n++) {
+      store.add(published({ pid: n }));
+      if (n % 20 === 19) store.batchEnds();
+    }
+    const cost = cpuMs() - began;
+    const lost = store.subscribers().map(({ lostRows }) => lostRows);
+    expect(Math.min(...lost, Number.POSITIVE_INFINITY)).toBeGreaterThan(names === 0 ? 0 : 3000);
+    return cost;
+  };
+  costOf(0);
+  expect(costOf(1000)).toBeLessThan(3 * costOf(0));
+});
