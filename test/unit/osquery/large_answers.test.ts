@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { text } from '../../../src/osquery/column.ts';
 import { ExtensionClient } from '../../../src/osquery/extension_client.ts';
-import { encodeCall } from '../../../src/osquery/request.ts';
+import { encodeCall, encodeRequest } from '../../../src/osquery/request.ts';
 import { encodeResponse } from '../../../src/osquery/response_encoder.ts';
 import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
 import { cpuMicroseconds, memoryMegabytes, resetPeak } from '../../bench/process_cost.ts';
@@ -137,6 +138,31 @@ describe('an answer is delivered', () => {
     const { told, plugin } = listening(large(120));
     const { client, server } = await serve([plugin]);
     await client.call('table', 'numbers', GENERATE);
+    await until(() => server.connections === 0);
+    expect(told).toEqual({ delivered: 1, asked: 1, unread: 0 });
+  });
+
+  test('and read, when it is the answer to a later request that its peer leaves unread', async () => {
+    const { told, plugin } = listening(numbers(1));
+    const { path, server } = await serve([plugin]);
+    let read = 0;
+    const socket = connect({
+      path,
+      onread: {
+        buffer: Buffer.alloc(4096),
+        // Nothing is read after the first answer.
+        callback: (bytes) => {
+          read += bytes;
+          return read < wireBytes(numbers(1), 1);
+        },
+      },
+    });
+    afterwards(() => socket.destroy());
+    socket.write(CALL);
+    await until(() => read === wireBytes(numbers(1), 1));
+    socket.write(encodeRequest('ping', 0));
+    await until(() => server.counts.requests === 2);
+    socket.destroy();
     await until(() => server.connections === 0);
     expect(told).toEqual({ delivered: 1, asked: 1, unread: 0 });
   });

@@ -549,6 +549,32 @@ describe('subscribers', () => {
       expect(names(store)).not.toContain('given up');
     });
 
+    test('one that has lost rows is not stored again once it is forgotten', () => {
+      const store = open({ maxRows: 10 });
+      makeUp(store, 1024);
+      for (let pid = 1; pid <= 30; pid++) store.add(published({ pid }));
+      expect(pids(store)).toHaveLength(10);
+      for (let pid = 1; pid <= 30; pid++) store.add(published({ pid }));
+      expect(pids(store)).toHaveLength(10);
+      makeUp(store, 100, 'new');
+      store.tidy();
+      expect(new Set(names(open({ directory: copied('left') })))).toEqual(new Set(names(store)));
+    });
+
+    test('one that was read first while the clock was ahead is not taken for new', () => {
+      asleepMs = 1e9;
+      const store = open();
+      read(store, 'fleet');
+      asleepMs = 0;
+      for (let n = 0; n < 2; n++) {
+        clockMs += 60_000;
+        read(store, 'fleet');
+      }
+      clockMs += 60_000;
+      makeUp(store, 2000);
+      expect(names(store)).toContain('fleet');
+    });
+
     test('one that is too long is refused', () => {
       expect(() => read(open(), 'x'.repeat(257))).toThrow('256 characters');
     });
@@ -1019,6 +1045,14 @@ describe('rows that went with files are counted and logged', () => {
     const anew = open({ ...settings, directory: left });
     anew.add(published({ pid: 8 }));
     expect(eids(anew)[0]).toBeGreaterThan(1e13);
+  });
+
+  test('rows that were just let go are not taken for lost after a kill', async () => {
+    const store = open(settings);
+    await fill(store, 100);
+    store.configure({ directory, maxRows: 30, maxBytes: 1 << 30, expirySeconds: 3600, subscriberExpirySeconds: 60 });
+    // A kill comes before the turn of the event loop has ended.
+    expect(open({ directory: copied('left') }).stats).toMatchObject({ rows: 30, lost: 0 });
   });
 
   test('a cursor beyond all rows does not hide those that come', async () => {

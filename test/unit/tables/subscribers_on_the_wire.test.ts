@@ -73,13 +73,13 @@ test.each([400, 1000])(
 test('a join that asks row by row gets the same rows, but not for longer than 5 s', async () => {
   add(1, 2);
   expect(await ask()).toEqual([1, 2]);
-  for (const pid of [1, 2, 1]) {
-    add(10);
-    clockMs += 300;
-    expect(await ask('x', pid)).toContain(pid);
+  add(10);
+  for (let n = 0; n < 20; n++) {
+    clockMs += 250;
+    expect(await ask('x', 1 + (n % 2))).toContain(1 + (n % 2));
   }
-  clockMs = 5001;
-  expect(await ask()).toEqual([10, 10, 10]);
+  clockMs += 1;
+  expect(await ask()).toEqual([10]);
 });
 
 test('an answer that is left unread is given again whole, with what is new', async () => {
