@@ -90,9 +90,9 @@ export class Recording {
 
   /** Reads /proc. What happens after that waits in the source until `record`. */
   async prepare(): Promise<void> {
-    if (!this.#proc) return;
-    for await (const slice of this.#slices(this.#proc.pids())) this.#snapshots.push(...slice);
-    this.#isPaused = true;
+    const pids = this.#proc && this.#pids(this.#proc);
+    for await (const slice of this.#slices(pids ?? [])) this.#snapshots.push(...slice);
+    this.#isPaused = this.#proc !== undefined;
   }
 
   /** Applies what was read and what came meanwhile, by the settings in force now, and from then on what comes. */
