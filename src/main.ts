@@ -104,7 +104,9 @@ function flagsWithoutOsquery(commandLine: CommandLine): FlagValues {
   const osqueryOptions = new Map<string, string>();
   const { content: file, error: fileError } = readConfigFile(commandLine.configFile);
   const { flags: given } = commandLine;
-  const { values, errors } = resolveFlags({ commandLine: given, environment: process.env, osqueryOptions, file });
+  const { values, errors } = resolveFlags({
+    ...{ commandLine: given, environment: process.env, osqueryOptions, file, fileError },
+  });
   for (const message of [fileError && `${fileError}; it is not used`, ...errors.map((error) => error.message)])
     if (message) process.stderr.write(`process_ancestry: ${message}\n`);
   return values;

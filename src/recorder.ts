@@ -19,6 +19,7 @@ import type { Action } from './process/execution.ts';
 import type { ProcessTable } from './process/process_table.ts';
 import { Procfs, type ProcReader } from './process/procfs.ts';
 import { parseRedactPatterns } from './process/redact.ts';
+import type { RedactPattern } from './process/redact_pattern.ts';
 import type { Names } from './process/session_context.ts';
 import type { PublishedEvent, TreeSettings, TreeStats } from './process/tree.ts';
 import { Publishing } from './publishing.ts';
@@ -98,7 +99,7 @@ export class Recorder {
   readonly #startedMs = performance.now();
   readonly #sweepTimer: NodeJS.Timeout;
   #values: FlagValues;
-  #redactPatterns: readonly RegExp[];
+  #redactPatterns: readonly RedactPattern[];
   #run: Recording | undefined;
   #problems: readonly CollectorProblem[] = [];
   #earlier: Totals = zeroTotals();

@@ -11,6 +11,7 @@ import type { Logger } from './log.ts';
 import { RateLimit } from './osquery/log.ts';
 import type { ProcessSnapshot, ProcReader } from './process/procfs.ts';
 import { redact } from './process/redact.ts';
+import type { RedactPattern } from './process/redact_pattern.ts';
 import type { Names } from './process/session_context.ts';
 import { ProcessTree, type PublishedEvent, type TreeSettings } from './process/tree.ts';
 
@@ -27,7 +28,7 @@ export interface RecordingOptions {
   readonly proc: ProcReader | undefined;
   readonly settings: TreeSettings;
   /** What is not to be stored of arguments; asked for each event. */
-  readonly redactPatterns: () => readonly RegExp[];
+  readonly redactPatterns: () => readonly RedactPattern[];
   readonly names: Names;
   readonly publish: (event: PublishedEvent) => void;
   /** How many execs have still to be published, whenever events have been applied. */
@@ -269,7 +270,7 @@ export class Recording {
   }
 }
 
-function redactEvent(event: ProcessEvent, patterns: readonly RegExp[]): ProcessEvent {
+function redactEvent(event: ProcessEvent, patterns: readonly RedactPattern[]): ProcessEvent {
   if (event.kind !== 'exec' || !event.details) return event;
   return { ...event, details: redact(event.details, patterns) };
 }
@@ -279,7 +280,7 @@ function redactSnapshot(snapshot: ProcessSnapshot, patterns: readonly RegExp[]):
 }
 
 /** /proc with the secrets taken out of what it shows. */
-function redacted(proc: ProcReader, patterns: () => readonly RegExp[]): ProcReader {
+function redacted(proc: ProcReader, patterns: () => readonly RedactPattern[]): ProcReader {
   return {
     pids: () => proc.pids(),
     startTicks: (pid) => proc.startTicks(pid),

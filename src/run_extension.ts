@@ -57,12 +57,14 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
   });
   const { process_ancestry_log_level: level, process_ancestry_log_format: format } = settings.values;
   const log = makeLogger(commandLine.verbose ? 'debug' : level, format);
-  const wrongOnCommandLine = settings.errors.find((message) => message.startsWith('command line:'));
+  const wrongOnCommandLine = settings.errors.find(
+    (message) => message.startsWith('command line:') && !settings.isUnsafe(message),
+  );
   if (wrongOnCommandLine) {
     process.stderr.write(`process_ancestry: ${wrongOnCommandLine}\n`);
     return USAGE;
   }
-  for (const message of settings.errors) log.error(`${message}; it is not used`);
+  for (const message of settings.errors) log.error(settings.isUnsafe(message) ? message : `${message}; it is not used`);
   if (keptError) log.error(keptError);
   const descriptors = readDescriptors();
   const connections = descriptors && connectionsWithin(descriptors);
@@ -110,13 +112,20 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     log,
     names,
     onPublished: (event) => metrics?.published(event),
-    otherProblems: () => [...(isKnown ? [] : [AWAITED]), ...(metrics?.problems ?? []), ...descriptorProblems()],
+    otherProblems: () => [
+      ...(isKnown ? [] : [AWAITED]),
+      ...settings.problems,
+      ...(metrics?.problems ?? []),
+      ...descriptorProblems(),
+    ],
     flagsKnown: known,
     answerBytes: () => running.counts.answerBytes,
   });
   const useNews = (...news: Parameters<LiveSettings['update']>): void => {
     const { changed, refused } = settings.update(...news);
-    for (const message of refused) log.error(`${message}; the running value stays`);
+    for (const message of refused) {
+      log.error(settings.isUnsafe(message) ? message : `${message}; the running value stays`);
+    }
     if (changed.length === 0) return;
     const { values } = settings;
     log.info({ changed: Object.fromEntries(changed.map((name) => [name, values[name]])) }, 'flags have changed');

@@ -4,7 +4,7 @@ import { messageOf } from '../error_message.ts';
 import { parseListenAddress } from '../metrics/listen_address.ts';
 import { checkTextfilePath } from '../metrics/textfile.ts';
 import { parseActions } from '../process/actions.ts';
-import { parseRedactPatterns } from '../process/redact.ts';
+import { parseRedactPatterns, REDACT_ALL } from '../process/redact.ts';
 
 interface FlagBase {
   readonly description: string;
@@ -27,11 +27,18 @@ export interface ChoiceFlag<Choice extends string = string> extends FlagBase {
   readonly default: Choice;
   readonly choices: readonly Choice[];
 }
+export interface WhenRefused {
+  readonly value: string;
+  /** What that means, for the error and the problem that tell it. */
+  readonly meaning: string;
+}
 export interface TextFlag extends FlagBase {
   readonly type: 'text';
   readonly default: string;
   /** Throws for a text that is not to be taken; the message says why. */
   readonly check?: (text: string) => void;
+  /** In force until a refused text is changed, where neither the value before nor the default would be safe. */
+  readonly whenRefused?: WhenRefused;
 }
 export type Flag = BooleanFlag | IntegerFlag | ChoiceFlag | TextFlag;
 
@@ -197,8 +204,9 @@ export const flags = {
     type: 'text',
     default: '',
     check: parseRedactPatterns,
+    whenRefused: { value: REDACT_ALL, meaning: 'all arguments are redacted until it is changed' },
     description:
-      'regular expressions, as a JSON array or one alone, for what is not to be stored of arguments: matches (or their first group) become ***',
+      'regular expressions (RE2: no lookbehind, lookahead or backreference), as a JSON array or one alone, for what is not stored of arguments: matches, or their groups, become ***',
   },
   process_ancestry_queue_max_bytes: {
     type: 'integer',
@@ -283,6 +291,15 @@ export class FlagError extends Error {
   override readonly name = 'FlagError';
 }
 
+/** One that puts a flag's `whenRefused` in force. The message says so. */
+export class UnsafeFlagError extends FlagError {}
+
+/** What is in force instead of a refused value, where that is neither the value before nor the default. */
+export function whenRefusedOf(name: FlagName): WhenRefused | undefined {
+  const flag: Flag = flags[name];
+  return flag.type === 'text' ? flag.whenRefused : undefined;
+}
+
 /** What a flag takes, in words: for help and for errors. */
 export function boundsOf(flag: Flag): string {
   switch (flag.type) {
@@ -319,7 +336,10 @@ export function parseFlag<Name extends FlagName>(name: Name, text: string, sourc
         try {
           flag.check?.(text);
         } catch (error) {
-          throw new FlagError(`${source}: ${messageOf(error)}`);
+          const message = `${source}: ${messageOf(error)}`;
+          throw flag.whenRefused
+            ? new UnsafeFlagError(`${message}; ${flag.whenRefused.meaning}`)
+            : new FlagError(message);
         }
         return text;
     }

@@ -1,7 +1,7 @@
 /** The flags in force while the extension runs: what osquery or the file says anew changes them, and what is bad does not. */
 import type { ConfigFile } from './config_file.ts';
-import type { FlagName, FlagValues } from './flags.ts';
-import { changedFlags, resolveFlags, type Sources } from './settings.ts';
+import { type FlagName, type FlagValues, UnsafeFlagError } from './flags.ts';
+import { changedFlags, type Resolved, resolveFlags, type Sources } from './settings.ts';
 
 export interface LiveSettingsOptions {
   readonly commandLine: Sources['commandLine'];
@@ -30,6 +30,7 @@ export class LiveSettings {
   readonly #told = new Map<string, number>();
   #sources: Sources;
   #values: FlagValues;
+  #unsafe: readonly string[];
   /** What is wrong at the start; the next source's value is in force instead. */
   readonly errors: readonly string[];
 
@@ -37,9 +38,10 @@ export class LiveSettings {
     this.#readFile = readFile;
     this.#now = now ?? (() => performance.now());
     const { content, error } = readFile();
-    this.#sources = { commandLine, environment, osqueryOptions: new Map(), ...kept, file: content };
+    this.#sources = { commandLine, environment, osqueryOptions: new Map(), ...kept, file: content, fileError: error };
     const { values, errors } = resolveFlags(this.#sources);
     this.#values = values;
+    this.#unsafe = unsafeIn(errors);
     this.errors = this.#untold([...(error ? [error] : []), ...errors.map(({ message }) => message)]);
   }
 
@@ -47,15 +49,26 @@ export class LiveSettings {
     return this.#values;
   }
 
+  /** Refused values that put a flag's `whenRefused` in force, as long as they do. */
+  get problems(): readonly { readonly code: string; readonly message: string }[] {
+    return this.#unsafe.map((message) => ({ code: 'flag_refused', message }));
+  }
+
+  /** Whether a message of `errors` or `refused` tells of a `whenRefused`. */
+  isUnsafe(message: string): boolean {
+    return this.#unsafe.includes(message);
+  }
+
   /** Takes what a source says from now on, and reads the file again. `errors` are of whoever asked that source. */
   update(news: Partial<Pick<Sources, 'osqueryOptions' | 'queried'>>, errors: readonly string[] = []): Change {
     const { content, error } = this.#readFile();
     // A file that is being written is not one that says nothing.
-    this.#sources = { ...this.#sources, ...news, file: error ? this.#sources.file : content };
+    this.#sources = { ...this.#sources, ...news, file: error ? this.#sources.file : content, fileError: error };
     const next = resolveFlags(this.#sources, this.#values);
     const refused = this.#untold([...errors, ...(error ? [error] : []), ...next.errors.map(({ message }) => message)]);
     const changed = changedFlags(this.#values, next.values);
     this.#values = next.values;
+    this.#unsafe = unsafeIn(next.errors);
     return { changed, refused };
   }
 
@@ -67,4 +80,8 @@ export class LiveSettings {
     for (const message of messages) this.#told.set(message, now);
     return [...untold];
   }
+}
+
+function unsafeIn(errors: Resolved['errors']): readonly string[] {
+  return errors.filter((error) => error instanceof UnsafeFlagError).map(({ message }) => message);
 }

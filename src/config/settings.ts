@@ -3,7 +3,16 @@
  * (`custom_process_ancestry_…`), SQL in osquery's configuration (`process_ancestry_flags`), a JSON file, the default; the
  * first that has a good one wins.
  */
-import { FlagError, type FlagName, type FlagValues, flagNames, flags, parseFlag } from './flags.ts';
+import {
+  FlagError,
+  type FlagName,
+  type FlagValues,
+  flagNames,
+  flags,
+  parseFlag,
+  UnsafeFlagError,
+  whenRefusedOf,
+} from './flags.ts';
 
 export interface Sources {
   /** By flag name; see command_line.ts. */
@@ -15,11 +24,16 @@ export interface Sources {
   readonly queried?: ReadonlyMap<string, string>;
   /** The parsed JSON file: an object of flags, or undefined where there is none. */
   readonly file: unknown;
+  /** Why the file could not be read. */
+  readonly fileError?: string | undefined;
 }
 
 export interface Resolved {
   readonly values: FlagValues;
-  /** Values that were refused, each with its reason; the next place's value is in force instead. */
+  /**
+   * Values that were refused, each with its reason; the next place's value is in force instead. UnsafeFlagError: the
+   * flag's `whenRefused` is.
+   */
   readonly errors: readonly FlagError[];
 }
 
@@ -29,7 +43,7 @@ export const OSQUERY_PREFIX = 'custom_';
 /** Merges all sources. `running` holds the values in force until now, which a bad new value leaves as they are. */
 export function resolveFlags(sources: Sources, running?: FlagValues): Resolved {
   const errors: FlagError[] = [];
-  const { entries, error } = fileEntries(sources.file);
+  const { entries, error, isUnreadable } = fileEntries(sources);
   if (error) errors.push(error);
   const { queried = new Map<string, string>() } = sources;
   const strangers = [...queried.keys()].filter((name) => !Object.hasOwn(flags, name));
@@ -51,20 +65,32 @@ export function resolveFlags(sources: Sources, running?: FlagValues): Resolved {
       } catch (error) {
         if (!(error instanceof FlagError)) throw error;
         errors.push(error);
+        if (error instanceof UnsafeFlagError) return whenRefusedOf(name)?.value as FlagValues[Name];
         if (running) return running[name];
       }
     }
-    return flags[name].default as FlagValues[Name];
+    const unsafe = isUnreadable ? whenRefusedOf(name) : undefined;
+    // The file may say what must not be recorded.
+    if (unsafe) errors.push(new UnsafeFlagError(`${name}: the configuration file cannot be read; ${unsafe.meaning}`));
+    return (unsafe?.value ?? flags[name].default) as FlagValues[Name];
   };
   const values = Object.fromEntries(flagNames.map((name) => [name, pick(name)])) as unknown as FlagValues;
   return { values, errors };
 }
 
-function fileEntries(file: unknown): { entries: Map<string, string>; error?: FlagError } {
+interface FileEntries {
+  readonly entries: ReadonlyMap<string, string>;
+  readonly error?: FlagError;
+  /** Nothing of it is known. */
+  readonly isUnreadable?: boolean;
+}
+
+function fileEntries({ file, fileError }: Sources): FileEntries {
   const entries = new Map<string, string>();
-  if (file === undefined) return { entries };
+  if (file === undefined) return { entries, isUnreadable: fileError !== undefined };
   if (typeof file !== 'object' || file === null || Array.isArray(file)) {
-    return { entries, error: new FlagError('configuration file: not a JSON object of flags') };
+    const error = new FlagError('configuration file: not a JSON object of flags');
+    return { entries, error, isUnreadable: true };
   }
   const unknown: string[] = [];
   for (const [name, value] of Object.entries(file)) {

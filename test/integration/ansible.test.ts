@@ -33,7 +33,7 @@ describe.skipIf(!canConverge)('the role on a host', () => {
   /** What is asked of the role in most tests. */
   const wanted = {
     osquery_process_ancestry_package_source: PACKAGE,
-    osquery_process_ancestry_flags: { process_ancestry_cache_size: 5000, process_ancestry_redact: ['(?<=token=)\\S+'] },
+    osquery_process_ancestry_flags: { process_ancestry_cache_size: 5000, process_ancestry_redact: ['token=(\\S+)'] },
     osquery_process_ancestry_packs: ['/root/execs.conf'],
     osquery_process_ancestry_require: true,
   };

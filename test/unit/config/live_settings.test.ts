@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ConfigFile } from '../../../src/config/config_file.ts';
 import { FORGIVEN_AFTER_MS, LiveSettings } from '../../../src/config/live_settings.ts';
+import { REDACT_ALL } from '../../../src/process/redact.ts';
 
 /** `file.content` is what the JSON file holds now. */
 function live(content: unknown = undefined) {
@@ -71,4 +72,30 @@ test('what went wrong where a source was asked is told with the rest, once', () 
   const { settings } = live();
   expect(settings.update({}, ['the view has two rows']).refused).toEqual(['the view has two rows']);
   expect(settings.update({}, ['the view has two rows']).refused).toEqual([]);
+});
+
+test('a refused redaction is a problem until it is changed, and is told once', () => {
+  const { settings } = live();
+  const redact = (pattern: string) => ({ osqueryOptions: new Map([['custom_process_ancestry_redact', pattern]]) });
+  expect(settings.update(redact('Bearer (.*)'))).toEqual({ changed: ['process_ancestry_redact'], refused: [] });
+  expect(settings.problems).toEqual([]);
+  const { changed, refused } = settings.update(redact('(?<=Bearer ).*'));
+  expect(changed).toEqual(['process_ancestry_redact']);
+  expect(settings.values.process_ancestry_redact).toBe(REDACT_ALL);
+  expect(settings.problems).toEqual([{ code: 'flag_refused', message: refused[0] }]);
+  expect(settings.isUnsafe(refused[0] ?? '')).toBe(true);
+  expect(settings.update(redact('(?<=Bearer ).*')).refused).toEqual([]);
+  expect(settings.problems).toHaveLength(1);
+  settings.update(redact('Bearer (.*)'));
+  expect(settings.problems).toEqual([]);
+});
+
+test('a file that cannot be read at the start is a problem until it can be', () => {
+  let file: ConfigFile = { content: undefined, error: 'EACCES' };
+  const settings = new LiveSettings({ commandLine: new Map(), environment: {}, readFile: () => file });
+  expect(settings.errors).toEqual(['EACCES', expect.stringContaining('all arguments are redacted')]);
+  expect(settings.problems).toHaveLength(1);
+  file = { content: {} };
+  expect(settings.update({}).changed).toEqual(['process_ancestry_redact']);
+  expect(settings.problems).toEqual([]);
 });

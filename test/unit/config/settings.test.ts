@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { helpText, parseCommandLine } from '../../../src/config/command_line.ts';
-import { boundsOf, type Flag, FlagError, flagNames, flags } from '../../../src/config/flags.ts';
+import { boundsOf, type Flag, FlagError, flagNames, flags, UnsafeFlagError } from '../../../src/config/flags.ts';
 import { changedFlags, resolveFlags, type Sources } from '../../../src/config/settings.ts';
+import { REDACT_ALL } from '../../../src/process/redact.ts';
 
 const nothing: Sources = { commandLine: new Map(), environment: {}, osqueryOptions: new Map(), file: undefined };
 const size = (sources: Partial<Sources>) => resolveFlags({ ...nothing, ...sources }).values.process_ancestry_cache_size;
@@ -58,6 +59,50 @@ describe('where a flag’s value comes from', () => {
       expect.stringMatching(/^command line: process_ancestry_redact: /),
     ]);
   });
+
+  describe('a refused redaction', () => {
+    const lookbehind = '(?<=Bearer )\\S+';
+    const fine = 'Bearer (\\S+)';
+    const name = 'process_ancestry_redact';
+    const running = resolveFlags({ ...nothing, file: { [name]: fine } }).values;
+
+    test.each<[string, Partial<Sources>]>([
+      ['the command line', { commandLine: new Map([[name, lookbehind]]) }],
+      ['the environment', { environment: { PROCESS_ANCESTRY_REDACT: lookbehind } }],
+      ['osquery’s options', { osqueryOptions: new Map([[`custom_${name}`, lookbehind]]) }],
+      ['osquery’s SQL', { queried: new Map([[name, lookbehind]]) }],
+      ['the file', { file: { [name]: [lookbehind] } }],
+      ['the file, as an object', { file: { [name]: { pattern: fine } } }],
+    ])('in %s redacts everything, whatever was in force and whatever others say', (_, sources) => {
+      for (const before of [undefined, running]) {
+        const { values, errors } = resolveFlags({ ...nothing, file: { [name]: fine }, ...sources }, before);
+        expect(values[name]).toBe(REDACT_ALL);
+        expect(errors).toEqual([expect.any(UnsafeFlagError)]);
+        expect(errors[0]?.message).toMatch(
+          /process_ancestry_redact: .*; all arguments are redacted until it is changed$/,
+        );
+      }
+    });
+
+    test('does not matter where a place before says what to redact', () => {
+      const commandLine = new Map([[name, fine]] as const);
+      const { values, errors } = resolveFlags({ ...nothing, commandLine, file: { [name]: lookbehind } });
+      expect(values[name]).toBe(fine);
+      expect(errors).toEqual([]);
+    });
+  });
+
+  test.each<[string, Partial<Sources>]>([
+    ['cannot be read', { file: undefined, fileError: 'EACCES' }],
+    ['is no object', { file: [1] }],
+  ])(
+    'a file that %s may say what must not be stored: everything is redacted, unless another place says',
+    (_, broken) => {
+      expect(resolveFlags({ ...nothing, ...broken }).values.process_ancestry_redact).toBe(REDACT_ALL);
+      const commandLine = parseCommandLine(['--redact', 'x']).flags;
+      expect(resolveFlags({ ...nothing, ...broken, commandLine }).values.process_ancestry_redact).toBe('x');
+    },
+  );
 
   test('the file may hold values as JSON or as text; what is no flag is said', () => {
     const content = { process_ancestry_enable: false, process_ancestry_cache_ttl: '60', process_ancestry_speed: 9 };

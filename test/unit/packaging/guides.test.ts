@@ -8,6 +8,7 @@ import { flagNames } from '../../../src/config/flags.ts';
 import { resolveFlags } from '../../../src/config/settings.ts';
 import { CHECKS } from '../../../src/doctor/doctor.ts';
 import { parseRedactPatterns, redact } from '../../../src/process/redact.ts';
+import type { RedactPattern } from '../../../src/process/redact_pattern.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -93,6 +94,6 @@ describe('packaging/operations/README.md', () => {
   });
 });
 
-function redactedArguments(args: readonly string[], patterns: readonly RegExp[]): readonly string[] {
+function redactedArguments(args: readonly string[], patterns: readonly RedactPattern[]): readonly string[] {
   return redact({ args: args.join('\0') } as ExecDetails, patterns).args.split('\0');
 }
