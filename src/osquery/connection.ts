@@ -157,8 +157,9 @@ export class Connection {
       case 'call': {
         const { seqid, registry, item } = request;
         const began = this.#host.now();
-        const outcome = callTable(this.#host.tables, registry, item, request.request);
-        this.#hold(this.#reply(seqid, item, outcome, began));
+        const outcome = callTable(this.#host.tables, registry, item, request.request, this.#host.share);
+        const reply = (known: CallOutcome) => this.#reply(seqid, item, known, began);
+        this.#hold(outcome instanceof Promise ? outcome.then(reply) : reply(outcome));
       }
     }
   }

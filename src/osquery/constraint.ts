@@ -1,4 +1,5 @@
 import { type Column, ColumnOption, type ColumnType, type ColumnValue } from './column.ts';
+import { type Pieces, runToEnd } from './pieces.ts';
 import type { Constraint, QueryContext } from './query_context.ts';
 import { exceedsDouble, integerKey, parseSqliteNumber, type SqliteNumber } from './sqlite_number.ts';
 import { globPattern, likePattern, type TextPredicate } from './text_pattern.ts';
@@ -8,6 +9,12 @@ export type ValuePredicate = (value: ColumnValue) => boolean;
 
 // osquery hands over a real as 15 significant digits: the one it meant lies within this of what it wrote.
 const REAL_TOLERANCE = 1e-14;
+
+/** Expressions of a list between two pauses: about a millisecond. */
+const EXPRESSIONS_A_PIECE = 1024;
+
+/** So many constraints on a column beside `eq` are looked at: the others are left to SQLite. */
+const OTHERS_MAX = 8;
 
 /** An INTEGER column is 32 bits wide in osquery: from minus this to below it. What is outside is not kept as it is. */
 export const INTEGER_LIMIT = 2 ** 31;
@@ -33,11 +40,27 @@ export function matcher(
   column: { readonly type: ColumnType; readonly options?: number },
   constraints: readonly Constraint[] | undefined,
 ): ValuePredicate | undefined {
+  return runToEnd(matcherInPieces(column, constraints));
+}
+
+/** The same; every `undefined` is a pause. */
+export function* matcherInPieces(
+  column: { readonly type: ColumnType; readonly options?: number },
+  constraints: readonly Constraint[] | undefined,
+): Pieces<ValuePredicate | undefined> {
   if (constraints === undefined || constraints.length === 0) return undefined;
   const { type, options = ColumnOption.optimized } = column;
+  const few = fewOthers(constraints);
   return type === 'TEXT'
-    ? textMatcher(constraints, (options & ColumnOption.optimized) !== 0)
-    : numberMatcher(type, constraints);
+    ? yield* textMatcher(few, (options & ColumnOption.optimized) !== 0)
+    : yield* numberMatcher(type, few);
+}
+
+/** Without the constraints that are too many: an IN list may be long, all else that is has no good reason to be. */
+export function fewOthers(constraints: readonly Constraint[]): readonly Constraint[] {
+  if (constraints.length <= OTHERS_MAX) return constraints;
+  let others = 0;
+  return constraints.filter(({ op }) => op === 'eq' || ++others <= OTHERS_MAX);
 }
 
 /** `matcher` for all constraints of a query, over rows. Undefined: every row is admitted. */
@@ -45,19 +68,33 @@ export function rowMatcher<Row>(
   columns: readonly Column<Row>[],
   context: Pick<QueryContext, 'constraints'>,
 ): ((row: Row) => boolean) | undefined {
+  return runToEnd(rowMatcherInPieces(columns, context));
+}
+
+/** The same; every `undefined` is a pause. */
+export function* rowMatcherInPieces<Row>(
+  columns: readonly Column<Row>[],
+  context: Pick<QueryContext, 'constraints'>,
+): Pieces<((row: Row) => boolean) | undefined> {
   const checks: { column: Column<Row>; admits: ValuePredicate }[] = [];
   for (const column of columns) {
-    const admits = matcher(column, context.constraints.get(column.name));
+    const admits = yield* matcherInPieces(column, context.constraints.get(column.name));
     if (admits) checks.push({ column, admits });
   }
   if (checks.length === 0) return undefined;
   return (row) => checks.every(({ column, admits }) => admits(column.value(row)));
 }
 
-function textMatcher(constraints: readonly Constraint[], isOptimized: boolean): ValuePredicate | undefined {
+function* textMatcher(
+  constraints: readonly Constraint[],
+  isOptimized: boolean,
+): Pieces<ValuePredicate | undefined> {
   const checks = constraints.flatMap(notEqualOrPattern);
   const equal = constraints.filter(({ op }) => op === 'eq').map(({ expr }) => expr);
-  if (equal.length > 0 && !equal.some(isUnknown)) checks.unshift(equalText(isOptimized ? [...equal, ''] : equal));
+  if (equal.length > 0) {
+    const admits = yield* equalText(isOptimized ? [...equal, ''] : equal);
+    if (admits) checks.unshift(admits);
+  }
   return all(checks);
 }
 
@@ -79,18 +116,22 @@ function notEqualOrPattern({ op, expr }: Constraint): TextPredicate[] {
   return pattern ? [(text) => pattern(beforeNul(text))] : [];
 }
 
-function equalText(expressions: readonly string[]): TextPredicate {
+/** Undefined where an expression is not known: it may be equal to anything. */
+function* equalText(expressions: readonly string[]): Pieces<TextPredicate | undefined> {
   const keys = new Set<string>();
   const lengths = new Set<number>();
   const numbers: SqliteNumber[] = [];
-  for (const expr of expressions) {
+  for (const [i, expr] of expressions.entries()) {
+    if (i % EXPRESSIONS_A_PIECE === EXPRESSIONS_A_PIECE - 1) yield undefined;
+    if (isUnknown(expr)) return undefined;
     const key = asciiLowerCase(withoutTrail(expr));
     keys.add(key);
     lengths.add(key.length);
     const number = parseSqliteNumber(expr);
     if (number) numbers.push(number);
   }
-  const equalsNumber = equalNumber(numbers);
+  const equalsNumber = yield* equalNumber(numbers);
+  const range = numbers.length > RANGES_MAX ? rangeOfAll(numbers) : undefined;
   return (text) => {
     const key = withoutTrail(text);
     if (lengths.has(key.length) && keys.has(asciiLowerCase(key))) return true;
@@ -99,15 +140,20 @@ function equalText(expressions: readonly string[]): TextPredicate {
     if (number?.kind !== 'real') return number !== undefined && equalsNumber(number.value);
     // SQLite's reading of many digits may differ from ours in the last bit.
     const { low, high } = rangeOf(number);
+    if (range) return range.low <= Number(high) && Number(low) <= range.high;
     return numbers.some(({ value }) => Number(value) >= low && Number(value) <= high);
   };
 }
 
-function numberMatcher(type: ColumnType, constraints: readonly Constraint[]): ValuePredicate | undefined {
+function* numberMatcher(
+  type: ColumnType,
+  constraints: readonly Constraint[],
+): Pieces<ValuePredicate | undefined> {
   const checks: ((value: number | bigint) => boolean)[] = [];
   const patterns: TextPredicate[] = [];
   const equal: (SqliteNumber | undefined)[] = [];
-  for (const { op, expr } of constraints) {
+  for (const [i, { op, expr }] of constraints.entries()) {
+    if (i % EXPRESSIONS_A_PIECE === EXPRESSIONS_A_PIECE - 1) yield undefined;
     if (op === 'like' || op === 'glob') {
       if (type !== 'DOUBLE') patterns.push(...notEqualOrPattern({ op, expr }));
       continue;
@@ -120,7 +166,7 @@ function numberMatcher(type: ColumnType, constraints: readonly Constraint[]): Va
     }
   }
   const numbers = allNumbers(equal);
-  if (numbers) checks.unshift(equalNumber(numbers));
+  if (numbers) checks.unshift(yield* equalNumber(numbers));
   if (checks.length === 0 && patterns.length === 0) return undefined;
   return (value) => {
     if (value === null || value === '') return false;
@@ -193,14 +239,30 @@ export function rangeOf(number: SqliteNumber): { readonly low: number | bigint; 
   return { low: value - slack, high: value + slack };
 }
 
-function equalNumber(numbers: readonly SqliteNumber[]): (value: number | bigint) => boolean {
+/** Above so many, ranges of reals are taken for one that holds them all. */
+const RANGES_MAX = 64;
+
+function* equalNumber(numbers: readonly SqliteNumber[]): Pieces<(value: number | bigint) => boolean> {
   const integers = new Set<number | bigint>();
-  const ranges: { low: number | bigint; high: number | bigint }[] = [];
-  for (const number of numbers) {
+  const reals: SqliteNumber[] = [];
+  for (const [i, number] of numbers.entries()) {
+    if (i % EXPRESSIONS_A_PIECE === EXPRESSIONS_A_PIECE - 1) yield undefined;
     if (number.kind === 'integer') integers.add(integerKey(number.value));
-    else ranges.push(rangeOf(number));
+    else reals.push(number);
   }
+  const ranges = reals.length > RANGES_MAX ? [rangeOfAll(reals)] : reals.map(rangeOf);
   return (value) => integers.has(integerKey(value)) || ranges.some(({ low, high }) => value >= low && value <= high);
+}
+
+/** From the least of some reals to the greatest. */
+function rangeOfAll(reals: readonly SqliteNumber[]): { readonly low: number; readonly high: number } {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const number of reals) {
+    const range = rangeOf(number);
+    low = Math.min(low, Number(range.low));
+    high = Math.max(high, Number(range.high));
+  }
+  return { low, high };
 }
 
 /** The number that osquery makes of a value's text, or undefined where that is not certain (or NULL). */

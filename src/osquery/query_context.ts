@@ -1,3 +1,6 @@
+import { type Json, parseJsonInPieces } from './json_in_pieces.ts';
+import { runToEnd } from './pieces.ts';
+
 /** What a constraint compares by. `unsupported` is any that osquery may add: ignore it, SQLite checks again. */
 export type ConstraintOp =
   | 'eq'
@@ -57,11 +60,16 @@ const OPS: Readonly<Record<number, ConstraintOp>> = {
 const LIMIT = 73;
 const OFFSET = 74;
 
-/** A context is nested 5 deep; past this length, one that is nested deeper than this is refused before it is parsed. */
-const UNCHECKED_LENGTH = 256 * 1024;
+/** A context is nested 5 deep. */
 const MAX_DEPTH = 8;
-
-type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+/** Up to this length JSON.parse takes some milliseconds. */
+export const ONE_PIECE_LENGTH = 256 * 1024;
+/** Constraints between two pauses. */
+const CONSTRAINTS_A_PIECE = 2048;
+/** Characters of an expression that is compared with here: a longer one is left to SQLite. */
+const MAX_EXPRESSION = 1_048_576;
+/** Stands for an expression that is not known here: see isUnknown in constraint.ts. It is no name either. */
+const UNKNOWN_EXPRESSION = '\ufffd'.repeat(1024);
 
 /**
  * Parses the `context` of a `generate` request. Constraints on columns that the table does not have are left out, and
@@ -70,7 +78,16 @@ type Json = null | boolean | number | string | readonly Json[] | { readonly [key
  * @throws {QueryContextError} not JSON, or not of that shape.
  */
 export function parseQueryContext(json: string, columns: readonly { readonly name: string }[]): QueryContext {
-  const root = parse(json);
+  return runToEnd(parseQueryContextInPieces(json, columns));
+}
+
+/** The same; every `undefined` is a pause. */
+export function* parseQueryContextInPieces(
+  json: string,
+  columns: readonly { readonly name: string }[],
+): Generator<undefined, QueryContext, void> {
+  const root = yield* parse(json);
+  let untilPause = CONSTRAINTS_A_PIECE;
   if (!isObject(root)) throw new QueryContextError(`context is ${kindOf(root)}, not an object`);
   const known = new Set(columns.map((column) => column.name));
   const constraints = new Map<string, Constraint[]>();
@@ -81,6 +98,10 @@ export function parseQueryContext(json: string, columns: readonly { readonly nam
     const name = entry.name;
     if (typeof name !== 'string') throw new QueryContextError(`context: a constraint's name is ${kindOf(name)}`);
     for (const item of list(entry.list, `constraints of ${name.slice(0, 64)}`)) {
+      if (--untilPause <= 0) {
+        untilPause = CONSTRAINTS_A_PIECE;
+        yield undefined;
+      }
       const { code, expr } = operation(item, name);
       // Neither is a constraint on the column: osquery hangs them on the first one.
       if (code === LIMIT) limit = count(expr);
@@ -101,13 +122,16 @@ export function parseQueryContext(json: string, columns: readonly { readonly nam
   };
 }
 
-function parse(json: string): Json {
-  if (json.length > UNCHECKED_LENGTH && isDeeperThan(json, MAX_DEPTH)) {
-    throw new QueryContextError(`context is nested deeper than ${MAX_DEPTH}`);
-  }
+function* parse(json: string): Generator<undefined, Json, void> {
   try {
-    return JSON.parse(json);
-  } catch {
+    if (json.length <= ONE_PIECE_LENGTH) return JSON.parse(json);
+    return yield* parseJsonInPieces(json, {
+      maxDepth: MAX_DEPTH,
+      maxString: MAX_EXPRESSION,
+      longString: UNKNOWN_EXPRESSION,
+    });
+  } catch (error) {
+    if (error instanceof RangeError) throw new QueryContextError(`context is ${error.message}`);
     throw new QueryContextError(
       `context is not JSON: ${JSON.stringify(json.slice(0, 64))} (${json.length} characters)`,
     );
@@ -123,7 +147,7 @@ function operation(item: Json, column: string): { code: number; expr: string } {
       `context: a constraint on ${column.slice(0, 64)} is not {op: integer, expr: text} but {op: ${kindOf(op)}, expr: ${kindOf(expr)}}`,
     );
   }
-  return { code, expr };
+  return { code, expr: expr.length > MAX_EXPRESSION ? UNKNOWN_EXPRESSION : expr };
 }
 
 function columnsUsed(value: Json | undefined, known: ReadonlySet<string>): ReadonlySet<string> | undefined {
@@ -156,21 +180,4 @@ function kindOf(value: Json | undefined): string {
   if (value === undefined) return 'missing';
   if (value === null) return 'null';
   return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
-}
-
-function isDeeperThan(json: string, limit: number): boolean {
-  let depth = 0;
-  let quoted = false;
-  for (let i = 0; i < json.length; i++) {
-    const c = json.charCodeAt(i);
-    if (quoted) {
-      if (c === 0x5c) i += 1;
-      else if (c === 0x22) quoted = false;
-    } else if (c === 0x22) quoted = true;
-    else if (c === 0x5b || c === 0x7b) {
-      depth += 1;
-      if (depth > limit) return true;
-    } else if (c === 0x5d || c === 0x7d) depth -= 1;
-  }
-  return false;
 }

@@ -1,6 +1,13 @@
 import { messageOf } from '../error_message.ts';
 import { routes } from './column.ts';
-import { parseQueryContext } from './query_context.ts';
+import type { EventLoopShare } from './event_loop_share.ts';
+import { inTurns } from './pieces.ts';
+import {
+  ONE_PIECE_LENGTH,
+  parseQueryContext,
+  parseQueryContextInPieces,
+  type QueryContext,
+} from './query_context.ts';
 import type { TablePlugin } from './table_plugin.ts';
 
 /** What a `call` comes to, before any of it is encoded. */
@@ -33,7 +40,8 @@ export function callTable(
   registry: string,
   item: string,
   request: ReadonlyMap<string, string>,
-): CallOutcome {
+  share: EventLoopShare,
+): CallOutcome | Promise<CallOutcome> {
   if (registry !== TABLE_REGISTRY) {
     return failed(`no registry ${quoted(registry)} here, only "${TABLE_REGISTRY}"`);
   }
@@ -42,7 +50,7 @@ export function callTable(
   const action = request.get('action');
   switch (action) {
     case 'generate':
-      return generate(table, request.get('context'));
+      return generate(table, request.get('context'), share);
     case 'columns':
       return { kind: 'records', records: routes(table) };
     case 'insert':
@@ -56,29 +64,41 @@ export function callTable(
   }
 }
 
-function generate(table: TablePlugin<unknown>, json: string | undefined): CallOutcome {
+function generate(
+  table: TablePlugin<unknown>,
+  json: string | undefined,
+  share: EventLoopShare,
+): CallOutcome | Promise<CallOutcome> {
   if (json === undefined) return failed(`${table.name}: generate without a context`);
-  try {
-    const context = parseQueryContext(json, table.columns);
-    const onDelivered: (() => void)[] = [];
-    const onUnread: (() => void)[] = [];
-    let byteCount = () => 0;
-    const rows = table.generate(context, {
-      onDelivered: (listener) => void onDelivered.push(listener),
-      onUnread: (listener) => void onUnread.push(listener),
-      byteCount: () => byteCount(),
-    });
-    const measure = (count: () => number) => {
-      byteCount = count;
-    };
-    const tell = (listeners: readonly (() => void)[]) => () => {
-      for (const listener of listeners) listener();
-    };
-    const { columnsUsed } = context;
-    return { kind: 'rows', table, columnsUsed, rows, measure, delivered: tell(onDelivered), unread: tell(onUnread) };
-  } catch (error) {
-    return failed(`${table.name}: ${messageOf(error)}`);
+  const fail = (error: unknown) => failed(`${table.name}: ${messageOf(error)}`);
+  if (json.length > ONE_PIECE_LENGTH) {
+    const parsed = inTurns(parseQueryContextInPieces(json, table.columns), share);
+    return parsed.then((context) => rowsFor(table, context)).catch(fail);
   }
+  try {
+    return rowsFor(table, parseQueryContext(json, table.columns));
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+function rowsFor(table: TablePlugin<unknown>, context: QueryContext): CallOutcome {
+  const onDelivered: (() => void)[] = [];
+  const onUnread: (() => void)[] = [];
+  let byteCount = () => 0;
+  const rows = table.generate(context, {
+    onDelivered: (listener) => void onDelivered.push(listener),
+    onUnread: (listener) => void onUnread.push(listener),
+    byteCount: () => byteCount(),
+  });
+  const measure = (count: () => number) => {
+    byteCount = count;
+  };
+  const tell = (listeners: readonly (() => void)[]) => () => {
+    for (const listener of listeners) listener();
+  };
+  const { columnsUsed } = context;
+  return { kind: 'rows', table, columnsUsed, rows, measure, delivered: tell(onDelivered), unread: tell(onUnread) };
 }
 
 function failed(message: string): CallOutcome {
