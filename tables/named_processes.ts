@@ -6,13 +6,20 @@ import { pidOfEntityId } from '../src/process/identity.ts';
 import type { Process } from '../src/process/process.ts';
 import type { ProcessTable } from '../src/process/process_table.ts';
 
-/** Those that the columns `entityId` or `pid` name, or others of the same pids; undefined where they name none. */
+/** A longer list is no look-up: it would be made in one piece. */
+const NAMES_MAX = 1000;
+
+/** Those that the columns `entityId` or `pid` name, or others of the same pids; undefined where they name none, or very many. */
 export function namedProcesses(
   processes: ProcessTable,
   context: QueryContext,
   entityId: string,
   pid: string,
 ): ReadonlySet<Process> | undefined {
-  const pids = equalTexts(context, entityId)?.map(pidOfEntityId) ?? equalIntegers(context, pid);
+  const few = (column: string) => (context.constraints.get(column)?.length ?? 0) <= NAMES_MAX;
+  const pids =
+    (few(entityId) && equalTexts(context, entityId)?.map(pidOfEntityId)) ||
+    (few(pid) && equalIntegers(context, pid)) ||
+    undefined;
   return pids && new Set(pids.flatMap((one) => (one === undefined ? [] : processes.withPid(one as Pid))));
 }

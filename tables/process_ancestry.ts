@@ -1,7 +1,7 @@
 /** The closure of the process tree: one row a process and ancestor, for joins. */
 import type { ExecDetails, Pid } from '../src/collect/event.ts';
 import { bigint, type Column, ColumnOption, integer, text } from '../src/osquery/column.ts';
-import { rowMatcher } from '../src/osquery/constraint.ts';
+import { rowMatcherInPieces } from '../src/osquery/constraint.ts';
 import type { QueryContext } from '../src/osquery/query_context.ts';
 import { RowIds } from '../src/osquery/row_ids.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
@@ -89,7 +89,7 @@ export function processAncestry(
 }
 
 function* selected(processes: ProcessTable, context: QueryContext): IterableIterator<AncestryRow | undefined> {
-  const admits = rowMatcher(columns, context);
+  const admits = yield* rowMatcherInPieces(columns, context);
   for (const descent of descents(processes, context)) {
     const row = descent && rowOf(descent, processes);
     // What is not admitted is a pause too: a chain may be a thousand long.

@@ -5,13 +5,15 @@ import type { EcsAction } from '../src/ecs/action.ts';
 import { type EcsEvent, ecsDocument } from '../src/ecs/document.ts';
 import { HostText } from '../src/ecs/host.ts';
 import { type Column, ColumnOption, type ColumnType, JSON_NULL } from '../src/osquery/column.ts';
+import { matcherInPieces } from '../src/osquery/constraint.ts';
 import { integerBounds, type SqlCondition, sqlCondition } from '../src/osquery/constraint_sql.ts';
-import type { QueryContext } from '../src/osquery/query_context.ts';
+import { type Pieces, runToEnd } from '../src/osquery/pieces.ts';
+import type { Constraint, QueryContext } from '../src/osquery/query_context.ts';
 import { parseSqliteNumber } from '../src/osquery/sqlite_number.ts';
 import type { Answer, TablePlugin } from '../src/osquery/table_plugin.ts';
 import { pidOfEntityId } from '../src/process/identity.ts';
 import { exeNameOf } from '../src/process/image.ts';
-import type { Selection, SqlRow } from '../src/store/event_database.ts';
+import type { Selection, SqlRow, ValueFilter } from '../src/store/event_database.ts';
 import type { EventStore } from '../src/store/event_store.ts';
 import { linkCall } from '../src/store/link_functions.ts';
 
@@ -242,17 +244,32 @@ const NAME_AT = columns.findIndex(({ name }) => name === 'subscriber');
 /** Columns by which a query finds few rows. */
 const KEYS: ReadonlySet<string> = new Set(['eid', 'entity_id', 'pid', 'parent']);
 
+/** A longer list of constraints on a column is no part of a statement, which would read it again for each slice of rows. */
+const LIST_MAX = 500;
+const LIST_CHARACTERS_MAX = 65_536;
+
 /** What to read of the database for a query; the rows that it gives are checked again. */
-export function selectionOf({
+export function selectionOf(context: Pick<QueryContext, 'constraints' | 'columnsUsed'>): Selection {
+  return runToEnd(selectionInPieces(context));
+}
+
+/** The same; every `undefined` is a pause. */
+function* selectionInPieces({
   constraints,
   columnsUsed,
-}: Pick<QueryContext, 'constraints' | 'columnsUsed'>): Selection {
+}: Pick<QueryContext, 'constraints' | 'columnsUsed'>): Pieces<Selection> {
   const where: SqlCondition[] = [];
   const keys: SqlCondition[] = [];
+  const filters: ValueFilter[] = [];
   for (const column of columns) {
     const asked = constraints.get(column.name);
     // Who reads is no property of what is stored, and a document is made when it is read.
     if (!asked || column.name === 'subscriber' || column.name === 'ecs') continue;
+    if (isLong(asked)) {
+      const admits = yield* matcherInPieces(column, asked);
+      if (admits) filters.push({ expression: column.sql, admits: (value) => admits(value ?? '') });
+      continue;
+    }
     const condition = (column.name === 'eid' && eidCondition(asked)) || sqlCondition(column, column.sql, asked);
     if (!condition) continue;
     where.push(condition);
@@ -265,11 +282,18 @@ export function selectionOf({
   const withEcs = isUsed('ecs');
   const used = columns.map(({ name, sql }) => (isUsed(name) || (withEcs && name === 'eid') ? sql : 'NULL'));
   const expressions = [...used, 'e.eid', ...(withEcs ? ECS_INPUTS : [])];
-  return { expressions, where, keys, seconds: integerBounds(constraints.get('time')) };
+  const times = constraints.get('time');
+  const seconds = times && !isLong(times) ? integerBounds(times) : undefined;
+  return { expressions, where, filters, keys, seconds };
+}
+
+function isLong(list: readonly Constraint[]): boolean {
+  if (list.length > LIST_MAX) return true;
+  return list.reduce((sum, { expr }) => sum + expr.length, 0) > LIST_CHARACTERS_MAX;
 }
 
 /** Ids that are asked for one by one, as the numbers that they are stored as. */
-function eidCondition(asked: NonNullable<ReturnType<QueryContext['constraints']['get']>>): SqlCondition | undefined {
+function eidCondition(asked: readonly Constraint[]): SqlCondition | undefined {
   if (!asked.every(({ op }) => op === 'eq')) return undefined;
   const numbers = asked.map(({ expr }) => parseSqliteNumber(expr));
   const eids = numbers.flatMap((number) => (number ? [Math.round(Number(number.value))] : []));
@@ -277,7 +301,7 @@ function eidCondition(asked: NonNullable<ReturnType<QueryContext['constraints'][
 }
 
 /** Entity ids that are asked for one by one tell the pids, by which rows are indexed. */
-function pidsOfEntities(asked: NonNullable<ReturnType<QueryContext['constraints']['get']>>): SqlCondition | undefined {
+function pidsOfEntities(asked: readonly Constraint[]): SqlCondition | undefined {
   if (!asked.every(({ op }) => op === 'eq')) return undefined;
   const pids = asked.flatMap(({ expr }) => pidOfEntityId(expr) ?? []);
   return { sql: 'e.pid IN (SELECT value FROM json_each(?))', params: [JSON.stringify(pids)] };
@@ -302,14 +326,18 @@ export function processAncestryEvents({ store, readable, resultMaxBytes }: Event
     async generate(context, answer) {
       await readable?.();
       const names = context.constraints.get('subscriber')?.filter(({ op }) => op === 'eq');
-      if (!names || names.length === 0) return store.select(selectionOf(context));
+      if (!names || names.length === 0) return allRows(store, context);
       // An IN list comes a name at a time: several at once are all demanded, which no row can satisfy.
       const [name, ...others] = new Set(names.map(({ expr }) => expr));
       if (name === undefined || others.length > 0) return [];
-      if (name === '') return store.select(selectionOf(context));
+      if (name === '') return allRows(store, context);
       return newRows(store, name, context, answer, resultMaxBytes());
     },
   };
+}
+
+function* allRows(store: EventStore, context: QueryContext): IterableIterator<SqlRow | undefined> {
+  yield* store.select(yield* selectionInPieces(context));
 }
 
 /**
@@ -327,7 +355,7 @@ function* newRows(
   const batch = store.batchFor(name, { bytes: resultMaxBytes / 2 });
   answer.onDelivered(() => store.delivered(batch));
   answer.onUnread?.(() => store.unread(batch));
-  const selection = selectionOf(context);
+  const selection = yield* selectionInPieces(context);
   let left = context.limit === undefined ? Number.POSITIVE_INFINITY : context.limit + (context.offset ?? 0);
   const endAt = (eid: number) => {
     if (!batch.isGivenAgain) batch.upTo = Math.min(batch.upTo, eid);

@@ -1,5 +1,5 @@
 import { bigint, type Column, ColumnOption, integer, text } from '../src/osquery/column.ts';
-import { rowMatcher } from '../src/osquery/constraint.ts';
+import { rowMatcherInPieces } from '../src/osquery/constraint.ts';
 import type { QueryContext } from '../src/osquery/query_context.ts';
 import { RowIds } from '../src/osquery/row_ids.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
@@ -103,7 +103,7 @@ export function processAncestryTree(
 }
 
 function* selected(processes: ProcessTable, context: QueryContext): IterableIterator<TreeRow | undefined> {
-  const admits = rowMatcher(columns, context);
+  const admits = yield* rowMatcherInPieces(columns, context);
   const asked = namedProcesses(processes, context, 'entity_id', 'pid');
   for (const process of asked ?? withAncestors(processes.remembered())) {
     const row = { process, processes };

@@ -50,10 +50,27 @@ export function* matcherInPieces(
 ): Pieces<ValuePredicate | undefined> {
   if (constraints === undefined || constraints.length === 0) return undefined;
   const { type, options = ColumnOption.optimized } = column;
-  const few = fewOthers(constraints);
+  const { equal, others } = yield* split(constraints);
   return type === 'TEXT'
-    ? yield* textMatcher(few, (options & ColumnOption.optimized) !== 0)
-    : yield* numberMatcher(type, few);
+    ? yield* textMatcher(equal, others, (options & ColumnOption.optimized) !== 0)
+    : yield* numberMatcher(type, equal, others);
+}
+
+/** What a column is to equal, and the other constraints, as long as they are few. */
+function* split(constraints: readonly Constraint[]): Pieces<{ equal: string[]; others: Constraint[] }> {
+  const equal: string[] = [];
+  const others: Constraint[] = [];
+  for (const [i, constraint] of constraints.entries()) {
+    if (endsPiece(i)) yield undefined;
+    if (constraint.op === 'eq') equal.push(constraint.expr);
+    else if (others.length < OTHERS_MAX) others.push(constraint);
+  }
+  return { equal, others };
+}
+
+/** Whether a piece of work on a list ends before its element `at`. */
+function endsPiece(at: number): boolean {
+  return at > 0 && at % EXPRESSIONS_A_PIECE === 0;
 }
 
 /** Without the constraints that are too many: an IN list may be long, all else that is has no good reason to be. */
@@ -86,13 +103,14 @@ export function* rowMatcherInPieces<Row>(
 }
 
 function* textMatcher(
-  constraints: readonly Constraint[],
+  equal: string[],
+  others: readonly Constraint[],
   isOptimized: boolean,
 ): Pieces<ValuePredicate | undefined> {
-  const checks = constraints.flatMap(notEqualOrPattern);
-  const equal = constraints.filter(({ op }) => op === 'eq').map(({ expr }) => expr);
+  const checks = others.flatMap(notEqualOrPattern);
   if (equal.length > 0) {
-    const admits = yield* equalText(isOptimized ? [...equal, ''] : equal);
+    if (isOptimized) equal.push('');
+    const admits = yield* equalText(equal);
     if (admits) checks.unshift(admits);
   }
   return all(checks);
@@ -122,7 +140,7 @@ function* equalText(expressions: readonly string[]): Pieces<TextPredicate | unde
   const lengths = new Set<number>();
   const numbers: SqliteNumber[] = [];
   for (const [i, expr] of expressions.entries()) {
-    if (i % EXPRESSIONS_A_PIECE === EXPRESSIONS_A_PIECE - 1) yield undefined;
+    if (endsPiece(i)) yield undefined;
     if (isUnknown(expr)) return undefined;
     const key = asciiLowerCase(withoutTrail(expr));
     keys.add(key);
@@ -147,26 +165,24 @@ function* equalText(expressions: readonly string[]): Pieces<TextPredicate | unde
 
 function* numberMatcher(
   type: ColumnType,
-  constraints: readonly Constraint[],
+  equal: readonly string[],
+  others: readonly Constraint[],
 ): Pieces<ValuePredicate | undefined> {
   const checks: ((value: number | bigint) => boolean)[] = [];
   const patterns: TextPredicate[] = [];
-  const equal: (SqliteNumber | undefined)[] = [];
-  for (const [i, { op, expr }] of constraints.entries()) {
-    if (i % EXPRESSIONS_A_PIECE === EXPRESSIONS_A_PIECE - 1) yield undefined;
+  for (const { op, expr } of others) {
     if (op === 'like' || op === 'glob') {
       if (type !== 'DOUBLE') patterns.push(...notEqualOrPattern({ op, expr }));
       continue;
     }
     const number = parseSqliteNumber(expr);
-    if (op === 'eq') equal.push(number);
-    else if (number) {
-      const check = compared(op, number);
-      if (check) checks.push(check);
-    }
+    const check = number && compared(op, number);
+    if (check) checks.push(check);
   }
-  const numbers = allNumbers(equal);
-  if (numbers) checks.unshift(yield* equalNumber(numbers));
+  if (equal.length > 0) {
+    const isEqual = yield* equalNumbers(equal);
+    if (isEqual) checks.unshift(isEqual);
+  }
   if (checks.length === 0 && patterns.length === 0) return undefined;
   return (value) => {
     if (value === null || value === '') return false;
@@ -177,6 +193,18 @@ function* numberMatcher(
     const text = String(number);
     return patterns.every((pattern) => pattern(text));
   };
+}
+
+/** Undefined where one of the expressions is no number: it may be equal to anything. */
+function* equalNumbers(expressions: readonly string[]): Pieces<((value: number | bigint) => boolean) | undefined> {
+  const numbers: SqliteNumber[] = [];
+  for (const [i, expr] of expressions.entries()) {
+    if (endsPiece(i)) yield undefined;
+    const number = parseSqliteNumber(expr);
+    if (!number) return undefined;
+    numbers.push(number);
+  }
+  return yield* equalNumber(numbers);
 }
 
 /** The list, if there is one and all of it are numbers: one that is none admits everything. */
@@ -246,7 +274,7 @@ function* equalNumber(numbers: readonly SqliteNumber[]): Pieces<(value: number |
   const integers = new Set<number | bigint>();
   const reals: SqliteNumber[] = [];
   for (const [i, number] of numbers.entries()) {
-    if (i % EXPRESSIONS_A_PIECE === EXPRESSIONS_A_PIECE - 1) yield undefined;
+    if (endsPiece(i)) yield undefined;
     if (number.kind === 'integer') integers.add(integerKey(number.value));
     else reals.push(number);
   }

@@ -24,10 +24,18 @@ export interface Selection {
   readonly expressions: readonly string[];
   /** All of them hold. */
   readonly where: readonly { readonly sql: string; readonly params: readonly SQLInputValue[] }[];
+  /** Values that are looked up in a list that is too long for a statement. All of them are admitted. */
+  readonly filters?: readonly ValueFilter[];
   /** Those of `where` that an index serves. */
   readonly keys: readonly { readonly sql: string; readonly params: readonly SQLInputValue[] }[];
   /** Unix seconds beyond which no row is wanted. */
   readonly seconds: { readonly min: number; readonly max: number } | undefined;
+}
+
+/** A SQL expression, and which of its values are wanted. */
+export interface ValueFilter {
+  readonly expression: string;
+  readonly admits: (value: StoredValue) => boolean;
 }
 
 export type SqlRow = readonly StoredValue[];
@@ -115,6 +123,9 @@ export class EventDatabase {
   readonly #insertDocument: StatementSync;
   readonly #putBlock: StatementSync;
   readonly #putLastEid: StatementSync;
+  /** Of queries that are running now, by the number that their statements know them by. */
+  readonly #filters = new Map<number, ValueFilter['admits']>();
+  #nextFilter = 1;
   readonly #linkReader = new LinkReader((id) => this.#storedLink(id));
   #links = new WeakMap<RecordedLink, ChainStored>();
   #documents = new WeakMap<SharedText, Stored>();
@@ -156,6 +167,9 @@ export class EventDatabase {
         'SELECT epoch, above, entity_id, path, euid, ancestor, json FROM links WHERE id = ?',
       );
       defineLinkFunctions(this.#db, this.#linkReader);
+      this.#db.function('is_admitted', (filter, value) => {
+        return Number(this.#filters.get(Number(filter))?.(value as StoredValue) ?? true);
+      });
       this.#putBlock = this.#db.prepare(
         'INSERT OR REPLACE INTO blocks (id, row_count, bytes, answer_bytes, min_ms, max_ms) VALUES (?, ?, ?, ?, ?, ?)',
       );
@@ -242,7 +256,24 @@ export class EventDatabase {
   }
 
   /** Rows that are there now, in the order of their eids; `undefined` is a pause in a long search. */
-  *select({ expressions, where, keys, seconds }: Selection, range: EidRange): IterableIterator<SqlRow | undefined> {
+  *select(selection: Selection, range: EidRange): IterableIterator<SqlRow | undefined> {
+    const filters = (selection.filters ?? []).map(({ expression, admits }) => {
+      const id = this.#nextFilter++;
+      this.#filters.set(id, admits);
+      return { id, condition: { sql: `is_admitted(?, ${expression})`, params: [id] } };
+    });
+    try {
+      const where = [...selection.where, ...filters.map(({ condition }) => condition)];
+      yield* this.#selectWhere({ ...selection, where }, range);
+    } finally {
+      for (const { id } of filters) this.#filters.delete(id);
+    }
+  }
+
+  *#selectWhere(
+    { expressions, where, keys, seconds }: Selection,
+    range: EidRange,
+  ): IterableIterator<SqlRow | undefined> {
     const conditions = ['e.eid > ? AND e.eid <= ?', ...where.map(({ sql }) => sql)];
     const plan = planRows(expressions, this.#linkReader);
     const sql = `SELECT ${plan.sql.join(', ')} ${FROM} WHERE ${conditions.join(' AND ')} ORDER BY e.eid`;
@@ -252,18 +283,37 @@ export class EventDatabase {
       return;
     }
     const wantedMs = seconds && { min: seconds.min * 1000, max: seconds.max * 1000 + 999 };
-    for (const { id, minMs, maxMs, bytes } of [...this.#blocks]) {
-      if (wantedMs && (minMs > wantedMs.max || maxMs < wantedMs.min)) continue;
-      const first = id * BLOCK_EIDS;
-      const step = Math.ceil(BLOCK_EIDS / Math.ceil(bytes / SLICE_BYTES));
-      for (let from = first; from < first + BLOCK_EIDS; from += step) {
-        const after = Math.max(range.after, from - 1);
-        const upTo = Math.min(range.upTo, from + step - 1, first + BLOCK_EIDS - 1);
-        if (after >= upTo) continue;
+    for (const block of [...this.#blocks]) {
+      if (wantedMs && (block.minMs > wantedMs.max || block.maxMs < wantedMs.min)) continue;
+      for (const { after, upTo } of this.#slices(block, range)) {
         yield* this.#planned(plan, sql, [after, upTo, ...params]);
         yield undefined;
       }
     }
+  }
+
+  /** The part of a block that lies in a range, in slices that take no more than SLICE_BYTES, or a row. */
+  #slices({ id, bytes }: Block, range: EidRange): EidRange[] {
+    const first = id * BLOCK_EIDS;
+    const upTo = Math.min(range.upTo, first + BLOCK_EIDS - 1);
+    let after = Math.max(range.after, first - 1);
+    if (after >= upTo) return [];
+    if (bytes <= SLICE_BYTES) return [{ after, upTo }];
+    const slices: EidRange[] = [];
+    let sliceBytes = 0;
+    let last = after;
+    const rows = this.#all('SELECT eid, bytes FROM events WHERE eid > ? AND eid <= ? ORDER BY eid', after, upTo);
+    for (const { eid, bytes: rowBytes } of rows) {
+      if (sliceBytes > 0 && sliceBytes + Number(rowBytes) > SLICE_BYTES) {
+        slices.push({ after, upTo: last });
+        after = last;
+        sliceBytes = 0;
+      }
+      sliceBytes += Number(rowBytes);
+      last = Number(eid);
+    }
+    if (last > after) slices.push({ after, upTo: last });
+    return slices;
   }
 
   /** How many rows there are in a range. */

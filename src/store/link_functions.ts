@@ -56,6 +56,14 @@ export function planRows(expressions: readonly string[], links: LinkReader): Row
     return call ? [{ at, call }] : [];
   });
   for (const { at } of made) sql[at] = 'NULL';
+  // A text of megabytes is not read twice for a row.
+  const firsts = new Map<string, number>();
+  const repeated = expressions.flatMap((expression, at) => {
+    const from = firsts.get(expression);
+    if (from === undefined) firsts.set(expression, at);
+    return from !== undefined && expression !== 'NULL' && !calls.has(expression) ? [{ at, from }] : [];
+  });
+  for (const { at } of repeated) sql[at] = 'NULL';
   const steps = made.map(({ at, call }) => {
     const values = call.args.map((arg) => {
       if (arg.startsWith("'")) return { text: arg.slice(1, -1) };
@@ -67,6 +75,7 @@ export function planRows(expressions: readonly string[], links: LinkReader): Row
   return {
     sql,
     finish: (row) => {
+      for (const { at, from } of repeated) row[at] = row[from] as StoredValue;
       for (const { at, values, make } of steps) {
         row[at] = make(links, ...values.map(({ text, from }) => text ?? row[from as number]));
       }
