@@ -45,6 +45,8 @@ export interface ConnectionHost {
   onClose(connection: Connection): void;
 }
 
+/** A call has some eight values. Decoding millions of them would hold the event loop for a second. */
+const REQUEST_VALUES_MAX = 4096;
 /** How much of what comes after a request is read while that one is answered. */
 const READ_AHEAD_BYTES = 256 * 1024;
 /** How much of an answer is given to the socket at once. */
@@ -54,7 +56,7 @@ const PIECE_BYTES = 256 * 1024;
 export class Connection {
   readonly #socket: Socket;
   readonly #host: ConnectionHost;
-  readonly #buffer = new MessageBuffer(REQUEST_LIMITS);
+  readonly #buffer = new MessageBuffer({ ...REQUEST_LIMITS, maxValues: REQUEST_VALUES_MAX });
   #buffered = 0;
   #closed = false;
   #busy = false;

@@ -13,6 +13,8 @@ export class MessageScanner {
   #needed = 8;
   #started = false;
   #depth = 0;
+  /** How many more values a message may have. */
+  #valuesLeft: number;
   // Per level: the type of keys (0: a struct) and of values, and how many of both are to come.
   readonly #first: Uint8Array;
   readonly #second: Uint8Array;
@@ -20,6 +22,7 @@ export class MessageScanner {
 
   constructor(limits: ProtocolLimits) {
     this.#limits = limits;
+    this.#valuesLeft = limits.maxValues ?? Number.POSITIVE_INFINITY;
     this.#first = new Uint8Array(limits.maxDepth);
     this.#second = new Uint8Array(limits.maxDepth);
     this.#left = new Float64Array(limits.maxDepth);
@@ -52,6 +55,7 @@ export class MessageScanner {
         }
         // With the field's id, what is before its value is 3 bytes long.
         if (!this.#value(bytes, available, type, 3)) return undefined;
+        this.#counted();
         continue;
       }
       const left = this.#left[level] as number;
@@ -66,6 +70,7 @@ export class MessageScanner {
         this.#left[level] = left;
         return undefined;
       }
+      this.#counted();
     }
     // The last string's end may lie ahead.
     return this.#has(0, available) ? this.#position : undefined;
@@ -77,6 +82,7 @@ export class MessageScanner {
     this.#needed = 8;
     this.#started = false;
     this.#depth = 0;
+    this.#valuesLeft = this.#limits.maxValues ?? Number.POSITIVE_INFINITY;
   }
 
   #header(bytes: Uint8Array, available: number): boolean {
@@ -151,6 +157,11 @@ export class MessageScanner {
     this.#second[this.#depth] = second;
     this.#left[this.#depth] = left;
     this.#depth += 1;
+  }
+
+  #counted(): void {
+    this.#valuesLeft -= 1;
+    if (this.#valuesLeft < 0) throw new ProtocolError(`more than ${this.#limits.maxValues} values`);
   }
 
   #has(count: number, available: number): boolean {

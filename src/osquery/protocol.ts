@@ -27,6 +27,8 @@ export interface ProtocolLimits {
   readonly maxNameBytes: number;
   /** Structs and containers in one another. */
   readonly maxDepth: number;
+  /** Values in all structs and containers together. Default: as many as fit. */
+  readonly maxValues?: number;
 }
 
 /** Bounds for requests: 16 MiB. */

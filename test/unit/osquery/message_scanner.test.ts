@@ -213,3 +213,19 @@ test('a scanner forgets all when it is reset', () => {
   scanner.reset();
   expect(scanner.scan(ping)).toBe(ping.length);
 });
+
+test('a message of more values than its reader takes is refused at the first one too many, in whatever it lies', () => {
+  const limits = { ...REQUEST_LIMITS, maxValues: 3 };
+  // Three fields of one byte; a list of bytes in a field; a map in a field.
+  const fields = (count: number) => `${HEAD} ${'03 0001 00 '.repeat(count)}`;
+  const list = `${HEAD} 0f 0001 03 00000003 ${'00 '.repeat(3)} 00`;
+  const map = `${HEAD} 0d 0001 03 03 00000002 ${'00 '.repeat(4)}`;
+  expect(new MessageScanner(limits).scan(hex(`${fields(3)} 00`))).toBe(hex(`${fields(3)} 00`).length);
+  for (const message of [fields(4), list, map])
+    expect(() => new MessageScanner(limits).scan(hex(message))).toThrow('more than 3 values');
+  const buffer = new MessageBuffer(limits);
+  for (let n = 0; n < 3; n++) {
+    buffer.push(hex(`${fields(3)} 00`));
+    expect(buffer.next()).toBeDefined();
+  }
+});
