@@ -18,6 +18,7 @@ import { ThisHost } from './doctor/this_host.ts';
 import { OSQUERY_DATABASE } from './extension/osquery_state.ts';
 import { makeLogger } from './log.ts';
 import { osquerySocket } from './osquery_socket.ts';
+import { parseRedactPatterns } from './process/redact.ts';
 import { runExtension } from './run_extension.ts';
 import { runShell } from './shell/shell.ts';
 import { storeSettings } from './store_settings.ts';
@@ -142,6 +143,7 @@ async function familyTree(commandLine: CommandLine): Promise<number> {
     version: VERSION,
     socketPath: await socketOf(commandLine),
     log: replayed ? { file: replayed, read: () => RecordedLog.read(replayed, values, log) } : undefined,
+    redactPatterns: parseRedactPatterns(values.process_ancestry_redact),
     env: process.env,
     output: process.stdout,
     error: process.stderr,

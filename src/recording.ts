@@ -12,6 +12,7 @@ import { RateLimit } from './osquery/log.ts';
 import type { ProcessSnapshot, ProcReader } from './process/procfs.ts';
 import { redact } from './process/redact.ts';
 import type { RedactPattern } from './process/redact_pattern.ts';
+import { redactedProc, redactSnapshot } from './process/redacted_proc.ts';
 import type { Names } from './process/session_context.ts';
 import { ProcessTree, type PublishedEvent, type TreeSettings } from './process/tree.ts';
 
@@ -152,7 +153,7 @@ export class Recording {
       bootToUnixMs: live ? Date.now() - readUptimeMs() : 0,
       detailsApart,
       now: live ? () => performance.now() : () => this.#logUnixMs,
-      proc: this.#proc && redacted(this.#proc, this.#options.redactPatterns),
+      proc: this.#proc && redactedProc(this.#proc, this.#options.redactPatterns),
       names: this.#options.names,
       publish: this.#options.publish,
     });
@@ -273,24 +274,6 @@ export class Recording {
 function redactEvent(event: ProcessEvent, patterns: readonly RedactPattern[]): ProcessEvent {
   if (event.kind !== 'exec' || !event.details) return event;
   return { ...event, details: redact(event.details, patterns) };
-}
-
-function redactSnapshot(snapshot: ProcessSnapshot, patterns: readonly RegExp[]): ProcessSnapshot {
-  return { ...snapshot, details: redact(snapshot.details, patterns) };
-}
-
-/** /proc with the secrets taken out of what it shows. */
-function redacted(proc: ProcReader, patterns: () => readonly RedactPattern[]): ProcReader {
-  return {
-    pids: () => proc.pids(),
-    startTicks: (pid) => proc.startTicks(pid),
-    sshClient: (pid) => proc.sshClient(pid),
-    supplementalGroups: (pid) => proc.supplementalGroups(pid),
-    read: (pid) => {
-      const snapshot = proc.read(pid);
-      return snapshot && redactSnapshot(snapshot, patterns());
-    },
-  };
 }
 
 /** Milliseconds since boot, suspends included. /proc/uptime has two decimals, rounded down: the middle is meant. */

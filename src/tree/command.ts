@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { FAILED, USAGE } from '../command_status.ts';
 import { UserNames } from '../ecs/user_names.ts';
 import { messageOf } from '../error_message.ts';
+import type { RedactPattern } from '../process/redact_pattern.ts';
 import { visible, visibleJson } from '../visible_text.ts';
 import { localTimes, sinceTime } from './clock_text.ts';
 import type { TreeDocument } from './document.ts';
@@ -26,6 +27,8 @@ export interface TreeCommand extends TreeOptions {
   readonly socketPath: string;
   /** A recorded log instead of osquery. */
   readonly log: { readonly file: string; readonly read: () => Promise<RecordedLog> } | undefined;
+  /** What is not to be shown of arguments where /proc is drawn. */
+  readonly redactPatterns?: readonly RedactPattern[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly output: NodeJS.WriteStream;
   readonly error: NodeJS.WritableStream;
@@ -120,7 +123,7 @@ async function sourceOf(command: TreeCommand, say: (message: string) => void): P
       ? 'Only root may ask osquery: run this as root'
       : 'Start osquery with the extension, name its socket with --socket, or ask "process_ancestry.ext doctor" what is missing';
     say(`${message}. Drawn is what /proc shows now: who lives, and nothing of the past. ${advice}`);
-    return { tables: living(), kind: 'proc', name: '/proc', close };
+    return { tables: living(command.redactPatterns), kind: 'proc', name: '/proc', close };
   }
 }
 

@@ -3,9 +3,13 @@ import { readFileSync } from 'node:fs';
 import { processAncestryTree } from '../../tables/process_ancestry_tree.ts';
 import { ProcessTable } from '../process/process_table.ts';
 import { Procfs, type ProcReader } from '../process/procfs.ts';
+import type { RedactPattern } from '../process/redact_pattern.ts';
+import { redactedProc } from '../process/redacted_proc.ts';
 import { OwnTables, type TableReader } from './table_reader.ts';
 
-export function living(proc: ProcReader = new Procfs()): TableReader {
+/** `patterns`: what is not to be shown of arguments. */
+export function living(patterns: readonly RedactPattern[] = [], host: ProcReader = new Procfs()): TableReader {
+  const proc = redactedProc(host, () => patterns);
   const processes = new ProcessTable({
     bootId: read('/proc/sys/kernel/random/boot_id').trim(),
     bootToUnixMs: Date.now() - Number(read('/proc/uptime').split(' ')[0]) * 1000,

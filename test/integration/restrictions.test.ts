@@ -130,4 +130,22 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
     expect(row?.parent_cmdline).toBe('/bin/sh -c /bin/true of-hunter***; exit 0 hunter***');
     expect(JSON.stringify(rows)).not.toMatch(/hunter\d/);
   });
+
+  test('where the patterns are refused, all arguments are redacted, and the reason is told', async () => {
+    const refusing = await ExtensionUnderTest.start(['--redact', '(?<=hunter)\\d']);
+    extension = refusing;
+    execFileSync('/bin/sh', ['-c', '/bin/true of-hunter2; exit 0', 'hunter3']);
+    await refusing.settled();
+    const tables = ['process_ancestry_events', 'process_ancestry', 'process_ancestry_tree'];
+    const rows = await Promise.all(tables.map((table) => refusing.generate(table)));
+    expect(rows[0]?.filter(({ path }) => /\/(true|dash|sh)$/.test(path ?? '')).length).toBeGreaterThan(1);
+    expect(JSON.stringify(rows)).not.toContain('hunter');
+    expect(rows[0]?.map(({ cmdline }) => cmdline?.replaceAll('***', '').trim()).join('')).toBe('');
+    const [stats] = await refusing.generate('process_ancestry_cache_stats');
+    const problems = JSON.parse(stats?.problems ?? '[]') as { code: string; message: string }[];
+    expect(problems).toContainEqual({
+      code: 'flag_refused',
+      message: expect.stringMatching(/"\(\?<=hunter\).*lookbehind is not supported.*all arguments are redacted/),
+    });
+  });
 });

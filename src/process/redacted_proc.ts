@@ -1,0 +1,21 @@
+/** /proc with the secrets taken out of what it shows. */
+import type { ProcessSnapshot, ProcReader } from './procfs.ts';
+import { redact } from './redact.ts';
+import type { RedactPattern } from './redact_pattern.ts';
+
+export function redactSnapshot(snapshot: ProcessSnapshot, patterns: readonly RedactPattern[]): ProcessSnapshot {
+  return { ...snapshot, details: redact(snapshot.details, patterns) };
+}
+
+export function redactedProc(proc: ProcReader, patterns: () => readonly RedactPattern[]): ProcReader {
+  return {
+    pids: () => proc.pids(),
+    startTicks: (pid) => proc.startTicks(pid),
+    sshClient: (pid) => proc.sshClient(pid),
+    supplementalGroups: (pid) => proc.supplementalGroups(pid),
+    read: (pid) => {
+      const snapshot = proc.read(pid);
+      return snapshot && redactSnapshot(snapshot, patterns());
+    },
+  };
+}
