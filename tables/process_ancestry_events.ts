@@ -325,11 +325,11 @@ export function processAncestryEvents({ store, readable, resultMaxBytes }: Event
       "ask for what is new (WHERE subscriber = 'name'), for some minutes (time > …), or for fewer columns",
     async generate(context, answer) {
       await readable?.();
-      const names = context.constraints.get('subscriber')?.filter(({ op }) => op === 'eq');
-      if (!names || names.length === 0) return allRows(store, context);
+      const named = context.constraints.get('subscriber') ?? [];
+      const name = named.find(({ op }) => op === 'eq')?.expr;
+      if (name === undefined) return allRows(store, context);
       // An IN list comes a name at a time: several at once are all demanded, which no row can satisfy.
-      const [name, ...others] = new Set(names.map(({ expr }) => expr));
-      if (name === undefined || others.length > 0) return [];
+      if (named.some(({ op, expr }) => op === 'eq' && expr !== name)) return [];
       if (name === '') return allRows(store, context);
       return newRows(store, name, context, answer, resultMaxBytes());
     },
