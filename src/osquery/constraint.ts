@@ -154,7 +154,8 @@ function* equalText(expressions: readonly string[]): Pieces<TextPredicate | unde
     const key = withoutTrail(text);
     if (lengths.has(key.length) && keys.has(asciiLowerCase(key))) return true;
     if (numbers.length === 0 || !startsLikeNumber(text)) return false;
-    const number = parseSqliteNumber(text);
+    // SQLite reads a number up to a NUL (util.c, sqlite3AtoF).
+    const number = parseSqliteNumber(beforeNul(text));
     if (number?.kind !== 'real') return number !== undefined && equalsNumber(number.value);
     // SQLite's reading of many digits may differ from ours in the last bit.
     const { low, high } = rangeOf(number);
