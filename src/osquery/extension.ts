@@ -258,12 +258,10 @@ export class Extension {
   #watchParent(): NodeJS.Timeout {
     const parentPid = this.#options.parentPid ?? (() => process.ppid);
     const parent = parentPid();
-    let connected = false;
     return setInterval(() => {
       if (parentPid() !== parent) this.#exit('watcher gone');
       // A connection that breaks says earlier than the interval does that the worker was restarted.
-      if (connected && !this.#client.connected) this.#wake?.();
-      connected = this.#client.connected;
+      if (this.#registrations > 0 && !this.#client.connected) this.#wake?.();
     }, WATCH_MS);
   }
 

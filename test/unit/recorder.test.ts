@@ -1,6 +1,6 @@
 /** Runs of recording over a collector that the test plays: starts, restarts, stalls, losses. */
 import pino from 'pino';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Pid } from '../../src/collect/event.ts';
 import { explainProblem, LiveSource } from '../../src/collect/live.ts';
 import type { NativeBinding, NativeStats } from '../../src/collect/native.ts';
@@ -9,7 +9,7 @@ import { resolveFlags } from '../../src/config/settings.ts';
 import { Recorder, type RecorderOptions } from '../../src/recorder.ts';
 import { EventStore } from '../../src/store/event_store.ts';
 import { storeSettings } from '../../src/store_settings.ts';
-import { REAL_TIME } from './cpu_time.ts';
+import { afterwards, until } from './osquery/sandbox.ts';
 import { FakeProc } from './process/tree_harness.ts';
 
 function record(kind: number, source: number, pid: number, time: number, payload: readonly number[] = []): Buffer {
@@ -31,6 +31,8 @@ class FakeNative implements NativeBinding {
   stops = 0;
   deliver: (batch: Buffer) => void = () => undefined;
   queued = 0;
+  /** How often it was asked whether anything is on its way. */
+  asked = 0;
 
   start(_options: unknown, onBatch: (batch: Buffer) => void): ReturnType<NativeBinding['start']> {
     this.starts++;
@@ -43,6 +45,7 @@ class FakeNative implements NativeBinding {
   }
 
   onItsWay(): number {
+    this.asked++;
     return this.queued;
   }
 
@@ -99,14 +102,6 @@ function setUp(more: Record<string, string> = {}, processes = 3, watched: Partia
   started.push(recorder);
   const changed = (name: string, value: string) => valuesOf(new Map([...flags, [name, value]]));
   return { recorder, store, native, proc, said, values, changed };
-}
-
-async function until(probe: () => boolean, ms = 4000): Promise<void> {
-  const deadline = performance.now() + ms;
-  while (!probe()) {
-    if (performance.now() > deadline) throw new Error('it did not come about');
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 describe('a run', () => {
@@ -179,22 +174,39 @@ describe('stalls', () => {
     await recorder.start();
     native.queued = 5000;
     native.deliver(Buffer.concat([forkOf(1, 10, 500), execOf(10, 501)]));
-    await new Promise((resolve) => setTimeout(resolve, 120));
+    await until(() => native.asked > 3, 'overdue, again and again');
     expect(store.stats.rows).toBe(0);
     native.queued = 0;
     await until(() => store.stats.rows === 1);
     expect(recorder.stats().tree.detailsMissing).toBe(1);
   });
 
-  test('after the event loop stood still, what is missing has its time again', REAL_TIME, async () => {
+  test('after the event loop stood still, what is missing has its time again', async () => {
     const { recorder, store, native } = setUp({ process_ancestry_publish_wait_ms: '60' });
     await recorder.start();
-    native.deliver(Buffer.concat([forkOf(1, 10, 500), execOf(10, 501)]));
-    const stalledUntil = performance.now() + 300;
-    while (performance.now() < stalledUntil);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(store.stats.rows).toBe(0);
-    await until(() => store.stats.rows === 1);
+    let now = performance.now();
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const pass = (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 5) {
+        now += 5;
+        vi.advanceTimersByTime(5);
+      }
+    };
+    try {
+      native.deliver(Buffer.concat([forkOf(1, 10, 500), execOf(10, 501)]));
+      // A stall: timers are heard that much later.
+      now += 300;
+      pass(60);
+      expect(store.stats.rows).toBe(0);
+      pass(60);
+      expect(store.stats.rows).toBe(0);
+      pass(60);
+      expect(store.stats.rows).toBe(1);
+    } finally {
+      vi.useRealTimers();
+      clock.mockRestore();
+    }
   });
 
   test('what JavaScript cannot keep up with is bounded, counted and told as lost', async () => {
@@ -226,6 +238,8 @@ describe('stalls', () => {
 
 describe('losses', () => {
   test('a loss is followed by a resync, and one during the resync by another', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    afterwards(() => vi.useRealTimers());
     const { recorder, native, proc, said } = setUp();
     await recorder.start();
     native.deliver(lossOf(3));
@@ -236,9 +250,17 @@ describe('losses', () => {
       during = true;
       return read(pid);
     };
-    await until(() => recorder.stats().resyncs === 2);
+    const seconds = async (count: number) => {
+      for (let n = 0; n < count; n++) {
+        await vi.advanceTimersByTimeAsync(1000);
+        // /proc is read in several turns of the event loop.
+        for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+      }
+    };
+    await seconds(2);
+    expect(recorder.stats().resyncs).toBe(2);
     expect(said.filter((message) => message.startsWith('events were lost'))).toHaveLength(1);
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await seconds(60);
     expect(recorder.stats().resyncs).toBe(2);
   });
 });

@@ -20,6 +20,8 @@ export class FakeManager {
   /** What registerExtension answers instead of OK. */
   refusal: string | undefined;
   nextUuid = 20658;
+  /** How often each of its methods was called. */
+  readonly calls = { registerExtension: 0, extensions: 0 };
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
 
@@ -59,9 +61,13 @@ export class FakeManager {
     return {
       ping: async () => ok(0, 'pong'),
       // The generated code writes a map's i64 keys by handing their text to Int64, which reads text as hex.
-      extensions: async () => Object.fromEntries([...this.extensions].map(([uuid, info]) => [uuid.toString(16), info])),
+      extensions: async () => {
+        this.calls.extensions += 1;
+        return Object.fromEntries([...this.extensions].map(([uuid, info]) => [uuid.toString(16), info]));
+      },
       options: async () => this.options,
       registerExtension: async (info: types.InternalExtensionInfo, registry: Registry) => {
+        this.calls.registerExtension += 1;
         if (this.refusal) return failed(this.refusal);
         if ([...this.extensions.values()].some(({ name }) => name === info.name)) {
           return failed('Duplicate extension registered');

@@ -8,9 +8,8 @@ import { ExtensionClient } from '../../../src/osquery/extension_client.ts';
 import { encodeCall, encodeRequest } from '../../../src/osquery/request.ts';
 import { encodeResponse } from '../../../src/osquery/response_encoder.ts';
 import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
-import { cpuMicroseconds, memoryMegabytes, resetPeak } from '../../bench/process_cost.ts';
-import { rangeOf } from '../../bench/range.ts';
-import { REAL_TIME } from '../cpu_time.ts';
+import { memoryMegabytes, resetPeak } from '../../bench/process_cost.ts';
+import { turnsUntil } from '../cpu_time.ts';
 import { afterwards, directory, Peer, until } from './sandbox.ts';
 import { GENERATE, large, type Numbered, numbers, serve } from './serving.ts';
 
@@ -47,7 +46,7 @@ describe('a pause', () => {
     expect((await client.call('table', 'numbers', GENERATE)).rows.map(({ n }) => n)).toEqual(['1', '2']);
   });
 
-  test('lets others have their turn in a search that finds nothing', REAL_TIME, async () => {
+  test('lets others have their turn in a search that finds nothing', async () => {
     let ended = false;
     let searching = false;
     const { client, path } = await serve([
@@ -62,11 +61,7 @@ describe('a pause', () => {
     ]);
     const peer = await asking(path);
     await until(() => searching);
-    for (let i = 0; i < 5; i++) {
-      const start = performance.now();
-      expect((await client.ping()).code).toBe(0);
-      expect(performance.now() - start).toBeLessThan(250);
-    }
+    for (let i = 0; i < 5; i++) expect((await client.ping()).code).toBe(0);
     expect(ended).toBe(false);
     peer.socket.destroy();
     await until(() => ended, 'the end of the search');
@@ -395,7 +390,7 @@ describe('all answers together', () => {
   });
 });
 
-test('a ping is answered at once while a large answer is written to slow readers', REAL_TIME, async () => {
+test('pings are answered while a large answer is written to slow readers', async () => {
   const { path, client, server } = await serve([large(30_000)]);
   const peers = await Promise.all(Array.from({ length: 3 }, () => asking(path)));
   let taken = 0;
@@ -412,19 +407,23 @@ test('a ping is answered at once while a large answer is written to slow readers
   const total = 3 * wireBytes(large(1), 30_000);
   await until(() => server.answerBytes > total * 0.98, 'the answers');
   for (const { socket } of peers) socket.resume();
-  const latencies: number[] = [];
-  while (taken < total) {
-    const start = performance.now();
-    await client.ping();
-    latencies.push(performance.now() - start);
-  }
+  let pings = 0;
+  const [{ longestMs, totalMs }] = await Promise.all([
+    turnsUntil(() => taken >= total),
+    (async () => {
+      while (taken < total) {
+        await client.ping();
+        pings++;
+      }
+    })(),
+  ]);
   expect(taken).toBe(total);
-  expect(latencies.length).toBeGreaterThan(5);
-  expect(Math.max(...latencies)).toBeLessThan(250);
+  expect(pings).toBeGreaterThan(5);
+  expect(longestMs).toBeLessThan(totalMs / 3);
   await until(() => server.answerBytes === 0);
 });
 
-test('10,000 full rows cost less than 0.3 s and twice their size', async () => {
+test('10,000 full rows take no more than twice their size in memory', async () => {
   const path = join(directory(), 'o.1');
   const program = fileURLToPath(new URL('answering_process.ts', import.meta.url));
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, path], { stdio: 'inherit' });
@@ -454,15 +453,11 @@ test('10,000 full rows cost less than 0.3 s and twice their size', async () => {
     peer.socket.destroy();
     return bytes;
   };
-  const seconds: number[] = [];
   for (let i = 0; i < 5; i++) {
     resetPeak(pid);
     const memory = memoryMegabytes(pid).now;
-    const cpu = cpuMicroseconds(pid);
     const bytes = await read();
-    seconds.push((cpuMicroseconds(pid) - cpu) / 1e6);
     // The first finds nothing to use again.
     expect(memoryMegabytes(pid).peak - memory).toBeLessThan((2 * bytes) / 2 ** 20);
   }
-  expect(rangeOf(seconds).median).toBeLessThan(0.3);
 });

@@ -25,15 +25,14 @@ export function directory(): string {
   return path;
 }
 
+/** Only a safety net: no test may depend on how soon something happens. */
+const PATIENCE_MS = 120_000;
+
 /** Resolves when `condition` holds. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  what = 'the condition',
-  ms = 10_000,
-): Promise<void> {
-  const deadline = performance.now() + ms;
+export async function until(condition: () => boolean | Promise<boolean>, what = 'the condition'): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`${what} did not come about within ${ms} ms`);
+    if (performance.now() > deadline) throw new Error(`${what} did not come about within ${PATIENCE_MS} ms`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
