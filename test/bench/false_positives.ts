@@ -106,7 +106,7 @@ async function measure({ prepare }: Activity): Promise<Measured> {
       const child = start();
       const [code] = (await once(child, 'close')) as [number | null];
       if (code !== 0) throw new Error(`${what} ended with ${code}`);
-      await extension.caughtUp();
+      await extension.settled();
       const pid = child.pid ?? 0;
       const count = `SELECT count(*), sum(ancestry_complete) FROM process_ancestry_events WHERE ${BELOW(pid)}`;
       const [row] = (await extension.manager.query(count)).rows;

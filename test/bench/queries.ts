@@ -20,6 +20,7 @@ const ROWS_KEPT = 50_000;
 const LARGE_ANSWER_ROWS = 10_000;
 const POINT_QUERIES = 300;
 const OUTER_ROWS = 200;
+const VISIBLE_EXECS = 25;
 const WINDOW_SECONDS = 10;
 /** A subscriber that asks again sooner gets the same rows once more (GIVEN_AGAIN_MS). */
 const SUBSCRIBER_PAUSE_MS = 400;
@@ -35,6 +36,8 @@ export interface QueryFigures {
   readonly window: LatencyFigures;
   readonly join: LatencyFigures | undefined;
   readonly subscriber: LatencyFigures | undefined;
+  /** From before a program starts until its row is answered. */
+  readonly visible: LatencyFigures;
   readonly largeAnswer: {
     readonly cpuSeconds: Range;
     /** Of the first one of the process, whose code is not compiled yet. */
@@ -60,6 +63,7 @@ export async function measureQueries(repetitions: number, say: (text: string) =>
     window: [] as Timed[],
     join: [] as (Timed | undefined)[],
     subscriber: [] as (Timed | undefined)[],
+    visible: [] as Timed[],
   };
   say('queries: reading logs …');
   const soak = new SoakLog();
@@ -94,12 +98,15 @@ export async function measureQueries(repetitions: number, say: (text: string) =>
     await large.stop();
   }
   say('queries: a subscriber …');
-  taken.subscriber.push(...(await subscriberQueries(repetitions)));
+  const live = await liveQueries(repetitions);
+  taken.subscriber.push(...live.subscriber);
+  taken.visible.push(...live.visible);
   return {
     point: figuresOf(taken.point),
     window: figuresOf(taken.window),
     join: figuresOrMissing(taken.join),
     subscriber: figuresOrMissing(taken.subscriber),
+    visible: figuresOf(taken.visible),
     largeAnswer: {
       firstCpuSeconds,
       cpuSeconds: rangeOf(answers.map(({ cpuSeconds }) => cpuSeconds)),
@@ -201,8 +208,10 @@ function threeWayJoin(client: ExtensionClient, rows: readonly Row[]): Promise<Ti
   });
 }
 
-/** New rows since the last time, made by a storm in between. */
-async function subscriberQueries(repetitions: number): Promise<(Timed | undefined)[]> {
+/** `subscriber`: new rows since the last time, made by a storm in between. `visible`: each exec's row. */
+async function liveQueries(
+  repetitions: number,
+): Promise<{ readonly subscriber: readonly (Timed | undefined)[]; readonly visible: readonly Timed[] }> {
   const borrowed = borrowAudit();
   let extension: ExtensionUnderTest | undefined;
   try {
@@ -214,19 +223,41 @@ async function subscriberQueries(repetitions: number): Promise<(Timed | undefine
     const read = () =>
       timed(async () => (await ask(client, 'process_ancestry_events', { subscriber }, columns)).length);
     const all: (Timed | undefined)[] = [];
+    const visible: Timed[] = [];
     for (let repetition = 0; repetition <= repetitions; repetition++) {
       throwIfInterrupted();
       (await runForest({ programs: ['short_lived'], jobs: 2, rounds: 60 })).remove();
       await new Promise((resolve) => setTimeout(resolve, SUBSCRIBER_PAUSE_MS));
       await settled({ extension: extension.child.pid ?? 0 });
       const answer = await read();
-      if (repetition > 0) all.push(answer.rows > 0 ? answer : undefined);
+      const seen = await visibleAfter(client, repetition);
+      if (repetition === 0) continue;
+      all.push(answer.rows > 0 ? answer : undefined);
+      visible.push(seen);
     }
-    return all;
+    return { subscriber: all, visible };
   } finally {
     await extension?.stop();
     restoreAudit(borrowed);
   }
+}
+
+/** The longest of many. */
+async function visibleAfter(client: ExtensionClient, repetition: number): Promise<Timed> {
+  const all: number[] = [];
+  for (let n = 0; n < VISIBLE_EXECS; n++) {
+    const name = `visible-${repetition}-${n}`;
+    const cmdline = equals(`/bin/true ${name}`);
+    const { milliseconds } = await timed(async () => {
+      execFileSync('/bin/true', [name]);
+      for (;;) {
+        const rows = await ask(client, 'process_ancestry_events', { cmdline }, ['cmdline']);
+        if (rows.length > 0) return rows.length;
+      }
+    });
+    all.push(milliseconds);
+  }
+  return { milliseconds: Math.max(...all), rows: VISIBLE_EXECS };
 }
 
 function largeAnswer({ pid, extension }: ReplayedExtension, megabytesBefore: number) {

@@ -49,7 +49,7 @@ export class ReplayedExtension {
       const { events_published, queue_depth } = await this.extension.stats();
       return Number(events_published) + Number(queue_depth) >= this.#fed - 1;
     };
-    await until(`${this.#fed} rows`, published, 120_000);
+    await until(`${this.#fed} rows`, published);
   }
 
   /** Ends the log: from now on the rows can be asked for. */

@@ -124,7 +124,7 @@ function soakTable(soak: SoakFigures): string {
   );
 }
 
-function queryTable({ point, window, join, subscriber, largeAnswer }: QueryFigures): string {
+function queryTable({ point, window, join, subscriber, visible, largeAnswer }: QueryFigures): string {
   const latency = (what: string, figures: LatencyFigures | undefined) => [
     what,
     figures ? `${rangeText(figures.milliseconds, 2)} ms` : 'not answered by this version',
@@ -137,6 +137,7 @@ function queryTable({ point, window, join, subscriber, largeAnswer }: QueryFigur
       latency('10 seconds of `time`, of 50,000 rows', window),
       latency('join of three tables, 200 outer rows', join),
       latency("`subscriber = 'bench'`: what is new", subscriber),
+      latency('an exec, from its start until its row is answered: the longest', visible),
       [
         `10,000 full rows, ${rangeText(largeAnswer.megabytes, 1)} MB: CPU of the extension`,
         `${rangeText(largeAnswer.cpuSeconds, 3)} s`,

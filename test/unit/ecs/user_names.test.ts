@@ -1,8 +1,9 @@
 import { appendFileSync, mkdtempSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { UserNames, type UserNamesOptions } from '../../../src/ecs/user_names.ts';
+import { eventually } from '../eventually.ts';
 
 let directory = '';
 let names: UserNames | undefined;
@@ -50,9 +51,9 @@ describe('names of ids', () => {
     const read = await started({ checkEveryMs: 1_000_000 });
     writeFileSync(path('passwd+'), 'root:x:0:0\nkg:x:1000:1000\n');
     renameSync(path('passwd+'), path('passwd'));
-    await vi.waitFor(() => expect(read.user(1000)).toBe('kg'), { interval: 1 });
+    await eventually(() => expect(read.user(1000)).toBe('kg'));
     appendFileSync(path('group'), 'kg:x:1000:\n');
-    await vi.waitFor(() => expect(read.group(1000)).toBe('kg'), { interval: 1 });
+    await eventually(() => expect(read.group(1000)).toBe('kg'));
   });
 
   test('are known, too, when a user is made while the files are being read', async () => {
@@ -65,7 +66,7 @@ describe('names of ids', () => {
     while (!isOpen(path('passwd'))) await new Promise((resolve) => setImmediate(resolve));
     renameSync(path('passwd+'), path('passwd'));
     await reading;
-    await vi.waitFor(() => expect(read.user(99_999)).toBe('kg'), { interval: 1 });
+    await eventually(() => expect(read.user(99_999)).toBe('kg'));
   });
 
   test('of an id that has several are the first', async () => {
@@ -77,7 +78,7 @@ describe('names of ids', () => {
     const read = await started({ checkEveryMs: 5 });
     expect(read.user(0)).toBeUndefined();
     writeFileSync(path('passwd'), 'root:x:0:0\n');
-    await vi.waitFor(() => expect(read.user(0)).toBe('root'));
+    await eventually(() => expect(read.user(0)).toBe('root'));
   });
 
   test('stay known while a file is gone', async () => {

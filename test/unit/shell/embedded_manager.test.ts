@@ -5,8 +5,9 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import Int64 from 'node-int64';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EmbeddedManager, type EmbeddedManagerOptions } from '../../../src/shell/embedded_manager.ts';
+import { eventually } from '../eventually.ts';
 import {
   connectManager,
   type ManagerConnection,
@@ -173,7 +174,7 @@ describe('on the wire', () => {
   test('shutdown ends it', async () => {
     await started();
     await connected().shutdown();
-    await vi.waitFor(() => expect(existsSync(socketPath)).toBe(false));
+    await eventually(() => expect(existsSync(socketPath)).toBe(false));
   });
 });
 
@@ -224,7 +225,7 @@ describe('registration', () => {
 
   test('can be waited for, until the extension answers', async () => {
     const manager = await started();
-    const waiting = manager.waitForExtension('process_ancestry', 5000);
+    const waiting = manager.waitForExtension('process_ancestry', 120_000);
     const made = extension();
     await made.register(socketPath);
     expect((await waiting).uuid).toBe(made.uuid);
@@ -240,9 +241,9 @@ describe('pings', () => {
     const manager = await started({ pingIntervalMs: 30, log: (message) => log.push(message) });
     const made = extension();
     await made.register(socketPath);
-    await manager.waitForExtension('process_ancestry', 5000);
+    await manager.waitForExtension('process_ancestry', 120_000);
     made.close();
-    await vi.waitFor(() => expect(manager.extensions).toEqual([]), { timeout: 5000 });
+    await eventually(() => expect(manager.extensions).toEqual([]));
     expect(log.at(-1)).toMatch(/has gone away/);
   });
 
@@ -256,7 +257,7 @@ describe('pings', () => {
     leftovers.push(() => other.close());
     await other.register(socketPath, 'other');
     sick.status = 1;
-    await vi.waitFor(() => expect(manager.extensions.map(({ name }) => name)).toEqual(['other']), { timeout: 5000 });
+    await eventually(() => expect(manager.extensions.map(({ name }) => name)).toEqual(['other']));
   });
 });
 

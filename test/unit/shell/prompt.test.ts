@@ -2,10 +2,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { OutputMode } from '../../../src/shell/output_format.ts';
 import { complete, type QueryRunner, runOnce, runPrompt } from '../../../src/shell/prompt.ts';
 import { parseTableRoute } from '../../../src/shell/registered_table.ts';
+import { eventually } from '../eventually.ts';
 import { route } from './stand_in_extension.ts';
 
 const tables = [
@@ -86,7 +87,7 @@ describe('SQL on stdin', () => {
   test('runs each statement as it comes', async () => {
     const ended = runPrompt(options());
     streams.input.write('SELECT 1;\n');
-    await vi.waitFor(() => expect(streams.out).toBe('sql = SELECT 1\n'));
+    await eventually(() => expect(streams.out).toBe('sql = SELECT 1\n'));
     streams.input.end();
     expect(await ended).toBe(0);
   });
@@ -151,7 +152,7 @@ describe('on a terminal', () => {
   }
 
   async function shows(text: string) {
-    await vi.waitFor(() => expect(streams.out).toContain(text));
+    await eventually(() => expect(streams.out).toContain(text));
   }
 
   test('asks, runs, and asks on with another prompt until the semicolon', async () => {
@@ -240,11 +241,11 @@ describe('on a terminal', () => {
     for (const keys of ['SELECT collec', '\t', ' FROM sta', '\t']) {
       // A tab within other text is taken for a paste.
       streams.input.write(keys);
-      await vi.waitFor(() => expect(streams.input.readableLength).toBe(0));
+      await eventually(() => expect(streams.input.readableLength).toBe(0));
     }
     await shows('FROM stats');
     streams.input.write(';\r');
-    await vi.waitFor(() => expect(runner.asked).toEqual(['SELECT collector FROM stats']));
+    await eventually(() => expect(runner.asked).toEqual(['SELECT collector FROM stats']));
     streams.input.write('\x04');
     await ended;
   });

@@ -2,8 +2,9 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runShell, type ShellOptions } from '../../../src/shell/shell.ts';
+import { eventually } from '../eventually.ts';
 
 let home: string;
 let runtime: string;
@@ -126,7 +127,7 @@ test('on a terminal it greets with the collector and an example that works', asy
   input.isTTY = true;
   output.isTTY = true;
   const ended = shell();
-  await vi.waitFor(() => expect(out).toContain('process_ancestry> '), { timeout: 10_000 });
+  await eventually(() => expect(out).toContain('process_ancestry> '));
   expect(out).toContain('(collector: audit)');
   expect(out).toContain('SELECT pid');
   input.write('.exit\r');
@@ -164,7 +165,7 @@ describe('an extension that', () => {
 test.each(['SIGINT', 'SIGTERM'] as const)('%s ends everything', async (signal) => {
   const listeners = process.listenerCount(signal);
   const ended = shell();
-  await vi.waitFor(() => expect(err).toContain('registered'), { timeout: 10_000 });
+  await eventually(() => expect(err).toContain('registered'));
   process.kill(process.pid, signal);
   expect(await ended).toBe(signal === 'SIGINT' ? 130 : 143);
   expect(process.listenerCount(signal)).toBe(listeners);

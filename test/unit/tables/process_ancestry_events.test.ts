@@ -276,7 +276,7 @@ describe('queries', () => {
       }),
       { numRuns: 600 },
     );
-  }, 60_000);
+  });
 
   /** What osquery's SQLite makes of rows: the eids that a WHERE leaves. */
   function filteredBySqlite(rows: readonly Record<string, unknown>[], where: readonly string[]): unknown[] {
