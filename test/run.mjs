@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-// Runs every test and prints, as its last line, how many passed and failed in all of them.
-//   run.mjs          all: types, lint, unit tests (native ones too), integration tests on the real kernel, and of those
-//                    again, with the single executable, the ones about its life and about what a host forbids
-//   run.mjs check    all but the integration tests
+// Runs tests and prints, as its last line, how many passed and failed in all runners together.
+//   run.mjs          types, lint, unit tests (native ones too), and integration tests on the real kernel
+//   run.mjs check    the same without the integration tests
+//   run.mjs hosts    what is slow and about other hosts: the single executable, packages, Ansible, Fleet, Prometheus
+//   run.mjs all      everything
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -76,14 +77,17 @@ const nativeSources = () =>
     .filter((path) => /\.(cc|h)$/.test(path) && !path.startsWith('build'))
     .map((path) => join('native', path));
 
-check('types', bin('tsc'), ['-p', 'tsconfig.json']);
-check('types of the page', bin('tsc'), ['-p', 'src/tree/page/tsconfig.json']);
-check('lint and format', bin('biome'), ['check', '--error-on-warnings', '.']);
-checkWith('clang-format', 'native format', 'clang-format', ['--dry-run', '-Werror', ...nativeSources()]);
-checkWith('thrift', 'thrift/gen-nodejs is what the compiler makes', 'sh', ['thrift/generate.sh', '--check']);
-nativeTests();
-vitest('unit');
-if (process.argv[2] !== 'check') {
+function checks() {
+  check('types', bin('tsc'), ['-p', 'tsconfig.json']);
+  check('types of the page', bin('tsc'), ['-p', 'src/tree/page/tsconfig.json']);
+  check('lint and format', bin('biome'), ['check', '--error-on-warnings', '.']);
+  checkWith('clang-format', 'native format', 'clang-format', ['--dry-run', '-Werror', ...nativeSources()]);
+  checkWith('thrift', 'thrift/gen-nodejs is what the compiler makes', 'sh', ['thrift/generate.sh', '--check']);
+  nativeTests();
+  vitest('unit');
+}
+
+function hosts() {
   // Its build puts the launcher back, which the tests run.
   const inItsPlaces = [
     '(umask 077; npm run package)',
@@ -95,10 +99,23 @@ if (process.argv[2] !== 'check') {
     '-c',
     inItsPlaces.join(' && '),
   ]);
-  vitest('integration');
+  vitest('hosts');
   const executable = join(root, 'dist', 'package', 'process_ancestry.ext');
   vitest('integration', ['life_cycle', 'restrictions'], { PROCESS_ANCESTRY_UNDER_TEST: executable });
 }
+
+const MODES = {
+  check: [checks],
+  test: [checks, () => vitest('integration')],
+  hosts: [hosts],
+  all: [checks, () => vitest('integration'), hosts],
+};
+const mode = process.argv[2] ?? 'test';
+if (!Object.hasOwn(MODES, mode)) {
+  console.error(`run.mjs: "${mode}" is none of ${Object.keys(MODES).join(', ')}`);
+  process.exit(2);
+}
+for (const part of MODES[mode]) part();
 rmSync(scratch, { recursive: true, force: true });
 // Where the kernel can be recorded, a test that was skipped is a test that failed to run.
 const canRecord = process.getuid() === 0 && existsSync('/proc/self/loginuid');

@@ -6,16 +6,13 @@ import { type FleetConfig, readFleet } from '../fleet/fleet_config.ts';
 import { hasYaml } from '../fleet/fleet_files.ts';
 import { FleetServer } from '../fleet/fleet_server.ts';
 import { OsquerydClient } from '../fleet/osqueryd_client.ts';
-import { canRecord, ExtensionUnderTest, until } from './extension_under_test.ts';
+import { canRecord, ExtensionUnderTest, until } from '../integration/extension_under_test.ts';
 
 const SECRET = 'a secret of this test';
 const LOADED = 'Process ancestry is recorded';
 const LOSES_NOTHING = 'Process ancestry loses nothing';
 const EXECS = 'pack/team-1/process_ancestry_execs';
 const NAMES_A_READER = /\bsubscriber\s*=\s*'([^']*)'/;
-/** The same subscriber asked again within the second gets the same rows. */
-/** After which the next query of a subscriber is another one. */
-const aPause = () => new Promise((resolve) => setTimeout(resolve, GIVEN_AGAIN_MS.pause + 20));
 
 let extension: ExtensionUnderTest | undefined;
 let server: FleetServer;
@@ -79,7 +76,7 @@ describe.skipIf(!hasYaml())('a host that Fleet manages', () => {
       for (let interval = 0; interval < 3; interval++) {
         await osqueryd.runSchedule();
         await osqueryd.flush();
-        await aPause();
+        await extension?.nextStatement();
       }
       expect(columnsOf(EXECS).map(({ eid }) => eid)).toEqual(all.map(({ eid }) => eid));
       const health = server.logged.filter(({ name }) => name === 'pack/team-1/process_ancestry_health');
@@ -103,12 +100,12 @@ describe.skipIf(!hasYaml())('a host that Fleet manages', () => {
     });
 
     test('takes flags from the view in the agent options, and new ones when these change', async () => {
-      await until('as the view says', async () => (await capacity()) === '2000', 5000);
+      await until('as the view says', async () => (await capacity()) === '2000');
       server.config = withAgentConfig({
         views: { process_ancestry_flags: 'SELECT 3000 AS process_ancestry_cache_size' },
       });
       await osqueryd.refresh();
-      await until('as it says now', async () => (await capacity()) === '3000', 5000);
+      await until('as it says now', async () => (await capacity()) === '3000');
     });
 
     test('with the canary label it has the canary’s flags', async () => {
@@ -117,7 +114,7 @@ describe.skipIf(!hasYaml())('a host that Fleet manages', () => {
       server.labels.add('Process ancestry canary');
       await osqueryd.refresh();
       expect(osqueryd.schedule.has(name)).toBe(true);
-      await until('as the report says', async () => (await capacity()) === '4000', 5000);
+      await until('as the report says', async () => (await capacity()) === '4000');
       await osqueryd.runSchedule();
       await osqueryd.flush();
       const told = server.logged.find((line) => line.name === name)?.snapshot;
@@ -150,7 +147,7 @@ describe.skipIf(!hasYaml())('a host that Fleet manages', () => {
     for (let interval = 0; interval < 2; interval++) {
       await osqueryd.runSchedule();
       await osqueryd.flush();
-      await aPause();
+      await extension?.nextStatement();
     }
     const arrived = columnsOf(EXECS).filter(({ cmdline }) => cmdline === '/bin/true of-the-fleet');
     expect(arrived).toHaveLength(1);

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { until } from './extension_under_test.ts';
+import { until } from '../integration/extension_under_test.ts';
 
 export const RULES = fileURLToPath(new URL('../../packaging/prometheus/rules.yml', import.meta.url));
 const DASHBOARD = fileURLToPath(new URL('../../packaging/grafana/process-ancestry.json', import.meta.url));
@@ -70,7 +70,7 @@ export class Prometheus {
     });
     const prometheus = new Prometheus(child, `http://${listen}`, directory);
     try {
-      await until('scraping', () => prometheus.#isUp(), 20_000);
+      await until('scraping', () => prometheus.#isUp());
     } catch (error) {
       await prometheus.stop();
       throw new Error(`${prometheus.#said}\n${error}`);
@@ -101,7 +101,7 @@ export class Prometheus {
   async stop(): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       this.#child.kill('SIGTERM');
-      await until('ended', () => this.#child.exitCode !== null || this.#child.signalCode !== null, 15_000);
+      await until('ended', () => this.#child.exitCode !== null || this.#child.signalCode !== null);
     }
     rmSync(this.#directory, { recursive: true, force: true });
   }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { LAUNCHER } from './extension_under_test.ts';
+import { LAUNCHER } from '../integration/extension_under_test.ts';
 import { type Outcome, ScratchHost } from './scratch_host.ts';
 
 const ANSIBLE = fileURLToPath(new URL('../../packaging/ansible', import.meta.url));

@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { until } from './extension_under_test.ts';
+import { until } from '../integration/extension_under_test.ts';
 
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/process-ancestry', import.meta.url));
 const NSENTER = execFileSync('sh', ['-c', 'command -v nsenter'], { encoding: 'utf8' }).trim();

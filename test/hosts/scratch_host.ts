@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { until } from './extension_under_test.ts';
+import { until } from '../integration/extension_under_test.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
@@ -74,14 +74,14 @@ export class ScratchHost {
     const { status, stdout, stderr } = spawnSync('nsenter', [...enter, command, ...args], {
       env: { ...process.env, ...env },
       encoding: 'utf8',
-      timeout: 60_000,
+      maxBuffer: 1 << 28,
     });
     return { status, stdout, stderr };
   }
 
   async stop(): Promise<void> {
     this.#process.stdin?.end();
-    await until('gone', () => this.#isGone, 5000);
+    await until('gone', () => this.#isGone);
     rmdirSync(this.#directory);
   }
 

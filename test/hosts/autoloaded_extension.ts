@@ -2,8 +2,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
+import { PATIENCE_MS, type Row, settled, until } from '../integration/extension_under_test.ts';
 import type { CleanRoot } from './clean_root.ts';
-import { type Row, until } from './extension_under_test.ts';
 
 /** In the root. */
 const SOCKET = '/var/osquery/osquery.em';
@@ -59,7 +59,7 @@ export class AutoloadedExtension {
   }
 
   async recording(): Promise<void> {
-    await this.manager.waitForExtension('process_ancestry', 10_000);
+    await this.manager.waitForExtension('process_ancestry', PATIENCE_MS);
     await until('recording', () => this.#stderr.includes('"recording"'));
   }
 
@@ -95,9 +95,18 @@ export class AutoloadedExtension {
     return row;
   }
 
+  /** Resolves when every event until now has its row. */
+  async settled(): Promise<void> {
+    await settled({
+      stats: () => this.stats(),
+      hasRow: async (cmdline) =>
+        (await this.query(`SELECT eid FROM process_ancestry_events WHERE cmdline = '${cmdline}'`)).length > 0,
+    });
+  }
+
   #spawn(): void {
     this.#stderr = '';
-    const args = ['--socket', SOCKET, '--timeout', '3', '--interval', '3'];
+    const args = ['--socket', SOCKET, '--timeout', '120', '--interval', '3'];
     const child = this.#root.spawn('/bin/sh', ['-c', EXECUTE, this.#path, ...args], ENVIRONMENT, {
       stdio: ['ignore', 'ignore', 'pipe'],
     });

@@ -17,10 +17,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { VERSION } from '../../src/version.ts';
+import { auditSettings, canRecord, hasOurRules } from '../integration/extension_under_test.ts';
+import { compare, forestBinary, runForest } from '../integration/forest.ts';
 import { AutoloadedExtension } from './autoloaded_extension.ts';
 import { CleanRoot } from './clean_root.ts';
-import { auditSettings, canRecord, hasOurRules, settled } from './extension_under_test.ts';
-import { compare, forestBinary, runForest } from './forest.ts';
 
 const NAME = 'osquery-process-ancestry';
 const [DEBIAN, RPM] = process.arch === 'arm64' ? ['arm64', 'aarch64'] : ['amd64', 'x86_64'];
@@ -87,7 +87,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     mkdirSync(root.at('/var/osquery'), { mode: 0o755 });
     auditBefore = auditSettings();
     before = root.listing();
-  }, 600_000);
+  });
   afterEach(async () => {
     await extension?.stop();
     extension = undefined;
@@ -124,7 +124,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
 
     extension = await AutoloadedExtension.start(root, LIST);
     const run = await runForest({ rounds: ROUNDS, jobs: 2 });
-    await settled(async () => (await extension?.stats()) ?? {});
+    await extension.settled();
     const rows = await extension.query('SELECT pid, cmdline, ancestry FROM process_ancestry_events');
     const comparison = compare(run, rows);
     run.remove();
