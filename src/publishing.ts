@@ -37,6 +37,11 @@ export class Publishing {
     this.#merger.configure(aggregateMs);
   }
 
+  /** Events that wait for the hash of a file. */
+  get hashing(): number {
+    return this.#heldCount;
+  }
+
   /** Events that are on their way. */
   get waiting(): number {
     return this.#heldCount + this.#merger.size;

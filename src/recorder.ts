@@ -189,7 +189,7 @@ export class Recorder {
     const { stats: store } = this.#store;
     const others = this.#options.otherProblems?.() ?? [];
     return {
-      tree: { ...tree, ...totals },
+      tree: { ...tree, ...totals, waiting: tree.waiting + this.#publishing.hashing },
       source: { ...source, ...totals },
       store,
       hashes: this.#hasher.stats,

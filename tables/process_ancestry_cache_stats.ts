@@ -45,7 +45,11 @@ export const columns: readonly Column<CacheStatsRow>[] = [
   bigint('malformed', 'Records that could not be parsed', ({ source }) => source.malformed),
   bigint('incomplete', 'Audit events of which records were missing', ({ source }) => source.incomplete),
   bigint('resyncs', 'Snapshots of /proc taken to make a loss good', ({ resyncs }) => resyncs),
-  bigint('queue_depth', 'Execs that wait for details or ancestors', ({ tree }) => tree.waiting),
+  bigint(
+    'queue_depth',
+    'Events that wait for details, ancestors or the hash of their file',
+    ({ tree }) => tree.waiting,
+  ),
   bigint('queue_bytes', 'Bytes between the collector thread and the process tree', ({ source }) => source.queueBytes),
   bigint('store_rows', 'Rows of process_ancestry_events that can be asked for', ({ store }) => store.rows),
   bigint('store_discarded', 'Rows that were too old or made room for newer ones', ({ store }) => store.discarded),

@@ -21,7 +21,24 @@ describe.skipIf(!canRecord() || !hasPrometheus)('Prometheus', () => {
     extension = await ExtensionUnderTest.start(['--metrics-listen', address, '--hash', ...PATIENT]);
     for (let n = 0; n < 25; n++) execFileSync('/bin/true', [`metrics-${n}`]);
     await extension.settled();
+    const answered = async () => {
+      const text = await (await fetch(`http://${address}/metrics`)).text();
+      const sample = (series: string) =>
+        Number(
+          text
+            .split('\n')
+            .find((line) => line.startsWith(series))
+            ?.split(' ')[1],
+        );
+      return {
+        rows: sample('process_ancestry_answer_rows_total{table="process_ancestry_events"}'),
+        queries: sample('process_ancestry_queries_total{table="process_ancestry_events",outcome="answered"}'),
+      };
+    };
+    const before = await answered();
     const read = await extension.generate('process_ancestry_events', { subscriber: [{ op: 2, expr: 'metrics-test' }] });
+    const after = await answered();
+    expect(after).toEqual({ rows: before.rows + read.length, queries: before.queries + 1 });
     prometheus = await Prometheus.start(address);
     const own = prometheus;
 
@@ -69,9 +86,9 @@ describe.skipIf(!canRecord() || !hasPrometheus)('Prometheus', () => {
     expect(await own.value('process_ancestry_registered')).toBe(1);
     expect(await own.value('process_ancestry_publish_delay_seconds_count')).toBeGreaterThanOrEqual(25);
     const ofEvents = '{table="process_ancestry_events"}';
-    expect(await own.value(`process_ancestry_answer_rows_total${ofEvents}`)).toBe(read.length);
+    expect(await own.value(`process_ancestry_answer_rows_total${ofEvents}`)).toBe(after.rows);
     expect(await own.query(`process_ancestry_queries_total{table="process_ancestry_events"} > 0`)).toMatchObject([
-      { metric: { outcome: 'answered' }, value: 1 },
+      { metric: { outcome: 'answered' }, value: after.queries },
     ]);
     const [subscriber] = await extension.generate('process_ancestry_subscribers');
     expect(await own.query('process_ancestry_subscriber_last_eid')).toMatchObject([

@@ -7,6 +7,7 @@
   audit_control.py save          all that `restore` needs, as JSON
   audit_control.py restore       puts back what `save` said, from standard input
   audit_control.py quiet LIMIT   audit off, no rules, a backlog of LIMIT records that nothing waits for
+  audit_control.py backlog       how many records wait for their reader
   audit_control.py ask-for-place     asks to be the unicast reader, as auditd does; says why not, and ends
   audit_control.py message TYPE TEXT    says what a program that lets people in says
 """
@@ -27,7 +28,7 @@ RULE = 4 * 3 + 4 * 64 + 4 * 64 * 3 + 4
 def ask(kind, payload=b""):
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9) as s:
         s.bind((0, 0))
-        s.settimeout(3)
+        s.settimeout(60)
         s.sendto(struct.pack("=IHHII", 16 + len(payload), kind, 5, 7, 0) + payload, (0, 0))
         answers, acknowledged = [], False
         while True:
@@ -70,15 +71,19 @@ def restore(saved):
     quiet(8192)
     for rule in saved["rules"]:
         ask(ADD_RULE, bytes.fromhex(rule))
-    status = {k: v for k, v in saved["status"].items() if k != "pid"}
-    set_status(ENABLED | FAILURE | RATE_LIMIT | BACKLOG_LIMIT | BACKLOG_WAIT_TIME, **status)
+    settings = {k: v for k, v in saved["status"].items() if k != "pid"}
+    set_status(ENABLED | FAILURE | RATE_LIMIT | BACKLOG_LIMIT | BACKLOG_WAIT_TIME, **settings)
+
+
+def status():
+    values = struct.unpack_from("=IIIIIIIIII", ask(GET)[0] + b"\0" * 40)
+    names = ["mask", "enabled", "failure", "pid", "rate_limit", "backlog_limit", "lost", "backlog", "_", "backlog_wait_time"]
+    return dict(zip(names, values))
 
 
 def show_status():
-    status = struct.unpack_from("=IIIIIIIIII", ask(GET)[0] + b"\0" * 40)
-    names = ["mask", "enabled", "failure", "pid", "rate_limit", "backlog_limit", "lost", "backlog", "_", "backlog_wait_time"]
     wanted = {"enabled", "failure", "pid", "rate_limit", "backlog_limit", "backlog_wait_time"}
-    return {k: v for k, v in zip(names, status) if k in wanted}
+    return {k: v for k, v in status().items() if k in wanted}
 
 
 def show():
@@ -106,6 +111,8 @@ elif command == "restore":
     restore(json.load(sys.stdin))
 elif command == "quiet":
     quiet(int(rest[0]))
+elif command == "backlog":
+    print(status()["backlog"])
 elif command == "ask-for-place":
     try:
         ask(SET, struct.pack("=10I", PID, 0, 0, os.getpid(), *[0] * 6))

@@ -115,7 +115,7 @@ describe.skipIf(!canRecord() || !existsSync(AUDITD))('beside auditd', () => {
       await execs.more();
       const refused = await startAuditd();
       expect(refused.exitCode).toBe(1);
-      await until('given up', () => place() === 0, 1000);
+      await until('given up', () => place() === 0);
       expect(auditSettings().status).toMatchObject({ enabled: 1, backlog_limit: 8192, backlog_wait_time: 15000 });
       await execs.more();
       const auditd = await startAuditd();
@@ -176,20 +176,20 @@ describe.skipIf(!canRecord() || !existsSync(AUDITD))('beside auditd', () => {
       auditControl('enable', '0');
       auditControl('delete-all');
       await stop(auditd);
-      await until('audit on again', () => auditSettings().status.enabled === 1 && hasOurRules(), 2000);
+      await until('audit on again', () => auditSettings().status.enabled === 1 && hasOurRules());
       expect(place()).toBe(0);
       const first = execs.count;
-      await until('taken', () => place() === process.pid, 5000);
+      await until('taken', () => place() === process.pid);
       expect(auditSettings().status.backlog_wait_time).toBe(0);
       await execs.more();
 
       expect(auditControl('ask-for-place')).toContain('File exists');
-      await until('given up', () => place() === 0, 1000);
+      await until('given up', () => place() === 0);
       expect(auditSettings().status.backlog_wait_time).toBe(15000);
       expect(multicastReaders()).toBe(1);
       await execs.more();
-      await until('taken back', () => place() === process.pid, 5000);
-      await until('by unicast alone', () => multicastReaders() === 0, 1000);
+      await until('taken back', () => place() === process.pid);
+      await until('by unicast alone', () => multicastReaders() === 0);
       expect(auditSettings().status.backlog_wait_time).toBe(0);
       await execs.more();
 

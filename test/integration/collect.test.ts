@@ -1,5 +1,6 @@
 /** What the kernel of this host tells of groups, sessions, logins and control groups, before anything is made of it. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,54 +41,60 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
     expect(state.collector).toBe(collector === 'auto' ? 'audit+proc_events' : collector);
     expect(hasOurRules()).toBe(collector !== 'proc_events');
   }
-  /** The events of one kind, once there are any of `pid`. */
+  /** The events of one kind, once there is one of `pid`. */
   async function heard<K extends ProcessEvent['kind']>(kind: K, pid: number) {
     const ofKind = () => events.filter((event): event is Extract<ProcessEvent, { kind: K }> => event.kind === kind);
-    await until(`heard of a ${kind} of ${pid}`, () => ofKind().some((event) => event.pid === pid), 3000);
+    await until(`heard of ${kind}: ${pid}`, () => ofKind().some((event) => event.pid === pid));
     return ofKind();
   }
-  /** Numbers that a shell printed. */
-  const shell = (command: string, ...prefix: string[]) => {
-    const [program = '', ...args] = [...prefix, 'bash', '-c', command];
-    return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
-      .trim()
-      .split(/\s+/)
-      .map(Number);
-  };
+  /** Numbers that a shell prints in one line. It and its job live until `release`. */
+  async function shell(command: string, ...prefix: string[]) {
+    const [program = '', ...args] = [...prefix, 'bash', '-c', `${command}; read line; kill %1; wait`];
+    const started = spawn(program, args, { stdio: ['pipe', 'pipe', 'ignore'] });
+    const closed = once(started, 'close');
+    const [said] = (await once(started.stdout.setEncoding('utf8'), 'data')) as [string];
+    const release = async () => {
+      started.stdin.end();
+      await closed;
+    };
+    return { numbers: said.trim().split(/\s+/).map(Number), release };
+  }
 
   test('a shell with job control puts each job into a group of its own, and a pipeline into one', async () => {
     await listen('auto');
-    const [job = 0] = shell('set -m; sleep 0.2 & echo $!; wait');
-    expect((await heard('setpgid', job)).filter(({ pid }) => pid === job)).toMatchObject([
-      { pgid: job, origin: 'audit' },
-      { pgid: job, origin: 'audit' },
-    ]);
-    const [leader = 0, last = 0] = shell('set -m; sleep 0.2 | sleep 0.3 & jobs -p; echo $!; wait');
+    const single = await shell('set -m; sleep 1000 & echo $!');
+    const [job = 0] = single.numbers;
+    // The job says so, and the shell, unless the job has executed its program by then (man 2 setpgid, EACCES).
+    for (const one of (await heard('setpgid', job)).filter(({ pid }) => pid === job))
+      expect(one).toMatchObject({ pgid: job, origin: 'audit' });
+    await single.release();
+    const pipeline = await shell('set -m; sleep 1000 | sleep 1001 & echo $(jobs -p) $!');
+    const [leader = 0, last = 0] = pipeline.numbers;
     expect(last).not.toBe(leader);
     const groups = await heard('setpgid', last);
     expect(new Set(groups.filter(({ pid }) => pid === last).map(({ pgid }) => pgid))).toEqual(new Set([leader]));
     expect(groups.every(({ serial }) => serial > 0)).toBe(true);
+    await pipeline.release();
   });
 
   test('pids of another namespace are not taken for ours', async () => {
     await listen('auto');
-    // In there bash is 1 and its job 2 or so; the sleep keeps the callers alive until they were looked at.
-    const [job = 0] = shell('set -m; sleep 0.3 & echo $!; wait', 'unshare', '--pid', '--fork');
+    // In there bash is 1 and its job 2 or so.
+    const inside = await shell('set -m; sleep 1002 & echo $!', 'unshare', '--pid', '--fork');
+    const [job = 0] = inside.numbers;
     expect(job).toBeLessThan(50);
-    const sleep = await until(
-      'heard of the sleep',
-      () =>
-        events.find((event): event is ExecEvent => event.kind === 'exec' && event.details?.args === 'sleep\u00000.3'),
-      3000,
+    const sleep = await until('heard of the sleep', () =>
+      events.find((event): event is ExecEvent => event.kind === 'exec' && event.details?.args === 'sleep\u00001002'),
     );
     const groups = await heard('setpgid', sleep.pid);
     expect(groups.map(({ pid }) => pid)).not.toContain(job);
     expect(groups.filter(({ pid }) => pid === sleep.pid)).toMatchObject([{ pgid: undefined }]);
+    await inside.release();
   });
 
   test('audit alone tells of new sessions too', async () => {
     await listen('audit');
-    const [leader = 0] = shell("setsid bash -c 'echo $$'");
+    const leader = Number(execFileSync('setsid', ['bash', '-c', 'echo $$'], { encoding: 'utf8' }));
     expect((await heard('setsid', leader)).find(({ pid }) => pid === leader)).toMatchObject({ origin: 'audit' });
   });
 
@@ -100,7 +107,7 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
     auditControl('message', START, text('success', 'ssh'));
     auditControl('message', LOGIN, text('success', '/dev/pts/9'));
     const logins = () => events.filter(({ kind }) => kind === 'login');
-    await until('heard of both', () => logins().length >= 2, 3000);
+    await until('heard of both', () => logins().length >= 2);
     const from = { address: '2001:db8::42', exe: '/usr/sbin/sshd' };
     expect(logins()).toMatchObject([
       { ...from, terminal: 'ssh' },

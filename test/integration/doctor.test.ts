@@ -21,7 +21,7 @@ async function doctor(
 ): Promise<{ exit: number; found: readonly Found[]; of: (id: string) => readonly Found[] }> {
   const [command = '', ...rest] = [...prefix, LAUNCHER, 'doctor', '--json', ...args];
   const done = Promise.withResolvers<{ exit: number; stdout: string }>();
-  execFile(command, rest, { encoding: 'utf8', timeout: 30_000 }, (error, stdout, stderr) => {
+  execFile(command, rest, { encoding: 'utf8' }, (error, stdout, stderr) => {
     if (stderr) done.reject(new Error(stderr));
     else done.resolve({ exit: typeof error?.code === 'number' ? error.code : 0, stdout });
   });

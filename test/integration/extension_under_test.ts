@@ -1,5 +1,6 @@
 /** The built extension, run as osquery runs it: a process of its own, a manager's socket, Thrift in between. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,17 +19,22 @@ export const LAUNCHER = NAMED ?? fileURLToPath(new URL('../../dist/process_ances
 /** Whether a test can have something of its own loaded into it. The single executable does not listen to NODE_OPTIONS. */
 export const TAKES_NODE_OPTIONS = NAMED === undefined;
 
-/** Waits for something to become true, and fails with what it is when it does not. */
+/** Only a safety net: no test may depend on how soon something happens. Below the tests' own limit, to say what is missing. */
+export const PATIENCE_MS = 120_000;
+
+/** Flags: an exec waits as long as it may for a hash that a slow machine makes late. */
+export const PATIENT = ['--publish-wait-ms', '10000'] as const;
+
+/** Waits for a condition. Fails with its name after PATIENCE_MS. */
 export async function until<T>(
   what: string,
   probe: () => T | undefined | false | Promise<T | undefined | false>,
-  ms = 10_000,
 ): Promise<T> {
-  const deadline = performance.now() + ms;
+  const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     const value = await probe();
     if (value) return value;
-    if (performance.now() > deadline) throw new Error(`after ${ms} ms: still not ${what}`);
+    if (performance.now() > deadline) throw new Error(`after ${PATIENCE_MS} ms: still not ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
@@ -48,9 +54,12 @@ export function canRecord(): boolean {
 
 const AUDIT_CONTROL = fileURLToPath(new URL('audit_control.py', import.meta.url));
 
+/** Debian's own starts sooner than what a version manager puts before it on PATH. */
+const PYTHON = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
+
 /** See audit_control.py. */
 export function auditControl(...args: string[]): string {
-  return execFileSync('python3', [AUDIT_CONTROL, ...args], { encoding: 'utf8' });
+  return execFileSync(PYTHON, [AUDIT_CONTROL, ...args], { encoding: 'utf8' });
 }
 
 export interface AuditSettings {
@@ -73,18 +82,48 @@ export function hasOurRules(): boolean {
   return auditSettings().rules.some(({ strings }) => strings === 'process_ancestry');
 }
 
-/** When nothing is on its way any more: nothing has been published for longer than anything waits on the way. */
-export async function settled(askStats: () => Promise<Row>): Promise<void> {
-  let published = '';
-  let quietSince = performance.now();
-  await until('settled', async () => {
-    const stats = await askStats();
-    const onItsWay = stats.queue_depth !== '0' || stats.queue_bytes !== '0' || stats.kernel_backlog !== '0';
-    if (onItsWay || stats.events_published !== published) quietSince = performance.now();
-    published = stats.events_published ?? '';
-    return performance.now() - quietSince > 200;
-  });
+/** How a recording extension is asked, whichever way it was started. */
+export interface Asked {
+  readonly stats: () => Promise<Row>;
+  /** Whether an exec with this command line has a row. */
+  readonly hasRow: (cmdline: string) => Promise<boolean>;
 }
+
+/**
+ * Resolves when every event until now has its row. Both of the kernel's sources tell in order, so the row of a process that
+ * starts now means that all before it has been received. Then nothing of it may wait for details or for a hash. What a hash
+ * was waited for is merged with others after that, in order: hence a second process.
+ */
+export async function settled(asked: Asked): Promise<void> {
+  await received(asked);
+  await until('published', async () => (await asked.stats()).queue_depth === '0');
+  await received(asked);
+}
+
+let markers = 0;
+
+/** Executes a program that lives until its row is there: a collector without audit reads its command line from /proc. */
+async function received({ stats, hasRow }: Asked): Promise<void> {
+  const lost = async () => (await stats()).events_lost;
+  for (;;) {
+    const before = await lost();
+    const name = `settled-${process.pid}-${markers++}`;
+    const marker = spawn('/bin/sh', ['-c', 'read line', name], { stdio: ['pipe', 'ignore', 'ignore'] });
+    try {
+      const cmdline = `/bin/sh -c read line ${name}`;
+      // It may be among what is lost.
+      const outcome = await until('received', async () =>
+        (await hasRow(cmdline)) ? 'seen' : (await lost()) !== before && 'lost',
+      );
+      if (outcome === 'seen') return;
+    } finally {
+      marker.stdin?.end();
+    }
+  }
+}
+
+/** Longer than a subscriber that asks again may be the same statement, whose rows are given again. */
+const SAME_STATEMENT_MS = 1050;
 
 export class ExtensionUnderTest {
   readonly manager: EmbeddedManager;
@@ -92,6 +131,8 @@ export class ExtensionUnderTest {
   readonly #spawn: () => ChildProcess;
   #child: ChildProcess;
   #stderr = '';
+  /** What the last answer took. */
+  #answerMs = 0;
   exited: { code: number | null; signal: NodeJS.Signals | null } | undefined;
 
   private constructor(manager: EmbeddedManager, spawnChild: () => ChildProcess, directory: string) {
@@ -121,7 +162,7 @@ export class ExtensionUnderTest {
     options.prepare?.(manager);
     await manager.start();
     const database = ['--database', join(directory, 'rows')];
-    const args = ['--socket', manager.socketPath, '--timeout', '5', '--interval', '1', ...database, ...flags];
+    const args = ['--socket', manager.socketPath, '--timeout', '120', '--interval', '1', ...database, ...flags];
     const env = { ...process.env, ...options.env };
     const program = options.program ?? LAUNCHER;
     const spawnChild = () => spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env });
@@ -154,8 +195,8 @@ export class ExtensionUnderTest {
 
   async #ready(recording: boolean): Promise<void> {
     await Promise.race([
-      this.manager.waitForExtension('process_ancestry', 10_000),
-      until('gone', () => this.exited, 10_000).then(() => this.failIfGone()),
+      this.manager.waitForExtension('process_ancestry', PATIENCE_MS),
+      once(this.#child, 'exit').then(() => this.failIfGone()),
     ]);
     if (recording) await until('recording', () => this.#stderr.includes('"recording"') || this.failIfGone());
   }
@@ -192,12 +233,20 @@ export class ExtensionUnderTest {
       constraints: Object.entries(constraints).map(([name, list]) => ({ name, list, affinity: 'TEXT' })),
       ...(colsUsed ? { colsUsed } : {}),
     };
-    const { status, rows } = await new ExtensionClient(this.socketPath).call('table', table, {
+    const began = performance.now();
+    const client = new ExtensionClient(this.socketPath, { timeoutMs: PATIENCE_MS });
+    const { status, rows } = await client.call('table', table, {
       action: 'generate',
       context: JSON.stringify(context),
     });
+    this.#answerMs = performance.now() - began;
     if (status.code !== 0) throw new Error(status.message);
     return rows as Row[];
+  }
+
+  /** Lets the time pass after which a subscriber that asks again gets new rows: the protocol has no statement id. */
+  async nextStatement(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, this.#answerMs + SAME_STATEMENT_MS));
   }
 
   async stats(): Promise<Row> {
@@ -206,24 +255,21 @@ export class ExtensionUnderTest {
     return row;
   }
 
+  /** Resolves when every event until now has its row, whatever goes on meanwhile. */
   async settled(): Promise<void> {
-    await settled(() => this.stats());
-  }
-
-  /** When all that the kernel has told until now has become rows, whatever goes on meanwhile. */
-  async caughtUp(): Promise<void> {
-    await until('caught up', async () => {
-      const { queue_bytes, kernel_backlog } = await this.stats();
-      return queue_bytes === '0' && kernel_backlog === '0';
+    await settled({
+      stats: () => this.stats(),
+      hasRow: async (cmdline) => {
+        const wanted = { cmdline: [{ op: 2, expr: cmdline }] };
+        return (await this.generate('process_ancestry_events', wanted, ['eid'])).length > 0;
+      },
     });
-    // As long as anything waits for what is missing, and for others to be merged with.
-    await new Promise((resolve) => setTimeout(resolve, 500));
   }
 
   async stop(): Promise<void> {
     if (!this.exited) {
       this.child.kill('SIGTERM');
-      await until('gone', () => this.exited, 5000);
+      await until('gone', () => this.exited);
     }
     await this.manager.stop();
     new KeptFlags(join(this.#directory, 'em')).write(NOTHING_KEPT);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
-import { canRecord, ExtensionUnderTest, hasOurRules, until } from './extension_under_test.ts';
+import { canRecord, ExtensionUnderTest, hasOurRules, PATIENCE_MS, until } from './extension_under_test.ts';
 import { logOfExecs } from './log_of_execs.ts';
 
 let directory: string;
@@ -20,7 +20,7 @@ function writeFile(content: unknown): void {
   renameSync(`${file}.new`, file);
 }
 const capacity = async () => (await extension.stats()).cache_capacity;
-const becomes = (size: string) => until(`a cache of ${size}`, async () => (await capacity()) === size, 3000);
+const becomes = (size: string) => until(`a cache of ${size}`, async () => (await capacity()) === size);
 const refusals = () => extension.stderr.split('\n').filter((line) => line.includes('the running value stays'));
 
 beforeEach(async () => {
@@ -49,13 +49,13 @@ describe('while it runs', () => {
       'process_ancestry_flags',
       "SELECT 'huge' AS process_ancestry_cache_size, 333 AS process_ancestry_cache_ttl",
     );
-    await until('the others in force', () => extension.stderr.includes('"process_ancestry_cache_ttl":333'), 3000);
+    await until('the others in force', () => extension.stderr.includes('"process_ancestry_cache_ttl":333'));
     expect(await capacity()).toBe('222');
     views.set(
       'process_ancestry_flags',
       "SELECT 'huge' AS process_ancestry_cache_size, 444 AS process_ancestry_cache_ttl",
     );
-    await until('the others in force', () => extension.stderr.includes('"process_ancestry_cache_ttl":444'), 3000);
+    await until('the others in force', () => extension.stderr.includes('"process_ancestry_cache_ttl":444'));
     expect(refusals()).toEqual([
       expect.stringContaining('process_ancestry_flags: process_ancestry_cache_size=\\"huge\\" is not 16 to 1000000'),
     ]);
@@ -77,12 +77,12 @@ describe('while it runs', () => {
     writeFile({ process_ancestry_cache_size: 777 });
     await becomes('777');
     writeFileSync(file, '{"process_ancestry_cache_size": 8');
-    await until('refused', () => refusals().length > 0, 3000);
+    await until('refused', () => refusals().length > 0);
     expect(refusals()).toEqual([expect.stringContaining(`configuration file ${file}`)]);
     expect(await capacity()).toBe('777');
     rmSync(file);
     // A file that was named and is not there is an error too, not the wish for defaults.
-    await until('missed', () => refusals().length > 1, 3000);
+    await until('missed', () => refusals().length > 1);
     expect(await capacity()).toBe('777');
   });
 });
@@ -108,7 +108,7 @@ test('rows on disk do not go for a default, as osquery may be about to say that 
   expect(await awaited()).toBe(true);
   keep(60_000);
   extension.manager.isConfigValid = true;
-  await until('all there', async () => (await rows()) >= 51_000, 60_000);
+  await until('all there', async () => (await rows()) >= 51_000);
   extension.manager.views.clear();
   extension.manager.isConfigValid = false;
   await extension.killAndRespawn(false);
@@ -119,7 +119,7 @@ test('rows on disk do not go for a default, as osquery may be about to say that 
   expect(await rows()).toBeGreaterThanOrEqual(51_000);
   // What is said counts at once.
   keep(40_000);
-  await until('fewer', async () => (await rows()) <= 40_000, 60_000);
+  await until('fewer', async () => (await rows()) <= 40_000);
 });
 
 describe.skipIf(!canRecord())('before osquery has applied its configuration', () => {
@@ -154,6 +154,7 @@ describe.skipIf(!canRecord())('before osquery has applied its configuration', ()
     await manager.kill();
     await manager.start();
     await until('registered again', () => extension.uuid !== undefined && extension.uuid !== uuid);
+    await manager.waitForExtension('process_ancestry', PATIENCE_MS);
     run('again', 'password=hunter2');
     await until('seen', async () => (await cmdlines()).length === 2);
     expect(await cmdlines()).toEqual(['/bin/true early password=***', '/bin/true again password=***']);

@@ -2,7 +2,7 @@
 import { ExtensionClient } from '../../src/osquery/extension_client.ts';
 
 const [, , socketPath = '', table = ''] = process.argv;
-const client = new ExtensionClient(socketPath, { timeoutMs: 60_000, maxResponseBytes: 1 << 30 });
+const client = new ExtensionClient(socketPath, { timeoutMs: 600_000, maxResponseBytes: 1 << 30 });
 const { status, rows } = await client.call('table', table, { action: 'generate', context: '{"constraints":[]}' });
 const last = Object.entries(rows.at(-1) ?? {});
 process.stdout.write(

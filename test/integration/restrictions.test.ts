@@ -1,5 +1,5 @@
 /** Hosts where not everything is allowed: each says what is wrong and what to do, and the best that still works goes on. */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -9,6 +9,7 @@ import {
   ExtensionUnderTest,
   hasOurRules,
   LAUNCHER,
+  type Row,
   until,
 } from './extension_under_test.ts';
 
@@ -27,6 +28,21 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
     expect(auditSettings()).toEqual(before);
   });
 
+  /** The row of a process that lives until it has one: what is gone at once has no details without audit. */
+  async function rowOfLiving(name: string): Promise<Row> {
+    const child = spawn('/bin/sh', ['-c', 'read line', name], { stdio: ['pipe', 'ignore', 'ignore'] });
+    try {
+      const pid = { pid: [{ op: 2, expr: String(child.pid) }] };
+      const row = await until('a row', async () => {
+        const rows = await extension?.generate('process_ancestry_events', pid);
+        return rows?.find(({ cmdline }) => cmdline === `/bin/sh -c read line ${name}`);
+      });
+      return row;
+    } finally {
+      child.stdin?.end();
+    }
+  }
+
   test('a rule never,task: the proc connector goes on alone, and the rule is named', async () => {
     auditControl('never-task', 'add');
     try {
@@ -35,14 +51,7 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
       expect(stats.collector).toBe('proc_events');
       expect(stats.problems).toContain('audit_never_task');
       expect(extension.stderr).toContain('auditctl -d never,task');
-      const text = execFileSync('/bin/sh', ['-c', 'sleep 0.2; echo $$', 'long enough'], { encoding: 'utf8' });
-      await extension.settled();
-      const rows = await extension.generate('process_ancestry_events', { pid: [{ op: 2, expr: text.trim() }] });
-      expect(rows[0]).toMatchObject({
-        cmdline: '/bin/sh -c sleep 0.2; echo $$ long enough',
-        uid: '0',
-        ancestry_complete: '1',
-      });
+      expect(await rowOfLiving('under the rule')).toMatchObject({ uid: '0', ancestry_complete: '1' });
     } finally {
       await extension?.stop();
       extension = undefined;
@@ -53,15 +62,12 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
   test('audit switched off by somebody: /proc is read instead until it is on again, and our rules come back when removed', async () => {
     extension = await ExtensionUnderTest.start();
     auditControl('enable', '0');
-    await until('noticed', async () => (await extension?.stats())?.collector === 'proc_events', 3000);
-    const pid = execFileSync('/bin/sh', ['-c', 'sleep 0.2; echo $$', 'while off'], { encoding: 'utf8' }).trim();
-    await extension.settled();
-    const rows = await extension.generate('process_ancestry_events', { pid: [{ op: 2, expr: pid }] });
-    expect(rows[0]).toMatchObject({ cmdline: '/bin/sh -c sleep 0.2; echo $$ while off', ancestry_complete: '1' });
+    await until('noticed', async () => (await extension?.stats())?.collector === 'proc_events');
+    expect(await rowOfLiving('while off')).toMatchObject({ ancestry_complete: '1' });
     auditControl('enable', '1');
-    await until('noticed', async () => (await extension?.stats())?.collector === 'audit+proc_events', 3000);
+    await until('noticed', async () => (await extension?.stats())?.collector === 'audit+proc_events');
     auditControl('delete-all');
-    await until('back', () => hasOurRules(), 3000);
+    await until('back', () => hasOurRules());
     execFileSync('/bin/true', ['after-all-that']);
     await extension.settled();
     const after = await extension.generate('process_ancestry_events', {
@@ -112,7 +118,7 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
       cmdline_size: String('/bin/true cut-here'.length + 2 * 60_001),
     });
     expect(cut?.cmdline?.length).toBe(1000);
-    expect(rows.find(({ cmdline }) => cmdline === '/bin/true not-cut')).toMatchObject({ overflows: '' });
+    expect(rows.find(({ cmdline }) => cmdline === '/bin/true not-cut')).not.toHaveProperty('overflows');
   });
 
   test('what must not be stored is taken out of arguments, of ancestors too', async () => {

@@ -75,7 +75,7 @@ export class SshServer {
     const settings = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
     const args = ['-F', 'none', '-p', String(this.#port), ...settings, ...flags, 'root@127.0.0.1', command];
     try {
-      const answer = promisify(execFile)('ssh', args, { timeout: 20_000 });
+      const answer = promisify(execFile)('ssh', args);
       answer.child.stdin?.end();
       return (await answer).stdout;
     } catch (error) {
@@ -87,7 +87,7 @@ export class SshServer {
     const child = this.#process;
     const isGone = () => child.exitCode !== null || child.signalCode !== null;
     child.kill('SIGTERM');
-    await until('gone', isGone, 5000);
+    await until('gone', isGone);
     rmSync(this.#directory, { recursive: true, force: true });
     if (this.#madeRunDirectory) rmdirSync(PRIVILEGE_SEPARATION);
   }

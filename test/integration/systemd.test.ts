@@ -5,7 +5,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { canRecord, ExtensionUnderTest, LAUNCHER } from './extension_under_test.ts';
+import { canRecord, ExtensionUnderTest, LAUNCHER, PATIENT } from './extension_under_test.ts';
 
 const DROP_IN = fileURLToPath(
   new URL('../../packaging/systemd/osqueryd.service.d/process-ancestry.conf', import.meta.url),
@@ -66,13 +66,19 @@ describe.skipIf(!canRecord())('osqueryd with the drop-in', () => {
     const programs = Object.values(there).map((folder) => join(folder, 'true'));
     for (const path of programs) copyFileSync('/bin/true', path);
     const hashes = async (mounts: string) => {
-      extension = await ExtensionUnderTest.start(['--hash'], { program: program(inMounts(mounts, '')) });
-      for (const path of programs) execFileSync(path, ['hashed']);
+      extension = await ExtensionUnderTest.start(['--hash', ...PATIENT], { program: program(inMounts(mounts, '')) });
+      // They are gone before it hears of them.
+      extension.child.kill('SIGSTOP');
+      try {
+        for (const path of programs) execFileSync(path, ['hashed']);
+      } finally {
+        extension.child.kill('SIGCONT');
+      }
       await extension.settled();
       const rows = await extension.generate('process_ancestry_events', {}, ['path', 'sha256']);
       await extension.stop();
       extension = undefined;
-      return programs.map((path) => rows.find((row) => row.path === path)?.sha256?.length);
+      return programs.map((path) => (rows.find((row) => row.path === path)?.sha256 ?? '').length);
     };
     try {
       // The manager's socket is in /tmp, where osquery's is not: it stays.

@@ -81,7 +81,7 @@ export class StockOsqueryd {
   /** Resolves when the table answers through osquery. */
   async ready(): Promise<void> {
     const count = 'SELECT count(*) FROM process_ancestry_events';
-    await until('ready', () => this.value(count).catch(() => this.#failIfGone()), 120_000);
+    await until('ready', () => this.value(count).catch(() => this.#failIfGone()));
   }
 
   /** The pid of the process that answers. */
@@ -111,7 +111,7 @@ export class StockOsqueryd {
 
   async stop(): Promise<void> {
     this.#child.kill('SIGTERM');
-    await until('gone', () => this.#child.exitCode !== null || this.#child.signalCode !== null, 60_000);
+    await until('gone', () => this.#child.exitCode !== null || this.#child.signalCode !== null);
     new KeptFlags(this.socket).write(NOTHING_KEPT);
     rmSync(this.directory, { recursive: true, force: true });
   }

@@ -9,6 +9,7 @@ export function launch(): Promise<Browser> {
   const quiet = ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update'];
   return chromium.launch({
     executablePath: CHROMIUM,
+    timeout: 120_000,
     args: ['--no-sandbox', '--disable-gpu', '--disable-sync', ...quiet],
   });
 }

@@ -68,13 +68,13 @@ describe.skipIf(!canRecord())('of real processes', () => {
       for (const { says, chain } of REAL) {
         scenarioOf.set(await processes.run(chain, () => heldIsSeen(extension)), says);
       }
-      await extension.caughtUp();
+      await extension.settled();
       found = await findings(extension, (pid) => scenarioOf.get(pid));
     } finally {
       await extension.stop();
       processes.remove();
     }
-  }, 60_000);
+  });
 
   test.each(REAL.map((scenario) => [scenario.says, scenario] as const))('%s', (says, scenario: Scenario) => {
     const counted = (found.get(says) ?? []).filter(

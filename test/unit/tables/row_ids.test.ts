@@ -79,7 +79,8 @@ describe('an OR of two equalities, put together as SQLite does it, has all rows 
           return rows;
         };
         const all = await ask([]);
-        expect(all.length).toBeGreaterThan(0);
+        // A table of pairs is empty where nobody has an ancestor.
+        fc.pre(all.length > 0);
         for (const { rowid = '' } of all) expect(BigInt.asIntN(64, BigInt(rowid))).toBe(BigInt(rowid));
         expect(new Set(all.map(({ rowid }) => rowid)).size).toBe(all.length);
         const columns = table.columns.map(({ name }) => name).filter((name) => !CHANGING.has(name));
