@@ -1,7 +1,6 @@
 /** packaging/fleet as a Fleet server would hand it to osqueryd, with the extension behind it. */
 import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { GIVEN_AGAIN_MS } from '../../src/store/subscribers.ts';
 import { type FleetConfig, readFleet } from '../fleet/fleet_config.ts';
 import { hasYaml } from '../fleet/fleet_files.ts';
 import { FleetServer } from '../fleet/fleet_server.ts';

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { KeptFlags, NOTHING_KEPT } from '../../src/extension/kept_flags.ts';
 import { ExtensionClient } from '../../src/osquery/extension_client.ts';
 import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
+import { GIVEN_AGAIN_MS } from '../../src/store/subscribers.ts';
 
 export type Row = Record<string, string>;
 
@@ -122,17 +123,12 @@ async function received({ stats, hasRow }: Asked): Promise<void> {
   }
 }
 
-/** Longer than a subscriber that asks again may be the same statement, whose rows are given again. */
-const SAME_STATEMENT_MS = 1050;
-
 export class ExtensionUnderTest {
   readonly manager: EmbeddedManager;
   readonly #directory: string;
   readonly #spawn: () => ChildProcess;
   #child: ChildProcess;
   #stderr = '';
-  /** What the last answer took. */
-  #answerMs = 0;
   exited: { code: number | null; signal: NodeJS.Signals | null } | undefined;
 
   private constructor(manager: EmbeddedManager, spawnChild: () => ChildProcess, directory: string) {
@@ -233,20 +229,18 @@ export class ExtensionUnderTest {
       constraints: Object.entries(constraints).map(([name, list]) => ({ name, list, affinity: 'TEXT' })),
       ...(colsUsed ? { colsUsed } : {}),
     };
-    const began = performance.now();
     const client = new ExtensionClient(this.socketPath, { timeoutMs: PATIENCE_MS });
     const { status, rows } = await client.call('table', table, {
       action: 'generate',
       context: JSON.stringify(context),
     });
-    this.#answerMs = performance.now() - began;
     if (status.code !== 0) throw new Error(status.message);
     return rows as Row[];
   }
 
-  /** Lets the time pass after which a subscriber that asks again gets new rows: the protocol has no statement id. */
+  /** Lets the time pass after which a subscriber's next answer has new rows: the protocol has no statement id. */
   async nextStatement(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, this.#answerMs + SAME_STATEMENT_MS));
+    await new Promise((resolve) => setTimeout(resolve, GIVEN_AGAIN_MS.pause + 20));
   }
 
   async stats(): Promise<Row> {

@@ -18,7 +18,7 @@ import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Selection } from '../../../src/store/event_database.ts';
 import { EventStore, type EventStoreSettings } from '../../../src/store/event_store.ts';
-import { leastCpuMs, turnsUntil } from '../cpu_time.ts';
+import { cpuMs, leastCpuMs, turnsUntil } from '../cpu_time.ts';
 import { eventually } from '../eventually.ts';
 import { entityId, published, recorded } from '../tables/published.ts';
 
