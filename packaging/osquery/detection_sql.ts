@@ -10,6 +10,7 @@
  *   {pipes 'curl ' to shell}      the command line pipes what this pattern of GLOB begins into a shell
  *   {in temporary place} …        see PHRASES
  */
+import { columns as events } from '../../tables/process_ancestry_events.ts';
 import { programs, scripted } from './programs.ts';
 
 const quoted = (names: readonly string[]) => `(${names.map((name) => `'${name}'`).join(', ')})`;
@@ -100,36 +101,50 @@ const OF_A_GROUP: Readonly<Record<string, string>> = { time: 'max(time)', cmdlin
 
 export const columnNames = Object.keys(COLUMNS);
 
-/** Strings, parentheses, and columns that are compared. */
-const TOKEN = /'(?:[^']|'')*'|[()]|\b[a-z_]+(?= (?:NOT )?(?:GLOB|LIKE|IN|=|<>|>=) ?)/g;
+/** Strings, parentheses, and the word between two conditions. */
+const TOKEN = /'(?:[^']|'')*'|[()]|\bAND\b/g;
+const SIMPLE = /^[a-z_]+ (?:(?:GLOB|LIKE|=|<>|>=) (?:'(?:[^']|'')*'|\d+)|IN \([^()]*\))$/;
 
-/**
- * A plus before the columns that are compared in parentheses: SQLite may otherwise make a look-up of each side of an OR
- * (https://www.sqlite.org/optoverview.html, 3.1), which for osquery's tables is a call each, and rows are told apart by their
- * place in the answer.
- */
-function withoutIndexesInParentheses(sql: string): string {
+/** The conditions that are joined by AND outside of all parentheses. */
+function conjuncts(sql: string): string[] {
+  const found: string[] = [];
   let depth = 0;
-  return sql.replace(TOKEN, (token, at: number) => {
+  let from = 0;
+  for (const { 0: token, index } of sql.matchAll(TOKEN)) {
     if (token === '(') depth++;
-    if (token === ')') depth--;
-    const isColumn = /^[a-z_]+$/.test(token) && sql[at - 1] !== '>' && sql[at - 1] !== '.' && sql[at - 1] !== '+';
-    return isColumn && depth > 0 ? `+${token}` : token;
-  });
+    else if (token === ')') depth--;
+    else if (token === 'AND' && depth === 0) {
+      found.push(sql.slice(from, index).trim());
+      from = index + token.length;
+    }
+  }
+  return [...found, sql.slice(from).trim()];
 }
 
+const wordsOf = (sql: string) => new Set(sql.replace(/'(?:[^']|'')*'/g, '').match(/[a-z_0-9]+/g));
+
 /**
- * The whole statement, about executions alone: forks and exits may have rows too. The subscriber is compared where every
- * osquery pushes it down: at the outermost level, with AND.
+ * The whole statement, about executions alone: forks and exits may have rows too. It asks the table once, for all that is
+ * new and meets the simple conditions, which osquery pushes down: SQLite may otherwise make a look-up of each side of an OR
+ * (https://www.sqlite.org/optoverview.html, 3.1), and a subscriber's later look-up may bring newer rows than the first.
  */
 export function statementOf(subscriber: string, condition: string): string {
-  const grouped = /^GROUP BY/m.test(condition);
+  const expanded = condition.replace(/\{([^{}]+)\}/g, (_, text: string) => phrase(text)).replace(/\s*\n\s*/g, ' ');
+  const [where = '', grouping = ''] = expanded.split(/(?= GROUP BY )/);
   const selected = Object.entries(COLUMNS).map(([name, plain]) => {
-    const sql = (grouped && OF_A_GROUP[name]) || plain;
+    const sql = (grouping !== '' && OF_A_GROUP[name]) || plain;
     return sql === name ? name : `${sql} AS ${name}`;
   });
-  const expanded = condition.replace(/\{([^{}]+)\}/g, (_, text: string) => phrase(text)).replace(/\s*\n\s*/g, ' ');
-  const where = withoutIndexesInParentheses(expanded);
-  const rows = `FROM process_ancestry_events WHERE subscriber = '${subscriber}' AND action GLOB '*exec*'`;
-  return `SELECT ${selected.join(', ')} ${rows} AND ${where}`;
+  const conditions = conjuncts(where);
+  const asked = [
+    `subscriber = '${subscriber}'`,
+    "action GLOB '*exec*'",
+    ...conditions.filter((one) => SIMPLE.test(one)),
+  ];
+  const checked = conditions.filter((one) => !SIMPLE.test(one));
+  const rest = `${checked.length > 0 ? ` WHERE ${checked.join(' AND ')}` : ''}${grouping}`;
+  const used = wordsOf(`${selected.join(' ')}${rest}`);
+  const columns = events.map(({ name }) => name).filter((name) => used.has(name));
+  const rows = `SELECT ${columns.join(', ')} FROM process_ancestry_events WHERE ${asked.join(' AND ')}`;
+  return `WITH new AS MATERIALIZED (${rows}) SELECT ${selected.join(', ')} FROM new${rest}`;
 }
