@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // Runs tests and prints, as its last line, how many passed and failed in all runners together.
-//   run.mjs          types, lint, unit tests (native ones too), and integration tests on the real kernel
-//   run.mjs check    the same without the integration tests
+//   run.mjs          types, lint, unit tests (native ones too), integration tests on the real kernel, and, where OSQUERYD or
+//                    PATH has a stock osqueryd, tests on that
+//   run.mjs check    types, lint and unit tests alone
 //   run.mjs hosts    what is slow and about other hosts: the single executable, packages, Ansible, Fleet, Prometheus
-//   run.mjs all      everything
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -104,11 +104,16 @@ function hosts() {
   vitest('integration', ['life_cycle', 'restrictions'], { PROCESS_ANCESTRY_UNDER_TEST: executable });
 }
 
+/** Nothing is skipped where there is no osqueryd: it is another program, which few have. */
+function stockOsquery() {
+  const there = process.env.OSQUERYD || spawnSync('sh', ['-c', 'command -v osqueryd']).status === 0;
+  if (there) vitest('osquery');
+}
+
 const MODES = {
   check: [checks],
-  test: [checks, () => vitest('integration')],
+  test: [checks, () => vitest('integration'), stockOsquery],
   hosts: [hosts],
-  all: [checks, () => vitest('integration'), hosts],
 };
 const mode = process.argv[2] ?? 'test';
 if (!Object.hasOwn(MODES, mode)) {

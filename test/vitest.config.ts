@@ -16,6 +16,8 @@ export default defineConfig({
         root,
         test: { name: 'integration', include: ['test/integration/**/*.test.ts'], fileParallelism: false, ...LIMITS },
       },
+      // Where there is a stock osqueryd.
+      { root, test: { name: 'osquery', include: ['test/osquery/**/*.test.ts'], fileParallelism: false, ...LIMITS } },
       // What is about other hosts than this one, and slow.
       { root, test: { name: 'hosts', include: ['test/hosts/**/*.test.ts'], fileParallelism: false, ...LIMITS } },
     ],
