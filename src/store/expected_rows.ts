@@ -13,6 +13,8 @@ export interface Expected {
   readonly rows: number;
 }
 
+/** Ids that are made of an eid stay exact up to here, and no host gets that far. */
+const EID_MOST = 1e15;
 const TEXT = /^(\d{20}) (\d{20}) (\d{20})$/;
 
 export class ExpectedRows {
@@ -87,5 +89,6 @@ export class ExpectedRows {
 function parse(text: string): Expected | undefined {
   const [lastEid, discardedEid, rows] = TEXT.exec(text)?.slice(1).map(Number) ?? [];
   if (lastEid === undefined || discardedEid === undefined || rows === undefined) return undefined;
-  return [lastEid, discardedEid, rows].every(Number.isSafeInteger) ? { lastEid, discardedEid, rows } : undefined;
+  const makesSense = lastEid <= EID_MOST && discardedEid <= lastEid && rows <= lastEid;
+  return makesSense ? { lastEid, discardedEid, rows } : undefined;
 }

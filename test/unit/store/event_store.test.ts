@@ -953,6 +953,7 @@ describe('rows that went with files are counted and logged', () => {
   };
   const file = (where: string, name: string) => join(where, name);
   const zero = (path: string, bytes: number) => writeFileSync(path, Buffer.alloc(bytes), { flag: 'r+' });
+  const noteOf = (...numbers: number[]) => numbers.map((number) => String(number).padStart(20, '0')).join(' ');
   const half = (path: string) => writeFileSync(path, readFileSync(path).subarray(0, statSync(path).size / 2));
 
   describe.each<[says: string, damage: (where: string) => void]>([
@@ -1026,6 +1027,8 @@ describe('rows that went with files are counted and logged', () => {
   test.each<[says: string, spoil: (path: string) => void]>([
     ['gone', (path) => rmSync(path)],
     ['garbage', (path) => writeFileSync(path, 'x'.repeat(62))],
+    ['beyond reason', (path) => writeFileSync(path, noteOf(2 ** 53 - 1, 0, 5))],
+    ['at odds with itself', (path) => writeFileSync(path, noteOf(3000, 0, 4000))],
   ])('a note of what there was that is %s is told, and no number is used again', async (_, spoil) => {
     const store = open(settings);
     await fill(store);
