@@ -136,7 +136,7 @@ describe.skipIf(!canRecord())('beside osquery', () => {
 
   test('a worker that restarts asks it to leave: as long as the watcher lives it records on, and nothing is missing', async () => {
     const first = await startManager();
-    const { pid } = await startUnderWatcher();
+    const { watcher, pid } = await startUnderWatcher();
     const uuid = await until('registered', registered);
     await until('recording', async () => hasOurRules() && (await rows(uuid)));
     await new ExtensionClient(`${socket}.${uuid}`).shutdown();
@@ -149,6 +149,8 @@ describe.skipIf(!canRecord())('beside osquery', () => {
     await until('there', async () =>
       (await rows(again)).some(({ cmdline }) => cmdline === '/bin/true between-two-workers'),
     );
+    watcher.kill('SIGKILL');
+    await until('gone', () => !lives(pid));
   });
 
   test('it goes with its watcher, and audit is as before', async () => {
