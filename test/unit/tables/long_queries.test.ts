@@ -93,6 +93,17 @@ describe('a list that is too long for a statement', () => {
     }
   });
 
+  test('begins with the 501st value, or where values have more than 65,536 characters', () => {
+    const parts = (list: readonly Constraint[]) => {
+      const { where, filters = [] } = selectionOf(contextOf({ path: list }));
+      return [where.length, filters.length];
+    };
+    expect(parts(fillers(500))).toEqual([1, 0]);
+    expect(parts(fillers(501))).toEqual([0, 1]);
+    expect(parts([{ op: 'eq', expr: 'x'.repeat(65_536) }])).toEqual([1, 0]);
+    expect(parts([{ op: 'eq', expr: 'x'.repeat(65_537) }])).toEqual([0, 1]);
+  });
+
   test('admits all where one of its values is not known', async () => {
     const list = [...fillers(1000), { op: 'eq', expr: 'a\ufffd' } as const];
     expect((await run(events(store()), { path: list })).rows).toHaveLength(3);
