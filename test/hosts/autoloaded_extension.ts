@@ -99,8 +99,10 @@ export class AutoloadedExtension {
   async settled(): Promise<void> {
     await settled({
       stats: () => this.stats(),
-      hasRow: async (cmdline) =>
-        (await this.query(`SELECT eid FROM process_ancestry_events WHERE cmdline = '${cmdline}'`)).length > 0,
+      cmdlinesOf: async (pid) => {
+        const rows = await this.query(`SELECT cmdline FROM process_ancestry_events WHERE pid = ${pid}`);
+        return rows.map(({ cmdline }) => cmdline);
+      },
     });
   }
 
