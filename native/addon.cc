@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "audit/log_reader.h"
 #include "clocks.h"
 #include "collector.h"
+#include "heap_limits.h"
 #include "proc_events/connector.h"
 #include "socket_peer.h"
 
@@ -93,16 +95,21 @@ class Run {
 
   // On the collector's thread.
   static void wake(const std::shared_ptr<Run>& run) {
-    run->wake_.NonBlockingCall([run](Napi::Env env, const Napi::Function& on_batch) {
-      run->deliver(env, on_batch);
+    run->wake_.NonBlockingCall([run](Napi::Env env, const Napi::Function& on_waiting) {
+      on_waiting.Call({});
       // Below Node-API 10 an exception here is but a warning: make it an uncaught one.
       if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
     });
   }
 
-  void deliver(Napi::Env env, const Napi::Function& on_batch) {
+  // Copies the oldest chunk into `room` and answers its size, negative if there is not so much room; 0 if
+  // nothing waits.
+  double take(uint8_t* room, size_t room_bytes) {
+    const size_t size = collector_.queue().next_size();
+    if (size > room_bytes) return -static_cast<double>(size);
     collector_.queue().take(batch_);
-    if (!batch_.empty()) on_batch.Call({to_buffer(env, batch_)});
+    if (!batch_.empty()) std::memcpy(room, batch_.data(), batch_.size());
+    return static_cast<double>(batch_.size());
   }
 
   // Ends the thread; what it had heard can still be delivered.
@@ -116,7 +123,7 @@ class Run {
  private:
   Napi::ThreadSafeFunction wake_;
   Collector collector_;
-  Batch batch_;  // gives its memory back to the queue
+  Batch batch_;
   bool stopped_ = false;
 };
 
@@ -176,8 +183,10 @@ class LogReaderObject : public Napi::ObjectWrap<LogReaderObject> {
 class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
  public:
   ProcessAncestryAddon(Napi::Env env, Napi::Object exports) {
+    limit_heap();
     DefineAddon(exports, {InstanceMethod("start", &ProcessAncestryAddon::start),
                           InstanceMethod("stop", &ProcessAncestryAddon::stop),
+                          InstanceMethod("take", &ProcessAncestryAddon::take),
                           InstanceMethod("stats", &ProcessAncestryAddon::stats),
                           InstanceMethod("onItsWay", &ProcessAncestryAddon::on_its_way),
                           InstanceMethod("inspectAudit", &ProcessAncestryAddon::inspect_audit),
@@ -203,8 +212,8 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     CollectorOptions options;
     if (!read_options(info[0].As<Napi::Object>(), options)) return env.Undefined();
 
-    const auto on_batch = info[1].As<Napi::Function>();
-    auto wake = Napi::ThreadSafeFunction::New(env, on_batch, "process_ancestry", 0, 1);
+    const auto on_waiting = info[1].As<Napi::Function>();
+    auto wake = Napi::ThreadSafeFunction::New(env, on_waiting, "process_ancestry", 0, 1);
     if (env.IsExceptionPending()) return env.Undefined();
     // Weak, for the run owns the collector, which owns this.
     auto self = std::make_shared<std::weak_ptr<Run>>();
@@ -212,7 +221,6 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
       if (const auto run = self->lock()) Run::wake(run);
     });
     *self = run_;
-    on_batch_ = Napi::Persistent(on_batch);
 
     std::vector<Problem> problems;
     run_->collector().start(problems);
@@ -271,10 +279,17 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     if (run_ && !run_->stopped()) {
       napi_remove_env_cleanup_hook(info.Env(), &stop_at_exit, run_.get());
       run_->stop();
-      run_->deliver(info.Env(), on_batch_.Value());
-      on_batch_.Reset();
     }
     return info.Env().Undefined();
+  }
+
+  Napi::Value take(const Napi::CallbackInfo& info) {
+    if (info.Length() < 1 || !info[0].IsBuffer()) {
+      Napi::TypeError::New(info.Env(), "take takes a Buffer").ThrowAsJavaScriptException();
+      return info.Env().Undefined();
+    }
+    const auto room = info[0].As<Napi::Buffer<uint8_t>>();
+    return Napi::Number::New(info.Env(), run_ ? run_->take(room.Data(), room.Length()) : 0);
   }
 
   Napi::Value stats(const Napi::CallbackInfo& info) {
@@ -377,7 +392,6 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
   }
 
   std::shared_ptr<Run> run_;
-  Napi::FunctionReference on_batch_;
   bool listens_for_exit_ = false;
 };
 

@@ -2,47 +2,74 @@
 
 namespace process_ancestry {
 
+Batch& BatchQueue::open_chunk(double now, double clock_offset) {
+  if (chunks_.empty() || chunks_.back().size() >= kChunkBytes) {
+    chunks_.emplace_back().clock(now, clock_offset);
+    bytes_.fetch_add(chunks_.back().size(), std::memory_order_relaxed);
+    loss_at_ = kNoLoss;
+  }
+  return chunks_.back();
+}
+
+void BatchQueue::append(Batch& chunk, const uint8_t* records, size_t size) {
+  if (size == 0) return;
+  chunk.append(records, size);
+  bytes_.fetch_add(size, std::memory_order_relaxed);
+  loss_at_ = kNoLoss;
+}
+
 bool BatchQueue::push(const Batch& batch, double now, double clock_offset) {
   if (batch.empty()) return false;
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (waiting_.empty()) waiting_.clock(now, clock_offset);
-  const uint8_t* from = batch.data();
-  size_t fits = batch.size();
-  if (loss_at_ != kNoLoss) {
-    fits =
-        0;  // once something is lost, what follows is lost too: what is delivered has no holes but at its end
-  } else if (waiting_.size() + fits > max_bytes_) {
-    for (fits = 0; fits < batch.size();) {
-      const size_t next = fits + record_size(from + fits);
-      if (waiting_.size() + next > max_bytes_) break;
-      fits = next;
+  size_t at = 0;
+  while (at < batch.size()) {
+    Batch& chunk = open_chunk(now, clock_offset);
+    const size_t from = at;
+    size_t chunk_bytes = chunk.size(), left = max_bytes_ > bytes() ? max_bytes_ - bytes() : 0;
+    while (at < batch.size() && chunk_bytes < kChunkBytes) {
+      const size_t size = record_size(batch.data() + at);
+      if (size > left) break;
+      left -= size;
+      chunk_bytes += size;
+      at += size;
     }
+    append(chunk, batch.data() + from, at - from);
+    if (chunk_bytes < kChunkBytes) break;
   }
-  waiting_.append(from, fits);
+  // What follows the first record that does not fit is dropped too: a batch is told up to one place.
   uint32_t lost = 0;
-  for (size_t at = fits; at < batch.size(); at += record_size(from + at)) ++lost;
+  for (; at < batch.size(); at += record_size(batch.data() + at)) ++lost;
   if (lost > 0) {
+    Batch& chunk = open_chunk(now, clock_offset);
     if (loss_at_ == kNoLoss) {
-      loss_at_ = waiting_.size();
-      waiting_.loss(Source::kNone, now, lost);
+      loss_at_ = chunk.size();
+      chunk.loss(Source::kNone, now, lost);
+      bytes_.fetch_add(Batch::kLossBytes, std::memory_order_relaxed);
     } else {
-      waiting_.add_to_loss(loss_at_, lost);
+      chunk.add_to_loss(loss_at_, lost);
     }
     dropped_.fetch_add(lost, std::memory_order_relaxed);
   }
-  bytes_.store(waiting_.size(), std::memory_order_relaxed);
   const bool wake = !wake_under_way_;
   wake_under_way_ = true;
   return wake;
 }
 
+size_t BatchQueue::next_size() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!chunks_.empty()) return chunks_.front().size();
+  wake_under_way_ = false;
+  return 0;
+}
+
 void BatchQueue::take(Batch& into) {
   into.clear();
   const std::lock_guard<std::mutex> lock(mutex_);
-  waiting_.swap(into);
-  loss_at_ = kNoLoss;
-  wake_under_way_ = false;
-  bytes_.store(0, std::memory_order_relaxed);
+  if (chunks_.empty()) return;
+  into.swap(chunks_.front());
+  chunks_.pop_front();
+  bytes_.fetch_sub(into.size(), std::memory_order_relaxed);
+  if (chunks_.empty()) loss_at_ = kNoLoss;
 }
 
 }  // namespace process_ancestry

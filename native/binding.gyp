@@ -14,7 +14,7 @@
         "audit/assembler.cc", "audit/audit_event.cc", "audit/cleanup.cc", "audit/control.cc", "audit/group_change.cc", "audit/inspection.cc", "audit/kernel.cc",
         "audit/log_line.cc", "audit/log_reader.cc", "audit/login_record.cc", "audit/pack_event.cc", "audit/place.cc", "audit/record.cc", "audit/record_readers.cc",
         "audit/rule.cc", "audit/state_file.cc", "audit/subscription.cc", "audit/syscalls.cc",
-        "batch.cc", "batch_queue.cc", "clocks.cc", "collector.cc", "netlink_receiver.cc", "socket_peer.cc",
+        "batch.cc", "batch_queue.cc", "clocks.cc", "collector.cc", "heap_limits.cc", "netlink_receiver.cc", "socket_peer.cc",
         "proc_events/connector.cc", "proc_events/thread_groups.cc",
         "procfs/cgroup.cc", "procfs/exec_file.cc", "procfs/file_times.cc", "procfs/proc_dir.cc", "procfs/process_reader.cc",
         "procfs/thread_scan.cc"

@@ -26,7 +26,7 @@ constexpr uint64_t kManyMessages = 32;
 // How long details from /proc are kept back for what may prove them wrong.
 constexpr double kHoldMs = 10;
 // How much may be assembled before it is packed and handed over.
-constexpr size_t kHeldMaxBytes = 8 << 20;
+constexpr size_t kHeldMaxBytes = 1 << 20;
 
 Problem problem_of_connector(int error) {
   if (error == EPERM || error == EACCES) return {"proc_events_no_permission", std::strerror(error)};
@@ -40,6 +40,8 @@ Problem problem_of_connector(int error) {
 audit::Assembler::Limits live_limits(size_t args_max_bytes) {
   audit::Assembler::Limits limits;
   limits.args_max_bytes = args_max_bytes;
+  // Events of all processors are interleaved, and each may have arguments as long as allowed.
+  limits.bytes_max = std::max<size_t>(8 << 20, 2 * args_max_bytes);
   return limits;
 }
 
@@ -120,8 +122,11 @@ void Collector::run() {
       each_second(now);
       next_second = now + kSecondMs;
     }
+    // What JavaScript has no room for waits in the kernel's buffers, and where those are full the kernel
+    // counts.
+    const bool waits = go_on && queue_.is_full();
     in_pass_ = true;
-    const uint64_t messages = pass(now);
+    const uint64_t messages = waits ? 0 : pass(now);
     in_pass_ = false;
     // Where /proc is all there is to tell of an exec, every millisecond counts.
     if (go_on && (messages == 0 || audit_works())) {
@@ -149,10 +154,11 @@ uint64_t Collector::pass(double now_ms) {
     for (const auto& event : assembler_.completed()) {
       enrich(*event, cgroup);
       audit::pack_event(*event, batch_);
+      if (batch_.size() >= BatchQueue::kChunkBytes) hand_over();
     }
     assembler_.recycle_completed();
     hand_over();
-  } while (more);
+  } while (more && !queue_.is_full());
   publish();
   return subscription_.counters().records - records_before + proc_messages_ - messages_before;
 }

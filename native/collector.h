@@ -31,7 +31,7 @@ struct CollectorOptions {
   bool file_times = true;
   std::string rule_key, state_file;
   size_t args_max_bytes = 2 << 20;
-  size_t queue_max_bytes = size_t{64} << 20;
+  size_t queue_max_bytes = size_t{8} << 20;
   size_t socket_buffer_bytes = size_t{32} << 20;
   double place_grace_ms = 30000;
 };

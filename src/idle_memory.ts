@@ -3,8 +3,7 @@
  * else is allocated (measured: 155 MB resident after a storm, of which 56 MB were given back; 277 after three answers of
  * 65 MB, of which 119), and on a quiet host that is for good.
  */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { collectGarbage } from './collect_garbage.ts';
 
 /** So many events in a row are worth it, and so few in an interval are quiet. */
 const STORM_EVENTS = 20_000;
@@ -12,8 +11,6 @@ const QUIET_EVENTS = 100;
 /** The same of bytes of answers. */
 const LARGE_ANSWERS_BYTES = 32 * 1024 * 1024;
 const SMALL_ANSWERS_BYTES = 1024 * 1024;
-
-type CollectGarbage = (options: { type: 'major'; flavor: 'last-resort' }) => void;
 
 /** What was done so far. */
 interface Work {
@@ -25,7 +22,6 @@ interface Work {
 export class IdleMemory {
   #released: Work = { events: 0, answerBytes: 0 };
   #before: Work = { events: 0, answerBytes: 0 };
-  #collect: CollectGarbage | undefined;
 
   /** To be called at intervals. Takes about 35 ms when it does something. */
   sample(now: Work): void {
@@ -37,15 +33,6 @@ export class IdleMemory {
     this.#before = now;
     if (!stormIsOver && !answersAreOver) return;
     this.#released = now;
-    this.#collect ??= collector();
-    this.#collect({ type: 'major', flavor: 'last-resort' });
+    collectGarbage({ type: 'major', flavor: 'last-resort' });
   }
-}
-
-/** What --expose-gc gives every context from now on; this one does not show it to others. */
-function collector(): CollectGarbage {
-  setFlagsFromString('--expose-gc');
-  const collect: unknown = runInNewContext('gc');
-  setFlagsFromString('--no-expose-gc');
-  return typeof collect === 'function' ? (collect as CollectGarbage) : () => undefined;
 }

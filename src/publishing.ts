@@ -1,5 +1,6 @@
 /** What happens to an event between the process tree and the store: its file is hashed, and it may be merged with others. */
 import type { FileHasher } from './files/file_hasher.ts';
+import { MEMORY_BOUNDS, textBytes } from './process/memory_bounds.ts';
 import { EventMerger } from './process/merge.ts';
 import type { PublishedEvent } from './process/tree.ts';
 
@@ -18,6 +19,7 @@ interface Held {
 }
 
 const LOOK_MS = 20;
+const HELD_BYTES = MEMORY_BOUNDS.heldEvents / 2;
 
 export class Publishing {
   readonly #options: PublishingOptions;
@@ -26,6 +28,8 @@ export class Publishing {
   /** By entity, in the order in which they happened. */
   readonly #held = new Map<string, Held[]>();
   #heldCount = 0;
+  #heldBytes = 0;
+  #hurried = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: PublishingOptions) {
@@ -45,6 +49,11 @@ export class Publishing {
   /** Events that are on their way. */
   get waiting(): number {
     return this.#heldCount + this.#merger.size;
+  }
+
+  /** Events that went on without the hash of their file, because those that wait for one took too much memory. */
+  get hurried(): number {
+    return this.#hurried;
   }
 
   /** `isLive`: of this host, whose files can be read. */
@@ -71,6 +80,8 @@ export class Publishing {
     void sha256
       .catch(() => undefined)
       .then((text) => {
+        // What went on without it changes no more.
+        if (!held.isHashing) return;
         held.isHashing = false;
         if (text !== undefined) held.event = { ...event, sha256: text };
         this.#release(event.entityId);
@@ -84,6 +95,7 @@ export class Publishing {
     const held = [...this.#held.values()].flat();
     this.#held.clear();
     this.#heldCount = 0;
+    this.#heldBytes = 0;
     for (const { event } of held) for (const one of this.#merger.add(event, this.#now())) this.#options.add(one);
     for (const event of this.#merger.all()) this.#options.add(event);
   }
@@ -100,14 +112,30 @@ export class Publishing {
     if (others) others.push(held);
     else this.#held.set(event.entityId, [held]);
     this.#heldCount++;
+    this.#heldBytes += textBytes(event.details);
+    this.#makeRoom();
     return held;
+  }
+
+  #makeRoom(): void {
+    for (const [entityId, held] of this.#held) {
+      if (this.#heldBytes <= HELD_BYTES) return;
+      for (const one of held) {
+        if (!one.isHashing) continue;
+        one.isHashing = false;
+        this.#hurried++;
+      }
+      this.#release(entityId);
+    }
   }
 
   #release(entityId: string): void {
     const held = this.#held.get(entityId);
     while (held?.[0] && !held[0].isHashing) {
+      const { event } = held.shift() as Held;
       this.#heldCount--;
-      this.#merge((held.shift() as Held).event);
+      this.#heldBytes -= textBytes(event.details);
+      this.#merge(event);
     }
     if (held?.length === 0) this.#held.delete(entityId);
   }

@@ -58,6 +58,8 @@ interface Totals {
   eventsReceived: number;
   eventsPublished: number;
   detailsMissing: number;
+  hurried: number;
+  textsCut: number;
   eventsLost: number;
   kernelLost: number;
   malformed: number;
@@ -85,6 +87,9 @@ const NO_TREE: TreeStats = {
   eventsPublished: 0,
   waiting: 0,
   detailsMissing: 0,
+  hurried: 0,
+  textsCut: 0,
+  textBytes: 0,
 };
 
 export class Recorder {
@@ -189,7 +194,11 @@ export class Recorder {
     const { stats: store } = this.#store;
     const others = this.#options.otherProblems?.() ?? [];
     return {
-      tree: { ...tree, ...totals, waiting: tree.waiting + this.#publishing.hashing },
+      tree: {
+        ...{ ...tree, ...totals },
+        waiting: tree.waiting + this.#publishing.hashing,
+        hurried: totals.hurried + this.#publishing.hurried,
+      },
       source: { ...source, ...totals },
       store,
       hashes: this.#hasher.stats,
@@ -324,6 +333,7 @@ export class Recorder {
         // A log comes in small pieces, one right after the other.
         if (proc) this.#store.batchEnds();
       },
+      hasRoom: () => this.#store.hasRoom,
       log: this.#log,
     });
     return this.#run;
@@ -408,6 +418,8 @@ function zeroTotals(): Totals {
     eventsReceived: 0,
     eventsPublished: 0,
     detailsMissing: 0,
+    hurried: 0,
+    textsCut: 0,
     eventsLost: 0,
     kernelLost: 0,
     malformed: 0,

@@ -9,6 +9,7 @@ import type { CollectorProblem, ProcessEventSource, SourceState } from './collec
 import { messageOf } from './error_message.ts';
 import type { Logger } from './log.ts';
 import { RateLimit } from './osquery/log.ts';
+import { MEMORY_BOUNDS, textBytes } from './process/memory_bounds.ts';
 import type { ProcessSnapshot, ProcReader } from './process/procfs.ts';
 import { redact } from './process/redact.ts';
 import type { RedactPattern } from './process/redact_pattern.ts';
@@ -22,6 +23,9 @@ const SLICE_PROCESSES = 100;
 const RESYNC_PAUSE_MS = 1_000;
 /** The problem that /proc cannot be listed. */
 const UNLISTED = 'proc_unlisted';
+/** What an event, and a process that was read from /proc, take beside their texts, about. */
+const EVENT_BYTES = 200;
+const SNAPSHOT_BYTES = 1000;
 
 export interface RecordingOptions {
   readonly source: ProcessEventSource;
@@ -34,6 +38,8 @@ export interface RecordingOptions {
   readonly publish: (event: PublishedEvent) => void;
   /** How many execs have still to be published, whenever events have been applied. */
   readonly waiting: (count: number) => void;
+  /** Whether more rows can be taken in now. */
+  readonly hasRoom: () => boolean;
   readonly log: Logger;
 }
 
@@ -46,10 +52,12 @@ export class Recording {
   #state: SourceState = { collector: 'none', problems: [] };
   /** /proc as it was read for the first time, with all that may be secret, until `record`. */
   #snapshots: ProcessSnapshot[] = [];
+  #unread: Pid[] = [];
   /** Events that came while it was read. */
   #held: ProcessEvent[] | undefined = [];
   /** What comes waits in the source. */
   #isPaused = false;
+  #heldBytes = 0;
   /** The newest event's time: what `now` is to a recorded log. */
   #logUnixMs = 0;
   #flushTimer: NodeJS.Timeout | undefined;
@@ -84,7 +92,9 @@ export class Recording {
   async subscribe(): Promise<SourceState> {
     const { collector, problems } = await this.#options.source.start(
       (events) => this.#receive(events),
-      () => !this.#isPaused,
+      () =>
+        !this.#isPaused &&
+        (this.#held ? this.#heldBytes < MEMORY_BOUNDS.eventsBeforeSnapshot : this.#options.hasRoom()),
     );
     this.#state = { collector, problems: [...this.#state.problems, ...problems] };
     return this.#state;
@@ -93,7 +103,16 @@ export class Recording {
   /** Reads /proc. What happens after that waits in the source until `record`. */
   async prepare(): Promise<void> {
     const pids = this.#proc && this.#pids(this.#proc);
-    for await (const slice of this.#slices(pids ?? [])) this.#snapshots.push(...slice);
+    let bytes = 0;
+    for await (const slice of this.#slices(pids ?? [])) {
+      this.#snapshots.push(...slice);
+      for (const { details } of slice) bytes += SNAPSHOT_BYTES + textBytes(details);
+      if (bytes <= MEMORY_BOUNDS.snapshots) continue;
+      // The others are read when these have been applied.
+      const last = this.#snapshots.at(-1);
+      this.#unread = last ? (pids ?? []).slice((pids ?? []).indexOf(last.pid) + 1) : [];
+      break;
+    }
     this.#isPaused = this.#proc !== undefined;
   }
 
@@ -105,6 +124,7 @@ export class Recording {
       await new Promise(setImmediate);
       slice = this.#snapshots.splice(0, SLICE_PROCESSES);
     }
+    for await (const slice of this.#slices(this.#unread.splice(0))) this.#adopt(slice);
     if (this.#stopped) return;
     const held = this.#held ?? [];
     this.#held = undefined;
@@ -161,8 +181,14 @@ export class Recording {
 
   #receive(events: readonly ProcessEvent[]): void {
     if (this.#stopped) return;
-    if (this.#held) for (const event of events) this.#held.push(event);
-    else this.#apply(events);
+    if (!this.#held) {
+      this.#apply(events);
+      return;
+    }
+    for (const event of events) {
+      this.#held.push(event);
+      this.#heldBytes += EVENT_BYTES + (event.kind === 'exec' ? textBytes(event.details) : 0);
+    }
   }
 
   #apply(events: readonly ProcessEvent[]): void {

@@ -42,6 +42,26 @@ export const columns: readonly Column<CacheStatsRow>[] = [
   ),
   bigint('kernel_lost', "Records that the kernel's audit dropped since the start", ({ source }) => source.kernelLost),
   bigint('kernel_backlog', "Records that wait in the kernel's audit queue", ({ source }) => source.kernelBacklog),
+  bigint(
+    'rows_hurried',
+    'Rows made before all of them was known, because those that waited took too much memory',
+    ({ tree }) => tree.hurried,
+  ),
+  bigint(
+    'texts_cut',
+    'Ancestors and leaders told with texts that were cut to make room in memory; they end in …',
+    ({ tree }) => tree.textsCut,
+  ),
+  bigint(
+    'store_cut',
+    'Rows with arguments cut to a 32nd of process_ancestry_events_max_bytes; overflows says which',
+    ({ store }) => store.cut,
+  ),
+  bigint(
+    'memory_bytes',
+    'Memory of what is bounded: texts of processes, and what waits to become rows',
+    ({ tree, store, source }) => tree.textBytes + store.waitingBytes + source.queueBytes,
+  ),
   bigint('malformed', 'Records that could not be parsed', ({ source }) => source.malformed),
   bigint('incomplete', 'Audit events of which records were missing', ({ source }) => source.incomplete),
   bigint('resyncs', 'Snapshots of /proc taken to make a loss good', ({ resyncs }) => resyncs),
@@ -53,7 +73,7 @@ export const columns: readonly Column<CacheStatsRow>[] = [
   bigint('queue_bytes', 'Bytes between the collector thread and the process tree', ({ source }) => source.queueBytes),
   bigint('store_rows', 'Rows of process_ancestry_events that can be asked for', ({ store }) => store.rows),
   bigint('store_discarded', 'Rows that were too old or made room for newer ones', ({ store }) => store.discarded),
-  bigint('store_bytes', 'Disk that the rows take, about', ({ store }) => store.bytes),
+  bigint('store_bytes', 'Disk that the database and its log take', ({ store }) => store.bytes),
   bigint(
     'store_lost',
     'Rows that could not be written, or that went with a kill or with a database that was damaged, removed or replaced',

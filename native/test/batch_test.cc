@@ -142,7 +142,7 @@ TEST("what the reader takes begins with the clock and holds all batches since") 
   CHECK_EQUAL(queue.bytes(), 0U);
 }
 
-TEST("the reader is woken once until it has taken") {
+TEST("the reader is woken once until it has found nothing more") {
   BatchQueue queue(1000);
   Batch batch, taken;
   CHECK(!queue.push(batch, 0, 0));  // nothing to tell
@@ -150,7 +150,40 @@ TEST("the reader is woken once until it has taken") {
   CHECK(queue.push(batch, 0, 0));
   CHECK(!queue.push(batch, 0, 0));
   queue.take(taken);
+  CHECK(!queue.push(batch, 0, 0));
+  queue.take(taken);
+  CHECK_EQUAL(queue.next_size(), 0U);
   CHECK(queue.push(batch, 0, 0));
+}
+
+TEST("a chunk is no larger than its bound and one record, and each begins with the clock") {
+  BatchQueue queue(size_t{4} << 20);
+  Batch batch, taken;
+  const std::string args(100 << 10, 'x');
+  ExecDetails details;
+  details.args = args;
+  for (int32_t pid = 1; pid <= 10; ++pid) batch.exec(Source::kAudit, pid, 0, details);
+  queue.push(batch, 0, 7);
+  int32_t pid = 0;
+  while (queue.next_size() > 0) {
+    CHECK(queue.next_size() <= BatchQueue::kChunkBytes + args.size() + 1000);
+    queue.take(taken);
+    const auto records = unpack(taken);
+    CHECK(records[0].kind == Kind::kClock);
+    for (size_t i = 1; i < records.size(); ++i) CHECK_EQUAL(records[i].pid, ++pid);
+  }
+  CHECK_EQUAL(pid, 10);
+  CHECK_EQUAL(queue.bytes(), 0U);
+}
+
+TEST("a queue is full before it drops anything") {
+  BatchQueue queue(1000);
+  Batch batch, taken;
+  batch.setsid(Source::kProcEvents, 5, 2);
+  while (!queue.is_full()) queue.push(batch, 0, 0);
+  CHECK_EQUAL(queue.dropped(), 0U);
+  queue.take(taken);
+  CHECK(!queue.is_full());
 }
 
 TEST("a full queue drops what comes, counts it, and says how much in its place") {

@@ -110,13 +110,6 @@ export class BatchDecoder {
   }
 }
 
-/** How many records a batch holds, for counting those that nobody will decode. */
-export function countRecords(batch: Buffer): number {
-  let count = 0;
-  for (let at = 0; at + 4 <= batch.length; count++) at += Math.max(HEADER_BYTES, batch.readUInt32LE(at));
-  return count;
-}
-
 /** Readers of one field each, from byte `start` on. */
 function readFields(batch: Buffer, start: number) {
   let at = start;

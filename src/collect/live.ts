@@ -1,6 +1,7 @@
 /** The kernel of this host as a source: audit netlink and the proc connector, by the native collector thread. */
-import { BatchDecoder, countRecords } from './batch.ts';
-import type { LossEvent, Pid, ProcessEvent } from './event.ts';
+import { collectGarbage } from '../collect_garbage.ts';
+import { BatchDecoder } from './batch.ts';
+import type { ProcessEvent } from './event.ts';
 import type { NativeBinding, NativeCollectorOptions, NativeProblem, NativeState } from './native.ts';
 import type { CollectorName, CollectorProblem, ProcessEventSource, SourceState, SourceStats } from './source.ts';
 
@@ -56,8 +57,14 @@ export function collectorOf(state: Pick<NativeState, 'auditMode' | 'procEvents'>
  */
 const PLACE_GRACE_MS = 30_000;
 
+/** A batch of the native queue fits, unless a single event is larger. */
+const ROOM_BYTES = 512 * 1024;
 const EVENTS_A_STEP = 500;
 const SLICE_MS = 10;
+/** A text beyond that is kept outside of V8's heap (src/string_bytes.cc of Node, EXTERN_APEX), where V8 does not see it grow. */
+const EXTERNAL_BYTES = 1_000_000;
+/** So much of it is collected at once. */
+const COLLECT_BYTES = 2 * 1024 * 1024;
 /** How often it is asked whether there is room again. */
 const NO_ROOM_MS = 10;
 /** An extension has a second to leave. */
@@ -67,11 +74,14 @@ export class LiveSource implements ProcessEventSource {
   readonly #native: NativeBinding;
   readonly #options: LiveSourceOptions;
   readonly #decoder = new BatchDecoder();
-  readonly #batches: Buffer[] = [];
+  /** Batches are copied into the same memory one after the other: strings are made of them at once. */
+  #room = Buffer.alloc(ROOM_BYTES);
+  /** What of it is not decoded yet. */
+  #batch = Buffer.alloc(0);
   #position = 0;
-  #heldBytes = 0;
-  #dropped = 0;
-  #droppedUntold = 0;
+  /** Of texts that were made since the last collection. */
+  #externalBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
   #onEvents: (events: readonly ProcessEvent[]) => void = () => undefined;
   #hasRoom: () => boolean = () => true;
   #running = false;
@@ -90,7 +100,7 @@ export class LiveSource implements ProcessEventSource {
     this.#onEvents = onEvents;
     this.#hasRoom = hasRoom;
     this.#running = true;
-    const deliver = (batch: Buffer) => this.#take(batch);
+    const deliver = () => this.#work(SLICE_MS);
     let state = this.#startNative(collector !== 'proc_events', collector !== 'audit', collector === 'audit', deliver);
     const problems = [...state.problems];
     if (collector === 'auto' && state.auditMode !== 'off' && !state.procEvents) {
@@ -103,56 +113,54 @@ export class LiveSource implements ProcessEventSource {
     return { collector: collectorOf(state), problems: problems.map(explainProblem) };
   }
 
-  /** What the native queue lets go of is bounded here again: JavaScript may be slower than the kernel for long. */
-  #take(batch: Buffer): void {
-    if (this.#heldBytes + batch.length > this.#options.queueMaxBytes && this.#heldBytes > 0) {
-      const count = countRecords(batch);
-      this.#dropped += count;
-      this.#droppedUntold += count;
+  /** Applies what has come, a slice at a time: after a stall there may be seconds of a busy host. */
+  #work(sliceMs: number): void {
+    clearTimeout(this.#timer);
+    const began = performance.now();
+    while (this.#isWaiting()) {
+      if (this.#running && !this.#hasRoom()) {
+        this.#timer = setTimeout(() => this.#work(SLICE_MS), NO_ROOM_MS);
+        return;
+      }
+      const { events, next } = this.#decoder.decode(this.#batch, this.#position, EVENTS_A_STEP);
+      const bytes = next - this.#position;
+      this.#position = next;
+      this.#onEvents(events);
+      this.#collectExternal(bytes);
+      if (performance.now() - began <= sliceMs) continue;
+      if (this.#running) setImmediate(() => this.#work(SLICE_MS));
       return;
     }
-    this.#batches.push(batch);
-    this.#heldBytes += batch.length;
-    if (this.#batches.length === 1) this.#work(SLICE_MS);
   }
 
-  /** Applies what has come, a slice at a time: after a stall a batch may hold seconds of a busy host. */
-  #work(sliceMs: number): void {
-    const began = performance.now();
-    for (let batch = this.#batches[0]; batch; batch = this.#batches[0]) {
-      if (this.#running && !this.#hasRoom()) {
-        setTimeout(() => this.#work(SLICE_MS), NO_ROOM_MS);
-        return;
-      }
-      const { events, next } = this.#decoder.decode(batch, this.#position, EVENTS_A_STEP);
-      this.#position = next;
-      if (next >= batch.length) {
-        this.#batches.shift();
-        this.#heldBytes -= batch.length;
-        this.#position = 0;
-      }
-      this.#onEvents(this.#droppedUntold > 0 && this.#batches.length === 0 ? [...events, this.#loss()] : events);
-      if (this.#batches.length > 0 && performance.now() - began > sliceMs) {
-        if (this.#running) setImmediate(() => this.#work(SLICE_MS));
-        return;
-      }
+  #collectExternal(bytes: number): void {
+    if (bytes < EXTERNAL_BYTES) return;
+    this.#externalBytes += bytes;
+    if (this.#externalBytes < COLLECT_BYTES) return;
+    this.#externalBytes = 0;
+    collectGarbage({ type: 'minor' });
+  }
+
+  /** Whether there is something to decode; takes the next batch where the last one is done. */
+  #isWaiting(): boolean {
+    if (this.#position < this.#batch.length) return true;
+    let size = this.#native.take(this.#room);
+    if (size < 0) {
+      this.#room = Buffer.alloc(-size);
+      size = this.#native.take(this.#room);
+    } else if (size === 0 && this.#room.length > ROOM_BYTES) {
+      this.#room = Buffer.alloc(ROOM_BYTES);
     }
+    this.#batch = this.#room.subarray(0, size);
+    this.#position = 0;
+    return size > 0;
   }
 
-  #loss(): LossEvent {
-    const count = this.#droppedUntold;
-    this.#droppedUntold = 0;
-    const unixMs = Date.now();
-    const bootMs = unixMs - this.#decoder.bootToUnixMs;
-    return { kind: 'loss', origin: 'none', pid: 0 as Pid, bootMs, unixMs, count };
+  get #heldBytes(): number {
+    return this.#batch.length - this.#position;
   }
 
-  #startNative(
-    audit: boolean,
-    procEvents: boolean,
-    auditForks: boolean,
-    deliver: (batch: Buffer) => void,
-  ): NativeState {
+  #startNative(audit: boolean, procEvents: boolean, auditForks: boolean, deliver: () => void): NativeState {
     const options: NativeCollectorOptions = {
       audit,
       procEvents,
@@ -190,8 +198,7 @@ export class LiveSource implements ProcessEventSource {
         native.auditEnobufs +
         native.procEventsEnobufs +
         native.procEventsGaps +
-        native.queueDropped +
-        this.#dropped,
+        native.queueDropped,
       kernelLost: native.auditKernelLost,
       kernelBacklog: native.auditKernelBacklog,
       queueBytes: native.queueBytes + this.#heldBytes,

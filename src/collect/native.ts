@@ -82,7 +82,10 @@ export interface NativeLogReader {
 }
 
 export interface NativeBinding {
-  start(options: NativeCollectorOptions, onBatch: (batch: Buffer) => void): NativeState;
+  /** `onWaiting` is called once there is something to take, and not again before `take` has answered 0. */
+  start(options: NativeCollectorOptions, onWaiting: () => void): NativeState;
+  /** Copies the oldest batch into `room`: its size; negative where there is not so much room; 0 when nothing waits. */
+  take(room: Buffer): number;
   stop(): void;
   stats(): NativeStats;
   /** What there still is, in bytes and records: in audit's queue, the sockets and the queue. Asks the kernel. */

@@ -157,7 +157,7 @@ export const flags = {
     min: 1_048_576,
     max: 17_179_869_184,
     unit: 'bytes',
-    description: 'disk that rows may take, about; the oldest go first',
+    description: 'disk for rows, of which the database and its log take at most 1.1 times; the oldest rows go first',
   },
   process_ancestry_subscriber_expiry: {
     type: 'integer',
@@ -169,7 +169,7 @@ export const flags = {
   },
   process_ancestry_result_max_bytes: {
     type: 'integer',
-    default: 67_108_864,
+    default: 33_554_432,
     min: 1_048_576,
     max: 1_073_741_824,
     unit: 'bytes',
@@ -210,7 +210,7 @@ export const flags = {
   },
   process_ancestry_queue_max_bytes: {
     type: 'integer',
-    default: 67_108_864,
+    default: 8_388_608,
     min: 1_048_576,
     max: 1_073_741_824,
     unit: 'bytes',

@@ -23,8 +23,8 @@ export interface CacheOptions {
   readonly now: () => number;
 }
 
-/** Few hosts have more processes at a time. */
-const LIVING_OUTSIDE_MAX = 32_768;
+/** Few hosts have more processes at a time. Each takes up to 2 kB. */
+const LIVING_OUTSIDE_MAX = 16_384;
 
 export class ProcessCache {
   #processes: LRUCache<Pid, Process>;
@@ -99,6 +99,7 @@ export class ProcessCache {
       if (process.isReferredTo) this.#deadOutside.set(pid, new WeakRef(process));
       return;
     }
+    process.forgetPrevious();
     this.#livingOutside.set(pid, process);
     const [oldest] = this.#livingOutside.values();
     if (this.#livingOutside.size <= LIVING_OUTSIDE_MAX || !oldest) return;

@@ -6,6 +6,7 @@
  */
 import type { ExecDetails, ExecEvent, Pid } from '../collect/event.ts';
 import type { Image } from './image.ts';
+import { textBytes } from './memory_bounds.ts';
 import type { Link, Process } from './process.ts';
 import type { Group } from './session.ts';
 
@@ -93,6 +94,13 @@ export type Pairing = { readonly execution: Execution; readonly late: boolean } 
 export class ExecPairing {
   readonly #executions = new Map<Pid, Execution[]>();
   readonly #early = new Map<Pid, EarlyDetails[]>();
+  /** Of the texts of records that no exec came for yet. */
+  #earlyBytes = 0;
+
+  get earlyBytes(): number {
+    return this.#earlyBytes;
+  }
+
   /** The connector's exec. Answers audit's record of it, where that came first. */
   addExecution(execution: Execution): ExecDetails | undefined {
     const { pid } = execution.process;
@@ -100,6 +108,7 @@ export class ExecPairing {
     const first = early?.[0];
     if (early && first && first.event.unixMs <= execution.unixMs + CLOCK_SLACK_MS) {
       early.shift();
+      this.#earlyBytes -= textBytes(first.details);
       if (early.length === 0) this.#early.delete(pid);
       execution.unixMs = first.event.unixMs;
       return first.details;
@@ -127,6 +136,7 @@ export class ExecPairing {
     }
     const early = this.#early.get(event.pid);
     const entry = { event, details, heardMs };
+    this.#earlyBytes += textBytes(details);
     if (early) early.push(entry);
     else this.#early.set(event.pid, [entry]);
     return undefined;
@@ -145,6 +155,7 @@ export class ExecPairing {
       while (entries[0] && entries[0].heardMs <= heardBeforeMs) taken.push(entries.shift() as EarlyDetails);
       if (entries.length === 0) this.#early.delete(pid);
     }
+    for (const { details } of taken) this.#earlyBytes -= textBytes(details);
     return taken;
   }
 

@@ -4,6 +4,7 @@
  * published rows refer to it, so it never changes again (R2, R10).
  */
 import type { ExecDetails } from '../collect/event.ts';
+import { textBytes } from './memory_bounds.ts';
 
 /** Of an exec that nobody can tell anything of. */
 export const NO_DETAILS: ExecDetails = {
@@ -48,6 +49,9 @@ export const NO_DETAILS: ExecDetails = {
 /** Characters of arguments that an image keeps for its descendants' rows; the exec's own row has all of them. */
 export const IMAGE_ARGS_MAX = 32_768;
 
+/** What the texts of an image usually take at most, in bytes; longer ones are bounded together (image_texts.ts). */
+const USUAL_TEXT_BYTES = 1024;
+
 /** The arguments as one text, as osquery's cmdline has it. */
 export function cmdlineOf({ args }: ExecDetails): string {
   return args.replaceAll('\0', ' ');
@@ -63,20 +67,34 @@ export function exeNameOf({ path, comm }: Pick<ExecDetails, 'path' | 'comm'>): s
   return path === '' ? comm : path.slice(path.lastIndexOf('/') + 1).replace(/ \(deleted\)$/, '');
 }
 
-function withShortArgs(details: ExecDetails): ExecDetails {
-  if (details.args.length <= IMAGE_ARGS_MAX) return details;
-  // A copy: a slice would keep the whole text in memory.
-  const args = `${Buffer.from(details.args.slice(0, IMAGE_ARGS_MAX)).toString()}…`;
-  return { ...details, args };
+/** Characters of each text that a shortened image keeps. A path is what tells a program. */
+const SHORTENED = { path: 256, args: 128, cwd: 64 } as const;
+
+/** Bytes of a file's name at most (linux/limits.h). */
+const NAME_MAX = 255;
+
+/** A copy of the first characters: a slice would keep the whole text in memory. */
+function cut(text: string, max: number): string {
+  return text.length <= max ? text : `${Buffer.from(text.slice(0, max)).toString()}…`;
+}
+
+/** The details as an image keeps them. What the file was called as, and its group, are of the exec's own row. */
+function asKept(details: ExecDetails): ExecDetails {
+  if (textBytes(details) <= USUAL_TEXT_BYTES) return details;
+  return { ...details, args: cut(details.args, IMAGE_ARGS_MAX), name: '' };
 }
 
 export class Image {
   #details: ExecDetails | undefined;
   #known: boolean;
   #exeName: string | undefined;
+  /** Whether its texts are longer than usual. */
+  isLong = false;
+  /** Whether its texts were cut to make room. */
+  isShortened = false;
 
   private constructor(details: ExecDetails | undefined, known: boolean) {
-    this.#details = details;
+    if (details) this.#keep(details);
     this.#known = known;
   }
 
@@ -86,7 +104,7 @@ export class Image {
   }
 
   static of(details: ExecDetails): Image {
-    return new Image(withShortArgs(details), true);
+    return new Image(details, true);
   }
 
   /** An image of which nothing will ever be known: of a process that was gone before anybody could look. */
@@ -114,8 +132,34 @@ export class Image {
    */
   seal(details: ExecDetails | undefined, certain = true): void {
     if (this.#details) throw new Error('the image is sealed');
-    this.#details = withShortArgs(details ?? NO_DETAILS);
+    this.#keep(details ?? NO_DETAILS);
     this.#known = details !== undefined && certain;
+  }
+
+  /** Lets go of most of its texts: they end in … from now on. */
+  shorten(): void {
+    const details = this.#details;
+    if (!details || !this.isLong || this.isShortened) return;
+    this.isShortened = true;
+    this.#exeName = cut(this.exeName, NAME_MAX);
+    this.#details = {
+      ...details,
+      path: cut(details.path, SHORTENED.path),
+      args: cut(details.args, SHORTENED.args),
+      cwd: cut(details.cwd, SHORTENED.cwd),
+      cgroup: '',
+    };
+  }
+
+  /** Whether this is its file, as far as it is still known. */
+  hasPath(path: string): boolean {
+    const own = this.details.path;
+    return this.isShortened && own.endsWith('…') ? path.startsWith(own.slice(0, -1)) : path === own;
+  }
+
+  #keep(details: ExecDetails): void {
+    this.isLong = textBytes(details) > USUAL_TEXT_BYTES;
+    this.#details = asKept(details);
   }
 
   get cmdline(): string {

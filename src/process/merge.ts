@@ -1,5 +1,6 @@
 /** Makes one event of what happened to a process within a short time: its fork, its exec and its exit. */
 import type { Action } from './execution.ts';
+import { MEMORY_BOUNDS, textBytes } from './memory_bounds.ts';
 import type { PublishedEvent } from './tree.ts';
 
 interface Held {
@@ -10,10 +11,12 @@ interface Held {
 const MERGEABLE: ReadonlySet<Action> = new Set(['fork', 'exec', 'exit']);
 /** Many processes come and go; what is held is bounded, the oldest first. */
 const HELD_MAX = 16_384;
+const HELD_BYTES = MEMORY_BOUNDS.heldEvents / 2;
 
 export class EventMerger {
   /** By entity, the one that has been held longest first. */
   readonly #held = new Map<string, Held>();
+  #bytes = 0;
   #windowMs: number;
 
   /** 0: nothing is merged. */
@@ -41,13 +44,18 @@ export class EventMerger {
     const isDone = next.actions.includes('exit') || !MERGEABLE.has(event.action) || this.#windowMs === 0;
     if (before && joined && !isDone) {
       // In its place: who has been held longest stays first.
+      this.#bytes += textBytes(joined.details) - textBytes(before.event.details);
       before.event = joined;
       return done;
     }
-    this.#held.delete(event.entityId);
-    if (isDone) done.push(next);
-    else this.#held.set(event.entityId, { event: next, sinceMs: nowMs });
-    if (this.#held.size > HELD_MAX) done.push(...this.#take(1));
+    if (before) this.#release(before.event);
+    if (isDone) {
+      done.push(next);
+    } else {
+      this.#held.set(event.entityId, { event: next, sinceMs: nowMs });
+      this.#bytes += textBytes(next.details);
+    }
+    while (this.#held.size > HELD_MAX || this.#bytes > HELD_BYTES) done.push(...this.#take(1));
     return done;
   }
 
@@ -67,12 +75,17 @@ export class EventMerger {
 
   #take(count: number): PublishedEvent[] {
     const taken: PublishedEvent[] = [];
-    for (const [entityId, { event }] of this.#held) {
+    for (const { event } of this.#held.values()) {
       if (taken.length === count) break;
-      this.#held.delete(entityId);
+      this.#release(event);
       taken.push(event);
     }
     return taken;
+  }
+
+  #release(event: PublishedEvent): void {
+    this.#held.delete(event.entityId);
+    this.#bytes -= textBytes(event.details);
   }
 }
 

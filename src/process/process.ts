@@ -130,6 +130,11 @@ export class Process {
     this.execUnixMs = unixMs;
   }
 
+  /** Remembers only its last image beside the present one. */
+  forgetPrevious(): void {
+    if (this.previous.length > 1) this.previous = this.previous.slice(-1);
+  }
+
   /** It leads a session of its own from now on, and the group of the same number. */
   lead(atMs: number): void {
     this.session = { id: this.pid, leader: this };

@@ -6,6 +6,7 @@ import type { ExecEvent, ExitEvent, ForkEvent, Pid, SetPgidEvent, SetSidEvent } 
 import { type CacheStats, ProcessCache } from './cache.ts';
 import { EntityIds, MS_PER_TICK, ticksOf } from './identity.ts';
 import { Image } from './image.ts';
+import { ImageTexts } from './image_texts.ts';
 import { type Link, Process } from './process.ts';
 import type { ProcessSnapshot, ProcReader } from './procfs.ts';
 import type { Group } from './session.ts';
@@ -33,6 +34,7 @@ export class ProcessTable {
   readonly #proc: ProcReader | undefined;
   readonly #cache: ProcessCache;
   readonly #entityIds: EntityIds;
+  readonly texts = new ImageTexts();
   #bootToUnixMs: number;
   /** By the pid of a process whose fork is still to be told; the oldest first. */
   readonly #earlyGroups = new Map<Pid, SetPgidEvent[]>();
@@ -86,6 +88,7 @@ export class ProcessTable {
     // With CLONE_PARENT all but the place in the tree is the caller's.
     const forker = event.imageFrom === undefined ? creator : this.#parent(event.imageFrom, event);
     const { image } = forker;
+    this.texts.keep(image);
     const existing = this.#cache.holder(event.pid);
     if (existing && this.#isForkOf(event, existing)) {
       // What was already told of it stays as it was told.
@@ -259,6 +262,7 @@ export class ProcessTable {
         else if (!snapshot.ended) this.#revive(known);
         if (!snapshot.ended && runsAnother(known.image, snapshot)) {
           known.image = Image.of(snapshot.details);
+          this.texts.keep(known.image);
           // With its terminal, as it is now.
           known.leftTerminal = false;
         }
@@ -357,6 +361,7 @@ export class ProcessTable {
       image: Image.of(snapshot.details),
       ppid: snapshot.ppid,
     });
+    this.texts.keep(process.image);
     process.pidNamespace = snapshot.details.pidNamespace;
     process.hasExecuted = snapshot.executed;
     process.cgroup = snapshot.cgroup;
@@ -489,9 +494,10 @@ function isAnother(process: Process, { origin, details }: ExecEvent): boolean {
 }
 
 /** Whether an exec of a known process was lost. Only its file tells: a program may write into its own arguments. */
-function runsAnother({ known, details }: Image, snapshot: ProcessSnapshot): boolean {
+function runsAnother(image: Image, snapshot: ProcessSnapshot): boolean {
+  const { path } = snapshot.details;
+  if (!image.known || path === '' || image.hasPath(path)) return false;
   // A file that was removed since is marked so (fs/d_path.c).
-  const file = (path: string) => path.replace(/ \(deleted\)$/, '');
-  const now = file(snapshot.details.path);
-  return known && now !== '' && file(details.path) !== now;
+  const file = (text: string) => text.replace(/ \(deleted\)$/, '');
+  return !image.hasPath(file(path)) && file(image.details.path) !== file(path);
 }

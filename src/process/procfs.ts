@@ -2,7 +2,7 @@
  * One process as /proc shows it now (man 5 proc). Synchronous, a few small files: used for the snapshot at the start,
  * after a loss, and for the rare process that no event tells of; never for each event (R13).
  */
-import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, type Stats, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { ExecDetails, Pid } from '../collect/event.ts';
 import { type CharDevice, terminalOf } from '../collect/terminal.ts';
@@ -51,6 +51,9 @@ interface Stat {
   readonly flags: number;
   readonly startTicks: number;
 }
+
+/** A process may have its arguments begin and end where it likes (man 2 prctl, PR_SET_MM_MAP). */
+const CMDLINE_MAX = 2 * 1024 * 1024;
 
 /** include/linux/sched.h */
 const PF_FORKNOEXEC = 0x40;
@@ -116,6 +119,7 @@ export function cgroupPath(text: string): string {
 export class Procfs implements ProcReader {
   readonly #root: string;
   #noDescriptor = 0;
+  readonly #room = Buffer.alloc(64 * 1024);
 
   /** `root` is where proc is mounted. */
   constructor(root = '/proc') {
@@ -189,7 +193,7 @@ export class Procfs implements ProcReader {
       ttyNr,
       argsCount: args.count,
       argsBytes: args.bytes,
-      argsCut: false,
+      argsCut: args.bytes >= CMDLINE_MAX - 1,
       comm: before.comm,
       path,
       cwd: this.#link(pid, 'cwd'),
@@ -222,7 +226,7 @@ export class Procfs implements ProcReader {
   }
 
   #args(pid: Pid): { text: string; count: number; bytes: number } {
-    const raw = this.#read(pid, 'cmdline');
+    const raw = this.#readStart(pid, 'cmdline', CMDLINE_MAX);
     if (!raw || raw.length === 0) return { text: '', count: 0, bytes: 0 };
     const end = raw[raw.length - 1] === 0 ? raw.length - 1 : raw.length;
     const text = raw.toString('utf8', 0, end);
@@ -256,6 +260,27 @@ export class Procfs implements ProcReader {
       return readFileSync(`${this.#root}/${pid}/${file}`);
     } catch (error) {
       if (isNoDescriptor(error)) this.#noDescriptor++;
+      return undefined;
+    }
+  }
+
+  /** No more than so many bytes. */
+  #readStart(pid: Pid, file: string, max: number): Buffer | undefined {
+    try {
+      const fd = openSync(`${this.#root}/${pid}/${file}`, 'r');
+      try {
+        const parts: Buffer[] = [];
+        for (let left = max; left > 0; ) {
+          const got = readSync(fd, this.#room, 0, Math.min(left, this.#room.length), null);
+          if (got === 0) break;
+          parts.push(Buffer.from(this.#room.subarray(0, got)));
+          left -= got;
+        }
+        return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+      } finally {
+        closeSync(fd);
+      }
+    } catch {
       return undefined;
     }
   }

@@ -78,6 +78,8 @@ export class LinkRecorder {
   readonly #options: LinkRecorderOptions;
   /** Longest command line that an ancestor is told with, in characters. */
   cmdlineMax: number;
+  /** How many were recorded with texts that had been cut to make room in memory. */
+  shortened = 0;
 
   constructor(cmdlineMax: number, options: LinkRecorderOptions) {
     this.cmdlineMax = cmdlineMax;
@@ -103,8 +105,10 @@ export class LinkRecorder {
 
   #recordOne(link: Link, above: RecordedLink | undefined, revision: number): RecordedLink {
     const { process, image } = link;
-    const { path, euid, args } = image.details;
+    const { path, euid } = image.details;
     const { cmdlineMax } = this;
+    const argsLength = Math.min(image.details.args.length, cmdlineMax);
+    if (image.isShortened) this.shortened++;
     // What was told of its creator stays (see ProcessTable.fork).
     process.isTold = true;
     return {
@@ -113,12 +117,12 @@ export class LinkRecorder {
       euid,
       ancestor: () => ancestorObject(link, { entityIdOf: this.#options.entityIdOf, cmdlineMax }),
       json: () => this.#json(link),
-      longCmdline: () => (args.length > RECORD_ARGS_MAX ? image.cmdline : ''),
+      longCmdline: () => (image.details.args.length > RECORD_ARGS_MAX ? image.cmdline : ''),
       get above() {
         return process.creator?.recorded;
       },
       depth: (above?.depth ?? 0) + 1,
-      bytes: (above?.bytes ?? 0) + ANCESTOR_BYTES + path.length + Math.min(args.length, cmdlineMax),
+      bytes: (above?.bytes ?? 0) + ANCESTOR_BYTES + path.length + argsLength,
       complete:
         (above ? above.complete : process.lineage === 'top' || process.lineage === 'cut') &&
         image.known &&

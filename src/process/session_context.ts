@@ -7,6 +7,7 @@ import { LRUCache } from 'lru-cache';
 import type { ExecDetails } from '../collect/event.ts';
 import { type CredentialIds, credentialsFragment, credentialsKey, type IdNames } from '../ecs/credentials.ts';
 import { previousFragment } from '../ecs/previous.ts';
+import { FRAGMENT_ARGS_MAX } from '../ecs/process_fragment.ts';
 import type { Image } from './image.ts';
 import type { Link, Process } from './process.ts';
 import { LinkRecorder, type RecordedLink } from './recorded_link.ts';
@@ -14,6 +15,21 @@ import { LinkRecorder, type RecordedLink } from './recorded_link.ts';
 /** A text that many rows share; by its identity they are known to. */
 export interface SharedText {
   readonly text: string;
+}
+
+/** What a process executed before, as text. It is made when it is stored and not kept: it is long where arguments are. */
+class PreviousText implements SharedText {
+  readonly #images: readonly Image[];
+
+  constructor(images: readonly Image[]) {
+    this.#images = images;
+  }
+
+  get text(): string {
+    const known = this.#images.filter((image) => image.known);
+    const details = known.map((image) => image.details);
+    return previousFragment(details, Math.floor(FRAGMENT_ARGS_MAX / Math.max(1, known.length)));
+  }
 }
 
 /** Of names that change: when they do, what was rendered with them is not used any more. */
@@ -43,6 +59,11 @@ export class SessionContext {
       credentialsOf: (details, groups) => this.credentials(details, groups).text,
       revision: () => names.revision,
     });
+  }
+
+  /** How many processes were recorded with texts that had been cut to make room in memory. */
+  get shortened(): number {
+    return this.#recorder.shortened;
   }
 
   configure(ancestorCmdlineMax: number): void {
@@ -86,7 +107,7 @@ export class SessionContext {
     if (images.length === 0) return undefined;
     let shared = this.#previous.get(images);
     if (!shared) {
-      shared = { text: previousFragment(images.filter(({ known }) => known).map(({ details }) => details)) };
+      shared = new PreviousText(images);
       this.#previous.set(images, shared);
     }
     return shared;

@@ -9,6 +9,7 @@ import { type Entry, entryOf } from './entry.ts';
 import { type Action, ExecPairing, Execution } from './execution.ts';
 import { Image } from './image.ts';
 import { Logins } from './logins.ts';
+import { MEMORY_BOUNDS, textBytes } from './memory_bounds.ts';
 import type { Link, Process } from './process.ts';
 import { ProcessTable, type ProcessTableOptions } from './process_table.ts';
 import type { RecordedLink } from './recorded_link.ts';
@@ -86,6 +87,12 @@ export interface TreeStats extends CacheStats {
   readonly waiting: number;
   /** Execs that were published without the details that audit should have brought. */
   readonly detailsMissing: number;
+  /** Rows that were published before all was known, because those that wait took too much memory. */
+  readonly hurried: number;
+  /** Ancestors and leaders that were recorded with texts cut to make room in memory. */
+  readonly textsCut: number;
+  /** What the texts of images and of what waits take in memory, at most. */
+  readonly textBytes: number;
 }
 
 /** While audit is behind, an exec waits for it so many times longer at most. */
@@ -117,6 +124,9 @@ export class ProcessTree {
   #eventsReceived = 0;
   #eventsPublished = 0;
   #detailsMissing = 0;
+  #hurried = 0;
+  /** Of the texts of what has its details and is not published yet. */
+  #waitingBytes = 0;
 
   constructor(options: TreeOptions) {
     this.#options = options;
@@ -142,6 +152,9 @@ export class ProcessTree {
       eventsPublished: this.#eventsPublished,
       waiting: this.waiting,
       detailsMissing: this.#detailsMissing,
+      hurried: this.#hurried,
+      textsCut: this.#context.shortened,
+      textBytes: this.processes.texts.bytes + this.#waitingBytes + this.#pairing.earlyBytes,
     };
   }
 
@@ -175,6 +188,24 @@ export class ProcessTree {
       }
     }
     this.#publishReady();
+    this.#makeRoom();
+  }
+
+  /** Publishes what waits, the oldest first, until its texts fit into the memory that is for them. */
+  #makeRoom(): void {
+    const isTooMuch = () => this.#waitingBytes + this.#pairing.earlyBytes > MEMORY_BOUNDS.waitingEvents;
+    if (!isTooMuch()) return;
+    for (const execution of [...this.#waiting.values(), ...this.#others]) {
+      if (!isTooMuch()) return;
+      if (execution.closed) continue;
+      this.#hurried++;
+      this.#giveUpWaiting(execution);
+    }
+    if (!isTooMuch()) return;
+    for (const { event, details } of this.#pairing.takeUnclaimed(Number.POSITIVE_INFINITY)) {
+      this.#hurried++;
+      this.#wholeExec(event, details);
+    }
   }
 
   /** The processes that are known now, as events of their own. */
@@ -250,6 +281,7 @@ export class ProcessTree {
       } else if (execution.process.image === execution.image) {
         // Too late for its row, which is out; not for those who are forked from now on.
         execution.process.image = Image.of(event.details);
+        this.processes.texts.keep(execution.process.image);
       }
     }
   }
@@ -365,7 +397,9 @@ export class ProcessTree {
   #learn(execution: Execution, details: ExecDetails | undefined, certain: boolean): void {
     const { process, image } = execution;
     image.seal(details, certain);
+    this.processes.texts.keep(image);
     execution.details = details;
+    this.#waitingBytes += textBytes(details);
     if (details?.pidNamespace) process.pidNamespace = details.pidNamespace;
     if (details) this.#keepGroups(execution, details);
     if (details?.cgroup) process.cgroup = details.cgroup;
@@ -463,6 +497,7 @@ export class ProcessTree {
     if (execution.action === 'exec') this.#waiting.delete(execution.image);
     else this.#others.delete(execution);
     execution.closed = true;
+    if (execution.action === 'exec') this.#waitingBytes -= textBytes(execution.details);
     const { process } = execution;
     // The end of a leader whose other thread executes is not the process's (R7).
     const isRevived = execution.action === 'exit' && !process.exit;

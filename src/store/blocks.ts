@@ -31,26 +31,19 @@ export class Blocks {
   /** In the order of their ids. */
   readonly #blocks = new Map<number, Block>();
   #rows = 0;
-  #bytes = 0;
 
   get rows(): number {
     return this.#rows;
   }
 
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   clear(): void {
     this.#blocks.clear();
     this.#rows = 0;
-    this.#bytes = 0;
   }
 
   load(block: Block): void {
     this.#blocks.set(block.id, block);
     this.#rows += block.rows;
-    this.#bytes += block.bytes;
   }
 
   /** Counts a row that is newer than all others; answers its block. */
@@ -67,7 +60,6 @@ export class Blocks {
     if (timeMs < block.minMs) block.minMs = timeMs;
     if (timeMs > block.maxMs) block.maxMs = timeMs;
     this.#rows++;
-    this.#bytes += bytes;
     return block;
   }
 
@@ -83,23 +75,15 @@ export class Blocks {
         const share = rows / block.rows;
         const bytes = Math.round(block.bytes * share);
         this.#rows -= rows;
-        this.#bytes -= bytes;
         block.rows -= rows;
         block.bytes -= bytes;
         block.answerBytes -= Math.round(block.answerBytes * share);
         return block;
       }
       this.#rows -= block.rows;
-      this.#bytes -= block.bytes;
       this.#blocks.delete(block.id);
     }
     return undefined;
-  }
-
-  /** What a row takes on disk with its share of what rows share, on the average of its block. */
-  bytesOfRow(eid: number): number | undefined {
-    const block = this.#blocks.get(blockOf(eid));
-    return block && block.rows > 0 ? block.bytes / block.rows : undefined;
   }
 
   /** How many rows of a range there are; `countIn` counts those of a part of a block. */

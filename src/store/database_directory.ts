@@ -36,6 +36,11 @@ const ASIDE_MAX = 2;
 const SQLITE_BUSY = 5;
 const OTHERS_MAY_WRITE = 0o022;
 
+/** Where the database of a directory is. */
+export function databaseFile(directory: string): string {
+  return join(resolve(directory), DATABASE);
+}
+
 export class DatabaseDirectory {
   readonly path: string;
   readonly database: string;
@@ -49,7 +54,7 @@ export class DatabaseDirectory {
   /** @throws {DirectoryError | Error} it is another's, somebody else uses it, or the system says no */
   constructor(path: string) {
     this.path = resolve(path);
-    this.database = join(this.path, DATABASE);
+    this.database = databaseFile(this.path);
     this.wal = `${this.database}-wal`;
     this.countFile = join(this.path, 'last-eid');
     mkdirSync(this.path, { recursive: true, mode: 0o700 });
@@ -71,7 +76,7 @@ export class DatabaseDirectory {
   }
 
   /** Moves the database out of the way and answers what it is called now; the oldest of earlier ones make room. */
-  moveAside(reason: 'corrupt' | 'newer', unixMs: number): string {
+  moveAside(reason: 'corrupt' | 'newer' | 'earlier', unixMs: number): string {
     const stamp = new Date(unixMs).toISOString().replaceAll(/[-:.]/g, '');
     const aside = `${this.database}.${reason}-${stamp}`;
     for (const suffix of SUFFIXES) {

@@ -6,6 +6,7 @@ import { statSync } from 'node:fs';
 import { messageOf } from '../error_message.ts';
 import type { Logger } from '../log.ts';
 import { checkpoint } from './checkpoint.ts';
+import { CompactionError, compact } from './compaction.ts';
 import { DatabaseDirectory } from './database_directory.ts';
 import { EventDatabase } from './event_database.ts';
 import { type Expected, ExpectedRows } from './expected_rows.ts';
@@ -13,9 +14,10 @@ import { OpenedFiles } from './opened_files.ts';
 import { NewerSchemaError } from './schema.ts';
 import { isDamage, isForeign } from './sqlite_error.ts';
 
-/** The write-ahead log is brought into the database beyond this size, and is a problem far beyond it. */
-const LOG_BYTES = 8 * 1024 * 1024;
-const LOG_PROBLEM_BYTES = 16 * LOG_BYTES;
+/** So many checkpoints in a row that leave the log full are one that somebody keeps from being shortened. */
+const CHECKPOINTS_IN_VAIN = 8;
+/** Databases that could not be rewritten: they are used as they are. */
+const notCompacted = new Set<string>();
 
 export interface DiskOptions {
   readonly log: Logger;
@@ -37,9 +39,14 @@ export class Disk {
   readonly #files: OpenedFiles;
   readonly #startEid: number;
   #checkpointing = false;
+  #inVain = 0;
+  #logBytesMax = Number.POSITIVE_INFINITY;
   #released = false;
 
-  /** @throws {DirectoryError | Error} nobody else may use it, the system says no, or SQLite does */
+  /**
+   * @throws {CompactionError} it is being rewritten, once
+   * @throws {DirectoryError | Error} nobody else may use it, the system says no, or SQLite does
+   */
   constructor(path: string, { log, unixNow, expected }: DiskOptions) {
     this.#log = log;
     this.#unixNow = unixNow;
@@ -49,6 +56,7 @@ export class Disk {
     try {
       const opened = this.#open();
       database = opened.database;
+      this.#compactFirst(database);
       count = new ExpectedRows(this.#directory.countFile);
       const should = expected ?? count.found;
       const all = Number.MAX_SAFE_INTEGER;
@@ -70,6 +78,7 @@ export class Disk {
       this.count = count;
       this.#files = new OpenedFiles([this.#directory.database, this.#directory.wal]);
     } catch (error) {
+      if (error instanceof CompactionError) throw error;
       database?.close();
       count?.close();
       this.#directory.release();
@@ -102,23 +111,39 @@ export class Disk {
     return this.#checkpointing;
   }
 
-  /** Bytes of the log that is to be brought into the database, where that cannot be done any more. */
-  get tooLargeLog(): number | undefined {
-    const size = this.#logBytes;
-    return size > LOG_PROBLEM_BYTES ? size : undefined;
+  set logBytesMax(bytes: number) {
+    this.#logBytesMax = bytes;
+  }
+
+  /** Of the write-ahead log. @throws {Error} the system does not say */
+  get logBytes(): number {
+    return statSync(this.#directory.wal, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  /** While its log is as large as it may be: it takes no rows before it has been brought into the database. */
+  get isLogFull(): boolean {
+    return this.logBytes >= this.#logBytesMax;
+  }
+
+  /** The log is full and cannot be shortened: another program reads the database without end. */
+  get isLogHeld(): boolean {
+    return this.#inVain >= CHECKPOINTS_IN_VAIN && this.isLogFull;
   }
 
   /**
-   * Brings the log into the database when it has grown, and does not wait for it.
+   * Brings the log into the database when it is half full, or the file becomes shorter by it, and does not wait for it;
+   * `done` is called when rows may be written again.
    *
    * @throws {Error} the system does not say how large it is
    */
   tidy(done: () => void): void {
-    if (this.#checkpointing || this.#logBytes < LOG_BYTES) return;
+    if (this.#checkpointing || (this.logBytes * 2 < this.#logBytesMax && !this.#isTooLong)) return;
     this.#checkpointing = true;
     void checkpoint(this.#directory.database).then((error) => {
       this.#checkpointing = false;
       if (error) this.#log.warn({ err: error }, 'the database could not be checkpointed; it is tried again');
+      if (this.#released) return;
+      this.#inVain = this.isLogFull ? this.#inVain + 1 : 0;
       done();
     });
   }
@@ -140,8 +165,25 @@ export class Disk {
     }
   }
 
-  get #logBytes(): number {
-    return statSync(this.#directory.wal, { throwIfNoEntry: false })?.size ?? 0;
+  /** Pages that were given back are in the file until the log is brought into it. */
+  get #isTooLong(): boolean {
+    const size = statSync(this.#directory.database, { throwIfNoEntry: false })?.size ?? 0;
+    return size > this.database.fileBytes;
+  }
+
+  /** Lets the directory go only when it is done: nobody else may use the database meanwhile. */
+  #compactFirst(database: EventDatabase): void {
+    const file = this.#directory.database;
+    if (notCompacted.has(file) || database.canShrink) return;
+    database.close();
+    this.#log.info(`the database in ${this.path} is rewritten once, so that it can become smaller`);
+    const done = compact(file).then((error) => {
+      if (error) notCompacted.add(file);
+      if (error)
+        this.#log.warn({ err: error }, 'the database could not be rewritten: its file does not become smaller');
+      this.#directory.release();
+    });
+    throw new CompactionError(`the database in ${this.path} is being rewritten`, done);
   }
 
   #open(): { database: EventDatabase; isReplaced: boolean } {

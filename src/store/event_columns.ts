@@ -121,9 +121,41 @@ export function documentsOf(
 /** Whose bytes are counted, not their characters. */
 const LONG_TEXT = 100;
 
-/** Puts what an exec's row is made of into `row`, in the order of EVENT_COLUMNS. Answers how many bytes its texts take, about. */
-export function storeValues(exec: PublishedEvent, row: StoredValue[], at: number): number {
-  const details = exec.details ?? NO_DETAILS;
+/** What a row's texts take, in bytes, about; and whether its arguments were cut. */
+export interface StoredSize {
+  readonly bytes: number;
+  readonly isCut: boolean;
+}
+
+/** Puts what an exec's row is made of into `row`, in the order of EVENT_COLUMNS; cuts arguments that take it over `maxBytes`. */
+export function storeValues(exec: PublishedEvent, row: StoredValue[], at: number, maxBytes: number): StoredSize {
+  let bytes = putValues(exec, exec.details ?? NO_DETAILS, row, at);
+  let cut = exec;
+  while (bytes > maxBytes) {
+    const shorter = withShorterArgs(cut, Math.min(maxBytes / bytes, 0.9));
+    if (!shorter) break;
+    cut = shorter;
+    bytes = putValues(cut, cut.details ?? NO_DETAILS, row, at);
+  }
+  return { bytes, isCut: cut !== exec };
+}
+
+/** An event with this share of its arguments, of its own and of its creator's; undefined where it has none. */
+function withShorterArgs(exec: PublishedEvent, share: number): PublishedEvent | undefined {
+  const { details, context } = exec;
+  const long = context.creator?.longCmdline() ?? '';
+  const shorter = (text: string) => text.slice(0, Math.floor(text.length * share));
+  if (!details || (details.args === '' && long === '')) return undefined;
+  const creator = context.creator && {
+    ...context.creator,
+    longCmdline: () => (long === '' ? '' : `${shorter(long)}…`),
+  };
+  const argsBytes = details.argsBytes || Buffer.byteLength(details.args);
+  const cut: ExecDetails = { ...details, args: shorter(details.args), argsBytes, argsCut: true };
+  return { ...exec, details: cut, context: { ...context, creator } };
+}
+
+function putValues(exec: PublishedEvent, details: ExecDetails, row: StoredValue[], at: number): number {
   let bytes = 0;
   for (let i = 0; i < EVENT_COLUMNS.length; i++) {
     const value = (EVENT_COLUMNS[i] as StoredColumn).value(exec, details);

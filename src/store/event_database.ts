@@ -4,7 +4,9 @@ import { type LinkRecord, parseLinkRecord, type RecordedLink } from '../process/
 import type { SharedText } from '../process/session_context.ts';
 import type { PublishedEvent } from '../process/tree.ts';
 import { BLOCK_EIDS, type Block, type BlockRow, Blocks, blockOf } from './blocks.ts';
+import { type DiskBudget, diskBudget } from './disk_budget.ts';
 import type { EidRange } from './eid_range.ts';
+import { Epochs } from './epochs.ts';
 import {
   DOCUMENT_COLUMNS,
   documentsOf,
@@ -62,15 +64,15 @@ export interface StoredSubscriber {
 const ROW_BYTES = 250;
 /** What a row takes in an answer beside the texts that are its own: 59 names and lengths, numbers, and three leaders. */
 const ANSWER_ROW_BYTES = 2600;
-/**
- * So many consecutive eids are an epoch. What rows share is stored again in each, so that a row needs nothing from before
- * its own, and what is older than the oldest row's can be let go.
- */
-const EPOCH_EIDS = 4096;
 /** What is looked through without a pause: so many rows under a key, and bytes of rows. */
 const FEW_ROWS = 2000;
 const SLICE_BYTES = 2 * 1024 * 1024;
 const STATEMENTS_MAX = 128;
+/** sqlite.org/pragma.html, auto_vacuum */
+const INCREMENTAL = 2;
+/** What is deleted without a pause: bytes of texts, and rows. */
+const DELETE_BYTES = 4 * 1024 * 1024;
+const DELETE_ROWS = 4096;
 /** SQLite leaves out those of which a query reads nothing (sqlite.org/optoverview.html, omitted left joins). */
 const FROM = `FROM events e LEFT JOIN links a ON a.id = e.creator_id LEFT JOIN documents c ON c.id = e.credentials_id
   LEFT JOIN documents p ON p.id = e.previous_id LEFT JOIN documents h ON h.id = e.host_id`;
@@ -81,7 +83,6 @@ const LINK_BYTES = 30;
 
 /** A link as it is stored, without its id. */
 interface LinkRow {
-  readonly epoch: number;
   readonly above: number | null;
   readonly entity_id: string;
   readonly path: string;
@@ -96,7 +97,7 @@ const LINKS_AT = 3;
 const DOCUMENTS_AT = LINKS_AT + LINK_COLUMNS.length;
 const VALUES_AT = DOCUMENTS_AT + DOCUMENT_COLUMNS.length;
 
-/** Where something that rows share is stored. */
+/** Where something that rows share is stored; `epoch` is the first eid of its epoch. */
 interface Stored {
   readonly id: number;
   readonly epoch: number;
@@ -134,8 +135,12 @@ export class EventDatabase {
   readonly #row: StoredValue[] = new Array(VALUES_AT + EVENT_COLUMNS.length).fill(null);
   /** What of a row that is being stored is shared, and was not there yet. */
   #sharedBytes = 0;
-  /** No links are there from before. */
-  #oldestEpoch = 0;
+  readonly #epochs = new Epochs();
+  #budget: DiskBudget = diskBudget(Number.MAX_SAFE_INTEGER);
+  #cutRows = 0;
+  readonly #pageBytes: number;
+  readonly #readPageCount: StatementSync;
+  readonly #readFreePages: StatementSync;
   #lastEid = 0;
   #discardedEid = 0;
   /** What is known beside the rows could not be read again after a failure. */
@@ -148,7 +153,7 @@ export class EventDatabase {
     try {
       // NORMAL: a commit waits for no disk, and a power cut may take the last of them but never the whole.
       this.#db.exec(
-        'PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0',
+        'PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0',
       );
       this.#db.exec('PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY');
       this.isNew = migrate(this.#db) === 0;
@@ -160,11 +165,11 @@ export class EventDatabase {
       );
       this.#insertDocument = this.#db.prepare('INSERT INTO documents (id, text) VALUES (?, ?)');
       this.#insertLink = this.#db.prepare(
-        'INSERT INTO links (id, epoch, above, entity_id, path, euid, ancestor, json) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+        'INSERT INTO links (id, above, entity_id, path, euid, ancestor, json) VALUES (?, ?, ?, ?, ?, ?, ?)',
       );
       this.#readLink = this.#db.prepare('SELECT above, ancestor FROM links WHERE id = ?');
       this.#readWholeLink = this.#db.prepare(
-        'SELECT epoch, above, entity_id, path, euid, ancestor, json FROM links WHERE id = ?',
+        'SELECT above, entity_id, path, euid, ancestor, json FROM links WHERE id = ?',
       );
       defineLinkFunctions(this.#db, this.#linkReader);
       this.#db.function('is_admitted', (filter, value) => {
@@ -174,6 +179,9 @@ export class EventDatabase {
         'INSERT OR REPLACE INTO blocks (id, row_count, bytes, answer_bytes, min_ms, max_ms) VALUES (?, ?, ?, ?, ?, ?)',
       );
       this.#putLastEid = this.#db.prepare('UPDATE last_row SET eid = ?');
+      this.#readPageCount = this.#db.prepare('PRAGMA page_count');
+      this.#readFreePages = this.#db.prepare('PRAGMA freelist_count');
+      this.#pageBytes = this.#number('PRAGMA page_size');
       this.#reload();
     } catch (error) {
       this.#db.close();
@@ -185,8 +193,32 @@ export class EventDatabase {
     return this.#blocks.rows;
   }
 
-  get bytes(): number {
-    return this.#blocks.bytes;
+  /** Of the pages that are in use; those that are free are used again, or given back by `giveBack`. */
+  get usedBytes(): number {
+    return this.fileBytes - this.freeBytes;
+  }
+
+  get freeBytes(): number {
+    return Number(this.#readFreePages.get()?.freelist_count) * this.#pageBytes;
+  }
+
+  /** Of all pages, once the log is in the file. */
+  get fileBytes(): number {
+    return Number(this.#readPageCount.get()?.page_count) * this.#pageBytes;
+  }
+
+  /** Whether free pages can be given back; not in a database of an earlier version. */
+  get canShrink(): boolean {
+    return this.#number('PRAGMA auto_vacuum') === INCREMENTAL;
+  }
+
+  /** Rows whose arguments were cut because the row was too large for the database. */
+  get cutRows(): number {
+    return this.#cutRows;
+  }
+
+  set budget(budget: DiskBudget) {
+    this.#budget = budget;
   }
 
   /** Of the last row that was ever stored; 0 when there was none. */
@@ -199,49 +231,72 @@ export class EventDatabase {
     return this.#discardedEid;
   }
 
-  /** All of them or, when it throws, none. `host` is where they happened. */
-  insert(execs: readonly NumberedExec[], host?: SharedText): void {
+  /**
+   * As many of the first as are to be written in one transaction, and one at least: answers how many. When it throws, none.
+   * `host` is where they happened.
+   */
+  insert(execs: readonly NumberedExec[], host?: SharedText): number {
+    let count = 0;
     this.#change(() => {
-      const added = execs.map(({ eid, exec }): BlockRow => {
+      const added: BlockRow[] = [];
+      let batchBytes = 0;
+      for (const { eid, exec } of execs) {
+        if (batchBytes > this.#budget.batchBytes) break;
         this.#sharedBytes = 0;
         const row = this.#row;
-        const bytes = storeValues(exec, row, VALUES_AT);
+        this.#beginEpoch(eid);
+        const { bytes, isCut } = storeValues(exec, row, VALUES_AT, this.#budget.rowBytes);
+        if (isCut) this.#cutRows++;
         const answerBytes = ANSWER_ROW_BYTES + bytes + (exec.context.creator?.bytes ?? 0);
         row[0] = eid;
         row[1] = bytes;
         row[2] = answerBytes;
         linksOf(exec).forEach((link, at) => {
           // Of a leader its creator is told, and no more.
-          row[LINKS_AT + at] = this.#linkOf(eid, link, at === 0 ? Math.max(exec.ancestry.depth, 2) : 2);
+          row[LINKS_AT + at] = this.#linkOf(link, at === 0 ? Math.max(exec.ancestry.depth, 2) : 2);
         });
         documentsOf(exec, host).forEach((document, at) => {
           row[DOCUMENTS_AT + at] = this.#documentOf(eid, at, document);
         });
         this.#insertEvent.run(...row);
-        return {
+        this.#epochs.share(this.#sharedBytes);
+        added.push({
           eid,
           timeMs: Math.floor(exec.unixMs),
           bytes: ROW_BYTES + bytes + this.#sharedBytes,
           answerBytes,
-        };
-      });
+        });
+        batchBytes += ROW_BYTES + bytes + this.#sharedBytes;
+      }
       this.#count(added);
+      count = added.length;
     });
+    return count;
   }
 
   /** Takes over the oldest rows of another database, and answers how many: 0 when it has no more. */
   takeOldest(from: EventDatabase, limit: number): number {
-    const rows = from.#all('SELECT * FROM events ORDER BY eid LIMIT ?', limit);
+    const few = from.#eidOfBatch(limit, this.#budget.batchBytes);
+    const rows = from.#all('SELECT * FROM events WHERE eid <= ? ORDER BY eid', few);
     const last = rows.at(-1);
     if (!last) return 0;
     this.#change(() => {
-      const copied = new Map<number, number>();
+      const copied = { links: new Map<number, number>(), documents: new Map<number, number>() };
+      let epoch = this.#epochs.current;
       const added = rows.map((row): BlockRow => {
         const eid = Number(row.eid);
         this.#sharedBytes = 0;
-        for (const column of LINK_COLUMNS) row[column] = this.#copyLink(from, row[column], copied);
-        for (const column of DOCUMENT_COLUMNS) this.#copyDocument(from, row[column]);
+        this.#beginEpoch(eid);
+        if (this.#epochs.current !== epoch) {
+          epoch = this.#epochs.current;
+          copied.links.clear();
+          copied.documents.clear();
+        }
+        for (const column of LINK_COLUMNS) row[column] = this.#copyLink(from, row[column], copied.links);
+        for (const [at, column] of DOCUMENT_COLUMNS.entries())
+          row[column] = this.#copyDocument(from, row[column], eid * DOCUMENT_IDS + at, copied.documents);
         this.#insertEventRow(row);
+        this.#epochs.share(this.#sharedBytes);
         return {
           eid,
           timeMs: Number(row.time_ms),
@@ -350,17 +405,65 @@ export class EventDatabase {
     return { upTo, bytes: sum };
   }
 
-  /** The eid up to which the oldest rows have to go so that there are so many fewer, or so many bytes less. Looks at `limit`. */
+  /**
+   * The eid up to which the oldest rows have to go so that there are so many fewer, or so many bytes less. Looks at
+   * `limit` rows, and no more bytes of them than can be deleted without a pause.
+   */
   eidToDrop(rows: number, bytes: number, limit: number): number | undefined {
     let last: number | undefined;
-    let [leftRows, leftBytes] = [rows, bytes];
+    let [leftRows, leftBytes, leftStep] = [rows, bytes, Math.min(DELETE_BYTES, 2 * this.#budget.epochBytes)];
     for (const [eid, size] of this.#iterate('SELECT eid, bytes FROM events ORDER BY eid LIMIT ?', [limit])) {
-      if (leftRows <= 0 && leftBytes <= 0) break;
+      if ((leftRows <= 0 && leftBytes <= 0) || leftStep <= 0) break;
       last = Number(eid);
       leftRows--;
-      leftBytes -= this.#blocks.bytesOfRow(Number(eid)) ?? Number(size) + ROW_BYTES;
+      leftBytes -= Number(size) + ROW_BYTES;
+      leftStep -= Number(size);
     }
     return last;
+  }
+
+  /**
+   * Drops some of what no row needs any more. True if there may be more of it.
+   */
+  dropUnneeded(): boolean {
+    const [oldest] = this.#all('SELECT eid FROM events ORDER BY eid LIMIT 1');
+    const epoch = this.#epochs.oldestNeeded(oldest ? Number(oldest.eid) : Number.POSITIVE_INFINITY);
+    if (!epoch || epoch === this.#epochs.oldest) return false;
+    let isMore = false;
+    this.#change(() => {
+      isMore = [
+        this.#deleteSome('links', 'octet_length(ancestor) + octet_length(json)', epoch.firstLink),
+        this.#deleteSome('documents', 'octet_length(text)', epoch.firstEid * DOCUMENT_IDS),
+      ].includes(true);
+      if (isMore) return;
+      this.#run('DELETE FROM epochs WHERE first_eid < ?', epoch.firstEid);
+      this.#epochs.removeBefore(epoch);
+    });
+    return isMore;
+  }
+
+  /** Deletes rows of a table up to an id, and no more bytes than can be without a pause. True if there are more. */
+  #deleteSome(table: string, size: string, before: number): boolean {
+    let bytes = 0;
+    let last: number | undefined;
+    let isMore = false;
+    const sql = `SELECT id, ${size} FROM ${table} WHERE id < ? ORDER BY id LIMIT ${DELETE_ROWS}`;
+    for (const [id, more] of this.#iterate(sql, [before])) {
+      isMore = bytes > DELETE_BYTES;
+      if (isMore) break;
+      last = Number(id);
+      bytes += Number(more);
+    }
+    if (last === undefined) return false;
+    this.#run(`DELETE FROM ${table} WHERE id <= ?`, last);
+    return isMore || this.#number(`SELECT EXISTS (SELECT 1 FROM ${table} WHERE id < ?)`, before) === 1;
+  }
+
+  /** Gives free pages back to the disk, so many bytes at most: true if the file became shorter. */
+  giveBack(bytes: number): boolean {
+    const before = this.fileBytes;
+    this.#db.exec(`PRAGMA incremental_vacuum(${Math.max(1, Math.floor(bytes / this.#pageBytes))})`);
+    return this.fileBytes < before;
   }
 
   /**
@@ -384,8 +487,6 @@ export class EventDatabase {
     const rows = this.#number(sql, lastBlock * BLOCK_EIDS, eid);
     this.#change(() => {
       this.#run('DELETE FROM events WHERE eid <= ?', eid);
-      // An epoch more: a query that has been sorted may still be reading.
-      this.#deleteSharedBefore(epochOf(eid + 1) - 1);
       const rest = this.#blocks.removeUpTo(eid, rows);
       this.#run('DELETE FROM blocks WHERE id <= ?', lastBlock);
       if (rest) this.#writeBlock(rest);
@@ -460,7 +561,10 @@ export class EventDatabase {
     this.#lastEid = lastEid;
     // No id is used again: who reads now may have it still.
     this.#nextLink = Math.max(this.#nextLink, this.#number('SELECT coalesce(max(id), 0) FROM links') + 1);
-    this.#oldestEpoch = 0;
+    const epochs = this.#all('SELECT first_eid, first_link FROM epochs ORDER BY first_eid');
+    this.#epochs.load(
+      epochs.map(({ first_eid, first_link }) => ({ firstEid: Number(first_eid), firstLink: Number(first_link) })),
+    );
     this.#isStale = false;
   }
 
@@ -476,8 +580,8 @@ export class EventDatabase {
   }
 
   /** The id of a link, of which so many are stored, upwards, in this epoch: those that are not there yet are added. */
-  #linkOf(eid: number, link: RecordedLink | undefined, levels: number): number | null {
-    const epoch = epochOf(eid);
+  #linkOf(link: RecordedLink | undefined, levels: number): number | null {
+    const epoch = this.#epoch;
     // From the first stored one downwards, not by recursion: a chain may be a thousand long.
     const pending: RecordedLink[] = [];
     let stored: ChainStored | undefined;
@@ -494,20 +598,16 @@ export class EventDatabase {
     for (const next of pending.reverse()) {
       const { entityId: entity_id, path, euid = null } = next;
       const ancestor = next.ancestor();
-      const id = this.#addLink(epoch, stored?.id ?? null, { entity_id, path, euid, ancestor, json: next.json() });
+      const id = this.#addLink(stored?.id ?? null, { entity_id, path, euid, ancestor, json: next.json() });
       stored = { id, epoch, levels: (stored?.levels ?? 0) + 1, whole };
       this.#links.set(next, stored);
     }
     return stored?.id ?? null;
   }
 
-  #addLink(
-    epoch: number,
-    above: number | null,
-    { entity_id: entityId, path, euid, ancestor, json }: Omit<LinkRow, 'epoch' | 'above'>,
-  ): number {
+  #addLink(above: number | null, { entity_id: entityId, path, euid, ancestor, json }: Omit<LinkRow, 'above'>): number {
     const id = this.#nextLink++;
-    this.#insertLink.run(id, epoch, above, entityId, path, euid, ancestor, json);
+    this.#insertLink.run(id, above, entityId, path, euid, ancestor, json);
     this.#sharedBytes += LINK_BYTES + Buffer.byteLength(ancestor) + Buffer.byteLength(json);
     return id;
   }
@@ -527,32 +627,53 @@ export class EventDatabase {
   }
 
   #documentOf(eid: number, at: number, document: SharedText | undefined): number | null {
-    if (!document || document.text === '') return null;
-    const epoch = epochOf(eid);
+    if (!document) return null;
+    const epoch = this.#epoch;
     const known = this.#documents.get(document);
     if (known?.epoch === epoch) return known.id;
+    const { text } = document;
+    if (text === '') return null;
     const id = eid * DOCUMENT_IDS + at;
-    this.#insertDocument.run(id, document.text);
+    this.#insertDocument.run(id, text);
     this.#documents.set(document, { id, epoch });
-    this.#sharedBytes += Buffer.byteLength(document.text);
+    this.#sharedBytes += Buffer.byteLength(text);
     return id;
   }
 
-  /** Lets go of what only rows of earlier epochs share. Ids grow with the epochs. */
-  #deleteSharedBefore(epoch: number): void {
-    if (epoch <= this.#oldestEpoch) return;
-    const [first] = this.#all('SELECT id FROM links WHERE epoch >= ? ORDER BY id LIMIT 1', epoch);
-    if (first) this.#run('DELETE FROM links WHERE id < ?', Number(first.id));
-    else this.#run('DELETE FROM links');
-    this.#run('DELETE FROM documents WHERE id < ?', epoch * EPOCH_EIDS * DOCUMENT_IDS);
-    this.#oldestEpoch = epoch;
+  /** The eid up to which the oldest rows are to be written in one transaction: `limit` rows at most, and one at least. */
+  #eidOfBatch(limit: number, maxBytes: number): number {
+    let last = 0;
+    let sum = 0;
+    for (const [eid, bytes] of this.#iterate('SELECT eid, bytes FROM events ORDER BY eid LIMIT ?', [limit])) {
+      sum += Number(bytes);
+      if (last > 0 && sum > maxBytes) break;
+      last = Number(eid);
+    }
+    return last;
   }
 
-  #copyDocument(from: EventDatabase, id: unknown): void {
-    if (id === null) return;
-    const [document] = from.#all('SELECT text FROM documents WHERE id = ?', Number(id));
-    if (document)
-      this.#run('INSERT OR IGNORE INTO documents (id, text) VALUES (?, ?)', Number(id), String(document.text));
+  #beginEpoch(eid: number): void {
+    const begun = this.#epochs.begin(eid, this.#nextLink, this.#budget.epochBytes);
+    if (begun) this.#run('INSERT INTO epochs (first_eid, first_link) VALUES (?, ?)', begun.firstEid, begun.firstLink);
+  }
+
+  /** The first eid of the present epoch. */
+  get #epoch(): number {
+    return this.#epochs.current?.firstEid ?? 0;
+  }
+
+  /** The id here of a document of another database; `copied` are those that have been, by their ids there. */
+  #copyDocument(from: EventDatabase, theirs: unknown, ours: number, copied: Map<number, number>): number | null {
+    if (theirs === null) return null;
+    const known = copied.get(Number(theirs));
+    if (known !== undefined) return known;
+    const [document] = from.#all('SELECT text FROM documents WHERE id = ?', Number(theirs));
+    if (!document) return null;
+    const text = String(document.text);
+    this.#run('INSERT INTO documents (id, text) VALUES (?, ?)', ours, text);
+    this.#sharedBytes += Buffer.byteLength(text);
+    copied.set(Number(theirs), ours);
+    return ours;
   }
 
   /** A link of another database, with all above it; `copied` are those that have been, by their ids there. */
@@ -571,7 +692,7 @@ export class EventDatabase {
       next = row.above;
     }
     for (const { id: theirs, row } of pending.reverse()) {
-      above = this.#addLink(row.epoch, above, row);
+      above = this.#addLink(above, row);
       copied.set(theirs, above);
     }
     return above;
@@ -665,8 +786,4 @@ export class EventDatabase {
     const [oldest] = this.#statements.keys();
     if (this.#statements.size > STATEMENTS_MAX && oldest !== undefined) this.#statements.delete(oldest);
   }
-}
-
-function epochOf(eid: number): number {
-  return Math.floor(eid / EPOCH_EIDS);
 }

@@ -7,20 +7,24 @@ import { resolve } from 'node:path';
 import type { CollectorProblem } from '../collect/source.ts';
 import { messageOf } from '../error_message.ts';
 import type { Logger } from '../log.ts';
+import { MEMORY_BOUNDS, textBytes } from '../process/memory_bounds.ts';
 import type { SharedText } from '../process/session_context.ts';
 import type { PublishedEvent } from '../process/tree.ts';
+import { CompactionError } from './compaction.ts';
 import { Disk } from './disk.ts';
+import { type DiskBudget, diskBudget } from './disk_budget.ts';
 import type { EidRange } from './eid_range.ts';
 import { EventDatabase, type NumberedExec, type Selection, type SqlRow } from './event_database.ts';
 import type { Expected } from './expected_rows.ts';
-import { isBusy, isDamage, isUnstorable, problemCode, resultCode } from './sqlite_error.ts';
+import { moveDatabase } from './move_database.ts';
+import { isBusy, isDamage, isUnstorable, LogHeldError, problemCode, resultCode } from './sqlite_error.ts';
 import { type Batch, SUBSCRIBERS_MAX, type Subscriber, Subscribers, usedForMs } from './subscribers.ts';
 
 export interface EventStoreSettings {
   /** Where the database is; `:memory:` for none; undefined: rows wait until it is known. */
   readonly directory: string | undefined;
   readonly maxRows: number;
-  /** Of disk, about. */
+  /** Of disk: database and log together take at most 1.1 times of it. */
   readonly maxBytes: number;
   readonly expirySeconds: number;
   /** A subscriber that reads no more holds rows back for so long. */
@@ -40,10 +44,14 @@ export interface EventStoreOptions {
 
 export interface EventStoreStats {
   readonly rows: number;
-  /** About, on disk. */
+  /** On disk, with the log. */
   readonly bytes: number;
   /** Rows that made room for newer ones, or were too old. */
   readonly discarded: number;
+  /** Rows whose arguments were cut, because the row was too large for the database. */
+  readonly cut: number;
+  /** What rows that wait to be written take in memory, at most. */
+  readonly waitingBytes: number;
   /** Rows that could not be written, or that went with a kill or with a database that was damaged, removed or replaced. */
   readonly lost: number;
   /** Subscribers that were forgotten because there were too many names. */
@@ -75,9 +83,16 @@ const MANY_ROWS = 16;
 const BATCH_ROWS = 500;
 /** Rows wait for a locked database, or to be told where it is, up to so many. */
 const WAITING_MAX = 5000;
-/** Rows that are kept in memory for want of a disk may take so much of it. */
-const MEMORY_BYTES = 64 * 1024 * 1024;
+/** Rows that are kept in memory may take so much of it: for want of a disk, and where no disk is wanted. */
+const MEMORY_BYTES = { withoutDisk: 16 * 1024 * 1024, wanted: 64 * 1024 * 1024 };
+/** How often another directory is tried while the files of this one are in use. */
+const CONFIGURE_AGAIN_MS = 50;
 const RETRY_MS = { least: 1000, most: 30_000 };
+/** Pages that are given back to the disk without a pause; more of them than this part of the file are. */
+const GIVE_BACK_BYTES = 1024 * 1024;
+const FREE_SHARE = 1 / 8;
+/** What is dropped after a batch, in steps, before others have their turn. */
+const DROPS_A_TURN = 4;
 /** Rows that are let go, or moved, in one go. */
 const STEP_ROWS = 1000;
 const MOVED_ROWS = 200;
@@ -105,8 +120,14 @@ export class EventStore {
   #diskFails = false;
   #problem: CollectorProblem | undefined;
   #pending: NumberedExec[] = [];
+  #pendingBytes = 0;
   /** Rows that come before it is known where the database is, and so which number is the next. */
   #unnumbered: PublishedEvent[] = [];
+  #unnumberedBytes = 0;
+  #budget: DiskBudget;
+  #compacting = false;
+  /** Of databases that are closed. */
+  #cutBefore = 0;
   #lastEid = 0;
   #waiting = 0;
   /** By somebody else, when it was written last: each try waits for a while. */
@@ -127,11 +148,16 @@ export class EventStore {
   #retryTimer: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS.least;
   #trimming = false;
+  #givingBack = false;
+  /** The database that is opened next is the one that was used until now. */
+  #isTakenAlong = false;
+  #configureTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(settings: EventStoreSettings, options: EventStoreOptions) {
     this.#log = options.log;
     this.#settings = settings;
+    this.#budget = diskBudget(settings.maxBytes);
     this.#unixNow = options.unixNow ?? Date.now;
     this.#onWritten = options.onWritten;
     this.#hostText = options.host ?? (() => '');
@@ -143,7 +169,16 @@ export class EventStore {
   /** Never throws: what cannot be done is a problem that is told. */
   configure(settings: EventStoreSettings): void {
     const before = this.#settings.directory;
+    clearTimeout(this.#configureTimer);
+    if (settings.directory !== before && (this.#disk?.isCheckpointing || this.#compacting)) {
+      // Its files are in use by a thread, which is done soon.
+      this.#configureTimer = setTimeout(() => this.configure(settings), CONFIGURE_AGAIN_MS);
+      this.#configureTimer.unref();
+      return;
+    }
     this.#settings = settings;
+    this.#budget = diskBudget(settings.maxBytes);
+    this.#applyBudget();
     if (this.#closed) return;
     if (settings.directory !== before && settings.directory !== undefined) {
       if (before !== undefined) this.#leaveDirectory(before, settings.directory);
@@ -162,8 +197,10 @@ export class EventStore {
     const waiting = this.#pending.length + this.#unnumbered.length;
     return {
       rows: databases.reduce((sum, { rows }) => sum + rows, waiting),
-      bytes: databases.reduce((sum, { bytes }) => sum + bytes, 0),
+      bytes: attempt(() => databases.reduce((sum, { fileBytes }) => sum + fileBytes, this.#disk?.logBytes ?? 0)) ?? 0,
       discarded: this.#discarded,
+      cut: databases.reduce((sum, { cutRows }) => sum + cutRows, this.#cutBefore),
+      waitingBytes: this.#pendingBytes + this.#unnumberedBytes,
       lost: this.#lost,
       subscribersEvicted: this.#subscribersEvicted,
       database: this.#writableDisk?.path ?? ':memory:',
@@ -175,18 +212,40 @@ export class EventStore {
   add(exec: PublishedEvent): void {
     if (!this.isOpen) {
       this.#unnumbered.push(exec);
-      // Nobody has said yet where they go: the oldest are given up and counted, rather than all of memory.
-      if (this.#unnumbered.length > WAITING_MAX) this.#unnumbered.splice(0, this.#lostRows(BATCH_ROWS));
+      this.#unnumberedBytes += textBytes(exec.details);
+      // The oldest are given up and counted, rather than all of memory.
+      while (this.#unnumbered.length > WAITING_MAX || this.#unnumberedBytes > MEMORY_BOUNDS.unwrittenRows) {
+        this.#unnumberedBytes -= textBytes(this.#unnumbered.shift()?.details);
+        this.#lostRows(1);
+      }
       return;
     }
+    const isTooMuch = this.#pendingBytes > 2 * this.#waitingMax || this.#pending.length >= WAITING_MAX;
     this.#number(exec);
-    if (this.#pending.length % BATCH_ROWS === 0) this.#flush();
+    const isMuch = this.#pending.length % BATCH_ROWS === 0 || this.#pendingBytes >= this.#budget.batchBytes;
+    // Who adds rows without asking whether there is room has them written in any case.
+    if (isTooMuch) this.#flush();
+    else if (isMuch) this.#flushIfRoom();
     else this.#scheduleFlush();
+  }
+
+  /** While the log is brought into the database, which locks it for moments. */
+  get isCheckpointing(): boolean {
+    return this.#disk?.isCheckpointing ?? false;
+  }
+
+  /** Whether rows are written as fast as they come, or may wait in memory for it. */
+  get hasRoom(): boolean {
+    return this.#pendingBytes < this.#waitingMax && this.#pending.length * 2 < WAITING_MAX;
+  }
+
+  get #waitingMax(): number {
+    return Math.min(MEMORY_BOUNDS.unwrittenRows, this.#budget.logBytes);
   }
 
   /** What came together has come. Many rows are written at once, with what else is done now; for few it is waited. */
   batchEnds(): void {
-    if (this.isOpen && this.#pending.length >= MANY_ROWS && !this.#isLocked) this.#flush();
+    if (this.isOpen && this.#pending.length >= MANY_ROWS && !this.#isLocked) this.#flushIfRoom();
   }
 
   /** So many execs will become rows soon: they are missing, too, when the extension is killed before. */
@@ -302,22 +361,62 @@ export class EventStore {
         this.#reopen(disk);
         return;
       }
-      const bytes = disk.tooLargeLog;
-      if (bytes !== undefined && !this.#problem) {
-        const message = `the log of the database in ${disk.path} has ${Math.round(bytes / 1e6)} MB and cannot be shortened: somebody reads it, or the disk is slow`;
-        this.#tell({ code: 'database_log_large', message });
-      }
-      disk.tidy(() => {
-        if (this.#problem?.code === 'database_log_large') this.#problem = undefined;
-      });
+      this.#tidyLog(disk);
+      this.#giveBack();
     } catch (error) {
       this.#log.warn({ err: error }, 'the database could not be checkpointed; it is tried again');
     }
   }
 
+  #tidyLog(disk: Disk): void {
+    disk.tidy(() => {
+      if (this.#closed || this.#disk !== disk) return;
+      if (disk.isLogFull) {
+        if (!disk.isLogHeld) this.#tidyLog(disk);
+        else if (this.#pending.length > 0)
+          this.#leaveDisk(disk, new LogHeldError('another program reads it all the time'));
+        return;
+      }
+      this.#flushIfRoom();
+      this.#trim();
+    });
+  }
+
+  /** Gives pages that are free for good back to the disk, a few at a time. */
+  #giveBack(): void {
+    const disk = this.#writableDisk;
+    if (!disk || this.#givingBack || this.#trimming || this.#closed) return;
+    this.#attempt(() => {
+      const { database } = disk;
+      const { fileBytes, freeBytes } = database;
+      const tooLarge = fileBytes > this.#budget.databaseBytes + this.#budget.rowBytes && freeBytes > 0;
+      if (!tooLarge && freeBytes <= fileBytes * FREE_SHARE + GIVE_BACK_BYTES) return;
+      if (disk.isLogFull) {
+        this.#tidyLog(disk);
+        return;
+      }
+      if (!database.giveBack(GIVE_BACK_BYTES)) return;
+      this.#tidyLog(disk);
+      this.#givingBack = true;
+      setImmediate(() => {
+        this.#givingBack = false;
+        this.#giveBack();
+      });
+    });
+  }
+
+  #applyBudget(): void {
+    if (this.#disk) {
+      this.#disk.database.budget = this.#budget;
+      this.#disk.logBytesMax = this.#budget.logBytes;
+    }
+    if (this.#memory) this.#memory.budget = this.#budget;
+  }
+
   /** Writes what is left. The store is of no use after. Never throws. */
   close(): void {
     if (this.#closed) return;
+    clearTimeout(this.#configureTimer);
     for (let n = 0; n < CLOSING_TRIES && this.#pending.length > 0; n++) this.#flush();
     if (this.#memory && this.#settings.directory !== ':memory:') this.#retry(Number.POSITIVE_INFINITY);
     this.#closed = true;
@@ -351,7 +450,10 @@ export class EventStore {
   }
 
   get #memoryDatabase(): EventDatabase {
-    this.#memory ??= new EventDatabase(':memory:');
+    if (!this.#memory) {
+      this.#memory = new EventDatabase(':memory:');
+      this.#applyBudget();
+    }
     return this.#memory;
   }
 
@@ -372,23 +474,54 @@ export class EventStore {
         // Beyond any number on disk, so that rows can be moved there.
         this.#lastEid = Math.max(this.#lastEid, this.#unixNow() * 10);
         this.#tell({ code: problemCode(error), message: `${messageOf(error)}; rows are kept in memory meanwhile` });
-        this.#scheduleRetry();
+        this.#waitForDisk(error);
       }
     }
+    this.#unnumberedBytes = 0;
     for (const exec of this.#unnumbered.splice(0)) this.#number(exec);
     this.#flush();
   }
 
-  /** Rows that wait in memory for a disk wait for the next one. */
+  /** Tries again when a database has been rewritten, and otherwise after a while. */
+  #waitForDisk(error: unknown): void {
+    if (!(error instanceof CompactionError)) {
+      this.#scheduleRetry();
+      return;
+    }
+    this.#compacting = true;
+    void error.done.then(() => {
+      this.#compacting = false;
+      if (!this.#closed) this.#retry(MOVED_ROWS);
+    });
+  }
+
+  /** Takes the rows along from one directory to another. Rows that wait in memory for a disk wait for the next one. */
   #leaveDirectory(before: string, next: string): void {
     this.#flush();
-    this.#log.info(`rows are kept in ${next} from now on; those that are in ${before} stay there`);
     this.#abandoned = undefined;
     this.#closeDisk();
-    if (this.#memory && before !== ':memory:' && next !== ':memory:') return;
+    const areOnDisk = before !== ':memory:' && next !== ':memory:';
+    if (!areOnDisk || !this.#takeAlong(before, next)) {
+      this.#log.info(`rows are kept in ${next} from now on; those that are in ${before} stay there`);
+    }
+    if (this.#memory && areOnDisk) return;
     this.#closeMemory(before);
+    // Those on disk have been taken along.
     this.#subscribers.clear();
     this.#losers.clear();
+  }
+
+  #takeAlong(before: string, next: string): boolean {
+    try {
+      const aside = moveDatabase(before, next, this.#unixNow());
+      this.#log.info(`rows are kept in ${next} from now on, with those that were in ${before}`);
+      this.#isTakenAlong = true;
+      if (aside) this.#log.warn(`a database was in ${next} already: it is now ${aside}`);
+      return true;
+    } catch (error) {
+      this.#log.error({ err: error }, `rows could not be taken along from ${before} to ${next}`);
+      return false;
+    }
   }
 
   #openDisk(path: string): void {
@@ -417,8 +550,10 @@ export class EventStore {
     }
     this.#lastEid = Math.max(this.#lastEid, disk.lastEid);
     this.#disk = disk;
-    // What waits in memory has numbers of its own when it waited for another directory: there is no place among these.
-    if (this.#memory && !abandoned) this.#lostRows(this.#memory.deleteUpTo(disk.lastEid));
+    this.#applyBudget();
+    // What waits in memory has numbers of its own when it waited for another database: there is no place among these.
+    if (this.#memory && !abandoned && !this.#isTakenAlong) this.#lostRows(this.#memory.deleteUpTo(disk.lastEid));
+    this.#isTakenAlong = false;
     disk.count.follow(() => {
       const { lastEid, discardedEid, rows } = expectedIn(disk.database, this.#lastEid + this.#waiting);
       return { lastEid, discardedEid, rows: rows + (this.#memory?.rows ?? 0) + this.#pending.length + this.#waiting };
@@ -431,9 +566,11 @@ export class EventStore {
     this.#flushTimer = undefined;
     this.#retryTimer = undefined;
     this.#lostRows(this.#pending.splice(0).length);
+    this.#pendingBytes = 0;
     const disk = this.#disk;
     this.#disk = undefined;
     if (!disk) return;
+    this.#cutBefore += disk.database.cutRows;
     try {
       // Who is asked to leave has let its readers finish.
       this.#subscribers.confirm(0);
@@ -448,6 +585,7 @@ export class EventStore {
 
   #closeMemory(directory: string | undefined): void {
     const rows = directory === ':memory:' ? 0 : (this.#memory?.rows ?? 0);
+    this.#cutBefore += this.#memory?.cutRows ?? 0;
     this.#memory?.close();
     this.#memory = undefined;
     if (rows > 0) this.#log.error({ lost: this.#lostRows(rows) }, 'rows that waited in memory for the disk are lost');
@@ -455,6 +593,7 @@ export class EventStore {
 
   #number(exec: PublishedEvent): void {
     this.#pending.push({ eid: ++this.#lastEid, exec });
+    this.#pendingBytes += textBytes(exec.details);
     this.#disk?.count.note();
   }
 
@@ -473,33 +612,51 @@ export class EventStore {
     if (this.#flushTimer || this.#closed) return;
     this.#flushTimer = setTimeout(() => {
       this.#flushTimer = undefined;
-      this.#flush();
+      this.#flushIfRoom();
     }, FLUSH_MS);
     this.#flushTimer.unref();
   }
 
-  #flush(): void {
+  /** `isAsked`: somebody asks for rows, and gets those that wait too. */
+  #flush(isAsked = true): void {
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
     if (this.#pending.length === 0 || this.#closed) return;
     const disk = this.#writableDisk;
     try {
-      const began = performance.now();
-      (disk?.database ?? this.#memoryDatabase).insert(this.#pending, this.#currentHost());
-      this.#onWritten?.(performance.now() - began);
-      this.#pending = [];
-      this.#isLocked = false;
-      this.#trim();
+      while (this.#pending.length > 0 && (isAsked || !disk?.isLogFull)) {
+        const began = performance.now();
+        const count = (disk?.database ?? this.#memoryDatabase).insert(this.#pending, this.#currentHost());
+        this.#onWritten?.(performance.now() - began);
+        for (const { exec } of this.#pending.splice(0, count)) this.#pendingBytes -= textBytes(exec.details);
+        this.#isLocked = false;
+        this.#trim();
+      }
+      if (disk) this.#tidyLog(disk);
     } catch (error) {
       this.#isLocked = isBusy(error);
       if (isUnstorable(error) || !disk) this.#dropUnstorable(disk?.database ?? this.#memoryDatabase, error);
-      else if (isBusy(error) && this.#pending.length < WAITING_MAX) this.#scheduleFlush();
+      // Our own checkpoint locks it for as long as its disk takes.
+      else if (isBusy(error) && (this.#mayWait || disk.isCheckpointing)) this.#scheduleFlush();
       else this.#leaveDisk(disk, error);
     }
   }
 
+  /** Writes what waits, unless the log has to be brought into the database first; then when that is done. */
+  #flushIfRoom(): void {
+    const disk = this.#writableDisk;
+    if (disk && attempt(() => disk.isLogFull)) this.#tidyLog(disk);
+    else this.#flush(false);
+  }
+
+  /** Whether those that wait may wait on for a database that is locked. */
+  get #mayWait(): boolean {
+    return this.#pendingBytes < this.#waitingMax && this.#pending.length < WAITING_MAX;
+  }
+
   /** Rows that no database takes must not keep the others out. */
   #dropUnstorable(database: EventDatabase, error: unknown): void {
+    this.#pendingBytes = 0;
     const dropped = this.#pending.splice(0).filter((row) => {
       try {
         database.insert([row], this.#host);
@@ -581,11 +738,16 @@ export class EventStore {
 
   /** Opens the disk again where there is none, and moves rows there from memory, so many at a time. */
   #retry(rows: number): void {
+    if (this.#compacting) return;
     if (this.#disk?.isCheckpointing) {
       this.#scheduleRetry();
       return;
     }
     try {
+      if (this.#disk?.isLogHeld) {
+        this.#disk.tidy(() => undefined);
+        throw new LogHeldError('another program reads it all the time');
+      }
       if (!this.#disk) this.#openDisk(this.#settings.directory ?? ':memory:');
       const disk = this.#disk;
       if (!disk) return;
@@ -608,7 +770,7 @@ export class EventStore {
         this.#tell({ code, message: `${messageOf(error)}; rows are kept in memory meanwhile` });
       // What waits in memory is older than what comes: it goes into the new database first.
       if (this.#disk && isDamage(error)) this.#replaceDatabase(this.#disk, error);
-      this.#scheduleRetry();
+      this.#waitForDisk(error);
     }
   }
 
@@ -656,24 +818,37 @@ export class EventStore {
 
   /** A step at a time: there may be very many at once when there are to be fewer from now on. */
   #trim(): void {
-    if (this.#trimming) return;
     this.#attempt(() => {
-      const { maxRows, maxBytes } = this.#settings;
+      const { maxRows } = this.#settings;
+      const { databaseBytes } = this.#budget;
       const databases = this.#deletable;
-      const rows = databases.reduce((sum, one) => sum + one.rows, 0);
       for (const database of databases) {
-        const bytesMax = database === this.#memory ? Math.min(maxBytes, MEMORY_BYTES) : maxBytes;
-        const [tooMany, tooLarge] = [rows - maxRows, database.bytes - bytesMax];
-        if (database.rows === 0 || (tooMany <= 0 && tooLarge <= 0)) continue;
-        const upTo = database.eidToDrop(tooMany, tooLarge, STEP_ROWS);
-        if (upTo === undefined || this.#discard(database, upTo) < STEP_ROWS) return;
-        this.#trimming = true;
-        setImmediate(() => {
-          this.#trimming = false;
-          if (!this.#closed) this.#trim();
-        });
-        return;
+        const bytesMax = database === this.#memory ? Math.min(databaseBytes, this.#memoryBytes) : databaseBytes;
+        for (let n = 0; n < DROPS_A_TURN; n++) {
+          const rows = databases.reduce((sum, one) => sum + one.rows, 0);
+          const [tooMany, tooLarge] = [rows - maxRows, database.usedBytes - bytesMax];
+          if (tooMany <= 0 && tooLarge <= 0) break;
+          const upTo = database.eidToDrop(tooMany, tooLarge, STEP_ROWS);
+          if (upTo !== undefined) this.#discard(database, upTo);
+          if (!database.dropUnneeded() && upTo === undefined) break;
+          if (n === DROPS_A_TURN - 1) this.#trimLater();
+        }
       }
+      for (const database of databases) if (database.dropUnneeded()) this.#trimLater();
+    });
+    this.#giveBack();
+  }
+
+  get #memoryBytes(): number {
+    return this.#settings.directory === ':memory:' ? MEMORY_BYTES.wanted : MEMORY_BYTES.withoutDisk;
+  }
+
+  #trimLater(): void {
+    if (this.#trimming) return;
+    this.#trimming = true;
+    setImmediate(() => {
+      this.#trimming = false;
+      if (!this.#closed) this.#trim();
     });
   }
 

@@ -32,6 +32,9 @@ const MIGRATIONS: readonly string[] = [
    CREATE TABLE links (
      id INTEGER PRIMARY KEY, epoch INTEGER, above INTEGER, entity_id TEXT, path TEXT, euid INTEGER,
      ancestor TEXT NOT NULL, json TEXT NOT NULL);`,
+  // An epoch was so many eids. The column of links that said which is not used any more.
+  `CREATE TABLE epochs (first_eid INTEGER PRIMARY KEY, first_link INTEGER);
+   INSERT INTO epochs SELECT epoch * 4096, min(id) FROM links WHERE epoch IS NOT NULL GROUP BY epoch;`,
 ];
 
 const INDEXES = `

@@ -1,4 +1,5 @@
 /** What SQLite's errors mean to us: its primary result codes (sqlite.org/rescode.html). */
+import { CompactionError } from './compaction.ts';
 import { DirectoryError } from './database_directory.ts';
 
 const ERROR = 1;
@@ -11,6 +12,11 @@ const TOO_BIG = 18;
 const CONSTRAINT = 19;
 const MISMATCH = 20;
 const NOT_A_DATABASE = 26;
+
+/** Another program keeps the write-ahead log from being brought into the database. */
+export class LogHeldError extends Error {
+  override readonly name = 'LogHeldError';
+}
 
 /** Undefined for what is none of SQLite's errors. */
 export function resultCode(error: unknown): number | undefined {
@@ -42,6 +48,8 @@ export function isForeign(error: unknown): boolean {
 /** The stable name of what keeps rows from the disk. */
 export function problemCode(error: unknown): string {
   if (error instanceof DirectoryError) return error.code;
+  if (error instanceof CompactionError) return 'database_compacting';
+  if (error instanceof LogHeldError) return 'database_log_large';
   const code = resultCode(error);
   if (code === FULL) return 'database_full';
   if (code === CORRUPT || code === NOT_A_DATABASE) return 'database_corrupt';

@@ -64,6 +64,7 @@ function setUp() {
     names: { user: () => undefined, group: () => undefined, revision: 0 },
     publish: (event) => void published.push(event),
     waiting: () => undefined,
+    hasRoom: () => true,
     log: pino({ enabled: false }),
   });
   runs.push(run);

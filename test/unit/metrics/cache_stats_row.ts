@@ -19,6 +19,9 @@ export function stats(more: Partial<CacheStatsRow> = {}): CacheStatsRow {
       eventsPublished: 15,
       waiting: some(),
       detailsMissing: some(),
+      hurried: some(),
+      textsCut: some(),
+      textBytes: some(),
     },
     source: {
       collector: 'audit',
@@ -30,10 +33,7 @@ export function stats(more: Partial<CacheStatsRow> = {}): CacheStatsRow {
       incomplete: some(),
     },
     store: {
-      rows: some(),
-      bytes: some(),
-      discarded: some(),
-      lost: some(),
+      ...{ rows: some(), bytes: some(), discarded: some(), cut: some(), waitingBytes: some(), lost: some() },
       subscribersEvicted: some(),
       database: '/var/x',
     },

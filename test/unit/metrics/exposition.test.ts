@@ -64,10 +64,10 @@ describe('the metrics of a table', () => {
   });
 
   test('rows in memory are told', () => {
+    const store = { rows: 0, bytes: 0, discarded: 0, cut: 0, waitingBytes: 0, lost: 0, subscribersEvicted: 0 };
     const inMemory = (database: string) =>
-      cacheStatsFamilies(
-        stats({ store: { rows: 0, bytes: 0, discarded: 0, lost: 0, subscribersEvicted: 0, database } }),
-      ).find(({ name }) => name.endsWith('store_in_memory'))?.samples;
+      cacheStatsFamilies(stats({ store: { ...store, database } })).find(({ name }) => name.endsWith('store_in_memory'))
+        ?.samples;
     expect(inMemory(':memory:')).toEqual([{ value: 1 }]);
     expect(inMemory('/var/osquery/process_ancestry')).toEqual([{ value: 0 }]);
   });
