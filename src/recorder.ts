@@ -168,8 +168,10 @@ export class Recorder {
 
   /** New values of flags. What needs another source begins anew; everything else takes effect at once. */
   async configure(values: FlagValues, restart: boolean): Promise<void> {
+    const isRedactedOtherwise = values.process_ancestry_redact !== this.#values.process_ancestry_redact;
     this.#values = values;
     this.#redactPatterns = parseRedactPatterns(values.process_ancestry_redact);
+    if (isRedactedOtherwise) this.#run?.redactAgain();
     this.#hasher.configure(hashLimits(values));
     this.#publishing.configure(values.process_ancestry_aggregate_ms);
     if (!this.#areFlagsKnown) {

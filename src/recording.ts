@@ -63,6 +63,7 @@ export class Recording {
   #flushTimer: NodeJS.Timeout | undefined;
   #resyncTimer: NodeJS.Timeout | undefined;
   #resyncs = 0;
+  #redactions = 0;
   #stopped = false;
 
   constructor(options: RecordingOptions) {
@@ -148,6 +149,13 @@ export class Recording {
     this.#flush('all');
   }
 
+  /** What is remembered is told by the patterns in force now, as what comes is. */
+  redactAgain(): void {
+    const patterns = this.#options.redactPatterns();
+    for (const image of new Set(this.#tree.processes.images())) image.redact((details) => redact(details, patterns));
+    this.#redactions++;
+  }
+
   configure(settings: TreeSettings): void {
     this.#settings = settings;
     this.#tree.configure(settings);
@@ -174,9 +182,22 @@ export class Recording {
       detailsApart,
       now: live ? () => performance.now() : () => this.#logUnixMs,
       proc: this.#proc && redactedProc(this.#proc, this.#options.redactPatterns),
-      names: this.#options.names,
+      names: this.#names(),
       publish: this.#options.publish,
     });
+  }
+
+  /** Another revision has what is told of a process recorded anew: when names have changed, or what is redacted. */
+  #names(): Names {
+    const { names } = this.#options;
+    const redactions = () => this.#redactions;
+    return {
+      user: (id) => names.user(id),
+      group: (id) => names.group(id),
+      get revision() {
+        return names.revision + redactions();
+      },
+    };
   }
 
   #receive(events: readonly ProcessEvent[]): void {

@@ -1,7 +1,7 @@
 /**
  * An image is what a process runs from one exec to the next. A fork inherits the parent's. It is pending until
- * its details are known (audit's record of the exec comes after the connector's), and sealed from then on:
- * published rows refer to it, so it never changes again (R2, R10).
+ * its details are known (audit's record of the exec comes after the connector's), and sealed from then on (R2). Its texts
+ * can only become less: shortened for want of memory, or redacted. Published rows have texts of their own (R10).
  */
 import type { ExecDetails } from '../collect/event.ts';
 import { textBytes } from './memory_bounds.ts';
@@ -149,6 +149,16 @@ export class Image {
       cwd: cut(details.cwd, SHORTENED.cwd),
       cgroup: '',
     };
+  }
+
+  /** Takes what must not be stored any more out of its arguments. `redact` answers the same details without it. */
+  redact(redact: (details: ExecDetails) => ExecDetails): void {
+    const details = this.#details;
+    if (!details) return;
+    // Of an argument that was cut a pattern may need what is missing.
+    const isCut = this.isShortened || details.args.endsWith('…');
+    const { args } = redact(isCut ? { ...details, argsCut: true } : details);
+    if (args !== details.args) this.#details = { ...details, args };
   }
 
   /** Whether this is its file, as far as it is still known. */

@@ -291,6 +291,22 @@ export class ProcessTable {
     return this.#cache.remembered();
   }
 
+  /** The images that rows may tell of from now on: of those that are remembered, and of all above them. Some come twice. */
+  *images(): Generator<Image> {
+    const seen = new Set<Process>();
+    for (const process of this.remembered()) {
+      for (let one: Process | undefined = process; one && !seen.has(one); one = one.creator?.process) {
+        seen.add(one);
+        yield one.image;
+        yield* one.previous;
+        for (const link of [one.creator, one.likelyCreator]) if (link) yield link.image;
+        for (const leader of [one.session?.leader, one.groups.at(Number.POSITIVE_INFINITY)?.leader]) {
+          if (leader) yield leader.image;
+        }
+      }
+    }
+  }
+
   /**
    * These processes execute in events that are older than what /proc showed of them: what they ran before is not known,
    * and must not be told as the image of those whom they forked before (R4).

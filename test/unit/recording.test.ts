@@ -84,6 +84,29 @@ function exec(pid: number, cmdline: string): ProcessEvent[] {
   ];
 }
 
+test('processes that are remembered are told of by patterns that come later', async () => {
+  const { run, source, proc, flags, published } = setUp();
+  proc.show(2, 1, 'daemon password=hunter1');
+  await run.subscribe();
+  await run.prepare();
+  await run.record();
+  const ofDaemon = (pid: number): ProcessEvent[] =>
+    exec(pid, 'true').map((event) => (event.kind === 'fork' ? { ...event, parent: 2 as Pid } : event));
+  source.tell(...ofDaemon(10));
+  run.finish();
+  const ancestors = () => published.map(({ context }) => JSON.parse(context.creator?.ancestor() ?? '{}').cmdline);
+  const leaders = () => published.map(({ context }) => context.creator?.json());
+  expect(ancestors()).toEqual(['daemon password=hunter1']);
+  flags.redact = 'password=(\\w+)';
+  run.redactAgain();
+  source.tell(...ofDaemon(11));
+  run.finish();
+  expect(ancestors().at(-1)).toBe('daemon password=***');
+  expect(leaders().at(-1)).not.toContain('hunter1');
+  // A row of before is stored: what both share would show one what the other had.
+  expect(published[0]?.context.creator).not.toBe(published[1]?.context.creator);
+});
+
 describe('before the flags are known', () => {
   test('what happens waits, and is recorded by the flags that are known in the end', async () => {
     const { run, source, flags, published } = setUp();
