@@ -1,6 +1,6 @@
 {
   "target_defaults": {
-    "cflags": ["-Wall", "-Wextra", "-Werror", "-O3", "-fPIC"],
+    "cflags": ["-Wall", "-Wextra", "-Werror", "-O3", "-fPIC", "-ffile-prefix-map=<(module_root_dir)=native"],
     "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
     "cflags_cc": ["-std=c++17", "-fno-exceptions"],
     "ldflags": ["-pthread"]
@@ -23,9 +23,16 @@
     {
       "target_name": "process_ancestry",
       "dependencies": ["collector"],
-      "sources": ["addon.cc"],
+      "sources": ["addon.cc", "old_glibc.c"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["NAPI_DISABLE_CPP_EXCEPTIONS", "NAPI_VERSION=8"]
+      "defines": ["NAPI_DISABLE_CPP_EXCEPTIONS", "NAPI_VERSION=8"],
+      # Hosts have older C and C++ libraries than the machine that builds: see old_glibc.c. libgcc_s is Node's own need.
+      "ldflags": [
+        "-static-libstdc++", "-shared-libgcc", "-Wl,--gc-sections",
+        "-Wl,--version-script=<(module_root_dir)/exports.map",
+        "-Wl,--wrap=__pthread_key_create", "-Wl,--wrap=fstat64", "-Wl,--wrap=pthread_create", "-Wl,--wrap=pthread_join",
+        "-Wl,--wrap=pthread_once", "-Wl,--wrap=pthread_setname_np", "-Wl,--wrap=pthread_sigmask"
+      ]
     },
     {
       "target_name": "native_tests",
