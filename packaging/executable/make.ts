@@ -1,42 +1,59 @@
 /**
  * Makes dist/package/process_ancestry.ext: one executable with Node, the program, the native collector and the sample log in
- * it, for hosts that have nothing of that. The Node that runs this becomes part of it.
+ * it, for hosts that have nothing of that. The same commit and compiler make the same bytes.
+ *
+ *   make.ts [--arch x64|arm64]    for another machine than this one: into dist/package/ARCH
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type Metafile } from 'esbuild';
-import { BOUNDS, NEEDS_LIBATOMIC } from './oldest_host.ts';
+import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
+import { licenseTexts, nodeParts, npmPackage, packageFolders, type Work } from './contents.ts';
+import { BOUNDS } from './oldest_host.ts';
+import { SBOM_FILE, sbomText } from './sbom.ts';
+import { architectureNamed, targetFor } from './target.ts';
 import { readCode, withoutLibatomic } from './without_libatomic.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const at = (...parts: string[]) => join(root, ...parts);
-const nodeHome = at('node_modules', `node-linux-${process.arch}`);
-const output = at('dist', 'package');
+const { values: given } = parseArgs({ options: { arch: { type: 'string', default: process.arch } } });
+const {
+  architecture,
+  nodeHome,
+  addon: builtAddon,
+  output,
+  toolPrefix,
+  runner,
+} = targetFor(architectureNamed(given.arch));
 
 /** Each is a key, with its reason. */
 const V8_OPTIONS = Object.keys(JSON.parse(readFileSync(at('packaging', 'v8_options.json'), 'utf8')) as object);
 /** node:sea is experimental; the Thrift library calls Buffer(), which Node forgives only below node_modules. */
 const QUIET = ['--disable-warning=ExperimentalWarning', '--disable-warning=DEP0005'];
-/** By the names that objdump has for them. */
-const bounds: Readonly<Record<string, string>> = BOUNDS;
 /** What every such host has. */
 const LIBRARIES = /^(ld-linux.*|lib(c|m|dl|pthread)|libstdc\+\+|libgcc_s)\.so\.\d+$/;
 
-const run = (command: string, ...args: string[]) =>
-  execFileSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });
+const nodeBinary = join(nodeHome, 'bin', 'node');
+const GCC_RUNTIME = 'GPL-3.0-or-later WITH GCC-exception-3.1';
+const LIBSTDCXX_NOTICE = `libstdc++
+${'='.repeat(72)}
+Parts of the GNU C++ library are linked into the native collector, under ${GCC_RUNTIME}:
+https://www.gnu.org/licenses/gcc-exception-3.1.html
+`;
+
+const runIn = (cwd: string, command: string, ...args: string[]) =>
+  execFileSync(command, args, { cwd, encoding: 'utf8', maxBuffer: 1 << 28 });
+const run = (command: string, ...args: string[]) => runIn(root, command, ...args);
+/** binutils, or the compiler, of the target. */
+const tool = (name: string, ...args: string[]) => run(`${toolPrefix}${name}`, ...args);
+/** Runs a program of the target. */
+function runTarget(program: string, ...args: string[]): string {
+  const [command = program, ...rest] = [...runner, program, ...args];
+  return runIn(scratch, command, ...rest);
+}
 
 mkdirSync(output, { recursive: true });
 const scratch = mkdtempSync(join(output, 'making-'));
@@ -60,18 +77,20 @@ try {
   });
 
   const addon = join(scratch, 'process_ancestry.node');
-  run('strip', '--strip-unneeded', '-o', addon, at('native', 'build', 'Release', 'process_ancestry.node'));
+  tool('strip', '--strip-unneeded', '-o', addon, builtAddon);
   const node = join(scratch, 'node');
-  run('strip', '-o', node, join(nodeHome, 'bin', 'node'));
+  tool('strip', '-o', node, nodeBinary);
   takeOutLibatomic(node);
-  for (const file of [node, addon]) checkRunsEverywhere(file);
+  checkRunsEverywhere(node, BOUNDS);
+  // Its C++ library is inside it: what the host's has is Node's need alone.
+  checkRunsEverywhere(addon, { GLIBC: BOUNDS.GLIBC, GCC: BOUNDS.GCC });
 
   const executable = join(scratch, 'process_ancestry.ext');
-  const config = join(scratch, 'sea.json');
   writeFileSync(
-    config,
+    join(scratch, 'sea.json'),
     JSON.stringify({
-      main: bundle,
+      // This path, as written here, becomes part of it.
+      main: basename(bundle),
       output: executable,
       executable: node,
       disableExperimentalSEAWarning: true,
@@ -86,11 +105,15 @@ try {
       },
     }),
   );
-  // V8 takes a code cache only when it runs with the options with which it was made.
-  run(process.execPath, ...V8_OPTIONS, '--build-sea', config);
+  // V8 takes a code cache only when it runs with the options with which it was made, but for the seed: this one makes the
+  // same cache each time.
+  runTarget(nodeBinary, ...V8_OPTIONS, '--random-seed=1', '--build-sea', 'sea.json');
   chmodSync(executable, 0o755);
-  assert.match(run(executable, '--version'), /^process_ancestry \d/);
-  writeFileSync(join(output, 'LICENSES.txt'), licenses(metafile));
+  assert.match(runTarget(executable, '--version'), /^process_ancestry \d/);
+  const bundled = packageFolders(Object.keys(metafile.inputs));
+  writeFileSync(join(output, SBOM_FILE), sbomText(npmPackage(at()), works(bundled), architecture));
+  const texts = licenseTexts([at(), nodeHome, ...bundled.map((folder) => at(folder))]);
+  writeFileSync(join(output, 'LICENSES.txt'), `${texts}\n\n${LIBSTDCXX_NOTICE}`);
   // Copied in small pieces, as an installation does: Linux keeps what one large write made in large pieces of its cache,
   // and counts 40 MB more of them as ours than are used.
   run('cp', '--reflink=never', executable, `${executable}.copy`);
@@ -103,54 +126,60 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 const { size } = statSync(join(output, 'process_ancestry.ext'));
-process.stdout.write(`dist/package/process_ancestry.ext: ${(size / 1e6).toFixed(1)} MB\n`);
+process.stdout.write(`${relative(root, join(output, 'process_ancestry.ext'))}: ${(size / 1e6).toFixed(1)} MB\n`);
 
 function takeOutLibatomic(node: string): void {
-  if (process.arch !== 'x64') return;
   const object = join(scratch, 'compare_exchange.o');
   const code = join(scratch, 'compare_exchange.bin');
-  const flags = ['-O2', '-fno-pic', '-fcf-protection=none', '-fno-stack-protector', '-fno-asynchronous-unwind-tables'];
-  run('cc', ...flags, '-c', at('packaging', 'executable', 'atomic_compare_exchange.c'), '-o', object);
-  assert.doesNotMatch(run('objdump', '-r', object), /R_X86_64/, 'code that refers to nothing outside itself');
-  run('objcopy', '-O', 'binary', '-j', '.text.only', object, code);
+  const flags = ['-O2', '-fno-pic', '-fno-stack-protector', '-fno-asynchronous-unwind-tables', '-fno-unwind-tables'];
+  const own = { x64: ['-fcf-protection=none'], arm64: ['-mno-outline-atomics', '-mbranch-protection=none'] };
+  const source = at('packaging', 'executable', 'atomic_compare_exchange.c');
+  tool('gcc', ...flags, ...own[architecture], '-c', source, '-o', object);
+  assert.doesNotMatch(
+    tool('objdump', '-r', object),
+    /R_(X86_64|AARCH64)_/,
+    'code that refers to nothing outside itself',
+  );
+  tool('objcopy', '-O', 'binary', '-j', '.text.only', object, code);
   const elf = readFileSync(node);
   if (withoutLibatomic(elf, readCode(code))) writeFileSync(node, elf);
 }
 
-/** Fails where it needs a library that a bare host lacks, or a newer one than the oldest has. */
-function checkRunsEverywhere(file: string): void {
-  const needed = [...run('objdump', '-p', file).matchAll(/NEEDED\s+(\S+)/g)].map(([, name = '']) => name);
-  const missing = needed.filter((name) => !LIBRARIES.test(name) && !(NEEDS_LIBATOMIC && name === 'libatomic.so.1'));
+/** Fails where it needs a library that a bare host lacks, or a newer version than `bounds` names for it. */
+function checkRunsEverywhere(file: string, bounds: Readonly<Record<string, string>>): void {
+  const needed = [...tool('objdump', '-p', file).matchAll(/NEEDED\s+(\S+)/g)].map(([, name = '']) => name);
+  const missing = needed.filter((name) => !LIBRARIES.test(name));
   if (missing.length > 0) throw new Error(`${file} needs ${missing.join(', ')}, which a bare host lacks`);
   const newest = new Map<string, string>();
-  for (const [, library = '', version = ''] of run('objdump', '-T', file).matchAll(
+  for (const [, library = '', version = ''] of tool('objdump', '-T', file).matchAll(
     /\((GLIBC|GLIBCXX|CXXABI|GCC)_([\d.]+)\)/g,
   )) {
     if (byVersion(version, newest.get(library) ?? '0') > 0) newest.set(library, version);
   }
   for (const [library, version] of newest) {
     if (byVersion(version, bounds[library] ?? '0') <= 0) continue;
-    throw new Error(`${file} needs ${library}_${version}: RHEL 9 has ${library}_${bounds[library]}`);
+    throw new Error(`${file} needs ${library}_${version}: at most ${library}_${bounds[library] ?? 'none'} is allowed`);
   }
   const what = [...newest].map(([library, version]) => `${library}_${version}`).join(', ');
-  process.stdout.write(`${file.slice(scratch.length + 1)} needs ${what || 'nothing'}\n`);
+  process.stdout.write(`${basename(file)} needs ${what || 'nothing'}\n`);
 }
 
 function byVersion(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
-/** Node's, and those of the packages of which something is in the bundle: their terms are that they come with it. */
-function licenses({ inputs }: Metafile): string {
-  const packages = Object.keys(inputs).flatMap((path) => /^(node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []);
-  const folders = [at(), nodeHome, ...[...new Set(packages)].toSorted().map((folder) => at(folder))];
-  return folders
-    .map((folder) => {
-      const described = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, string>;
-      const { name, version, license } = described;
-      const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-      const text = file ? readFileSync(join(folder, file), 'utf8') : `License: ${license}\n`;
-      return `${name} ${version}\n${'='.repeat(72)}\n${text}`;
-    })
-    .join('\n\n');
+/** What the executable is made of, beside the program itself. */
+function works(bundled: readonly string[]): Work[] {
+  const versions = JSON.parse(runTarget(nodeBinary, '-p', 'JSON.stringify(process.versions)')) as Record<
+    string,
+    string
+  >;
+  const { version } = npmPackage(nodeHome);
+  return [
+    { name: 'node', license: 'MIT', purl: `pkg:github/nodejs/node@v${version}`, ...(version ? { version } : {}) },
+    ...nodeParts(readFileSync(join(nodeHome, 'LICENSE'), 'utf8'), versions),
+    ...bundled.map((folder) => npmPackage(at(folder))),
+    // Linked into the native collector.
+    { name: 'libstdc++', version: tool('gcc', '-dumpfullversion').trim(), license: GCC_RUNTIME },
+  ];
 }

@@ -12,15 +12,21 @@ const PAGE = 4096;
 
 // /usr/include/elf.h
 const ET_EXEC = 2;
-const EM_X86_64 = 62;
 const PT_LOAD = 1;
 const PT_DYNAMIC = 2;
 const PF_X = 1;
 const [DT_NULL, DT_NEEDED, DT_PLTRELSZ, DT_STRTAB, DT_SYMTAB] = [0, 1, 2, 5, 6] as const;
 const [DT_RELA, DT_RELASZ, DT_JMPREL] = [7, 8, 23] as const;
-const [DT_VERSYM, DT_VERNEED, DT_VERNEEDNUM] = [0x6ffffff0, 0x6ffffffe, 0x6fffffff] as const;
-const R_X86_64_JUMP_SLOT = 7;
-const R_X86_64_NONE = 0;
+const [DT_VERSYM, DT_FLAGS_1, DT_VERNEED, DT_VERNEEDNUM] = [0x6ffffff0, 0x6ffffffb, 0x6ffffffe, 0x6fffffff] as const;
+/** By e_machine: EM_X86_64 with R_X86_64_JUMP_SLOT, EM_AARCH64 with R_AARCH64_JUMP_SLOT. */
+const JUMP_SLOTS: ReadonlyMap<number, number> = new Map([
+  [62, 7],
+  [183, 1026],
+]);
+/** R_X86_64_NONE and R_AARCH64_NONE. */
+const RELOCATION_NONE = 0;
+/** Of DT_FLAGS_1: slots are filled at the start, where a relocation of no type is passed over. */
+const DF_1_NOW = 1;
 const VER_NDX_GLOBAL = 1;
 
 interface DynamicEntry {
@@ -67,7 +73,9 @@ export function withoutLibatomic(elf: Buffer, code: Buffer): boolean {
   const needed = dynamic.find((entry) => entry.tag === DT_NEEDED && text(Number(entry.value)) === LIBRARY);
   if (needed === undefined) return false;
   assert.equal(elf.readUInt16LE(16), ET_EXEC, 'an executable at fixed addresses');
-  assert.equal(elf.readUInt16LE(18), EM_X86_64, 'an executable for x86_64');
+  const jumpSlot = JUMP_SLOTS.get(elf.readUInt16LE(18));
+  assert.ok(jumpSlot !== undefined, 'an executable for x86_64 or aarch64');
+  assert.ok(value(DT_FLAGS_1) & DF_1_NOW, 'an executable whose functions are bound at its start');
 
   const versions = versionsOf(elf, fileOffset(elf, value(DT_VERNEED)), value(DT_VERNEEDNUM));
   const ours = versions.findIndex(({ file }) => text(file) === LIBRARY);
@@ -92,14 +100,14 @@ export function withoutLibatomic(elf: Buffer, code: Buffer): boolean {
   ].filter((relocation) => relocation.symbol === symbol);
   assert.deepEqual(
     uses.map(({ type }) => type),
-    [R_X86_64_JUMP_SLOT],
+    [jumpSlot],
     `uses of ${FUNCTION}`,
   );
 
   const address = appendCode(elf, code);
   const { at, slot } = known(uses[0]);
   elf.writeBigUInt64LE(BigInt(address), fileOffset(elf, slot));
-  elf.writeBigUInt64LE(BigInt(R_X86_64_NONE), at + 8);
+  elf.writeBigUInt64LE(BigInt(RELOCATION_NONE), at + 8);
   elf.writeUInt16LE(VER_NDX_GLOBAL, versym + symbol * 2);
   unlinkVersions(elf, versions, ours, entry(DT_VERNEED));
   const numbers = entry(DT_VERNEEDNUM);

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { SBOM_FILE } from '../executable/sbom.ts';
 
 export const NAME = 'osquery-process-ancestry';
 const DOCUMENTS = `usr/share/doc/${NAME}`;
@@ -28,17 +29,21 @@ export interface Sources {
   /** dist/package */
   readonly built: string;
   readonly manPage: string;
-  /** debian/changelog, for the .deb alone. */
+  readonly bashCompletion: string;
+  /** debian/copyright and debian/changelog, for the .deb alone. */
+  readonly copyright: string;
   readonly debianChangelog: string;
 }
 
 /** Lays out what both packages have below `stage`, which must not exist. */
-export function layOut(stage: string, { root, built, manPage }: Sources): void {
+export function layOut(stage: string, { root, built, manPage, bashCompletion }: Sources): void {
   const into = folders(stage);
   // A second name of one file: it is 118 MB, and is only read.
   linkSync(join(built, 'process_ancestry.ext'), into(`usr/lib/${NAME}/process_ancestry.ext`));
   symlinkSync(`../lib/${NAME}/process_ancestry.ext`, into('usr/bin/process_ancestry'));
   write(into('usr/share/man/man8/process_ancestry.8.gz'), gzipped(manPage));
+  write(into('usr/share/bash-completion/completions/process_ancestry'), bashCompletion);
+  copy(join(built, SBOM_FILE), into(`${DOCUMENTS}/${SBOM_FILE}`));
   write(into(`${DOCUMENTS}/LICENSES.txt.gz`), gzipped(readFileSync(join(built, 'LICENSES.txt'), 'utf8')));
   copy(join(root, 'README.md'), into(`${DOCUMENTS}/README.md`));
   copy(join(root, 'packaging', 'packages', 'README.md'), into(`${DOCUMENTS}/installation.md`));
@@ -50,9 +55,9 @@ export function layOut(stage: string, { root, built, manPage }: Sources): void {
 }
 
 /** Adds what a .deb has to have besides. */
-export function addDebian(stage: string, { root, debianChangelog }: Sources): void {
+export function addDebian(stage: string, { root, copyright, debianChangelog }: Sources): void {
   const into = folders(stage);
-  copy(join(root, 'packaging', 'packages', 'deb', 'copyright'), into(`${DOCUMENTS}/copyright`));
+  write(into(`${DOCUMENTS}/copyright`), copyright);
   write(into(`${DOCUMENTS}/changelog.gz`), gzipped(debianChangelog));
   copy(join(root, 'packaging', 'packages', 'deb', 'lintian-overrides'), into(`usr/share/lintian/overrides/${NAME}`));
 }
@@ -94,7 +99,7 @@ function copy(from: string, to: string): void {
   chmodSync(to, statSync(from).mode & 0o100 ? 0o755 : 0o644);
 }
 
-function write(path: string, content: Uint8Array): void {
+function write(path: string, content: Uint8Array | string): void {
   writeFileSync(path, content);
   chmodSync(path, 0o644);
 }

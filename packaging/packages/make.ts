@@ -1,17 +1,20 @@
 /**
- * Makes the .deb and the .rpm of dist/package/process_ancestry.ext (npm run package), by Debian's dpkg-deb and rpmbuild. The
- * same sources, executable and SOURCE_DATE_EPOCH (or last commit) make the same bytes.
+ * Makes the .deb and the .rpm of dist/package/process_ancestry.ext (npm run package), by Debian's dpkg-deb and rpmbuild, and
+ * SHA256SUMS and the SBOM beside them. The same sources, executable and SOURCE_DATE_EPOCH (or last commit) make the same
+ * bytes.
  *
- *   make.ts [--only deb|rpm] [--revision N] [--output FOLDER]
+ *   make.ts [--arch x64|arm64] [--only deb|rpm] [--revision N] [--output FOLDER]
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -22,7 +25,11 @@ import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { VERSION } from '../../src/version.ts';
-import { BOUNDS, NEEDS_LIBATOMIC } from '../executable/oldest_host.ts';
+import { BOUNDS, OLDEST_GCC } from '../executable/oldest_host.ts';
+import { licenseOf, SBOM_FILE } from '../executable/sbom.ts';
+import { architectureNamed, outputFor, runnerFor } from '../executable/target.ts';
+import { bashCompletion } from './bash_completion.ts';
+import { copyright } from './copyright.ts';
 import { addDebian, everythingBelow, layOut, NAME, type Sources } from './installed_files.ts';
 import { manPage } from './man_page.ts';
 
@@ -36,6 +43,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const at = (...parts: string[]) => join(root, ...parts);
 const { values: given } = parseArgs({
   options: {
+    arch: { type: 'string', default: process.arch },
     only: { type: 'string' },
     revision: { type: 'string', default: '1' },
     output: { type: 'string', default: at('dist', 'package') },
@@ -46,17 +54,20 @@ const output = resolve(given.output);
 const revision = Number(given.revision);
 if (!Number.isSafeInteger(revision) || revision < 1) throw new Error(`--revision ${given.revision} is no whole number`);
 
-const built = at('dist', 'package');
+const architecture = architectureNamed(given.arch);
+const built = outputFor(architecture);
 if (!existsSync(join(built, 'process_ancestry.ext')))
-  throw new Error('dist/package/process_ancestry.ext is not there: npm run package makes it');
+  throw new Error(`${relative(root, built)}/process_ancestry.ext is not there: packaging/executable/make.ts makes it`);
 assertVersion();
 
 const epoch =
   process.env.SOURCE_DATE_EPOCH ?? lastCommit() ?? String(Math.floor(statSync(at('CHANGELOG.md')).mtimeMs / 1000));
 const date = new Date(Number(epoch) * 1000);
 process.env.SOURCE_DATE_EPOCH = epoch;
-/** dpkg-deb's and rpm's names for the machine that this runs on, whose Node is in the executable. */
-const [debianArchitecture, rpmArchitecture] = process.arch === 'arm64' ? ['arm64', 'aarch64'] : ['amd64', 'x86_64'];
+/** dpkg-deb's and rpm's names for it. */
+const [debianArchitecture, rpmArchitecture] = architecture === 'arm64' ? ['arm64', 'aarch64'] : ['amd64', 'x86_64'];
+const sbom = readFileSync(join(built, SBOM_FILE), 'utf8');
+const license = licenseOf(sbom);
 const debianVersion = revision === 1 ? VERSION : `${VERSION}+${revision}`;
 
 const run = (command: string, ...args: string[]) =>
@@ -71,6 +82,8 @@ const sources: Sources = {
     summary: SUMMARY,
     description: DESCRIPTION,
   }),
+  bashCompletion: bashCompletion(),
+  copyright: copyright(template('deb/copyright'), license, readFileSync(join(built, 'LICENSES.txt'), 'utf8')),
   debianChangelog: [
     `${NAME} (${debianVersion}) unstable; urgency=medium`,
     '',
@@ -87,6 +100,8 @@ const scratch = mkdtempSync(join(built, 'packing-'));
 try {
   if (given.only !== 'rpm') report(makeDeb());
   if (given.only !== 'deb') report(makeRpm());
+  copyFileSync(join(built, SBOM_FILE), join(output, `${NAME}-${VERSION}.${rpmArchitecture}.cdx.json`));
+  writeSums();
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
@@ -145,6 +160,7 @@ function makeRpm(): string {
     REVISION: String(revision),
     MAINTAINER,
     SUMMARY,
+    LICENSE: license,
     REQUIRES: rpmRequirements()
       .map((what) => `Requires: ${what}`)
       .join('\n'),
@@ -181,15 +197,9 @@ function rpmFiles(stage: string): string[] {
   });
 }
 
-/** libstdc++6 is named after GCC's version: GLIBCXX_3.4.29 came with 11 (gcc.gnu.org/onlinedocs/libstdc++/manual/abi.html). */
+/** libstdc++6 has GCC's version. */
 function debianDependencies(): string[] {
-  const libatomic = NEEDS_LIBATOMIC ? ['libatomic1'] : [];
-  return [
-    `libc6 (>= ${BOUNDS.GLIBC})`,
-    `libgcc-s1 (>= ${BOUNDS.GCC.split('.')[0]})`,
-    'libstdc++6 (>= 11)',
-    ...libatomic,
-  ];
+  return [`libc6 (>= ${BOUNDS.GLIBC})`, `libgcc-s1 (>= ${BOUNDS.GCC.split('.')[0]})`, `libstdc++6 (>= ${OLDEST_GCC})`];
 }
 
 /** As rpm's own generators name them, which know only libraries of the machine that they run on. */
@@ -199,7 +209,6 @@ function rpmRequirements(): string[] {
     `libgcc_s.so.1(GCC_${BOUNDS.GCC})(64bit)`,
     `libstdc++.so.6(GLIBCXX_${BOUNDS.GLIBCXX})(64bit)`,
     `libstdc++.so.6(CXXABI_${BOUNDS.CXXABI})(64bit)`,
-    ...(NEEDS_LIBATOMIC ? ['libatomic.so.1()(64bit)'] : []),
   ];
 }
 
@@ -259,9 +268,10 @@ function lastCommit(): string | undefined {
 
 /** What is packed may have been made before the version was changed. */
 function assertVersion(): void {
-  const says = execFileSync(join(built, 'process_ancestry.ext'), ['--version'], { encoding: 'utf8' }).trim();
-  if (says !== `process_ancestry ${VERSION}`)
-    throw new Error(`dist/package/process_ancestry.ext is ${says}, not ${VERSION}: npm run package`);
+  const program = join(built, 'process_ancestry.ext');
+  const [command = program, ...rest] = [...runnerFor(architecture), program, '--version'];
+  const says = execFileSync(command, rest, { encoding: 'utf8' }).trim();
+  if (says !== `process_ancestry ${VERSION}`) throw new Error(`${program} is ${says}, not ${VERSION}: make it again`);
 }
 
 function delivered(file: string): string {
@@ -269,6 +279,13 @@ function delivered(file: string): string {
   run('cp', '--reflink=auto', join(scratch, file), `${path}.new`);
   renameSync(`${path}.new`, path);
   return path;
+}
+
+/** SHA256SUMS of all packages and SBOMs that are there, as sha256sum -c reads it. */
+function writeSums(): void {
+  const files = readdirSync(output).filter((name) => name.startsWith(NAME) && /\.(deb|rpm|cdx\.json)$/.test(name));
+  const sums = files.toSorted().map((name) => `${run('sha256sum', join(output, name)).slice(0, 64)}  ${name}\n`);
+  writeFileSync(join(output, 'SHA256SUMS'), sums.join(''));
 }
 
 function report(path: string): void {

@@ -45,8 +45,18 @@ export function manPage({ version, date, summary, description }: ManPageOptions)
         text(`${boundsOf(flag)}; default ${fallback}${when}`),
       ];
     }),
+    '.SH EXIT STATUS',
+    ...exitStatuses.flatMap(([status, meaning]) => ['.TP', `.B ${status}`, text(meaning)]),
     '.SH FILES',
     ...files.flatMap(([path, meaning]) => ['.TP', `.I ${escaped(path)}`, text(meaning)]),
+    '.SH EXAMPLES',
+    ...examples.flatMap(([meaning, command]) => [
+      '.TP',
+      text(`${meaning}:`),
+      '.nf',
+      ...command.split('\n').map(text),
+      '.fi',
+    ]),
     '.SH SEE ALSO',
     '.BR osqueryd (8),',
     '.BR auditctl (8)',
@@ -62,6 +72,33 @@ const files = [
   ['/var/osquery/process_ancestry', "the rows' database; /opt/orbit/process_ancestry with Orbit"],
   ['/var/lib/process_ancestry', 'the flags that osquery gave last, in force until it has applied its configuration'],
   ['/run/process_ancestry/audit-state', "audit's settings as found, while the extension runs"],
+] as const;
+
+/** src/command_status.ts, src/doctor/finding.ts and the commands. */
+const exitStatuses = [
+  ['0', 'It did what it was asked to. doctor: nothing is to be done.'],
+  [
+    '1',
+    'It failed: the message on standard error says why. doctor: there are warnings. cleanup: something may be left. tree: ' +
+      'there is no such process.',
+  ],
+  ['2', 'The command line was not understood. doctor: there are problems.'],
+] as const;
+
+const examples = [
+  ['What keeps it from working on this host, and what to do', 'process_ancestry doctor'],
+  ['The last programs that were started, in a prompt that records by itself', 'process_ancestry shell'],
+  [
+    'One statement over the log that comes with the program',
+    'process_ancestry shell --collector replay --replay-file :sample: \\\n' +
+      '  "SELECT pid, cmdline, ancestry FROM process_ancestry_events"',
+  ],
+  ['Who started process 4242', 'process_ancestry tree 4242'],
+  [
+    'What an audit log tells, as a page for a browser',
+    'process_ancestry tree --replay-file audit.log --html page.html',
+  ],
+  ['The running extension: its process name has 15 characters', 'pgrep -x process_ancestr'],
 ] as const;
 
 function paragraphs(description: string): string[] {

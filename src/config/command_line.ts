@@ -53,7 +53,7 @@ const treeOnly: typeof others = {
   all: { value: undefined, description: "the kernel's own threads one by one" },
 };
 /** All that are no flags of the recording. */
-const processFlags: typeof others = {
+export const processFlags: typeof others = {
   ...others,
   ...treeOnly,
   ...Object.fromEntries(

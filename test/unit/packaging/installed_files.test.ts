@@ -22,7 +22,8 @@ const make = (path: string, text: string, mode = 0o600) => {
   chmodSync(at(path), mode);
 };
 const laidOut = () => {
-  layOut(at('stage'), { root: at('root'), built: at('built'), manPage: 'manual', debianChangelog: '' });
+  const generated = { manPage: 'manual', bashCompletion: 'complete', copyright: '', debianChangelog: '' };
+  layOut(at('stage'), { root: at('root'), built: at('built'), ...generated });
   return everythingBelow(at('stage')).filter((path) => !lstatSync(at(`stage/${path}`)).isDirectory());
 };
 
@@ -33,12 +34,13 @@ beforeEach(() => {
   make('root/packaging/README.md', 'what is here');
   make('built/process_ancestry.ext', '', 0o755);
   make('built/LICENSES.txt', 'terms');
+  make('built/process_ancestry.cdx.json', '{}');
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 test('what an administrator takes files from is installed where there is something in it', () => {
   const without = laidOut();
-  expect(without).toHaveLength(7);
+  expect(without).toHaveLength(9);
   rmSync(at('stage'), { recursive: true });
   make('root/packaging/osquery/packs/detections.conf', '{}');
   for (const source of ['osquery/detections.ts', 'osquery/detections/miner.sql', 'prometheus/rules.test.yml'])

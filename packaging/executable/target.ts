@@ -1,0 +1,96 @@
+/** The machine that an executable is made for, with the Node, the addon and the tools for it. */
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const at = (...parts: string[]) => join(root, ...parts);
+
+export const ARCHITECTURES = ['x64', 'arm64'] as const;
+export type Architecture = (typeof ARCHITECTURES)[number];
+
+export interface Target {
+  readonly architecture: Architecture;
+  /** Of the npm package that holds Node's executable and headers. */
+  readonly nodeHome: string;
+  /** The native collector's file. */
+  readonly addon: string;
+  /** Where the executable is put. */
+  readonly output: string;
+  /** What stands before binutils' and the compiler's names. */
+  readonly toolPrefix: string;
+  /** The command that runs a program of the target here: the program's own path and arguments follow. */
+  readonly runner: readonly string[];
+}
+
+/** Debian's names of the other architecture's tools (gcc-aarch64-linux-gnu), libraries (libc6-arm64-cross) and emulator. */
+const CROSS_PREFIX = 'aarch64-linux-gnu-';
+const CROSS_ROOT = '/usr/aarch64-linux-gnu';
+const EMULATOR = 'qemu-aarch64-static';
+
+/** Throws for what is neither x64 nor arm64. */
+export function architectureNamed(name: string): Architecture {
+  const found = ARCHITECTURES.find((architecture) => architecture === name);
+  if (found === undefined) throw new Error(`--arch ${name} is none of ${ARCHITECTURES.join(', ')}`);
+  return found;
+}
+
+/** Where the executable for an architecture is put. */
+export function outputFor(architecture: Architecture): string {
+  return architecture === process.arch ? at('dist', 'package') : at('dist', 'package', architecture);
+}
+
+/** How programs for an architecture run here. */
+export function runnerFor(architecture: Architecture): readonly string[] {
+  return architecture === process.arch ? [] : [EMULATOR, '-L', CROSS_ROOT];
+}
+
+/** Throws where this machine cannot make it. Gets Node and builds the addon for another machine than this one. */
+export function targetFor(architecture: Architecture): Target {
+  const output = outputFor(architecture);
+  const runner = runnerFor(architecture);
+  if (architecture === process.arch) {
+    const nodeHome = at('node_modules', `node-linux-${architecture}`);
+    const addon = at('native', 'build', 'Release', 'process_ancestry.node');
+    return { architecture, nodeHome, addon, output, toolPrefix: '', runner };
+  }
+  if (architecture !== 'arm64') throw new Error(`${architecture} is made on ${architecture} only`);
+  const work = at('node_modules', '.cache', 'process-ancestry', architecture);
+  const nodeHome = foreignNode(work, architecture);
+  return { architecture, nodeHome, addon: foreignAddon(work, nodeHome), output, toolPrefix: CROSS_PREFIX, runner };
+}
+
+/** npm installs what fits this machine; here it is told of another, and checks what it gets against the same lock file. */
+function foreignNode(work: string, architecture: Architecture): string {
+  const nodeHome = join(work, 'node_modules', `node-linux-${architecture}`);
+  mkdirSync(work, { recursive: true });
+  for (const file of ['package.json', 'package-lock.json', '.npmrc']) cpSync(at(file), join(work, file));
+  const platform = ['--os=linux', `--cpu=${architecture}`];
+  const flags = ['--no-save', '--omit=dev', '--include=optional', '--ignore-scripts', '--loglevel=error'];
+  execFileSync('npm', ['install', '--prefix', work, ...platform, ...flags], { cwd: work, stdio: 'inherit' });
+  if (!existsSync(join(nodeHome, 'bin', 'node'))) throw new Error(`npm has no Node for linux ${architecture}`);
+  return nodeHome;
+}
+
+function foreignAddon(work: string, nodeHome: string): string {
+  const native = join(work, 'native');
+  rmSync(native, { recursive: true, force: true });
+  cpSync(at('native'), native, { recursive: true, filter: (path) => path !== at('native', 'build') });
+  const gyp = (command: string, ...args: string[]) =>
+    execFileSync(at('node_modules', '.bin', 'node-gyp'), [command, ...args, '--directory', native], {
+      cwd: native,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: {
+        ...process.env,
+        CC: `${CROSS_PREFIX}gcc`,
+        CXX: `${CROSS_PREFIX}g++`,
+        AR: `${CROSS_PREFIX}ar`,
+        npm_config_loglevel: 'error',
+      },
+    });
+  gyp('configure', '--arch=arm64', `--nodedir=${nodeHome}`);
+  // Not its tests: they are run on this machine.
+  gyp('build', 'process_ancestry');
+  return join(native, 'build', 'Release', 'process_ancestry.node');
+}
