@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
 import { cleanUp } from './cleanup.ts';
+import { NativeUnavailableError } from './collect/native.ts';
 import { SAMPLE_LOG } from './collect/replay.ts';
 import { FAILED, USAGE } from './command_status.ts';
 import { type CommandLine, helpText, parseCommandLine } from './config/command_line.ts';
@@ -154,5 +155,15 @@ async function socketOf({ socket }: CommandLine): Promise<string> {
   return resolve(socket ?? (await osquerySocket()));
 }
 
+/** The exit status of what cannot be done on this host. Any other error is a bug, and is thrown. */
+function failed(error: unknown): number {
+  if (!(error instanceof NativeUnavailableError)) throw error;
+  process.stderr.write(`process_ancestry: ${error.message} (process_ancestry doctor says what to do)\n`);
+  return FAILED;
+}
+
 // No await: the single executable's program is a CommonJS module.
-void main().then((status) => process.exit(status));
+void main().then(
+  (status) => process.exit(status),
+  (error: unknown) => process.exit(failed(error)),
+);

@@ -1,5 +1,6 @@
 /** The native addon (native/addon.cc), typed. Nothing else loads it. */
 import { createRequire } from 'node:module';
+import { messageOf } from '../error_message.ts';
 import { ownPath, readOwnFile } from '../own_files.ts';
 import { loadUnnamed } from './unnamed_addon.ts';
 
@@ -122,9 +123,26 @@ const ADDON = 'process_ancestry.node';
 type Native = NativeBinding & NativeDiagnosis & NativeCleanup;
 let loaded: Native | undefined;
 
-/** Loads the addon once. Throws with the places where it was looked for. */
+/** The addon cannot be loaded on this host; the message says why. */
+export class NativeUnavailableError extends Error {
+  override readonly name = 'NativeUnavailableError';
+  readonly code = 'native_unavailable';
+}
+
+/**
+ * Loads the addon once.
+ *
+ * @throws {NativeUnavailableError}
+ */
 export function loadNative(): Native {
-  const path = ownPath(ADDON);
-  loaded ??= (path ? createRequire(path)(path) : loadUnnamed(readOwnFile(ADDON))) as Native;
-  return loaded;
+  if (loaded) return loaded;
+  try {
+    const path = ownPath(ADDON);
+    loaded = (path ? createRequire(path)(path) : loadUnnamed(readOwnFile(ADDON))) as Native;
+    return loaded;
+  } catch (error) {
+    throw new NativeUnavailableError(`the native collector cannot be loaded: ${messageOf(error).trim()}`, {
+      cause: error,
+    });
+  }
 }

@@ -27,8 +27,7 @@ export function loadUnnamed(bytes: Uint8Array, directories: readonly string[] = 
     }
   }
   throw new Error(
-    'the native collector could not be loaded: one of these directories has to be writable by this user and not mounted ' +
-      `noexec (${refusals.join('; ')})`,
+    `one of these directories has to be writable by this user and not mounted noexec (${refusals.join('; ')})`,
   );
 }
 

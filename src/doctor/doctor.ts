@@ -1,4 +1,5 @@
 /** All checks, in the order in which one rests on the other. */
+import { NativeUnavailableError } from '../collect/native.ts';
 import type { Check } from './check.ts';
 import { autoload } from './checks/autoload.ts';
 import { capabilities } from './checks/capabilities.ts';
@@ -7,15 +8,17 @@ import { database } from './checks/database.ts';
 import { filePermissions } from './checks/file_permissions.ts';
 import { kernelAudit } from './checks/kernel_audit.ts';
 import { loss } from './checks/loss.ts';
+import { nativeCollector } from './checks/native_collector.ts';
 import { procConnector } from './checks/proc_connector.ts';
 import { registration } from './checks/registration.ts';
 import { socket } from './checks/socket.ts';
 import { watchdog } from './checks/watchdog.ts';
-import { type Finding, warning } from './finding.ts';
+import { type Finding, skipped, warning } from './finding.ts';
 import type { Host } from './host.ts';
 
 export const CHECKS: readonly Check[] = [
   filePermissions,
+  nativeCollector,
   autoload,
   socket,
   registration,
@@ -47,6 +50,7 @@ async function findingsOf(check: Check, host: Host): Promise<readonly Finding[]>
   try {
     return await check.run(host);
   } catch (error) {
+    if (error instanceof NativeUnavailableError) return [skipped('needs the native collector')];
     const why = error instanceof Error ? error.message : String(error);
     return [warning(`could not be checked: ${why}`, 'report it with this line')];
   }

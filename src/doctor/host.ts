@@ -35,13 +35,21 @@ export interface Host {
   freeBytes(path: string): number | undefined;
   /** osquery and the extension, asked once. Never rejects. */
   osquery(): Promise<OsqueryView>;
+  /** Why the native collector cannot be loaded; undefined when it can. Without it, what follows throws that. */
+  readonly nativeError: string | undefined;
+  /** @throws {NativeUnavailableError} */
   audit(): NativeAuditInspection;
-  /** An errno, 0 when the proc connector can be bound. */
+  /**
+   * An errno, 0 when the proc connector can be bound.
+   *
+   * @throws {NativeUnavailableError}
+   */
   connectorError(): number;
   /** What is wrong in a database that nobody has open; undefined when nothing is. */
   databaseDamage(path: string): string | undefined;
   /** Opens a database that is in use, to read; what went wrong, or undefined. */
   databaseReadError(path: string): string | undefined;
+  /** @throws {NativeUnavailableError} */
   clock(): { readonly unixSeconds: number; readonly uptimeSeconds: number; readonly synchronized: boolean };
   readonly cpus: number;
 }

@@ -4,7 +4,7 @@ import { cpus, uptime } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { RULE_KEY } from '../collect/live.ts';
-import { loadNative, type NativeAuditInspection } from '../collect/native.ts';
+import { loadNative, type NativeAuditInspection, NativeUnavailableError } from '../collect/native.ts';
 import { messageOf } from '../error_message.ts';
 import { ManagerClient } from '../osquery/manager_client.ts';
 import type { FileFacts, Host } from './host.ts';
@@ -26,7 +26,6 @@ export class ThisHost implements Host {
   readonly databasePath: Host['databasePath'];
   readonly uid = process.geteuid?.() ?? 0;
   readonly cpus = cpus().length;
-  readonly #native = loadNative();
   #osquery: Promise<OsqueryView> | undefined;
   #audit: NativeAuditInspection | undefined;
 
@@ -68,24 +67,34 @@ export class ThisHost implements Host {
   async #askOsquery(): Promise<OsqueryView> {
     const client = new ManagerClient(this.socketPath, ANSWER_MS);
     const listener = (uuid: string) => {
-      const pid = this.#native.listenerOf(`${this.socketPath}.${uuid}`);
+      if (this.nativeError !== undefined) return undefined;
+      const pid = loadNative().listenerOf(`${this.socketPath}.${uuid}`);
       return pid > 0 ? pid : undefined;
     };
-    const { unixSeconds, uptimeSeconds } = this.clock();
     try {
-      return await askOsquery(client, listener, unixSeconds - uptimeSeconds);
+      return await askOsquery(client, listener, Date.now() / 1000 - uptime());
     } finally {
       client.close();
     }
   }
 
+  get nativeError(): string | undefined {
+    try {
+      loadNative();
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof NativeUnavailableError)) throw error;
+      return error.message;
+    }
+  }
+
   audit(): NativeAuditInspection {
-    this.#audit ??= this.#native.inspectAudit(RULE_KEY);
+    this.#audit ??= loadNative().inspectAudit(RULE_KEY);
     return this.#audit;
   }
 
   connectorError(): number {
-    return this.#native.connectorError();
+    return loadNative().connectorError();
   }
 
   databaseDamage(path: string): string | undefined {
@@ -106,7 +115,7 @@ export class ThisHost implements Host {
     return {
       unixSeconds: Date.now() / 1000,
       uptimeSeconds: uptime(),
-      synchronized: this.#native.clockIsSynchronized(),
+      synchronized: loadNative().clockIsSynchronized(),
     };
   }
 }

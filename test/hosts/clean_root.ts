@@ -37,11 +37,11 @@ export class CleanRoot {
     this.#mounts = mounts;
   }
 
-  /** Takes half a minute where none has been made before. */
-  static async make(): Promise<CleanRoot> {
+  /** Takes half a minute where none has been made before. `release` is a codename: this machine's own if none is given. */
+  static async make(release = ownRelease()): Promise<CleanRoot> {
     const path = mkdtempSync(join(tmpdir(), 'pa-root-'));
     try {
-      await fill(path);
+      await fill(path, release);
     } catch (error) {
       rmSync(path, { recursive: true, force: true });
       throw error;
@@ -136,15 +136,18 @@ export class CleanRoot {
   }
 }
 
-/** With the release and from the source of packages that this machine has itself. */
-async function fill(path: string): Promise<void> {
-  const release = /^VERSION_CODENAME=(\w+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? '';
+function ownRelease(): string {
+  return /^VERSION_CODENAME=(\w+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? '';
+}
+
+/** From the source of packages that this machine has itself. */
+async function fill(path: string, release: string): Promise<void> {
   const cached = join(CACHE, `${release}-${process.arch}.tar`);
   if (existsSync(cached)) {
     await promisify(execFile)('tar', ['-C', path, '-xpf', cached, '--numeric-owner']);
     return;
   }
-  const from = aptSource(release);
+  const from = aptSource(ownRelease());
   // It mounts /proc and /sys: where nobody else sees them, and none is left when it fails.
   const alone = ['--mount', '--propagation', 'private', 'debootstrap'];
   await promisify(execFile)('unshare', [...alone, '--variant=minbase', release, path, from], {

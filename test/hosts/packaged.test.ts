@@ -142,6 +142,26 @@ describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, a
     expect(runWithMounts(without, PACKAGED, REPLAY)).toMatchObject({ status: 0, stderr: '' });
   });
 
+  test('says what it is, and why it cannot record, where no directory is writable and not noexec', () => {
+    const mounts = [
+      'for at in /dev/shm /run /var/tmp /tmp; do mount -t tmpfs -o noexec tmpfs $at; done',
+      `mount --bind '${dirname(PACKAGED)}' '${dirname(PACKAGED)}'`,
+      `mount -o remount,bind,ro '${dirname(PACKAGED)}'`,
+    ].join('; ');
+    expect(runWithMounts(mounts, PACKAGED, ['--version'])).toMatchObject({ status: 0, stderr: '' });
+    expect(runWithMounts(mounts, PACKAGED, ['--help'])).toMatchObject({ status: 0, stderr: '' });
+    const { status, stdout, stderr } = runWithMounts(mounts, PACKAGED, ['doctor', '--json']);
+    expect({ status, stderr }).toEqual({ status: 2, stderr: '' });
+    const findings = JSON.parse(stdout) as { id: string; status: string; message: string; advice: string }[];
+    expect(findings.find(({ id }) => id === 'native_collector')).toMatchObject({
+      status: 'problem',
+      message: expect.stringMatching(/\/dev\/shm: .*failed to map segment.*; \/run: .*; \/tmp: /),
+      advice: expect.stringContaining('remount,exec'),
+    });
+    const replayed = runWithMounts(mounts, PACKAGED, ['tree', '--replay-file', ':sample:']);
+    expect(replayed).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('cannot be loaded') });
+  });
+
   test('runs where /dev/shm and /run are mounted noexec', () => {
     const noexec = 'for at in /dev/shm /run; do mount -t tmpfs -o noexec tmpfs $at; done';
     expect(runWithMounts(noexec, PACKAGED, REPLAY)).toMatchObject({ status: 0, stderr: '' });

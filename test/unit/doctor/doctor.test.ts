@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { NativeUnavailableError } from '../../../src/collect/native.ts';
 import { CHECKS, type Diagnosis, diagnose } from '../../../src/doctor/doctor.ts';
 import { exitCode, ok, problem, skipped, warning } from '../../../src/doctor/finding.ts';
 import { asJson, asText } from '../../../src/doctor/report.ts';
@@ -9,6 +10,7 @@ describe('doctor', () => {
   test('asks in the order in which one thing rests on the other', () => {
     expect(CHECKS.map(({ id }) => id)).toEqual([
       'file_permissions',
+      'native_collector',
       'autoload',
       'socket',
       'registration',
@@ -46,6 +48,27 @@ describe('doctor', () => {
     const [first, second] = await diagnose(hostWith(), [broken, well]);
     expect(first).toMatchObject({ id: 'x', status: 'warning', message: 'could not be checked: odd' });
     expect(second).toMatchObject({ id: 'y', status: 'ok' });
+  });
+});
+
+describe('where the native collector cannot be loaded', () => {
+  const nativeError = 'the native collector cannot be loaded: no reason';
+  const refuse = () => {
+    throw new NativeUnavailableError(nativeError);
+  };
+  const without = hostWith({ host: { nativeError, audit: refuse, connectorError: refuse, clock: refuse } });
+
+  test('that is one problem, and what needs it is skipped', async () => {
+    const diagnoses = await diagnose(without);
+    expect(diagnoses.filter(({ status }) => status !== 'ok').map(({ id, status }) => [id, status])).toEqual([
+      ['native_collector', 'problem'],
+      ['capabilities', 'skipped'],
+      ['kernel_audit', 'skipped'],
+      ['proc_connector', 'skipped'],
+      ['loss', 'skipped'],
+      ['clock', 'skipped'],
+    ]);
+    expect(diagnoses.find(({ id }) => id === 'native_collector')?.message).toBe(nativeError);
   });
 });
 

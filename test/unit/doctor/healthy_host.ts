@@ -144,6 +144,7 @@ export function hostWith(differences: Differences = {}): Host {
     link: (path) => ({ '/proc/self/ns/pid': 'pid:[4026531836]', '/proc/self/ns/user': 'user:[4026531837]' })[path],
     freeBytes: (path) => (files[path] ? 50e9 : undefined),
     osquery: () => Promise.resolve(osquery),
+    nativeError: undefined,
     audit: () => ({ ...AUDIT, ...differences.audit }),
     connectorError: () => 0,
     databaseDamage: () => undefined,

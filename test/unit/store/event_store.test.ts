@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -784,14 +785,53 @@ describe('trouble', () => {
     expect(readdirSync(directory).filter((name) => name.includes('corrupt'))).toHaveLength(2);
   });
 
-  test('a database of a later version is kept aside untouched', () => {
-    open().close();
+  test('a database of a later version is kept aside untouched, what is lost is counted, and numbers go on', () => {
+    const later = open();
+    for (const pid of [5, 6, 7]) later.add(published({ pid }));
+    const [, , last] = eids(later);
+    later.close();
     const db = new DatabaseSync(join(directory, 'events.db'));
     db.exec('PRAGMA user_version = 1000');
     db.close();
     const store = open();
-    expect(store.stats).toMatchObject({ database: directory, problems: [] });
-    expect(readdirSync(directory).some((name) => name.startsWith('events.db.newer-'))).toBe(true);
+    expect(store.stats).toMatchObject({ database: directory, problems: [], lost: 3 });
+    store.add(published({ pid: 8 }));
+    expect(pids(store)).toEqual([8]);
+    expect(Number(eids(store)[0])).toBeGreaterThan(Number(last));
+    const [aside = ''] = readdirSync(directory).filter((name) => /^events\.db\.newer-\w+$/.test(name));
+    const kept = new DatabaseSync(join(directory, aside), { readOnly: true });
+    expect(kept.prepare('SELECT pid FROM events ORDER BY eid').all()).toEqual([{ pid: 5 }, { pid: 6 }, { pid: 7 }]);
+    kept.close();
+  });
+
+  test('a database that was kept aside can be put back for the later version, with its rows', () => {
+    const later = open();
+    later.add(published({ pid: 5 }));
+    later.close();
+    const database = join(directory, 'events.db');
+    const setVersion = (version: number) => {
+      const db = new DatabaseSync(database);
+      const before = Number(db.prepare('PRAGMA user_version').get()?.user_version);
+      db.exec(`PRAGMA user_version = ${version}`);
+      db.close();
+      return before;
+    };
+    const version = setVersion(1000);
+    const earlier = open();
+    earlier.add(published({ pid: 6 }));
+    earlier.close();
+    for (const suffix of ['', '-wal', '-shm']) {
+      rmSync(database + suffix, { force: true });
+      const [aside] = readdirSync(directory).filter(
+        (name) => name.match(/^events\.db\.newer-\w+(.*)$/)?.[1] === suffix,
+      );
+      if (aside) renameSync(join(directory, aside), database + suffix);
+    }
+    setVersion(version);
+    const again = open();
+    again.add(published({ pid: 7 }));
+    expect(pids(again)).toEqual([5, 7]);
+    expect(new Set(eids(again)).size).toBe(2);
   });
 
   test('a database of an earlier version gets the columns that it lacks, and keeps its rows', () => {

@@ -1,0 +1,40 @@
+/** What is built of the same commit in another directory has the same bytes. */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const BUILT = ['process_ancestry.ext', 'process_ancestry.cdx.json', 'LICENSES.txt'];
+/** Of another length, too: no path may be part of what is built. */
+const another = join(root, 'node_modules', '.cache', 'process-ancestry', 'built-in-another-directory');
+
+/** Everything but builds and caches. */
+const COPY = `set -e
+cd "$1"
+git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf - | tar -C "$2" -xf -
+tar --exclude ./.cache -C node_modules -cf - . | tar -C "$2/node_modules" -xf -`;
+
+describe.skipIf(!existsSync(join(root, 'dist/package/process_ancestry.ext')))('the single executable', () => {
+  beforeAll(() => {
+    rmSync(another, { recursive: true, force: true });
+    mkdirSync(join(another, 'node_modules'), { recursive: true });
+    execFileSync('sh', ['-c', COPY, 'sh', root, another]);
+  });
+  afterAll(() => rmSync(another, { recursive: true, force: true }));
+
+  test('has the same bytes, with its bill of materials and its licences', () => {
+    for (const program of ['packaging/build.mjs', 'packaging/executable/make.ts'])
+      execFileSync(process.execPath, [program], { cwd: another, stdio: ['ignore', 'ignore', 'inherit'] });
+    const sums = (folder: string) =>
+      BUILT.map((name) => [
+        name,
+        createHash('sha256')
+          .update(readFileSync(join(folder, 'dist/package', name)))
+          .digest('hex'),
+      ]);
+    expect(sums(another)).toEqual(sums(root));
+  });
+});
