@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import type { CacheStatsRow } from '../tables/process_ancestry_cache_stats.ts';
 import type { Pid } from './collect/event.ts';
 import { LiveSource } from './collect/live.ts';
-import { loadNative, type NativeBinding } from './collect/native.ts';
+import { loadNative, type NativeBinding, NativeUnavailableError } from './collect/native.ts';
 import { ReplayError, ReplaySource } from './collect/replay.ts';
 import type { CollectorProblem, SourceState, SourceStats } from './collect/source.ts';
 import type { FlagValues } from './config/flags.ts';
@@ -148,7 +148,10 @@ export class Recorder {
     this.#ready = this.#begin().catch((error: unknown) => {
       const message = messageOf(error);
       this.#problems = [{ code: 'collector_failed', message }];
-      this.#log.error({ err: error }, 'nothing is recorded');
+      // Of the host, not of a bug: where in the program it was noticed tells nothing.
+      if (error instanceof NativeUnavailableError)
+        this.#log.error({ code: error.code }, `nothing is recorded: ${message}`);
+      else this.#log.error({ err: error }, 'nothing is recorded');
     });
     return this.#ready;
   }

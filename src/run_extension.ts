@@ -5,7 +5,6 @@ import { processAncestryCacheStats } from '../tables/process_ancestry_cache_stat
 import { processAncestryEvents } from '../tables/process_ancestry_events.ts';
 import { processAncestrySubscribers } from '../tables/process_ancestry_subscribers.ts';
 import { processAncestryTree } from '../tables/process_ancestry_tree.ts';
-import { NativeUnavailableError } from './collect/native.ts';
 import type { CollectorProblem } from './collect/source.ts';
 import { FAILED, USAGE } from './command_status.ts';
 import type { CommandLine } from './config/command_line.ts';
@@ -191,7 +190,7 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     await Promise.all([running.run(), recorder.start()]);
     return 0;
   } catch (error) {
-    if (!(error instanceof ExtensionError || error instanceof NativeUnavailableError)) throw error;
+    if (!(error instanceof ExtensionError)) throw error;
     log.error({ code: error.code }, error.message);
     return FAILED;
   } finally {

@@ -108,7 +108,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     expect(readFileSync(deb()).equals(first)).toBe(true);
   });
 
-  test('the .deb is installed, loaded as osqueryd autoloads it, sees all, and is upgraded, killed and purged without a trace', async () => {
+  test('the .deb is installed, loaded as osqueryd autoloads it, sees all, and is upgraded, rolled back, killed and purged without a trace', async () => {
     const told = await install(deb());
     expect(told).toContain('systemctl restart osqueryd');
     expect(linesOf(LIST)).toHaveLength(1);
@@ -150,6 +150,13 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     expect(linesOf(ORBIT_LIST)).toHaveLength(1);
     const kept = await extension.query('SELECT count(*) AS rows FROM process_ancestry_events');
     expect(Number(kept[0]?.rows)).toBeGreaterThanOrEqual(execs);
+
+    const { pid: newer } = extension;
+    await install(deb());
+    await extension.replaced(newer);
+    const afterRollBack = await extension.query('SELECT count(*) AS rows FROM process_ancestry_events');
+    expect(Number(afterRollBack[0]?.rows)).toBeGreaterThanOrEqual(Number(kept[0]?.rows));
+    expect(await extension.stats()).toMatchObject({ store_lost: '0' });
 
     await extension.kill();
     await extension.stop();

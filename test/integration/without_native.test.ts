@@ -46,6 +46,8 @@ describe('without its native collector, the program', () => {
   test.each([['cleanup'], ['tree', '--replay-file', ':sample:']])('says that %s cannot be done, and why', (...args) => {
     const { status, stdout, stderr } = run(...args);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-    expect(stderr).toMatch(/^process_ancestry: the native collector cannot be loaded: .*doctor says what to do\)\n$/);
+    expect(stderr).toMatch(/^process_ancestry: the native collector cannot be loaded: /m);
+    // Where in the program that was noticed is of no use.
+    expect(stderr).not.toMatch(/ at \S+ \(/);
   });
 });
