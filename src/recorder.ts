@@ -256,7 +256,7 @@ export class Recorder {
       const why = state.problems.map(({ message }) => message).join('; ');
       this.#log.warn(`this host cannot be recorded (${why}): replaying the sample log ${fallback} instead`);
       await this.#waitForFlags();
-      await this.#replay(fallback, state.problems);
+      await this.#replay(fallback);
       return;
     }
     this.#tellProblems(state);
@@ -292,13 +292,12 @@ export class Recorder {
     return isAsWanted;
   }
 
-  async #replay(file: string, problems: readonly CollectorProblem[] = []): Promise<void> {
+  async #replay(file: string): Promise<void> {
     const { promise: ended, resolve } = Promise.withResolvers<ReplayError | undefined>();
     const native = this.#options.native ?? loadNative();
     const argsMaxBytes = this.#values.process_ancestry_args_max_bytes;
     const source = new ReplaySource(native, { file, argsMaxBytes }, resolve);
     const run = this.#newRun(source, undefined);
-    for (const problem of problems) run.addProblem(problem);
     let failure: ReplayError | undefined;
     try {
       await run.record();

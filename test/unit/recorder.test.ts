@@ -124,6 +124,16 @@ function setUp(more: Record<string, string> = {}, processes = 3, watched: Partia
 }
 
 describe('a run', () => {
+  test('that falls back to a log lists each problem once', async () => {
+    const { recorder, native } = setUp({ process_ancestry_fallback_replay_file: ':sample:' });
+    const problems = [{ code: 'audit_no_permission', detail: '' }];
+    native.start = () => ({ auditMode: 'off', procEvents: false, problems });
+    await recorder.start();
+    const { source, problems: told } = recorder.stats();
+    expect(source.collector).toBe('replay');
+    expect(told.map(({ code }) => code)).toEqual(['audit_no_permission']);
+  });
+
   test('that is replaced while it starts leaves nothing behind, and only the new one records', async () => {
     const { recorder, native, said, changed } = setUp({}, 3000);
     const first = recorder.start();
