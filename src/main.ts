@@ -21,6 +21,8 @@ import { makeLogger } from './log.ts';
 import { osquerySocket } from './osquery_socket.ts';
 import { parseRedactPatterns } from './process/redact.ts';
 import { runExtension } from './run_extension.ts';
+import { QUERY_PROCESS } from './shell/query_channel.ts';
+import { serveQueries } from './shell/query_server.ts';
 import { runShell } from './shell/shell.ts';
 import { storeSettings } from './store_settings.ts';
 import { tree } from './tree/command.ts';
@@ -28,6 +30,7 @@ import { RecordedLog } from './tree/recorded_log.ts';
 import { VERSION } from './version.ts';
 
 async function main(): Promise<number> {
+  if (process.argv[2] === QUERY_PROCESS && process.connected) return serveQueries();
   let commandLine: CommandLine;
   try {
     commandLine = parseCommandLine(process.argv.slice(2));
@@ -84,6 +87,7 @@ async function shell(commandLine: CommandLine): Promise<number> {
   const { command, executable } = itself();
   return runShell({
     extensionCommand: command,
+    queryCommand: [...command, QUERY_PROCESS],
     extensionPath: executable,
     args: [
       ...['--process_ancestry_fallback_replay_file', SAMPLE_LOG, '--process_ancestry_database', ':memory:'],

@@ -17,7 +17,7 @@ export interface CommandLine {
   readonly verbose: boolean;
   readonly configFile: string | undefined;
   /** Of the commands `shell` and (`json`) `doctor`: how rows are printed, and one statement instead of a prompt. */
-  readonly output: 'pretty' | 'line' | 'json' | 'csv';
+  readonly output: 'auto' | 'pretty' | 'line' | 'json' | 'csv';
   readonly embedded: boolean;
   /** Of the command `tree`. */
   readonly tree: TreeOptions;
@@ -39,7 +39,8 @@ export const commands = ['shell', 'doctor', 'cleanup', 'tree'];
 const withoutWords = ['doctor', 'cleanup'];
 const shellOnly: Readonly<Record<string, string>> = {
   json: 'rows as a JSON array (doctor: findings; tree: the tree)',
-  line: 'a column a line',
+  line: 'a column a line; the default where rows are wider than the terminal',
+  pretty: 'rows in columns, however wide',
   csv: 'rows as CSV',
   embedded: 'the built-in manager, even where osqueryi is on PATH',
 };
@@ -68,8 +69,12 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const words: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] as string;
-    if (!arg.startsWith('--') || arg === '--') {
-      if (arg !== '--') words.push(arg);
+    if (arg === '--') {
+      words.push(...args.slice(i + 1));
+      break;
+    }
+    if (!isFlag(arg)) {
+      words.push(arg);
       continue;
     }
     const [spelled, attached] = splitAtEquals(arg.slice(2));
@@ -109,7 +114,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     intervalSeconds: seconds(other, 'interval', 3),
     verbose: isOn(other.get('verbose')),
     configFile: other.get('config_file'),
-    output: other.has('json') ? 'json' : other.has('line') ? 'line' : other.has('csv') ? 'csv' : 'pretty',
+    output: (['json', 'line', 'csv', 'pretty'] as const).find((mode) => other.has(mode)) ?? 'auto',
     embedded: other.has('embedded'),
     tree: {
       process: command === 'tree' ? rest[0] : undefined,
@@ -165,6 +170,11 @@ export function helpText(): string {
     }),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** SQL may begin with a comment, `-- …`: unlike a flag's name it has spaces. */
+function isFlag(arg: string): boolean {
+  return /^--[^\s=]*(?:=|$)/.test(arg);
 }
 
 function helpLine(left: string, description: string): string {

@@ -6,7 +6,7 @@ import { encodeCall, encodeRequest } from './request.ts';
 import { decodePong, decodeResponse, type ReceivedStatus, type Response } from './response_decoder.ts';
 
 export interface ExtensionClientOptions {
-  /** For connecting and for the answer, each. Milliseconds; default 30 s. */
+  /** For connecting and for the answer, each. Milliseconds, or Infinity; default 30 s. */
   readonly timeoutMs?: number;
   /** Bytes of an answer; default 256 MiB. */
   readonly maxResponseBytes?: number;

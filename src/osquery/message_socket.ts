@@ -5,17 +5,17 @@ import { MessageBuffer } from './message_buffer.ts';
 import { ProtocolError, type ProtocolLimits } from './protocol.ts';
 
 /**
- * Connects to a unix socket.
+ * Connects to a unix socket. `timeoutMs` may be Infinity: no limit.
  *
  * @throws {ExtensionError} `unreachable` (nobody listens, no such file, no permission) or `timeout`
  */
 export function connectSocket(path: string, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ path });
-    const timer = setTimeout(() => {
+    const timer = timerOf(timeoutMs, () => {
       socket.destroy();
       reject(new ExtensionError('timeout', `${path}: no connection within ${timeoutMs} ms`));
-    }, timeoutMs);
+    });
     socket.once('connect', () => {
       clearTimeout(timer);
       socket.removeAllListeners('error');
@@ -58,6 +58,7 @@ export class MessageSocket {
 
   /**
    * Sends a message and gives the next one that comes. One at a time. After an error the connection is closed.
+   * `timeoutMs` may be Infinity: no limit.
    *
    * @throws {ExtensionError} `timeout`, `lost` or `protocol`
    */
@@ -67,9 +68,8 @@ export class MessageSocket {
         reject(this.#broken);
         return;
       }
-      const timer = setTimeout(
-        () => this.#break(new ExtensionError('timeout', `${this.#path}: no answer within ${timeoutMs} ms`)),
-        timeoutMs,
+      const timer = timerOf(timeoutMs, () =>
+        this.#break(new ExtensionError('timeout', `${this.#path}: no answer within ${timeoutMs} ms`)),
       );
       this.#waiting = {
         resolve: (message) => {
@@ -113,4 +113,8 @@ export class MessageSocket {
     this.#waiting = undefined;
     waiting?.reject(error);
   }
+}
+
+function timerOf(timeoutMs: number, onTimeout: () => void): NodeJS.Timeout | undefined {
+  return timeoutMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(onTimeout, timeoutMs);
 }

@@ -16,8 +16,9 @@ import { messageOf } from '../error_message.ts';
 import { ExtensionClient } from '../osquery/extension_client.ts';
 import { ownTables } from './own_tables.ts';
 import { parseTableRoute, type RegisteredTable } from './registered_table.ts';
-import { type QueryableTable, type QueryResult, SqlEngine } from './sql_engine.ts';
+import { type QueryResult, SqlEngine } from './sql_engine.ts';
 import { allStatements } from './sql_text.ts';
+import { type Answer, callTable, queryable, type TableSource } from './table_source.ts';
 
 export interface RegisteredExtension {
   readonly uuid: number;
@@ -52,12 +53,6 @@ const longestSocketPath = 97;
 type Routes = Readonly<Record<string, Readonly<Record<string, readonly Readonly<Record<string, string>>[]>>>>;
 
 const pingTimeoutMs = 3000;
-const callTimeoutMs = 60_000;
-
-interface Answer {
-  readonly status: { readonly code: number; readonly message: string };
-  readonly rows: readonly Readonly<Record<string, string>>[];
-}
 
 export class EmbeddedManager {
   /** May be changed at any time. */
@@ -72,7 +67,7 @@ export class EmbeddedManager {
   readonly #registered = new Map<number, RegisteredExtension>();
   readonly #connections = new Set<Socket>();
   readonly #engine = new SqlEngine(
-    () => this.#queryableTables(),
+    () => this.sources.map(queryable),
     () => this.views,
   );
   #startedMs = Date.now();
@@ -164,7 +159,7 @@ export class EmbeddedManager {
     }
   }
 
-  /** Waits until the extension is registered and answers on its own socket. */
+  /** Waits until the extension is registered and answers on its own socket; `timeoutMs` may be Infinity. */
   async waitForExtension(name: string, timeoutMs: number): Promise<RegisteredExtension> {
     const deadline = Date.now() + timeoutMs;
     while (Date.now() < deadline) {
@@ -187,29 +182,22 @@ export class EmbeddedManager {
     if (registry !== 'table' || extension === undefined) {
       return { status: { code: 1, message: `No such registry item: ${registry}/${item}` }, rows: [] };
     }
-    const client = new ExtensionClient(extension.socketPath, { timeoutMs: callTimeoutMs });
-    const status = await client.ping();
-    return status.code === 0 ? client.call(registry, item, request) : { status, rows: [] };
+    return callTable(extension.socketPath, item, request);
   }
 
-  *#queryableTables(): Generator<QueryableTable> {
-    for (const definition of this.tables) {
-      yield {
-        definition,
-        generate: async (context) => {
-          const { status, rows } = await this.call('table', definition.name, { action: 'generate', context });
-          if (status.code !== 0) throw new Error(status.message);
-          return rows;
-        },
-      };
-    }
-    yield* ownTables({
+  /** Every table that SQL can name, as it is now. */
+  get sources(): readonly TableSource[] {
+    const registered = this.extensions.flatMap(({ tables, socketPath }) =>
+      tables.map((definition) => ({ definition, socketPath })),
+    );
+    const own = ownTables({
       startedMs: this.#startedMs,
       isConfigValid: this.isConfigValid,
       options: this.options,
       schedule: this.schedule,
       extensions: this.extensions,
     });
+    return [...registered, ...own];
   }
 
   #serve(): Server {

@@ -1,14 +1,14 @@
 /** The extension as a child process. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 
-/** How much of its last words is kept, in characters. */
-const tailLength = 4000;
 const termTimeoutMs = 2000;
+const lookMs = 100;
 
 export class ExtensionProcess {
   readonly #child: ChildProcess;
-  #tail = '';
   /** Resolves to how it ended; never rejects. */
   readonly ended: Promise<string>;
 
@@ -16,12 +16,11 @@ export class ExtensionProcess {
   constructor(command: readonly string[], args: readonly string[], env: NodeJS.ProcessEnv, stderr: Writable) {
     const [program, ...first] = command;
     if (program === undefined) throw new Error('no command for the extension');
-    this.#child = spawn(program, [...first, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+    // In a group of its own: the terminal's signals are the shell's to answer, and the shell ends it.
+    const stdio = ['ignore', 'pipe', 'pipe'] as const;
+    this.#child = spawn(program, [...first, ...args], { stdio: [...stdio], env, detached: true });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        this.#tail = (this.#tail + text).slice(-tailLength);
-        stderr.write(text);
-      });
+      stream?.setEncoding('utf8').on('data', (text: string) => stderr.write(text));
     }
     this.ended = new Promise((resolve) => {
       this.#child.once('error', (error) => resolve(`could not be run: ${error.message}`));
@@ -37,9 +36,30 @@ export class ExtensionProcess {
     return this.#child.pid;
   }
 
-  /** The end of what it said. */
-  get tail(): string {
-    return this.#tail.trimEnd();
+  /**
+   * Resolves when it has slept for `idleMs` without using the processor. It then waits for something that does not come:
+   * a process that is slow, reads or waits for a processor is not idle.
+   */
+  async whenIdle(idleMs: number, signal: AbortSignal): Promise<void> {
+    let last = { ticks: -1, sinceMs: 0 };
+    while (!signal.aborted) {
+      const { isAsleep, ticks } = this.#activity();
+      if (!isAsleep || ticks !== last.ticks) last = { ticks, sinceMs: performance.now() };
+      else if (performance.now() - last.sinceMs >= idleMs) return;
+      await delay(lookMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Processor time in clock ticks, and whether it sleeps (`man 5 proc`, /proc/pid/stat). */
+  #activity(): { isAsleep: boolean; ticks: number } {
+    try {
+      const text = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8');
+      const [state, ...fields] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+      return { isAsleep: state === 'S', ticks: Number(fields[10]) + Number(fields[11]) };
+    } catch {
+      // It is gone, which `ended` tells.
+      return { isAsleep: false, ticks: 0 };
+    }
   }
 
   /** SIGTERM, and SIGKILL after two seconds. */

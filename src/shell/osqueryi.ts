@@ -4,6 +4,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { OutputMode } from './output_format.ts';
+import { withoutLeadingComments } from './sql_text.ts';
 
 /** The first osqueryi on the PATH that can be executed. */
 export function findOsqueryi(path: string | undefined): string | undefined {
@@ -43,8 +44,9 @@ export function runOsqueryi(options: OsqueryiOptions): Promise<number> {
   const args = [
     ...['--extension', extensionPath, '--extensions_require', 'process_ancestry', '--extensions_timeout', '10'],
     ...flags,
-    ...(mode === 'pretty' ? [] : [`--${mode}`]),
-    ...(sql === undefined ? [] : [sql]),
+    ...(mode === 'auto' || mode === 'pretty' ? [] : [`--${mode}`]),
+    // osqueryi would take a comment at the beginning for a flag.
+    ...(sql === undefined ? [] : [withoutLeadingComments(sql)]),
   ];
   return new Promise((resolve, reject) => {
     // What the terminal sends goes to both of us, and is osqueryi's to answer.

@@ -5,19 +5,31 @@ import type { QueryResult } from './sql_engine.ts';
 
 export { visible, width };
 
-export const outputModes = ['pretty', 'line', 'json', 'csv'] as const;
+/** `auto` is `pretty`, or `line` where the columns are wider than the terminal. */
+export const outputModes = ['auto', 'pretty', 'line', 'json', 'csv'] as const;
 export type OutputMode = (typeof outputModes)[number];
 
 export function isOutputMode(text: string): text is OutputMode {
   return outputModes.some((mode) => mode === text);
 }
 
+export interface Terminal {
+  /** Its width, where it is known. */
+  readonly columns: number | undefined;
+}
+
 /**
  * The text of a result, ending in a newline unless it is empty.
- * `forTerminal` escapes what would drive a terminal also in CSV, which otherwise keeps every byte.
+ * For a terminal, what would drive it is escaped also in CSV, which otherwise keeps every byte.
  */
-export function formatResult(result: QueryResult, mode: OutputMode, forTerminal: boolean): string {
+export function formatResult(result: QueryResult, mode: OutputMode, terminal: Terminal | undefined): string {
   switch (mode) {
+    case 'auto': {
+      const table = prettyTable(result);
+      // Every row is as wide as the border, which has one column a character.
+      const isTooWide = terminal?.columns !== undefined && table.indexOf('\n') > terminal.columns;
+      return isTooWide ? lines(result) : table;
+    }
     case 'pretty':
       return prettyTable(result);
     case 'line':
@@ -25,7 +37,7 @@ export function formatResult(result: QueryResult, mode: OutputMode, forTerminal:
     case 'json':
       return json(result);
     case 'csv':
-      return csv(result, forTerminal);
+      return csv(result, terminal !== undefined);
   }
 }
 

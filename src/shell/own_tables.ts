@@ -1,7 +1,7 @@
 /** Those of osquery's own tables that extensions ask for what they cannot know otherwise, and people for extensions. */
 import type { ManagerOption, RegisteredExtension } from './embedded_manager.ts';
 import type { RegisteredTable } from './registered_table.ts';
-import type { QueryableTable } from './sql_engine.ts';
+import type { TableSource } from './table_source.ts';
 
 const table = (name: string, columns: Readonly<Record<string, 'TEXT' | 'INTEGER'>>): RegisteredTable => ({
   name,
@@ -34,7 +34,7 @@ export interface ManagerState {
   readonly extensions: readonly RegisteredExtension[];
 }
 
-export function ownTables({ startedMs, isConfigValid, options, schedule, extensions }: ManagerState): QueryableTable[] {
+export function ownTables({ startedMs, isConfigValid, options, schedule, extensions }: ManagerState): TableSource[] {
   const startTime = String(Math.floor(startedMs / 1000));
   const info = {
     pid: String(process.pid),
@@ -49,9 +49,9 @@ export function ownTables({ startedMs, isConfigValid, options, schedule, extensi
     ...{ path: socketPath, type: 'extension' },
   }));
   return [
-    { definition: INFO, generate: () => Promise.resolve([info]) },
-    { definition: FLAGS, generate: () => Promise.resolve(flags) },
-    { definition: SCHEDULE, generate: () => Promise.resolve(queries) },
-    { definition: EXTENSIONS, generate: () => Promise.resolve(known) },
+    { definition: INFO, rows: [info] },
+    { definition: FLAGS, rows: flags },
+    { definition: SCHEDULE, rows: queries },
+    { definition: EXTENSIONS, rows: known },
   ];
 }

@@ -1,29 +1,80 @@
-/** What was typed at the prompt, kept in a file that only its owner can read. */
+/** What was typed at the prompt, by whole statements, kept in a file that only its owner can read. */
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { isCommand } from './prompt_session.ts';
+import { splitStatements } from './sql_text.ts';
 
-export const historyLines = 1000;
+export const historyEntries = 1000;
 
-/** The lines of the file, latest first, as readline wants them; none if it cannot be read. */
-export function readHistory(path: string): string[] {
+export class StatementHistory {
+  /** What the arrow keys bring back, latest first: readline's own array, which `add` writes. */
+  readonly entries: string[] = [];
+  readonly #path: string | undefined;
+  #kept: string[];
+  #unfinished = '';
+
+  /** Without a path nothing is read or written. */
+  constructor(path: string | undefined) {
+    this.#path = path;
+    this.#kept = path === undefined ? [] : readHistory(path);
+    this.entries.push(...this.#kept);
+  }
+
+  /** Takes a line as it was typed; the lines of a statement become one entry when it is complete. */
+  add(line: string): void {
+    const text = `${this.#unfinished}${line}\n`;
+    const isWhole = (this.#unfinished === '' && isCommand(line)) || splitStatements(text).restIsBlank;
+    this.#unfinished = isWhole ? '' : text;
+    const entry = text.trim();
+    if (isWhole && entry !== '') {
+      this.#kept = [entry, ...this.#kept.filter((one) => one !== entry)].slice(0, historyEntries);
+      if (this.#path !== undefined) writeHistory(this.#path, this.#kept);
+    }
+    // readline has put the line alone there.
+    this.entries.splice(0, this.entries.length, ...this.#kept);
+  }
+
+  /** Drops the statement that was begun. */
+  forget(): void {
+    this.#unfinished = '';
+  }
+}
+
+/** The entries of the file, latest first; none if it cannot be read. */
+function readHistory(path: string): string[] {
   try {
     const lines = readFileSync(path, 'utf8').split('\n');
     return lines
       .filter((line) => line !== '')
-      .slice(-historyLines)
+      .slice(-historyEntries)
+      .map(decode)
       .reverse();
   } catch {
     return [];
   }
 }
 
-/** Writes the lines, given latest first; says whether it could: a home that cannot be written to costs the history. */
-export function writeHistory(path: string, latestFirst: readonly string[]): boolean {
-  const lines = latestFirst.slice(0, historyLines).toReversed();
+/** Writes the entries, given latest first. A home that cannot be written to costs the history and nothing else. */
+function writeHistory(path: string, latestFirst: readonly string[]): void {
   try {
-    writeFileSync(path, lines.map((line) => `${line}\n`).join(''), { mode: 0o600 });
+    const lines = latestFirst.toReversed().map((entry) => `${encode(entry)}\n`);
+    writeFileSync(path, lines.join(''), { mode: 0o600 });
     chmodSync(path, 0o600);
-    return true;
   } catch {
-    return false;
+    // See above.
+  }
+}
+
+/** An entry is a line of the file: as it is, or as a JSON string where it has several lines. */
+function encode(entry: string): string {
+  return entry.includes('\n') || entry.startsWith('"') ? JSON.stringify(entry) : entry;
+}
+
+function decode(line: string): string {
+  if (!line.startsWith('"')) return line;
+  try {
+    const entry: unknown = JSON.parse(line);
+    return typeof entry === 'string' ? entry : line;
+  } catch {
+    return line;
   }
 }

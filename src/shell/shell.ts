@@ -5,13 +5,18 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { EmbeddedManager } from './embedded_manager.ts';
 import { ExtensionProcess } from './extension_process.ts';
+import { greeting } from './greeting.ts';
 import { findOsqueryi, isExecutable, osqueryiFlags, runOsqueryi } from './osqueryi.ts';
 import type { OutputMode } from './output_format.ts';
 import { runOnce, runPrompt } from './prompt.ts';
+import type { QueryRunner } from './prompt_session.ts';
+import { QueryProcess } from './query_process.ts';
 
 export interface ShellOptions {
   /** What starts the extension, to which `--socket` and the like are appended. */
   readonly extensionCommand: readonly string[];
+  /** What starts the process that runs statements. */
+  readonly queryCommand: readonly string[];
   /** The executable that osqueryi would start; without it the embedded manager is used. */
   readonly extensionPath?: string;
   /** Flags that are passed on; `--embedded` is the shell's own. */
@@ -21,11 +26,11 @@ export interface ShellOptions {
   readonly mode?: OutputMode;
   /** How long the extension records before SQL that nobody types is run; default 300. */
   readonly settleMs?: number;
-  /** How long the extension may take to register; default 15,000. */
-  readonly registerTimeoutMs?: number;
+  /** How long the extension may sleep without registering; default 15,000. One that works has all the time it needs. */
+  readonly idleLimitMs?: number;
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: Readable & { isTTY?: boolean };
-  readonly output?: Writable & { isTTY?: boolean };
+  readonly output?: Writable & { isTTY?: boolean; columns?: number };
   readonly error?: Writable;
   /** Is told what the manager sees. */
   readonly log?: (message: string) => void;
@@ -44,7 +49,7 @@ export async function runShell(options: ShellOptions): Promise<number> {
   const passedOn = args.filter((arg) => arg !== '--embedded');
   const osqueryi = embedded ? undefined : findOsqueryi(env.PATH);
   const flags = osqueryiFlags(passedOn);
-  const { extensionPath, sql, mode = 'pretty' } = options;
+  const { extensionPath, sql, mode = 'auto' } = options;
   if (osqueryi && flags && extensionPath !== undefined && isExecutable(extensionPath)) {
     return runOsqueryi({ osqueryi, extensionPath, flags, mode, env, ...(sql !== undefined && { sql }) });
   }
@@ -71,28 +76,23 @@ async function runEmbedded(
 
   const socketPath = join(directory, 'osquery.em');
   const manager = new EmbeddedManager({ socketPath, ...(options.log && { log: options.log }) });
+  const queries = new QueryProcess(options.queryCommand, env, manager);
   let child: ExtensionProcess | undefined;
   try {
     await manager.start();
     const flags = ['--socket', socketPath, '--timeout', '10', '--interval', '1', ...options.args];
     child = new ExtensionProcess(options.extensionCommand, flags, env, error);
+    queries.start();
     const { ended } = child;
-    const registered = manager.waitForExtension(extensionName, options.registerTimeoutMs ?? 15_000);
     const stopped = whenAborted(stopping.signal);
-    const early = await Promise.race([
-      registered.then(
-        () => undefined,
-        (reason: Error) => ({ status: 1, message: reason.message }),
-      ),
-      ended.then((how): Ending => ({ status: 1, message: `the extension ${how} before it registered` })),
-      stopped,
-    ]);
-    if (early !== undefined) return report(early, child, error);
+    const early = await Promise.race([registration(manager, child, options.idleLimitMs ?? 15_000), stopped]);
+    if (early !== undefined) return report(early, error);
 
     void ended.then((how) => end({ status: 1, message: `the extension ${how}` }));
-    const status = await Promise.race([converse(options, manager, stopping.signal), stopped]);
-    return typeof status === 'number' ? status : report(status, child, error);
+    const status = await Promise.race([converse(options, queries, stopping.signal), stopped]);
+    return typeof status === 'number' ? status : report(status, error);
   } finally {
+    await queries.stop();
     await child?.stop();
     await manager.stop();
     await rm(directory, { recursive: true, force: true });
@@ -101,35 +101,44 @@ async function runEmbedded(
   }
 }
 
+/** Waits for the extension to register; gives why it will not. */
+async function registration(
+  manager: EmbeddedManager,
+  child: ExtensionProcess,
+  idleLimitMs: number,
+): Promise<Ending | undefined> {
+  const over = new AbortController();
+  try {
+    return await Promise.race([
+      manager.waitForExtension(extensionName, Number.POSITIVE_INFINITY).then(
+        () => undefined,
+        (reason: Error): Ending => ({ status: 1, message: reason.message }),
+      ),
+      child.ended.then((how): Ending => ({ status: 1, message: `the extension ${how} before it registered` })),
+      child.whenIdle(idleLimitMs, over.signal).then((): Ending => {
+        const message = `the extension (process ${child.pid}) has not registered, and has been idle for ${idleLimitMs} ms`;
+        return { status: 1, message };
+      }),
+    ]);
+  } finally {
+    over.abort();
+  }
+}
+
 /** Everything after the registration; gives the exit status. */
-async function converse(options: ShellOptions, manager: EmbeddedManager, signal: AbortSignal): Promise<number> {
+async function converse(options: ShellOptions, runner: QueryRunner, signal: AbortSignal): Promise<number> {
   const { input = process.stdin, output = process.stdout, error = process.stderr, env = process.env } = options;
-  const mode = options.mode ?? 'pretty';
-  const asked = { runner: manager, input, output, error, mode, signal };
+  const mode = options.mode ?? 'auto';
+  const asked = { runner, input, output, error, mode, signal };
   const typed = options.sql === undefined && input.isTTY === true;
   if (!typed) await new Promise((resolve) => setTimeout(resolve, options.settleMs ?? 300));
   if (options.sql !== undefined) return runOnce(options.sql, asked);
-  if (typed && output.isTTY === true) output.write(await greeting(manager));
+  if (typed && output.isTTY === true) output.write(await greeting(runner, signal));
   return runPrompt({ ...asked, historyPath: join(env.HOME ?? homedir(), '.process_ancestry_history') });
 }
 
-async function greeting(manager: EmbeddedManager): Promise<string> {
-  const collector = await manager.query('SELECT collector FROM process_ancestry_cache_stats').then(
-    ({ rows }) => rows[0]?.[0] ?? 'unknown',
-    () => 'unknown',
-  );
-  return `Every program execution from now on is recorded (collector: ${collector}). SQL ends with ';', .help tells more.
-Run something in another terminal, then try:
-  SELECT pid, cmdline, json_extract(ancestry, '$[0].exe_name') AS started_by FROM process_ancestry_events LIMIT 10;
-
-`;
-}
-
-function report({ status, message }: Ending, child: ExtensionProcess, error: Writable): number {
-  if (message !== undefined) {
-    const tail = child.tail === '' ? '' : ` Its last words:\n${child.tail.replace(/^/gm, '  ')}`;
-    error.write(`Error: ${message}.${tail}\n`);
-  }
+function report({ status, message }: Ending, error: Writable): number {
+  if (message !== undefined) error.write(`Error: ${message}.\n`);
   return status;
 }
 

@@ -89,3 +89,8 @@ export function allStatements(sql: string): readonly string[] {
   const { complete, rest, restIsBlank } = splitStatements(sql);
   return restIsBlank ? complete : [...complete, rest.trim()];
 }
+
+/** The text from its first token on. */
+export function withoutLeadingComments(sql: string): string {
+  return sql.slice(tokenize(sql).tokens[0]?.start ?? sql.length);
+}

@@ -19,6 +19,16 @@ test('the tree in README.md is real', () => {
   expect(shown.split('\n').length).toBeGreaterThan(5);
 });
 
+test('npm start prints nothing but the rows, and takes SQL that begins with a comment', () => {
+  const env = { ...process.env, PROCESS_ANCESTRY_EMBEDDED: '1' };
+  // As an npm that runs these tests would hand it on.
+  delete env.npm_config_loglevel;
+  const sql = '-- how many\nSELECT count(*) AS n FROM process_ancestry_events';
+  const args = ['start', '--', '--collector', 'replay', '--replay-file', ':sample:', '--json', sql];
+  const printed = execFileSync('npm', args, { cwd: root, env, encoding: 'utf8' });
+  expect(JSON.parse(printed)).toEqual([{ n: '21' }]);
+});
+
 test('the first look in README.md is real', () => {
   const [, command = '', shown = ''] = /```\n\$ npm start -- (.*?"\n.*?")\n(.*?)```/s.exec(readme) ?? [];
   const [, flags = '', sql = ''] = /^(.*?) "\n(.*)"$/s.exec(command) ?? [];

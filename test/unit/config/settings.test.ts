@@ -185,6 +185,17 @@ describe('the command line', () => {
     expect(parseCommandLine(['shell', '--enable', 'SELECT 1'])).toMatchObject({ command: 'shell', sql: 'SELECT 1' });
   });
 
+  test.each(['-- who ran what\nSELECT 1', '--who ran what\nSELECT 1', '--\nSELECT 1', '/* who */ SELECT 1'])(
+    'SQL may begin with a comment: %j',
+    (sql) => {
+      expect(parseCommandLine(['shell', '--json', sql])).toMatchObject({ command: 'shell', output: 'json', sql });
+    },
+  );
+
+  test('what follows -- alone is no flag', () => {
+    expect(parseCommandLine(['shell', '--', '--json'])).toMatchObject({ output: 'auto', sql: '--json' });
+  });
+
   test.each([
     [['--socket'], '--socket needs a value'],
     [['--cache-size'], '--cache-size needs a value: 16 to 1000000 processes'],

@@ -14,19 +14,39 @@ if (args.includes('--fail')) {
   process.stderr.write('cannot open the moon\n');
   process.exit(3);
 }
+/** With --collector, as a recorder that has not chosen it yet at the first look. */
+function stats(): Record<string, string>[] {
+  const collector = flag('--collector');
+  if (collector === undefined) return [{ collector: 'audit', problems: '[]' }];
+  looks += 1;
+  if (looks === 1) return [{ collector: 'none', problems: '[]' }];
+  return [{ collector, problems: collector === 'none' ? '[{"code":"disabled"}]' : '[]' }];
+}
+let looks = 0;
+
 if (args.includes('--stubborn')) process.on('SIGTERM', () => process.stderr.write('never\n'));
 if (args.includes('--silent')) setInterval(() => {}, 1000);
 else {
+  // Works for longer than the shell lets it sleep.
+  if (args.includes('--slow')) while (process.cpuUsage().user + process.cpuUsage().system < 1_000_000);
   const extension = new StandInExtension(
     {
-      process_ancestry_cache_stats: route(['collector', 'TEXT']),
+      process_ancestry_cache_stats: route(['collector', 'TEXT'], ['problems', 'TEXT']),
       arguments: route(['value', 'TEXT']),
       started: route(['milliseconds_ago', 'BIGINT']),
+      endless: route(['value', 'TEXT']),
     },
     {
-      process_ancestry_cache_stats: [{ collector: 'audit' }],
+      process_ancestry_cache_stats: stats,
       arguments: args.map((value) => ({ value })),
-      started: () => [{ milliseconds_ago: String(Math.round(process.uptime() * 1000)) }],
+      started: () => {
+        process.stderr.write('asked\n');
+        return [{ milliseconds_ago: String(Math.round(process.uptime() * 1000)) }];
+      },
+      endless: () => {
+        process.stderr.write('asked\n');
+        return new Promise<never>(() => undefined);
+      },
     },
   );
   await extension.register(flag('--socket') ?? '');

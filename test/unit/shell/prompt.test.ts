@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { complete } from '../../../src/shell/completion.ts';
 import type { OutputMode } from '../../../src/shell/output_format.ts';
-import { complete, type QueryRunner, runOnce, runPrompt } from '../../../src/shell/prompt.ts';
+import { runOnce, runPrompt } from '../../../src/shell/prompt.ts';
+import type { QueryRunner } from '../../../src/shell/prompt_session.ts';
 import { parseTableRoute } from '../../../src/shell/registered_table.ts';
 import { eventually } from '../eventually.ts';
 import { route } from './stand_in_extension.ts';
@@ -31,13 +33,14 @@ class Streams {
   }
 }
 
-/** Answers every statement with its own text, and fails for those that say so. */
+/** Answers every statement with its own text, fails for those that say so, and never answers `wait`. */
 class EchoRunner implements QueryRunner {
   readonly asked: string[] = [];
   readonly tables = tables;
 
-  async query(sql: string) {
+  async query(sql: string, signal?: AbortSignal) {
     this.asked.push(sql);
+    if (sql.startsWith('wait')) await new Promise((_, reject) => signal?.addEventListener('abort', reject));
     if (sql.includes('fail')) throw new Error('near "fail\x1b": syntax error');
     return { columns: [{ name: 'sql', type: 'TEXT' }], rows: [[sql]] };
   }
@@ -59,6 +62,11 @@ describe('SQL given as an argument', () => {
   test('runs every statement', async () => {
     expect(await runOnce('SELECT 1; SELECT 2', options('csv'))).toBe(0);
     expect(streams.out).toBe('sql\nSELECT 1\nsql\nSELECT 2\n');
+  });
+
+  test('without a statement is an error', async () => {
+    expect(await runOnce('-- nothing', options())).toBe(1);
+    expect(streams.err).toBe('Error: the SQL holds no statement\n');
   });
 
   test('stops at the first failure, with status 1 and the message on stderr', async () => {
@@ -128,7 +136,7 @@ describe('dot commands', () => {
   test.each([
     ['.nope', 'no such command: .nope'],
     ['.schema nope', 'no such table: nope'],
-    ['.mode', '.mode takes one of pretty, line, json, csv'],
+    ['.mode', '.mode takes one of auto, pretty, line, json, csv'],
     ['.mode xml', '.mode takes one of'],
   ])('%s is an error: %s', async (line, message) => {
     expect(await command(line)).toBe(1);
@@ -188,6 +196,30 @@ describe('on a terminal', () => {
     expect(await ended).toBe(0);
   });
 
+  test('Ctrl-C ends the statement that runs and drops what was typed ahead', async () => {
+    const ended = terminal();
+    streams.input.write('wait 1; SELECT 2;\rSELECT 3;\r');
+    await eventually(() => expect(runner.asked).toEqual(['wait 1']));
+    streams.out = '';
+    streams.input.write('\x03');
+    await shows('process_ancestry> ');
+    streams.input.write('SELECT 4;\r');
+    await shows('sql = SELECT 4');
+    expect(runner.asked).toEqual(['wait 1', 'SELECT 4']);
+    expect(streams.err).toBe('');
+    streams.input.write('\x04');
+    expect(await ended).toBe(0);
+  });
+
+  test('a signal ends it, also while a statement runs', async () => {
+    const stop = new AbortController();
+    const ended = terminal(stop.signal);
+    streams.input.write('wait;\r');
+    await eventually(() => expect(runner.asked).toEqual(['wait']));
+    stop.abort();
+    expect(await ended).toBe(0);
+  });
+
   test('a signal ends it', async () => {
     const stop = new AbortController();
     const ended = terminal(stop.signal);
@@ -215,7 +247,41 @@ describe('on a terminal', () => {
     await second;
   });
 
-  test('remembers no more than a thousand lines', async () => {
+  test('brings a statement of several lines back as one, also at the next start', async () => {
+    const first = terminal();
+    streams.input.write('.tables\rSELECT\r');
+    await shows('   ...> ');
+    streams.input.write("'a';\r");
+    await shows("sql = SELECT\\n'a'");
+    streams.input.write('\x1b[A\r');
+    await eventually(() => expect(runner.asked).toEqual(["SELECT\n'a'", "SELECT\n'a'"]));
+    streams.input.write('\x04');
+    await first;
+    expect(readFileSync(historyPath, 'utf8')).toBe(`.tables\n"SELECT\\n'a';"\n`);
+
+    streams = new Streams();
+    streams.input.isTTY = true;
+    const second = terminal();
+    streams.input.write('\x1b[A\r');
+    await shows("sql = SELECT\\n'a'");
+    streams.input.write('\x04');
+    await second;
+  });
+
+  test('a statement that Ctrl-C drops is not remembered', async () => {
+    const ended = terminal();
+    streams.input.write('SELECT 1\r');
+    await shows('   ...> ');
+    streams.input.write('\x03');
+    await shows('^C');
+    streams.input.write('SELECT 2;\r');
+    await shows('sql = SELECT 2');
+    streams.input.write('\x04');
+    await ended;
+    expect(readFileSync(historyPath, 'utf8')).toBe('SELECT 2;\n');
+  });
+
+  test('remembers no more than a thousand statements', async () => {
     writeFileSync(historyPath, Array.from({ length: 1500 }, (_, index) => `SELECT ${index};\n`).join(''));
     const ended = terminal();
     streams.input.write("SELECT 'new';\r");

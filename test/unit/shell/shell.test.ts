@@ -61,6 +61,7 @@ function shell(options: Partial<ShellOptions> & { flags?: string[] } = {}): Prom
   });
   return runShell({
     extensionCommand: [process.execPath, join(import.meta.dirname, 'fake_extension.ts')],
+    queryCommand: [process.execPath, join(import.meta.dirname, 'query_process_main.ts'), pidFile],
     args: ['--pid-file', pidFile, ...flags],
     settleMs: 0,
     env: { ...process.env, HOME: home, XDG_RUNTIME_DIR: runtime, PATH: '', ...env },
@@ -134,11 +135,24 @@ test('on a terminal it greets with the collector and an example that works', asy
   expect(await ended).toBe(0);
 });
 
+test.each([
+  ['replay', 'A recorded log is replayed'],
+  ['none', 'Nothing is recorded'],
+])('with the collector %s the greeting does not promise to record', async (collector, words) => {
+  input.isTTY = true;
+  output.isTTY = true;
+  const ended = shell({ flags: ['--collector', collector] });
+  await eventually(() => expect(out).toContain('process_ancestry> '));
+  expect(out).toContain(words);
+  expect(out).not.toContain('from now on');
+  input.write('.exit\r');
+  expect(await ended).toBe(0);
+});
+
 describe('an extension that', () => {
-  test('dies before it registers is reported with its last words', async () => {
+  test('dies before it registers is reported after its own words, which come once', async () => {
     expect(await shell({ sql: 'SELECT 1', flags: ['--fail'] })).toBe(1);
-    expect(err).toContain('Error: the extension ended with status 3 before it registered');
-    expect(err).toContain('  cannot open the moon');
+    expect(err).toBe('cannot open the moon\nError: the extension ended with status 3 before it registered.\n');
   });
 
   test('cannot be run is reported', async () => {
@@ -146,9 +160,14 @@ describe('an extension that', () => {
     expect(err).toMatch(/Error: the extension could not be run: .*ENOENT/);
   });
 
-  test('does not register in time is reported and ended', async () => {
-    expect(await shell({ flags: ['--silent'], registerTimeoutMs: 400 })).toBe(1);
-    expect(err).toContain('Error: extension process_ancestry did not register within 400 ms');
+  test('sleeps instead of registering is reported and ended', async () => {
+    expect(await shell({ flags: ['--silent'], idleLimitMs: 400 })).toBe(1);
+    expect(err).toMatch(/Error: the extension \(process \d+\) has not registered, and has been idle for 400 ms/);
+  });
+
+  test('works for longer than that before it registers is waited for', async () => {
+    expect(await shell({ sql: 'SELECT 1 AS one', mode: 'csv', flags: ['--slow'], idleLimitMs: 400 })).toBe(0);
+    expect(out).toBe('one\n1\n');
   });
 
   test('dies while the prompt waits ends the shell', async () => {
@@ -169,6 +188,36 @@ test.each(['SIGINT', 'SIGTERM'] as const)('%s ends everything', async (signal) =
   process.kill(process.pid, signal);
   expect(await ended).toBe(signal === 'SIGINT' ? 130 : 143);
   expect(process.listenerCount(signal)).toBe(listeners);
+});
+
+test.each([
+  [
+    'SQLite computes',
+    'WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n, started',
+  ],
+  ['the extension answers', 'SELECT * FROM endless'],
+])('SIGINT ends a statement given as an argument while %s, with status 130', async (_, sql) => {
+  const ended = shell({ sql });
+  await eventually(() => expect(err).toContain('asked'));
+  process.kill(process.pid, 'SIGINT');
+  expect(await ended).toBe(130);
+  expect(err).not.toContain('Error');
+});
+
+test('after a statement that Ctrl-C ended the prompt answers the next one', async () => {
+  input.isTTY = true;
+  output.isTTY = true;
+  const ended = shell({ mode: 'line' });
+  await eventually(() => expect(out).toContain('process_ancestry> '));
+  input.write('SELECT * FROM endless;\r');
+  await eventually(() => expect(err).toContain('asked'));
+  input.write('\x03');
+  await eventually(() => expect(out).toContain('^C\n'));
+  input.write('SELECT 2 AS two;\r');
+  await eventually(() => expect(out).toContain('two = 2'));
+  input.write('.exit\r');
+  expect(await ended).toBe(0);
+  expect(err).not.toContain('Error');
 });
 
 describe('where osqueryi is on the PATH', () => {
@@ -193,7 +242,7 @@ describe('where osqueryi is on the PATH', () => {
     [['--process_ancestry_max_depth', '5', '--verbose']],
     [['--verbose', '--process_ancestry_max_depth', '5']],
   ])('it is run instead, with the extension, the format, the SQL, and %j, and gives the status', async (args) => {
-    expect(await shell({ extensionPath, args, sql: 'SELECT 1', mode: 'json', env: env() })).toBe(7);
+    expect(await shell({ extensionPath, args, sql: '-- why\nSELECT 1', mode: 'json', env: env() })).toBe(7);
     expect(readFileSync(said, 'utf8').trim().split('\n')).toEqual([
       ...['--extension', extensionPath, '--extensions_require', 'process_ancestry', '--extensions_timeout', '10'],
       ...['--verbose', '--json', 'SELECT 1', 'depth=5'],

@@ -9,6 +9,7 @@ import ExtensionManager from '../../../thrift/gen-nodejs/ExtensionManager.js';
 import types from '../../../thrift/gen-nodejs/osquery_types.js';
 
 export type Row = Record<string, string>;
+type Rows = Row[] | ((context: RecordedContext) => Row[] | Promise<Row[]>);
 export type Routes = Record<string, Row[]>;
 
 export interface RecordedContext {
@@ -49,7 +50,7 @@ export function connectManager(socketPath: string): ManagerConnection {
 export class StandInExtension {
   readonly calls: RecordedCall[] = [];
   /** The rows of each table; a function sees the context. */
-  readonly rows: Record<string, Row[] | ((context: RecordedContext) => Row[])>;
+  readonly rows: Record<string, Rows>;
   status = 0;
   uuid = 0;
   /** How often it was asked to leave. */
@@ -59,7 +60,7 @@ export class StandInExtension {
   #manager: ManagerConnection | undefined;
   #server: Server | undefined;
 
-  constructor(routes: Routes, rows: Record<string, Row[] | ((context: RecordedContext) => Row[])> = {}) {
+  constructor(routes: Routes, rows: Record<string, Rows> = {}) {
     this.#routes = routes;
     this.rows = rows;
   }
@@ -87,7 +88,7 @@ export class StandInExtension {
         const context: RecordedContext = JSON.parse(contextText);
         this.calls.push({ table: item, context, contextText });
         const rows = this.rows[item] ?? [];
-        const answer = typeof rows === 'function' ? rows(context) : rows;
+        const answer = typeof rows === 'function' ? await rows(context) : rows;
         return new types.ExtensionResponse({ status: this.#status('asked in vain'), response: answer });
       },
       shutdown: async () => {

@@ -1,0 +1,25 @@
+/** The query process: answers the shell's statements one by one, until the shell is gone. */
+import { messageOf } from '../error_message.ts';
+import type { Question, Reply } from './query_channel.ts';
+import { type QueryResult, SqlEngine } from './sql_engine.ts';
+import { queryable } from './table_source.ts';
+
+/** Resolves to the exit status. */
+export function serveQueries(): Promise<number> {
+  process.on('message', async (question: Question) => {
+    const reply: Reply = await answer(question).then(
+      (result) => ({ result }),
+      (error: unknown) => ({ error: messageOf(error) }),
+    );
+    process.send?.(reply);
+  });
+  return new Promise((resolve) => process.once('disconnect', () => resolve(0)));
+}
+
+function answer({ sql, tables, views }: Question): Promise<QueryResult> {
+  const engine = new SqlEngine(
+    () => tables.map(queryable),
+    () => views,
+  );
+  return engine.query(sql);
+}
