@@ -47,8 +47,8 @@ SELECT new.eid, new.time, new.cmdline, l.port FROM new JOIN listening_ports l ON
   process_ancestry: [
     [
       'All living processes that descend from one, wherever they were adopted:',
-      `SELECT p.pid, p.name, p.cmdline, a.depth FROM process_ancestry a JOIN processes p ON p.pid = a.pid
-WHERE a.ancestor_pid = 4036;`,
+      `SELECT t.pid, t.path, t.args, a.depth FROM process_ancestry a JOIN process_ancestry_tree t USING (entity_id)
+WHERE a.ancestor_pid = 4036 AND t.state = 'running';`,
     ],
   ],
   process_ancestry_tree: [
