@@ -1,10 +1,12 @@
 /**
  * The parts of packaging/fleet that are made: queries/ of the packs in packaging/osquery/packs, tables/ of the declared
- * tables. `npm run generate` writes them; a unit test fails when the committed ones are not what this makes.
+ * tables, and what asks whether a host can have a package. `npm run generate` writes them; a unit test fails when the
+ * committed ones are not what this makes.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { packageFiles } from './package_hosts.ts';
 import { fleetQueries } from './queries_of_packs.ts';
 import { tableSchemas } from './table_schemas.ts';
 import { toYaml } from './yaml.ts';
@@ -26,7 +28,7 @@ export function generated(packsFolder: string): Map<string, string> {
       return [`queries/${basename(file, '.conf')}.yml`, `${header}${escaped(text)}`];
     });
   const tables = [...tableSchemas()].map(([file, text]): [string, string] => [`tables/${file}`, `---\n${text}`]);
-  return new Map([...queries, ...tables]);
+  return new Map([...queries, ...tables, ...packageFiles()]);
 }
 
 /** fleetctl puts the environment in place of $NAME; an odd number of backslashes before it makes it text (pkg/spec/spec.go). */

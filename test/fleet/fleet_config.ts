@@ -50,7 +50,16 @@ const KEYS = {
     ],
     ...['observer_can_run', 'discard_data', 'labels_include_any'],
   ],
-  policy: ['name', 'description', 'resolution', 'query', 'platform', 'critical', 'labels_include_any'],
+  policy: [
+    'name',
+    'description',
+    'resolution',
+    'query',
+    'platform',
+    'critical',
+    'labels_include_any',
+    'install_software',
+  ],
   label: ['name', 'description', 'query', 'label_membership_type', 'platform', 'hosts'],
   package: [
     ...['url', 'hash_sha256', 'pre_install_query', 'install_script', 'post_install_script', 'uninstall_script'],
@@ -86,7 +95,7 @@ export function readFleet(file: string, environment: Readonly<Record<string, str
     secret: asText(asMapping(secret, 'secret').secret, 'secret'),
     agentConfig: agentConfigOf(agentOptions, file),
     reports: files.items(fleet.reports, file).map(reportOf),
-    policies: files.items(fleet.policies, file).map((one) => namedQuery(known('policy', one, `policy ${one.name}`))),
+    policies: files.items(fleet.policies, file).map(policyOf),
     dynamicLabels: dynamic.map(namedQuery),
     manualLabels: labels.filter((label) => !dynamic.includes(label)).map(({ name }) => asText(name, 'label')),
     packages: files.items(software.packages, file).map((one) => packageOf(files, one)),
@@ -129,6 +138,13 @@ function reportOf(value: Mapping): Report {
     observerCanRun: report.observer_can_run === true,
     labels: report.labels_include_any as string[] | undefined,
   };
+}
+
+function policyOf(value: Mapping): NamedQuery {
+  const what = `policy ${value.name}`;
+  const { install_software: software } = known('policy', value, what);
+  if (software !== undefined) there(asMapping(software, `${what}: install_software`).package_path);
+  return namedQuery(value);
 }
 
 function packageOf(files: FleetFiles, value: Mapping): Mapping {

@@ -20,9 +20,9 @@ test('the tree in README.md is real', () => {
 });
 
 test('npm start prints nothing but the rows, and takes SQL that begins with a comment', () => {
-  const env = { ...process.env, PROCESS_ANCESTRY_EMBEDDED: '1' };
-  // As an npm that runs these tests would hand it on.
-  delete env.npm_config_loglevel;
+  // An npm that runs these tests hands its own level on.
+  const { npm_config_loglevel: _, ...inherited } = process.env;
+  const env = { ...inherited, PROCESS_ANCESTRY_EMBEDDED: '1' };
   const sql = '-- how many\nSELECT count(*) AS n FROM process_ancestry_events';
   const args = ['start', '--', '--collector', 'replay', '--replay-file', ':sample:', '--json', sql];
   const printed = execFileSync('npm', args, { cwd: root, env, encoding: 'utf8' });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { RegisteredTable } from '../../../src/shell/registered_table.ts';
 import { type QueryableTable, SqlEngine } from '../../../src/shell/sql_engine.ts';
+import { VERSION } from '../../../src/version.ts';
 import { readFleet } from '../../fleet/fleet_config.ts';
 import { FOLDER, hasYaml } from '../../fleet/fleet_files.ts';
 
@@ -29,10 +30,16 @@ describe.skipIf(!hasYaml())('the fleet of the example', () => {
     );
     expect(new Set(reports.map((report) => report.name)).size).toBe(reports.length);
     expect(reports.every(({ platform }) => platform === 'linux')).toBe(true);
-    expect(policies).toHaveLength(2);
+    expect(policies.map((policy) => policy.name)).toEqual([
+      'Process ancestry is recorded',
+      'Process ancestry loses nothing',
+      'Process ancestry is installed (deb)',
+      'Process ancestry is installed (rpm)',
+    ]);
     expect(dynamicLabels.map((label) => label.name)).toEqual(['Process ancestry']);
     expect(manualLabels).toEqual(['Process ancestry canary']);
     expect(packages.map(({ url }) => String(url).replace(/.*\./, ''))).toEqual(['deb', 'rpm']);
+    expect(packages.every(({ url }) => String(url).includes(VERSION))).toBe(true);
   });
 
   test('needs its enroll secret from the environment, and says so', () => {
