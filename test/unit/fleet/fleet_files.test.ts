@@ -72,6 +72,13 @@ describe.skipIf(!hasYaml())('the fleet of the example', () => {
   });
 });
 
+test('the files that the guide tells Fleet Free to use are there, and need nothing of Premium', () => {
+  const guide = readFileSync(join(FOLDER, 'README.md'), 'utf8');
+  const paths = [...guide.matchAll(/^ +(?:- )?path: (\.\/\S+)$/gm)].map(([, path = '']) => join(FOLDER, path));
+  expect(paths.length).toBeGreaterThan(3);
+  for (const path of paths) expect(readFileSync(path, 'utf8')).not.toMatch(/labels_include_any|install_software/);
+});
+
 test('a label that policies use to find hosts asks what the policy asks', () => {
   const sql = "SELECT 1 FROM osquery_extensions WHERE name = 'process_ancestry'";
   for (const file of ['policies/process-ancestry.yml', 'labels/process-ancestry.yml'])

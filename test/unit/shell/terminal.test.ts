@@ -61,9 +61,7 @@ async function status(): Promise<number> {
   return code;
 }
 
-test('Ctrl-C ends what SQLite computes, and the up arrow brings whole statements back', {
-  timeout: 60_000,
-}, async () => {
+test('Ctrl-C ends what SQLite computes, and the up arrow brings whole statements back', async () => {
   start(80);
   await shows('process_ancestry> ');
   expect(shown).toContain('A recorded log is replayed');
@@ -77,7 +75,7 @@ test('Ctrl-C ends what SQLite computes, and the up arrow brings whole statements
   expect(await status()).toBe(0);
 });
 
-test('Ctrl-C ends a statement given as an argument with status 130', { timeout: 60_000 }, async () => {
+test('Ctrl-C ends a statement given as an argument with status 130', async () => {
   // The table's rows tell when SQLite has begun: the log is read by then.
   start(80, '--log-level', 'info', `SELECT count(*) FROM process_ancestry_events; ${endless}`);
   await shows('| 21 ');
@@ -90,16 +88,12 @@ test.each([
   [40, [], /^ +pid = 1\r\n/m],
   [40, ['--pretty'], /^\| pid +\|/m],
   [200, [], /^\| pid +\|/m],
-] as const)(
-  'rows on a terminal of %i columns, with %j, are shown as %s',
-  { timeout: 60_000 },
-  async (columns, flags, form) => {
-    start(
-      columns,
-      ...flags,
-      "SELECT pid, 'a value that is rather long for it' AS value FROM process_ancestry_events LIMIT 1",
-    );
-    await shows(form);
-    expect(await status()).toBe(0);
-  },
-);
+] as const)('rows on a terminal of %i columns, with %j, are shown as %s', async (columns, flags, form) => {
+  start(
+    columns,
+    ...flags,
+    "SELECT pid, 'a value that is rather long for it' AS value FROM process_ancestry_events LIMIT 1",
+  );
+  await shows(form);
+  expect(await status()).toBe(0);
+});
