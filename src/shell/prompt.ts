@@ -108,6 +108,14 @@ function runTerminal(options: PromptOptions): Promise<number> {
       // The statement that was running asks when it has ended.
       if (!wasRunning) ask();
     });
+    // A terminal that was closed fails with EIO, and again when readline resets it.
+    let isLost = false;
+    lines.on('error', () => {
+      if (isLost) return;
+      isLost = true;
+      interrupt.abort();
+      lines.close();
+    });
     const stop = () => interrupt.abort();
     signal?.addEventListener('abort', stop);
     lines.on('close', () => {

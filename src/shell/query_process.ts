@@ -78,7 +78,8 @@ export class QueryProcess implements QueryRunner {
   #spawn(): ChildProcess {
     const [program = '', ...args] = this.#command;
     const child = spawn(program, args, {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // Its stdin ends when this process does, however it ends.
+      stdio: ['pipe', 'inherit', 'inherit', 'ipc'],
       serialization: 'advanced',
       env: this.#env,
       // In the terminal's group it would get the terminal's signals, which are the shell's to answer.

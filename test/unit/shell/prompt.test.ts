@@ -198,7 +198,7 @@ describe('on a terminal', () => {
 
   test('Ctrl-C ends the statement that runs and drops what was typed ahead', async () => {
     const ended = terminal();
-    streams.input.write('wait 1; SELECT 2;\rSELECT 3;\r');
+    streams.input.write('wait 1; SELECT 2;\r.tables\rSELECT 3;\r');
     await eventually(() => expect(runner.asked).toEqual(['wait 1']));
     streams.out = '';
     streams.input.write('\x03');
@@ -206,6 +206,7 @@ describe('on a terminal', () => {
     streams.input.write('SELECT 4;\r');
     await shows('sql = SELECT 4');
     expect(runner.asked).toEqual(['wait 1', 'SELECT 4']);
+    expect(streams.out).not.toContain('=> events');
     expect(streams.err).toBe('');
     streams.input.write('\x04');
     expect(await ended).toBe(0);

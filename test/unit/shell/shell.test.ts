@@ -220,6 +220,17 @@ test('after a statement that Ctrl-C ended the prompt answers the next one', asyn
   expect(err).not.toContain('Error');
 });
 
+test('a terminal that is closed ends everything', async () => {
+  input.isTTY = true;
+  output.isTTY = true;
+  const ended = shell();
+  await eventually(() => expect(out).toContain('process_ancestry> '));
+  input.write('SELECT * FROM endless;\r');
+  await eventually(() => expect(err).toContain('asked'));
+  input.destroy(new Error('read EIO'));
+  expect(await ended).toBe(0);
+});
+
 describe('where osqueryi is on the PATH', () => {
   let bin: string;
   let said: string;

@@ -1,10 +1,11 @@
 /** The shell as a person has it: the program on a terminal, over the sample log. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { QUERY_PROCESS } from '../../../src/shell/query_channel.ts';
 import { eventually } from '../eventually.ts';
 
 const program = join(import.meta.dirname, '../../../src/main.ts');
@@ -18,7 +19,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   terminal.stdin.destroy();
-  if (terminal.exitCode === null) {
+  if (terminal.exitCode === null && terminal.signalCode === null) {
     terminal.kill('SIGKILL');
     await once(terminal, 'exit');
   }
@@ -73,6 +74,30 @@ test('Ctrl-C ends what SQLite computes, and the up arrow brings whole statements
   await type('\r', /\| 42 +\|/);
   await type('\x04', /\n/);
   expect(await status()).toBe(0);
+});
+
+test('a shell that is killed leaves no statement behind that still computes', async () => {
+  start(80);
+  await shows('process_ancestry> ');
+  await type('SELECT pid AS shell FROM osquery_info;\r', /\| \d+ +\|/);
+  const shell = Number(/\| (\d+) +\|/.exec(shown)?.[1]);
+  const children = readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8').trim().split(' ');
+  const query = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(QUERY_PROCESS));
+  expect(query).toBeDefined();
+  await type(`${endless};\r`, /FROM n;\s+$/);
+  process.kill(shell, 'SIGKILL');
+  await eventually(() => expect(existsSync(`/proc/${query}`)).toBe(false));
+});
+
+test('a terminal that is closed ends the shell, which leaves nothing', async () => {
+  start(80);
+  await shows('process_ancestry> ');
+  const sockets = () => readdirSync(home).filter((name) => name.startsWith('process_ancestry-'));
+  expect(sockets()).toHaveLength(1);
+  await type(`${endless};\r`, /FROM n;\s+$/);
+  terminal.stdin.destroy();
+  terminal.kill('SIGKILL');
+  await eventually(() => expect(sockets()).toEqual([]));
 });
 
 test('Ctrl-C ends a statement given as an argument with status 130', async () => {
