@@ -25,9 +25,11 @@ const nodeHome = at('node_modules', `node-linux-${process.arch}`);
 /** Each with its reason. */
 const v8Options = JSON.parse(readFileSync(at('packaging', 'v8_options.json'), 'utf8'));
 
-function run(what, command, args, options = {}) {
+function run(what, command, args, { withoutNpm = false, ...options } = {}) {
   process.stderr.write(`${what} …\n`);
   const env = { ...process.env, PATH: `${at('node_modules', '.bin')}:${process.env.PATH}` };
+  // npm hands its user's configuration on, and node-gyp prefers that to its own command line: other headers and flags.
+  if (withoutNpm) for (const name of Object.keys(env)) if (/^npm_/i.test(name)) delete env[name];
   const done = spawnSync(command, args, {
     cwd: root,
     env,
@@ -72,14 +74,12 @@ if (!existsSync(join(nodeHome, 'bin', 'node'))) {
 
 const addon = at('native', 'build', 'Release', 'process_ancestry.node');
 if (newest(addon) < newest(at('native'))) {
-  run('building the native collector', 'node-gyp', [
-    'rebuild',
-    '--directory',
-    'native',
-    `--nodedir=${nodeHome}`,
-    '--jobs',
-    'max',
-  ]);
+  run(
+    'building the native collector',
+    'node-gyp',
+    ['rebuild', '--directory', 'native', `--nodedir=${nodeHome}`, '--jobs', 'max'],
+    { withoutNpm: true },
+  );
 }
 
 const dist = at('dist');

@@ -82,7 +82,8 @@ function foreignAddon(work: string, nodeHome: string): string {
       cwd: native,
       stdio: ['ignore', 'ignore', 'inherit'],
       env: {
-        ...process.env,
+        // npm hands its user's configuration on, and node-gyp prefers that to its own command line.
+        ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name))),
         CC: `${CROSS_PREFIX}gcc`,
         CXX: `${CROSS_PREFIX}g++`,
         AR: `${CROSS_PREFIX}ar`,

@@ -1,16 +1,14 @@
 /** What is built of the same commit in another directory has the same bytes. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const BUILT = ['process_ancestry.ext', 'process_ancestry.cdx.json', 'LICENSES.txt'];
-/** Of another length, too: no path may be part of what is built. */
-const another = join(root, 'node_modules', '.cache', 'process-ancestry', 'built-in-another-directory');
-
 /** Everything but builds and caches. */
 const COPY = `set -e
 cd "$1"
@@ -18,9 +16,12 @@ git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf - | t
 tar --exclude ./.cache -C node_modules -cf - . | tar -C "$2/node_modules" -xf -`;
 
 describe.skipIf(!existsSync(join(root, 'dist/package/process_ancestry.ext')))('the single executable', () => {
+  /** Of another length, too: no path may be part of what is built. */
+  let another: string;
+
   beforeAll(() => {
-    rmSync(another, { recursive: true, force: true });
-    mkdirSync(join(another, 'node_modules'), { recursive: true });
+    another = mkdtempSync(join(tmpdir(), 'pa-another-directory-'));
+    mkdirSync(join(another, 'node_modules'));
     execFileSync('sh', ['-c', COPY, 'sh', root, another]);
   });
   afterAll(() => rmSync(another, { recursive: true, force: true }));
