@@ -228,7 +228,9 @@ export class Procfs implements ProcReader {
   #args(pid: Pid): { text: string; count: number; bytes: number } {
     const raw = this.#readStart(pid, 'cmdline', CMDLINE_MAX);
     if (!raw || raw.length === 0) return { text: '', count: 0, bytes: 0 };
-    const end = raw[raw.length - 1] === 0 ? raw.length - 1 : raw.length;
+    // A process that sets its title fills what is left of its arguments with NULs.
+    let end = raw.length;
+    while (end > 0 && raw[end - 1] === 0) end--;
     const text = raw.toString('utf8', 0, end);
     let count = 1;
     for (let at = raw.indexOf(0); at >= 0 && at < end; at = raw.indexOf(0, at + 1)) count++;

@@ -30,6 +30,14 @@ test('a process is read as it is', async () => {
   expect(proc.startTicks(child.pid as Pid)).toBe(snapshot?.startTicks);
 });
 
+test('the title that a process has set is one argument', async () => {
+  const script = `process.title = 'short title'; console.log('set'); setInterval(() => undefined, 1000)`;
+  child = spawn(process.execPath, ['-e', script, ...Array.from({ length: 30 }, () => 'long')]);
+  await once(child.stdout as Readable, 'data');
+  expect(readFileSync(`/proc/${child.pid}/cmdline`, 'utf8')).toMatch(/^short title\0{2,}$/);
+  expect(proc.read(child.pid as Pid)?.details).toMatchObject({ args: 'short title', argsCount: 1 });
+});
+
 test('a process tells its session, group, terminal, login session and control group', async () => {
   child = spawn('/bin/sleep', ['60'], { detached: true });
   await new Promise((resolve) => child?.once('spawn', resolve));
