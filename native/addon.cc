@@ -154,30 +154,59 @@ class LogReaderObject : public Napi::ObjectWrap<LogReaderObject> {
       return info.Env().Undefined();
     }
     const auto text = info[0].As<Napi::Uint8Array>();
-    batch_.clear();
-    reader_->feed({reinterpret_cast<const char*>(text.Data()), text.ByteLength()}, batch_);
-    return to_buffer(info.Env(), batch_);
+    reader_->feed({reinterpret_cast<const char*>(text.Data()), text.ByteLength()});
+    return take(info.Env());
   }
 
   Napi::Value end(const Napi::CallbackInfo& info) {
-    batch_.clear();
-    reader_->end(batch_);
-    return to_buffer(info.Env(), batch_);
+    reader_->end();
+    return take(info.Env());
+  }
+
+  // What is new of each host.
+  Napi::Value take(Napi::Env env) {
+    auto result = Napi::Array::New(env);
+    for (const auto& host : reader_->hosts()) {
+      const auto news = host->names.take_news();
+      if (host->batch.empty() && news.empty()) continue;
+      auto names = Napi::Array::New(env, news.size());
+      for (size_t i = 0; i < news.size(); ++i) {
+        auto name = Napi::Object::New(env);
+        name.Set("id", news[i].id);
+        name.Set("ofGroup", news[i].of_group);
+        name.Set("text", news[i].text);
+        names.Set(static_cast<uint32_t>(i), name);
+      }
+      auto one = Napi::Object::New(env);
+      one.Set("host", host->name);
+      one.Set("names", names);
+      one.Set("batch", to_buffer(env, host->batch));
+      host->batch.clear();
+      result.Set(result.Length(), one);
+    }
+    return result;
   }
 
   Napi::Value stats(const Napi::CallbackInfo& info) {
     auto result = Napi::Object::New(info.Env());
     const auto set = [&](const char* name, uint64_t value) { result.Set(name, static_cast<double>(value)); };
-    set("lines", reader_->counters().lines);
-    set("records", reader_->counters().records);
-    set("events", reader_->assembled().events);
-    set("malformed", reader_->counters().malformed + reader_->assembled().malformed);
-    set("incomplete", reader_->assembled().incomplete);
+    const audit::LogReader::Counters& read = reader_->counters();
+    const audit::Assembler::Counters assembled = reader_->assembled();
+    set("lines", read.lines);
+    set("records", read.records);
+    set("events", assembled.events);
+    set("malformed", read.malformed + assembled.malformed);
+    set("incomplete", assembled.incomplete);
+    set("beyondHosts", read.beyond_hosts);
+    const auto lines_of = [&read](audit::LineForm form) { return read.forms[static_cast<size_t>(form)]; };
+    set("interpretedLines", lines_of(audit::LineForm::kInterpreted));
+    set("eventLines", lines_of(audit::LineForm::kEventLine));
+    set("jsonLines", lines_of(audit::LineForm::kJson));
+    set("linesWithoutId", lines_of(audit::LineForm::kWithoutId));
     return result;
   }
 
   std::optional<audit::LogReader> reader_;
-  Batch batch_;
 };
 
 class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {

@@ -44,6 +44,12 @@ void Batch::fork(Source source, int32_t pid, double time, int32_t parent, int32_
   put(put(to, parent), image_from);
 }
 
+void Batch::claimed_fork(Source source, int32_t pid, double time, int32_t parent, int32_t image_from,
+                         int32_t caller_parent) {
+  uint8_t* to = begin(kHeaderBytes + 12, Kind::kFork, source, kClaimed, pid, time);
+  put(put(put(to, parent), image_from), caller_parent);
+}
+
 void Batch::exec(Source source, int32_t pid, double time) {
   begin(kHeaderBytes, Kind::kExec, source, 0, pid, time);
 }

@@ -16,10 +16,12 @@ namespace process_ancestry {
 //   u8  kind      1 fork, 2 exec, 3 exit, 4 setsid, 5 loss, 6 clock, 7 setpgid, 8 login
 //   u8  source    0 none (our own queue), 1 proc_events (the connector), 2 audit
 //   u16 flags     exec: 1 has details, 2 arguments are missing or were cut, 4 read from /proc
+//                 fork: 8 the child's number may be one of another pid namespace
 //   i32 pid       process (tgid, initial pid namespace); for fork the child; 0 for loss and clock
 //   f64 time      milliseconds: source 2: Unix time as in the record; else CLOCK_BOOTTIME
 //   payload
-//     fork     i32 parent (tgid), i32 image_from (tgid whose image the child inherits; 0 = the parent's)
+//     fork     i32 parent (tgid), i32 image_from (tgid whose image the child inherits; 0 = the parent's),
+//              with flag 8 also i32 caller_parent (tgid of the caller's own parent, 0 unknown)
 //     exec     with flag 1 the details; without it nothing, or what size says, to be passed over:
 //              u32 serial, i32 ppid, u32 syscall (1 execve, 2 execveat, 0 unknown)
 //              u32 auid, uid, gid, euid, suid, fsuid, egid, sgid, fsgid, ses (0xffffffff unset or unknown)
@@ -38,10 +40,12 @@ namespace process_ancestry {
 //   A text is u32 length and raw bytes.
 class Batch {
  public:
-  static constexpr uint16_t kHasDetails = 1, kArgsCut = 2, kFromProcfs = 4;
+  static constexpr uint16_t kHasDetails = 1, kArgsCut = 2, kFromProcfs = 4, kClaimed = 8;
   static constexpr size_t kHeaderBytes = 20, kLossBytes = kHeaderBytes + 4, kClockBytes = kHeaderBytes + 8;
 
   void fork(Source source, int32_t pid, double time, int32_t parent, int32_t image_from);
+  void claimed_fork(Source source, int32_t pid, double time, int32_t parent, int32_t image_from,
+                    int32_t caller_parent);
   void exec(Source source, int32_t pid, double time);
   void exec(Source source, int32_t pid, double time, const ExecDetails& details);
   void exit(Source source, int32_t pid, double time, int32_t status);

@@ -253,6 +253,9 @@ audit::CallerNamespace Collector::namespace_of(int32_t caller) const {
 // What the records do not say, and the machine may still know. The control group lives in `cgroup`.
 void Collector::enrich(audit::AuditEvent& event, procfs::CgroupBuffer& cgroup) {
   if (event.kind == Kind::kSetpgid) event.setpgid.in = namespace_of(event.pid);
+  if (event.kind == Kind::kFork) {
+    event.fork.in = namespace_of(event.fork.image_from != 0 ? event.fork.image_from : event.fork.parent);
+  }
   if (event.kind != Kind::kExec) return;
   event.exec.pid_namespace = proc_.pid_namespace(event.pid);
   // Most of a storm is gone by now: to ask again would cost as much as it did to learn that.

@@ -5,8 +5,8 @@ import { resolve } from 'node:path';
 import { isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
 import { cleanUp } from './cleanup.ts';
-import { NativeUnavailableError } from './collect/native.ts';
-import { SAMPLE_LOG } from './collect/replay.ts';
+import { loadNative, NativeUnavailableError } from './collect/native.ts';
+import { SAMPLE_LOG, whyUnreadable } from './collect/replay.ts';
 import { FAILED, USAGE } from './command_status.ts';
 import { type CommandLine, helpText, parseCommandLine } from './config/command_line.ts';
 import { readConfigFile } from './config/config_file.ts';
@@ -28,6 +28,7 @@ import { storeSettings } from './store_settings.ts';
 import { tree } from './tree/command.ts';
 import { RecordedLog } from './tree/recorded_log.ts';
 import { VERSION } from './version.ts';
+import { visible } from './visible_text.ts';
 
 async function main(): Promise<number> {
   if (process.argv[2] === QUERY_PROCESS && process.connected) return serveQueries();
@@ -83,6 +84,14 @@ async function shell(commandLine: CommandLine): Promise<number> {
   const passedOn = [...given].flatMap(([name, value]) => [`--${name}`, value]);
   if (commandLine.verbose) passedOn.push('--verbose');
   if (commandLine.configFile) passedOn.push('--config_file', commandLine.configFile);
+  // Told before a prompt opens, and with a status that a script sees.
+  const log = given.get('process_ancestry_replay_file');
+  const unreadable =
+    log && given.get('process_ancestry_collector') === 'replay' && (await whyUnreadable(loadNative(), log));
+  if (unreadable) {
+    process.stderr.write(`process_ancestry: ${visible(unreadable)}\n`);
+    return FAILED;
+  }
   const { sql, output } = commandLine;
   const { command, executable } = itself();
   return runShell({

@@ -187,14 +187,14 @@ export class Recorder {
     }
   }
 
-  /** The processes that the present run knows; undefined between runs. */
-  get processes(): ProcessTable | undefined {
-    return this.#run?.tree.processes;
+  /** The processes that the present run knows, by host; none between runs. */
+  get processes(): readonly ProcessTable[] {
+    return this.#run?.trees.map(({ processes }) => processes) ?? [];
   }
 
   stats(): CacheStatsRow {
     const source = this.#run?.source.stats() ?? NO_STATS;
-    const tree = this.#run?.tree.stats ?? { ...NO_TREE, capacity: this.#values.process_ancestry_cache_size };
+    const tree = this.#run?.treeStats ?? { ...NO_TREE, capacity: this.#values.process_ancestry_cache_size };
     const totals = addTotals(this.#earlier, tree, source, this.#run?.resyncs ?? 0);
     const { stats: store } = this.#store;
     const others = this.#options.otherProblems?.() ?? [];
@@ -280,7 +280,7 @@ export class Recorder {
       await this.#begin();
       return;
     }
-    this.#log.info({ collector: state.collector, processes: run.tree.stats.size }, 'recording');
+    this.#log.info({ collector: state.collector, processes: run.treeStats.size }, 'recording');
   }
 
   /** Resolves when the flags are known: whether none has changed that chooses the source. */
@@ -315,6 +315,10 @@ export class Recorder {
       run.addProblem({ code: 'replay_failed', message: failure.message });
       this.#log.error(failure.message);
     }
+    for (const problem of source.problems) {
+      run.addProblem(problem);
+      this.#log.warn({ code: problem.code }, problem.message);
+    }
     this.#log.info(
       { file, ...source.progress, discarded: this.#store.stats.discarded },
       'the recorded audit log has been read',
@@ -327,7 +331,8 @@ export class Recorder {
       proc,
       settings: this.#treeSettings(),
       redactPatterns: () => this.#redactPatterns,
-      names: this.#options.names ?? NAMELESS,
+      // Users and groups of a recorded log are another host's.
+      names: (proc && this.#options.names) ?? NAMELESS,
       publish: (event) => {
         this.#published[event.action]++;
         this.#publishing.take(event, proc !== undefined);
@@ -348,7 +353,7 @@ export class Recorder {
     if (!run) return;
     run.stop();
     this.#publishing.finish();
-    this.#earlier = addTotals(this.#earlier, run.tree.stats, run.source.stats(), run.resyncs);
+    this.#earlier = addTotals(this.#earlier, run.treeStats, run.source.stats(), run.resyncs);
     this.#problems = run.state.problems;
     this.#run = undefined;
   }
@@ -384,9 +389,9 @@ export class Recorder {
   }
 
   #sweep(): void {
-    this.#run?.tree.processes.sweep();
+    for (const { processes } of this.#run?.trees ?? []) processes.sweep();
     this.#idleMemory.sample({
-      events: this.#earlier.eventsReceived + (this.#run?.tree.stats.eventsReceived ?? 0),
+      events: this.#earlier.eventsReceived + (this.#run?.treeStats.eventsReceived ?? 0),
       answerBytes: this.#options.answerBytes?.() ?? 0,
     });
     // A recorded log is kept whole: its times are not now.

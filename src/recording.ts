@@ -5,8 +5,11 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Pid, ProcessEvent } from './collect/event.ts';
+import type { RecordedHost } from './collect/recorded_host.ts';
 import type { CollectorProblem, ProcessEventSource, SourceState } from './collect/source.ts';
+import { recordedHostFragment } from './ecs/host.ts';
 import { messageOf } from './error_message.ts';
+import { HostTrees } from './host_trees.ts';
 import type { Logger } from './log.ts';
 import { RateLimit } from './osquery/log.ts';
 import { MEMORY_BOUNDS, textBytes } from './process/memory_bounds.ts';
@@ -15,7 +18,7 @@ import { redact } from './process/redact.ts';
 import type { RedactPattern } from './process/redact_pattern.ts';
 import { redactedProc, redactSnapshot } from './process/redacted_proc.ts';
 import type { Names } from './process/session_context.ts';
-import { ProcessTree, type PublishedEvent, type TreeSettings } from './process/tree.ts';
+import { ProcessTree, type PublishedEvent, type TreeSettings, type TreeStats } from './process/tree.ts';
 
 /** Reading /proc is done in slices, so that queries are answered meanwhile. */
 const SLICE_MS = 10;
@@ -48,7 +51,7 @@ export class Recording {
   readonly #proc: ProcReader | undefined;
   readonly #logLimit = new RateLimit();
   #settings: TreeSettings;
-  #tree: ProcessTree;
+  #trees: HostTrees;
   #state: SourceState = { collector: 'none', problems: [] };
   /** /proc as it was read for the first time, with all that may be secret, until `record`. */
   #snapshots: ProcessSnapshot[] = [];
@@ -58,8 +61,6 @@ export class Recording {
   /** What comes waits in the source. */
   #isPaused = false;
   #heldBytes = 0;
-  /** The newest event's time: what `now` is to a recorded log. */
-  #logUnixMs = 0;
   #flushTimer: NodeJS.Timeout | undefined;
   #resyncTimer: NodeJS.Timeout | undefined;
   #resyncs = 0;
@@ -70,7 +71,7 @@ export class Recording {
     this.#options = options;
     this.#settings = options.settings;
     this.#proc = options.proc;
-    this.#tree = this.#makeTree(false);
+    this.#trees = this.#makeTrees(false);
   }
 
   get state(): SourceState {
@@ -81,8 +82,17 @@ export class Recording {
     return this.#options.source;
   }
 
-  get tree(): ProcessTree {
-    return this.#tree;
+  /** One for each host: a recorded log may be of several. */
+  get trees(): readonly ProcessTree[] {
+    return this.#trees.all;
+  }
+
+  get treeStats(): TreeStats {
+    return this.#trees.stats;
+  }
+
+  get #tree(): ProcessTree {
+    return this.#trees.first;
   }
 
   get resyncs(): number {
@@ -92,7 +102,7 @@ export class Recording {
   /** Subscribes; what the answer says of the source decides whether `record` or `stop` comes next. */
   async subscribe(): Promise<SourceState> {
     const { collector, problems } = await this.#options.source.start(
-      (events) => this.#receive(events),
+      (events, host) => this.#receive(events, host),
       () =>
         !this.#isPaused &&
         (this.#held ? this.#heldBytes < MEMORY_BOUNDS.eventsBeforeSnapshot : this.#options.hasRoom()),
@@ -119,7 +129,7 @@ export class Recording {
 
   /** Applies what was read and what came meanwhile, by the settings in force now, and from then on what comes. */
   async record(): Promise<void> {
-    this.#tree = this.#makeTree(this.#state.collector === 'audit+proc_events');
+    this.#trees = this.#makeTrees(this.#state.collector === 'audit+proc_events');
     for (let slice = this.#snapshots.splice(0, SLICE_PROCESSES); slice.length > 0; ) {
       this.#adopt(slice);
       await new Promise(setImmediate);
@@ -135,7 +145,7 @@ export class Recording {
       const unixMs = Date.now();
       this.#tree.publishExisting({ unixMs, bootMs: readUptimeMs() });
     }
-    this.#apply(held);
+    this.#apply(held, undefined);
   }
 
   /** Ends it and puts the kernel's settings back; what was received until now is published. Synchronous. */
@@ -152,13 +162,15 @@ export class Recording {
   /** What is remembered is told by the patterns in force now, as what comes is. */
   redactAgain(): void {
     const patterns = this.#options.redactPatterns();
-    for (const image of new Set(this.#tree.processes.images())) image.redact((details) => redact(details, patterns));
+    for (const { processes } of this.trees) {
+      for (const image of new Set(processes.images())) image.redact((details) => redact(details, patterns));
+    }
     this.#redactions++;
   }
 
   configure(settings: TreeSettings): void {
     this.#settings = settings;
-    this.#tree.configure(settings);
+    this.#trees.configure(settings);
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
     this.#scheduleFlush();
@@ -173,23 +185,28 @@ export class Recording {
     this.#state = { ...this.#state, problems: [...this.#state.problems, problem] };
   }
 
-  #makeTree(detailsApart: boolean): ProcessTree {
+  #makeTrees(detailsApart: boolean): HostTrees {
+    const { names, publish } = this.#options;
     const live = this.#proc !== undefined;
-    return new ProcessTree({
-      ...this.#settings,
-      bootId: live ? readBootId() : 'replay',
-      bootToUnixMs: live ? Date.now() - readUptimeMs() : 0,
-      detailsApart,
-      now: live ? () => performance.now() : () => this.#logUnixMs,
-      proc: this.#proc && redactedProc(this.#proc, this.#options.redactPatterns),
-      names: this.#names(),
-      publish: this.#options.publish,
-    });
+    return new HostTrees(
+      (host, newestUnixMs) =>
+        new ProcessTree({
+          ...this.#settings,
+          bootId: live ? readBootId() : recordedBootId(host),
+          bootToUnixMs: live ? Date.now() - readUptimeMs() : 0,
+          detailsApart,
+          // What `now` is to a recorded log is the newest that its host told.
+          now: live ? () => performance.now() : newestUnixMs,
+          proc: this.#proc && redactedProc(this.#proc, this.#options.redactPatterns),
+          names: this.#revised(host ?? names),
+          host: live ? undefined : { text: recordedHostFragment(host?.name ?? '') },
+          publish,
+        }),
+    );
   }
 
   /** Another revision has what is told of a process recorded anew: when names have changed, or what is redacted. */
-  #names(): Names {
-    const { names } = this.#options;
+  #revised(names: Names): Names {
     const redactions = () => this.#redactions;
     return {
       user: (id) => names.user(id),
@@ -200,10 +217,10 @@ export class Recording {
     };
   }
 
-  #receive(events: readonly ProcessEvent[]): void {
+  #receive(events: readonly ProcessEvent[], host: RecordedHost | undefined): void {
     if (this.#stopped) return;
     if (!this.#held) {
-      this.#apply(events);
+      this.#apply(events, host);
       return;
     }
     for (const event of events) {
@@ -212,13 +229,15 @@ export class Recording {
     }
   }
 
-  #apply(events: readonly ProcessEvent[]): void {
+  #apply(events: readonly ProcessEvent[], host: RecordedHost | undefined): void {
     const patterns = this.#options.redactPatterns();
-    this.#logUnixMs = events.reduce((newest, { unixMs }) => Math.max(newest, unixMs), this.#logUnixMs);
-    this.#tree.apply(patterns.length === 0 ? events : events.map((event) => redactEvent(event, patterns)));
-    this.#options.waiting(this.#tree.waiting);
+    const one = this.#trees.of(host);
+    one.newestUnixMs = events.reduce((newest, { unixMs }) => Math.max(newest, unixMs), one.newestUnixMs);
+    one.tree.apply(patterns.length === 0 ? events : events.map((event) => redactEvent(event, patterns)));
+    this.#options.waiting(this.#trees.waiting);
     if (!this.#proc) {
-      this.#flush('overdue');
+      one.tree.flush('overdue');
+      this.#options.waiting(this.#trees.waiting);
       return;
     }
     this.#scheduleFlush();
@@ -226,8 +245,8 @@ export class Recording {
   }
 
   #flush(which: 'overdue' | 'all'): void {
-    this.#tree.flush(which, () => this.#options.source.onItsWay());
-    this.#options.waiting(this.#tree.waiting);
+    for (const tree of this.#trees.all) tree.flush(which, () => this.#options.source.onItsWay());
+    this.#options.waiting(this.#trees.waiting);
   }
 
   #scheduleFlush(graceMs = 0): void {
@@ -321,6 +340,11 @@ export class Recording {
 function redactEvent(event: ProcessEvent, patterns: readonly RedactPattern[]): ProcessEvent {
   if (event.kind !== 'exec' || !event.details) return event;
   return { ...event, details: redact(event.details, patterns) };
+}
+
+/** What stands for the boot of a recorded log's host in entity ids: no boot id, which has 32 hex digits, looks like it. */
+function recordedBootId(host: RecordedHost | undefined): string {
+  return host && host.name !== '' ? `replay:${host.name}` : 'replay';
 }
 
 /** Milliseconds since boot, suspends included. /proc/uptime has two decimals, rounded down: the middle is meant. */

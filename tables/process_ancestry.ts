@@ -11,6 +11,7 @@ import { cmdlineOf } from '../src/process/image.ts';
 import { LONGEST_CHAIN, type Process } from '../src/process/process.ts';
 import type { ProcessTable } from '../src/process/process_table.ts';
 import { namedProcesses } from './named_processes.ts';
+import { stateOf } from './process_state.ts';
 
 /** A process and one of its ancestors, as they were when they were asked for. */
 export interface AncestryRow {
@@ -24,6 +25,8 @@ export interface AncestryRow {
   readonly details: ExecDetails;
   readonly ancestorStartUnixSeconds: number;
   readonly ancestorExit: Process['exit'];
+  /** Of a recorded log. */
+  readonly isRecorded: boolean;
 }
 
 const KEY = ColumnOption.index | ColumnOption.optimized;
@@ -53,8 +56,10 @@ export const columns: readonly Column<AncestryRow>[] = [
     'Start of the ancestor in UNIX time',
     ({ ancestorStartUnixSeconds }) => ancestorStartUnixSeconds,
   ),
-  text('state', 'What the ancestor is now: running or exited', ({ ancestorExit }) =>
-    ancestorExit ? 'exited' : 'running',
+  text(
+    'state',
+    'What the ancestor is now: running or exited; NULL where a recorded log does not tell its end',
+    ({ ancestorExit, isRecorded }) => stateOf(ancestorExit, isRecorded),
   ),
   integer(
     'exit_code',
@@ -67,11 +72,11 @@ export const columns: readonly Column<AncestryRow>[] = [
 const DEPTHS = 4 * LONGEST_CHAIN;
 
 /**
- * `processes` gives what the present recording knows, or undefined where there is none. `readable` resolves when it knows
- * all that it will: a log that is being read is asked about as a whole.
+ * `processes` gives what the present recording knows, one for each host. `readable` resolves when it knows all that it
+ * will: a log that is being read is asked about as a whole.
  */
 export function processAncestry(
-  processes: () => ProcessTable | undefined,
+  processes: () => readonly ProcessTable[],
   readable: () => Promise<void> = () => Promise.resolve(),
 ): TablePlugin<AncestryRow> {
   const rowids = new RowIds<Process>();
@@ -82,18 +87,19 @@ export function processAncestry(
     rowid: ({ process, depth }) => rowids.of(process) * DEPTHS + depth,
     async generate(context) {
       await readable();
-      const table = processes();
-      return table ? selected(table, context) : [];
+      return selected(processes(), context);
     },
   };
 }
 
-function* selected(processes: ProcessTable, context: QueryContext): IterableIterator<AncestryRow | undefined> {
+function* selected(hosts: readonly ProcessTable[], context: QueryContext): IterableIterator<AncestryRow | undefined> {
   const admits = yield* rowMatcherInPieces(columns, context);
-  for (const descent of descents(processes, context)) {
-    const row = descent && rowOf(descent, processes);
-    // What is not admitted is a pause too: a chain may be a thousand long.
-    yield row && (!admits || admits(row)) ? row : undefined;
+  for (const processes of hosts) {
+    for (const descent of descents(processes, context)) {
+      const row = descent && rowOf(descent, processes);
+      // What is not admitted is a pause too: a chain may be a thousand long.
+      yield row && (!admits || admits(row)) ? row : undefined;
+    }
   }
 }
 
@@ -119,5 +125,6 @@ function rowOf({ process, ancestor, depth }: Descent, processes: ProcessTable): 
     details: ancestor.image.details,
     ancestorStartUnixSeconds: Math.floor(ancestor.process.startUnixHundredths / 100),
     ancestorExit: ancestor.process.exit,
+    isRecorded: processes.isRecorded,
   };
 }

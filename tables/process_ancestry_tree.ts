@@ -11,6 +11,7 @@ import { argsListOf } from '../src/process/image.ts';
 import type { Process } from '../src/process/process.ts';
 import type { ProcessTable } from '../src/process/process_table.ts';
 import { namedProcesses } from './named_processes.ts';
+import { stateOf } from './process_state.ts';
 
 export interface TreeRow {
   readonly process: Process;
@@ -61,7 +62,11 @@ export const columns: readonly Column<TreeRow>[] = [
   bigint('exit_time', 'When it ended, in UNIX time; NULL while it runs, or when nobody told', ({ process }) =>
     orNull(exitUnixSeconds(process)),
   ),
-  text('state', 'What the process is now: running or exited', ({ process }) => (process.exit ? 'exited' : 'running')),
+  text(
+    'state',
+    'What the process is now: running or exited; NULL where a recorded log does not tell its end',
+    ({ process, processes }) => stateOf(process.exit, processes.isRecorded),
+  ),
   integer(
     'exit_code',
     'Its exit code, or 128 and the signal that killed it; NULL while it runs, or when nobody told',
@@ -81,11 +86,11 @@ function exitUnixSeconds({ exit, startTicks, startUnixHundredths }: Process): nu
 }
 
 /**
- * `processes` gives what the present recording knows, or undefined where there is none. `readable` resolves when it knows
- * all that it will.
+ * `processes` gives what the present recording knows, one for each host. `readable` resolves when it knows all that it
+ * will.
  */
 export function processAncestryTree(
-  processes: () => ProcessTable | undefined,
+  processes: () => readonly ProcessTable[],
   readable: () => Promise<void> = () => Promise.resolve(),
 ): TablePlugin<TreeRow> {
   const rowids = new RowIds<Process>();
@@ -96,19 +101,20 @@ export function processAncestryTree(
     rowid: ({ process }) => rowids.of(process),
     async generate(context) {
       await readable();
-      const table = processes();
-      return table ? selected(table, context) : [];
+      return selected(processes(), context);
     },
   };
 }
 
-function* selected(processes: ProcessTable, context: QueryContext): IterableIterator<TreeRow | undefined> {
+function* selected(hosts: readonly ProcessTable[], context: QueryContext): IterableIterator<TreeRow | undefined> {
   const admits = yield* rowMatcherInPieces(columns, context);
-  const asked = namedProcesses(processes, context, 'entity_id', 'pid');
-  for (const process of asked ?? withAncestors(processes.remembered())) {
-    const row = { process, processes };
-    // What is not admitted is a pause.
-    yield !admits || admits(row) ? row : undefined;
+  for (const processes of hosts) {
+    const asked = namedProcesses(processes, context, 'entity_id', 'pid');
+    for (const process of asked ?? withAncestors(processes.remembered())) {
+      const row = { process, processes };
+      // What is not admitted is a pause.
+      yield !admits || admits(row) ? row : undefined;
+    }
   }
 }
 

@@ -5,7 +5,7 @@
 
 namespace process_ancestry::audit {
 
-void Assembler::add(uint16_t type, std::string_view record, double now_ms) {
+void Assembler::add(uint16_t type, std::string_view record, double now_ms, bool may_be_cut) {
   const bool login = type == kUserStart || type == kUserLogin;
   if (type != kSyscall && type != kExecve && type != kCwd && type != kPath && type != kEndOfEvent && !login &&
       !(type == kProctitle && limits_.from_log)) {
@@ -35,7 +35,7 @@ void Assembler::add(uint16_t type, std::string_view record, double now_ms) {
       if (!read_syscall(*event, body)) ++counters_.malformed;
       break;
     case kExecve:
-      read_execve(*event, body, limits_.args_max_bytes);
+      read_execve(*event, body, limits_.args_max_bytes, may_be_cut);
       break;
     case kPath:
       read_path(*event, body);
@@ -53,7 +53,7 @@ void Assembler::add_login(const RecordId& id, std::string_view body) {
   Slot slot = new_slot(id, 0);
   if (!read_login(*slot, body)) ++counters_.malformed;
   bytes_held_ += slot->bytes();
-  remembered_[id.serial % kRememberedSerials] = id;
+  remembered_[id.serial % remembered_.size()] = id;
   if (slot->state == AuditEvent::State::kWanted) {
     deliver(std::move(slot));
   } else {
@@ -95,14 +95,14 @@ AuditEvent* Assembler::find(const RecordId& id, bool begin, double now_ms) {
 }
 
 bool Assembler::was_completed(const RecordId& id) const {
-  return remembered_[id.serial % kRememberedSerials] == id;
+  return remembered_[id.serial % remembered_.size()] == id;
 }
 
 void Assembler::finish(size_t index, bool complete) {
   Slot slot = std::move(pending_[index]);
   pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(index));
   AuditEvent& event = *slot;
-  remembered_[event.id.serial % kRememberedSerials] = event.id;
+  remembered_[event.id.serial % remembered_.size()] = event.id;
   const bool wanted = event.state == AuditEvent::State::kWanted;
   if (event.state != AuditEvent::State::kNotWanted && (!wanted || !complete)) ++counters_.incomplete;
   if (!wanted || (event.kind == Kind::kExec && event.exec.call == ExecCall::kUnknown && !event.has_execve)) {
@@ -138,7 +138,7 @@ void Assembler::trim() {
   while (bytes_held_ > limits_.bytes_max && !pending_.empty()) {
     Slot slot = std::move(pending_.front());
     pending_.erase(pending_.begin());
-    remembered_[slot->id.serial % kRememberedSerials] = slot->id;
+    remembered_[slot->id.serial % remembered_.size()] = slot->id;
     ++counters_.incomplete;
     free_slot(std::move(slot));
   }

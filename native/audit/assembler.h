@@ -36,15 +36,17 @@ class Assembler {
     // have begun.
     bool from_log = false;
     uint64_t later_events_max = 64;
+    size_t remembered_serials = 4096;
   };
   struct Counters {
     uint64_t events = 0, malformed = 0, incomplete = 0, args_cut = 0;
   };
 
-  explicit Assembler(const Limits& limits) : limits_(limits) {}
+  explicit Assembler(const Limits& limits) : limits_(limits), remembered_(limits.remembered_serials) {}
 
-  // One record: "audit(…): field=value …". `now_ms` is any clock that does not go back.
-  void add(uint16_t type, std::string_view record, double now_ms);
+  // One record: "audit(…): field=value …". `now_ms` is any clock that does not go back; `may_be_cut` is
+  // whether the record's end may be missing.
+  void add(uint16_t type, std::string_view record, double now_ms, bool may_be_cut = false);
   // Gives up waiting for the end of events that began too long ago.
   void expire(double now_ms);
   // Nothing more will come.
@@ -61,7 +63,7 @@ class Assembler {
 
  private:
   using Slot = std::unique_ptr<AuditEvent>;
-  static constexpr size_t kRememberedSerials = 4096, kFreeMax = 64, kKeepBytes = 16 << 10;
+  static constexpr size_t kFreeMax = 64, kKeepBytes = 16 << 10;
 
   void add_login(const RecordId& id, std::string_view body);
   Slot new_slot(const RecordId& id, double now_ms);
@@ -80,7 +82,7 @@ class Assembler {
   size_t bytes_held_ = 0;
   // The ids completed last, each at its serial modulo the size: an event that comes twice, by unicast and
   // multicast while the reader changes, is delivered once.
-  std::vector<RecordId> remembered_ = std::vector<RecordId>(kRememberedSerials);
+  std::vector<RecordId> remembered_;
 };
 
 }  // namespace process_ancestry::audit

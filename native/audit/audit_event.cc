@@ -7,7 +7,7 @@ namespace process_ancestry::audit {
 
 AuditEvent::Span AuditEvent::keep(std::string_view value) {
   const size_t at = text.size();
-  append_text(value, text);
+  if (!append_text(value, text)) text.resize(at);
   return {at, text.size() - at};
 }
 
@@ -31,7 +31,7 @@ void AuditEvent::complete() {
   exec.args_size =
       static_cast<uint32_t>(std::min<uint64_t>(args.whole_size, std::numeric_limits<uint32_t>::max()));
   const bool too_few = has_execve && exec.argc != kUnknown && args.last + 1 < int64_t{exec.argc};
-  exec.args_cut = args.missing || too_few || args.whole_size > args.bytes.size();
+  exec.args_cut = args.missing || args.cut || too_few || args.whole_size > args.bytes.size();
 }
 
 }  // namespace process_ancestry::audit

@@ -20,6 +20,9 @@ struct FileId {
 
 struct ForkDetails {
   int32_t parent = 0, image_from = 0;
+  int32_t caller_parent = 0;
+  // In which pid namespace the child's number counts: the caller's, which audit does not tell.
+  CallerNamespace in = CallerNamespace::kUnknown;
 };
 
 // What the records of one serial say, as far as they have come. Memory is kept and used again for later
@@ -36,6 +39,7 @@ struct AuditEvent {
     int64_t last = -1;        // the index of the argument that came last
     uint64_t next_chunk = 0;  // of that argument
     bool missing = false;     // some did not come
+    bool cut = false;         // the end of one did not come
   };
 
   RecordId id;
@@ -58,7 +62,7 @@ struct AuditEvent {
   Arguments args;
 
   size_t bytes() const { return text.size() + args.bytes.size(); }
-  // Decodes a value into `text`.
+  // Decodes a value into `text`; one whose end is missing is left out.
   Span keep(std::string_view value);
   Span keep_as_is(std::string_view value);
   // Points the texts of `exec` and `login` at what was kept.

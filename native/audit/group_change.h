@@ -12,7 +12,7 @@ enum class CallerNamespace : uint8_t { kInitial, kOther, kUnknown };
 // A setpgid as its SYSCALL record has it: 0 is the caller, and the target itself.
 struct SetpgidCall {
   int32_t target = 0, group = 0;
-  CallerNamespace in = CallerNamespace::kInitial;
+  CallerNamespace in = CallerNamespace::kUnknown;
 };
 
 // What the call means in pids of the initial namespace. Where the numbers are another's, it is the caller

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "log_line.h"
 #include "pack_event.h"
 #include "record.h"
 
@@ -14,17 +13,27 @@ Assembler::Limits log_limits(size_t args_max_bytes) {
   Assembler::Limits limits;
   limits.args_max_bytes = args_max_bytes;
   limits.from_log = true;
+  // A log may be of a thousand hosts.
+  limits.bytes_max = size_t{16} << 20;
+  limits.remembered_serials = 512;
   return limits;
 }
 
 // Completed events are packed once this much is held.
 constexpr size_t kHeldMaxBytes = 8 << 20;
 
+void pack_completed(RecordedHost& host) {
+  if (host.assembler.completed().empty()) return;
+  if (host.batch.empty()) host.batch.clock(0, NAN);
+  for (const auto& event : host.assembler.completed()) pack_event(*event, host.batch);
+  host.assembler.recycle_completed();
+}
+
 }  // namespace
 
-LogReader::LogReader(size_t args_max_bytes) : assembler_(log_limits(args_max_bytes)) {}
+LogReader::LogReader(size_t args_max_bytes) : limits_(log_limits(args_max_bytes)) {}
 
-void LogReader::feed(std::string_view text, Batch& batch) {
+void LogReader::feed(std::string_view text) {
   for (;;) {
     const size_t newline = text.find('\n');
     const std::string_view piece = text.substr(0, newline);
@@ -33,6 +42,7 @@ void LogReader::feed(std::string_view text, Batch& batch) {
       unfinished_.clear();
       ++counters_.lines;
       ++counters_.malformed;
+      ++counters_.forms[static_cast<size_t>(LineForm::kOther)];
     }
     if (newline == std::string_view::npos) {
       if (!skipping_) unfinished_.append(piece);
@@ -47,42 +57,75 @@ void LogReader::feed(std::string_view text, Batch& batch) {
       read_line(unfinished_);
       unfinished_.clear();
     }
-    if (assembler_.bytes_held() > kHeldMaxBytes) pack_completed(batch);
     text.remove_prefix(newline + 1);
   }
-  pack_completed(batch);
+  for (const auto& host : hosts_) pack_completed(*host);
 }
 
-void LogReader::end(Batch& batch) {
+void LogReader::end() {
   if (!unfinished_.empty()) read_line(unfinished_);
   unfinished_.clear();
   skipping_ = false;
-  assembler_.end();
-  pack_completed(batch);
+  for (const auto& host : hosts_) {
+    host->assembler.end();
+    pack_completed(*host);
+  }
+}
+
+Assembler::Counters LogReader::assembled() const {
+  Assembler::Counters all;
+  for (const auto& host : hosts_) {
+    const Assembler::Counters& one = host->assembler.counters();
+    all.events += one.events;
+    all.malformed += one.malformed;
+    all.incomplete += one.incomplete;
+    all.args_cut += one.args_cut;
+  }
+  return all;
 }
 
 void LogReader::read_line(std::string_view line) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (is_first_line_ && line.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
+    line.remove_prefix(kByteOrderMark.size());
+  }
+  is_first_line_ = false;
   while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
   if (line.empty()) return;
   ++counters_.lines;
   LogLine parsed;
-  if (!parse_log_line(line, parsed)) {
+  const LineForm form = parse_log_line(line, parsed);
+  if (form != LineForm::kRecord) {
     ++counters_.malformed;
+    ++counters_.forms[static_cast<size_t>(form)];
     return;
   }
   ++counters_.records;
+  RecordedHost* const host = host_of(parsed.host);
+  if (host == nullptr) {
+    ++counters_.beyond_hosts;
+    return;
+  }
   RecordId id;
   std::string_view body;
-  if (parse_record_id(parsed.record, id, body)) log_time_ms_ = std::max(log_time_ms_, id.time_ms);
-  assembler_.expire(log_time_ms_);
-  assembler_.add(parsed.type, parsed.record, log_time_ms_);
+  if (parse_record_id(parsed.record, id, body)) host->log_time_ms = std::max(host->log_time_ms, id.time_ms);
+  if (!parsed.enriched.empty() && (parsed.type == kSyscall || parsed.type == kPath)) {
+    host->names.learn(body, parsed.enriched);
+  }
+  host->assembler.expire(host->log_time_ms);
+  host->assembler.add(parsed.type, parsed.record, host->log_time_ms, parsed.has_prefix);
+  if (host->assembler.bytes_held() > kHeldMaxBytes) pack_completed(*host);
 }
 
-void LogReader::pack_completed(Batch& batch) {
-  if (assembler_.completed().empty()) return;
-  if (batch.empty()) batch.clock(0, NAN);
-  for (const auto& event : assembler_.completed()) pack_event(*event, batch);
-  assembler_.recycle_completed();
+RecordedHost* LogReader::host_of(std::string_view name) {
+  if (last_ != nullptr && last_->name == name) return last_;
+  const auto found = by_name_.find(name);
+  if (found != by_name_.end()) return last_ = found->second;
+  if (hosts_.size() >= kHostsMax) return nullptr;
+  hosts_.push_back(std::make_unique<RecordedHost>(name, limits_));
+  last_ = hosts_.back().get();
+  by_name_.emplace(last_->name, last_);
+  return last_;
 }
 
 }  // namespace process_ancestry::audit

@@ -1,43 +1,70 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "../batch.h"
 #include "assembler.h"
+#include "log_line.h"
+#include "recorded_names.h"
 
 namespace process_ancestry::audit {
 
-// Reads a recorded audit log, in pieces cut anywhere, into batches. Touches nothing of this machine: it may
-// be another's log.
+// One host of a log: serials, pids and ids are its own.
+struct RecordedHost {
+  RecordedHost(std::string_view name, const Assembler::Limits& limits) : name(name), assembler(limits) {}
+
+  const std::string name;  // empty where no line tells
+  Assembler assembler;
+  RecordedNames names;
+  Batch batch;             // events that are complete and were not taken yet
+  double log_time_ms = 0;  // the latest seen
+};
+
+// Reads a recorded audit log, in pieces cut anywhere, into a batch for each host. Touches nothing of this
+// machine: it may be another's log.
 class LogReader {
  public:
+  static constexpr size_t kHostsMax = 1024;
+
   struct Counters {
     uint64_t lines = 0, records = 0, malformed = 0;
+    uint64_t beyond_hosts = 0;                 // records of more hosts than are kept apart
+    std::array<uint64_t, kLineForms> forms{};  // of the lines that are no records
   };
 
   explicit LogReader(size_t args_max_bytes);
 
-  // Appends to `batch` the events that are complete by now.
-  void feed(std::string_view text, Batch& batch);
-  void end(Batch& batch);
+  // What is complete by then is in the hosts' batches.
+  void feed(std::string_view text);
+  void end();
 
+  // In the order in which they were met.
+  const std::vector<std::unique_ptr<RecordedHost>>& hosts() const { return hosts_; }
   const Counters& counters() const { return counters_; }
-  const Assembler::Counters& assembled() const { return assembler_.counters(); }
+  // Of all hosts.
+  Assembler::Counters assembled() const;
 
  private:
   static constexpr size_t kLineMaxBytes = 1 << 20;
 
   void read_line(std::string_view line);
-  void pack_completed(Batch& batch);
+  RecordedHost* host_of(std::string_view name);
 
-  Assembler assembler_;
+  const Assembler::Limits limits_;
   Counters counters_;
+  std::vector<std::unique_ptr<RecordedHost>> hosts_;
+  std::unordered_map<std::string_view, RecordedHost*> by_name_;
+  RecordedHost* last_ = nullptr;
   std::string unfinished_;  // the start of a line whose end has not come
   bool skipping_ = false;   // the rest of a line that was too long
-  double log_time_ms_ = 0;  // the latest seen
+  bool is_first_line_ = true;
 };
 
 }  // namespace process_ancestry::audit

@@ -2,11 +2,31 @@
 
 namespace process_ancestry::audit {
 
+namespace {
+
+void pack_fork(const AuditEvent& event, Batch& batch) {
+  const ForkDetails& fork = event.fork;
+  const double time = event.id.time_ms;
+  switch (fork.in) {
+    case CallerNamespace::kInitial:
+      batch.fork(Source::kAudit, event.pid, time, fork.parent, fork.image_from);
+      break;
+    case CallerNamespace::kOther:
+      // The child's number is no pid of ours (R9).
+      break;
+    case CallerNamespace::kUnknown:
+      batch.claimed_fork(Source::kAudit, event.pid, time, fork.parent, fork.image_from, fork.caller_parent);
+      break;
+  }
+}
+
+}  // namespace
+
 void pack_event(const AuditEvent& event, Batch& batch) {
   const double time = event.id.time_ms;
   switch (event.kind) {
     case Kind::kFork:
-      batch.fork(Source::kAudit, event.pid, time, event.fork.parent, event.fork.image_from);
+      pack_fork(event, batch);
       break;
     case Kind::kExit:
       batch.exit(Source::kAudit, event.pid, time, event.exit_status);

@@ -47,8 +47,10 @@ bool append_hex(std::string_view text, std::string& to) {
 
 bool is_nothing(std::string_view value) { return value.empty() || value == "(null)" || value == "(none)"; }
 
+bool is_quote(char c) { return c == '"' || c == '\''; }
+
 bool is_quoted(std::string_view value) {
-  return value.size() >= 2 && value.front() == '"' && value.back() == '"';
+  return value.size() >= 2 && is_quote(value.front()) && value.back() == value.front();
 }
 
 // Unsigned decimal digits, at most `most` of them; the number of digits read.
@@ -102,7 +104,7 @@ bool FieldCursor::next(Field& field) {
     field.key = name_size <= 8 ? key : 0;
     field.name = {name, name_size};
     const char* const value = ++at_;
-    if (at_ < end_ && (*at_ == '"' || *at_ == '\'')) {
+    if (at_ < end_ && is_quote(*at_)) {
       const auto rest = static_cast<size_t>(end_ - at_ - 1);
       const auto* close = static_cast<const char*>(std::memchr(at_ + 1, *at_, rest));
       at_ = close != nullptr ? close + 1 : end_;
@@ -119,17 +121,27 @@ bool FieldCursor::next(Field& field) {
   return false;
 }
 
-void append_text(std::string_view value, std::string& to) {
-  if (is_nothing(value)) return;
+std::string_view unquoted(std::string_view value) {
+  return is_quoted(value) ? value.substr(1, value.size() - 2) : value;
+}
+
+bool append_text(std::string_view value, std::string& to) {
+  if (is_nothing(value)) return true;
   if (is_quoted(value)) {
     to.append(value.substr(1, value.size() - 2));
-  } else if (!append_hex(value, to)) {
-    to.append(value);
+    return true;
   }
+  if (is_quote(value.front())) {
+    to.append(value.substr(1));
+    return false;
+  }
+  if (!append_hex(value, to)) to.append(value);
+  return true;
 }
 
 bool parse_decimal(std::string_view value, int64_t& number) {
   constexpr size_t kDigits = 18;  // always fits
+  value = unquoted(value);
   const bool negative = !value.empty() && value.front() == '-';
   if (negative) value.remove_prefix(1);
   uint64_t digits;
@@ -140,6 +152,7 @@ bool parse_decimal(std::string_view value, int64_t& number) {
 }
 
 bool parse_based(std::string_view value, unsigned base, uint64_t& number) {
+  value = unquoted(value);
   if (value.empty() || value.size() > 16) return false;  // 16 hex digits always fit
   uint64_t sum = 0;
   for (const char c : value) {

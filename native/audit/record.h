@@ -42,12 +42,15 @@ class FieldCursor {
   const char* end_;
 };
 
+// Without its quotes: some converters quote all values.
+std::string_view unquoted(std::string_view value);
+
 // Untrusted text as the kernel writes it: quoted, or hex (kernel/audit.c, audit_log_n_untrustedstring).
 // Appends the bytes that it stands for; nothing for (null) and (none). What is none of these is taken as it
-// is.
-void append_text(std::string_view value, std::string& to);
+// is. False if the end of the value is missing: what there is of it is appended.
+bool append_text(std::string_view value, std::string& to);
 
-// False, and `number` untouched, if the value is no such number or does not fit.
+// False, and `number` untouched, if the value, quoted or not, is no such number or does not fit.
 bool parse_decimal(std::string_view value, int64_t& number);
 bool parse_based(std::string_view value, unsigned base, uint64_t& number);
 

@@ -2,6 +2,7 @@
 
 #include <linux/sched.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "syscalls.h"
@@ -15,27 +16,75 @@ uint64_t hex_of(std::string_view value) {
   return number;
 }
 
+// Empty arguments that a converter dropped.
+void add_empty(AuditEvent::Arguments& args, int64_t count, size_t max_bytes) {
+  // The first has no separator before it.
+  const auto separators = static_cast<uint64_t>(args.last < 0 ? count - 1 : count);
+  args.whole_size += separators;
+  const size_t room = max_bytes - std::min(max_bytes, args.bytes.size());
+  args.bytes.append(std::min<uint64_t>(separators, room), '\0');
+  args.last += count;
+  args.next_chunk = std::numeric_limits<uint64_t>::max();
+}
+
 // A piece of an argument, or the whole of it.
-void add_argument(AuditEvent::Arguments& args, uint64_t arg, uint64_t chunk, bool whole,
-                  std::string_view value, size_t max_bytes) {
-  if (arg > std::numeric_limits<int32_t>::max()) return;
-  const auto index = static_cast<int64_t>(arg);
-  if (index < args.last || (index == args.last && chunk < args.next_chunk)) return;  // it came twice
-  if (index > args.last) {
-    if (index != args.last + 1 || chunk != 0) args.missing = true;
+struct Piece {
+  int64_t index;
+  uint64_t chunk;
+  bool whole;
+  std::string_view value;
+};
+
+bool append_cut_hex(std::string_view value, std::string& to) {
+  const size_t before = to.size();
+  append_text(value.substr(0, value.size() - 1), to);
+  if (to.size() - before == value.size() / 2) return true;
+  to.resize(before);
+  return false;
+}
+
+void add_argument(AuditEvent::Arguments& args, const Piece& piece, size_t max_bytes, bool may_be_cut) {
+  if (piece.index < args.last || (piece.index == args.last && piece.chunk < args.next_chunk))
+    return;  // it came twice
+  if (piece.index > args.last) {
+    if (piece.index != args.last + 1 || piece.chunk != 0) args.missing = true;
     if (args.last >= 0) {
       ++args.whole_size;
       if (args.bytes.size() < max_bytes) args.bytes.push_back('\0');
     }
-    args.last = index;
-  } else if (chunk != args.next_chunk) {
+    args.last = piece.index;
+  } else if (piece.chunk != args.next_chunk) {
     args.missing = true;
   }
-  args.next_chunk = whole ? std::numeric_limits<uint64_t>::max() : chunk + 1;
+  args.next_chunk = piece.whole ? std::numeric_limits<uint64_t>::max() : piece.chunk + 1;
   const size_t before = args.bytes.size();
-  append_text(value, args.bytes);
+  // Hex has two digits a byte.
+  const bool odd = may_be_cut && piece.value.size() % 2 != 0 && piece.value.front() != '"';
+  if (odd && append_cut_hex(piece.value, args.bytes)) {
+    args.cut = true;
+  } else if (!append_text(piece.value, args.bytes)) {
+    args.cut = true;
+  }
   args.whole_size += args.bytes.size() - before;
   if (args.bytes.size() > max_bytes) args.bytes.resize(max_bytes);
+}
+
+// a12, a12[3]: false for any other name, a12_len among them: the pieces say it too.
+bool parse_argument_name(std::string_view name, Piece& piece) {
+  if (name.size() < 2 || name.front() != 'a') return false;
+  name.remove_prefix(1);
+  uint64_t index = 0;
+  piece.chunk = 0;
+  const size_t bracket = name.find('[');
+  piece.whole = bracket == std::string_view::npos;
+  if (!piece.whole) {
+    if (name.back() != ']') return false;
+    if (!parse_based(name.substr(bracket + 1, name.size() - bracket - 2), 10, piece.chunk)) return false;
+    name = name.substr(0, bracket);
+  }
+  if (!parse_based(name, 10, index) || index > std::numeric_limits<int32_t>::max()) return false;
+  piece.index = static_cast<int64_t>(index);
+  return true;
 }
 
 }  // namespace
@@ -74,7 +123,7 @@ bool read_syscall(AuditEvent& event, std::string_view body) {
         if (number >= 0 && number <= UINT32_MAX) call = call_of(arch, static_cast<uint32_t>(number));
         break;
       case field_key("success"):
-        success = value == "yes";
+        success = unquoted(value) == "yes";
         break;
       case field_key("exit"):
         parse_decimal(value, result);
@@ -122,7 +171,7 @@ bool read_syscall(AuditEvent& event, std::string_view body) {
         ids.ses = id_of(value);
         break;
       case field_key("tty"):
-        tty = value;
+        tty = unquoted(value);
         break;
       case field_key("comm"):
         comm = value;
@@ -154,9 +203,9 @@ bool read_syscall(AuditEvent& event, std::string_view body) {
       event.kind = Kind::kFork;
       event.pid = static_cast<int32_t>(result);
       if (call == Call::kClone && (a0 & CLONE_PARENT) != 0) {
-        event.fork = {ppid, pid};
+        event.fork = {ppid, pid, ppid};
       } else {
-        event.fork = {pid, 0};
+        event.fork = {pid, 0, ppid};
       }
       event.state = AuditEvent::State::kWanted;
       return true;
@@ -190,31 +239,40 @@ bool read_syscall(AuditEvent& event, std::string_view body) {
 
 // argc=3 a0="ls" a1=2D6C …; long ones as a1_len=7500 a1[0]=6162… a1[1]=…, over several records if need be
 // (kernel/auditsc.c, audit_log_execve_info).
-void read_execve(AuditEvent& event, std::string_view body, size_t args_max_bytes) {
+void read_execve(AuditEvent& event, std::string_view body, size_t args_max_bytes, bool may_be_cut) {
+  // The kernel begins another record only when one has taken this much (kernel/auditsc.c,
+  // MAX_EXECVE_AUDIT_LEN), and a syslog daemon has to take lines of 480 bytes whole (RFC 5424, 6.1).
+  constexpr size_t kFullRecord = 7000, kNeverCut = 300;
   event.has_execve = true;
+  bool is_first = false, has_arguments = false;
   FieldCursor fields(body);
   for (Field field; fields.next(field);) {
     if (field.key == field_key("argc")) {
       int64_t argc;
       if (parse_decimal(field.value, argc) && argc >= 0 && argc < int64_t{kUnknown}) {
         event.exec.argc = static_cast<uint32_t>(argc);
+        is_first = event.args.last < 0;
       }
       continue;
     }
-    std::string_view name = field.name;
-    if (name.size() < 2 || name.front() != 'a') continue;
-    name.remove_prefix(1);
-    uint64_t arg = 0, chunk = 0;
-    const size_t bracket = name.find('[');
-    const bool whole = bracket == std::string_view::npos;
-    if (!whole) {
-      if (name.back() != ']') continue;
-      if (!parse_based(name.substr(bracket + 1, name.size() - bracket - 2), 10, chunk)) continue;
-      name = name.substr(0, bracket);
+    Piece piece;
+    if (!parse_argument_name(field.name, piece)) continue;
+    piece.value = field.value;
+    // Between two of one record none is lost.
+    const bool in_order = has_arguments || is_first;
+    const int64_t dropped = piece.index - event.args.last - 1;
+    if (in_order && dropped > 0 && piece.index < int64_t{event.exec.argc} && event.exec.argc != kUnknown) {
+      add_empty(event.args, dropped, args_max_bytes);
     }
-    if (!parse_based(name, 10, arg)) continue;  // a1_len: the pieces say it too
-    add_argument(event.args, arg, chunk, whole, field.value, args_max_bytes);
+    has_arguments = true;
+    add_argument(event.args, piece, args_max_bytes, may_be_cut);
   }
+  if (event.exec.argc == kUnknown || (!has_arguments && !is_first)) return;
+  const int64_t left = int64_t{event.exec.argc} - event.args.last - 1;
+  // Pieces of an argument may go on in the next record.
+  const bool is_whole = event.args.last < 0 || event.args.next_chunk == std::numeric_limits<uint64_t>::max();
+  const bool is_last = is_whole && body.size() < (may_be_cut ? kNeverCut : kFullRecord);
+  if (left > 0 && is_last && !event.args.missing) add_empty(event.args, left, args_max_bytes);
 }
 
 void read_path(AuditEvent& event, std::string_view body) {
@@ -225,7 +283,7 @@ void read_path(AuditEvent& event, std::string_view body) {
     const std::string_view value = field.value;
     switch (field.key) {
       case field_key("item"):
-        is_program = value == "0";
+        is_program = unquoted(value) == "0";
         break;
       case field_key("name"):
         if (is_program && event.name.size == 0) event.name = event.keep(value);
@@ -234,10 +292,11 @@ void read_path(AuditEvent& event, std::string_view body) {
         has_file = parse_based(value, 10, file.inode);
         break;
       case field_key("dev"): {
-        const size_t colon = value.find(':');
+        const std::string_view device = unquoted(value);
+        const size_t colon = device.find(':');
         if (colon == std::string_view::npos) break;
-        file.dev_major = static_cast<uint32_t>(hex_of(value.substr(0, colon)));
-        file.dev_minor = static_cast<uint32_t>(hex_of(value.substr(colon + 1)));
+        file.dev_major = static_cast<uint32_t>(hex_of(device.substr(0, colon)));
+        file.dev_minor = static_cast<uint32_t>(hex_of(device.substr(colon + 1)));
         break;
       }
       case field_key("mode"): {

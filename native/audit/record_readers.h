@@ -17,8 +17,9 @@ int32_t pid_of(std::string_view value);
 
 // Decides what the event is, and whether it is wanted. False if it is no SYSCALL record.
 bool read_syscall(AuditEvent& event, std::string_view body);
-// Arguments beyond `args_max_bytes` are counted, not kept.
-void read_execve(AuditEvent& event, std::string_view body, size_t args_max_bytes);
+// Arguments beyond `args_max_bytes` are counted, not kept. `may_be_cut` is whether a syslog daemon may have
+// cut the line.
+void read_execve(AuditEvent& event, std::string_view body, size_t args_max_bytes, bool may_be_cut);
 void read_cwd(AuditEvent& event, std::string_view body);
 void read_path(AuditEvent& event, std::string_view body);
 

@@ -112,15 +112,109 @@ TEST("a long argument comes in pieces, over several records, quoted or hex") {
   CHECK(!exec.args_cut);
 }
 
+TEST("empty arguments that a converter dropped are empty arguments") {
+  struct Dropped {
+    const char* execve;
+    std::string_view args;
+  };
+  for (const Dropped& one :
+       {Dropped{"argc=4 a0=\"ls\" a2=\"/etc\"", {"ls\0\0/etc\0", 9}},
+        Dropped{"argc=3 a0=\"x\" a2=\"z\"", {"x\0\0z", 4}},
+        Dropped{"argc=3 a0=\"x\" a1=\"y\"", {"x\0y\0", 4}}, Dropped{"argc=4 a0=\"x\"", {"x\0\0\0", 4}},
+        Dropped{"argc=3 a2=\"z\"", {"\0\0z", 3}}, Dropped{"argc=2", {"\0", 1}}, Dropped{"argc=1", ""},
+        Dropped{"argc=0", ""}}) {
+    Assembler assembler({});
+    add_exec(assembler, 7, one.execve);
+    add_end(assembler, 7);
+    CHECK_EQUAL(assembler.completed()[0]->exec.args, one.args);
+    CHECK_EQUAL(assembler.completed()[0]->exec.args_size, one.args.size());
+    CHECK(!assembler.completed()[0]->exec.args_cut);
+  }
+}
+
+TEST("a number of arguments that cannot be costs no memory and no time") {
+  Assembler::Limits limits;
+  limits.args_max_bytes = 1000;
+  Assembler assembler(limits);
+  add_exec(assembler, 7, "argc=2000000000 a0=\"x\" a1999999999=\"y\"");
+  add_end(assembler, 7);
+  CHECK_EQUAL(assembler.completed()[0]->exec.args.size(), 1000U);
+  CHECK(assembler.completed()[0]->exec.args_cut);
+}
+
+TEST("arguments that a syslog daemon cut are told") {
+  for (const char* execve : {"argc=2 a0=\"x\" a1=\"yyyy", "argc=2 a0=\"x\" a1=79797979790"}) {
+    Assembler assembler({});
+    assembler.add(kSyscall, record(7, kExecSyscall), 0);
+    assembler.add(kExecve, record(7, execve), 0, true);
+    add_end(assembler, 7);
+    CHECK_EQUAL(assembler.completed()[0]->exec.args.substr(0, 6), std::string_view("x\0yyyy", 6));
+    CHECK(assembler.completed()[0]->exec.args_cut);
+  }
+  Assembler assembler({});
+  assembler.add(kSyscall, record(7, kExecSyscall), 0);
+  assembler.add(kExecve, record(7, "argc=3 a0=\"" + std::string(900, 'x') + "\""), 0, true);
+  add_end(assembler, 7);
+  CHECK_EQUAL(assembler.completed()[0]->exec.args.size(), 900U);
+  CHECK(assembler.completed()[0]->exec.args_cut);
+}
+
+TEST("a path whose end is missing is not known") {
+  Assembler assembler({});
+  assembler.add(kSyscall, record(7, "arch=c000003e syscall=59 success=yes ppid=1 pid=2 exe=\"/usr/bin/pyth"),
+                0);
+  add_end(assembler, 7);
+  CHECK_EQUAL(assembler.completed()[0]->exec.exe, "");
+}
+
+TEST("an event whose values are all quoted is the same event") {
+  std::string all;
+  for (FieldCursor fields(kExecSyscall);;) {
+    Field field;
+    if (!fields.next(field)) break;
+    all += std::string(field.name) + "=\"" + std::string(unquoted(field.value)) + "\" ";
+  }
+  Assembler quoted({}), plain({});
+  quoted.add(kSyscall, record(7, all), 0);
+  quoted.add(kExecve, record(7, "argc=\"1\" a0=\"ls\""), 0);
+  quoted.add(kPath,
+             record(7, "item=\"0\" name=\"/bin/ls\" inode=\"5\" dev=\"fe:01\" mode=\"0100755\" ouid=\"9\""),
+             0);
+  add_end(quoted, 7);
+  add_exec(plain, 7);
+  add_end(plain, 7);
+  CHECK_EQUAL(quoted.completed().size(), 1U);
+  if (quoted.completed().empty()) return;
+  const AuditEvent &a = *quoted.completed()[0], &b = *plain.completed()[0];
+  CHECK_EQUAL(a.pid, b.pid);
+  CHECK_EQUAL(a.exec.ppid, b.exec.ppid);
+  CHECK(a.exec.call == b.exec.call);
+  CHECK_EQUAL(a.exec.credentials.sgid, b.exec.credentials.sgid);
+  CHECK_EQUAL(a.exec.exe, b.exec.exe);
+  CHECK_EQUAL(a.exec.tty, b.exec.tty);
+  CHECK_EQUAL(a.exec.argc, 1U);
+  CHECK_EQUAL(a.exec.mode, 0100755U);
+  CHECK_EQUAL(a.exec.ouid, 9U);
+  CHECK_EQUAL(a.files[0].dev_major, 0xfeU);
+}
+
 TEST("arguments that are missing are told, not glued together") {
-  for (const char* execve : {"argc=3 a0=\"x\" a2=\"z\"", "argc=3 a0=\"x\" a1=\"y\"",
-                             "argc=2 a0=\"x\" a1[0]=\"y\" a1[2]=\"z\"", "argc=2 a0=\"x\" a1[1]=\"y\""}) {
+  for (const char* execve : {"argc=2 a0=\"x\" a1[0]=\"y\" a1[2]=\"z\"", "argc=2 a0=\"x\" a1[1]=\"y\""}) {
     Assembler assembler({});
     add_exec(assembler, 7, execve);
     add_end(assembler, 7);
     CHECK(assembler.completed()[0]->exec.args_cut);
     CHECK_EQUAL(assembler.counters().args_cut, 1U);
   }
+}
+
+TEST("arguments of a record that was lost are told") {
+  Assembler assembler({});
+  assembler.add(kSyscall, record(7, kExecSyscall), 0);
+  assembler.add(kExecve, record(7, "argc=3 a0=\"" + std::string(7400, 'x') + "\""), 0);
+  assembler.add(kExecve, record(7, " a2=\"z\""), 0);
+  add_end(assembler, 7);
+  CHECK(assembler.completed()[0]->exec.args_cut);
 }
 
 TEST("records that come twice change nothing") {
@@ -219,6 +313,7 @@ TEST("fork, vfork, clone and clone3 tell the child and its parent") {
     CHECK_EQUAL(event.pid, 70);
     CHECK_EQUAL(event.fork.parent, 60);
     CHECK_EQUAL(event.fork.image_from, 0);
+    CHECK_EQUAL(event.fork.caller_parent, 50);
   }
 }
 

@@ -36,6 +36,14 @@ TEST("a fork is 28 bytes, byte for byte as documented") {
               "0b000000");
 }
 
+TEST("a fork whose number may be another namespace's says so, with the caller's parent") {
+  Batch batch;
+  batch.claimed_fork(Source::kAudit, 7, 1.5, 8, 0, 9);
+  const auto records = unpack(batch);
+  CHECK_EQUAL(records[0].flags, int{Batch::kClaimed});
+  CHECK_EQUAL(records[0].words[2], 9U);
+}
+
 TEST("an exec without details is its header, and with details comes back as it went in") {
   Batch batch;
   batch.exec(Source::kProcEvents, 5, 2);

@@ -1,6 +1,5 @@
 #include <cmath>
 
-#include "../audit/log_line.h"
 #include "../audit/log_reader.h"
 #include "audit_text.h"
 #include "harness.h"
@@ -23,54 +22,26 @@ std::string exec_lines(unsigned serial, unsigned long long seconds = 1700000000)
          line("PATH", record(serial, test::kPath, seconds));
 }
 
+// What is complete of the first host of a log.
+Batch take(const LogReader& reader) {
+  Batch batch;
+  if (!reader.hosts().empty()) batch.swap(reader.hosts().front()->batch);
+  return batch;
+}
+
 std::vector<test::Unpacked> read_all(const std::string& text) {
   LogReader reader(1 << 20);
-  Batch batch;
-  reader.feed(text, batch);
-  reader.end(batch);
-  return unpack(batch);
-}
-
-TEST("a line names its type, by name or by number, and its node") {
-  LogLine parsed;
-  CHECK(parse_log_line("type=SYSCALL msg=audit(1.000:2): a=1", parsed));
-  CHECK_EQUAL(parsed.type, kSyscall);
-  CHECK_EQUAL(parsed.record, "audit(1.000:2): a=1");
-  CHECK(parse_log_line("node=a.example.com type=EXECVE msg=audit(1.000:2): argc=1", parsed));
-  CHECK_EQUAL(parsed.type, kExecve);
-  CHECK(parse_log_line("type=UNKNOWN[1309] msg=audit(1.000:2): argc=1", parsed));
-  CHECK_EQUAL(parsed.type, kExecve);
-  CHECK(parse_log_line("type=1307 msg=audit(1.000:2): cwd=\"/\"", parsed));
-  CHECK_EQUAL(parsed.type, kCwd);
-  CHECK(parse_log_line("type=USER_LOGIN msg=audit(1.000:2): pid=1", parsed));
-  CHECK_EQUAL(parsed.type, kUserLogin);
-  CHECK(parse_log_line("type=USER_START msg=audit(1.000:2): pid=1", parsed));
-  CHECK_EQUAL(parsed.type, kUserStart);
-  CHECK(parse_log_line("type=USER_AUTH msg=audit(1.000:2): pid=1", parsed));
-  CHECK_EQUAL(parsed.type, 0);
-}
-
-TEST("the enriched half of a line is left out") {
-  LogLine parsed;
-  CHECK(parse_log_line("type=SYSCALL msg=audit(1.000:2): uid=0\x1dUID=\"root\"", parsed));
-  CHECK_EQUAL(parsed.record, "audit(1.000:2): uid=0");
-}
-
-TEST("what is no line of an audit log is refused") {
-  LogLine parsed;
-  for (const char* text : {"", "type=", "type=SYSCALL", "type= msg=audit(1.0:2)", "msg=audit(1.000:2): a=1",
-                           "node=x", "type=SYSCALL msg=other(1.000:2): a=1", "hello world"}) {
-    CHECK(!parse_log_line(text, parsed));
-  }
+  reader.feed(text);
+  reader.end();
+  return unpack(take(reader));
 }
 
 TEST("a log without EOE gives its execs, the last one at the end") {
   LogReader reader(1 << 20);
-  Batch batch;
-  reader.feed(exec_lines(1) + exec_lines(2), batch);
-  CHECK(batch.empty());
-  reader.end(batch);
-  const auto records = unpack(batch);
+  reader.feed(exec_lines(1) + exec_lines(2));
+  CHECK(take(reader).empty());
+  reader.end();
+  const auto records = unpack(take(reader));
   CHECK_EQUAL(records.size(), 3U);
   CHECK(records[0].kind == Kind::kClock);
   CHECK(std::isnan(records[0].doubles[0]));
@@ -82,12 +53,11 @@ TEST("a log without EOE gives its execs, the last one at the end") {
 
 TEST("two seconds of log time complete an event without an end") {
   LogReader reader(1 << 20);
-  Batch batch;
-  reader.feed(exec_lines(1, 1700000000), batch);
-  reader.feed(line("CWD", record(2, test::kCwd, 1700000002)), batch);
-  CHECK(batch.empty());
-  reader.feed(line("CWD", record(3, test::kCwd, 1700000003)), batch);
-  CHECK_EQUAL(unpack(batch).size(), 2U);
+  reader.feed(exec_lines(1, 1700000000));
+  reader.feed(line("CWD", record(2, test::kCwd, 1700000002)));
+  CHECK(take(reader).empty());
+  reader.feed(line("CWD", record(3, test::kCwd, 1700000003)));
+  CHECK_EQUAL(unpack(take(reader)).size(), 2U);
 }
 
 TEST("it does not matter where the pieces of a log are cut") {
@@ -96,11 +66,9 @@ TEST("it does not matter where the pieces of a log are cut") {
   CHECK_EQUAL(expected.size(), 3U);
   for (const size_t piece : {1U, 2U, 7U, 100U}) {
     LogReader reader(1 << 20);
-    Batch batch;
-    for (size_t at = 0; at < log.size(); at += piece)
-      reader.feed(std::string_view(log).substr(at, piece), batch);
-    reader.end(batch);
-    const auto records = unpack(batch);
+    for (size_t at = 0; at < log.size(); at += piece) reader.feed(std::string_view(log).substr(at, piece));
+    reader.end();
+    const auto records = unpack(take(reader));
     CHECK_EQUAL(records.size(), expected.size());
     CHECK_EQUAL(records.back().texts[4], expected.back().texts[4]);
     CHECK_EQUAL(reader.counters().malformed, 1U);
@@ -110,18 +78,89 @@ TEST("it does not matter where the pieces of a log are cut") {
 
 TEST("a line without end does not grow for ever, and the lines after it are read") {
   LogReader reader(1 << 20);
-  Batch batch;
   const std::string rubbish(1 << 16, 'x');
-  for (int i = 0; i < 100; ++i) reader.feed(rubbish, batch);
-  reader.feed("\n" + exec_lines(1), batch);
-  reader.end(batch);
-  CHECK_EQUAL(unpack(batch).size(), 2U);
+  for (int i = 0; i < 100; ++i) reader.feed(rubbish);
+  reader.feed("\n" + exec_lines(1));
+  reader.end();
+  CHECK_EQUAL(unpack(take(reader)).size(), 2U);
   CHECK_EQUAL(reader.counters().malformed, 1U);
 }
 
 TEST("a line of more than a mebibyte is no record, whatever it says") {
   const std::string padded = std::string(test::kExecSyscall) + std::string(2 << 20, ' ');
   CHECK(read_all(line("SYSCALL", record(1, padded)) + line("EOE", record(1, ""))).empty());
+}
+
+TEST("hosts of one log are kept apart, though their serials are the same") {
+  LogReader reader(1 << 20);
+  std::string log;
+  const std::string one = exec_lines(1);
+  for (size_t at = 0; at < one.size();) {
+    const size_t end = one.find('\n', at) + 1;
+    const std::string text = one.substr(at, end - at);
+    log += "node=web1 " + text;
+    // db1 tells no working directory.
+    if (text.find("type=CWD") == std::string::npos) log += "node=db1 " + text;
+    at = end;
+  }
+  reader.feed(log);
+  reader.end();
+  CHECK_EQUAL(reader.hosts().size(), 2U);
+  if (reader.hosts().size() != 2) return;
+  CHECK_EQUAL(reader.hosts()[0]->name, "web1");
+  CHECK_EQUAL(reader.hosts()[1]->name, "db1");
+  const auto web = unpack(reader.hosts()[0]->batch), db = unpack(reader.hosts()[1]->batch);
+  CHECK_EQUAL(web.size(), 2U);
+  CHECK_EQUAL(db.size(), 2U);
+  CHECK_EQUAL(web[1].texts[2], "/srv/work");
+  CHECK_EQUAL(db[1].texts[2], "");
+}
+
+TEST("hosts beyond the limit are counted, and take no memory") {
+  LogReader reader(1 << 20);
+  for (size_t i = 0; i < LogReader::kHostsMax + 7; ++i) {
+    reader.feed("node=h" + std::to_string(i) + " " + line("CWD", record(1, test::kCwd)));
+  }
+  CHECK_EQUAL(reader.hosts().size(), LogReader::kHostsMax);
+  CHECK_EQUAL(reader.counters().beyond_hosts, 7U);
+}
+
+TEST("the names of an enriched log are told once, with their ids") {
+  LogReader reader(1 << 20);
+  const std::string record_text = line("SYSCALL", record(1, "pid=7 auid=4294967295 uid=1000 gid=100 euid=0"));
+  const std::string names =
+      "\x1d"
+      "ARCH=x86_64 AUID=\"unset\" UID=\"alice\" GID=\"users\" EUID=\"unknown(0)\"\n";
+  const std::string enriched = record_text.substr(0, record_text.size() - 1) + names;
+  reader.feed(enriched + enriched);
+  const auto news = reader.hosts()[0]->names.take_news();
+  CHECK_EQUAL(news.size(), 2U);
+  if (news.size() != 2) return;
+  CHECK_EQUAL(news[0].id, 1000U);
+  CHECK_EQUAL(news[0].text, "alice");
+  CHECK(!news[0].of_group);
+  CHECK_EQUAL(news[1].id, 100U);
+  CHECK_EQUAL(news[1].text, "users");
+  CHECK(news[1].of_group);
+  reader.feed(enriched);
+  CHECK(reader.hosts()[0]->names.take_news().empty());
+}
+
+TEST("a byte order mark is no part of the first line") {
+  CHECK_EQUAL(read_all("\xef\xbb\xbf" + exec_lines(1)).size(), 2U);
+}
+
+TEST("a log of other lines tells what they look like") {
+  LogReader reader(1 << 20);
+  reader.feed(
+      "{\"ID\":\"1.2:3\"}\nhello\ntype=SYSCALL msg=audit(09/21/2026 14:13:20.010:101) : arch=x86_64\n");
+  reader.end();
+  const auto& forms = reader.counters().forms;
+  CHECK_EQUAL(forms[static_cast<size_t>(LineForm::kJson)], 1U);
+  CHECK_EQUAL(forms[static_cast<size_t>(LineForm::kOther)], 1U);
+  CHECK_EQUAL(forms[static_cast<size_t>(LineForm::kInterpreted)], 1U);
+  CHECK_EQUAL(reader.counters().malformed, 3U);
+  CHECK_EQUAL(reader.counters().records, 0U);
 }
 
 TEST("an enriched log gives the same exec as a raw one") {
@@ -139,10 +178,9 @@ TEST("an enriched log gives the same exec as a raw one") {
 
 TEST("the recorded log of RHEL 7 has one login, one line that is none, and no exec with all its records") {
   LogReader reader(1 << 20);
-  Batch batch;
-  reader.feed(test::read_fixture("audit-rhel7.log"), batch);
-  reader.end(batch);
-  const auto records = unpack(batch);
+  reader.feed(test::read_fixture("audit-rhel7.log"));
+  reader.end();
+  const auto records = unpack(take(reader));
   CHECK_EQUAL(records.size(), 3U);
   if (records.size() != 3) return;
   for (const auto& login : {records[1], records[2]}) {
@@ -170,11 +208,10 @@ TEST("a recorded argument in hex is decoded, once its event is whole") {
 
 TEST("the recorded log of Ubuntu 16 has the login that succeeded, not the one that failed") {
   LogReader reader(1 << 20);
-  Batch batch;
-  reader.feed(test::read_fixture("audit-ubuntu16.log"), batch);
-  reader.end(batch);
+  reader.feed(test::read_fixture("audit-ubuntu16.log"));
+  reader.end();
   CHECK_EQUAL(reader.counters().lines, 3U);
-  const auto records = unpack(batch);
+  const auto records = unpack(take(reader));
   CHECK_EQUAL(records.size(), 2U);
   if (records.size() != 2) return;
   CHECK_EQUAL(records[1].pid, 11396);

@@ -31,6 +31,24 @@ TEST("a record whose id is cut, too large or something else is refused") {
   }
 }
 
+TEST("text and numbers may be in quotes of either kind, hex in quotes is text") {
+  CHECK_EQUAL(decoded("'ls'"), "ls");
+  CHECK_EQUAL(decoded("\"6C73\""), "6C73");
+  int64_t number = 0;
+  CHECK(parse_decimal("\"-7\"", number));
+  CHECK_EQUAL(number, -7);
+  uint64_t hex = 0;
+  CHECK(parse_based("'c000003e'", 16, hex));
+  CHECK_EQUAL(hex, 0xc000003eU);
+}
+
+TEST("text whose end is missing is told") {
+  std::string text;
+  CHECK(append_text("\"ls\"", text));
+  CHECK(!append_text("\"/usr/b", text));
+  CHECK_EQUAL(text, "ls/usr/b");
+}
+
 TEST("an empty body is a body") {
   RecordId id;
   std::string_view body = "x";
@@ -113,8 +131,7 @@ TEST("(null) and (none) are nothing") {
 TEST("text that is neither quoted nor hex is kept") {
   CHECK_EQUAL(decoded("pts1"), "pts1");
   CHECK_EQUAL(decoded("ABC"), "ABC");
-  CHECK_EQUAL(decoded("\"open"), "\"open");
-  CHECK_EQUAL(decoded("\""), "\"");
+  CHECK_EQUAL(decoded("no\"quote"), "no\"quote");
 }
 
 TEST("decoding appends, and a value that turns out not to be hex leaves nothing behind") {

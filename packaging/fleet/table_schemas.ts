@@ -16,8 +16,8 @@ interface Declared {
 /** Only what they declare is read: none is asked for rows. */
 const tables: readonly Declared[] = [
   processAncestryEvents({ store: undefined as never, resultMaxBytes: () => 0 }),
-  processAncestry(() => undefined),
-  processAncestryTree(() => undefined),
+  processAncestry(() => []),
+  processAncestryTree(() => []),
   processAncestrySubscribers(undefined as never),
   processAncestryCacheStats(() => undefined as never),
 ];

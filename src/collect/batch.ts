@@ -6,7 +6,7 @@ import type { EventOrigin, ExecDetails, Pid, ProcessEvent } from './event.ts';
 import { terminalNamed } from './terminal.ts';
 
 const Kind = { fork: 1, exec: 2, exit: 3, setsid: 4, loss: 5, clock: 6, setpgid: 7, login: 8 } as const;
-const Flag = { details: 1, argsCut: 2, fromProcfs: 4 } as const;
+const Flag = { details: 1, argsCut: 2, fromProcfs: 4, claimed: 8 } as const;
 const ORIGINS: readonly EventOrigin[] = ['none', 'proc_events', 'audit'];
 const SYSCALLS = ['', 'execve', 'execveat'] as const;
 const HEADER_BYTES = 20;
@@ -59,6 +59,8 @@ export class BatchDecoder {
       case Kind.fork: {
         const imageFrom = batch.readInt32LE(body + 4);
         const parent = batch.readInt32LE(body) as Pid;
+        const isClaimed = (flags & Flag.claimed) !== 0;
+        const callerParent = isClaimed ? batch.readInt32LE(body + 8) : 0;
         return {
           kind: 'fork',
           origin,
@@ -67,6 +69,7 @@ export class BatchDecoder {
           unixMs,
           parent,
           imageFrom: imageFrom > 0 ? (imageFrom as Pid) : undefined,
+          ...(isClaimed ? { isClaimed, callerParent: callerParent > 0 ? (callerParent as Pid) : undefined } : {}),
         };
       }
       case Kind.exec: {

@@ -27,6 +27,13 @@ export interface ForkEvent extends EventBase {
   readonly parent: Pid;
   /** Whose image the child inherits where that is not the parent's and the source knows it (CLONE_PARENT in audit). */
   readonly imageFrom: Pid | undefined;
+  /** The parent of the process that called, where the source tells it. */
+  readonly callerParent?: Pid | undefined;
+  /**
+   * Whether `pid` is only what the caller was given: a number of the caller's own pid namespace, which may be another than
+   * the initial one.
+   */
+  readonly isClaimed?: boolean;
 }
 
 /** `pid` executes a new image. The proc connector tells only that it happened; audit carries the details. */
@@ -53,12 +60,12 @@ export interface SetPgidEvent extends EventBase {
   readonly origin: 'audit';
   /**
    * Undefined where the caller may count pids of another namespace: then `pid` is the caller, and what was set is to be
-   * read from /proc. A replayed log does not tell namespaces: there the numbers are taken as those of the initial one.
+   * read from /proc.
    */
   readonly pgid: Pid | undefined;
   /**
-   * Who called, where it was gone before its namespace could be read: `pid` and `pgid` are as it counted, and to be believed
-   * only where it could have done that.
+   * The caller, where its namespace could not be read, as in a recorded log: `pid` and `pgid` are as it counted, and to be
+   * believed only where it could have done that.
    */
   readonly goneCaller: Pid | undefined;
   /** Audit's serial number. */

@@ -75,11 +75,43 @@ export interface NativeAuditInspection {
   readonly rules: readonly NativeAuditRule[];
 }
 
+/** The name that an ENRICHED log gives to an id. */
+export interface NativeRecordedName {
+  readonly id: number;
+  /** Of a group, not of a user. */
+  readonly ofGroup: boolean;
+  readonly text: string;
+}
+
+/** What is new of one host of a log. */
+export interface NativeHostPiece {
+  /** '' where the log does not tell. */
+  readonly host: string;
+  readonly names: readonly NativeRecordedName[];
+  /** May be empty. */
+  readonly batch: Buffer;
+}
+
+export interface NativeLogStats {
+  readonly lines: number;
+  readonly records: number;
+  readonly events: number;
+  readonly malformed: number;
+  readonly incomplete: number;
+  /** Records of more hosts than are kept apart. */
+  readonly beyondHosts: number;
+  /** Lines of other formats: see native/audit/log_line.h. */
+  readonly interpretedLines: number;
+  readonly eventLines: number;
+  readonly jsonLines: number;
+  readonly linesWithoutId: number;
+}
+
 export interface NativeLogReader {
-  /** A piece of a log, cut anywhere; answers a batch, which may be empty. */
-  feed(chunk: Buffer): Buffer;
-  end(): Buffer;
-  stats(): { lines: number; records: number; events: number; malformed: number; incomplete: number };
+  /** A piece of a log, cut anywhere. */
+  feed(chunk: Buffer): readonly NativeHostPiece[];
+  end(): readonly NativeHostPiece[];
+  stats(): NativeLogStats;
 }
 
 export interface NativeBinding {

@@ -1,15 +1,16 @@
-/** A recorded audit log as a source: auditd's format, raw or ENRICHED, plain or gzip, or plain from a FIFO. Works as any user. */
+/** A recorded audit log as a source: auditd's format or the kernel's own, raw or ENRICHED, plain or gzip. Works as any user. */
 
-import { closeSync, constants, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, createReadStream, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { messageOf } from '../error_message.ts';
 import { readOwnFile } from '../own_files.ts';
 import { BatchDecoder } from './batch.ts';
-import type { ProcessEvent } from './event.ts';
-import type { NativeBinding, NativeLogReader } from './native.ts';
-import type { ProcessEventSource, SourceState, SourceStats } from './source.ts';
+import { HEAD_BYTES, isGzip, MAGIC_BYTES, refusedByLines, refusedByMagic } from './log_format.ts';
+import type { NativeBinding, NativeHostPiece, NativeLogReader, NativeLogStats } from './native.ts';
+import { RecordedHost } from './recorded_host.ts';
+import type { CollectorProblem, OnEvents, ProcessEventSource, SourceState, SourceStats } from './source.ts';
 
 /** Named instead of a file: the sample log that comes with the program. */
 export const SAMPLE_LOG = ':sample:';
@@ -30,6 +31,8 @@ export class ReplaySource implements ProcessEventSource {
   readonly #reader: NativeLogReader;
   readonly #decoder = new BatchDecoder();
   readonly #onEnd: (error?: ReplayError) => void;
+  readonly #hosts = new Map<string, RecordedHost>();
+  #execs = 0;
   #stream: Readable | undefined;
   #stopped = false;
 
@@ -49,8 +52,24 @@ export class ReplaySource implements ProcessEventSource {
     return { lines, events, malformed };
   }
 
+  /** What there is to say of a log that was read to its end. */
+  get problems(): readonly CollectorProblem[] {
+    const { records, beyondHosts, incomplete } = this.#reader.stats();
+    const problems: CollectorProblem[] = [];
+    if (beyondHosts > 0) {
+      const message = `${this.#file}: ${beyondHosts} records are left out, as the log has more than ${this.#hosts.size} hosts; split it by node=`;
+      problems.push({ code: 'replay_hosts_left_out', message });
+    }
+    if (records > 0 && this.#execs === 0) {
+      const reason = incomplete > 0 ? `; ${incomplete} events lack records` : '';
+      const message = `${this.#file}: its ${records} records tell of no program that was executed${reason}; audit rules have to record execve`;
+      problems.push({ code: 'replay_without_execs', message });
+    }
+    return problems;
+  }
+
   /** Rejects with ReplayError when the file cannot be opened. Reading goes on after it resolves. */
-  async start(onEvents: (events: readonly ProcessEvent[]) => void): Promise<SourceState> {
+  async start(onEvents: OnEvents): Promise<SourceState> {
     const stream = openLog(this.#file);
     this.#stream = stream;
     if (this.#stopped) stream.destroy();
@@ -58,22 +77,40 @@ export class ReplaySource implements ProcessEventSource {
     return { collector: 'replay', problems: [] };
   }
 
-  async #read(stream: Readable, onEvents: (events: readonly ProcessEvent[]) => void): Promise<void> {
-    const chunks = stream.iterator() as AsyncIterator<Buffer>;
+  async #read(stream: Readable, onEvents: OnEvents): Promise<void> {
+    const chunks = textOf(stream);
+    const head = new Head();
     for (;;) {
       // What was read before an error stays: a log that was cut while it was compressed is still worth its beginning.
-      const next = await chunks.next().catch((error: unknown) => new ReplayError(`${this.#file}: ${messageOf(error)}`));
+      const next = await chunks.next().catch((error: unknown) => this.#failure(messageOf(error)));
       if (this.#stopped) return this.#onEnd();
       if (next instanceof ReplayError || next.done) {
-        onEvents(this.#decode(this.#reader.end()));
-        return this.#onEnd(next instanceof ReplayError ? next : undefined);
+        this.#handOver(this.#reader.end(), onEvents);
+        if (next instanceof ReplayError) return this.#onEnd(next);
+        const refused = refusal(head, this.#reader.stats());
+        return this.#onEnd(refused === undefined ? undefined : this.#failure(refused));
       }
-      onEvents(this.#decode(this.#reader.feed(next.value)));
+      head.add(next.value);
+      this.#handOver(this.#reader.feed(next.value), onEvents);
     }
   }
 
-  #decode(batch: Buffer): readonly ProcessEvent[] {
-    return this.#decoder.decode(batch).events;
+  #failure(reason: string): ReplayError {
+    return new ReplayError(`${this.#file}: ${reason}`);
+  }
+
+  #handOver(pieces: readonly NativeHostPiece[], onEvents: OnEvents): void {
+    for (const { host: name, names, batch } of pieces) {
+      let host = this.#hosts.get(name);
+      if (!host) {
+        host = new RecordedHost(name);
+        this.#hosts.set(name, host);
+      }
+      host.learn(names);
+      const { events } = this.#decoder.decode(batch);
+      for (const { kind } of events) if (kind === 'exec') this.#execs++;
+      onEvents(events, host);
+    }
   }
 
   stop(): void {
@@ -99,6 +136,77 @@ export class ReplaySource implements ProcessEventSource {
   }
 }
 
+/**
+ * Why nothing can be read of a log; undefined when it holds a record, and for a FIFO, which would be used up. Reads no further than
+ * the first record.
+ */
+export async function whyUnreadable(native: NativeBinding, file: string): Promise<string | undefined> {
+  let stream: Readable | undefined;
+  try {
+    if (file !== SAMPLE_LOG && statSync(file).isFIFO()) return undefined;
+    stream = openLog(file);
+    const reader = new native.LogReader({ argsMaxBytes: 1 });
+    const head = new Head();
+    for await (const chunk of textOf(stream)) {
+      head.add(chunk);
+      reader.feed(chunk);
+      if (reader.stats().records > 0) return undefined;
+    }
+    reader.end();
+    const refused = refusal(head, reader.stats());
+    return refused === undefined ? undefined : `${file}: ${refused}`;
+  } catch (error) {
+    return error instanceof ReplayError ? error.message : `${file}: ${messageOf(error)}`;
+  } finally {
+    stream?.destroy();
+  }
+}
+
+function refusal(head: Head, stats: NativeLogStats): string | undefined {
+  if (stats.records > 0) return undefined;
+  return `nothing can be read of it: ${refusedByMagic(head.bytes) ?? refusedByLines(head.bytes, stats)}`;
+}
+
+/** The first bytes of a text. */
+class Head {
+  bytes: Buffer = Buffer.alloc(0);
+
+  add(chunk: Buffer): void {
+    const left = HEAD_BYTES - this.bytes.length;
+    if (left > 0) this.bytes = Buffer.concat([this.bytes, chunk.subarray(0, left)]);
+  }
+}
+
+/** What a log says, unpacked where it is gzip. Throws at once for a file that its first bytes show to be unreadable. */
+async function* textOf(stream: Readable): AsyncGenerator<Buffer, void, undefined> {
+  const chunks = stream.iterator() as AsyncIterator<Buffer>;
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < MAGIC_BYTES) {
+    const next = await chunks.next();
+    if (next.done) break;
+    head = Buffer.concat([head, next.value]);
+  }
+  if (head.length === 0) return;
+  const refused = refusedByMagic(head);
+  if (refused !== undefined) {
+    stream.destroy();
+    throw new Error(`nothing can be read of it: ${refused}`);
+  }
+  if (!isGzip(head)) {
+    yield* joined(head, chunks);
+    return;
+  }
+  const gunzip = createGunzip();
+  // Errors reach the reader of `gunzip`; the file is closed when either of the two ends.
+  pipeline(Readable.from(joined(head, chunks)), gunzip, () => stream.destroy());
+  yield* gunzip as AsyncIterable<Buffer>;
+}
+
+async function* joined(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  yield head;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+}
+
 function openLog(file: string): Readable {
   try {
     if (file === SAMPLE_LOG) return Readable.from([Buffer.from(readOwnFile('audit.log'))]);
@@ -118,22 +226,11 @@ function openFile(file: string): Readable {
   try {
     // The event loop waits for a writer, and for what it writes: that wait can be ended.
     if (fstatSync(fd).isFIFO()) return new Socket({ fd, readable: true, writable: false });
-    const isGzip = beginsAsGzip(fd);
-    const plain = createReadStream('', { fd, start: 0, highWaterMark: 256 * 1024 });
-    if (!isGzip) return plain;
-    const gunzip = createGunzip();
-    // Errors reach the reader of `gunzip`; the file is closed when either of the two ends.
-    pipeline(plain, gunzip, () => undefined);
-    return gunzip;
+    // A directory opens, and cannot be read.
+    readSync(fd, Buffer.alloc(1), 0, 1, 0);
+    return createReadStream('', { fd, start: 0, highWaterMark: 256 * 1024 });
   } catch (error) {
     closeSync(fd);
     throw error;
   }
-}
-
-/** RFC 1952: a gzip file begins with 1f 8b. */
-function beginsAsGzip(fd: number): boolean {
-  const magic = Buffer.alloc(2);
-  readSync(fd, magic, 0, 2, 0);
-  return magic[0] === 0x1f && magic[1] === 0x8b;
 }

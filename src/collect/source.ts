@@ -1,4 +1,5 @@
 import type { ProcessEvent } from './event.ts';
+import type { RecordedHost } from './recorded_host.ts';
 
 export type CollectorName = 'audit+proc_events' | 'audit' | 'proc_events' | 'replay' | 'none';
 
@@ -28,13 +29,16 @@ export interface SourceStats {
   readonly incomplete: number;
 }
 
+/** `host` is whose events these are; undefined for this host's. */
+export type OnEvents = (events: readonly ProcessEvent[], host?: RecordedHost) => void;
+
 /**
  * Where process events come from. `start` subscribes and resolves when nothing that happens from then on is missed;
  * events are handed over in groups, in the order of the source.
  */
 export interface ProcessEventSource {
   /** While `hasRoom` answers false, what the kernel tells waits where it is bounded and counted; a recorded log does not ask. */
-  start(onEvents: (events: readonly ProcessEvent[]) => void, hasRoom: () => boolean): Promise<SourceState>;
+  start(onEvents: OnEvents, hasRoom: () => boolean): Promise<SourceState>;
   /** Puts back everything that was changed in the kernel. Synchronous: it also runs while the process is leaving. */
   stop(): void;
   stats(): SourceStats;

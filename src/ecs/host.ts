@@ -68,6 +68,12 @@ export function hostFragment(host: EcsHost): string {
   );
 }
 
+/** The host of a recorded log, of which only the name is known, if that: nothing of the host that reads the log. */
+export function recordedHostFragment(name: string): string {
+  const os = { family: '', name: '', version: '', platform: '', full: '' };
+  return hostFragment({ id: '', bootId: '', hostname: name, architecture: '', kernel: '', os });
+}
+
 /** How old what was read may be. */
 const REREAD_MS = 5000;
 

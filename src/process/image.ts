@@ -92,6 +92,8 @@ export class Image {
   isLong = false;
   /** Whether its texts were cut to make room. */
   isShortened = false;
+  /** Images that were forked from this one, and become known with it. */
+  #followers: Image[] | undefined;
 
   private constructor(details: ExecDetails | undefined, known: boolean) {
     if (details) this.#keep(details);
@@ -132,8 +134,32 @@ export class Image {
    */
   seal(details: ExecDetails | undefined, certain = true): void {
     if (this.#details) throw new Error('the image is sealed');
+    this.#setDetails(details, certain);
+    const followers = this.#takeFollowers();
+    for (let next = followers.pop(); next; next = followers.pop()) {
+      if (next.#details) continue;
+      next.#setDetails(this.#details, this.#known);
+      followers.push(...next.#takeFollowers());
+    }
+  }
+
+  /** Makes a pending image the same as another, which may itself be pending: the one that its process was forked with. */
+  follow(other: Image): void {
+    if (this.#details || other === this) return;
+    if (other.#details) this.seal(other.#details, other.#known);
+    else if (other.#followers) other.#followers.push(this);
+    else other.#followers = [this];
+  }
+
+  #setDetails(details: ExecDetails | undefined, certain: boolean): void {
     this.#keep(details ?? NO_DETAILS);
     this.#known = details !== undefined && certain;
+  }
+
+  #takeFollowers(): Image[] {
+    const followers = this.#followers ?? [];
+    this.#followers = undefined;
+    return followers;
   }
 
   /** Lets go of most of its texts: they end in … from now on. */

@@ -1,5 +1,6 @@
 /** A process, and the link by which its children know it. */
 import type { Pid } from '../collect/event.ts';
+import type { Claim } from './claims.ts';
 import type { Entry } from './entry.ts';
 import type { Image } from './image.ts';
 import type { RecordedLink } from './recorded_link.ts';
@@ -65,6 +66,10 @@ export class Process {
   lineage: Lineage = 'awaited';
   /** Whom to take for the creator when no event tells. */
   likelyCreator: Link | undefined = undefined;
+  /** Who may have created it: see claims.ts. */
+  claim: Claim | undefined = undefined;
+  /** Whether the numbers that it is given for its children are known to be those of the initial pid namespace. */
+  countsInitially = false;
   /** The kernel's parent as last heard of. */
   ppid: number;
   /** How many ancestors it has, as far as known. */
@@ -120,6 +125,12 @@ export class Process {
       this.#link = link;
     }
     return link;
+  }
+
+  /** Takes the image that it was forked with, where that is told after others have asked for it. */
+  inheritImage(image: Image): void {
+    if (this.#link) this.image.follow(image);
+    else this.image = image;
   }
 
   /** Takes another image by exec, and remembers the one before where that was executed too. */

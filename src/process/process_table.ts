@@ -4,6 +4,7 @@
  */
 import type { ExecEvent, ExitEvent, ForkEvent, Pid, SetPgidEvent, SetSidEvent } from '../collect/event.ts';
 import { type CacheStats, ProcessCache } from './cache.ts';
+import { type Claim, ContestedClaims, claimOf, isImpossible } from './claims.ts';
 import { EntityIds, MS_PER_TICK, ticksOf } from './identity.ts';
 import { Image } from './image.ts';
 import { ImageTexts } from './image_texts.ts';
@@ -38,6 +39,7 @@ export class ProcessTable {
   #bootToUnixMs: number;
   /** By the pid of a process whose fork is still to be told; the oldest first. */
   readonly #earlyGroups = new Map<Pid, SetPgidEvent[]>();
+  readonly #contested = new ContestedClaims();
   #losses = 0;
   #lossesSinceResync = 0;
 
@@ -47,6 +49,11 @@ export class ProcessTable {
     this.#bootToUnixMs = options.bootToUnixMs;
     this.#cache = new ProcessCache({ capacity, ttlSeconds, now });
     this.#entityIds = new EntityIds(options.bootId);
+  }
+
+  /** Whether it is of a recorded log: nobody can look at its processes. */
+  get isRecorded(): boolean {
+    return this.#proc === undefined;
   }
 
   resize(settings: { cacheSize: number; cacheTtlSeconds: number }): void {
@@ -84,24 +91,49 @@ export class ProcessTable {
 
   /** A process is created. */
   fork(event: ForkEvent): Process | undefined {
+    const caller = event.imageFrom ?? event.parent;
+    if (event.callerParent !== undefined) this.#confirm(caller, event.callerParent);
     const creator = this.#parent(event.parent, event);
     // With CLONE_PARENT all but the place in the tree is the caller's.
     const forker = event.imageFrom === undefined ? creator : this.#parent(event.imageFrom, event);
-    const { image } = forker;
-    this.texts.keep(image);
+    this.texts.keep(forker.image);
+    if (event.callerParent !== undefined) learnParent(forker, event.callerParent);
+    const fork = claimOf(event, creator, forker);
+    if (event.isClaimed && !forker.countsInitially) return this.#claim(fork);
+    return this.#create(fork);
+  }
+
+  /** A process is created as a fork tells, which is believed. */
+  #create(fork: Claim): Process | undefined {
+    const { event, creator } = fork;
     const existing = this.#cache.holder(event.pid);
     if (existing && this.#isForkOf(event, existing)) {
       // What was already told of it stays as it was told.
-      if (existing.isTold || !existing.setCreator(creator.link)) return undefined;
-      if (!existing.image.sealed && existing.execUnixMs === 0 && image.sealed)
-        existing.image.seal(image.known ? image.details : undefined);
+      if (!existing.isTold && existing.setCreator(creator) && existing.execUnixMs === 0)
+        existing.inheritImage(fork.forker.image);
       return undefined;
     }
-    // The pid is somebody else's now, whether or not the end of the one before was reported (R6).
+    const { image } = fork.forker;
+    const process = this.#makeForked(event, image);
+    process.attachCreator(creator);
+    this.#inherit(process, fork);
+    if (event.origin === 'audit' && existing && existing.execUnixMs > event.unixMs) {
+      // A vfork's record comes when the parent goes on, after the child's exec, which was taken for the old one's.
+      process.image = existing.image;
+      process.execUnixMs = existing.execUnixMs;
+    }
+    this.#cache.put(process);
+    this.#setEarlyGroups(process, event);
+    return process;
+  }
+
+  #makeForked(event: ForkEvent, image: Image): Process {
+    const existing = this.#cache.holder(event.pid);
+    // The pid is another process's now, whether or not the end of the one before was reported (R6).
     if (existing && !existing.exit) this.#end(existing, undefined, event.bootMs);
     const startTicks = ticksOf(event.bootMs);
     const twin = existing && existing.startTicks === startTicks ? existing.twin + 1 : 0;
-    const process = new Process({
+    return new Process({
       pid: event.pid,
       met: 'event',
       startTicks,
@@ -111,26 +143,91 @@ export class ProcessTable {
       image,
       ppid: event.parent,
     });
-    process.attachCreator(creator.link);
+  }
+
+  /** What a child has of the process that forked. */
+  #inherit(process: Process, { event, creator, forker: link, session, leftTerminal }: Claim): void {
+    const forker = link.process;
     // Its session and its groups may be those that the forker leads.
     forker.isReferredTo = true;
-    process.session = forker.session;
-    process.leftTerminal = forker.leftTerminal;
+    process.session = session;
+    process.leftTerminal = leftTerminal;
     process.groups.inherit(forker.groups, event.bootMs);
     process.supplementalGroups = forker.supplementalGroups;
     // What an exec's details will bring is not the forker's yet: it is looked up when a row needs it.
-    if (image.sealed) {
-      process.pidNamespace = creator.pidNamespace;
-      process.cgroup = forker.cgroup;
+    if (!link.image.sealed) return;
+    process.pidNamespace = creator.process.pidNamespace;
+    process.cgroup = forker.cgroup;
+  }
+
+  /** Remembers a fork that is not believed yet. */
+  #claim(claim: Claim): Process | undefined {
+    if (isImpossible(claim)) return undefined;
+    const { event } = claim;
+    const existing = this.#cache.holder(event.pid);
+    if (existing && this.#hasToldParent(existing, claim)) {
+      claim.forker.process.countsInitially = true;
+      return this.#create(claim);
     }
-    if (event.origin === 'audit' && existing && existing.execUnixMs > event.unixMs) {
-      // A vfork's record comes when the parent goes on, after the child's exec, which was taken for the old one's.
-      process.image = existing.image;
-      process.execUnixMs = existing.execUnixMs;
+    if (existing && this.#isForkOf(event, existing)) {
+      if (existing.ppid === 0) existing.claim ??= claim;
+      return undefined;
     }
+    if (existing && !existing.exit) {
+      this.#contested.add(claim);
+      return undefined;
+    }
+    const process = this.#makeForked(event, Image.pending());
+    process.claim = claim;
     this.#cache.put(process);
-    this.#setEarlyGroups(process, event);
     return process;
+  }
+
+  /** Whether a record of the child's own, which came before, names the creator as its parent. */
+  #hasToldParent(existing: Process, { event }: Claim): boolean {
+    if (this.#isForkOf(event, existing)) return existing.ppid === event.parent;
+    // A vfork's record comes after the child's exec.
+    return existing.execUnixMs > event.unixMs && existing.image.details.ppid === event.parent;
+  }
+
+  /** A record of the process's own names its parent. */
+  #confirm(pid: Pid, ppid: number): void {
+    const contested = this.#contested.take(pid);
+    if (contested?.event.parent === ppid) {
+      contested.forker.process.countsInitially = true;
+      this.#create(contested);
+      return;
+    }
+    const process = this.#cache.peek(pid);
+    if (!process || process.exit) return;
+    if (process.claim?.event.parent === ppid) this.#believe(process, process.claim);
+  }
+
+  #believe(process: Process, claim: Claim): void {
+    process.claim = undefined;
+    claim.forker.process.countsInitially = true;
+    if (process.isTold || !process.setCreator(claim.creator)) return;
+    if (process.execUnixMs === 0) process.inheritImage(claim.forker.image);
+    this.texts.keep(process.image);
+    this.#inherit(process, claim);
+    this.#setEarlyGroups(process, claim.event);
+  }
+
+  /** Decides on all claims: nothing more will come. */
+  decideClaims(): void {
+    for (const process of [...this.#cache.remembered()]) {
+      const { claim } = process;
+      // What nobody else told of is no process of the initial namespace, as far as known.
+      if (claim?.forker.process.countsInitially) this.decideClaim(process);
+    }
+  }
+
+  /** Decides on a claim for which nothing more is waited. */
+  decideClaim(process: Process): void {
+    const { claim } = process;
+    if (!claim) return;
+    if (claim.forker.process.countsInitially) this.#believe(process, claim);
+    process.claim = undefined;
   }
 
   /** A group by its number, with the process that has this pid now for its leader. */
@@ -171,14 +268,16 @@ export class ProcessTable {
   }
 
   /**
-   * Whether somebody of whom nobody knows in which namespace it counted could have set this: only itself and its children,
-   * and only into a group of its own session (kernel/sys.c, setpgid). What counts elsewhere does not meet that by chance.
+   * Whether a caller in an unknown pid namespace could have set this: only for itself and its children, and only into a
+   * group of its own session (kernel/sys.c, setpgid). Numbers of another namespace do not meet that by chance.
    */
   #couldSet(process: Process, { pid, pgid, bootMs }: SetPgidEvent, goneCaller: Pid): boolean {
     const caller = pid === goneCaller ? process : this.#withPidAt({ pid: goneCaller, bootMs });
     if (!caller || (caller !== process && process.creator?.process !== caller)) return false;
     const leader = pgid === undefined ? undefined : this.#cache.peek(pgid);
-    return leader === process || (leader?.session !== undefined && leader.session.id === process.session?.id);
+    if (leader === process || (leader?.session !== undefined && leader.session.id === process.session?.id)) return true;
+    // Siblings, such as the members of a shell's pipeline, are of one namespace and session.
+    return leader?.creator !== undefined && leader.creator.process === process.creator?.process;
   }
 
   /** Who had the pid when audit stamped this; undefined where that process is still to be told of. */
@@ -222,7 +321,13 @@ export class ProcessTable {
 
   /** The process that executes. Its exit may have been reported, wrongly: a leader ends when another thread execs (R7). */
   executor(event: ExecEvent): Process {
+    const ppid = event.details?.ppid;
+    if (event.origin === 'audit' && ppid !== undefined) this.#confirm(event.pid, ppid);
     const process = this.#cache.find(event.pid);
+    if (process?.claim && ppid !== undefined && !this.#wasAdopted(process, process.claim)) {
+      // It had this number before: the claim's is of another namespace.
+      return this.#imply(event.pid, event);
+    }
     if (process && ticksOf(event.bootMs) < process.startTicks - 1 - process.startSlackTicks[0]) {
       // Somebody who had the pid before; it is another's now.
       return this.#makeImplied(event.pid, event);
@@ -239,6 +344,20 @@ export class ProcessTable {
     // What /proc shows is what this very exec loaded, or a later one: what ran before is not known.
     if (live && live !== process) live.image = Image.unknown();
     return live ?? this.#imply(event.pid, event);
+  }
+
+  /** Whether a claimed process may have another parent because its creator has ended. */
+  #wasAdopted(process: Process, claim: Claim): boolean {
+    const forker = claim.forker.process;
+    if (forker.countsInitially) {
+      this.#believe(process, claim);
+      return true;
+    }
+    if (!claim.creator.process.exit) return false;
+    process.claim = undefined;
+    process.likelyCreator = claim.creator;
+    if (process.execUnixMs === 0) process.inheritImage(claim.forker.image);
+    return true;
   }
 
   /** The parent that a process without a known creator has as it executes. */
@@ -283,23 +402,25 @@ export class ProcessTable {
 
   /** The processes that have the pid or had it, as far as they are remembered. For queries: it changes nothing. */
   withPid(pid: Pid): Process[] {
-    return this.#cache.withPid(pid);
+    return this.#cache.withPid(pid).filter(({ claim }) => !claim);
   }
 
   /** All processes that are remembered or are somebody's ancestor. For queries: it changes nothing, and may be taken in slices. */
-  remembered(): IterableIterator<Process> {
-    return this.#cache.remembered();
+  *remembered(): IterableIterator<Process> {
+    for (const process of this.#cache.remembered()) if (!process.claim) yield process;
   }
 
   /** The images that rows may tell of from now on: of those that are remembered, and of all above them. Some come twice. */
   *images(): Generator<Image> {
     const seen = new Set<Process>();
-    for (const process of this.remembered()) {
+    for (const { creator, forker } of this.#contested) yield* [creator.image, forker.image];
+    for (const process of this.#cache.remembered()) {
       for (let one: Process | undefined = process; one && !seen.has(one); one = one.creator?.process) {
         seen.add(one);
         yield one.image;
         yield* one.previous;
-        for (const link of [one.creator, one.likelyCreator]) if (link) yield link.image;
+        for (const link of [one.creator, one.likelyCreator, one.claim?.creator, one.claim?.forker])
+          if (link) yield link.image;
         for (const leader of [one.session?.leader, one.groups.at(Number.POSITIVE_INFINITY)?.leader]) {
           if (leader) yield leader.image;
         }
@@ -494,6 +615,11 @@ export class ProcessTable {
     }
     return this.#entityIds.of(process.pid, process.startTicks, process.twin);
   }
+}
+
+/** A process that only others had named names its parent itself. */
+function learnParent(process: Process, ppid: number): void {
+  if (process.met === 'implied' && process.lineage === 'awaited' && process.ppid === 0) process.ppid = ppid;
 }
 
 /** A fork's event is stamped just after the start that /proc shows; audit's record, coarsely, at the call's entry. */

@@ -47,6 +47,8 @@ export interface PublishedEvent {
   readonly endUnixMs: number | undefined;
   readonly unixMs: number;
   readonly bootMs: number;
+  /** As ECS has it, of a recorded log; undefined for this host. */
+  readonly host?: SharedText | undefined;
 }
 
 /** What many events share; undefined where there is nobody, or nothing. */
@@ -77,6 +79,8 @@ export interface TreeOptions extends TreeSettings, ProcessTableOptions {
   /** Whether an exec and its details come from two sources (connector and audit). */
   readonly detailsApart: boolean;
   readonly names: Names;
+  /** See PublishedEvent. */
+  readonly host?: SharedText | undefined;
   readonly publish: (exec: PublishedEvent) => void;
 }
 
@@ -248,6 +252,7 @@ export class ProcessTree {
       const isOverdue = which === 'all' || this.#isOverdue(execution, now, isLagging);
       if (!execution.closed && isOverdue) this.#giveUpWaiting(execution);
     }
+    if (which === 'all') this.processes.decideClaims();
     this.#pairing.forgetClosed(now - LATE_RECORD_MS);
   }
 
@@ -470,6 +475,7 @@ export class ProcessTree {
   /** Decides what nobody told of a process's ancestors, from the next to the top. */
   #settle(process: Process): void {
     for (let child: Process | undefined = process; child; ) {
+      this.processes.decideClaim(child);
       if (child.lineage === 'awaited') {
         const likely: Link | undefined = child.likelyCreator;
         child.lineage = likely && child.setCreator(likely) ? 'likely' : 'unknown';
@@ -544,6 +550,7 @@ export class ProcessTree {
       endUnixMs: action === 'exit' ? execution.unixMs : undefined,
       unixMs: execution.unixMs,
       bootMs: execution.bootMs,
+      host: this.#options.host,
     });
   }
 }

@@ -112,10 +112,10 @@ export const DOCUMENT_COLUMNS = ['credentials_id', 'previous_id', 'host_id'] as 
 
 /** In the order of DOCUMENT_COLUMNS. */
 export function documentsOf(
-  { context }: PublishedEvent,
-  host: SharedText | undefined,
+  { context, host }: PublishedEvent,
+  thisHost: SharedText | undefined,
 ): readonly (SharedText | undefined)[] {
-  return [context.credentials, context.previous, host];
+  return [context.credentials, context.previous, host ?? thisHost];
 }
 
 /** Whose bytes are counted, not their characters. */

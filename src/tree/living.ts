@@ -19,7 +19,7 @@ export function living(patterns: readonly RedactPattern[] = [], host: ProcReader
     proc,
   });
   processes.adopt(proc.pids().flatMap((pid) => proc.read(pid) ?? []));
-  return new OwnTables([processAncestryTree(() => processes)]);
+  return new OwnTables([processAncestryTree(() => [processes])]);
 }
 
 function read(path: string): string {

@@ -90,9 +90,12 @@ class FakeNative implements NativeBinding {
   }
 
   readonly LogReader = class {
-    feed = () => Buffer.alloc(0);
-    end = () => Buffer.alloc(0);
-    stats = () => ({ lines: 0, records: 0, events: 0, malformed: 0, incomplete: 0 });
+    feed = () => [];
+    end = () => [];
+    stats = () => ({
+      ...{ lines: 0, records: 0, events: 0, malformed: 0, incomplete: 0, beyondHosts: 0 },
+      ...{ interpretedLines: 0, eventLines: 0, jsonLines: 0, linesWithoutId: 0 },
+    });
   };
 }
 
@@ -331,12 +334,12 @@ describe('while the flags are not known', () => {
     await until(() => native.starts === 1);
     native.deliver(forkOf(1, 10, 500));
     for (let n = 0; n < 10; n++) await new Promise(setImmediate);
-    expect([...(recorder.processes?.remembered() ?? [])]).toEqual([]);
+    expect([...(recorder.processes[0]?.remembered() ?? [])]).toEqual([]);
     expect(said).not.toContain('recording');
     tell();
     await begun;
-    await until(() => recorder.processes?.withPid(10 as Pid).length === 1);
-    expect([...(recorder.processes?.remembered() ?? [])]).toHaveLength(4);
+    await until(() => recorder.processes[0]?.withPid(10 as Pid).length === 1);
+    expect([...(recorder.processes[0]?.remembered() ?? [])]).toHaveLength(4);
   });
 
   test('flags that forbid to record leave nothing of what came', async () => {
@@ -350,7 +353,7 @@ describe('while the flags are not known', () => {
     expect(native).toMatchObject({ starts: 1, stops: 1 });
     expect(recorder.stats()).toMatchObject({ problems: [{ code: 'disabled' }], store: { rows: 0 } });
     expect(store.stats.rows).toBe(0);
-    expect(recorder.processes).toBeUndefined();
+    expect(recorder.processes).toEqual([]);
   });
 
   test('flags that choose another source have it begin after what came is recorded', async () => {

@@ -130,7 +130,7 @@ describe('before the flags are known', () => {
     proc.shown.delete(2);
     flags.redact = 'password=(\\w+)';
     await run.record();
-    const [process] = run.tree.processes.withPid(2 as Pid);
+    const [process] = run.trees[0]?.processes.withPid(2 as Pid) ?? [];
     expect(process && cmdlineOf(process.image.details)).toBe('daemon password=***');
   });
 
@@ -141,6 +141,6 @@ describe('before the flags are known', () => {
     source.tell(...exec(10, 'true'));
     run.stop();
     expect(published).toEqual([]);
-    expect([...run.tree.processes.remembered()]).toEqual([]);
+    expect([...(run.trees[0]?.processes.remembered() ?? [])]).toEqual([]);
   });
 });

@@ -40,10 +40,9 @@ describe('replay of a recorded audit log', () => {
     expect(plain.events.filter(({ kind }) => kind === 'fork').length).toBeGreaterThan(15);
     const gzip = await replay(write('audit.log.gz', gzipSync(log)));
     expect(gzip.events).toEqual(plain.events);
-    const enriched = log.replaceAll(
-      /^(type=SYSCALL .*)$/gm,
-      'node=web1 $1\x1dARCH=x86_64 SYSCALL=execve AUID="unset" UID="root" pid=1',
-    );
+    const enriched = log
+      .replaceAll(/^(type=SYSCALL .*)$/gm, '$1\x1dARCH=x86_64 SYSCALL=execve AUID="unset" UID="root" pid=1')
+      .replaceAll(/^type=/gm, 'node=web1 type=');
     expect((await replay(write('enriched.log', enriched))).events).toEqual(plain.events);
   });
 

@@ -182,7 +182,7 @@ describe.each(['process_ancestry', 'process_ancestry_tree'])('%s', (name) => {
   kernel.fork(10, 11);
   const { processes } = new TreeHarness().run(kernel).tree;
   const make = name === 'process_ancestry' ? processAncestry : processAncestryTree;
-  const table = make(() => processes) as TablePlugin<never>;
+  const table = make(() => [processes]) as TablePlugin<never>;
 
   test.each([
     ['pid', '11'],

@@ -11,7 +11,7 @@ const nobody: Answer = { onDelivered: () => undefined };
 const eq = (expr: string | number): Constraint => ({ op: 'eq', expr: String(expr) });
 
 async function rowsOf(harness: TreeHarness, constraints: Record<string, Constraint[]> = {}) {
-  const table = processAncestryTree(() => harness.tree.processes);
+  const table = processAncestryTree(() => [harness.tree.processes]);
   const context = { ...parseQueryContext('{}', columns), constraints: new Map(Object.entries(constraints)) };
   const rows = [];
   for (const row of await table.generate(context, nobody)) {

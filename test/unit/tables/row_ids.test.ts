@@ -46,8 +46,8 @@ function tablesOf(happenings: Parameters<typeof play>[1]): TablePlugin<unknown>[
   for (const name of ['a', 'b', 'c']) store.batchFor(name, { bytes: 1e6 });
   return [
     processAncestryEvents({ store, resultMaxBytes: () => 1e8 }),
-    processAncestry(() => harness.tree.processes),
-    processAncestryTree(() => harness.tree.processes),
+    processAncestry(() => [harness.tree.processes]),
+    processAncestryTree(() => [harness.tree.processes]),
     processAncestrySubscribers(store),
     processAncestryCacheStats(() => cacheStats),
   ];

@@ -1,0 +1,116 @@
+#include "../audit/log_line.h"
+
+#include "../audit/assembler.h"
+#include "../audit/syslog_prefix.h"
+#include "harness.h"
+
+namespace process_ancestry::audit {
+namespace {
+
+LogLine parsed(std::string_view line) {
+  LogLine result;
+  CHECK(parse_log_line(line, result) == LineForm::kRecord);
+  return result;
+}
+
+LineForm form_of(std::string_view line) {
+  LogLine result;
+  return parse_log_line(line, result);
+}
+
+TEST("a line names its type, by name or by number, in any case") {
+  CHECK_EQUAL(parsed("type=SYSCALL msg=audit(1.000:2): a=1").type, kSyscall);
+  CHECK_EQUAL(parsed("type=SYSCALL msg=audit(1.000:2): a=1").record, "audit(1.000:2): a=1");
+  CHECK_EQUAL(parsed("type=syscall msg=audit(1.000:2): a=1").type, kSyscall);
+  CHECK_EQUAL(parsed("type=UNKNOWN[1309] msg=audit(1.000:2): argc=1").type, kExecve);
+  CHECK_EQUAL(parsed("type=unknown[1309] msg=audit(1.000:2): argc=1").type, kExecve);
+  CHECK_EQUAL(parsed("type=1307 msg=audit(1.000:2): cwd=\"/\"").type, kCwd);
+  CHECK_EQUAL(parsed("type=USER_LOGIN msg=audit(1.000:2): pid=1").type, kUserLogin);
+  CHECK_EQUAL(parsed("type=USER_START msg=audit(1.000:2): pid=1").type, kUserStart);
+  CHECK_EQUAL(parsed("type=USER_AUTH msg=audit(1.000:2): pid=1").type, 0);
+  CHECK_EQUAL(parsed("type=99999 msg=audit(1.000:2): pid=1").type, 0);
+}
+
+TEST("a record follows whatever prefix, which names the host where node= does not") {
+  struct Prefixed {
+    std::string_view prefix, host;
+  };
+  for (const Prefixed& one : {
+           Prefixed{"node=a.example.com ", "a.example.com"},
+           Prefixed{"Sep 20 10:00:01 web1 audispd: node=web2 ", "web2"},
+           Prefixed{"Nov  5 10:00:00 web1 audispd: ", "web1"},
+           Prefixed{"Nov  5 10:00:00 web1 audisp-syslog[123]: ", "web1"},
+           Prefixed{"<13>Nov  5 10:00:00 web1 audispd: ", "web1"},
+           Prefixed{"<13>1 2026-11-05T10:00:00.123Z web1 audispd 7 - - ", "web1"},
+           Prefixed{"2026-11-05T10:00:00.123456+01:00 web1 audispd: ", "web1"},
+           Prefixed{"Thu 2026-11-05 10:00:00 UTC web1 audispd[7]: ", "web1"},
+           Prefixed{"Nov 05 10:00:00.123456 web1 audispd[7]: ", "web1"},
+           Prefixed{"Nov  5 10:00:00 audispd: ", ""},
+           Prefixed{"audispd: ", ""},
+           Prefixed{"something else ", ""},
+       }) {
+    const std::string line = std::string(one.prefix) + "type=CWD msg=audit(1.000:2): cwd=\"/\"";
+    CHECK_EQUAL(parsed(line).host, one.host);
+    CHECK_EQUAL(parsed(line).type, kCwd);
+    CHECK_EQUAL(parsed(line).record, "audit(1.000:2): cwd=\"/\"");
+  }
+}
+
+TEST("only what a syslog daemon wrote may be cut") {
+  CHECK(!parsed("type=CWD msg=audit(1.000:2): cwd=\"/\"").has_prefix);
+  CHECK(!parsed("node=a type=CWD msg=audit(1.000:2): cwd=\"/\"").has_prefix);
+  CHECK(parsed("audispd: node=a type=CWD msg=audit(1.000:2): cwd=\"/\"").has_prefix);
+}
+
+TEST("records as the kernel prints them are read") {
+  for (const char* prefix : {"Nov 29 10:00:00 host7 kernel: audit: ", "[   12.345678] audit: ",
+                             "Nov 29 10:00:00 host7 kernel: [   12.345678] audit: ", "audit: "}) {
+    const LogLine line = parsed(std::string(prefix) + "type=1300 audit(1.000:2): pid=1");
+    CHECK_EQUAL(line.type, kSyscall);
+    CHECK_EQUAL(line.record, "audit(1.000:2): pid=1");
+  }
+  CHECK_EQUAL(parsed("Nov 29 10:00:00 host7 kernel: audit: type=1300 audit(1.000:2): pid=1").host, "host7");
+  CHECK_EQUAL(parsed("[   12.345678] audit: type=1300 audit(1.000:2): pid=1").host, "");
+}
+
+TEST("the enriched half of a line is apart, also as rsyslog escapes its separator") {
+  const LogLine raw = parsed("type=SYSCALL msg=audit(1.000:2): uid=0\x1dUID=\"root\"");
+  CHECK_EQUAL(raw.record, "audit(1.000:2): uid=0");
+  CHECK_EQUAL(raw.enriched, "UID=\"root\"");
+  const LogLine escaped =
+      parsed("audispd: type=SYSCALL msg=audit(1.000:2): comm=\"#035A\" uid=0#035UID=\"root\"");
+  CHECK_EQUAL(escaped.record, "audit(1.000:2): comm=\"#035A\" uid=0");
+  CHECK_EQUAL(escaped.enriched, "UID=\"root\"");
+  CHECK_EQUAL(parsed("audispd: type=EXECVE msg=audit(1.000:2): argc=1 a0=\"#035\"").enriched, "");
+}
+
+TEST("what is no line of an audit log is none") {
+  for (const char* text : {"", "type=", "type=SYSCALL", "type= msg=audit(1.0:2)", "msg=audit(1.000:2): a=1",
+                           "node=x", "node=", "type=SYSCALL msg=other(1.000:2): a=1", "hello world",
+                           "type=SYSCALL msg=audit(1.000:", "type=CWD msg=audit(", "----",
+                           "time->Mon Sep 21 14:13:20 2026", "subtype=SYSCALL msg=audit(1.000:2): a=1"}) {
+    CHECK(form_of(text) == LineForm::kOther);
+  }
+}
+
+TEST("other formats are told apart") {
+  for (const char* text : {"type=SYSCALL msg=audit(09/21/2026 14:13:20.010:101) : arch=x86_64 syscall=execve",
+                           "type=SYSCALL msg=audit(21.09.2026 14:13:20.010:101) : arch=x86_64",
+                           "node=web1 type=SYSCALL msg=audit(2026-09-21 14:13:20.010:101) : arch=x86_64"}) {
+    CHECK(form_of(text) == LineForm::kInterpreted);
+  }
+  for (const char* text : {"[type=SYSCALL msg=audit(1.000:2): pid=1, type=EXECVE msg=audit(1.000:2): argc=1]",
+                           "type=SYSCALL msg=audit(1.000:2): pid=1 type=EXECVE msg=audit(1.000:2): argc=1"}) {
+    CHECK(form_of(text) == LineForm::kEventLine);
+  }
+  for (const char* text :
+       {"{\"ID\":\"1626611363.720:348501\",\"SYSCALL\":{\"arch\":\"0xc000003e\"}}",
+        "{\"message\":\"type=SYSCALL msg=audit(1.000:2): comm=\\\"ls\\\"\"}",
+        "Nov  5 10:00:00 web1 go-audit: {\"sequence\":1,\"messages\":[{\"type\":1300}]}"}) {
+    CHECK(form_of(text) == LineForm::kJson);
+  }
+  CHECK(form_of("Nov  5 10:00:00 web1 audit[123]: SYSCALL arch=c000003e syscall=59") == LineForm::kWithoutId);
+}
+
+}  // namespace
+}  // namespace process_ancestry::audit

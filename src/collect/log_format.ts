@@ -1,0 +1,66 @@
+/** What a file looks like that is no audit log as auditd or the kernel writes it, and how to get one that is. */
+import type { NativeLogStats } from './native.ts';
+
+/** Bytes at the start of a file by which formats are told. */
+export const MAGIC_BYTES = 8;
+/** Bytes of the text by which a binary file is told. */
+export const HEAD_BYTES = 512;
+
+const magic = (...bytes: readonly number[]) => Buffer.from(bytes);
+
+/** Formats that have to be unpacked first, by their first bytes. */
+const PACKED: readonly { readonly name: string; readonly starts: Buffer; readonly command: string }[] = [
+  { name: 'an xz file', starts: magic(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00), command: 'xz -d' },
+  { name: 'an lzma file', starts: magic(0x5d, 0x00, 0x00), command: 'xz -d' },
+  { name: 'a bzip2 file', starts: Buffer.from('BZh'), command: 'bzip2 -d' },
+  { name: 'a Zstandard file', starts: magic(0x28, 0xb5, 0x2f, 0xfd), command: 'zstd -d' },
+  { name: 'an lz4 file', starts: magic(0x04, 0x22, 0x4d, 0x18), command: 'lz4 -d' },
+  { name: 'a compress file', starts: magic(0x1f, 0x9d), command: 'uncompress' },
+  { name: 'a zip archive', starts: Buffer.from('PK\x03\x04'), command: 'unzip' },
+  { name: 'a 7z archive', starts: magic(0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c), command: '7z x' },
+];
+const JOURNAL = Buffer.from('LPKSHHRH');
+
+const RAW = 'write the records themselves with "ausearch --raw"';
+
+/** RFC 1952: a gzip file begins with 1f 8b. */
+export function isGzip(head: Buffer): boolean {
+  return startsWith(head, magic(0x1f, 0x8b));
+}
+
+/** Says what a file is that nothing can be read of, by its first bytes; undefined where they do not tell. */
+export function refusedByMagic(head: Buffer): string | undefined {
+  const packed = PACKED.find(({ starts }) => startsWith(head, starts));
+  if (packed) return `it looks like ${packed.name}; unpack it first with "${packed.command}"`;
+  if (startsWith(head, JOURNAL)) return `it looks like a journal of systemd; ${RAW}`;
+  if (isUtf16(head)) return 'it looks like UTF-16; convert it first with "iconv -f UTF-16 -t UTF-8"';
+  return undefined;
+}
+
+/** Says what a text is that holds no record, by its first bytes and its lines. */
+export function refusedByLines(head: Buffer, stats: NativeLogStats): string {
+  const { lines, interpretedLines, eventLines, jsonLines, linesWithoutId } = stats;
+  const forms = [
+    [interpretedLines, `interpreted output (ausearch -i), with names in place of numbers; ${RAW}`],
+    [eventLines, `one line per event; read the log that it was made of, or ${RAW}`],
+    [jsonLines, `JSON (of laurel, go-audit, auditbeat or journalctl); read auditd's own log instead, or ${RAW}`],
+    [linesWithoutId, `journalctl's output, without the serial numbers that join an event's records; ${RAW}`],
+  ] as const;
+  const [count, likely] = forms.reduce((most, form) => (form[0] > most[0] ? form : most));
+  if (count > 0) return `it looks like ${likely}`;
+  if (lines === 0) return 'it is empty; name a log that holds records';
+  if (head.includes(0)) return `it looks like a binary file; ${RAW}`;
+  return `none of its ${lines} lines is an audit record (type=SYSCALL msg=audit(…): …); ${RAW}`;
+}
+
+function startsWith(head: Buffer, starts: Buffer): boolean {
+  return head.subarray(0, starts.length).equals(starts);
+}
+
+/** By its byte order mark, or because every other byte of the first ones is NUL. */
+function isUtf16(head: Buffer): boolean {
+  if (startsWith(head, magic(0xff, 0xfe)) || startsWith(head, magic(0xfe, 0xff))) return true;
+  if (head.length < 4) return false;
+  const isNul = (at: number) => head[at] === 0;
+  return (isNul(0) && isNul(2) && !isNul(1) && !isNul(3)) || (isNul(1) && isNul(3) && !isNul(0) && !isNul(2));
+}

@@ -1,0 +1,58 @@
+/**
+ * Children whose number is only what their creator was given (R9). Audit records the result of clone in the pid namespace
+ * of the caller, which may be another than the initial one, and a recorded log does not tell which. A claim is believed
+ * once a record of the child's own names the caller as its parent: own numbers and parents are always those of the initial
+ * namespace. From then on the caller's numbers are believed without.
+ */
+import type { ForkEvent, Pid } from '../collect/event.ts';
+import type { Link, Process } from './process.ts';
+import type { Group } from './session.ts';
+
+/** A fork that is not believed yet, with the creator as it was then. */
+export interface Claim {
+  readonly event: ForkEvent;
+  readonly creator: Link;
+  /** Whose image and session the child inherits. */
+  readonly forker: Link;
+  readonly session: Group | undefined;
+  readonly leftTerminal: boolean;
+}
+
+export function claimOf(event: ForkEvent, creator: Process, forker: Process): Claim {
+  const { session, leftTerminal } = forker;
+  return { event, creator: creator.link, forker: forker.link, session, leftTerminal };
+}
+
+/** The kernel's own threads and init have these, and nothing that forks creates them. */
+const LAST_KERNEL_PID = 2;
+
+export function isImpossible({ event }: Claim): boolean {
+  return event.pid <= LAST_KERNEL_PID;
+}
+
+/** Claims to be remembered for pids that a living process holds. */
+const CONTESTED_MAX = 1024;
+
+/** Claims for pids that another process holds, as far as known: it stays what it is until the claim is believed. */
+export class ContestedClaims {
+  readonly #byPid = new Map<Pid, Claim>();
+
+  add(claim: Claim): void {
+    const { pid } = claim.event;
+    this.#byPid.delete(pid);
+    this.#byPid.set(pid, claim);
+    const [oldest] = this.#byPid.keys();
+    if (this.#byPid.size > CONTESTED_MAX && oldest !== undefined) this.#byPid.delete(oldest);
+  }
+
+  [Symbol.iterator](): Iterator<Claim> {
+    return this.#byPid.values();
+  }
+
+  /** The claim for a pid, which is decided now. */
+  take(pid: Pid): Claim | undefined {
+    const claim = this.#byPid.get(pid);
+    if (claim) this.#byPid.delete(pid);
+    return claim;
+  }
+}

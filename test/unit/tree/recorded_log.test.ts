@@ -1,0 +1,242 @@
+/** Recorded logs as other people's hosts, converters and daemons write them, replayed as a whole. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import pino from 'pino';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadNative } from '../../../src/collect/native.ts';
+import { SAMPLE_LOG, whyUnreadable } from '../../../src/collect/replay.ts';
+import { resolveFlags } from '../../../src/config/settings.ts';
+import { RecordedLog } from '../../../src/tree/recorded_log.ts';
+import type { Row } from '../../../src/tree/rows.ts';
+
+const logs = new URL('../../fixtures/recorded-logs/', import.meta.url).pathname;
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'recorded-logs-'));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const written = (name: string, content: string | Buffer) => {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+};
+const fixture = (name: string) => readFileSync(join(logs, name), 'utf8');
+
+const EVENT_COLUMNS = ['pid', 'path', 'args', 'cwd', 'ancestry', 'ancestry_complete', 'entity_id', 'ecs', 'pgid'];
+
+async function replayed(file: string): Promise<{ events: readonly Row[]; processes: readonly Row[] }> {
+  const sources = { commandLine: new Map(), environment: {}, osqueryOptions: new Map(), file: undefined };
+  const { values } = resolveFlags(sources);
+  const log = await RecordedLog.read(file, values, pino({ enabled: false }));
+  const events = await log.tables.read('process_ancestry_events', EVENT_COLUMNS);
+  const processes = await log.tables.read('process_ancestry_tree', ['pid', 'path', 'state', 'parent_entity_id']);
+  log.close();
+  return { events, processes };
+}
+
+const argsOf = (row: Row | undefined): string[] => JSON.parse(row?.args || '[]');
+const chainOf = (row: Row | undefined): string[] =>
+  (JSON.parse(row?.ancestry || '[]') as { exe_name: string; pid: number }[]).map(
+    ({ exe_name, pid }) => `${exe_name} ${pid}`,
+  );
+const named = (rows: readonly Row[], ...args: string[]) => {
+  const found = rows.filter((row) => argsOf(row).join(' ') === args.join(' '));
+  expect(found).toHaveLength(1);
+  return found[0];
+};
+const hostOf = (row: Row | undefined) => JSON.parse(row?.ecs ?? '').host;
+
+/** The raw log that a text in another form was made of. */
+const RAW = fixture('quoted_success.log').replaceAll('success="yes"', 'success=yes');
+const summary = async (file: string) =>
+  (await replayed(file)).events.map((row) => [
+    row.pid,
+    row.path,
+    row.args,
+    row.cwd,
+    chainOf(row),
+    row.ancestry_complete,
+  ]);
+
+describe('a log is read whatever wrote it down', () => {
+  test('with quoted text', async () => {
+    const raw = await summary(written('raw.log', RAW));
+    expect(raw).toHaveLength(4);
+    expect(await summary(join(logs, 'quoted_success.log'))).toEqual(raw);
+    const { events } = await replayed(join(logs, 'quoted_success.log'));
+    expect(argsOf(named(events, 'useradd', '-u', '3005', '-m', 'deadbeef'))).toEqual([
+      ...['useradd', '-u', '3005', '-m', 'deadbeef'],
+    ]);
+  });
+
+  test.each([
+    [
+      'with every number in quotes',
+      (text: string) => text.replaceAll(/ (pid|ppid|uid|syscall|arch|exit|item|argc|items)=(\S+)/g, ' $1="$2"'),
+    ],
+    ['with quotes of the other kind', (text: string) => text.replaceAll('success=yes', "success='yes'")],
+    ['with CRLF', (text: string) => text.replaceAll('\n', '\r\n')],
+    ['after a byte order mark', (text: string) => `\ufeff${text}`],
+    ['with types in lower case', (text: string) => text.replaceAll(/type=\w+/g, (type) => type.toLowerCase())],
+    ["with syslog's prefix", (text: string) => text.replaceAll(/^type/gm, 'Nov  5 10:00:00 web1 audispd: type')],
+    [
+      'with a prefix of RFC 5424',
+      (text: string) => text.replaceAll(/^type/gm, '<13>1 2026-11-05T10:00:00.1Z web1 audispd 7 - - type'),
+    ],
+    [
+      'between lines of others',
+      (text: string) => text.replaceAll(/^type/gm, 'Nov  5 10:00:00 web1 sshd[7]: hello\ntype'),
+    ],
+    ['without PROCTITLE and EOE', (text: string) => text.replaceAll(/^type=(PROCTITLE|EOE) .*\n/gm, '')],
+    [
+      'as ausearch shows it',
+      (text: string) => text.replaceAll(/^type=SYSCALL/gm, '----\ntime->Mon Sep 21 14:13:20 2026\ntype=SYSCALL'),
+    ],
+  ])('%s', async (name, change) => {
+    expect(await summary(written(`${name.replaceAll(' ', '_')}.log`, change(RAW)))).toEqual(
+      await summary(written('raw.log', RAW)),
+    );
+  });
+
+  test('in several gzip members', async () => {
+    const half = RAW.lastIndexOf('\n', RAW.length / 2) + 1;
+    const members = Buffer.concat([gzipSync(RAW.slice(0, half)), gzipSync(RAW.slice(half))]);
+    expect(await summary(written('members.gz', members))).toEqual(await summary(written('raw.log', RAW)));
+  });
+
+  test.each(['syslog_prefix.log', 'kernel_printk.log'])('%s', async (name) => {
+    const { events } = await replayed(join(logs, name));
+    expect(chainOf(named(events, 'id')).slice(0, 2)).toEqual(['bash 5000', 'sshd 812']);
+    expect(hostOf(events[0]).name).toBe(name.startsWith('syslog') ? 'web1' : 'host7');
+  });
+});
+
+describe('what a log says', () => {
+  test('empty arguments that were dropped are there', async () => {
+    const { events } = await replayed(join(logs, 'empty_arguments_dropped.log'));
+    expect(argsOf(events.find(({ path }) => path === '/usr/bin/ls'))).toEqual(['ls', '', '/etc', '']);
+  });
+
+  test('two hosts of one log are two trees', async () => {
+    const { events, processes } = await replayed(join(logs, 'two_hosts_one_log.log'));
+    const curl = events.find(({ path }) => path === '/usr/bin/curl');
+    expect(chainOf(curl).slice(0, 2)).toEqual(['bash 5000', 'sshd 812']);
+    const first = events.filter(({ pid }) => pid === '812');
+    expect(first.map(({ path }) => path)).toEqual(['/usr/sbin/sshd', '/usr/sbin/cron']);
+    expect(new Set(first.map(({ entity_id }) => entity_id)).size).toBe(2);
+    expect(first.map((row) => hostOf(row).name)).toEqual(['web1', 'db1']);
+    expect(processes.filter(({ pid }) => pid === '812').map(({ path }) => path)).toEqual([
+      '/usr/sbin/sshd',
+      '/usr/sbin/cron',
+    ]);
+  });
+
+  test('clones that come in reverse leave no link without a name', async () => {
+    const inReverse = fixture('clones_in_reverse.log');
+    const events = inReverse.split(/(?<=^type=PROCTITLE .*\n)/m);
+    const serial = (event: string) => Number(/:(\d+)\)/.exec(event)?.[1]);
+    const time = (event: string) => Number(/audit\(([\d.]+)/.exec(event)?.[1]);
+    expect(events.map(serial)).not.toEqual(events.toSorted((a, b) => time(a) - time(b)).map(serial));
+    const inOrder = written('in_order.log', events.toSorted((a, b) => time(a) - time(b)).join(''));
+    const reversed = named((await replayed(join(logs, 'clones_in_reverse.log'))).events, 'id');
+    expect(chainOf(reversed)).toEqual(chainOf(named((await replayed(inOrder)).events, 'id')));
+    expect(chainOf(reversed).slice(0, 4)).toEqual(['bash 5002', 'bash 5001', 'bash 5000', 'sshd 812']);
+  });
+
+  test('a process that ended in no record is in no state that is known', async () => {
+    const { processes } = await replayed(join(logs, 'two_hosts_one_log.log'));
+    expect(processes.length).toBeGreaterThan(4);
+    expect(processes.filter(({ state }) => state !== undefined)).toEqual([]);
+  });
+
+  test('documents tell nothing of the host that reads the log', async () => {
+    const { events } = await replayed(SAMPLE_LOG);
+    for (const row of events) {
+      const { host, process } = JSON.parse(row.ecs ?? '');
+      expect(host).toEqual({ os: { type: 'linux' } });
+      expect(JSON.stringify(process)).not.toContain('"name":"root"');
+      expect(process.user?.name).toBeUndefined();
+    }
+  });
+
+  test('an ENRICHED log names its users and groups, and no other does', async () => {
+    const enriched = RAW.replaceAll(
+      /^(type=SYSCALL .* uid=1000 .*)$/gm,
+      '$1\x1dARCH=x86_64 SYSCALL=execve AUID="alice" UID="alice" GID="staff" EUID="alice"',
+    );
+    const userOf = (row: Row | undefined) => JSON.parse(row?.ecs ?? '').process;
+    const named = (await replayed(written('enriched.log', enriched))).events.at(-1);
+    expect(userOf(named).user).toMatchObject({ id: '1000', name: 'alice' });
+    expect(userOf(named).group).toMatchObject({ id: '1000', name: 'staff' });
+    const plain = (await replayed(written('plain.log', RAW))).events.at(-1);
+    expect(userOf(plain).user).toEqual({ id: '1000' });
+  });
+});
+
+describe('numbers of another pid namespace (R9)', () => {
+  test("the host's process of a container child's number stays itself", async () => {
+    const { events } = await replayed(join(logs, 'clone_in_pid_namespace.log'));
+    const id = named(events, 'id');
+    expect(chainOf(id).slice(0, 2)).toEqual(['bash 5100', 'sshd 812']);
+    expect(JSON.stringify(chainOf(id))).not.toContain('dash');
+    const sleep = named(events, 'sleep', '9');
+    expect(chainOf(sleep)[0]).toBe('dash 9001');
+    expect(sleep?.ancestry_complete).toBe('0');
+  });
+
+  test('so does one that was not known before', async () => {
+    const [, ...later] = fixture('clone_in_pid_namespace.log').split(/(?<=^type=PROCTITLE .*\n)/m);
+    const { events, processes } = await replayed(written('unknown_sshd.log', later.join('')));
+    const id = named(events, 'id');
+    expect(chainOf(id)[0]).toBe('bash 5100');
+    expect(JSON.stringify(chainOf(id))).not.toContain('dash');
+    expect(id?.ancestry_complete).toBe('0');
+    expect(processes.filter(({ pid, path }) => pid === '812' && path?.includes('dash'))).toEqual([]);
+  });
+
+  test('a number that nobody else tells of makes no process', async () => {
+    const log = fixture('clone_in_pid_namespace.log').replaceAll('exit=812', 'exit=7');
+    const { processes } = await replayed(written('seven.log', log));
+    expect(processes.filter(({ pid }) => pid === '7')).toEqual([]);
+  });
+});
+
+describe('a log of which nothing can be read is refused', () => {
+  const interpreted = fixture('ausearch_interpreted.log');
+  const utf16 = Buffer.from(RAW, 'utf16le');
+  const big = Buffer.from(RAW, 'utf16le').swap16();
+  const beginning = (...bytes: number[]) => Buffer.concat([Buffer.from(bytes), gzipSync(RAW)]);
+  test.each([
+    ['ausearch -i', () => interpreted, /ausearch -i.*ausearch --raw/],
+    ['ausearch -i in gzip', () => gzipSync(interpreted), /ausearch -i/],
+    ['one line per event', () => fixture('one_line_an_event.log'), /one line per event/],
+    ['laurel', () => '{"ID":"1626611363.720:348501","SYSCALL":{"arch":"0xc000003e"}}\n', /JSON/],
+    ['go-audit', () => '{"sequence":1,"timestamp":"1.2","messages":[{"type":1300,"data":"arch=c000003e"}]}\n', /JSON/],
+    ['journalctl', () => 'Nov 05 10:00:00 web1 audit[7]: SYSCALL arch=c000003e syscall=59 success=yes\n', /journalctl/],
+    ['xz', () => beginning(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0), /xz file.*xz -d/],
+    ['bzip2', () => Buffer.concat([Buffer.from('BZh9'), gzipSync(RAW)]), /bzip2 file.*bzip2 -d/],
+    ['zstd', () => zstdCompressSync(RAW), /Zstandard file.*zstd -d/],
+    ['UTF-16 with its mark', () => Buffer.concat([Buffer.from([0xff, 0xfe]), utf16]), /UTF-16.*iconv/],
+    ['UTF-16 without', () => utf16, /UTF-16.*iconv/],
+    ['UTF-16, big endian', () => big, /UTF-16.*iconv/],
+    ['nothing at all', () => '', /is empty/],
+    ['nothing at all in gzip', () => gzipSync(''), /is empty/],
+    ['empty lines', () => '\n\n\n', /is empty/],
+    ['a binary file', () => readFileSync(process.execPath).subarray(0, 4096), /binary file/],
+    ['another text', () => 'hello\nworld\n', /none of its 2 lines/],
+  ])('%s', async (name, content, message) => {
+    const file = written(`refused ${name}`, content());
+    await expect(replayed(file)).rejects.toThrow(message);
+    await expect(replayed(file)).rejects.toThrow(file);
+    expect(await whyUnreadable(loadNative(), file)).toMatch(message);
+  });
+
+  test('but not one with some lines that can be read', async () => {
+    const file = written('mixed.log', interpreted + RAW);
+    expect(await summary(file)).toEqual(await summary(written('raw.log', RAW)));
+    expect(await whyUnreadable(loadNative(), file)).toBeUndefined();
+  });
+});
