@@ -61,7 +61,7 @@ export const flags = {
     default: '',
     atStartOnly: true,
     description:
-      'audit log to read with the collector replay: raw or ENRICHED, plain or gzip; :sample: is the one that comes with the program',
+      'audit log to read with the collector replay: raw or ENRICHED, with or without the prefix of a syslog daemon, plain or gzip; :sample: is the one that comes with the program',
   },
   process_ancestry_fallback_replay_file: {
     type: 'text',

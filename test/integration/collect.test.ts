@@ -92,6 +92,22 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
     await inside.release();
   });
 
+  test("a child's number in another namespace is not taken for one of ours by audit alone", async () => {
+    await listen('audit');
+    const inside = await shell('(read line) & echo $$ $!', 'unshare', '-pf');
+    const [self = 0, forked = 0] = inside.numbers;
+    expect(self).toBe(1);
+    const outside = await shell('sleep 1000 & echo $$ $!');
+    const [caller = 0, job = 0] = outside.numbers;
+    const forks = await heard('fork', job);
+    // Of a caller of the initial namespace the number is certain.
+    expect(forks.find(({ pid }) => pid === job)).toMatchObject({ parent: caller, origin: 'audit' });
+    expect(forks.find(({ pid }) => pid === job)?.isClaimed).toBeUndefined();
+    expect(forks.filter(({ pid, isClaimed }) => pid === forked && !isClaimed)).toEqual([]);
+    await inside.release();
+    await outside.release();
+  });
+
   test('audit alone tells of new sessions too', async () => {
     await listen('audit');
     const leader = Number(execFileSync('setsid', ['bash', '-c', 'echo $$'], { encoding: 'utf8' }));
