@@ -222,6 +222,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
                           InstanceMethod("cleanUpAudit", &ProcessAncestryAddon::clean_up_audit),
                           InstanceMethod("connectorError", &ProcessAncestryAddon::connector_error),
                           InstanceMethod("listenerOf", &ProcessAncestryAddon::listener_of_socket),
+                          InstanceMethod("connectionPeer", &ProcessAncestryAddon::connection_peer_of),
                           InstanceMethod("clockIsSynchronized", &ProcessAncestryAddon::clock_synchronized)});
     exports.Set("LogReader", LogReaderObject::define(env));
   }
@@ -414,6 +415,14 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
       return info.Env().Undefined();
     }
     return Napi::Number::New(info.Env(), listener_of(info[0].As<Napi::String>().Utf8Value()));
+  }
+
+  Napi::Value connection_peer_of(const Napi::CallbackInfo& info) {
+    if (info.Length() < 1 || !info[0].IsNumber()) {
+      Napi::TypeError::New(info.Env(), "connectionPeer takes a pid").ThrowAsJavaScriptException();
+      return info.Env().Undefined();
+    }
+    return Napi::String::New(info.Env(), connection_peer(info[0].As<Napi::Number>().Int32Value()));
   }
 
   Napi::Value clock_synchronized(const Napi::CallbackInfo& info) {

@@ -11,7 +11,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the batch format is th
 
 constexpr size_t kKeepBytes = 1 << 20;
 constexpr size_t kFlagsAt = 6;
-constexpr size_t kDetailsBytes = 3 * 4 + 10 * 4 + 3 * 4 + 6 * 8 + 3 * 4 + 2 * 4 + 7 * 4;
+constexpr size_t kDetailsBytes = 3 * 4 + 10 * 4 + 3 * 4 + 6 * 8 + 3 * 4 + 2 * 4 + 8 * 4;
 
 template <typename T>
 uint8_t* put(uint8_t* to, const T& value) {
@@ -57,7 +57,7 @@ void Batch::exec(Source source, int32_t pid, double time) {
 void Batch::exec(Source source, int32_t pid, double time, const ExecDetails& d) {
   static_assert(sizeof(Credentials) == 40 && sizeof(FileTimes) == 40, "copied as they are");
   const size_t size = kHeaderBytes + kDetailsBytes + d.comm.size() + d.exe.size() + d.cwd.size() +
-                      d.tty.size() + d.args.size() + d.name.size() + d.cgroup.size();
+                      d.tty.size() + d.args.size() + d.name.size() + d.cgroup.size() + d.root.size();
   const uint16_t flags =
       static_cast<uint16_t>(kHasDetails | (d.args_cut ? kArgsCut : 0) | (d.from_procfs ? kFromProcfs : 0));
   uint8_t* to = begin(size, Kind::kExec, source, flags, pid, time);
@@ -81,7 +81,8 @@ void Batch::exec(Source source, int32_t pid, double time, const ExecDetails& d) 
   to = put_text(to, d.tty);
   to = put_text(to, d.args);
   to = put_text(to, d.name);
-  put_text(to, d.cgroup);
+  to = put_text(to, d.cgroup);
+  put_text(to, d.root);
 }
 
 void Batch::exit(Source source, int32_t pid, double time, int32_t status) {

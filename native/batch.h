@@ -30,7 +30,7 @@ namespace process_ancestry {
 //              f64 inode (of the file, 0 unknown), pid_namespace (inode number, 0 unknown)
 //              u32 sid, pgid, tty_number (0xffffffff unknown)
 //              u32 argc (0xffffffff unknown), u32 args_size (bytes, before any cut)
-//              texts: comm, exe, cwd, tty, args (NUL between two), name, cgroup
+//              texts: comm, exe, cwd, tty, args (NUL between two), name, cgroup, root
 //     exit     i32 status (as of wait: code << 8 | signal)
 //     setsid   nothing
 //     setpgid  i32 pgid (0 unknown), u32 serial, i32 caller if its namespace is not known (else 0)

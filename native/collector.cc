@@ -151,8 +151,9 @@ uint64_t Collector::pass(double now_ms) {
     }
     if (connector_.is_open()) drain_connector();
     procfs::CgroupBuffer cgroup;
+    procfs::RootBuffer root;
     for (const auto& event : assembler_.completed()) {
-      enrich(*event, cgroup);
+      enrich(*event, cgroup, root);
       audit::pack_event(*event, batch_);
       if (batch_.size() >= BatchQueue::kChunkBytes) hand_over();
     }
@@ -250,8 +251,9 @@ audit::CallerNamespace Collector::namespace_of(int32_t caller) const {
   return inode == kInitial ? audit::CallerNamespace::kInitial : audit::CallerNamespace::kOther;
 }
 
-// What the records do not say, and the machine may still know. The control group lives in `cgroup`.
-void Collector::enrich(audit::AuditEvent& event, procfs::CgroupBuffer& cgroup) {
+// What the records do not say, and the machine may still know. The control group and root directory live in
+// `cgroup` and `root`.
+void Collector::enrich(audit::AuditEvent& event, procfs::CgroupBuffer& cgroup, procfs::RootBuffer& root) {
   if (event.kind == Kind::kSetpgid) event.setpgid.in = namespace_of(event.pid);
   if (event.kind == Kind::kFork) {
     event.fork.in = namespace_of(event.fork.image_from != 0 ? event.fork.image_from : event.fork.parent);
@@ -262,8 +264,10 @@ void Collector::enrich(audit::AuditEvent& event, procfs::CgroupBuffer& cgroup) {
   const bool gone = event.exec.pid_namespace == 0 && errno == ENOENT;
   if (!gone) event.exec.cgroup = procfs::cgroup_of(proc_, event.pid, cgroup);
   if (!options_.file_times) return;
-  event.exec.times =
-      procfs::exec_file_times(proc_, event.pid, event.exec.exe, event.files.data(), event.file_count);
+  const procfs::ExecFile file =
+      procfs::exec_file(proc_, event.pid, event.exec.exe, event.files.data(), event.file_count, root);
+  event.exec.times = file.times;
+  event.exec.root = file.root;
 }
 
 void Collector::hand_over() {

@@ -86,7 +86,7 @@ class Collector {
   void on_proc_event(const proc_event& event);
   void on_exec(int32_t pid, uint64_t at_ns);
   void withdraw_older_details(int32_t pid, uint64_t at_ns);
-  void enrich(audit::AuditEvent& event, procfs::CgroupBuffer& cgroup);
+  void enrich(audit::AuditEvent& event, procfs::CgroupBuffer& cgroup, procfs::RootBuffer& root);
   audit::CallerNamespace namespace_of(int32_t caller) const;
   void hand_over();
   void publish();

@@ -53,6 +53,7 @@ struct ExecDetails {
   std::string_view args;  // separated by one NUL byte each
   std::string_view name;
   std::string_view cgroup;
+  std::string_view root;  // in which `exe` is a path: see procfs::ExecFile
 };
 
 // Whose process group was set, and to which.

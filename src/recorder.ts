@@ -99,7 +99,7 @@ export class Recorder {
   readonly #publishing: Publishing;
   readonly #hasher: FileHasher;
   readonly #idleMemory = new IdleMemory();
-  readonly #procfs = new Procfs();
+  readonly #procfs = new Procfs('/proc', (pid) => loadNative().connectionPeer(pid));
   readonly #proc: ProcReader;
   readonly #startedMs = performance.now();
   readonly #sweepTimer: NodeJS.Timeout;

@@ -139,7 +139,7 @@ const declared = [
   ),
   text(
     'entry_leader',
-    'Process by which this tree came into the host, as JSON; null where there is none',
+    'Process by which this tree came into the host, as JSON; null where there is none (pid 1, kernel threads, unknown)',
     linkCall('entry_leader', 'e.entry_leader_id', 'e.entity_id', 'e.entry_type', 'e.entry_source_ip'),
   ),
   text(
@@ -147,7 +147,11 @@ const declared = [
     'How this tree came into the host: init, kthread, sshd, ssm, container, terminal, console or unknown',
     'e.entry_type',
   ),
-  text('entry_source_ip', 'Where the session of an entry by ssh came from', 'e.entry_source_ip'),
+  text(
+    'entry_source_ip',
+    'Where the session of an entry by ssh came from: by audit login records, or the connection that the privileged sshd holds',
+    'e.entry_source_ip',
+  ),
   text('sha256', 'SHA-256 of the executed file, where process_ancestry_hash says so', 'e.sha256'),
   text('cgroup_path', 'Control group', 'e.cgroup_path'),
   text('container_id', 'Container, by the control group', 'e.container_id'),
@@ -157,6 +161,11 @@ const declared = [
     'e.pid_namespace',
   ),
   bigint('start_time', 'Start of the process in UNIX time', 'e.start_time'),
+  text(
+    'root',
+    "Root directory in which path is a path: / where the host's path leads to the executed file, a chroot's path on the host, mnt:[INODE] in another mount namespace; NULL where it is not known",
+    'e.root',
+  ),
 ];
 
 export const columns: readonly EventColumn[] = declared.map((column, at) => ({

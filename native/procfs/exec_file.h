@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/stat.h>
+
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -10,9 +13,24 @@
 
 namespace process_ancestry::procfs {
 
-// The times of the file that was executed: by its path, or by /proc/PID/exe where the path leads elsewhere (a
-// container's root, a deleted file), and only if it is one of the files that the event names. Else unknown.
-FileTimes exec_file_times(const ProcDir& proc, int32_t pid, std::string_view exe, const audit::FileId* files,
-                          size_t count);
+// A root directory that is longer is not told.
+using RootBuffer = std::array<char, 4096>;
+
+// The file that was executed.
+struct ExecFile {
+  // Unknown if neither the path nor /proc/PID/exe leads to one of the files that the event names.
+  FileTimes times;
+  // "/" if the host's path leads to that file; else the host's path of the process's root directory, or
+  // mnt:[INODE] if that is in another mount namespace. Empty if the process is gone.
+  std::string_view root;
+};
+
+// `exe` is a path in the root directory of the process. The root lives in `buffer`.
+ExecFile exec_file(const ProcDir& proc, int32_t pid, std::string_view exe, const audit::FileId* files,
+                   size_t count, RootBuffer& buffer);
+
+// The same for a path that /proc/PID/exe told. `process` is the process's directory, `about` its executed
+// file.
+std::string_view root_of(int process, std::string_view exe, const struct statx& about, RootBuffer& buffer);
 
 }  // namespace process_ancestry::procfs

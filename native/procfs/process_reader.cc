@@ -7,6 +7,7 @@
 
 #include <charconv>
 
+#include "exec_file.h"
 #include "file_times.h"
 
 namespace process_ancestry::procfs {
@@ -73,6 +74,7 @@ bool ProcessReader::read(int32_t pid, ExecDetails& details) {
     details.mode = about.stx_mode;
     details.ouid = about.stx_uid;
     details.ogid = about.stx_gid;
+    details.root = root_of(at, exe_, about, root_);
     if (file_times_) details.times = times_of(about);
   }
   details.comm = comm_;

@@ -6,6 +6,7 @@
 
 #include "../event.h"
 #include "cgroup.h"
+#include "exec_file.h"
 #include "proc_dir.h"
 
 namespace process_ancestry::procfs {
@@ -29,6 +30,7 @@ class ProcessReader {
   std::unique_ptr<char[]> buffer_;
   std::string exe_, cwd_, comm_, tty_, args_;
   CgroupBuffer cgroup_;
+  RootBuffer root_;
 };
 
 // The name that audit gives to a controlling terminal, from tty_nr of a stat file; empty for none.

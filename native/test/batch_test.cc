@@ -70,6 +70,7 @@ TEST("an exec without details is its header, and with details comes back as it w
   details.sid = 11;
   details.tty_number = 34817;
   details.cgroup = "/a.slice";
+  details.root = "/jail";
   batch.exec(Source::kAudit, 6, 3, details);
   const auto records = unpack(batch);
   CHECK_EQUAL(records.size(), 2U);
@@ -99,6 +100,7 @@ TEST("an exec without details is its header, and with details comes back as it w
   CHECK_EQUAL(exec.words[17], kUnknown);
   CHECK_EQUAL(exec.words[18], 34817U);
   CHECK_EQUAL(exec.texts[6], "/a.slice");
+  CHECK_EQUAL(exec.texts[7], "/jail");
 }
 
 TEST("a group and a login come back as they went in") {

@@ -1,6 +1,7 @@
 #include "../procfs/exec_file.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -35,7 +36,8 @@ struct OwnFile {
 
 FileTimes times(std::string_view exe, const audit::FileId& file) {
   const ProcDir proc;
-  return exec_file_times(proc, ::getpid(), exe, &file, 1);
+  RootBuffer root;
+  return exec_file(proc, ::getpid(), exe, &file, 1, root).times;
 }
 
 TEST("the times are those of the file at the path, if it is the one that was executed") {
@@ -77,9 +79,13 @@ TEST("a file that was replaced while it runs keeps its own times, also when its 
   CHECK_EQUAL(::posix_spawn(&pid, path.c_str(), nullptr, nullptr, const_cast<char**>(argv), nullptr), 0);
   CHECK_EQUAL(::rename(other.c_str(), path.c_str()), 0);
   const ProcDir proc;
-  CHECK_EQUAL(exec_file_times(proc, pid, path, &id, 1).mtime, 1000000000.0);
+  RootBuffer root;
+  CHECK_EQUAL(exec_file(proc, pid, path, &id, 1, root).times.mtime, 1000000000.0);
   ::unlink(path.c_str());
-  CHECK_EQUAL(exec_file_times(proc, pid, path, &id, 1).mtime, 1000000000.0);
+  const ExecFile removed = exec_file(proc, pid, path, &id, 1, root);
+  CHECK_EQUAL(removed.times.mtime, 1000000000.0);
+  // A file that was removed had its path on the host.
+  CHECK_EQUAL(removed.root, "/");
   ProcessReader reader(proc, 1000, true);
   ExecDetails details;
   CHECK(reader.read(pid, details));
@@ -100,7 +106,64 @@ TEST("another inode, or another device, is another file") {
     CHECK(std::isnan(times(own.path, other).mtime));
   }
   const ProcDir proc;
-  CHECK(std::isnan(exec_file_times(proc, ::getpid(), own.path, &own.id, 0).mtime));
+  RootBuffer root;
+  CHECK(std::isnan(exec_file(proc, ::getpid(), own.path, &own.id, 0, root).times.mtime));
+}
+
+TEST("a path is the host's where it leads to the executed file, and says where it begins where it does not") {
+  const OwnFile own;
+  const ProcDir proc;
+  RootBuffer root;
+  CHECK_EQUAL(exec_file(proc, ::getpid(), own.path, &own.id, 1, root).root, "/");
+  // A process that is gone tells no more than the file does.
+  constexpr int32_t kNone = 0x7fffffff;
+  CHECK_EQUAL(exec_file(proc, kNone, own.path, &own.id, 1, root).root, own.id.dev_major == 0 ? "" : "/");
+  CHECK_EQUAL(exec_file(proc, kNone, "/bin/sh", &own.id, 1, root).root, "");
+  audit::FileId other = own.id;
+  ++other.inode;
+  CHECK_EQUAL(exec_file(proc, ::getpid(), own.path, &other, 1, root).root, "");
+}
+
+// A child in another root. An ordinary user needs a user namespace for it.
+template <typename Check>
+void in_other_root(int namespaces, Check check) {
+  char jail[] = "/tmp/exec-root-XXXXXX";
+  CHECK(::mkdtemp(jail) != nullptr);
+  int ready[2];
+  CHECK_EQUAL(::pipe(ready), 0);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const bool ok =
+        ::unshare(::geteuid() == 0 ? namespaces : namespaces | CLONE_NEWUSER) == 0 && ::chroot(jail) == 0;
+    const char said = ok ? 'y' : 'n';
+    if (::write(ready[1], &said, 1) == 1) ::pause();
+    ::_exit(0);
+  }
+  char said = 'n';
+  CHECK_EQUAL(::read(ready[0], &said, 1), 1);
+  CHECK_EQUAL(said, 'y');
+  check(pid, std::string_view(jail));
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  ::close(ready[0]);
+  ::close(ready[1]);
+  ::rmdir(jail);
+}
+
+TEST("a path in a chroot, or in another mount namespace, is not the host's") {
+  const OwnFile own;
+  const ProcDir proc;
+  in_other_root(0, [&](pid_t pid, std::string_view jail) {
+    RootBuffer root;
+    CHECK_EQUAL(exec_file(proc, pid, "/usr/sbin/sshd", &own.id, 1, root).root, jail);
+    // It was executed before the chroot.
+    CHECK_EQUAL(exec_file(proc, pid, own.path, &own.id, 1, root).root, "/");
+  });
+  in_other_root(CLONE_NEWNS, [&](pid_t pid, std::string_view) {
+    RootBuffer root;
+    const std::string_view told = exec_file(proc, pid, "/usr/sbin/sshd", &own.id, 1, root).root;
+    CHECK_EQUAL(told.substr(0, 5), "mnt:[");
+  });
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ std::vector<Unpacked> unpack(const Batch& batch) {
       for (int i = 0; i < 3; ++i) record.words.push_back(reader.get<uint32_t>());
       record.argc = reader.get<uint32_t>();
       record.args_size = reader.get<uint32_t>();
-      for (int i = 0; i < 7; ++i) record.texts.push_back(reader.text());
+      for (int i = 0; i < 8; ++i) record.texts.push_back(reader.text());
     } else if (record.kind == Kind::kLogin) {
       record.words.push_back(reader.get<uint32_t>());
       for (int i = 0; i < 3; ++i) record.texts.push_back(reader.text());

@@ -186,5 +186,6 @@ function readDetails(batch: Buffer, body: number, flags: number): ExecDetails {
     args: text(),
     name: text(),
     cgroup: text(),
+    root: text(),
   };
 }

@@ -150,4 +150,9 @@ export interface ExecDetails {
   readonly name: string;
   /** Control group: a path in its hierarchy. '' where the process was gone, and in a replayed log. */
   readonly cgroup: string;
+  /**
+   * The root directory in which `path` is a path: / where the host's path leads to the executed file, the host's path of a
+   * chroot, mnt:[INODE] for another mount namespace. '' where it is not known: the process was gone, or the log is recorded.
+   */
+  readonly root: string;
 }

@@ -147,6 +147,8 @@ export interface NativeDiagnosis {
   connectorError(): number;
   /** The pid of the process that listens at a unix socket, or -errno. */
   listenerOf(path: string): number;
+  /** The address at the other end of the first internet connection that a process holds; '' where it cannot be told. */
+  connectionPeer(pid: number): string;
   /** Whether the kernel's clock follows another (NTP). */
   clockIsSynchronized(): boolean;
 }

@@ -1,5 +1,6 @@
 /** Ancestors, nearest first, up to the top (R3): as far as a row tells them, and one of them as JSON. */
 import { type Link, LONGEST_CHAIN, type Process } from './process.ts';
+import { isRootsFile } from './proof.ts';
 import type { RecordedLink } from './recorded_link.ts';
 
 /** The ancestors of one process, as a published row has them: the first `depth` of its creator and those above it. */
@@ -46,17 +47,20 @@ export interface AncestorOptions {
 /** An object of the column ancestry. Only for settled links. */
 export function ancestorObject({ process, image }: Link, { entityIdOf, cmdlineMax }: AncestorOptions): string {
   const parent = process.creator?.process;
-  const { cmdline } = image;
+  const { cmdline, details } = image;
+  const isKnown = details.mode !== undefined && details.ownerUid !== undefined;
   return JSON.stringify({
     exe_name: image.exeName,
     pid: process.pid,
     ppid: parent?.pid ?? process.ppid,
     pproc_time_hr: parent?.startUnixHundredths ?? 0,
-    path: image.details.path,
+    path: details.path,
     cmdline: (cmdline.length > cmdlineMax ? `${cmdline.slice(0, cmdlineMax)}…` : cmdline).toWellFormed(),
     proc_time: Math.floor(process.startUnixHundredths / 100),
     proc_time_hr: process.startUnixHundredths,
     entity_id: entityIdOf(process),
-    uid: image.details.uid ?? null,
+    uid: details.uid ?? null,
+    root: details.root || null,
+    root_owned: isKnown ? isRootsFile(details) : null,
   });
 }

@@ -1,25 +1,30 @@
 /** How a tree of processes came into the host: the entry leader of ECS RFC 0030. */
 import type { Image } from './image.ts';
-import type { Link } from './process.ts';
+import type { Link, Process } from './process.ts';
+import { isRootsFile, isRootsProgram } from './proof.ts';
 
 export type EntryType = 'init' | 'kthread' | 'sshd' | 'ssm' | 'container' | 'terminal' | 'console' | 'unknown';
 
 export interface Entry {
   readonly type: EntryType;
-  /** The process by which it came in, with the image that it ran then; undefined where nobody knows. */
+  /** The process by which it came in, with the image that it ran then; undefined for pid 1, the kernel's threads and unknown. */
   readonly link: Link | undefined;
 }
 
 const UNKNOWN: Entry = { type: 'unknown', link: undefined };
+/** OpenSSH's server programs: sshd-session since 9.8, sshd-auth since 10.0. */
 const SSHD = /^sshd(-session|-auth)?$/;
-const SSM = 'ssm-session-worker';
+const SSM = /^ssm-session-worker$/;
 /** What creates containers. In a snapshot of /proc also what keeps them: who created them is gone by then. */
 const CONTAINER_RUNTIME =
   /^((docker-|buildkit-)?runc|crun|youki|runsc|kata-runtime|(docker-)?containerd-shim.*|conmon(rs)?|lxc-(start|attach|execute)|systemd-nspawn)$/;
+const CONMON = /^conmon(rs)?$/;
+const PODMAN = /^podman$/;
 /** A runtime that runs from a copy of itself, so that what is in the container cannot write to its file (CVE-2019-5736). */
 const CLONED_RUNTIME = /^\/memfd:\w+_cloned:\/proc\/self\/exe( |$)/;
 /** First processes of containers, which a runtime puts there to reap orphans. */
 const CONTAINER_INIT = /^(docker-init|tini(-static)?|catatonit)$/;
+const PROVEN_NAMES = [SSHD, SSM, CONTAINER_RUNTIME, PODMAN, CONTAINER_INIT];
 /** Serial lines and hypervisors' consoles (Documentation/admin-guide/devices.txt); virtual terminals. */
 const CONSOLE_TTY = /^(console|tty(S|AMA|USB|MFD|mxc|PS)\d+|hvc\d+|xvc\d+|sclp_line\d+)$/;
 const VIRTUAL_TERMINAL = /^tty\d+$/;
@@ -40,47 +45,115 @@ export function entryOf(link: Link): Entry {
   return entry;
 }
 
-function ownEntry(link: Link): Entry | undefined {
-  const type = ownType(link);
-  return type && { type, link };
+/**
+ * The sshd processes that an entry by ssh came in by, from the privileged one down to its creator. Those between are forks
+ * that have not executed.
+ */
+export function sshServersOf({ process }: Link): readonly Process[] {
+  const servers: Process[] = [];
+  let one = process.creator;
+  while (one && isForkOfSshd(one)) {
+    servers.unshift(one.process);
+    one = one.process.creator;
+  }
+  return one && isSshd(one) ? [one.process, ...servers] : [];
 }
 
-function ownType({ process, image, session, tty }: Link): EntryType | undefined {
-  if (process.pid === 1) return 'init';
-  if (process.pid === 2 && process.lineage === 'top') return 'kthread';
-  const creator = process.creator?.image;
-  if (process.creator && isInNewContainer(process.creator, image)) return 'container';
-  // A command without a terminal is no session of its own there.
-  if (image.exeName === SSM || creator?.exeName === SSM) return 'ssm';
-  // A log may tell nothing of sessions: then a session begins where there is another terminal.
-  const mayLead = session ? session.leader === process : process.creator?.tty !== tty;
-  if ((mayLead || !session) && creator && comesFrom(creator, image, ({ exeName }) => isSshd(exeName))) return 'sshd';
-  if (!mayLead) return undefined;
-  if (VIRTUAL_TERMINAL.test(tty)) return 'terminal';
-  return CONSOLE_TTY.test(tty) ? 'console' : undefined;
+/** Whether an image has a name by which entries are told, if more proves it. */
+export function hasEntryName({ exeName, details }: Image): boolean {
+  return PROVEN_NAMES.some((names) => names.test(exeName)) || CLONED_RUNTIME.test(details.path);
 }
 
-function isInNewContainer(creator: Link, own: Image): boolean {
-  const { image: above } = creator;
-  // When a container has ended, conmon tells podman, on the host.
-  if (above.exeName.startsWith('conmon') && own.exeName === 'podman') return false;
-  if (comesFrom(above, own, isContainerRuntime)) return true;
-  // One that no runtime started is taken at its name; another has its entry, which those below it share.
-  const isInit = ({ exeName }: Image) => CONTAINER_INIT.test(exeName);
-  const runtime = creator.process.creator?.image;
-  return comesFrom(above, own, isInit) && !(runtime && isContainerRuntime(runtime));
-}
-
-function isContainerRuntime({ exeName, details }: Image): boolean {
-  return CONTAINER_RUNTIME.test(exeName) || CLONED_RUNTIME.test(details.path);
-}
-
-/** Whether a file name is one of OpenSSH's server programs: sshd-session since 9.8, sshd-auth since 10.0. */
-export function isSshd(name: string): boolean {
+/** Whether a file name is one of OpenSSH's server programs. */
+export function isSshdName(name: string): boolean {
   return SSHD.test(name);
 }
 
-/** Whether it was created by a program of a kind, and is none itself. */
-function comesFrom(creator: Image, own: Image, isOfKind: (image: Image) => boolean): boolean {
-  return isOfKind(creator) && !isOfKind(own);
+export function isSshd(link: Link): boolean {
+  return isProven(link, SSHD);
+}
+
+function ownEntry(link: Link): Entry | undefined {
+  const { process, image } = link;
+  // Pid 1 and the kernel's own threads came in by nothing else.
+  if (process.pid === 1) return { type: 'init', link: undefined };
+  if (process.pid === 2 && process.lineage === 'top') return { type: 'kthread', link: undefined };
+  const { creator } = process;
+  if (creator && isKernelThread(creator) && image.known && image.details.path !== '') return { type: 'kthread', link };
+  const type = ownType(link, creator);
+  return type && { type, link };
+}
+
+function ownType(link: Link, creator: Link | undefined): EntryType | undefined {
+  const { process, session, tty } = link;
+  if (creator && isInNewContainer(creator, link)) return 'container';
+  // A command without a terminal is no session of its own there.
+  if (isProven(link, SSM) || (creator && isProven(creator, SSM))) return 'ssm';
+  // A log may tell nothing of sessions: then a session begins where there is another terminal.
+  const mayLead = session ? session.id === process.pid : creator?.tty !== tty;
+  if ((mayLead || !session) && creator && isOfSshd(creator) && !isOfSshd(link)) return 'sshd';
+  if (mayLead && isGivenByRoot(link, creator)) {
+    if (VIRTUAL_TERMINAL.test(tty)) return 'terminal';
+    if (CONSOLE_TTY.test(tty)) return 'console';
+  }
+  // What init starts leads a session of its own.
+  return (mayLead || !session) && creator?.process.pid === 1 ? 'init' : undefined;
+}
+
+function isProven(link: Link, names: RegExp): boolean {
+  return names.test(link.image.exeName) && isRootsProgram(link);
+}
+
+function isKernelThread({ process, image }: Link): boolean {
+  const isOne = process.pid === 2 || process.creator?.process.pid === 2;
+  return isOne && image.known && image.details.path === '';
+}
+
+/** A session that takes a serial line for its terminal has not come in by it: getty, login and display managers are root's. */
+function isGivenByRoot(link: Link, creator: Link | undefined): boolean {
+  return isRootsProgram(link) || (creator !== undefined && isRootsProgram(creator));
+}
+
+/** sshd, or a process of it that has given up its privileges. */
+function isOfSshd(link: Link): boolean {
+  let one: Link | undefined = link;
+  while (one && isForkOfSshd(one)) one = one.process.creator;
+  return one !== undefined && isSshd(one);
+}
+
+/** A fork has the image of its forker; /proc shows it with an image of its own, and with the ids that it has now. */
+function isForkOfSshd({ process, image }: Link): boolean {
+  const above = process.creator?.image;
+  if (!above || !SSHD.test(image.exeName)) return false;
+  if (image === above) return true;
+  const isFork = process.met === 'procfs' && !process.hasExecuted && process.execUnixMs === 0;
+  return isFork && isRootsFile(image.details) && isSameFile(image, above);
+}
+
+function isSameFile({ details: one }: Image, { details: other }: Image): boolean {
+  return one.path === other.path && (one.inode ?? other.inode) === (other.inode ?? one.inode);
+}
+
+function isInNewContainer(creator: Link, own: Link): boolean {
+  // When a container has ended, conmon tells podman, on the host.
+  if (CONMON.test(creator.image.exeName) && isProven(own, PODMAN)) return false;
+  if (isContainerRuntime(creator)) return !isContainerRuntime(own);
+  // One that no runtime started has no entry of its own; another has it, and those below share it.
+  const above = creator.process.creator;
+  return isProven(creator, CONTAINER_INIT) && !isProven(own, CONTAINER_INIT) && !(above && isContainerRuntime(above));
+}
+
+function isContainerRuntime(link: Link): boolean {
+  return isProven(link, CONTAINER_RUNTIME) || isCopyOfRuntime(link);
+}
+
+/** A memory file that a runtime has made of itself: its mode says nothing, because it is sealed. */
+function isCopyOfRuntime({ process, image }: Link): boolean {
+  const { path, uid, euid, ownerUid } = image.details;
+  if (!CLONED_RUNTIME.test(path) || uid !== 0 || euid !== 0 || ownerUid !== 0) return false;
+  const { creator } = process;
+  if (creator && isContainerRuntime(creator)) return true;
+  return process.previous.some(
+    (earlier) => CONTAINER_RUNTIME.test(earlier.exeName) && isRootsProgram({ process, image: earlier }),
+  );
 }

@@ -44,6 +44,7 @@ export const NO_DETAILS: ExecDetails = {
   args: '',
   name: '',
   cgroup: '',
+  root: '',
 };
 
 /** Characters of arguments that an image keeps for its descendants' rows; the exec's own row has all of them. */

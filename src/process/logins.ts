@@ -1,45 +1,76 @@
-/** Where sessions came from: what sshd and PAM said to audit or, where they said nothing, what sshd left in the environment. */
+/** Where sessions came from: what sshd and PAM said to audit, else the connection that sshd holds. */
 import { LRUCache } from 'lru-cache';
 import type { LoginEvent } from '../collect/event.ts';
-import { type Entry, isSshd } from './entry.ts';
+import { type Entry, isSshdName, sshServersOf } from './entry.ts';
 import { exeNameOf } from './image.ts';
 import type { Process } from './process.ts';
 import type { ProcReader } from './procfs.ts';
 
 const LOGINS_MAX = 1024;
 
-export class Logins {
-  readonly #proc: ProcReader | undefined;
-  /** By audit's session id. */
-  readonly #addresses = new LRUCache<number, string>({ max: LOGINS_MAX });
-  /** What the environment of a session's leader said when it was first asked: what it executes later may have another. */
-  readonly #asked = new WeakMap<Process, string>();
+export interface LoginsOptions {
+  readonly proc: ProcReader | undefined;
+  /** Whether a start that /proc shows is this process's. */
+  readonly isSame: (process: Process, startTicks: number) => boolean;
+}
 
-  constructor(proc: ProcReader | undefined) {
-    this.#proc = proc;
+export class Logins {
+  readonly #options: LoginsOptions;
+  /** By audit's session id. Only programs with CAP_AUDIT_WRITE can say something, and the kernel adds their session id. */
+  readonly #addresses = new LRUCache<number, string>({ max: LOGINS_MAX });
+  /** Of connections that servers held when they were asked. */
+  readonly #peers = new WeakMap<Process, string>();
+  /** Servers of which all is known that will be. */
+  readonly #asked = new WeakSet<Process>();
+
+  constructor(options: LoginsOptions) {
+    this.#options = options;
   }
 
   add({ ses, address, exe }: LoginEvent): void {
     // sudo and su open sessions within one that came from somewhere: sudo names this host as where it is asked from
     // (man 5 sudoers, pam_rhost), and PAM makes an address of that.
-    const isOfSsh = exe === '' || isSshd(exeNameOf({ path: exe, comm: '' }));
+    const isOfSsh = exe === '' || isSshdName(exeNameOf({ path: exe, comm: '' }));
     if (ses !== undefined && address !== '' && isOfSsh) this.#addresses.set(ses, address);
   }
 
-  /** Of an entry by ssh; '' for others, and where nobody knows. */
+  /** Asks sshd for its connection as soon as it executes: a short session is over before its first row. */
+  serverExecuted(server: Process): void {
+    const peer = this.#readPeer(server);
+    if (peer !== '') this.#peers.set(server, peer);
+  }
+
+  /** Of an entry by ssh; '' for others, and where it is not known. */
   addressOf({ type, link }: Entry): string {
     if (type !== 'sshd' || !link) return '';
     const { process, image } = link;
     const { ses } = image.details;
-    // A server that was started in somebody's session, and does not use PAM, leaves its guests in that session.
+    // A server that was started in a session, and does not use PAM, leaves its guests in that session.
     const isOwnSession = ses !== process.creator?.image.details.ses;
     const said = ses === undefined || !isOwnSession ? undefined : this.#addresses.get(ses);
     if (said !== undefined) return said;
-    let asked = this.#asked.get(process);
-    if (asked === undefined) {
-      asked = process.exit ? '' : (this.#proc?.sshClient(process.pid) ?? '');
-      this.#asked.set(process, asked);
+    for (const server of sshServersOf(link)) {
+      const peer = this.#peerOf(server);
+      if (peer !== '') return peer;
     }
-    return asked;
+    return '';
+  }
+
+  #peerOf(server: Process): string {
+    const known = this.#peers.get(server);
+    if (known !== undefined || this.#asked.has(server)) return known ?? '';
+    this.#asked.add(server);
+    this.serverExecuted(server);
+    return this.#peers.get(server) ?? '';
+  }
+
+  #readPeer(server: Process): string {
+    const { proc, isSame } = this.#options;
+    if (!proc || server.exit) return '';
+    const before = proc.startTicks(server.pid);
+    if (before === undefined || !isSame(server, before)) return '';
+    const peer = proc.connectionPeer(server.pid);
+    // The pid may have become another process's meanwhile.
+    return proc.startTicks(server.pid) === before ? peer : '';
   }
 }

@@ -75,6 +75,8 @@ export class Process {
   /** How many ancestors it has, as far as known. */
   depth = 0;
   pidNamespace: number | undefined = undefined;
+  /** As pidNamespace: an inode number, inherited at a fork. */
+  userNamespace: number | undefined = undefined;
   session: Group | undefined = undefined;
   /** See Link. */
   leftTerminal = false;

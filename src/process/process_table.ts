@@ -152,6 +152,7 @@ export class ProcessTable {
     forker.isReferredTo = true;
     process.session = session;
     process.leftTerminal = leftTerminal;
+    process.userNamespace = forker.userNamespace;
     process.groups.inherit(forker.groups, event.bootMs);
     process.supplementalGroups = forker.supplementalGroups;
     // What an exec's details will bring is not the forker's yet: it is looked up when a row needs it.
@@ -500,6 +501,7 @@ export class ProcessTable {
     });
     this.texts.keep(process.image);
     process.pidNamespace = snapshot.details.pidNamespace;
+    process.userNamespace = snapshot.userNamespace;
     process.hasExecuted = snapshot.executed;
     process.cgroup = snapshot.cgroup;
     process.supplementalGroups = snapshot.supplementalGroups;

@@ -3,7 +3,6 @@
  * after a loss, and for the rare process that no event tells of; never for each event (R13).
  */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, type Stats, statSync } from 'node:fs';
-import { isIP } from 'node:net';
 import type { ExecDetails, Pid } from '../collect/event.ts';
 import { type CharDevice, terminalOf } from '../collect/terminal.ts';
 import { isNoDescriptor } from '../descriptors.ts';
@@ -25,6 +24,8 @@ export interface ProcessSnapshot {
   readonly ses: number | undefined;
   readonly cgroup: string;
   readonly supplementalGroups: readonly number[];
+  /** Inode number. */
+  readonly userNamespace: number | undefined;
   readonly details: ExecDetails;
 }
 
@@ -37,8 +38,10 @@ export interface ProcReader {
   startTicks(pid: Pid): number | undefined;
   /** Undefined when there is no such process. */
   supplementalGroups(pid: Pid): readonly number[] | undefined;
-  /** Where sshd says in a session's environment that its client is: an IP address, '' if it says nothing of the kind. */
-  sshClient(pid: Pid): string;
+  /** Inode number; undefined when there is no such process. */
+  userNamespace(pid: Pid): number | undefined;
+  /** The address at the other end of the first internet connection that the process holds; '' where it is not known. */
+  connectionPeer(pid: Pid): string;
 }
 
 interface Stat {
@@ -87,6 +90,11 @@ function idsOf(status: string, name: 'Uid' | 'Gid'): [number?, number?, number?,
   return line ? [Number(line[1]), Number(line[2]), Number(line[3]), Number(line[4])] : [];
 }
 
+/** The number in a link such as pid:[4026531836]. */
+function inodeOf(link: string): number | undefined {
+  return Number(/\[(\d+)\]/.exec(link)?.[1]) || undefined;
+}
+
 function groupsOf(status: string): readonly number[] {
   return (/^Groups:[ \t]*([\d ]*)/m.exec(status)?.[1] ?? '').split(' ').filter(Boolean).map(Number);
 }
@@ -118,12 +126,14 @@ export function cgroupPath(text: string): string {
 
 export class Procfs implements ProcReader {
   readonly #root: string;
+  readonly #connectionPeer: (pid: Pid) => string;
   #noDescriptor = 0;
   readonly #room = Buffer.alloc(64 * 1024);
 
-  /** `root` is where proc is mounted. */
-  constructor(root = '/proc') {
+  /** `root` is where proc is mounted. Connections of others are the addon's to look at. */
+  constructor(root = '/proc', connectionPeer: (pid: Pid) => string = () => '') {
     this.#root = root;
+    this.#connectionPeer = connectionPeer;
   }
 
   /** Files of processes that were not read because this process can open no more: they look as if they were gone. */
@@ -146,10 +156,12 @@ export class Procfs implements ProcReader {
     return status === '' ? undefined : groupsOf(status);
   }
 
-  sshClient(pid: Pid): string {
-    // man 1 ssh: client address, client port, server address, server port.
-    const connection = /(?:^|\0)SSH_CONNECTION=([^ \0]+) /.exec(this.#text(pid, 'environ'))?.[1] ?? '';
-    return isIP(connection) === 0 ? '' : connection;
+  userNamespace(pid: Pid): number | undefined {
+    return inodeOf(this.#link(pid, 'ns/user'));
+  }
+
+  connectionPeer(pid: Pid): string {
+    return this.#connectionPeer(pid);
   }
 
   read(pid: Pid): ProcessSnapshot | undefined {
@@ -187,7 +199,7 @@ export class Procfs implements ProcReader {
       ctime: file && Math.floor(file.ctimeMs / 1000),
       btime: file && Math.floor(file.birthtimeMs / 1000),
       inode: file?.ino,
-      pidNamespace: Number(/\[(\d+)\]/.exec(this.#link(pid, 'ns/pid'))?.[1]) || undefined,
+      pidNamespace: inodeOf(this.#link(pid, 'ns/pid')),
       sid,
       pgid,
       ttyNr,
@@ -201,6 +213,7 @@ export class Procfs implements ProcReader {
       args: args.text,
       name: '',
       cgroup,
+      root: file ? this.#rootOf(pid, path, file) : '',
     };
     // The pid may have become another process's while its files were read.
     const after = this.#stat(pid);
@@ -217,6 +230,7 @@ export class Procfs implements ProcReader {
       ses,
       cgroup,
       supplementalGroups: groupsOf(status),
+      userNamespace: this.userNamespace(pid),
       details,
     };
   }
@@ -242,6 +256,18 @@ export class Procfs implements ProcReader {
       return statSync(`${this.#root}/${pid}/exe`);
     } catch {
       return undefined;
+    }
+  }
+
+  /** See ExecDetails. In our mount namespace /proc shows paths in our root. */
+  #rootOf(pid: Pid, path: string, { dev, ino }: Stats): string {
+    const mounts = this.#link(pid, 'ns/mnt');
+    if (mounts === '' || mounts === this.#link('self', 'ns/mnt')) return mounts === '' ? '' : '/';
+    try {
+      const onHost = statSync(path);
+      return onHost.dev === dev && onHost.ino === ino ? '/' : mounts;
+    } catch {
+      return mounts;
     }
   }
 
@@ -287,7 +313,7 @@ export class Procfs implements ProcReader {
     }
   }
 
-  #link(pid: Pid, file: string): string {
+  #link(pid: Pid | 'self', file: string): string {
     try {
       return readlinkSync(`${this.#root}/${pid}/${file}`);
     } catch {

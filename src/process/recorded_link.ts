@@ -38,7 +38,7 @@ export interface RecordedLink {
 /** Characters of arguments that are recorded: no more are shown of a leader, nor in a document. */
 export const RECORD_ARGS_MAX = FRAGMENT_ARGS_MAX;
 /** What an ancestor takes beside its texts. */
-const ANCESTOR_BYTES = 200;
+const ANCESTOR_BYTES = 230;
 
 /** A process by its identity: entity id, pid, and start in hundredths of Unix seconds. */
 export type ProcessRef = readonly [entityId: string, pid: number, start: number];
@@ -58,6 +58,8 @@ export interface LinkRecord {
   readonly args: readonly string[];
   readonly argsCount: number | undefined;
   readonly uid: number | undefined;
+  /** In which `path` is a path: see ExecDetails. Undefined in records of before. */
+  readonly root: string | undefined;
   /** Whether anybody could tell what it ran. */
   readonly known: boolean;
   /** Members of an object, with a name each (credentialsFragment). */
@@ -144,6 +146,7 @@ export class LinkRecorder {
       args: shortArgs(details),
       argsCount: details.argsCount,
       uid: details.uid,
+      root: details.root,
       known: image.known,
       groupLeader: this.#refTo(process.groups.at(Number.POSITIVE_INFINITY)?.leader),
       sessionLeader: this.#refTo(session?.leader),

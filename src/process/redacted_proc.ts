@@ -11,7 +11,8 @@ export function redactedProc(proc: ProcReader, patterns: () => readonly RedactPa
   return {
     pids: () => proc.pids(),
     startTicks: (pid) => proc.startTicks(pid),
-    sshClient: (pid) => proc.sshClient(pid),
+    userNamespace: (pid) => proc.userNamespace(pid),
+    connectionPeer: (pid) => proc.connectionPeer(pid),
     supplementalGroups: (pid) => proc.supplementalGroups(pid),
     read: (pid) => {
       const snapshot = proc.read(pid);

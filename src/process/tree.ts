@@ -5,7 +5,7 @@
 import type { ExecDetails, ExecEvent, ProcessEvent } from '../collect/event.ts';
 import { type Ancestry, ancestryOf, isSettled } from './ancestry.ts';
 import type { CacheStats } from './cache.ts';
-import { type Entry, entryOf } from './entry.ts';
+import { type Entry, entryOf, hasEntryName, isSshd } from './entry.ts';
 import { type Action, ExecPairing, Execution } from './execution.ts';
 import { Image } from './image.ts';
 import { Logins } from './logins.ts';
@@ -136,7 +136,10 @@ export class ProcessTree {
     this.#options = options;
     this.#settings = options;
     this.processes = new ProcessTable(options);
-    this.#logins = new Logins(options.proc);
+    this.#logins = new Logins({
+      proc: options.proc,
+      isSame: (process, startTicks) => this.processes.isSame(process, startTicks),
+    });
     const entityIdOf = (process: Process) => this.processes.entityIdOf(process);
     const { names, ancestorCmdlineMax } = options;
     this.#context = new SessionContext({ entityIdOf, names, ancestorCmdlineMax });
@@ -407,12 +410,23 @@ export class ProcessTree {
     this.#waitingBytes += textBytes(details);
     if (details?.pidNamespace) process.pidNamespace = details.pidNamespace;
     if (details) this.#keepGroups(execution, details);
+    if (hasEntryName(image)) this.#proveEntry(execution);
     if (details?.cgroup) process.cgroup = details.cgroup;
     execution.cgroup = details?.cgroup || process.cgroup;
     if (details?.ppid === undefined || process.lineage !== 'awaited') return;
     process.ppid = details.ppid;
     if (details.ppid === 0) process.setTop();
     else process.likelyCreator ??= this.processes.likelyParent(details.ppid, execution);
+  }
+
+  /** Reads what proves an entry, while the process lives: for the few programs that let others in. */
+  #proveEntry({ process, image, link }: Execution): void {
+    const { proc } = this.#options;
+    if (!proc || process.exit || process.image !== image) return;
+    const startTicks = proc.startTicks(process.pid);
+    if (startTicks === undefined || !this.processes.isSame(process, startTicks)) return;
+    process.userNamespace = proc.userNamespace(process.pid) ?? process.userNamespace;
+    if (isSshd(link)) this.#logins.serverExecuted(process);
   }
 
   /** Supplemental groups are set by who sets other ids too, and who lets people in: no event tells of them. */

@@ -83,6 +83,7 @@ export const EVENT_COLUMNS: readonly StoredColumn[] = [
   text('mode', (_, { mode }) => (mode === undefined ? '' : `0${mode.toString(8)}`)),
   // By it goes what has no path: a kernel thread.
   text('comm', (_, { path, comm }) => (path === '' ? comm : '')),
+  text('root', (_, { root }) => root),
   text('cwd', (_, { cwd }) => cwd),
   text('tty', (_, { tty }) => tty),
   // An exec's: what others inherit of the image is not what they called.

@@ -146,6 +146,7 @@ function leaderMembers(link: ReadLink): string {
     path: record.path.toWellFormed(),
     cmdline: (cmdline.length > FRAGMENT_ARGS_MAX ? `${cmdline.slice(0, FRAGMENT_ARGS_MAX)}…` : cmdline).toWellFormed(),
     uid: record.uid ?? null,
+    root: record.root || null,
   });
   return object.slice(1, -1);
 }

@@ -118,6 +118,7 @@ test('what the native packer writes is what is read, field by field', () => {
         args: 'sh\0\0ü 🌲\ufffd',
         name: '/bin/sh',
         cgroup: '',
+        root: '',
       },
     },
   ]);

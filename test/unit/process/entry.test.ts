@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { ExecDetails } from '../../../src/collect/event.ts';
 import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { KernelModel } from './kernel_model.ts';
 import { TreeHarness } from './tree_harness.ts';
@@ -18,18 +19,27 @@ function chainOf(...programs: readonly (readonly [cmdline: string, tty?: string]
 }
 
 describe('an entry is', () => {
-  test('init for what init started', () => {
-    expect(entryOf(chainOf(['cron', ''], ['backup']))).toEqual(['init', 'init']);
+  test('init for what init started, by the session leader that it started', () => {
+    expect(entryOf(chainOf(['cron', ''], ['backup']))).toEqual(['init', 'cron']);
   });
 
-  test('kthread below kthreadd', () => {
+  test('kthread for what the kernel starts, and its threads have no leader', () => {
     const kernel = new KernelModel();
-    const harness = new TreeHarness();
-    harness.tree.processes.adopt([harness.proc.show(2, 0, 'kthreadd'), harness.proc.show(40, 2, 'kworker')]);
+    const harness = new TreeHarness({ actions: new Set(['exec', 'existing']) });
+    const thread = (pid: number, ppid: number, comm: string) => {
+      const shown = harness.proc.show(pid, ppid, comm);
+      return { ...shown, executed: false, details: { ...shown.details, path: '', args: '', argsCount: 0 } };
+    };
+    harness.tree.processes.adopt([thread(2, 0, 'kthreadd'), thread(40, 2, 'kworker')]);
     kernel.processes.set(40, { pid: 40, cmdline: 'kworker', creator: [], parent: 2, alive: true, sid: 0, pgid: 0 });
     kernel.fork(40, 41);
     kernel.exec(41, 'modprobe');
-    expect(entryOf(harness.run(kernel).row('modprobe'))).toEqual(['kthread', 'kthreadd']);
+    expect(entryOf(harness.run(kernel).row('modprobe'))).toEqual(['kthread', 'modprobe']);
+    harness.tree.publishExisting({ bootMs: kernel.bootMs, unixMs: kernel.bootMs });
+    const existing = harness.published.filter(({ action }) => action === 'existing');
+    const ofPid = (pid: number) => existing.find(({ process }) => process.pid === pid)?.entry;
+    expect(ofPid(1)).toEqual({ type: 'init', link: undefined });
+    for (const pid of [2, 40]) expect(ofPid(pid)).toEqual({ type: 'kthread', link: undefined });
   });
 
   test.each(['sshd', 'sshd-session', 'sshd-auth'])('sshd for the session leader whose parent is %s', (sshd) => {
@@ -37,8 +47,8 @@ describe('an entry is', () => {
   });
 
   test('not sshd for sshd itself, nor for what it runs within its own session', () => {
-    expect(entryOf(chainOf(['sshd -D', ''], ['sshd-session -R', '']))).toEqual(['init', 'init']);
-    expect(entryOf(chainOf(['sshd -D', ''], ['helper']))).toEqual(['init', 'init']);
+    expect(entryOf(chainOf(['sshd -D', ''], ['sshd-session -R', '']))).toEqual(['init', 'sshd -D']);
+    expect(entryOf(chainOf(['sshd -D', ''], ['helper']))).toEqual(['init', 'sshd -D']);
   });
 
   test('ssm for a session of the agent’s worker', () => {
@@ -74,7 +84,7 @@ describe('an entry is', () => {
   });
 
   test('not container for a runtime itself, nor for what it runs from a copy of its file', () => {
-    expect(entryOf(chainOf(['containerd-shim-runc-v2', ''], ['runc']))).toEqual(['init', 'init']);
+    expect(entryOf(chainOf(['containerd-shim-runc-v2', ''], ['runc']))).toEqual(['init', 'containerd-shim-runc-v2']);
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'runc create');
@@ -83,12 +93,12 @@ describe('an entry is', () => {
     kernel.fork(11, 12);
     kernel.exec(12, 'entrypoint');
     const harness = new TreeHarness().run(kernel);
-    expect(entryOf(harness.row('runc init'))).toEqual(['init', 'init']);
+    expect(entryOf(harness.row('runc init'))).toEqual(['init', undefined]);
     expect(entryOf(harness.row('entrypoint'))).toEqual(['container', 'entrypoint']);
   });
 
   test('not container for what conmon tells podman of one that has ended', () => {
-    expect(entryOf(chainOf(['conmon', ''], ['podman container cleanup']))).toEqual(['init', 'init']);
+    expect(entryOf(chainOf(['conmon', ''], ['podman container cleanup']))).toEqual(['init', 'conmon']);
     expect(entryOf(chainOf(['conmon', ''], ['crun'], ['podman info']))).toEqual(['container', 'podman info']);
   });
 
@@ -129,7 +139,7 @@ describe('an entry is', () => {
       return entryOf(harness.run(kernel).row(programs.at(-1)?.[0] ?? ''));
     };
     expect(log(['sshd -D', ''], ['sshd -R', ''], ['bash -l', 'pts/0'], ['ls', 'pts/0'])).toEqual(['sshd', 'bash -l']);
-    expect(log(['sshd -D', ''], ['sshd -R', ''])).toEqual(['init', 'init']);
+    expect(log(['sshd -D', ''], ['sshd -R', ''])).toEqual(['init', 'sshd -D']);
     expect(log(['login', 'tty1'], ['bash', 'tty1'], ['ls', 'tty1'])).toEqual(['terminal', 'login']);
   });
 
@@ -141,6 +151,129 @@ describe('an entry is', () => {
     kernel.fork(900, 901);
     kernel.exec(901, 'child');
     expect(entryOf(harness.run(kernel).row('child'))).toEqual(['unknown', undefined]);
+  });
+});
+
+describe('a name proves nothing', () => {
+  /** The entry of what a program starts in a session of its own, if it executed like that. */
+  const entryBelow = (program: string, details: Partial<ExecDetails>, before: Partial<ExecDetails> = {}) => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.setsid(10);
+    kernel.exec(10, 'login');
+    kernel.fork(10, 11);
+    kernel.exec(11, 'bash', before);
+    kernel.fork(11, 12);
+    kernel.exec(12, program, details);
+    kernel.fork(12, 13);
+    kernel.setsid(13);
+    kernel.exec(13, 'child', { uid: 1000, euid: 1000, ...before });
+    return entryOf(new TreeHarness().run(kernel).row('child'));
+  };
+  const PROGRAMS = [
+    ...['sshd', 'sshd-session', 'ssm-session-worker', 'runc', 'crun', 'conmon', 'containerd-shim-runc-v2', 'lxc-start'],
+    ...['systemd-nspawn', 'docker-init', 'tini', 'catatonit'],
+  ];
+
+  test.each(PROGRAMS)('without the proof that root executed the host’s own %s', (program) => {
+    const notProven: Partial<ExecDetails>[] = [
+      { ownerUid: 1000 },
+      { ownerUid: undefined, mode: undefined },
+      { mode: 0o100775 },
+      { mode: 0o100757 },
+      { uid: 1000, euid: 1000 },
+      // A setuid program under another name.
+      { uid: 1000, mode: 0o104755 },
+      { uid: undefined, euid: undefined },
+      { root: '/tmp/u/jail' },
+      { root: 'mnt:[4026532700]' },
+      { pidNamespace: 4026532600 },
+    ];
+    for (const details of notProven) {
+      expect([details, ...entryBelow(program, details)]).toEqual([details, 'init', 'login']);
+    }
+    for (const details of [{}, { root: '/' }, { pidNamespace: 0xeffffffc }]) {
+      expect(entryBelow(program, details)[1]).toBe('child');
+    }
+  });
+
+  test('of a memory file that no runtime made', () => {
+    const path = '/memfd:runc_cloned:/proc/self/exe (deleted)';
+    expect(entryBelow('runc', { path, mode: 0o100777 })).toEqual(['init', 'login']);
+  });
+
+  test.each(['tty1', 'ttyS0'])('of a terminal, %s, that root did not give', (tty) => {
+    const leader = (more: Partial<ExecDetails>, above: Partial<ExecDetails>) => {
+      const kernel = new KernelModel();
+      kernel.fork(1, 10);
+      kernel.setsid(10);
+      kernel.exec(10, 'server');
+      kernel.fork(10, 11);
+      kernel.exec(11, 'above', above);
+      kernel.fork(11, 12);
+      kernel.setsid(12);
+      kernel.exec(12, 'leader', { tty, ...more });
+      return entryOf(new TreeHarness().run(kernel).row('leader'));
+    };
+    const user = { uid: 1000, euid: 1000 };
+    expect(leader(user, user)).toEqual(['init', 'server']);
+    expect(leader(user, { ownerUid: 1000 })).toEqual(['init', 'server']);
+    expect(leader(user, {})[1]).toBe('leader');
+  });
+
+  test('in a user namespace that is not the first', () => {
+    const entryIn = (userNamespace: number | undefined) => {
+      const kernel = new KernelModel();
+      kernel.fork(1, 10);
+      kernel.setsid(10);
+      kernel.exec(10, 'sshd -D');
+      kernel.fork(10, 11);
+      kernel.setsid(11);
+      kernel.exec(11, 'bash');
+      const harness = new TreeHarness();
+      harness.proc.shown.set(10, { ...harness.proc.show(10, 1, 'sshd -D', 100_000), userNamespace });
+      return entryOf(harness.run(kernel).row('bash'));
+    };
+    expect(entryIn(4026532500)).toEqual(['init', 'sshd -D']);
+    expect(entryIn(0xeffffffd)).toEqual(['sshd', 'bash']);
+    expect(entryIn(undefined)).toEqual(['sshd', 'bash']);
+  });
+});
+
+describe('an sshd that gave up its privileges', () => {
+  const USER = { uid: 1000, euid: 1000 };
+  const met = (unprivileged: { executed: boolean; inode: number }) => {
+    const harness = new TreeHarness();
+    const show = (pid: number, ppid: number, cmdline: string, more: object = {}, executed = true) => {
+      const shown = harness.proc.show(pid, ppid, cmdline, pid);
+      return { ...shown, executed, sid: pid, details: { ...shown.details, inode: 7, ...more } };
+    };
+    const { executed, inode } = unprivileged;
+    harness.tree.processes.adopt([
+      show(10, 1, 'sshd -D'),
+      show(11, 10, 'sshd'),
+      { ...show(12, 11, 'sshd', { ...USER, inode }, executed), sid: 11 },
+      show(13, 12, 'bash -l', USER),
+    ]);
+    harness.proc.peers.set(11, '192.0.2.7').set(12, '198.51.100.9');
+    for (const pid of [10, 11, 12]) harness.proc.show(pid, 1, 'sshd', pid);
+    const kernel = new KernelModel();
+    kernel.processes.set(13, { pid: 13, cmdline: 'bash -l', creator: [], parent: 12, alive: true, sid: 13, pgid: 13 });
+    kernel.fork(13, 14);
+    kernel.exec(14, 'ls', USER);
+    return { harness, row: harness.run(kernel).row('ls') };
+  };
+
+  test('is a link of the session of the privileged one, whose connection tells the address', () => {
+    const { row, harness } = met({ executed: false, inode: 7 });
+    expect(entryOf(row)).toEqual(['sshd', 'bash -l']);
+    expect(row.entryAddress).toBe('192.0.2.7');
+    expect(harness.proc.peersAsked).toEqual([11]);
+  });
+
+  test('is none if it executed, or runs another file', () => {
+    expect(entryOf(met({ executed: true, inode: 7 }).row)).toEqual(['init', 'sshd -D']);
+    expect(entryOf(met({ executed: false, inode: 8 }).row)).toEqual(['init', 'sshd -D']);
   });
 });
 

@@ -80,6 +80,7 @@ export function detailsOf(cmdline: string, ppid: number, more: Partial<ExecDetai
     args: args.join('\0'),
     name: `/bin/${args[0]}`,
     cgroup: '',
+    root: '',
     ...more,
   };
 }

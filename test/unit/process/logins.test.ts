@@ -12,6 +12,14 @@ function session(kernel = new KernelModel(), sshd = 'sshd'): KernelModel {
   return kernel;
 }
 
+/** A harness whose /proc shows the session's server, with a connection from there. */
+function withServer(peer: string): TreeHarness {
+  const harness = new TreeHarness();
+  harness.proc.show(10, 1, 'sshd', 100_000);
+  harness.proc.peers.set(10, peer);
+  return harness;
+}
+
 describe('where a session came from', () => {
   test('is what sshd said to audit, for all that runs in it', () => {
     const kernel = new KernelModel();
@@ -19,8 +27,7 @@ describe('where a session came from', () => {
     session(kernel);
     kernel.fork(11, 12);
     kernel.exec(12, 'ls', { ses: 7 });
-    const harness = new TreeHarness();
-    harness.proc.clients.set(11, '203.0.113.1');
+    const harness = withServer('203.0.113.1');
     harness.run(kernel);
     expect(harness.row('bash -l').entryAddress).toBe('192.0.2.7');
     expect(harness.row('ls').entryAddress).toBe('192.0.2.7');
@@ -54,29 +61,44 @@ describe('where a session came from', () => {
     kernel.fork(10, 11);
     kernel.setsid(11);
     kernel.exec(11, 'bash -l', { ses: 7 });
-    const harness = new TreeHarness();
-    harness.proc.clients.set(11, '203.0.113.1');
+    const harness = withServer('203.0.113.1');
     expect(harness.run(kernel).row('bash -l').entryAddress).toBe('203.0.113.1');
   });
 
-  test('stays what the environment said first, whatever the leader executes with another', () => {
-    const harness = new TreeHarness();
-    const kernel = session();
-    harness.proc.clients.set(11, '192.0.2.7');
-    expect(harness.run(kernel).row('bash -l').entryAddress).toBe('192.0.2.7');
-    harness.proc.clients.set(11, '198.51.100.1');
-    kernel.exec(11, 'zsh', { ses: 7 });
-    kernel.fork(11, 12);
-    kernel.exec(12, 'ls', { ses: 7 });
+  test('is the far end of the connection that sshd held when it executed, where audit says nothing', () => {
+    const harness = withServer('2001:db8::7');
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'sshd');
     harness.run(kernel);
-    expect(harness.row('zsh').entryAddress).toBe('192.0.2.7');
-    expect(harness.row('ls').entryAddress).toBe('192.0.2.7');
+    // The server is gone before its session's first row.
+    harness.proc.shown.delete(10);
+    kernel.fork(10, 11);
+    kernel.setsid(11);
+    kernel.exec(11, 'bash -l', { ses: 7 });
+    expect(harness.run(kernel).row('bash -l').entryAddress).toBe('2001:db8::7');
   });
 
-  test('is what the session leader’s environment says where audit says nothing', () => {
-    const harness = new TreeHarness();
-    harness.proc.clients.set(11, '2001:db8::7');
-    expect(harness.run(session()).row('bash -l').entryAddress).toBe('2001:db8::7');
+  test('is asked of sshd once for a session', () => {
+    const harness = withServer('');
+    const kernel = session();
+    harness.run(kernel);
+    const asked = harness.proc.peersAsked.length;
+    harness.proc.peers.set(10, '198.51.100.1');
+    for (const pid of [12, 13]) {
+      kernel.fork(11, pid);
+      kernel.exec(pid, `ls ${pid}`, { ses: 7 });
+    }
+    harness.run(kernel);
+    expect(harness.row('ls 13').entryAddress).toBe('');
+    expect(harness.proc.peersAsked.length).toBe(asked);
+  });
+
+  test('is not asked of another process that has the server’s pid', () => {
+    const harness = withServer('192.0.2.7');
+    harness.proc.show(10, 1, 'curl', 200_000);
+    expect(harness.run(session()).row('bash -l').entryAddress).toBe('');
+    expect(harness.proc.peersAsked).toEqual([]);
   });
 
   test('is not that of another session, nor told of what did not come by ssh', () => {
@@ -85,8 +107,7 @@ describe('where a session came from', () => {
     expect(new TreeHarness().run(session(kernel)).row('bash -l').entryAddress).toBe('');
     const cron = new KernelModel();
     cron.login(7, '192.0.2.7');
-    const harness = new TreeHarness();
-    harness.proc.clients.set(11, '192.0.2.7');
+    const harness = withServer('192.0.2.7');
     expect(harness.run(session(cron, 'cron')).row('bash -l').entryAddress).toBe('');
   });
 });

@@ -16,6 +16,8 @@ export interface AncestorObject {
   readonly proc_time_hr: number;
   readonly entity_id: string;
   readonly uid: number | null;
+  readonly root: string | null;
+  readonly root_owned: boolean | null;
 }
 
 export function ancestorsOf(exec: PublishedEvent): AncestorObject[] {
@@ -61,6 +63,7 @@ export class FakeProc implements ProcReader {
       ses: undefined,
       cgroup: '',
       supplementalGroups: [],
+      userNamespace: undefined,
       details: detailsOf(cmdline, ppid, { from: 'procfs' }),
     };
     this.shown.set(pid, snapshot);
@@ -75,11 +78,18 @@ export class FakeProc implements ProcReader {
     return [];
   }
 
-  /** SSH_CONNECTION of processes, by pid. */
-  readonly clients = new Map<number, string>();
+  /** The far ends of processes' connections, by pid. */
+  readonly peers = new Map<number, string>();
+  /** Pids whose connections were asked for. */
+  readonly peersAsked: number[] = [];
 
-  sshClient(pid: Pid): string {
-    return this.clients.get(pid) ?? '';
+  connectionPeer(pid: Pid): string {
+    this.peersAsked.push(pid);
+    return this.peers.get(pid) ?? '';
+  }
+
+  userNamespace(pid: Pid): number | undefined {
+    return this.shown.get(pid)?.userNamespace;
   }
 
   startTicks(pid: Pid): number | undefined {

@@ -8,11 +8,17 @@ import { detailsOf } from '../process/kernel_model.ts';
 const proc: ProcReader = {
   pids: () => [1 as Pid],
   startTicks: () => 1,
-  sshClient: () => '',
+  userNamespace: () => undefined,
+  connectionPeer: () => '',
   supplementalGroups: () => undefined,
   read: (pid) => ({
     ...{ pid, ppid: 0, startTicks: 1, ended: false, executed: true, sid: 1, pgid: 1, ttyNr: 0, ses: undefined },
-    ...{ cgroup: '', supplementalGroups: [], details: detailsOf('init --password hunter2', 0) },
+    ...{
+      cgroup: '',
+      supplementalGroups: [],
+      userNamespace: undefined,
+      details: detailsOf('init --password hunter2', 0),
+    },
   }),
 };
 const argsOf = async (...patterns: Parameters<typeof living>[0] & object) =>
