@@ -137,6 +137,7 @@ export class Recording {
     }
     for await (const slice of this.#slices(this.#unread.splice(0))) this.#adopt(slice);
     if (this.#stopped) return;
+    this.#tree.askServers();
     const held = this.#held ?? [];
     this.#held = undefined;
     this.#isPaused = false;
@@ -312,6 +313,7 @@ export class Recording {
     if (this.#stopped) return;
     const gone = living.filter((process) => !there.has(process.pid));
     this.#tree.processes.adopt([], gone);
+    this.#tree.askServers();
   }
 
   /** Reads processes from /proc, a slice of time after another, until the run is stopped. */

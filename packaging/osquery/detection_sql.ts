@@ -5,6 +5,8 @@
  *   {shells}                      a list of programs.ts
  *   {program}, {creator}          the name of what is executed, and of what created the process
  *   {under services}              some ancestor is one of them, at any distance; also {under ('a', 'b')}
+ *   {under proven services}       the same of ancestors that root started from a file of root's: what excuses rests on it
+ *   {proven program}, {proven creator}  a file of root's, by a path of the host or executed by root: see PHRASES
  *   {name of x}                   the name of an ancestor, where x is an alias of json_each(ancestry)
  *   {entity of nearest services}  the entity_id of the nearest ancestor that is one of them
  *   {pipes 'curl ' to shell}      the command line pipes what this pattern of GLOB begins into a shell
@@ -35,6 +37,15 @@ function isOneOf(names: string): string {
   return [`${ancestorName()} IN ${list(names)}`, ...byScript].join(' OR ');
 }
 
+/**
+ * As a user cannot make it up (src/process/proof.ts). What is not known proves nothing, but for the root in a recorded log, which
+ * tells of none and has no uptime.
+ */
+const isProven = (isRootsFile: string, root: string, uid: string) =>
+  `ifnull(${isRootsFile} AND (${root} = '/' OR ${uid} = 0 OR uptime IS NULL), 0)`;
+/** Root executed a file of root's: what others run, and arguments that others give, prove nothing of what comes of it. */
+const IS_STARTED_BY_ROOT = "value->>'root_owned' = 1 AND value->>'uid' = 0";
+
 const isBelow = (path: string, places: readonly string[]) =>
   `(${places.map((place) => `${path} GLOB '${place}'`).join(' OR ')})`;
 const isTemporary = (path: string) => isBelow(path, ['/tmp/*', '/var/tmp/*', '/dev/shm/*']);
@@ -43,6 +54,9 @@ const PHRASES: Readonly<Record<string, string>> = {
   // busybox is whatever it is called as.
   program: unversioned(`iif(path GLOB '*/busybox', ${baseName('args->>0')}, ${baseName('path')})`),
   creator: unversioned(`ancestry->>'$[0].exe_name'`),
+  // The mode is octal text: neither the group nor others may write.
+  'proven program': isProven("owner_uid = 0 AND mode NOT GLOB '*[2367]?' AND mode NOT GLOB '*[2367]'", 'root', 'uid'),
+  'proven creator': isProven("ancestry->>'$[0].root_owned' = 1", "ancestry->>'$[0].root'", "ancestry->>'$[0].uid'"),
   'in temporary place': isTemporary('path'),
   // By its own name, or by one in the current directory.
   'script in temporary place': `(${isTemporary('args->>1')} OR (args->>1 GLOB '[^-/]*' AND ${isTemporary(`cwd || '/'`)}))`,
@@ -71,6 +85,10 @@ function phrase(text: string): string {
   const [, from] = /^pipes '([^']+)' to shell$/.exec(text) ?? [];
   if (from) return pipesTo(['sh', '[zkac]sh', '[bd]ash'], from);
   const [, verb = '', object = ''] = /^(under|name of|entity of nearest) (.*)$/.exec(text) ?? [];
+  if (verb === 'under' && object.startsWith('proven ')) {
+    const names = isOneOf(object.slice('proven '.length));
+    return `EXISTS (SELECT 1 FROM json_each(ancestry) WHERE ${IS_STARTED_BY_ROOT} AND (${names}))`;
+  }
   if (verb === 'under') return `EXISTS (SELECT 1 FROM json_each(ancestry) WHERE ${isOneOf(object)})`;
   if (verb === 'name of') return ancestorName(`${object}.`);
   if (verb === 'entity of nearest') {

@@ -24,7 +24,9 @@ const PODMAN = /^podman$/;
 const CLONED_RUNTIME = /^\/memfd:\w+_cloned:\/proc\/self\/exe( |$)/;
 /** First processes of containers, which a runtime puts there to reap orphans. */
 const CONTAINER_INIT = /^(docker-init|tini(-static)?|catatonit)$/;
-const PROVEN_NAMES = [SSHD, SSM, CONTAINER_RUNTIME, PODMAN, CONTAINER_INIT];
+const ENTRY_NAMES = new RegExp(
+  [SSHD, SSM, CONTAINER_RUNTIME, PODMAN, CONTAINER_INIT].map(({ source }) => source).join('|'),
+);
 /** Serial lines and hypervisors' consoles (Documentation/admin-guide/devices.txt); virtual terminals. */
 const CONSOLE_TTY = /^(console|tty(S|AMA|USB|MFD|mxc|PS)\d+|hvc\d+|xvc\d+|sclp_line\d+)$/;
 const VIRTUAL_TERMINAL = /^tty\d+$/;
@@ -61,7 +63,7 @@ export function sshServersOf({ process }: Link): readonly Process[] {
 
 /** Whether an image has a name by which entries are told, if more proves it. */
 export function hasEntryName({ exeName, details }: Image): boolean {
-  return PROVEN_NAMES.some((names) => names.test(exeName)) || CLONED_RUNTIME.test(details.path);
+  return ENTRY_NAMES.test(exeName) || CLONED_RUNTIME.test(details.path);
 }
 
 /** Whether a file name is one of OpenSSH's server programs. */
@@ -96,8 +98,8 @@ function ownType(link: Link, creator: Link | undefined): EntryType | undefined {
     if (VIRTUAL_TERMINAL.test(tty)) return 'terminal';
     if (CONSOLE_TTY.test(tty)) return 'console';
   }
-  // What init starts leads a session of its own.
-  return (mayLead || !session) && creator?.process.pid === 1 ? 'init' : undefined;
+  // A service leads a session of its own, but a small init may not give its children one.
+  return creator?.process.pid === 1 ? 'init' : undefined;
 }
 
 function isProven(link: Link, names: RegExp): boolean {

@@ -172,6 +172,7 @@ export class Image {
     this.#details = {
       ...details,
       path: cut(details.path, SHORTENED.path),
+      root: cut(details.root, SHORTENED.path),
       args: cut(details.args, SHORTENED.args),
       cwd: cut(details.cwd, SHORTENED.cwd),
       cgroup: '',

@@ -34,8 +34,9 @@ export class Logins {
     if (ses !== undefined && address !== '' && isOfSsh) this.#addresses.set(ses, address);
   }
 
-  /** Asks sshd for its connection as soon as it executes: a short session is over before its first row. */
-  serverExecuted(server: Process): void {
+  /** Looks at sshd's connection as soon as it is known: a short session is over before its first row. */
+  askServer(server: Process): void {
+    if (this.#peers.has(server)) return;
     const peer = this.#readPeer(server);
     if (peer !== '') this.#peers.set(server, peer);
   }
@@ -60,7 +61,7 @@ export class Logins {
     const known = this.#peers.get(server);
     if (known !== undefined || this.#asked.has(server)) return known ?? '';
     this.#asked.add(server);
-    this.serverExecuted(server);
+    this.askServer(server);
     return this.#peers.get(server) ?? '';
   }
 

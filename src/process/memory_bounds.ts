@@ -20,8 +20,8 @@ export const MEMORY_BOUNDS = {
 /** What the texts of an event take in memory, at most: V8 keeps a character in one byte or in two. */
 export function textBytes(details: { readonly [name in TextName]: string } | undefined): number {
   if (!details) return 0;
-  const { args, path, cwd, name, cgroup } = details;
-  return 2 * (args.length + path.length + cwd.length + name.length + cgroup.length);
+  const { args, path, cwd, name, cgroup, root } = details;
+  return 2 * (args.length + path.length + cwd.length + name.length + cgroup.length + root.length);
 }
 
-type TextName = 'args' | 'path' | 'cwd' | 'name' | 'cgroup';
+type TextName = 'args' | 'path' | 'cwd' | 'name' | 'cgroup' | 'root';

@@ -383,6 +383,7 @@ export class ProcessTable {
         if (!snapshot.ended && runsAnother(known.image, snapshot)) {
           known.image = Image.of(snapshot.details);
           this.texts.keep(known.image);
+          known.userNamespace = snapshot.userNamespace;
           // With its terminal, as it is now.
           known.leftTerminal = false;
         }

@@ -127,6 +127,7 @@ export function cgroupPath(text: string): string {
 export class Procfs implements ProcReader {
   readonly #root: string;
   readonly #connectionPeer: (pid: Pid) => string;
+  #ownMounts: string | undefined;
   #noDescriptor = 0;
   readonly #room = Buffer.alloc(64 * 1024);
 
@@ -262,7 +263,9 @@ export class Procfs implements ProcReader {
   /** See ExecDetails. In our mount namespace /proc shows paths in our root. */
   #rootOf(pid: Pid, path: string, { dev, ino }: Stats): string {
     const mounts = this.#link(pid, 'ns/mnt');
-    if (mounts === '' || mounts === this.#link('self', 'ns/mnt')) return mounts === '' ? '' : '/';
+    this.#ownMounts ??= this.#link('self', 'ns/mnt');
+    if (mounts === '') return '';
+    if (mounts === this.#ownMounts) return '/';
     try {
       const onHost = statSync(path);
       return onHost.dev === dev && onHost.ino === ino ? '/' : mounts;

@@ -221,6 +221,13 @@ export class ProcessTree {
     this.#publishReady();
   }
 
+  /** Asks the servers that /proc showed for their connections: their sessions may end before the next row. */
+  askServers(): void {
+    for (const process of this.processes.living()) {
+      if (hasEntryName(process.image) && isSshd(process.link)) this.#logins.askServer(process);
+    }
+  }
+
   /** Execs that wait to be published. */
   get waiting(): number {
     return this.#waiting.size + this.#others.size;
@@ -426,7 +433,7 @@ export class ProcessTree {
     const startTicks = proc.startTicks(process.pid);
     if (startTicks === undefined || !this.processes.isSame(process, startTicks)) return;
     process.userNamespace = proc.userNamespace(process.pid) ?? process.userNamespace;
-    if (isSshd(link)) this.#logins.serverExecuted(process);
+    if (isSshd(link)) this.#logins.askServer(process);
   }
 
   /** Supplemental groups are set by who sets other ids too, and who lets people in: no event tells of them. */

@@ -181,6 +181,31 @@ describe.skipIf(!canRecord())('entries and lives', () => {
     },
   );
 
+  test.skipIf(WITHOUT_SSHD)(
+    'a session that was open before has its client’s address from the connection, and one of an ordinary user too',
+    async () => {
+      server = await SshServer.start();
+      const fifo = join(directory, 'fifo');
+      const opened = join(directory, 'opened');
+      execFileSync('mkfifo', [fifo]);
+      const session = server.run(`: > ${opened}; read line < ${fifo}; /bin/true in-old-session; :`);
+      await until('opened', () => existsSync(opened));
+      extension = await ExtensionUnderTest.start();
+      const end = openSync(fifo, 'r+');
+      writeSync(end, '\n');
+      await session;
+      closeSync(end);
+      // Its shell is a program that takes no command, and fails.
+      await expect(server.run('x', [], 'sync')).rejects.toThrow();
+      const rows = await allRows();
+      const ofUser = rows.find(({ path, cmdline }) => path?.endsWith('/sync') && cmdline?.endsWith('-c x'));
+      for (const row of [execOf(rows, '/bin/true in-old-session'), ofUser ?? {}]) {
+        expect(row, row.cmdline).toMatchObject({ entry_type: 'sshd', entry_source_ip: '127.0.0.1', sid: row.sid });
+      }
+      expect(jsonOf(ofUser?.entry_leader)).toMatchObject({ pid: Number(ofUser?.pid), same_as_process: true });
+    },
+  );
+
   test('a terminal of `script` is one, in a session of its own, and came in with who started it', async () => {
     extension = await ExtensionUnderTest.start();
     execFileSync('/bin/true', ['by-the-test']);

@@ -35,12 +35,13 @@ export class SshServer {
   /** Resolves when it listens. */
   static async start(): Promise<SshServer> {
     const directory = mkdtempSync(join(tmpdir(), 'pa-ssh-'));
-    // The directory of keys has to be root's alone, for sshd as for ssh.
-    chmodSync(directory, 0o700);
+    // sshd reads the keys that it accepts as the user who comes in; private keys are root's alone.
+    chmodSync(directory, 0o711);
     for (const key of ['host_key', 'user_key']) {
       execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(directory, key)]);
     }
     copyFileSync(join(directory, 'user_key.pub'), join(directory, 'authorized_keys'));
+    chmodSync(join(directory, 'authorized_keys'), 0o644);
     const port = await freePort();
     const config = {
       ListenAddress: `127.0.0.1:${port}`,
@@ -62,8 +63,8 @@ export class SshServer {
     return server;
   }
 
-  /** Runs a command as root by ssh, and gives what it said. */
-  async run(command: string, flags: readonly string[] = []): Promise<string> {
+  /** Runs a command by ssh, and gives what it said. */
+  async run(command: string, flags: readonly string[] = [], user = 'root'): Promise<string> {
     const options = {
       IdentityFile: join(this.#directory, 'user_key'),
       IdentitiesOnly: 'yes',
@@ -73,7 +74,7 @@ export class SshServer {
       BatchMode: 'yes',
     };
     const settings = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
-    const args = ['-F', 'none', '-p', String(this.#port), ...settings, ...flags, 'root@127.0.0.1', command];
+    const args = ['-F', 'none', '-p', String(this.#port), ...settings, ...flags, `${user}@127.0.0.1`, command];
     try {
       const answer = promisify(execFile)('ssh', args);
       answer.child.stdin?.end();

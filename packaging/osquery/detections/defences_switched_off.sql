@@ -3,7 +3,7 @@
 -- Look at: entry_source_ip and the session's other commands.
 -- Known: administrators in maintenance windows; network plugins in containers that set up iptables anew.
 (entry_type <> 'init' OR {under services} OR {under schedulers})
-AND NOT {under package_managers}
+AND NOT {under proven package_managers}
 AND ((({program} = 'systemctl' AND (cmdline GLOB '* stop *' OR cmdline GLOB '* disable *' OR cmdline GLOB '* mask *' OR cmdline GLOB '* kill *')
       OR {program} IN {shells} AND cmdline GLOB '*/service *' AND cmdline GLOB '* stop*')
       AND (cmdline GLOB '*auditd*' OR cmdline GLOB '*osqueryd*' OR cmdline GLOB '*orbit*' OR cmdline GLOB '*falco*' OR cmdline GLOB '*rsyslog*' OR cmdline GLOB '*apparmor*' OR cmdline GLOB '*firewalld*' OR cmdline GLOB '*ufw*' OR cmdline GLOB '*fail2ban*' OR cmdline GLOB '*clamav*'))

@@ -4,4 +4,4 @@
 -- Known: applications that start daemons on request; the web server's own programs, as in an upgrade in place, are left out.
 {under web_servers}
 AND parent <> CAST(ancestry->>'$[0].pid' AS INTEGER)
-AND {program} NOT IN {web_servers}
+AND NOT ({program} IN {web_servers} AND {proven program})

@@ -3,4 +3,4 @@
 -- Look at: the ancestors for who loaded it; /proc/PID/exe while it lives gives its bytes.
 -- Known: runc before 1.2 runs a copy of itself so (left out where a container runtime started it).
 path GLOB '/memfd:*'
-AND NOT (path GLOB '/memfd:runc_cloned:*' AND {creator} IN {container_runtimes})
+AND NOT (path GLOB '/memfd:runc_cloned:*' AND {creator} IN {container_runtimes} AND {proven creator})

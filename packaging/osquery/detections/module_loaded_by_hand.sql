@@ -4,4 +4,4 @@
 -- Known: developers of modules.
 ({program} IN ('insmod', 'modprobe') OR args->>0 GLOB '*insmod' OR args->>0 GLOB '*modprobe' OR ({program} = 'kmod' AND (cmdline GLOB '* insert*' OR cmdline GLOB '* load*')))
 AND ({under services} OR cmdline GLOB '* /tmp/*' OR cmdline GLOB '* /var/tmp/*' OR cmdline GLOB '* /dev/shm/*'
-  OR (args->>0 GLOB '*insmod' AND entry_type NOT IN ('init', 'kthread') AND NOT {under package_managers}))
+  OR (args->>0 GLOB '*insmod' AND entry_type NOT IN ('init', 'kthread') AND NOT {under proven package_managers}))

@@ -3,5 +3,5 @@
 -- Look at: the library; /etc/ld.so.preload.
 -- Known: none seen; jemalloc and its like live below /usr and are set by units, not by commands of servers.
 (cmdline GLOB '*LD_PRELOAD=*' OR cmdline GLOB '*LD_AUDIT=*' OR cmdline GLOB '*/etc/ld.so.preload*')
-AND {program} NOT IN ('grep', 'rg', 'less', 'cat', 'dpkg', 'ls', 'find')
+AND NOT ({program} IN ('grep', 'rg', 'less', 'cat', 'dpkg', 'ls', 'find') AND {proven program})
 AND (cmdline GLOB '*LD_[PA]*=/tmp/*' OR cmdline GLOB '*LD_[PA]*=/var/tmp/*' OR cmdline GLOB '*LD_[PA]*=/dev/shm/*' OR cmdline GLOB '*>*/etc/ld.so.preload*' OR {under services})

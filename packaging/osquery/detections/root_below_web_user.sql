@@ -6,4 +6,4 @@ euid = 0
 AND {under services}
 AND (uid <> 0 OR EXISTS (SELECT 1 FROM json_each(ancestry) AS low, json_each(ancestry) AS server
   WHERE low.key < server.key AND low.value->>'uid' <> 0 AND {name of server} IN {services}))
-AND {program} NOT IN ('sendmail', 'exim', 'postdrop', 'unix_chkpwd', 'maildrop', 'suexec')
+AND NOT ({program} IN ('sendmail', 'exim', 'postdrop', 'unix_chkpwd', 'maildrop', 'suexec') AND {proven program})

@@ -5,4 +5,4 @@
 path GLOB '*[hx3]'
 AND {program} IN {shells}
 AND {under web_servers}
-AND cmdline NOT IN ('sh -c /usr/sbin/sendmail -t -i', 'sh -c -- /usr/sbin/sendmail -t -i')
+AND NOT (cmdline IN ('sh -c /usr/sbin/sendmail -t -i', 'sh -c -- /usr/sbin/sendmail -t -i') AND {proven program})

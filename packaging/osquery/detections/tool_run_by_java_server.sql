@@ -5,4 +5,4 @@
 ({program} IN {network_tools} OR {program} IN ('id', 'whoami', 'uname', 'ifconfig', 'netstat', 'nslookup', 'dig', 'ping', 'cat'))
 AND ({creator} = 'java' OR ({creator} IN {shells} AND ancestry->>'$[1].exe_name' = 'java'))
 AND interactive = 0
-AND NOT EXISTS (SELECT 1 FROM json_each(ancestry) WHERE value->>'exe_name' = 'java' AND (value->>'cmdline' GLOB '*gradle*' OR value->>'cmdline' GLOB '*maven*' OR value->>'cmdline' GLOB '*jenkins*' OR value->>'cmdline' GLOB '*agent.jar*' OR value->>'cmdline' GLOB '*remoting.jar*'))
+AND EXISTS (SELECT 1 FROM json_each(ancestry) WHERE value->>'exe_name' = 'java' AND NOT (value->>'cmdline' GLOB '*gradle*' OR value->>'cmdline' GLOB '*maven*' OR value->>'cmdline' GLOB '*jenkins*' OR value->>'cmdline' GLOB '*agent.jar*' OR value->>'cmdline' GLOB '*remoting.jar*'))

@@ -9,5 +9,5 @@
   OR ({program} = 'tee' AND cmdline NOT GLOB '* -a*' AND cmdline NOT GLOB '* --append*'))
 AND (cmdline GLOB '*.*_history*' OR cmdline GLOB '*/var/log/wtmp*' OR cmdline GLOB '*/var/log/btmp*' OR cmdline GLOB '*/var/log/lastlog*' OR cmdline GLOB '*/var/run/utmp*'
   OR cmdline GLOB '*/var/log/auth.log*' OR cmdline GLOB '*/var/log/secure*' OR cmdline GLOB '*/var/log/audit/*' OR cmdline GLOB '*/var/log/syslog*' OR cmdline GLOB '*/var/log/messages*')
-AND NOT {under package_managers}
-AND NOT {under ('logrotate', 'savelog', 'systemd-tmpfiles', 'cloud-init')}
+AND NOT {under proven package_managers}
+AND NOT {under proven ('logrotate', 'savelog', 'systemd-tmpfiles', 'cloud-init')}

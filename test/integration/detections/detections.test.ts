@@ -17,7 +17,9 @@ const names = Object.keys(queries);
 /** What these ask for may be true of the tests themselves: they may run in a session by ssh, by sudo, by a package's hook. */
 const ASKS_WHO_IS_ABOVE = new Set(
   readDetections()
-    .filter(({ condition }) => /entry_type|\{under (privilege_changers|package_managers|schedulers)\}/.test(condition))
+    .filter(({ condition }) =>
+      /entry_type|\{under (?:proven )?(privilege_changers|package_managers|schedulers)\}/.test(condition),
+    )
     .map(({ name }) => name),
 );
 

@@ -635,6 +635,21 @@ export const LOGGED: readonly Scenario[] = [
     found: ['traces_removed'],
   },
   {
+    says: 'in a session by ssh, the history goes by a program of the user that is called logrotate',
+    chain: [...session(1000), 'logrotate /home/x/conf', 'rm -f /home/x/.bash_history'],
+    found: ['traces_removed'],
+  },
+  {
+    says: 'in a session by ssh, a program of the user that is called apt switches auditing off',
+    chain: [...session(1000), 'apt install x', 'auditctl -e 0'],
+    found: ['defences_switched_off'],
+  },
+  {
+    says: 'in a session by ssh, a program of the user that is called runc executes a file in memory',
+    chain: [...session(1000), 'runc x', '/memfd:runc_cloned:/proc/self/exe'],
+    found: ['memory_file_executed'],
+  },
+  {
     says: 'in a session by ssh, lines are taken out of a log',
     chain: [...session(1000), ['sed', '-i', '/203.0.113/d', '/var/log/auth.log']],
     found: ['traces_removed'],

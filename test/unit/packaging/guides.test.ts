@@ -9,6 +9,7 @@ import { resolveFlags } from '../../../src/config/settings.ts';
 import { CHECKS } from '../../../src/doctor/doctor.ts';
 import { parseRedactPatterns, redact } from '../../../src/process/redact.ts';
 import type { RedactPattern } from '../../../src/process/redact_pattern.ts';
+import { columns } from '../../../tables/process_ancestry_events.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -54,6 +55,17 @@ test.each(guides)('%s leads to files that there are', (path) => {
   expect(missing.map((target) => `${target} from ${relative(root, path)}`)).toEqual([]);
 });
 
+test('every column of process_ancestry_events is in the table of who could forge it, once', () => {
+  const [, table = ''] = /<!-- forgeries -->([\s\S]*)<!-- end of forgeries -->/.exec(
+    read('packaging/operations/README.md'),
+  ) ?? [''];
+  const rows = table.split('\n').filter((line) => line.startsWith('| `'));
+  const named = rows.flatMap((line) =>
+    [...(line.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, name = '']) => name),
+  );
+  expect(named.toSorted()).toEqual(columns.map(({ name }) => name).toSorted());
+});
+
 test.each(OPERATION)('%s has columns, checks, problems and variables by their names', (path) => {
   const words = [...read(path).matchAll(/`([a-z]+(?:_[a-z0-9]+)+)`/g)].map(([, word = '']) => word);
   expect(words.length).toBeGreaterThan(0);
@@ -64,7 +76,7 @@ describe('packaging/operations/README.md', () => {
   const text = read('packaging/operations/README.md');
 
   test("tells of each of doctor's checks, in their order", () => {
-    const [, table = ''] = text.split('## Troubleshooting');
+    const [, table = ''] = text.split(/## Troubleshooting|### Who could forge/);
     const told = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, id]) => id);
     expect(told).toEqual(CHECKS.map(({ id }) => id));
   });

@@ -93,7 +93,7 @@ describe('an entry is', () => {
     kernel.fork(11, 12);
     kernel.exec(12, 'entrypoint');
     const harness = new TreeHarness().run(kernel);
-    expect(entryOf(harness.row('runc init'))).toEqual(['init', undefined]);
+    expect(entryOf(harness.row('runc init'))).toEqual(['init', 'runc create']);
     expect(entryOf(harness.row('entrypoint'))).toEqual(['container', 'entrypoint']);
   });
 

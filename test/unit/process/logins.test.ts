@@ -79,6 +79,24 @@ describe('where a session came from', () => {
     expect(harness.run(kernel).row('bash -l').entryAddress).toBe('2001:db8::7');
   });
 
+  test('is asked of sshd when /proc shows it: the session may be over before its first row', () => {
+    const harness = withServer('192.0.2.7');
+    harness.tree.processes.adopt([
+      harness.proc.show(10, 1, 'sshd', 50),
+      harness.proc.show(11, 10, 'bash -l', 60, false, { sid: 11 }),
+    ]);
+    harness.tree.askServers();
+    harness.tree.askServers();
+    expect(harness.proc.peersAsked).toEqual([10]);
+    harness.proc.shown.clear();
+    const kernel = new KernelModel();
+    const shell = { pid: 11, cmdline: 'bash -l', creator: [], parent: 10, alive: true, sid: 11, pgid: 11 };
+    kernel.processes.set(11, shell);
+    kernel.fork(11, 12);
+    kernel.exec(12, 'ls');
+    expect(harness.run(kernel).row('ls').entryAddress).toBe('192.0.2.7');
+  });
+
   test('is asked of sshd once for a session', () => {
     const harness = withServer('');
     const kernel = session();

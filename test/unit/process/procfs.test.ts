@@ -27,6 +27,9 @@ test('a process is read as it is', async () => {
   });
   expect(snapshot?.details.path).toMatch(/\/sleep$/);
   expect(snapshot?.details.mode).toBeGreaterThan(0o100000);
+  expect(snapshot?.details.root).toBe('/');
+  const userNamespace = Number(/\d+/.exec(readlinkSync('/proc/self/ns/user'))?.[0]);
+  expect([snapshot?.userNamespace, proc.userNamespace(child.pid as Pid)]).toEqual([userNamespace, userNamespace]);
   expect(proc.startTicks(child.pid as Pid)).toBe(snapshot?.startTicks);
 });
 
@@ -114,4 +117,22 @@ test.each([
   [229 << 8, 'hvc0'],
 ])('terminal %i is %j', (device, name) => {
   expect(ttyNameOf(device)).toBe(name);
+});
+
+test('a path in other mounts is not one of the host, unless it leads to the same file', async () => {
+  const run = async (script: string) => {
+    child = spawn('unshare', ['-Urm', 'sh', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const [said] = await once((child.stdout as Readable).setEncoding('utf8'), 'data');
+    expect(said).toBe('ready\n');
+    const mounts = readlinkSync(`/proc/${child.pid}/ns/mnt`);
+    const root = proc.read(child.pid as Pid)?.details.root;
+    child.stdin?.end();
+    await once(child, 'exit');
+    return { root, mounts };
+  };
+  expect((await run('echo ready; read line; :')).root).toBe('/');
+  const hidden = await run(
+    'mount -t tmpfs none /mnt && cp /bin/bash /mnt/sshd && exec /mnt/sshd -c "echo ready; read line; :"',
+  );
+  expect(hidden.root).toBe(hidden.mounts);
 });

@@ -585,7 +585,7 @@ describe('start and loss (R13, R14)', () => {
 });
 
 describe('ancestry as JSON', () => {
-  test('an ancestor has the fields that consumers of the patched osquery know, and two more', () => {
+  test('an ancestor has the fields that consumers of the patched osquery know, and what is certain of its file', () => {
     const kernel = new KernelModel(10);
     kernel.fork(1, 10);
     kernel.exec(10, 'bash -l');
@@ -604,6 +604,8 @@ describe('ancestry as JSON', () => {
       proc_time_hr: startHundredths,
       entity_id: expect.stringMatching(/^\S+$/),
       uid: 0,
+      root: null,
+      root_owned: true,
     });
     expect(Object.keys(bash ?? {}).slice(0, 8)).toEqual([
       'exe_name',
