@@ -124,7 +124,7 @@ export class LinkRecorder {
         return process.creator?.recorded;
       },
       depth: (above?.depth ?? 0) + 1,
-      bytes: (above?.bytes ?? 0) + ANCESTOR_BYTES + path.length + argsLength,
+      bytes: (above?.bytes ?? 0) + ANCESTOR_BYTES + path.length + image.details.root.length + argsLength,
       complete:
         (above ? above.complete : process.lineage === 'top' || process.lineage === 'cut') &&
         image.known &&
