@@ -57,6 +57,7 @@ const PHRASES: Readonly<Record<string, string>> = {
   // The mode is octal text: neither the group nor others may write.
   'proven program': isProven("owner_uid = 0 AND mode NOT GLOB '*[2367]?' AND mode NOT GLOB '*[2367]'", 'root', 'uid'),
   'proven creator': isProven("ancestry->>'$[0].root_owned' = 1", "ancestry->>'$[0].root'", "ancestry->>'$[0].uid'"),
+  'creator started by root': "ifnull(ancestry->>'$[0].root_owned' = 1 AND ancestry->>'$[0].uid' = 0, 0)",
   'in temporary place': isTemporary('path'),
   // By its own name, or by one in the current directory.
   'script in temporary place': `(${isTemporary('args->>1')} OR (args->>1 GLOB '[^-/]*' AND ${isTemporary(`cwd || '/'`)}))`,

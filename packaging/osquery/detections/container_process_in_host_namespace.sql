@@ -4,5 +4,5 @@
 -- Known: containers that were given the host's pid namespace (--pid=host, hostPID) on purpose: exclude by container_id.
 entry_type = 'container'
 AND pid_namespace = 4026531836
-AND NOT ({creator} IN {container_runtimes} AND {proven creator})
+AND NOT ({creator} IN {container_runtimes} AND {creator started by root})
 AND NOT ({program} IN {container_runtimes} AND {proven program})
