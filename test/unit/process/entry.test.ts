@@ -200,6 +200,19 @@ describe('a name proves nothing', () => {
   test('of a memory file that no runtime made', () => {
     const path = '/memfd:runc_cloned:/proc/self/exe (deleted)';
     expect(entryBelow('runc', { path, mode: 0o100777 })).toEqual(['init', 'login']);
+    const ofRuntime = (more: Partial<ExecDetails>) => {
+      const kernel = new KernelModel();
+      kernel.fork(1, 10);
+      kernel.exec(10, 'crun run');
+      kernel.exec(10, 'crun', { path, mode: 0o100777, ...more });
+      kernel.fork(10, 11);
+      kernel.exec(11, 'entrypoint');
+      return entryOf(new TreeHarness().run(kernel).row('entrypoint'));
+    };
+    expect(ofRuntime({})).toEqual(['container', 'entrypoint']);
+    for (const more of [{ uid: 1000 }, { euid: 1000 }, { ownerUid: 1000 }]) {
+      expect(ofRuntime(more)).toEqual(['init', 'crun']);
+    }
   });
 
   test.each(['tty1', 'ttyS0'])('of a terminal, %s, that root did not give', (tty) => {

@@ -97,6 +97,25 @@ describe('where a session came from', () => {
     expect(harness.run(kernel).row('ls').entryAddress).toBe('192.0.2.7');
   });
 
+  test('is asked of the privileged process first, also of a server that does not execute itself for a connection', () => {
+    const harness = withServer('');
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'sshd');
+    for (const [by, pid, peer] of [
+      [10, 11, '192.0.2.7'],
+      [11, 12, '198.51.100.1'],
+    ] as const) {
+      const { bootMs } = kernel.fork(by, pid);
+      harness.proc.show(pid, by, 'sshd', Math.floor(bootMs / 10));
+      harness.proc.peers.set(pid, peer);
+    }
+    kernel.fork(12, 13);
+    kernel.setsid(13);
+    kernel.exec(13, 'bash -l');
+    expect(harness.run(kernel).row('bash -l').entryAddress).toBe('192.0.2.7');
+  });
+
   test('is asked of sshd once for a session', () => {
     const harness = withServer('');
     const kernel = session();
