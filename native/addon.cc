@@ -223,7 +223,8 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
                           InstanceMethod("connectorError", &ProcessAncestryAddon::connector_error),
                           InstanceMethod("listenerOf", &ProcessAncestryAddon::listener_of_socket),
                           InstanceMethod("connectionPeer", &ProcessAncestryAddon::connection_peer_of),
-                          InstanceMethod("clockIsSynchronized", &ProcessAncestryAddon::clock_synchronized)});
+                          InstanceMethod("clockIsSynchronized", &ProcessAncestryAddon::clock_synchronized),
+                          InstanceMethod("bootToUnixMs", &ProcessAncestryAddon::boot_to_unix_ms)});
     exports.Set("LogReader", LogReaderObject::define(env));
   }
 
@@ -427,6 +428,10 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
 
   Napi::Value clock_synchronized(const Napi::CallbackInfo& info) {
     return Napi::Boolean::New(info.Env(), clock_is_synchronized());
+  }
+
+  Napi::Value boot_to_unix_ms(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), unix_minus_boottime_ms());
   }
 
   std::shared_ptr<Run> run_;

@@ -3,6 +3,7 @@
 #include <sys/timex.h>
 #include <time.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace process_ancestry {
@@ -16,19 +17,36 @@ int64_t read_ns(clockid_t clock) {
 
 double read_ms(clockid_t clock) { return static_cast<double>(read_ns(clock)) / 1e6; }
 
-// Of a few tries the one that was interrupted least.
-int64_t difference_ns(clockid_t of, clockid_t from) {
-  int64_t best = 0, shortest = INT64_MAX;
-  for (int i = 0; i < 3; ++i) {
-    const int64_t before = read_ns(from);
-    const int64_t value = read_ns(of);
-    const int64_t after = read_ns(from);
-    if (after - before < shortest) {
-      shortest = after - before;
-      best = value - (before + (after - before) / 2);
+constexpr int kTries = 8;
+
+// Exact: the kernel derives both coarse clocks from the same tick (kernel/time/vsyscall.c), and their
+// difference changes only when the clock is set.
+int64_t realtime_minus_monotonic_ns() {
+  int64_t difference = 0;
+  for (int i = 0; i < kTries; ++i) {
+    const int64_t before = read_ns(CLOCK_REALTIME_COARSE);
+    difference = before - read_ns(CLOCK_MONOTONIC_COARSE);
+    if (read_ns(CLOCK_REALTIME_COARSE) == before) break;
+  }
+  return difference;
+}
+
+// The time spent suspended: exactly 0 on a host that never was, otherwise known to some nanoseconds.
+int64_t boottime_minus_monotonic_ns() {
+  int64_t least = INT64_MIN, most = INT64_MAX;
+  for (int i = 0; i < kTries; ++i) {
+    const int64_t before = read_ns(CLOCK_MONOTONIC);
+    const int64_t value = read_ns(CLOCK_BOOTTIME);
+    const int64_t after = read_ns(CLOCK_MONOTONIC);
+    least = std::max(least, value - after);
+    most = std::min(most, value - before);
+    if (least > most) {
+      // It was suspended in between.
+      least = value - after;
+      most = value - before;
     }
   }
-  return best;
+  return least <= 0 && most >= 0 ? 0 : least + (most - least) / 2;
 }
 
 constexpr int64_t kRealChangeNs = 1'000'000;
@@ -38,11 +56,11 @@ constexpr int64_t kRealChangeNs = 1'000'000;
 double boottime_ms() { return read_ms(CLOCK_BOOTTIME); }
 double monotonic_ms() { return read_ms(CLOCK_MONOTONIC); }
 double unix_minus_boottime_ms() {
-  return static_cast<double>(difference_ns(CLOCK_REALTIME, CLOCK_BOOTTIME)) / 1e6;
+  return static_cast<double>(realtime_minus_monotonic_ns() - boottime_minus_monotonic_ns()) / 1e6;
 }
 
 void MonotonicToBoottime::refresh() {
-  const int64_t offset = difference_ns(CLOCK_BOOTTIME, CLOCK_MONOTONIC);
+  const int64_t offset = boottime_minus_monotonic_ns();
   if (offset_ns_ == INT64_MIN || std::llabs(offset - offset_ns_) > kRealChangeNs) offset_ns_ = offset;
 }
 

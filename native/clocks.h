@@ -7,7 +7,8 @@ namespace process_ancestry {
 // All in milliseconds, nanoseconds as fraction.
 double boottime_ms();
 double monotonic_ms();
-// Unix time minus CLOCK_BOOTTIME, now.
+// Unix time at boot: CLOCK_REALTIME minus CLOCK_BOOTTIME. The same on every call and in every process until
+// the clock is set; on a host that was suspended, to some nanoseconds.
 double unix_minus_boottime_ms();
 
 // Whether the kernel's clock is told to follow another (man 2 adjtimex, STA_UNSYNC). Changes nothing.

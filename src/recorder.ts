@@ -239,14 +239,15 @@ export class Recorder {
 
   async #recordHost(collector: 'auto' | 'audit' | 'proc_events'): Promise<void> {
     const values = this.#values;
-    const source = new LiveSource(this.#options.native ?? loadNative(), {
+    const native = this.#options.native ?? loadNative();
+    const source = new LiveSource(native, {
       collector,
       stateFile: this.#stateFile(),
       argsMaxBytes: values.process_ancestry_args_max_bytes,
       queueMaxBytes: values.process_ancestry_queue_max_bytes,
       socketBufferBytes: values.process_ancestry_socket_buffer_bytes,
     });
-    const run = this.#newRun(source, this.#proc);
+    const run = this.#newRun(source, this.#proc, () => native.bootToUnixMs());
     const state = await run.subscribe();
     if (this.#run !== run) return;
     const fallback = values.process_ancestry_fallback_replay_file;
@@ -325,7 +326,7 @@ export class Recorder {
     );
   }
 
-  #newRun(source: LiveSource | ReplaySource, proc: ProcReader | undefined): Recording {
+  #newRun(source: LiveSource | ReplaySource, proc: ProcReader | undefined, bootToUnixMs?: () => number): Recording {
     this.#run = new Recording({
       source,
       proc,
@@ -333,6 +334,7 @@ export class Recorder {
       redactPatterns: () => this.#redactPatterns,
       // Users and groups of a recorded log are another host's.
       names: (proc && this.#options.names) ?? NAMELESS,
+      bootToUnixMs,
       publish: (event) => {
         this.#published[event.action]++;
         this.#publishing.take(event, proc !== undefined);

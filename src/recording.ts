@@ -38,6 +38,8 @@ export interface RecordingOptions {
   /** What is not to be stored of arguments; asked for each event. */
   readonly redactPatterns: () => readonly RedactPattern[];
   readonly names: Names;
+  /** Unix ms minus CLOCK_BOOTTIME ms; undefined where the source has Unix time only. */
+  readonly bootToUnixMs: (() => number) | undefined;
   readonly publish: (event: PublishedEvent) => void;
   /** How many execs have still to be published, whenever events have been applied. */
   readonly waiting: (count: number) => void;
@@ -144,7 +146,7 @@ export class Recording {
     if (this.#proc) this.#tree.processes.forgetImages(held.filter(({ kind }) => kind === 'exec').map(({ pid }) => pid));
     if (this.#proc && this.#settings.actions.has('existing')) {
       const unixMs = Date.now();
-      this.#tree.publishExisting({ unixMs, bootMs: readUptimeMs() });
+      this.#tree.publishExisting({ unixMs, bootMs: unixMs - this.#bootToUnixMs });
     }
     this.#apply(held, undefined);
   }
@@ -194,7 +196,7 @@ export class Recording {
         new ProcessTree({
           ...this.#settings,
           bootId: live ? readBootId() : recordedBootId(host),
-          bootToUnixMs: live ? Date.now() - readUptimeMs() : 0,
+          bootToUnixMs: this.#bootToUnixMs,
           detailsApart,
           // What `now` is to a recorded log is the newest that its host told.
           now: live ? () => performance.now() : newestUnixMs,
@@ -216,6 +218,10 @@ export class Recording {
         return names.revision + redactions();
       },
     };
+  }
+
+  get #bootToUnixMs(): number {
+    return this.#options.bootToUnixMs?.() ?? 0;
   }
 
   #receive(events: readonly ProcessEvent[], host: RecordedHost | undefined): void {
@@ -347,15 +353,6 @@ function redactEvent(event: ProcessEvent, patterns: readonly RedactPattern[]): P
 /** What stands for the boot of a recorded log's host in entity ids: no boot id, which has 32 hex digits, looks like it. */
 function recordedBootId(host: RecordedHost | undefined): string {
   return host && host.name !== '' ? `replay:${host.name}` : 'replay';
-}
-
-/** Milliseconds since boot, suspends included. /proc/uptime has two decimals, rounded down: the middle is meant. */
-function readUptimeMs(): number {
-  try {
-    return Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000 + 5;
-  } catch {
-    return performance.now();
-  }
 }
 
 function readBootId(): string {

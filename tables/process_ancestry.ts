@@ -123,7 +123,7 @@ function rowOf({ process, ancestor, depth }: Descent, processes: ProcessTable): 
     ancestorEntityId: processes.entityIdOf(ancestor.process),
     depth,
     details: ancestor.image.details,
-    ancestorStartUnixSeconds: Math.floor(ancestor.process.startUnixHundredths / 100),
+    ancestorStartUnixSeconds: Math.floor(processes.startOf(ancestor.process) / 100),
     ancestorExit: ancestor.process.exit,
     isRecorded: processes.isRecorded,
   };

@@ -53,8 +53,8 @@ export const columns: readonly Column<TreeRow>[] = [
   bigint('euid', 'Effective user ID with which it was executed', (row) => orNull(details(row).euid)),
   text('tty', 'Controlling terminal at that time, as pts/0', (row) => details(row).tty || null),
   bigint('sid', 'Session ID', ({ process }) => orNull(process.session?.id)),
-  bigint('start_time', 'Start of the process in UNIX time', ({ process }) =>
-    Math.floor(process.startUnixHundredths / 100),
+  bigint('start_time', 'Start of the process in UNIX time', ({ process, processes }) =>
+    Math.floor(processes.startOf(process) / 100),
   ),
   bigint('exec_time', 'When it last executed, in UNIX time; NULL where no exec was seen', ({ process }) =>
     process.execUnixMs > 0 ? Math.floor(process.execUnixMs / 1000) : null,
@@ -80,9 +80,9 @@ export const columns: readonly Column<TreeRow>[] = [
   ),
 ];
 
-function exitUnixSeconds({ exit, startTicks, startUnixHundredths }: Process): number | undefined {
+function exitUnixSeconds({ exit, bootUnixHundredths }: Process): number | undefined {
   if (!exit || exit.bootMs === 0) return undefined;
-  return Math.floor((startUnixHundredths * 10 + exit.bootMs - startTicks * MS_PER_TICK) / 1000);
+  return Math.floor((bootUnixHundredths * MS_PER_TICK + exit.bootMs) / 1000);
 }
 
 /**

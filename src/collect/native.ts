@@ -123,6 +123,8 @@ export interface NativeBinding {
   stats(): NativeStats;
   /** What there still is, in bytes and records: in audit's queue, the sockets and the queue. Asks the kernel. */
   onItsWay(): number;
+  /** Unix ms minus CLOCK_BOOTTIME ms: the same for all who ask, until the clock is set. */
+  bootToUnixMs(): number;
   readonly LogReader: new (options: { argsMaxBytes: number }) => NativeLogReader;
 }
 

@@ -57,8 +57,8 @@ export class Process {
   startTicks: number;
   /** How many ticks earlier or later the kernel's own value may be, until it was looked up. */
   startSlackTicks: readonly [earlier: number, later: number];
-  /** Start in hundredths of Unix seconds. */
-  readonly startUnixHundredths: number;
+  /** Unix time at boot, in hundredths of a second, when the process was met; 0 in a replay. */
+  readonly bootUnixHundredths: number;
   /** Which of the processes with this pid and this very start it is: 0 for nearly all. */
   readonly twin: number;
   image: Image;
@@ -104,7 +104,7 @@ export class Process {
     met: Met;
     startTicks: number;
     startSlackTicks: readonly [number, number];
-    startUnixHundredths: number;
+    bootUnixHundredths: number;
     twin: number;
     image: Image;
     ppid: number;
@@ -113,7 +113,7 @@ export class Process {
     this.met = init.met;
     this.startTicks = init.startTicks;
     this.startSlackTicks = init.startSlackTicks;
-    this.startUnixHundredths = init.startUnixHundredths;
+    this.bootUnixHundredths = init.bootUnixHundredths;
     this.twin = init.twin;
     this.image = init.image;
     this.ppid = init.ppid;
@@ -133,6 +133,11 @@ export class Process {
   inheritImage(image: Image): void {
     if (this.#link) this.image.follow(image);
     else this.image = image;
+  }
+
+  /** Start in hundredths of Unix seconds. It is final once the process has an entity id (ProcessTable.startOf). */
+  get startUnixHundredths(): number {
+    return this.bootUnixHundredths + this.startTicks;
   }
 
   /** Takes another image by exec, and remembers the one before where that was executed too. */

@@ -14,7 +14,10 @@ import type { Group } from './session.ts';
 
 export interface ProcessTableOptions {
   readonly bootId: string;
-  /** Unix ms minus CLOCK_BOOTTIME ms at the start; `keepClock` keeps it up to date. 0 in a replay. */
+  /**
+   * Unix ms minus CLOCK_BOOTTIME ms; `keepClock` follows a clock that is set. Every recording of one boot must be given the
+   * same, or a process's start differs between them. 0 in a replay.
+   */
   readonly bootToUnixMs: number;
   readonly cacheSize: number;
   readonly cacheTtlSeconds: number;
@@ -24,6 +27,8 @@ export interface ProcessTableOptions {
   readonly proc: ProcReader | undefined;
 }
 
+/** The clock was set when its offset moved by more: events carry it rounded, and audit's stamps are coarse. */
+const CLOCK_SET_MS = 500;
 /** A fork is stamped at most so long after the start that /proc shows (measured: 0 of 20,000 lay a tick apart). */
 const FORK_TO_EVENT_SLACK_MS = 0.5;
 /** Audit's clock is coarse: a scheduler tick of at most 10 ms (CONFIG_HZ=100). */
@@ -84,9 +89,9 @@ export class ProcessTable {
     return { total: this.#losses, sinceResync: this.#lossesSinceResync };
   }
 
-  /** One offset for as long as the clock is not set, so that the same start is the same Unix time for all. */
+  /** One offset for as long as the clock is not set. Processes that are known keep their start. */
   keepClock(offsetMs: number): void {
-    if (Math.abs(offsetMs - this.#bootToUnixMs) > 500) this.#bootToUnixMs = offsetMs;
+    if (Math.abs(offsetMs - this.#bootToUnixMs) > CLOCK_SET_MS) this.#bootToUnixMs = offsetMs;
   }
 
   /** A process is created. */
@@ -109,8 +114,9 @@ export class ProcessTable {
     const existing = this.#cache.holder(event.pid);
     if (existing && this.#isForkOf(event, existing)) {
       // What was already told of it stays as it was told.
-      if (!existing.isTold && existing.setCreator(creator) && existing.execUnixMs === 0)
-        existing.inheritImage(fork.forker.image);
+      if (existing.isTold || !existing.setCreator(creator)) return undefined;
+      if (existing.execUnixMs === 0) existing.inheritImage(fork.forker.image);
+      startAt(existing, event);
       return undefined;
     }
     const { image } = fork.forker;
@@ -138,7 +144,7 @@ export class ProcessTable {
       met: 'event',
       startTicks,
       startSlackTicks: startSlack(event),
-      startUnixHundredths: this.#startUnixHundredths(startTicks),
+      bootUnixHundredths: this.#bootUnixHundredths,
       twin,
       image,
       ppid: event.parent,
@@ -208,6 +214,7 @@ export class ProcessTable {
     process.claim = undefined;
     claim.forker.process.countsInitially = true;
     if (process.isTold || !process.setCreator(claim.creator)) return;
+    startAt(process, claim.event);
     if (process.execUnixMs === 0) process.inheritImage(claim.forker.image);
     this.texts.keep(process.image);
     this.#inherit(process, claim);
@@ -446,6 +453,12 @@ export class ProcessTable {
     return process.entityId;
   }
 
+  /** Start in hundredths of Unix seconds: of one process always the same, as its entity id is. */
+  startOf(process: Process): number {
+    this.entityIdOf(process);
+    return process.startUnixHundredths;
+  }
+
   /** Whether a start that /proc shows, in ticks, is this process's. */
   isSame(process: Process, startTicks: number): boolean {
     const [earlier, later] = process.startSlackTicks;
@@ -495,7 +508,7 @@ export class ProcessTable {
       met: 'procfs',
       startTicks: snapshot.startTicks,
       startSlackTicks: [0, 0],
-      startUnixHundredths: this.#startUnixHundredths(snapshot.startTicks),
+      bootUnixHundredths: this.#bootUnixHundredths,
       twin: 0,
       image: Image.of(snapshot.details),
       ppid: snapshot.ppid,
@@ -581,7 +594,7 @@ export class ProcessTable {
       met: 'implied',
       startTicks,
       startSlackTicks: [Number.MAX_SAFE_INTEGER, 1],
-      startUnixHundredths: this.#startUnixHundredths(startTicks),
+      bootUnixHundredths: this.#bootUnixHundredths,
       twin: 0,
       image: Image.pending(),
       ppid: 0,
@@ -602,27 +615,38 @@ export class ProcessTable {
     this.#cache.refresh(process);
   }
 
-  #startUnixHundredths(startTicks: number): number {
-    return Math.floor((startTicks * MS_PER_TICK + this.#bootToUnixMs) / 10);
+  /** Whole hundredths: a start is this and its ticks, so that two starts are as far apart as their ticks. */
+  get #bootUnixHundredths(): number {
+    return Math.floor(this.#bootToUnixMs / MS_PER_TICK);
   }
 
-  /** A start close to a tick's border is looked up in /proc as long as the process lives: only who lives can be met there. */
   #makeEntityId(process: Process): string {
-    const [earlier, later] = process.startSlackTicks;
-    if ((earlier > 0 || later > 0) && !process.exit) {
-      const actual = this.#proc?.startTicks(process.pid);
-      if (actual !== undefined && actual >= process.startTicks - earlier && actual <= process.startTicks + later) {
-        process.startTicks = actual;
-      }
-      process.startSlackTicks = [0, 0];
-    }
+    this.#settleStart(process);
     return this.#entityIds.of(process.pid, process.startTicks, process.twin);
+  }
+
+  /** A start close to a tick's border is looked up in /proc while the process lives: only then can it be met there. */
+  #settleStart(process: Process): void {
+    const [earlier, later] = process.startSlackTicks;
+    if ((earlier === 0 && later === 0) || process.exit) return;
+    const actual = this.#proc?.startTicks(process.pid);
+    if (actual !== undefined && actual >= process.startTicks - earlier && actual <= process.startTicks + later) {
+      process.startTicks = actual;
+    }
+    process.startSlackTicks = [0, 0];
   }
 }
 
 /** A process that only others had named names its parent itself. */
 function learnParent(process: Process, ppid: number): void {
   if (process.met === 'implied' && process.lineage === 'awaited' && process.ppid === 0) process.ppid = ppid;
+}
+
+/** Takes the start of a process's fork for that of what named it first. Only a start that was told stays. */
+function startAt(process: Process, fork: ForkEvent): void {
+  if (process.met !== 'implied' || process.entityId !== undefined) return;
+  process.startTicks = ticksOf(fork.bootMs);
+  process.startSlackTicks = startSlack(fork);
 }
 
 /** A fork's event is stamped just after the start that /proc shows; audit's record, coarsely, at the call's entry. */

@@ -1,6 +1,7 @@
 /** What /proc shows now, where no extension can be asked: the living, without a past. */
 import { readFileSync } from 'node:fs';
 import { processAncestryTree } from '../../tables/process_ancestry_tree.ts';
+import { loadNative } from '../collect/native.ts';
 import { ProcessTable } from '../process/process_table.ts';
 import { Procfs, type ProcReader } from '../process/procfs.ts';
 import type { RedactPattern } from '../process/redact_pattern.ts';
@@ -12,7 +13,7 @@ export function living(patterns: readonly RedactPattern[] = [], host: ProcReader
   const proc = redactedProc(host, () => patterns);
   const processes = new ProcessTable({
     bootId: read('/proc/sys/kernel/random/boot_id').trim(),
-    bootToUnixMs: Date.now() - Number(read('/proc/uptime').split(' ')[0]) * 1000,
+    bootToUnixMs: loadNative().bootToUnixMs(),
     cacheSize: 50_000,
     cacheTtlSeconds: 604_800,
     now: () => performance.now(),

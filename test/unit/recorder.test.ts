@@ -68,6 +68,10 @@ class FakeNative implements NativeBinding {
     return this.queued;
   }
 
+  bootToUnixMs(): number {
+    return 1_700_000_000_000;
+  }
+
   stats(): NativeStats {
     return {
       auditRecords: 0,

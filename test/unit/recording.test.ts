@@ -8,7 +8,7 @@ import { cmdlineOf, NO_DETAILS } from '../../src/process/image.ts';
 import { parseRedactPatterns } from '../../src/process/redact.ts';
 import type { PublishedEvent } from '../../src/process/tree.ts';
 import { Recording } from '../../src/recording.ts';
-import { detailsOf } from './process/kernel_model.ts';
+import { BOOT_UNIX_MS, detailsOf } from './process/kernel_model.ts';
 import { FakeProc } from './process/tree_harness.ts';
 
 /** A kernel whose events wait for as long as there is no room, as those of the real one do. */
@@ -62,6 +62,7 @@ function setUp() {
     },
     redactPatterns: () => parseRedactPatterns(flags.redact),
     names: { user: () => undefined, group: () => undefined, revision: 0 },
+    bootToUnixMs: () => BOOT_UNIX_MS,
     publish: (event) => void published.push(event),
     waiting: () => undefined,
     hasRoom: () => true,

@@ -16,7 +16,7 @@ function processWith(number: number, startTicks = 1): Process {
     met: 'event',
     startTicks,
     startSlackTicks: [0, 0],
-    startUnixHundredths: 0,
+    bootUnixHundredths: 0,
     twin: 0,
     image: Image.unknown(),
     ppid: 1,

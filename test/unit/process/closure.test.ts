@@ -10,7 +10,7 @@ function child(number: number, of?: Process): Process {
     met: 'event',
     startTicks: number,
     startSlackTicks: [0, 0],
-    startUnixHundredths: 0,
+    bootUnixHundredths: 0,
     twin: 0,
     image: of?.image ?? Image.unknown(),
     ppid: of?.pid ?? 0,

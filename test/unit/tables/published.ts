@@ -49,7 +49,7 @@ export function published(
     met: 'event',
     startTicks: 100,
     startSlackTicks: [0, 0],
-    startUnixHundredths: 169_999_999_999,
+    bootUnixHundredths: 169_999_999_899,
     twin: 0,
     image,
     ppid,
