@@ -1,4 +1,4 @@
-/** What a process ran before, when it executed without a fork in between: process.previous of RFC 0030. */
+/** What a process ran before its present image, from the one that it was forked with on: process.previous of RFC 0030. */
 import { type Arguments, argumentMembers } from './arguments.ts';
 import { objectOf, textMember } from './json_text.ts';
 import { FRAGMENT_ARGS_MAX } from './process_fragment.ts';

@@ -34,7 +34,7 @@ export class Execution {
   unixMs: number;
   /** Control group; '' while nobody knows. */
   cgroup = '';
-  /** What the process executed before. */
+  /** What the process ran before `image`. */
   readonly previous: readonly Image[];
   /** When this process heard of it, in ms of the tree's clock. */
   readonly heardMs: number;

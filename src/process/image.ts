@@ -95,6 +95,7 @@ export class Image {
   isShortened = false;
   /** Images that were forked from this one, and become known with it. */
   #followers: Image[] | undefined;
+  #alone: readonly Image[] | undefined;
 
   private constructor(details: ExecDetails | undefined, known: boolean) {
     if (details) this.#keep(details);
@@ -113,6 +114,12 @@ export class Image {
   /** An image of which nothing will ever be known: of a process that was gone before anybody could look. */
   static unknown(): Image {
     return new Image(NO_DETAILS, false);
+  }
+
+  /** The list of this image only: the same one for every process that was forked with it. */
+  get alone(): readonly Image[] {
+    this.#alone ??= [this];
+    return this.#alone;
   }
 
   get sealed(): boolean {

@@ -44,7 +44,7 @@ export class Link {
   }
 }
 
-/** So many images that were executed one after the other, without a fork, are remembered. */
+/** So many images of one process are remembered. */
 const IMAGES_KEPT = 8;
 
 /** A chain longer than this is cut there, or a process that forks itself on and on would hold all of them. */
@@ -85,10 +85,8 @@ export class Process {
   cgroup = '';
   /** Undefined where nobody knows. */
   supplementalGroups: readonly number[] | undefined = undefined;
-  /** What it executed before its present image, the latest last; see IMAGES_KEPT. */
+  /** What it ran before its present image, from the one that it was forked with on; the last IMAGES_KEPT. */
   previous: readonly Image[] = [];
-  /** Whether /proc showed that its image is not the one that it was forked with. */
-  hasExecuted = false;
   /** Unix ms of the exec that brought the present image; 0 before the first. */
   execUnixMs = 0;
   exit: { readonly bootMs: number; readonly status: number | undefined } | undefined = undefined;
@@ -140,9 +138,10 @@ export class Process {
     return this.bootUnixHundredths + this.startTicks;
   }
 
-  /** Takes another image by exec, and remembers the one before where that was executed too. */
+  /** Takes another image by exec, and remembers the one before: at first that which it was forked with. */
   execute(image: Image, unixMs: number): void {
-    if (this.execUnixMs > 0 || this.hasExecuted) this.previous = [...this.previous.slice(1 - IMAGES_KEPT), this.image];
+    const { previous } = this;
+    this.previous = previous.length === 0 ? this.image.alone : [...previous.slice(1 - IMAGES_KEPT), this.image];
     this.image = image;
     this.leftTerminal = false;
     this.execUnixMs = unixMs;

@@ -125,6 +125,7 @@ export class ProcessTable {
     this.#inherit(process, fork);
     if (event.origin === 'audit' && existing && existing.execUnixMs > event.unixMs) {
       // A vfork's record comes when the parent goes on, after the child's exec, which was taken for the old one's.
+      process.previous = image.alone;
       process.image = existing.image;
       process.execUnixMs = existing.execUnixMs;
     }
@@ -516,7 +517,6 @@ export class ProcessTable {
     this.texts.keep(process.image);
     process.pidNamespace = snapshot.details.pidNamespace;
     process.userNamespace = snapshot.userNamespace;
-    process.hasExecuted = snapshot.executed;
     process.cgroup = snapshot.cgroup;
     process.supplementalGroups = snapshot.supplementalGroups;
     process.session = { id: snapshot.sid, leader: undefined };

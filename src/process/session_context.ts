@@ -17,12 +17,15 @@ export interface SharedText {
   readonly text: string;
 }
 
-/** What a process executed before, as text. It is made when it is stored and not kept: it is long where arguments are. */
+/** The images before a process's present one, as text: made when it is stored and not kept, because arguments may be long. */
 class PreviousText implements SharedText {
   readonly #images: readonly Image[];
+  /** See Names. */
+  readonly revision: number;
 
-  constructor(images: readonly Image[]) {
+  constructor(images: readonly Image[], revision: number) {
     this.#images = images;
+    this.revision = revision;
   }
 
   get text(): string {
@@ -50,7 +53,7 @@ export class SessionContext {
   readonly #recorder: LinkRecorder;
   readonly #credentials = new LRUCache<string, SharedText>({ max: CREDENTIALS_MAX });
   #last: Partial<CredentialIds> & { readonly revision?: number; readonly shared?: SharedText } = {};
-  readonly #previous = new WeakMap<readonly Image[], SharedText>();
+  readonly #previous = new WeakMap<readonly Image[], PreviousText>();
 
   constructor({ entityIdOf, names, ancestorCmdlineMax }: SessionContextOptions) {
     this.#names = names;
@@ -102,12 +105,14 @@ export class SessionContext {
     return shared;
   }
 
-  /** Undefined where there were none. */
+  /** Undefined where there were none. Processes that were forked with one image share its text. */
   previous(images: readonly Image[]): SharedText | undefined {
     if (images.length === 0) return undefined;
+    const { revision } = this.#names;
     let shared = this.#previous.get(images);
-    if (!shared) {
-      shared = new PreviousText(images);
+    // A stored text is stored once: what is redacted since must not be told by it.
+    if (shared?.revision !== revision) {
+      shared = new PreviousText(images, revision);
       this.#previous.set(images, shared);
     }
     return shared;

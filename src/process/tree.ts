@@ -60,7 +60,7 @@ export interface EventContext {
   readonly entryLeader: RecordedLink | undefined;
   /** As ECS has them. */
   readonly credentials: SharedText | undefined;
-  /** What the process executed before, without a fork in between, as ECS has it. */
+  /** What the process ran before, from the image that it was forked with on, as ECS has it. */
   readonly previous: SharedText | undefined;
 }
 
@@ -384,6 +384,7 @@ export class ProcessTree {
   /** Whether all that will be said of it is known. */
   #isReady(execution: Execution): boolean {
     if (!execution.image.sealed || !isSettled(execution.process)) return false;
+    if (!execution.previous.every(({ sealed }) => sealed)) return false;
     if (!this.#isFirst(execution) || !this.#auditWentPast(execution)) return false;
     return this.#leadersOf(execution).every(({ image, process }) => image.sealed && isSettled(process));
   }
@@ -477,6 +478,7 @@ export class ProcessTree {
       this.#learn(execution, details, true);
     }
     this.#settle(execution.process);
+    for (const image of execution.previous) this.#sealNow(image);
     for (const { image, process } of this.#leadersOf(execution)) {
       this.#sealNow(image);
       this.#settle(process);
@@ -562,7 +564,7 @@ export class ProcessTree {
         sessionLeader: context.record(sessionLeader),
         entryLeader: context.record(entry.link),
         credentials: details && context.credentials(details, process.supplementalGroups),
-        previous: action === 'exec' ? context.previous(execution.previous) : undefined,
+        previous: context.previous(execution.previous),
       },
       entryAddress: this.#logins.addressOf(entry),
       cgroup: execution.cgroup || process.cgroup,

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Pid } from '../../../src/collect/event.ts';
 import { cmdlineOfRecord, parseLinkRecord } from '../../../src/process/recorded_link.ts';
 import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { KernelModel } from './kernel_model.ts';
@@ -20,18 +21,62 @@ function shell(): KernelModel {
   return kernel;
 }
 
-test('who executed before the recording began has that image before its next, and not the one that it was forked with', () => {
-  const before = [true, false].map((executed) => {
-    const kernel = new KernelModel();
-    const harness = new TreeHarness();
-    harness.tree.processes.adopt([{ ...harness.proc.show(10, 1, 'bash -l'), executed }]);
-    kernel.fork(1, 10);
-    kernel.connector.pop();
-    kernel.exec(10, 'implant');
-    return harness.run(kernel).row('implant').context.previous?.text;
-  });
-  expect(JSON.parse(before[0] ?? '[]')).toMatchObject([{ args: ['bash', '-l'] }]);
-  expect(before[1]).toBeUndefined();
+const imagesBefore = (event: PublishedEvent) =>
+  (JSON.parse(event.context.previous?.text ?? '[]') as { args: string[] }[]).map(({ args }) => args.join(' '));
+
+test('a process met in /proc has the image that it had then before its next', () => {
+  const kernel = new KernelModel();
+  const harness = new TreeHarness();
+  harness.tree.processes.adopt([harness.proc.show(10, 1, 'bash -l')]);
+  kernel.fork(1, 10);
+  kernel.connector.pop();
+  kernel.exec(10, 'implant');
+  expect(imagesBefore(harness.run(kernel).row('implant'))).toEqual(['bash -l']);
+});
+
+test('what a process ran before, from the image that it was forked with on, is told of each of its events but the fork', () => {
+  const kernel = shell();
+  kernel.fork(10, 11);
+  kernel.exec(11, 'env ls');
+  kernel.setsid(11);
+  kernel.exec(11, 'ls');
+  kernel.exit(11);
+  kernel.fork(10, 12);
+  kernel.exit(12);
+  const harness = new TreeHarness({ actions: new Set(['fork', 'exec', 'setsid', 'exit']) }).run(kernel);
+  harness.tree.flush('all');
+  const told = (pid: number) =>
+    harness.published
+      .filter(({ process }) => process.pid === pid)
+      .map((event) => [event.action, ...imagesBefore(event)]);
+  expect(told(11)).toEqual([
+    ['fork'],
+    ['exec', 'bash -l'],
+    ['setsid', 'bash -l'],
+    ['exec', 'bash -l', 'env ls'],
+    ['exit', 'bash -l', 'env ls'],
+  ]);
+  expect(told(12)).toEqual([['fork'], ['exit']]);
+});
+
+test('an exec waits for the image that its process was forked with, whoever forked it', () => {
+  const kernel = shell();
+  kernel.fork(10, 11);
+  kernel.exec(11, 'cloner');
+  kernel.fork(11, 12, { cloneParent: true });
+  kernel.exec(12, 'ls');
+  const harness = new TreeHarness();
+  const { connector } = kernel;
+  const forks = connector
+    .splice(0)
+    .map((event) => (event.kind === 'fork' && event.pid === 12 ? { ...event, imageFrom: 11 as Pid } : event));
+  // Audit tells of the cloner's exec last.
+  const cloner = kernel.audit.findIndex(({ pid }) => pid === 11);
+  const [late] = kernel.audit.splice(cloner, 1);
+  harness.tree.apply([...forks, ...kernel.audit.splice(0)]);
+  expect(harness.told.map(({ cmdline }) => cmdline)).not.toContain('ls');
+  if (late) harness.tree.apply([late]);
+  expect(imagesBefore(harness.row('ls'))).toEqual(['cloner']);
 });
 
 test('a leader that is dead is still described', () => {
@@ -57,7 +102,9 @@ test('texts about others are made once, and shared by the rows of all siblings',
   }
   const harness = new TreeHarness().run(kernel);
   const [one, other] = [harness.row('ls 11').context, harness.row('ls 12').context];
-  for (const name of ['creator', 'sessionLeader', 'groupLeader', 'entryLeader', 'credentials'] as const) {
+  for (const name of [
+    ...(['creator', 'sessionLeader', 'groupLeader', 'entryLeader', 'credentials', 'previous'] as const),
+  ]) {
     expect(one[name], name).toBeDefined();
     expect(one[name], name).toBe(other[name]);
   }
@@ -84,18 +131,32 @@ test('a user that got a name since is told with it, also as the user of a leader
   expect(texts('ls 12').filter((text) => text?.includes('alice'))).toHaveLength(5);
 });
 
-test('an exec without a fork remembers the eight images before it, and not those of its parent', () => {
+test('what was redacted since is told anew of images before, also where siblings were told already', () => {
+  const names = { user: () => undefined, group: () => undefined, revision: 0 };
+  const kernel = shell();
+  const harness = new TreeHarness({ names });
+  const told = [11, 12].map((pid) => {
+    kernel.fork(10, pid);
+    kernel.exec(pid, `ls ${pid}`);
+    const { previous } = harness.run(kernel).row(`ls ${pid}`).context;
+    const text = previous?.text;
+    for (const image of harness.tree.processes.images()) image.redact((details) => ({ ...details, args: '***' }));
+    names.revision++;
+    return { previous, text };
+  });
+  expect(told.map(({ text }) => JSON.parse(text ?? '[]')[0].args)).toEqual([['bash', '-l'], ['***']]);
+  expect(told[1]?.previous).not.toBe(told[0]?.previous);
+});
+
+test('a process that executes on and on remembers the eight images before its present one', () => {
   const kernel = shell();
   kernel.fork(10, 11);
   for (let n = 0; n < 12; n++) kernel.exec(11, `image ${n}`);
   const harness = new TreeHarness().run(kernel);
-  const before = (cmdline: string) =>
-    (JSON.parse(harness.row(cmdline).context.previous?.text ?? '[]') as { args: string[] }[]).map(
-      ({ args }) => args[1],
-    );
-  expect(harness.row('image 0').context.previous).toBeUndefined();
-  expect(before('image 2')).toEqual(['0', '1']);
-  expect(before('image 11')).toEqual(['3', '4', '5', '6', '7', '8', '9', '10']);
+  const before = (cmdline: string) => imagesBefore(harness.row(cmdline));
+  expect(before('image 0')).toEqual(['bash -l']);
+  expect(before('image 2')).toEqual(['bash -l', 'image 0', 'image 1']);
+  expect(before('image 11')).toEqual([3, 4, 5, 6, 7, 8, 9, 10].map((n) => `image ${n}`));
 });
 
 test('an exec of a process whose fork was lost does not have itself before it', () => {
