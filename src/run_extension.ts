@@ -136,8 +136,9 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
 
   const readable = () => Promise.all([recorder.readable, known]).then(() => undefined);
   const resultMaxBytes = () => settings.values.process_ancestry_result_max_bytes;
+  const ecsVocabulary = () => settings.values.process_ancestry_ecs_actions;
   const plugins = [
-    processAncestryEvents({ store, readable, resultMaxBytes }),
+    processAncestryEvents({ store, readable, resultMaxBytes, ecsVocabulary }),
     processAncestry(() => recorder.processes, readable),
     processAncestryTree(() => recorder.processes, readable),
     processAncestrySubscribers(store),

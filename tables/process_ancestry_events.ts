@@ -1,7 +1,7 @@
 /** One row an exec: all that osquery's process_events tells on Linux, and who started it, up to the top. */
 
 import { charDeviceOf } from '../src/collect/terminal.ts';
-import type { EcsAction } from '../src/ecs/action.ts';
+import type { EcsAction, EcsVocabulary } from '../src/ecs/action.ts';
 import { type EcsEvent, ecsDocument } from '../src/ecs/document.ts';
 import { HostText } from '../src/ecs/host.ts';
 import { type Column, ColumnOption, type ColumnType, JSON_NULL } from '../src/osquery/column.ts';
@@ -181,6 +181,7 @@ const numberOf = (row: SqlRow): number => Number(row[NUMBER_AT]);
 const PARENT = linkCall('ecs_process', 'e.creator_id', "'parent'");
 const GROUP_LEADER = linkCall('ecs_process', 'e.group_leader_id', "'group_leader'");
 const SESSION_LEADER = linkCall('ecs_process', 'e.session_leader_id', "'session_leader'");
+const ANCESTOR_IDS = linkCall('ancestor_ids', 'e.creator_id', 'e.ancestry_depth');
 const ENTRY_LEADER = linkCall('ecs_process', 'e.entry_leader_id', "'entry_leader'");
 
 /** What a document is made of, behind the number in a row where it is asked for. */
@@ -192,6 +193,7 @@ const ECS_INPUTS = [
     'e.pid_namespace',
     'c.text',
     'p.text',
+    ANCESTOR_IDS,
     PARENT,
     GROUP_LEADER,
     SESSION_LEADER,
@@ -200,6 +202,9 @@ const ECS_INPUTS = [
   ],
   ...['e.entry_type', 'e.entry_source_ip'],
 ];
+
+/** Behind those: in whose words the reader wants the actions. It is no part of what happened, so it is not stored. */
+const VOCABULARY_AT = NUMBER_AT + 1 + ECS_INPUTS.length;
 
 /** Of rows from before hosts were kept with them. */
 const thisHost = new HostText();
@@ -237,6 +242,7 @@ function ecsOf(row: SqlRow): string {
     pidNamespace: number('e.pid_namespace'),
     credentials: text('c.text'),
     previous: text('p.text'),
+    ancestorIds: text(ANCESTOR_IDS),
     parent: text(PARENT),
     groupLeader: text(GROUP_LEADER),
     sessionLeader: text(SESSION_LEADER),
@@ -244,7 +250,8 @@ function ecsOf(row: SqlRow): string {
     entryType: text('e.entry_type'),
     entrySourceIp: text('e.entry_source_ip'),
   };
-  return ecsDocument(event, text('h.text') || thisHost.text);
+  const vocabulary = row[VOCABULARY_AT] as EcsVocabulary;
+  return ecsDocument(event, text('h.text') || thisHost.text, vocabulary);
 }
 
 const EID_AT = columns.findIndex(({ name }) => name === 'eid');
@@ -258,15 +265,18 @@ const LIST_MAX = 500;
 const LIST_CHARACTERS_MAX = 65_536;
 
 /** What to read of the database for a query; the rows that it gives are checked again. */
-export function selectionOf(context: Pick<QueryContext, 'constraints' | 'columnsUsed'>): Selection {
-  return runToEnd(selectionInPieces(context));
+export function selectionOf(
+  context: Pick<QueryContext, 'constraints' | 'columnsUsed'>,
+  vocabulary: EcsVocabulary = 'rfc0030',
+): Selection {
+  return runToEnd(selectionInPieces(context, vocabulary));
 }
 
 /** The same; every `undefined` is a pause. */
-function* selectionInPieces({
-  constraints,
-  columnsUsed,
-}: Pick<QueryContext, 'constraints' | 'columnsUsed'>): Pieces<Selection> {
+function* selectionInPieces(
+  { constraints, columnsUsed }: Pick<QueryContext, 'constraints' | 'columnsUsed'>,
+  vocabulary: EcsVocabulary,
+): Pieces<Selection> {
   const where: SqlCondition[] = [];
   const keys: SqlCondition[] = [];
   const filters: ValueFilter[] = [];
@@ -290,7 +300,7 @@ function* selectionInPieces({
   const isUsed = (name: string) => !columnsUsed || columnsUsed.has(name);
   const withEcs = isUsed('ecs');
   const used = columns.map(({ name, sql }) => (isUsed(name) || (withEcs && name === 'eid') ? sql : 'NULL'));
-  const expressions = [...used, 'e.eid', ...(withEcs ? ECS_INPUTS : [])];
+  const expressions = [...used, 'e.eid', ...(withEcs ? [...ECS_INPUTS, `'${vocabulary}'`] : [])];
   const times = constraints.get('time');
   const seconds = times && !isLong(times) ? integerBounds(times) : undefined;
   return { expressions, where, filters, keys, seconds };
@@ -322,9 +332,12 @@ export interface EventsTableOptions {
   readonly readable?: () => Promise<void>;
   /** Of the largest answer that is given. */
   readonly resultMaxBytes: () => number;
+  /** Of documents; asked for each query. By default RFC 0030's. */
+  readonly ecsVocabulary?: () => EcsVocabulary;
 }
 
-export function processAncestryEvents({ store, readable, resultMaxBytes }: EventsTableOptions): TablePlugin<SqlRow> {
+export function processAncestryEvents(options: EventsTableOptions): TablePlugin<SqlRow> {
+  const { store, readable, resultMaxBytes, ecsVocabulary = () => 'rfc0030' } = options;
   return {
     name: 'process_ancestry_events',
     description: 'Program executions on this host as they happened, each with its ancestors',
@@ -336,17 +349,28 @@ export function processAncestryEvents({ store, readable, resultMaxBytes }: Event
       await readable?.();
       const named = context.constraints.get('subscriber') ?? [];
       const name = named.find(({ op }) => op === 'eq')?.expr;
-      if (name === undefined) return allRows(store, context);
+      if (name === undefined) return allRows(store, context, ecsVocabulary());
       // An IN list comes a name at a time: several at once are all demanded, which no row can satisfy.
       if (named.some(({ op, expr }) => op === 'eq' && expr !== name)) return [];
-      if (name === '') return allRows(store, context);
-      return newRows(store, name, context, answer, resultMaxBytes());
+      if (name === '') return allRows(store, context, ecsVocabulary());
+      return newRows(store, name, { context, answer, resultMaxBytes: resultMaxBytes(), vocabulary: ecsVocabulary() });
     },
   };
 }
 
-function* allRows(store: EventStore, context: QueryContext): IterableIterator<SqlRow | undefined> {
-  yield* store.select(yield* selectionInPieces(context));
+function* allRows(
+  store: EventStore,
+  context: QueryContext,
+  vocabulary: EcsVocabulary,
+): IterableIterator<SqlRow | undefined> {
+  yield* store.select(yield* selectionInPieces(context, vocabulary));
+}
+
+interface Asked {
+  readonly context: QueryContext;
+  readonly answer: Answer;
+  readonly resultMaxBytes: number;
+  readonly vocabulary: EcsVocabulary;
 }
 
 /**
@@ -356,15 +380,13 @@ function* allRows(store: EventStore, context: QueryContext): IterableIterator<Sq
 function* newRows(
   store: EventStore,
   name: string,
-  context: QueryContext,
-  answer: Answer,
-  resultMaxBytes: number,
+  { context, answer, resultMaxBytes, vocabulary }: Asked,
 ): IterableIterator<SqlRow | undefined> {
   // The last row may be larger than all others, and the other answers of a join are as many rows.
   const batch = store.batchFor(name, { bytes: resultMaxBytes / 2 });
   answer.onDelivered(() => store.delivered(batch));
   answer.onUnread?.(() => store.unread(batch));
-  const selection = yield* selectionInPieces(context);
+  const selection = yield* selectionInPieces(context, vocabulary);
   let left = context.limit === undefined ? Number.POSITIVE_INFINITY : context.limit + (context.offset ?? 0);
   const endAt = (eid: number) => {
     if (!batch.isGivenAgain) batch.upTo = Math.min(batch.upTo, eid);

@@ -1,5 +1,6 @@
 /** Every flag, declared once: its name, type, default, bounds and meaning. Help, parsing and README come from here. */
 
+import { ECS_VOCABULARIES } from '../ecs/action.ts';
 import { messageOf } from '../error_message.ts';
 import { parseListenAddress } from '../metrics/listen_address.ts';
 import { checkTextfilePath } from '../metrics/textfile.ts';
@@ -108,6 +109,12 @@ export const flags = {
     unit: 'milliseconds',
     description: 'fork, exec and exit of one process within this time become one row; 0: never',
   },
+  process_ancestry_ecs_actions: choice({
+    default: 'rfc0030',
+    choices: ECS_VOCABULARIES,
+    description:
+      'words of event.action in the column ecs, of every row that is read: rfc0030 (fork, exec, end, setsid) or auditbeat (process_started, process_ran, …)',
+  }),
   process_ancestry_hash: {
     type: 'boolean',
     default: false,

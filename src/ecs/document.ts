@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 import type { CharDevice } from '../collect/terminal.ts';
-import { type EcsAction, eventCategory } from './action.ts';
+import { type EcsAction, type EcsVocabulary, eventCategory } from './action.ts';
 import { effectiveMembers } from './credentials.ts';
 import { dateMember, isoDate } from './iso_date.ts';
 import {
@@ -55,6 +55,8 @@ export interface EcsEvent {
   readonly credentials: string;
   /** From previousFragment. */
   readonly previous: string;
+  /** Entity ids of its ancestors as a JSON array, nearest first. */
+  readonly ancestorIds: string;
   /** From processFragment, each for its place. */
   readonly parent: string;
   readonly groupLeader: string;
@@ -67,12 +69,12 @@ export interface EcsEvent {
 const ECS_VERSION = '9.5.0';
 const NS_PER_MS = 1_000_000;
 
-/** JSON. `host` is from hostFragment. */
-export function ecsDocument(event: EcsEvent, host: string): string {
+/** JSON. `host` is from hostFragment; `vocabulary` is that of event.action. */
+export function ecsDocument(event: EcsEvent, host: string, vocabulary: EcsVocabulary = 'rfc0030'): string {
   const effective = effectiveMembers(event.credentials);
   return (
     `{"@timestamp":"${isoDate(event.unixMs) ?? isoDate(0)}","ecs":{"version":"${ECS_VERSION}"},` +
-    `"event":${eventObject(event)}` +
+    `"event":${eventObject(event, vocabulary)}` +
     jsonMember('host', withMembers(host, idMember('pid_ns_ino', event.pidNamespace))) +
     `,"process":${processObject(event)}` +
     objectMember('container', textMember('id', event.containerId)) +
@@ -81,8 +83,8 @@ export function ecsDocument(event: EcsEvent, host: string): string {
   );
 }
 
-function eventObject(event: EcsEvent): string {
-  const { types, action } = eventCategory(event.actions);
+function eventObject(event: EcsEvent, vocabulary: EcsVocabulary): string {
+  const { types, action } = eventCategory(event.actions, vocabulary);
   // An exit says nothing of success, and rows are only made of system calls that succeeded.
   const succeeded = event.actions.some((one) => one === 'fork' || one === 'exec' || one === 'setsid');
   return (
@@ -137,7 +139,7 @@ function processObject(event: EcsEvent): string {
     leader('group_leader', event.groupLeader) +
     leader('session_leader', event.sessionLeader) +
     leader('entry_leader', event.entryLeader, objectMember('entry_meta', entryMeta)) +
-    objectMember('Ext', textMember('signal', signal)) +
+    objectMember('Ext', jsonMember('ancestry', event.ancestorIds) + textMember('signal', signal)) +
     '}'
   );
 }

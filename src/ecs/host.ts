@@ -1,8 +1,8 @@
 /** The host in every document, as it was when the event happened: a boot and an upgrade change it, and so does its owner. */
 import { readFileSync } from 'node:fs';
-import { machine } from 'node:os';
+import { machine, type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { objectMember, objectOf, textMember } from './json_text.ts';
+import { jsonMember, objectMember, objectOf, textMember } from './json_text.ts';
 import { osFamily, parseOsRelease } from './os_release.ts';
 
 /** '' for what the host does not tell. */
@@ -12,6 +12,9 @@ export interface EcsHost {
   readonly hostname: string;
   readonly architecture: string;
   readonly kernel: string;
+  /** Addresses, without a zone, and MACs as RFC 7042 has them, of its interfaces but for the loopback. */
+  readonly ip: readonly string[];
+  readonly mac: readonly string[];
   readonly os: {
     readonly family: string;
     readonly name: string;
@@ -26,9 +29,12 @@ export interface HostSources {
   readonly root?: string;
   /** As `uname -m`. */
   readonly architecture?: string;
+  /** As os.networkInterfaces. */
+  readonly interfaces?: () => NodeJS.Dict<NetworkInterfaceInfo[]>;
 }
 
-export function readHost({ root = '/', architecture = machine() }: HostSources = {}): EcsHost {
+export function readHost(sources: HostSources = {}): EcsHost {
+  const { root = '/', architecture = machine(), interfaces = networkInterfaces } = sources;
   const read = (...paths: string[]) => firstText(paths.map((path) => join(root, path)));
   const release = parseOsRelease(read('etc/os-release', 'usr/lib/os-release'));
   return {
@@ -37,6 +43,7 @@ export function readHost({ root = '/', architecture = machine() }: HostSources =
     hostname: read('proc/sys/kernel/hostname', 'etc/hostname'),
     architecture,
     kernel: read('proc/sys/kernel/osrelease'),
+    ...addressesOf(interfaces),
     os: {
       family: osFamily(release) ?? '',
       name: release.get('NAME') ?? '',
@@ -45,6 +52,30 @@ export function readHost({ root = '/', architecture = machine() }: HostSources =
       full: release.get('PRETTY_NAME') ?? '',
     },
   };
+}
+
+/** A host of many containers has an interface for each: a document names the first ones. */
+const ADDRESSES_MAX = 64;
+
+function addressesOf(interfaces: () => NodeJS.Dict<NetworkInterfaceInfo[]>): Pick<EcsHost, 'ip' | 'mac'> {
+  const external = listed(interfaces).filter(({ internal }) => !internal);
+  const firstOf = (all: readonly string[]) => [...new Set(all)].slice(0, ADDRESSES_MAX);
+  return {
+    ip: firstOf(external.map(({ address }) => address.split('%', 1)[0] ?? '')),
+    mac: firstOf(external.map(({ mac }) => mac.toUpperCase().replaceAll(':', '-')).filter((mac) => mac !== NO_MAC)),
+  };
+}
+
+/** As of an interface that has no MAC, such as a tunnel. */
+const NO_MAC = '00-00-00-00-00-00';
+
+function listed(interfaces: () => NodeJS.Dict<NetworkInterfaceInfo[]>): NetworkInterfaceInfo[] {
+  try {
+    return Object.values(interfaces()).flatMap((addresses) => addresses ?? []);
+  } catch {
+    // A sandbox may forbid the system calls for it; documents have no addresses then.
+    return [];
+  }
 }
 
 /** A JSON object. A document adds host.pid_ns_ino, which is the event's. */
@@ -56,6 +87,8 @@ export function hostFragment(host: EcsHost): string {
       // ECS: hostname as the command says it, and the name in lower case.
       textMember('name', host.hostname.toLowerCase()) +
       textMember('architecture', host.architecture) +
+      jsonMember('ip', JSON.stringify(host.ip)) +
+      jsonMember('mac', JSON.stringify(host.mac)) +
       objectMember('boot', textMember('id', host.bootId)) +
       `,"os":{"type":"linux"${
         textMember('family', os.family) +
@@ -71,7 +104,7 @@ export function hostFragment(host: EcsHost): string {
 /** The host of a recorded log, of which only the name is known, if that: nothing of the host that reads the log. */
 export function recordedHostFragment(name: string): string {
   const os = { family: '', name: '', version: '', platform: '', full: '' };
-  return hostFragment({ id: '', bootId: '', hostname: name, architecture: '', kernel: '', os });
+  return hostFragment({ id: '', bootId: '', hostname: name, architecture: '', kernel: '', ip: [], mac: [], os });
 }
 
 /** How old what was read may be. */

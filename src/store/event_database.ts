@@ -167,7 +167,7 @@ export class EventDatabase {
       this.#insertLink = this.#db.prepare(
         'INSERT INTO links (id, above, entity_id, path, euid, ancestor, json) VALUES (?, ?, ?, ?, ?, ?, ?)',
       );
-      this.#readLink = this.#db.prepare('SELECT above, ancestor FROM links WHERE id = ?');
+      this.#readLink = this.#db.prepare('SELECT above, entity_id, ancestor FROM links WHERE id = ?');
       this.#readWholeLink = this.#db.prepare(
         'SELECT above, entity_id, path, euid, ancestor, json FROM links WHERE id = ?',
       );
@@ -613,10 +613,10 @@ export class EventDatabase {
   }
 
   #storedLink(id: number): StoredLink | undefined {
-    const row = this.#readLink.get(id) as Pick<LinkRow, 'above' | 'ancestor'> | undefined;
+    const row = this.#readLink.get(id) as Pick<LinkRow, 'above' | 'entity_id' | 'ancestor'> | undefined;
     if (!row) return undefined;
-    const { above, ancestor } = row;
-    return { ancestor, rest: () => this.#restOf(id), above: above ?? undefined };
+    const { above, entity_id: entityId, ancestor } = row;
+    return { entityId, ancestor, rest: () => this.#restOf(id), above: above ?? undefined };
   }
 
   #restOf(id: number): LinkRecord | undefined {

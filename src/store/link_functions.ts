@@ -11,6 +11,7 @@ type LinkFunction = (links: LinkReader, ...args: never[]) => string;
 
 const FUNCTIONS = {
   ancestry: (links: LinkReader, creator: number | null, depth: number) => links.ancestry(creator, depth),
+  ancestor_ids: (links: LinkReader, creator: number | null, depth: number) => links.ancestorIds(creator, depth),
   link_cmdline: (links: LinkReader, link: number | null, long: string) => links.cmdline(link, long),
   leader: (links: LinkReader, link: number | null, entityId: string) => links.leader(link, entityId),
   entry_leader: (links: LinkReader, link: number | null, entityId: string, type: string, sourceIp: string) =>

@@ -9,6 +9,7 @@ import { type EcsProcessRef, FRAGMENT_ARGS_MAX, type Place, processFragment } fr
 import { cmdlineOfRecord, type LinkRecord, type ProcessRef } from '../process/recorded_link.ts';
 
 export interface StoredLink {
+  readonly entityId: string;
   /** An object of the column ancestry. */
   readonly ancestor: string;
   /** What else is stored of it: parsed when it is needed. */
@@ -51,14 +52,12 @@ export class LinkReader {
 
   /** The column ancestry: a creator, and those above it, `depth` altogether. */
   ancestry(creator: number | null, depth: number): string {
-    const objects: string[] = [];
-    for (let id: number | null | undefined = creator; objects.length < depth; ) {
-      const link = this.#link(id);
-      if (!link) break;
-      objects.push(link.ancestor);
-      id = link.above;
-    }
-    return `[${objects.join(',')}]`;
+    return `[${this.#chain(creator, depth, ({ ancestor }) => ancestor).join(',')}]`;
+  }
+
+  /** The entity ids of the same, as a JSON array. */
+  ancestorIds(creator: number | null, depth: number): string {
+    return JSON.stringify(this.#chain(creator, depth, ({ entityId }) => entityId));
   }
 
   /** '' for nobody. `long` is what the row has of it where the link has not all. */
@@ -88,6 +87,17 @@ export class LinkReader {
       link.fragments.set(place, fragment);
     }
     return fragment;
+  }
+
+  #chain(creator: number | null, depth: number, of: (link: ReadLink) => string): string[] {
+    const chain: string[] = [];
+    for (let id: number | null | undefined = creator; chain.length < depth; ) {
+      const link = this.#link(id);
+      if (!link) break;
+      chain.push(of(link));
+      id = link.above;
+    }
+    return chain;
   }
 
   #leader(id: number | null, entityId: string, entryMeta: object | undefined): string {

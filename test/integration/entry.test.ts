@@ -18,7 +18,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -27,7 +27,7 @@ import { hasSshServer, SshServer } from './ssh_server.ts';
 
 const COLUMNS = [
   ...['pid', 'cmdline', 'path', 'action', 'entity_id', 'sid', 'tty', 'interactive', 'exit_code', 'sha256', 'ecs'],
-  ...['session_leader', 'entry_leader', 'entry_type', 'entry_source_ip', 'cgroup_path', 'container_id'],
+  ...['session_leader', 'entry_leader', 'entry_type', 'entry_source_ip', 'cgroup_path', 'container_id', 'ancestry'],
 ];
 /** Where it is missing for a person, there is something to say; CI installs it. */
 const WITHOUT_SSHD = !hasSshServer() && !process.env.CI;
@@ -40,10 +40,13 @@ interface EcsProcess {
   readonly command_line?: string;
   readonly tty?: { readonly char_device: { readonly major: number; readonly minor: number } };
   readonly entry_leader?: EcsProcess & { readonly entry_meta: { type: string; source?: { ip: string } } };
+  readonly previous?: readonly { readonly executable?: string }[];
+  readonly Ext: { readonly ancestry: readonly string[] };
 }
 interface EcsDocument {
   readonly event: { readonly type: string[]; readonly action: string };
   readonly process: EcsProcess;
+  readonly host: { readonly ip?: readonly string[] };
 }
 
 const documentOf = (row: Row | undefined) => JSON.parse(row?.ecs ?? '{}') as EcsDocument;
@@ -279,12 +282,24 @@ describe.skipIf(!canRecord())('entries and lives', () => {
     expect(new Set(ofSleep.map(({ entity_id }) => entity_id)).size).toBe(1);
     expect(documentOf(ofSleep.at(-1)).process).toMatchObject({ exit_code: 137, Ext: { signal: 'SIGKILL' } });
     expect(ofSleep.map(documentOf).map(({ event }) => [event.type, event.action])).toEqual([
-      [['start'], 'process_started'],
-      [['change'], 'process_changed_image'],
-      [['change'], 'session_id_change'],
-      ...ofSleep.slice(3, -1).map(() => [['change'], 'process_changed_image']),
-      [['end'], 'process_stopped'],
+      [['start'], 'fork'],
+      [['change'], 'exec'],
+      [['change'], 'setsid'],
+      ...ofSleep.slice(3, -1).map(() => [['change'], 'exec']),
+      [['end'], 'end'],
     ]);
+    // The shell forked it, and setsid executed sleep: what it ran before is in each of its documents but the fork's.
+    const before = ofSleep.map((row) => documentOf(row).process.previous?.map(({ executable }) => executable));
+    const [shellPath, setsidPath] = [ofShell[1]?.path, ofSleep[1]?.path];
+    expect(before.slice(0, 3)).toEqual([undefined, [shellPath], [shellPath]]);
+    expect(before.at(-1)?.slice(0, 2)).toEqual([shellPath, setsidPath]);
+    const { ancestry } = documentOf(ofSleep[1]).process.Ext;
+    const ids = (JSON.parse(ofSleep[1]?.ancestry ?? '[]') as EcsProcess[]).map(({ entity_id }) => entity_id);
+    expect(ancestry).toEqual(ids);
+    expect(ancestry[0]).toBe(ofShell[0]?.entity_id);
+    const { ip = [] } = documentOf(ofSleep[1]).host;
+    const here = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+    expect(ip.every((address) => here.some((one) => one.address === address && !one.internal))).toBe(true);
 
     const rows = await allRows();
     const subshell = rows.filter((row) => row.cmdline === shellLine && row.exit_code === '3');
@@ -316,8 +331,10 @@ describe.skipIf(!canRecord())('entries and lives', () => {
     const rows = (await allRows()).filter(({ cmdline }) => cmdline === '/bin/true short-life');
     expect(rows.map(({ action, exit_code }) => [action, exit_code])).toEqual([['fork,exec,exit', '0']]);
     const { event } = documentOf(rows[0]);
-    expect(event).toMatchObject({ type: ['start', 'change', 'end'], action: 'process_ran' });
-    expect((await rowsOf(long.pid ?? 0)).map(({ action }) => action)).toEqual(['fork,exec', 'exit']);
+    expect(event).toMatchObject({ type: ['start', 'change', 'end'], action: 'exec' });
+    const ofLong = await rowsOf(long.pid ?? 0);
+    expect(ofLong.map(({ action }) => action)).toEqual(['fork,exec', 'exit']);
+    expect(ofLong.map((row) => documentOf(row).event.action)).toEqual(['exec', 'end']);
   });
 
   test('files are hashed as they were executed: an interpreter for its script, and never what came in their place', async () => {

@@ -33,7 +33,17 @@ const ANEMIC = ['entity_id', 'pid', 'start'];
 const NEEDED = [
   ...['@timestamp', 'ecs.version', 'event.kind', 'event.category', 'event.type', 'event.action', 'event.id'],
   ...['event.sequence', 'event.outcome', 'event.start', 'event.end', 'event.duration'],
-  ...['host.boot.id', 'host.pid_ns_ino', 'host.hostname', 'host.name', 'host.os.type', 'host.os.kernel'],
+  ...[
+    'host.ip',
+    'host.mac',
+    'process.Ext.ancestry',
+    'host.boot.id',
+    'host.pid_ns_ino',
+    'host.hostname',
+    'host.name',
+    'host.os.type',
+    'host.os.kernel',
+  ],
   ...['container.id', 'user.id', 'group.id', 'process.end', 'process.exit_code', 'process.hash.sha256'],
   ...['process.previous.executable', 'process.previous.args', 'process.previous.args_count'],
   ...['', '.parent', '.group_leader', '.session_leader', '.entry_leader'].flatMap((place) =>
@@ -122,6 +132,8 @@ describe('a document', () => {
       hostname: 'James-Fleet-714-2',
       name: 'james-fleet-714-2',
       architecture: 'x86_64',
+      ip: ['10.132.0.50', 'fe80::1'],
+      mac: ['42-01-0A-84-00-32'],
       boot: { id: '88a1f0ed-5ae5-41ee-af6b-41921c311872' },
       pid_ns_ino: '4026531836',
       os: {
@@ -199,6 +211,8 @@ describe('any text', () => {
             hostname: name,
             architecture: path,
             kernel: cwd,
+            ip: [],
+            mac: [],
             os: { family: name, name, version: name, platform: name, full: name },
           }),
         );
@@ -272,17 +286,34 @@ describe('a day on a host', () => {
 });
 
 describe('an event', () => {
+  // auditbeat's words are those of its actionAndTypeOfEvent (elastic/beats, system/process/quark_provider_linux.go).
   test.each([
-    [['fork'], ['start'], 'process_started', 'success'],
-    [['exec'], ['change'], 'process_changed_image', 'success'],
-    [['setsid'], ['change'], 'session_id_change', 'success'],
-    [['exit'], ['end'], 'process_stopped', undefined],
-    [['existing'], ['info'], 'existing_process', undefined],
-    [['exit', 'exec', 'fork'], ['start', 'change', 'end'], 'process_ran', 'success'],
-    [['fork', 'setsid', 'exec'], ['start', 'change'], 'process_ran', 'success'],
-  ] as const)('of %j is of the types %j', (actions, type, action, outcome) => {
-    const { event } = documentOf({ actions });
-    expect(event).toMatchObject({ kind: 'event', category: ['process'], type, action });
-    expect(event.outcome).toBe(outcome);
+    [['fork'], ['start'], 'fork', 'process_started', 'success'],
+    [['exec'], ['change'], 'exec', 'process_changed_image', 'success'],
+    [['setsid'], ['change'], 'setsid', 'session_id_change', 'success'],
+    [['exit'], ['end'], 'end', 'process_stopped', undefined],
+    [['existing'], ['info'], 'existing_process', 'existing_process', undefined],
+    [['fork', 'exec'], ['start', 'change'], 'exec', 'process_started', 'success'],
+    [['exec', 'exit'], ['change', 'end'], 'exec', 'process_stopped', 'success'],
+    [['fork', 'exit'], ['start', 'end'], 'fork', 'process_ran', 'success'],
+    [['exit', 'exec', 'fork'], ['start', 'change', 'end'], 'exec', 'process_ran', 'success'],
+    [[], undefined, undefined, undefined, undefined],
+  ] as const)('of %j is of the types %j, and is %s to RFC 0030, %s to auditbeat', (actions, ...expected) => {
+    const [type, inRfc, inAuditbeat, outcome] = expected;
+    const words = (['rfc0030', 'auditbeat'] as const).map((vocabulary) => {
+      const { event } = JSON.parse(ecsDocument({ ...NOTHING, actions }, HOST, vocabulary)) as Document;
+      expect(event).toMatchObject({ kind: 'event', category: ['process'] });
+      expect(event.type).toEqual(type);
+      expect(event.outcome).toBe(outcome);
+      return event.action;
+    });
+    expect(words).toEqual([inRfc, inAuditbeat]);
+  });
+
+  test('names its ancestors, the nearest first', () => {
+    expect(documentOf(EVERYTHING).process).toMatchObject({
+      Ext: { ancestry: [4321, 900, 1].map((pid) => ref(pid).entityId) },
+    });
+    expect(documentOf({ ancestorIds: '[]' }).process).toEqual({ pid: 1 });
   });
 });

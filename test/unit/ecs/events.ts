@@ -28,6 +28,8 @@ export const HOST = hostFragment({
   hostname: 'James-Fleet-714-2',
   architecture: 'x86_64',
   kernel: '6.12.0-1-amd64',
+  ip: ['10.132.0.50', 'fe80::1'],
+  mac: ['42-01-0A-84-00-32'],
   os: { family: 'debian', name: 'Debian GNU/Linux', version: '13', platform: 'debian', full: 'Debian GNU/Linux 13' },
 });
 
@@ -78,6 +80,7 @@ export const NOTHING: EcsEvent = {
   pidNamespace: undefined,
   credentials: '',
   previous: '',
+  ancestorIds: '',
   parent: '',
   groupLeader: '',
   sessionLeader: '',
@@ -111,6 +114,7 @@ export const EVERYTHING: EcsEvent = {
   pidNamespace: 4026531836,
   credentials: CREDENTIALS,
   previous: previousFragment([details('/bin/bash', '-bash'), details('/bin/env', 'env', 'ls')]),
+  ancestorIds: JSON.stringify([4321, 900, 1].map((pid) => ref(pid).entityId)),
   parent: processFragment(BASH, 'parent'),
   groupLeader: processFragment(ecsProcess(5000, '/usr/bin/ls', 'ls', '--color=auto', ''), 'group_leader'),
   sessionLeader: processFragment(BASH, 'session_leader'),

@@ -27,11 +27,22 @@ describe('a host', () => {
     put('proc/sys/kernel/hostname', 'Web-1\n');
     put('proc/sys/kernel/osrelease', '6.8.0-45-generic\n');
     put('proc/sys/kernel/random/boot_id', '88a1f0ed-5ae5-41ee-af6b-41921c311872\n');
-    expect(JSON.parse(hostFragment(readHost({ root, architecture: 'aarch64' })))).toEqual({
+    const address = { netmask: '', family: 'IPv4', internal: false, cidr: null } as const;
+    const interfaces = () => ({
+      lo: [{ ...address, address: '127.0.0.1', mac: '00:00:00:00:00:00', internal: true }],
+      eth0: [
+        { ...address, address: '10.132.0.50', mac: '42:01:0a:84:00:32' },
+        { ...address, address: 'fe80::7d39:3147:4d9a:f809%eth0', mac: '42:01:0a:84:00:32' },
+      ],
+      tun0: [{ ...address, address: '10.8.0.2', mac: '00:00:00:00:00:00' }],
+    });
+    expect(JSON.parse(hostFragment(readHost({ root, architecture: 'aarch64', interfaces })))).toEqual({
       id: '48c1b3f1ac5da4e0057fc9f60f4d1d5d',
       hostname: 'Web-1',
       name: 'web-1',
       architecture: 'aarch64',
+      ip: ['10.132.0.50', 'fe80::7d39:3147:4d9a:f809', '10.8.0.2'],
+      mac: ['42-01-0A-84-00-32'],
       boot: { id: '88a1f0ed-5ae5-41ee-af6b-41921c311872' },
       os: {
         type: 'linux',
@@ -46,7 +57,26 @@ describe('a host', () => {
   });
 
   test('that tells nothing of itself still runs Linux', () => {
-    expect(JSON.parse(hostFragment(readHost({ root, architecture: '' })))).toEqual({ os: { type: 'linux' } });
+    const interfaces = () => {
+      throw new Error('EPERM');
+    };
+    expect(JSON.parse(hostFragment(readHost({ root, architecture: '', interfaces })))).toEqual({
+      os: { type: 'linux' },
+    });
+  });
+
+  test('with an interface for each of a thousand containers names the first 64', () => {
+    const veth = (n: number) => ({ address: `fe80::${n.toString(16)}`, mac: `02:00:00:00:00:${n}`, internal: false });
+    const interfaces = () =>
+      Object.fromEntries(
+        Array.from({ length: 1000 }, (_, n) => [
+          `veth${n}`,
+          [{ ...veth(n), netmask: '', family: 'IPv6', cidr: null, scopeid: 1 } as const],
+        ]),
+      );
+    const { ip, mac } = readHost({ root, architecture: '', interfaces });
+    expect([ip, mac].map(({ length }) => length)).toEqual([64, 64]);
+    expect(ip[0]).toBe('fe80::0');
   });
 
   test('is this one, by default', () => {

@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { EcsVocabulary } from '../../../src/ecs/action.ts';
 import { ColumnOption, routes } from '../../../src/osquery/column.ts';
 import { type Constraint, parseQueryContext, type QueryContext } from '../../../src/osquery/query_context.ts';
 import type { Answer } from '../../../src/osquery/table_plugin.ts';
@@ -81,6 +82,26 @@ async function row(exec: Parameters<typeof published>[0]): Promise<Record<string
   store.add(published(exec));
   return (await ask(store, contextOf()))[0] ?? {};
 }
+
+test('a document is in the words that its reader wants now, whatever they were when the row was recorded', async () => {
+  const store = newStore();
+  store.add({ ...published({ pid: 7 }), actions: ['fork', 'exec', 'exit'] });
+  let vocabulary: EcsVocabulary = 'rfc0030';
+  const table = processAncestryEvents({ store, resultMaxBytes: () => 1e8, ecsVocabulary: () => vocabulary });
+  const ecs = columns.find(({ name }) => name === 'ecs');
+  const words = async () => {
+    const rows = await table.generate(
+      { constraints: new Map(), columnsUsed: new Set(['ecs']) },
+      { onDelivered: () => {} },
+    );
+    return [...(rows as Iterable<SqlRow | undefined>)].flatMap((row) =>
+      row ? [JSON.parse(String(ecs?.value(row))).event.action] : [],
+    );
+  };
+  expect(await words()).toEqual(['exec']);
+  vocabulary = 'auditbeat';
+  expect(await words()).toEqual(['process_ran']);
+});
 
 describe('columns', () => {
   test('are those that osquery was recorded with, of the same types and options', () => {
