@@ -87,6 +87,8 @@ export class Process {
   supplementalGroups: readonly number[] | undefined = undefined;
   /** What it ran before its present image, from the one that it was forked with on; the last IMAGES_KEPT. */
   previous: readonly Image[] = [];
+  /** Whether /proc showed that its image is not the one that it was forked with. */
+  hasExecuted = false;
   /** Unix ms of the exec that brought the present image; 0 before the first. */
   execUnixMs = 0;
   exit: { readonly bootMs: number; readonly status: number | undefined } | undefined = undefined;

@@ -517,6 +517,7 @@ export class ProcessTable {
     this.texts.keep(process.image);
     process.pidNamespace = snapshot.details.pidNamespace;
     process.userNamespace = snapshot.userNamespace;
+    process.hasExecuted = snapshot.executed;
     process.cgroup = snapshot.cgroup;
     process.supplementalGroups = snapshot.supplementalGroups;
     process.session = { id: snapshot.sid, leader: undefined };

@@ -13,6 +13,8 @@ export interface ProcessSnapshot {
   readonly startTicks: number;
   /** A zombie: dead, and not yet waited for. */
   readonly ended: boolean;
+  /** Whether it has executed its image itself: not what it was forked with, nor the kernel's. */
+  readonly executed: boolean;
   /** 0 for the kernel's own threads, and where the leader is not in a namespace that can be seen. */
   readonly sid: number;
   readonly pgid: number;
@@ -49,11 +51,16 @@ interface Stat {
   readonly pgid: number;
   readonly sid: number;
   readonly ttyNr: number;
+  readonly flags: number;
   readonly startTicks: number;
 }
 
 /** A process may have its arguments begin and end where it likes (man 2 prctl, PR_SET_MM_MAP). */
 const CMDLINE_MAX = 2 * 1024 * 1024;
+
+/** include/linux/sched.h */
+const PF_FORKNOEXEC = 0x40;
+const PF_KTHREAD = 0x200000;
 
 /** The text of /proc/PID/stat. comm is in parentheses and may itself hold spaces and parentheses. */
 export function parseStat(text: string): Stat | undefined {
@@ -61,7 +68,7 @@ export function parseStat(text: string): Stat | undefined {
   const close = text.lastIndexOf(')');
   if (open < 0 || close < open) return undefined;
   const fields = text.slice(close + 2).split(' ');
-  const [state, ppid, pgid, sid, tty] = fields;
+  const [state, ppid, pgid, sid, tty, , flags] = fields;
   const start = Number(fields[19]);
   if (state === undefined || !Number.isInteger(start)) return undefined;
   return {
@@ -72,6 +79,7 @@ export function parseStat(text: string): Stat | undefined {
     sid: Number(sid),
     // Printed as a signed number.
     ttyNr: Number(tty) >>> 0,
+    flags: Number(flags),
     startTicks: start,
   };
 }
@@ -216,6 +224,7 @@ export class Procfs implements ProcReader {
       ppid: before.ppid,
       startTicks: before.startTicks,
       ended: after.state === 'Z' || after.state === 'X',
+      executed: (before.flags & (PF_FORKNOEXEC | PF_KTHREAD)) === 0,
       sid,
       pgid,
       ttyNr,

@@ -139,7 +139,7 @@ describe('a run', () => {
     const { source, problems: told } = recorder.stats();
     expect(source.collector).toBe('replay');
     // The stand-in of the log's reader has no records.
-    expect(told.map(({ code }) => code)).toEqual(['audit_no_permission', 'replay_without_execs']);
+    expect(told.map(({ code }) => code)).toEqual(['audit_no_permission', 'replay_failed']);
   });
 
   test('that is replaced while it starts leaves nothing behind, and only the new one records', async () => {

@@ -58,6 +58,15 @@ test('a process tells its session, group, terminal, login session and control gr
   expect(expected.cgroup).toMatch(/^\//);
 });
 
+test('whether a process runs what it was forked with is told', async () => {
+  child = spawn('/bin/sh', ['-c', '(echo; read line); :'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(child.stdout as Readable, 'data');
+  const [forked] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').map(Number);
+  expect(proc.read(child.pid as Pid)?.executed).toBe(true);
+  expect(proc.read(forked as Pid)).toMatchObject({ ppid: child.pid, executed: false });
+  child.stdin?.end();
+});
+
 test.each([
   ['cgroup v2', '0::/user.slice/session-3.scope\n', '/user.slice/session-3.scope'],
   ['a container on v1', '4:memory:/docker/3f\n1:name=systemd:/docker/3f\n0::/system\n', '/docker/3f'],
@@ -90,6 +99,7 @@ test('a name with parentheses and spaces does not shift the fields', () => {
     pgid: 8,
     sid: 9,
     ttyNr: 34817,
+    flags: 4194304,
     startTicks: 4242,
   });
   expect(parseStat('')).toBeUndefined();

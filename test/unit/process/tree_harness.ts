@@ -56,6 +56,7 @@ export class FakeProc implements ProcReader {
       ppid,
       startTicks,
       ended,
+      executed: true,
       sid: group.sid ?? 1,
       pgid: group.pgid ?? 1,
       ttyNr: 0,

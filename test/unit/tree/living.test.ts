@@ -12,7 +12,7 @@ const proc: ProcReader = {
   connectionPeer: () => '',
   supplementalGroups: () => undefined,
   read: (pid) => ({
-    ...{ pid, ppid: 0, startTicks: 1, ended: false, sid: 1, pgid: 1, ttyNr: 0, ses: undefined },
+    ...{ pid, ppid: 0, startTicks: 1, ended: false, executed: true, sid: 1, pgid: 1, ttyNr: 0, ses: undefined },
     ...{
       cgroup: '',
       supplementalGroups: [],
