@@ -178,3 +178,13 @@ test('asking who had a pid that somebody else gets does not keep the one before'
   expect(cache.holder(pid(7))).toBe(process);
   expect(cache.stats).toMatchObject({ size: 3, evictions: 1 });
 });
+
+test('living processes that were put out are kept in a bounded number', () => {
+  const { cache } = setUp();
+  for (let number = 2; number < 40_000; number++) cache.put(processWith(number));
+  const kept = [...cache.values()];
+  expect(kept.length).toBeGreaterThan(16_000);
+  expect(kept.length).toBeLessThan(20_000);
+  // The oldest have gone first.
+  expect(Math.min(...kept.map((process) => process.pid))).toBe(40_000 - kept.length);
+});

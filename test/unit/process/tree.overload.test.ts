@@ -287,3 +287,41 @@ describe('logs of audit alone', () => {
     expect(harness.row('job').entityId).not.toBe(harness.row('bash').entityId);
   });
 });
+
+test('an exec that was published without details is not awaited for ever', () => {
+  const harness = new TreeHarness();
+  const kernel = new KernelModel();
+  kernel.fork(1, 10);
+  harness.run(kernel);
+  const at = { pid: 10 as Pid, bootMs: kernel.bootMs, unixMs: BOOT_UNIX_MS + kernel.bootMs };
+  harness.tree.apply([{ kind: 'exec', origin: 'proc_events', details: undefined, ...at }]);
+  harness.nowMs += 200;
+  harness.tree.flush();
+  expect(harness.published).toHaveLength(1);
+  harness.nowMs += 20_000;
+  harness.tree.flush();
+  // Of a system call at the same time by the coarse clock: without the exec above it has a row of its own.
+  harness.tree.apply([{ ...exec(10, 1, 'another', at.unixMs), bootMs: at.bootMs }]);
+  harness.nowMs += 200;
+  harness.tree.flush();
+  expect(harness.published).toHaveLength(2);
+});
+
+test.each([
+  [0.4, 1233],
+  [0.6, 1234],
+])('of a fork told %f ms after a tick began the start is tick %i, where /proc shows the tick before', (ms, ticks) => {
+  const harness = new TreeHarness();
+  const bootMs = 12_340 + ms;
+  harness.tree.apply([
+    {
+      ...{ kind: 'fork', origin: 'proc_events', pid: 10 as Pid, parent: 1 as Pid, imageFrom: undefined },
+      ...{ bootMs, unixMs: BOOT_UNIX_MS + bootMs },
+    },
+  ]);
+  harness.proc.show(10, 1, 'init', 1233);
+  const [process] = harness.tree.processes.withPid(10 as Pid);
+  if (!process) throw new Error('no process');
+  harness.tree.processes.entityIdOf(process);
+  expect(process.startTicks).toBe(ticks);
+});
