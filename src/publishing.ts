@@ -16,6 +16,7 @@ export interface PublishingOptions {
 interface Held {
   event: PublishedEvent;
   isHashing: boolean;
+  readonly sinceMs: number;
 }
 
 const LOOK_MS = 20;
@@ -44,6 +45,14 @@ export class Publishing {
   /** Events that wait for the hash of a file. */
   get hashing(): number {
     return this.#heldCount;
+  }
+
+  /** Milliseconds that the first of them has been held; 0 where none is. */
+  get hashingForMs(): number {
+    const now = this.#now();
+    let since = now;
+    for (const [first] of this.#held.values()) if (first) since = Math.min(since, first.sinceMs);
+    return now - since;
   }
 
   /** Events that are on their way. */
@@ -107,7 +116,7 @@ export class Publishing {
   }
 
   #hold(event: PublishedEvent, isHashing: boolean): Held {
-    const held = { event, isHashing };
+    const held = { event, isHashing, sinceMs: this.#now() };
     const others = this.#held.get(event.entityId);
     if (others) others.push(held);
     else this.#held.set(event.entityId, [held]);

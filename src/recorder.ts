@@ -86,6 +86,7 @@ const NO_TREE: TreeStats = {
   eventsReceived: 0,
   eventsPublished: 0,
   waiting: 0,
+  waitedMs: 0,
   detailsMissing: 0,
   hurried: 0,
   textsCut: 0,
@@ -202,6 +203,7 @@ export class Recorder {
       tree: {
         ...{ ...tree, ...totals },
         waiting: tree.waiting + this.#publishing.hashing,
+        waitedMs: Math.max(tree.waitedMs, this.#publishing.hashingForMs),
         hurried: totals.hurried + this.#publishing.hurried,
       },
       source: { ...source, ...totals },

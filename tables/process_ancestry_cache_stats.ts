@@ -70,6 +70,7 @@ export const columns: readonly Column<CacheStatsRow>[] = [
     'Events that wait for details, ancestors or the hash of their file',
     ({ tree }) => tree.waiting,
   ),
+  bigint('queue_wait_ms', 'Milliseconds that the oldest of them has waited', ({ tree }) => Math.round(tree.waitedMs)),
   bigint('queue_bytes', 'Bytes between the collector thread and the process tree', ({ source }) => source.queueBytes),
   bigint('store_rows', 'Rows of process_ancestry_events that can be asked for', ({ store }) => store.rows),
   bigint('store_discarded', 'Rows that were too old or made room for newer ones', ({ store }) => store.discarded),

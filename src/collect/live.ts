@@ -65,6 +65,10 @@ const SLICE_MS = 10;
 const EXTERNAL_BYTES = 1_000_000;
 /** So much of it is collected at once. */
 const COLLECT_BYTES = 2 * 1024 * 1024;
+/** Bytes an event, on the average of what was decoded at once, beyond which texts are long. */
+const LONG_BYTES = 4096;
+/** Garbage is collected after so much of long texts: V8 lets it grow by ten times of that before it has found it. */
+const COLLECT_ALL_BYTES = 4 * 1024 * 1024;
 /** How often it is asked whether there is room again. */
 const NO_ROOM_MS = 10;
 /** An extension has a second to leave. */
@@ -81,6 +85,8 @@ export class LiveSource implements ProcessEventSource {
   #position = 0;
   /** Of texts that were made since the last collection. */
   #externalBytes = 0;
+  /** Of long texts, since all garbage was collected last. */
+  #longBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #onEvents: (events: readonly ProcessEvent[]) => void = () => undefined;
   #hasRoom: () => boolean = () => true;
@@ -126,19 +132,25 @@ export class LiveSource implements ProcessEventSource {
       const bytes = next - this.#position;
       this.#position = next;
       this.#onEvents(events);
-      this.#collectExternal(bytes);
+      this.#collect(bytes, events.length);
       if (performance.now() - began <= sliceMs) continue;
       if (this.#running) setImmediate(() => this.#work(SLICE_MS));
       return;
     }
   }
 
-  #collectExternal(bytes: number): void {
-    if (bytes < EXTERNAL_BYTES) return;
-    this.#externalBytes += bytes;
-    if (this.#externalBytes < COLLECT_BYTES) return;
-    this.#externalBytes = 0;
-    collectGarbage({ type: 'minor' });
+  #collect(bytes: number, events: number): void {
+    if (bytes < LONG_BYTES * events) return;
+    this.#longBytes += bytes;
+    if (bytes >= EXTERNAL_BYTES) this.#externalBytes += bytes;
+    if (this.#longBytes >= COLLECT_ALL_BYTES) {
+      this.#longBytes = 0;
+      this.#externalBytes = 0;
+      collectGarbage({ type: 'major' });
+    } else if (this.#externalBytes >= COLLECT_BYTES) {
+      this.#externalBytes = 0;
+      collectGarbage({ type: 'minor' });
+    }
   }
 
   /** Whether there is something to decode; takes the next batch where the last one is done. */

@@ -43,6 +43,9 @@ export const cacheStatsMetrics: ColumnMetrics<CacheStatsRow> = {
   incomplete: counter('incomplete_audit_events'),
   resyncs: counter('resyncs'),
   queue_depth: gauge('waiting_events'),
+  queue_wait_ms: gauge('oldest_waiting_event_milliseconds', {
+    help: 'How long the oldest event has waited for details, ancestors or the hash of its file',
+  }),
   queue_bytes: gauge('queue_bytes'),
   store_rows: gauge('store_rows'),
   store_discarded: counter('store_discarded_rows'),

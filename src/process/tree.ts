@@ -89,6 +89,8 @@ export interface TreeStats extends CacheStats {
   readonly eventsPublished: number;
   /** Execs that wait to be published. */
   readonly waiting: number;
+  /** Milliseconds that the one of them that has waited longest has waited; 0 where none waits. */
+  readonly waitedMs: number;
   /** Execs that were published without the details that audit should have brought. */
   readonly detailsMissing: number;
   /** Rows that were published before all was known, because those that wait took too much memory. */
@@ -158,6 +160,7 @@ export class ProcessTree {
       eventsReceived: this.#eventsReceived,
       eventsPublished: this.#eventsPublished,
       waiting: this.waiting,
+      waitedMs: this.#options.now() - (this.waitingSinceMs ?? this.#options.now()),
       detailsMissing: this.#detailsMissing,
       hurried: this.#hurried,
       textsCut: this.#context.shortened,

@@ -1,74 +1,39 @@
-/** Brings what was written into the database's own file, in a thread of its own: waiting for a disk stops nobody. */
-import { Worker } from 'node:worker_threads';
+/**
+ * Brings what was written into the database's own file. The thread pool waits until the log is on disk, which is most of it;
+ * SQLite then copies pages, and waits for as many as the log has (disk_budget.ts bounds it). A thread with a SQLite of its
+ * own would wait for those too, and takes 20 MB while it lives.
+ */
+import { open } from 'node:fs/promises';
+import { DatabaseSync } from 'node:sqlite';
 
-/** A thread without work ends after so long: a storm has many checkpoints in a row, a quiet host one an hour. */
-const LINGER_MS = 5_000;
+/** For a lock of another program. The event loop waits for it. */
+const BUSY_MS = 20;
 
-// The first pass does the work while rows are being written; the second, with little left, makes the log begin anew.
-const PROGRAM = `
-const { DatabaseSync } = require('node:sqlite');
-const { parentPort } = require('node:worker_threads');
-let idle;
-parentPort.on('message', ({ id, database }) => {
-  clearTimeout(idle);
-  let error;
+/** Resolves when it is done, or with why it could not be. */
+export async function checkpoint(database: string): Promise<Error | undefined> {
   try {
-    const db = new DatabaseSync(database, { timeout: 100 });
+    await synchronize(`${database}-wal`);
+    const db = new DatabaseSync(database, { timeout: BUSY_MS });
     try {
-      db.exec('PRAGMA synchronous = NORMAL; PRAGMA cache_size = -256');
+      db.exec('PRAGMA synchronous = NORMAL; PRAGMA cache_size = -64');
+      // The second one, with nothing left to copy, makes the log empty.
       db.prepare('PRAGMA wal_checkpoint(PASSIVE)').all();
       db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all();
     } finally {
       db.close();
     }
-  } catch (thrown) {
-    error = thrown;
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
-  parentPort.postMessage({ id, error });
-  idle = setTimeout(() => parentPort.close(), ${LINGER_MS});
-});`;
-
-interface Reply {
-  readonly id: number;
-  readonly error: Error | undefined;
 }
 
-let worker: Worker | undefined;
-let lastId = 0;
-
-function start(): Worker {
-  const started = new Worker(PROGRAM, {
-    eval: true,
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-    resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 },
-  });
-  started.unref();
-  started.setMaxListeners(0);
-  started.once('exit', () => {
-    if (worker === started) worker = undefined;
-  });
-  return started;
-}
-
-/** Resolves when it is done, or with why it could not be. */
-export function checkpoint(database: string): Promise<Error | undefined> {
-  worker ??= start();
-  const used = worker;
-  const id = ++lastId;
-  return new Promise((resolve) => {
-    const answered = (reply: Reply) => {
-      if (reply.id === id) finish(reply.error);
-    };
-    const ended = () => finish();
-    const finish = (error?: Error) => {
-      used.off('message', answered);
-      used.off('error', finish);
-      used.off('exit', ended);
-      resolve(error);
-    };
-    used.on('message', answered);
-    used.once('error', finish);
-    used.once('exit', ended);
-    used.postMessage({ id, database });
-  });
+/** SQLite has no lock on this file, which a close of it here would let go of. */
+async function synchronize(log: string): Promise<void> {
+  const file = await open(log);
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
 }

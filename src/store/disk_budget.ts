@@ -17,7 +17,7 @@ export interface DiskBudget {
 }
 
 const TOTAL = 1.1;
-const LOG_BYTES = { least: 256 * 1024, most: 8 * 1024 * 1024 };
+const LOG_BYTES = { least: 256 * 1024, most: 2 * 1024 * 1024 };
 /** Pages that a transaction changes beside those of its rows: indexes, and the lists of free pages. */
 const TRANSACTION_BYTES = 128 * 1024;
 /** The file and the log grow by a batch each, and by what is changed to drop as many old rows. */

@@ -91,13 +91,17 @@ export interface Asked {
 }
 
 /**
- * Resolves when every event until now has its row. Both of the kernel's sources tell in order, so the row of a process that
- * starts now means that all before it has been received. Then nothing of it may wait for details or for a hash. What a hash
- * was waited for is merged with others after that, in order: hence a second process.
+ * Resolves when every event until now has its row, whatever goes on meanwhile. Both of the kernel's sources tell in order, so
+ * the row of a process that starts now means that all before it has been received. Then nothing may have waited for details or
+ * for a hash since before that. What a hash was waited for is merged with others after that, in order: hence a second process.
  */
 export async function settled(asked: Asked): Promise<void> {
   await received(asked);
-  await until('published', async () => (await asked.stats()).queue_depth === '0');
+  const receivedMs = performance.now();
+  await until('published', async () => {
+    const askedMs = performance.now();
+    return Number((await asked.stats()).queue_wait_ms) < askedMs - receivedMs;
+  });
   await received(asked);
 }
 

@@ -18,6 +18,7 @@ export function stats(more: Partial<CacheStatsRow> = {}): CacheStatsRow {
       eventsReceived: some(),
       eventsPublished: 15,
       waiting: some(),
+      waitedMs: some(),
       detailsMissing: some(),
       hurried: some(),
       textsCut: some(),
