@@ -23,6 +23,19 @@ export function claimOf(event: ForkEvent, creator: Process, forker: Process): Cl
   return { event, creator: creator.link, forker: forker.link, session, leftTerminal };
 }
 
+/**
+ * Whether the numbers that it is given are taken for those of the initial namespace once nothing else tells. A fork that
+ * never executed, such as the middle one of a daemon's two forks, has no record of its own: its creator answers for it.
+ */
+export function countsInitially(process: Process): boolean {
+  let counting: Process | undefined = process;
+  while (counting && !counting.countsInitially) {
+    const isFork: boolean = counting.execUnixMs === 0 && !counting.hasExecuted;
+    counting = isFork ? counting.creator?.process : undefined;
+  }
+  return counting !== undefined;
+}
+
 /** The kernel's own threads and init have these, and nothing that forks creates them. */
 const LAST_KERNEL_PID = 2;
 
