@@ -5,10 +5,12 @@ export function logOfExecs(count: number, chainLength = 8): string {
   const at = () => `audit(${(1_790_000_000 + serial / 1000).toFixed(3)}:${serial})`;
   const ids =
     'auid=1000 uid=1000 gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3';
-  const fork = (parent: number, child: number) => {
+  // Init and what the chain consists of below it; 2 is the kernel's.
+  const pidAt = (level: number) => (level <= 1 ? level : 100 + level);
+  const fork = (level: number, child: number) => {
     serial++;
     lines.push(
-      `type=SYSCALL msg=${at()}: arch=c000003e syscall=57 success=yes exit=${child} items=0 ppid=1 pid=${parent} ${ids} comm="sh" exe="/usr/bin/dash"`,
+      `type=SYSCALL msg=${at()}: arch=c000003e syscall=57 success=yes exit=${child} items=0 ppid=${pidAt(level - 1)} pid=${pidAt(level)} ${ids} comm="sh" exe="/usr/bin/dash"`,
     );
   };
   const exec = (pid: number, ppid: number, args: readonly string[], exe: string) => {
@@ -24,12 +26,12 @@ export function logOfExecs(count: number, chainLength = 8): string {
     );
   };
   exec(1, 0, ['/sbin/init'], '/usr/lib/systemd/systemd');
-  for (let pid = 2; pid <= chainLength; pid++) {
-    fork(pid - 1, pid);
+  for (let level = 2; level <= chainLength; level++) {
+    fork(level - 1, pidAt(level));
     exec(
-      pid,
-      pid - 1,
-      ['/bin/sh', '-c', `level ${pid} of the chain; some more words to make it as long as they are`],
+      pidAt(level),
+      pidAt(level - 1),
+      ['/bin/sh', '-c', `level ${level} of the chain; some more words to make it as long as they are`],
       '/usr/bin/dash',
     );
   }
@@ -38,7 +40,7 @@ export function logOfExecs(count: number, chainLength = 8): string {
     fork(chainLength, pid);
     exec(
       pid,
-      chainLength,
+      pidAt(chainLength),
       ['/usr/bin/job', '--number', String(n), '--output', `/var/tmp/job/${n}/result.txt`],
       '/usr/bin/job',
     );

@@ -26,11 +26,12 @@ export class LogOfChains {
   /** Below init; gives the pids of its processes. */
   add(chain: Chain): number[] {
     let parent = 1;
+    let grandparent = 0;
     let who = { uid: 0, euid: 0, tty: '', session: UNSET };
     let cwd = '/';
     return linksOf(chain).map(({ options, argv }) => {
       const pid = this.#pid++;
-      this.#call(CALL.fork, { ...who, pid: parent, parent: parent === 1 ? 0 : 1 }, pid);
+      this.#call(CALL.fork, { ...who, pid: parent, parent: grandparent }, pid);
       const number = (name: string, value: number) => (options.has(name) ? Number(options.get(name)) : value);
       who = {
         ...who,
@@ -52,6 +53,7 @@ export class LogOfChains {
         const path = file.startsWith('/') ? file : `/usr/bin/${file}`;
         this.#exec(self, path, [options.get('argv0') ?? file, ...argv.slice(1)], cwd);
       }
+      grandparent = parent;
       parent = pid;
       return pid;
     });
