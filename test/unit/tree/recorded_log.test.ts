@@ -202,6 +202,23 @@ describe('numbers of another pid namespace (R9)', () => {
     const { processes } = await replayed(written('seven.log', log));
     expect(processes.filter(({ pid }) => pid === '7')).toEqual([]);
   });
+
+  test('a daemon keeps its creators, of whom the middle one never executed', async () => {
+    const ids = 'auid=0 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 tty=(none) ses=1 comm="x"';
+    let serial = 100;
+    const record = (syscall: number, exit: number, pid: number, ppid: number) => {
+      const stamp = `audit(1790000000.${++serial}:${serial})`;
+      return `type=SYSCALL msg=${stamp}: arch=c000003e syscall=${syscall} success=yes exit=${exit} ppid=${ppid} pid=${pid} ${ids} exe="/usr/bin/p${pid}"`;
+    };
+    const [fork, execve] = [57, 59];
+    const lines = [
+      ...[record(execve, 0, 500, 1), record(fork, 501, 500, 1), record(execve, 0, 501, 500)],
+      ...[record(fork, 502, 501, 500), record(fork, 503, 502, 501), record(execve, 0, 503, 1)],
+    ];
+    const { events } = await replayed(written('daemon.log', `${lines.join('\n')}\n`));
+    const daemon = events.find((row) => row.pid === '503');
+    expect(chainOf(daemon).slice(0, 3)).toEqual(['p501 502', 'p501 501', 'p500 500']);
+  });
 });
 
 describe('a log of which nothing can be read is refused', () => {
