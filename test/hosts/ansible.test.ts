@@ -41,7 +41,7 @@ describe.skipIf(!canConverge)('the role on a host', () => {
 
   beforeAll(async () => {
     host = await ScratchHost.start();
-    const made = ['/etc/osquery', '/opt/orbit', '/var/osquery', '/var/log/osqueryd'];
+    const made = ['/etc/osquery', '/opt/orbit', '/var/osquery', '/var/log/osqueryd', '/var/lib/process_ancestry'];
     host.run('rm', ['-rf', ...made, '/etc/systemd/system/osqueryd.service.d']);
     before = named();
     const built = builtPackage();

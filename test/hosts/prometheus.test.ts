@@ -37,6 +37,8 @@ describe.skipIf(!canRecord() || !hasPrometheus)('Prometheus', () => {
     };
     const before = await answered();
     const read = await extension.generate('process_ancestry_events', { subscriber: [{ op: 2, expr: 'metrics-test' }] });
+    // Counted once osquery has taken it, which may be after it was read here.
+    await until('counted', async () => (await answered()).queries > before.queries);
     const after = await answered();
     expect(after).toEqual({ rows: before.rows + read.length, queries: before.queries + 1 });
     prometheus = await Prometheus.start(address);
