@@ -43,7 +43,8 @@ export const cacheStatsMetrics: ColumnMetrics<CacheStatsRow> = {
   incomplete: counter('incomplete_audit_events'),
   resyncs: counter('resyncs'),
   queue_depth: gauge('waiting_events'),
-  queue_wait_ms: gauge('oldest_waiting_event_milliseconds', {
+  queue_wait_ms: gauge('oldest_waiting_event_seconds', {
+    samples: ({ tree }) => [{ value: tree.waitedMs / 1000 }],
     help: 'How long the oldest event has waited for details, ancestors or the hash of its file',
   }),
   queue_bytes: gauge('queue_bytes'),
