@@ -56,7 +56,7 @@ export class ProcessTable {
     this.#entityIds = new EntityIds(options.bootId);
   }
 
-  /** Whether it is of a recorded log: nobody can look at its processes. */
+  /** Whether it is of a recorded log: its processes cannot be looked at. */
   get isRecorded(): boolean {
     return this.#proc === undefined;
   }
@@ -226,7 +226,7 @@ export class ProcessTable {
   decideClaims(): void {
     for (const process of [...this.#cache.remembered()]) {
       const { claim } = process;
-      // What nobody else told of is no process of the initial namespace, as far as known.
+      // A child that no other record tells of is not known to be of the initial namespace.
       if (claim && countsInitially(claim.forker.process)) this.decideClaim(process);
     }
   }

@@ -1,4 +1,4 @@
-/** One regular expression of process_ancestry_redact. It runs in time linear in the text (re2js), whatever the text is. */
+/** One regular expression of process_ancestry_redact. It runs in time linear in the length of any text (re2js). */
 import { type Matcher, RE2JS } from 're2js';
 import { messageOf } from '../error_message.ts';
 

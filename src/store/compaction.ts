@@ -1,6 +1,6 @@
 /**
  * Rewrites a database of an earlier version, once, so that its freed pages can be given back to the disk a few at a time
- * (sqlite.org/pragma.html, auto_vacuum). In a thread of its own, and while nobody else has the database open.
+ * (sqlite.org/pragma.html, auto_vacuum). In a thread of its own, and while no other process has the database open.
  */
 import { Worker } from 'node:worker_threads';
 

@@ -1,6 +1,6 @@
 /**
  * What is on disk: the directory that this extension has for itself, the database in it, and the note of what that should
- * hold. A database that is damaged, of a newer version or somebody else's is moved aside, and a new one begun.
+ * hold. A database that is damaged, of a newer version or of another program is moved aside, and a new one begun.
  */
 import { statSync } from 'node:fs';
 import { messageOf } from '../error_message.ts';
@@ -14,7 +14,7 @@ import { OpenedFiles } from './opened_files.ts';
 import { NewerSchemaError } from './schema.ts';
 import { isDamage, isForeign } from './sqlite_error.ts';
 
-/** So many checkpoints in a row that leave the log full are one that somebody keeps from being shortened. */
+/** So many checkpoints in a row that leave the log full are taken for one that another process keeps from being shortened. */
 const CHECKPOINTS_IN_VAIN = 8;
 /** Databases that could not be rewritten: they are used as they are. */
 const notCompacted = new Set<string>();
@@ -45,7 +45,7 @@ export class Disk {
 
   /**
    * @throws {CompactionError} it is being rewritten, once
-   * @throws {DirectoryError | Error} nobody else may use it, the system says no, or SQLite does
+   * @throws {DirectoryError | Error} no other process may use it, the system refuses, or SQLite does
    */
   constructor(path: string, { log, unixNow, expected }: DiskOptions) {
     this.#log = log;
@@ -171,7 +171,7 @@ export class Disk {
     return size > this.database.fileBytes;
   }
 
-  /** Lets the directory go only when it is done: nobody else may use the database meanwhile. */
+  /** Lets the directory go only when it is done: no other process may use the database meanwhile. */
   #compactFirst(database: EventDatabase): void {
     const file = this.#directory.database;
     if (notCompacted.has(file) || database.canShrink) return;

@@ -617,7 +617,7 @@ export class EventStore {
     this.#flushTimer.unref();
   }
 
-  /** `isAsked`: somebody asks for rows, and gets those that wait too. */
+  /** `isAsked`: a query asks for rows, and gets those that wait too. */
   #flush(isAsked = true): void {
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
@@ -688,7 +688,7 @@ export class EventStore {
     this.#openAnew(disk, () => disk.moveAside(error), 'the database was damaged');
   }
 
-  /** Goes on with what is at the path now, where somebody has removed or replaced the files that are open. */
+  /** Goes on with what is at the path now, where another process has removed or replaced the files that are open. */
   #reopen(disk: Disk): void {
     this.#log.error(
       `the database in ${disk.path} was removed or replaced while it was used: what is there now is opened`,

@@ -91,7 +91,7 @@ export interface Asked {
 }
 
 /**
- * Resolves when every event until now has its row, whatever goes on meanwhile. Both of the kernel's sources tell in order, so
+ * Resolves when every event until now has its row; later events may go on. Both of the kernel's sources tell in order, so
  * the row of a process that starts now means that all before it has been received. Then nothing may have waited for details or
  * for a hash since before that. What a hash was waited for is merged with others after that, in order: hence a second process.
  */
@@ -254,7 +254,7 @@ export class ExtensionUnderTest {
     return row;
   }
 
-  /** Resolves when every event until now has its row, whatever goes on meanwhile. */
+  /** Resolves when every event until now has its row; later events may go on. */
   async settled(): Promise<void> {
     await settled({
       stats: () => this.stats(),

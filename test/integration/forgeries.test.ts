@@ -20,7 +20,7 @@ const NAMES = [
 ];
 const FORGED_ADDRESS = 'SSH_CONNECTION="203.0.113.7 5 10.0.0.1 22" SSH_CLIENT="203.0.113.7 5 22"';
 
-describe.skipIf(!canRecord)('an ordinary user', () => {
+describe.skipIf(!canRecord())('an ordinary user', () => {
   let extension: ExtensionUnderTest;
   let directory: string;
   let before: ReturnType<typeof auditSettings>;

@@ -59,7 +59,7 @@ test('what a process ran before, from the image that it was forked with on, is t
   expect(told(12)).toEqual([['fork'], ['exit']]);
 });
 
-test('an exec waits for the image that its process was forked with, whoever forked it', () => {
+test('an exec waits for the image that its process was forked with, by any creator', () => {
   const kernel = shell();
   kernel.fork(10, 11);
   kernel.exec(11, 'cloner');

@@ -73,7 +73,7 @@ test('an entity id has one start in all columns of all recordings, however late 
         const lastOf = new Map(forks.map((fork) => [fork.pid, fork]));
         const record = (jitters: typeof ofFirst) => {
           const harness = new TreeHarness({ bootToUnixMs: BOOT_TO_UNIX_MS });
-          // The kernel shows the exact start of whoever lives.
+          // The kernel shows the exact start of a living process.
           for (const { pid, bootMs } of lastOf.values()) {
             if (kernel.processes.get(pid)?.alive) harness.proc.show(pid, 1, 'shown', Math.floor(bootMs / MS_PER_TICK));
           }

@@ -547,7 +547,7 @@ describe('subscribers', () => {
       expect(told('subscribers were forgotten')[1]).toEqual({ evicted: 1 });
     });
 
-    test('one that nobody asks for any more makes room before all others', () => {
+    test('one that is no longer asked for makes room before all others', () => {
       const store = open({ subscriberExpirySeconds: 100 });
       for (let n = 0; n < 2; n++) {
         read(store, 'given up');
@@ -728,7 +728,7 @@ describe('trouble', () => {
     expect(again.subscribers()).toMatchObject([{ name: 'fleet', lagRows: 2 }]);
   });
 
-  test('a directory that was removed before the start is nobody’s loss: nothing tells what it held', () => {
+  test('a directory that was removed before the start is counted as no loss: nothing tells what it held', () => {
     const store = open();
     store.add(published({ pid: 1 }));
     store.close();

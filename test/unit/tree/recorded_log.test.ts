@@ -197,7 +197,7 @@ describe('numbers of another pid namespace (R9)', () => {
     expect(processes.filter(({ pid, path }) => pid === '812' && path?.includes('dash'))).toEqual([]);
   });
 
-  test('a number that nobody else tells of makes no process', async () => {
+  test('a number that no other record tells of makes no process', async () => {
     const log = fixture('clone_in_pid_namespace.log').replaceAll('exit=812', 'exit=7');
     const { processes } = await replayed(written('seven.log', log));
     expect(processes.filter(({ pid }) => pid === '7')).toEqual([]);
