@@ -9,8 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { canRecord, ExtensionUnderTest, until } from './extension_under_test.ts';
 
 const NOBODY = { uid: 65_534, gid: 65_534 };
-/** 160 MiB. The kernel counts in KiB. */
-const RESIDENT_MAX_KB = 160 * 1024;
+const RESIDENT_MAX_KB = 160_000;
 const MAX_BYTES = 134_217_728;
 
 describe.skipIf(!canRecord())('what an ordinary user executes', () => {
