@@ -68,7 +68,7 @@ const COLLECT_BYTES = 2 * 1024 * 1024;
 /** Bytes an event, on the average of what was decoded at once, beyond which texts are long. */
 const LONG_BYTES = 4096;
 /** Garbage is collected after so much of long texts: V8 lets it grow by ten times of that before it has found it. */
-const COLLECT_ALL_BYTES = 4 * 1024 * 1024;
+const COLLECT_ALL_BYTES = 2 * 1024 * 1024;
 /** How often it is asked whether there is room again. */
 const NO_ROOM_MS = 10;
 /** An extension has a second to leave. */
