@@ -45,8 +45,9 @@ export class HostTrees {
     for (const { stats } of this.all) {
       for (const [name, value] of Object.entries(stats)) sums[name] = (sums[name] ?? 0) + value;
     }
+    const waitedMs = Math.max(...this.all.map(({ stats }) => stats.waitedMs));
     // Each host has a cache of its own; the first is empty where the log names hosts.
-    return { ...this.#first.tree.stats, ...sums, capacity: this.#first.tree.stats.capacity };
+    return { ...this.#first.tree.stats, ...sums, waitedMs, capacity: this.#first.tree.stats.capacity };
   }
 
   get waiting(): number {
