@@ -27,7 +27,7 @@ export function claimOf(event: ForkEvent, creator: Process, forker: Process): Cl
  * Whether the numbers that it is given are taken for those of the initial namespace once nothing else tells. A fork that
  * never executed, such as the middle one of a daemon's two forks, has no record of its own: its creator answers for it.
  */
-export function countsInitially(process: Process): boolean {
+export function likelyCountsInitially(process: Process): boolean {
   let counting: Process | undefined = process;
   while (counting && !counting.countsInitially) {
     const isFork: boolean = counting.execUnixMs === 0 && !counting.hasExecuted;

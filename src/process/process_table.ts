@@ -4,7 +4,7 @@
  */
 import type { ExecEvent, ExitEvent, ForkEvent, Pid, SetPgidEvent, SetSidEvent } from '../collect/event.ts';
 import { type CacheStats, ProcessCache } from './cache.ts';
-import { type Claim, ContestedClaims, claimOf, countsInitially, isImpossible } from './claims.ts';
+import { type Claim, ContestedClaims, claimOf, isImpossible, likelyCountsInitially } from './claims.ts';
 import { EntityIds, MS_PER_TICK, ticksOf } from './identity.ts';
 import { Image } from './image.ts';
 import { ImageTexts } from './image_texts.ts';
@@ -227,7 +227,7 @@ export class ProcessTable {
     for (const process of [...this.#cache.remembered()]) {
       const { claim } = process;
       // A child that no other record tells of is not known to be of the initial namespace.
-      if (claim && countsInitially(claim.forker.process)) this.decideClaim(process);
+      if (claim && likelyCountsInitially(claim.forker.process)) this.decideClaim(process);
     }
   }
 
@@ -235,7 +235,7 @@ export class ProcessTable {
   decideClaim(process: Process): void {
     const { claim } = process;
     if (!claim) return;
-    if (countsInitially(claim.forker.process)) this.#believe(process, claim);
+    if (likelyCountsInitially(claim.forker.process)) this.#believe(process, claim);
     process.claim = undefined;
   }
 
@@ -358,7 +358,7 @@ export class ProcessTable {
   /** Whether a claimed process may have another parent because its creator has ended. */
   #wasAdopted(process: Process, claim: Claim): boolean {
     const forker = claim.forker.process;
-    if (countsInitially(forker)) {
+    if (likelyCountsInitially(forker)) {
       this.#believe(process, claim);
       return true;
     }
