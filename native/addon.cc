@@ -10,24 +10,32 @@
 #include <string>
 #include <vector>
 
-#include "audit/cleanup.h"
-#include "audit/inspection.h"
-#include "audit/log_reader.h"
 #include "clocks.h"
 #include "collector.h"
 #include "heap_limits.h"
-#include "proc_events/connector.h"
+#include "sensors/audit/cleanup.h"
+#include "sensors/audit/inspection.h"
+#include "sensors/audit/log_reader.h"
+#include "sensors/audit_connector/audit_connector.h"
+#include "sensors/connector/connector.h"
 #include "socket_peer.h"
 
 namespace process_ancestry {
 namespace {
 
-constexpr const char* kModeNames[] = {"off", "unicast", "multicast"};
-
-const char* name_of(audit::Mode mode) { return kModeNames[static_cast<size_t>(mode)]; }
-
 Napi::Buffer<uint8_t> to_buffer(Napi::Env env, const Batch& batch) {
   return Napi::Buffer<uint8_t>::Copy(env, batch.data(), batch.size());
+}
+
+Napi::Array to_list(Napi::Env env, const std::vector<Problem>& problems) {
+  auto list = Napi::Array::New(env, problems.size());
+  for (size_t i = 0; i < problems.size(); ++i) {
+    auto problem = Napi::Object::New(env);
+    problem.Set("code", problems[i].code);
+    problem.Set("detail", problems[i].detail);
+    list.Set(static_cast<uint32_t>(i), problem);
+  }
+  return list;
 }
 
 // Reads an object's fields; what is wrong first is thrown as a TypeError, and everything after that is
@@ -87,8 +95,8 @@ class OptionReader {
 // One run of the collector, and what passes its batches to JavaScript. Calls under way share in it.
 class Run {
  public:
-  Run(CollectorOptions options, Napi::ThreadSafeFunction wake, std::function<void()> on_wake)
-      : wake_(std::move(wake)), collector_(std::move(options), std::move(on_wake)) {}
+  Run(Sensors sensors, size_t queue_max_bytes, Napi::ThreadSafeFunction wake, std::function<void()> on_wake)
+      : wake_(std::move(wake)), collector_(std::move(sensors), queue_max_bytes, std::move(on_wake)) {}
 
   Collector& collector() { return collector_; }
   bool stopped() const { return stopped_; }
@@ -217,6 +225,8 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
                           InstanceMethod("stop", &ProcessAncestryAddon::stop),
                           InstanceMethod("take", &ProcessAncestryAddon::take),
                           InstanceMethod("stats", &ProcessAncestryAddon::stats),
+                          InstanceMethod("drainNow", &ProcessAncestryAddon::drain_now),
+                          InstanceMethod("requestSnapshot", &ProcessAncestryAddon::request_snapshot),
                           InstanceMethod("onItsWay", &ProcessAncestryAddon::on_its_way),
                           InstanceMethod("inspectAudit", &ProcessAncestryAddon::inspect_audit),
                           InstanceMethod("cleanUpAudit", &ProcessAncestryAddon::clean_up_audit),
@@ -240,15 +250,16 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
       Napi::Error::New(env, "already started").ThrowAsJavaScriptException();
       return env.Undefined();
     }
-    CollectorOptions options;
-    if (!read_options(info[0].As<Napi::Object>(), options)) return env.Undefined();
+    size_t queue_max_bytes = 0;
+    Sensors sensors = read_sensors(info[0].As<Napi::Object>(), queue_max_bytes);
+    if (sensors.empty()) return env.Undefined();
 
     const auto on_waiting = info[1].As<Napi::Function>();
     auto wake = Napi::ThreadSafeFunction::New(env, on_waiting, "process_ancestry", 0, 1);
     if (env.IsExceptionPending()) return env.Undefined();
     // Weak, for the run owns the collector, which owns this.
     auto self = std::make_shared<std::weak_ptr<Run>>();
-    run_ = std::make_shared<Run>(std::move(options), wake, [self] {
+    run_ = std::make_shared<Run>(std::move(sensors), queue_max_bytes, wake, [self] {
       if (const auto run = self->lock()) Run::wake(run);
     });
     *self = run_;
@@ -259,17 +270,10 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     // Hooks run in reverse order: this one before the thread-safe function's own.
     napi_add_env_cleanup_hook(env, &stop_at_exit, run_.get());
 
-    auto list = Napi::Array::New(env, problems.size());
-    for (size_t i = 0; i < problems.size(); ++i) {
-      auto problem = Napi::Object::New(env);
-      problem.Set("code", problems[i].code);
-      problem.Set("detail", problems[i].detail);
-      list.Set(static_cast<uint32_t>(i), problem);
-    }
     auto result = Napi::Object::New(env);
-    result.Set("auditMode", name_of(run_->collector().audit_mode()));
-    result.Set("procEvents", run_->collector().proc_events());
-    result.Set("problems", list);
+    result.Set("hears", run_->collector().stats().sensors.hears);
+    result.Set("hasSnapshot", run_->collector().has_snapshot());
+    result.Set("problems", to_list(env, problems));
     return result;
   }
 
@@ -287,23 +291,30 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
 
   static void stop_at_exit(void* run) { static_cast<Run*>(run)->stop(); }
 
-  static bool read_options(const Napi::Object& object, CollectorOptions& options) {
+  // None, and a TypeError, if the options are not what they have to be.
+  static Sensors read_sensors(const Napi::Object& object, size_t& queue_max_bytes) {
     OptionReader read(object);
-    options.audit = read.boolean("audit");
-    options.proc_events = read.boolean("procEvents");
-    options.audit_forks = read.boolean("auditForks");
-    options.file_times = read.boolean("fileTimes");
+    Sensors sensors;
+    const std::string sensor = read.text("sensor");
+    queue_max_bytes = read.bytes("queueMaxBytes");
+    AuditConnector::Options options;
+    options.audit = sensor == "audit+proc_events" || sensor == "audit";
+    options.connector = sensor == "audit+proc_events" || sensor == "proc_events";
+    options.audit_forks = sensor == "audit";
     options.rule_key = read.text("ruleKey");
     options.state_file = read.text("stateFile");
     options.args_max_bytes = read.bytes("argsMaxBytes");
-    options.queue_max_bytes = read.bytes("queueMaxBytes");
     options.socket_buffer_bytes = read.bytes("socketBufferBytes");
     options.place_grace_ms = read.milliseconds("placeGraceMs");
     constexpr size_t kKeyMax = 256;  // linux/audit.h, AUDIT_MAX_KEY_LEN
     if (!read.failed() && (options.rule_key.empty() || options.rule_key.size() > kKeyMax)) {
       read.fail("ruleKey", "1 to 256 bytes long");
     }
-    return !read.failed();
+    if (!read.failed() && !options.audit && !options.connector) {
+      read.fail("sensor", "audit+proc_events, audit or proc_events");
+    }
+    if (!read.failed()) sensors.push_back(std::make_unique<AuditConnector>(std::move(options)));
+    return sensors;
   }
 
   Napi::Value stop(const Napi::CallbackInfo& info) {
@@ -325,30 +336,32 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
 
   Napi::Value stats(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
-    const CollectorStats stats = run_ ? run_->collector().stats() : CollectorStats{};
+    const Collector::Stats stats = run_ ? run_->collector().stats() : Collector::Stats{};
     auto result = Napi::Object::New(env);
     const auto set = [&result](const char* name, uint64_t value) {
       result.Set(name, static_cast<double>(value));
     };
-    set("auditRecords", stats.audit_records);
-    set("auditEvents", stats.audit_events);
-    set("auditMalformed", stats.audit_malformed);
-    set("auditIncomplete", stats.audit_incomplete);
-    set("auditEnobufs", stats.audit_enobufs);
-    set("auditKernelLost", stats.audit_kernel_lost);
-    set("auditKernelBacklog", stats.audit_kernel_backlog);
-    set("auditRulesRestored", stats.audit_rules_restored);
-    result.Set("auditMode", name_of(stats.audit_mode));
-    set("auditEnabled", stats.audit_enabled ? 1 : 0);
-    set("procEvents", stats.proc_events);
-    set("procEventsEnobufs", stats.proc_events_enobufs);
-    set("procEventsGaps", stats.proc_events_lost);
+    result.Set("hears", stats.sensors.hears);
+    set("messages", stats.sensors.messages);
+    set("lost", stats.sensors.lost);
+    set("kernelLost", stats.sensors.kernel_lost);
+    set("kernelBacklog", stats.sensors.kernel_backlog);
+    set("malformed", stats.sensors.malformed);
+    set("incomplete", stats.sensors.incomplete);
     set("queueBytes", stats.queue_bytes);
     set("queueDropped", stats.queue_dropped);
-    set("argsCut", stats.args_cut);
-    set("threadsTracked", stats.threads_tracked);
-    set("passes", stats.passes);
+    result.Set("problems", to_list(env, stats.sensors.problems));
     return result;
+  }
+
+  Napi::Value drain_now(const Napi::CallbackInfo& info) {
+    if (run_ && !run_->stopped()) run_->collector().drain_now();
+    return info.Env().Undefined();
+  }
+
+  Napi::Value request_snapshot(const Napi::CallbackInfo& info) {
+    if (run_ && !run_->stopped()) run_->collector().request_snapshot();
+    return info.Env().Undefined();
   }
 
   Napi::Value on_its_way(const Napi::CallbackInfo& info) {
@@ -407,7 +420,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
   }
 
   Napi::Value connector_error(const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), proc_events::try_to_bind());
+    return Napi::Number::New(info.Env(), connector::try_to_bind());
   }
 
   Napi::Value listener_of_socket(const Napi::CallbackInfo& info) {

@@ -7,8 +7,9 @@
 #include <cstdint>
 #include <string_view>
 
-#include "../audit/audit_event.h"
-#include "../event.h"
+#include "../events/events.h"
+#include "../sensors/audit/audit_event.h"
+#include "file_times.h"
 #include "proc_dir.h"
 
 namespace process_ancestry::procfs {

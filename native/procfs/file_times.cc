@@ -18,4 +18,12 @@ FileTimes times_of(const struct statx& about) {
           static_cast<double>(about.stx_ino)};
 }
 
+void FileTimes::copy_to(ExecDetails& details) const {
+  details.atime = atime;
+  details.mtime = mtime;
+  details.ctime = ctime;
+  details.btime = btime;
+  details.inode = inode;
+}
+
 }  // namespace process_ancestry::procfs

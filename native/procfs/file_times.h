@@ -2,9 +2,19 @@
 
 #include <sys/stat.h>
 
-#include "../event.h"
+#include <cmath>
+
+#include "../events/events.h"
 
 namespace process_ancestry::procfs {
+
+// Of an executed file: whole Unix seconds, NaN if unknown, and its inode number, 0 if unknown.
+struct FileTimes {
+  double atime = NAN, mtime = NAN, ctime = NAN, btime = NAN;
+  double inode = 0;
+
+  void copy_to(ExecDetails& details) const;
+};
 
 // statx for times, owner and mode, without asking a file server for fresh ones.
 bool stat_times(int directory, const char* path, struct statx& about);

@@ -50,10 +50,10 @@ bool ProcessReader::read(int32_t pid, ExecDetails& details) {
 
   Stat stat;
   if (!parse_stat(read_at(at, "stat", buffer, kBufferBytes), stat)) return false;
-  details.ppid = stat.ppid;
+  details.ppid = static_cast<uint32_t>(stat.ppid);
   details.sid = static_cast<uint32_t>(stat.sid);
   details.pgid = static_cast<uint32_t>(stat.pgid);
-  details.tty_number = static_cast<uint32_t>(stat.tty);
+  details.tty_nr = static_cast<uint32_t>(stat.tty);
   comm_ = stat.comm;
   tty_ = tty_name(stat.tty);
   if (!read_args(at, details)) return false;
@@ -61,7 +61,7 @@ bool ProcessReader::read(int32_t pid, ExecDetails& details) {
   if (exe_.empty()) return false;  // it has exited meanwhile
   cwd_ = read_link_at(at, "cwd", buffer, kBufferBytes);
 
-  Credentials& ids = details.credentials;
+  ExecDetails& ids = details;
   const std::string_view status = read_at(at, "status", buffer, kBufferBytes);
   ids_in(status, "\nUid:", {&ids.uid, &ids.euid, &ids.suid, &ids.fsuid});
   ids_in(status, "\nGid:", {&ids.gid, &ids.egid, &ids.sgid, &ids.fsgid});
@@ -72,13 +72,13 @@ bool ProcessReader::read(int32_t pid, ExecDetails& details) {
   struct statx about;
   if (stat_times(at, "exe", about)) {
     details.mode = about.stx_mode;
-    details.ouid = about.stx_uid;
-    details.ogid = about.stx_gid;
+    details.owner_uid = about.stx_uid;
+    details.owner_gid = about.stx_gid;
     details.root = root_of(at, exe_, about, root_);
-    if (file_times_) details.times = times_of(about);
+    if (file_times_) times_of(about).copy_to(details);
   }
   details.comm = comm_;
-  details.exe = exe_;
+  details.path = exe_;
   details.cwd = cwd_;
   details.tty = tty_;
   details.args = args_;
@@ -103,10 +103,10 @@ bool ProcessReader::read_args(int directory, ExecDetails& details) {
     if (args_.size() < args_max_bytes_) args_.append(piece.substr(0, args_max_bytes_ - args_.size()));
   }
   const bool closed = total > 0 && last == '\0';
-  details.argc = total == 0 ? 0 : ends + (closed ? 0 : 1);
-  details.args_size = static_cast<uint32_t>(total - (closed ? 1 : 0));
-  if (args_.size() > details.args_size) args_.resize(details.args_size);
-  details.args_cut = args_.size() < details.args_size;
+  details.args_count = total == 0 ? 0 : ends + (closed ? 0 : 1);
+  details.args_bytes = static_cast<uint32_t>(total - (closed ? 1 : 0));
+  if (args_.size() > details.args_bytes) args_.resize(details.args_bytes);
+  details.args_cut = args_.size() < details.args_bytes;
   return true;
 }
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "../event.h"
+#include "../events/events.h"
 #include "cgroup.h"
 #include "exec_file.h"
 #include "proc_dir.h"

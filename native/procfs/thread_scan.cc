@@ -37,7 +37,7 @@ int32_t number_of(const char* name) {
 
 }  // namespace
 
-void seed_thread_groups(const ProcDir& proc, proc_events::ThreadGroups& groups) {
+void seed_thread_groups(const ProcDir& proc, connector::ThreadGroups& groups) {
   const Directory processes = open_directory(proc.fd(), ".");
   if (!processes) return;
   std::vector<int32_t> tids;

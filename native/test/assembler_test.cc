@@ -1,4 +1,4 @@
-#include "../audit/assembler.h"
+#include "../sensors/audit/assembler.h"
 
 #include <linux/sched.h>
 
@@ -48,9 +48,9 @@ TEST("all records of a serial make one exec, complete at its end") {
   CHECK_EQUAL(event.id.time_ms, 1700000000123.0);
   const ExecDetails& exec = event.exec;
   CHECK_EQUAL(exec.serial, 7U);
-  CHECK_EQUAL(exec.ppid, 1007);
-  CHECK(exec.call == ExecCall::kExecve);
-  const Credentials& ids = exec.credentials;
+  CHECK_EQUAL(exec.ppid, 1007U);
+  CHECK(exec.syscall == ExecCall::kExecve);
+  const ExecDetails& ids = exec;
   CHECK_EQUAL(ids.auid, 1000U);
   CHECK_EQUAL(ids.uid, 1U);
   CHECK_EQUAL(ids.gid, 2U);
@@ -62,14 +62,14 @@ TEST("all records of a serial make one exec, complete at its end") {
   CHECK_EQUAL(ids.fsgid, 8U);
   CHECK_EQUAL(ids.ses, kUnknown);
   CHECK_EQUAL(exec.mode, 0100755U);
-  CHECK_EQUAL(exec.ouid, 9U);
-  CHECK_EQUAL(exec.ogid, 10U);
-  CHECK_EQUAL(exec.argc, 3U);
+  CHECK_EQUAL(exec.owner_uid, 9U);
+  CHECK_EQUAL(exec.owner_gid, 10U);
+  CHECK_EQUAL(exec.args_count, 3U);
   CHECK_EQUAL(exec.args, std::string_view("ls\0-l \xc3\xbc\0", 9));
-  CHECK_EQUAL(exec.args_size, 9U);
+  CHECK_EQUAL(exec.args_bytes, 9U);
   CHECK(!exec.args_cut);
   CHECK_EQUAL(exec.comm, "ls");
-  CHECK_EQUAL(exec.exe, "/usr/bin/ls");
+  CHECK_EQUAL(exec.path, "/usr/bin/ls");
   CHECK_EQUAL(exec.cwd, "/srv/work");
   CHECK_EQUAL(exec.tty, "pts1");
   CHECK_EQUAL(exec.name, "/bin/ls");
@@ -90,12 +90,12 @@ TEST("an event's memory that is used again keeps nothing of the event before") {
   add_end(assembler, 8);
   CHECK_EQUAL(assembler.completed().size(), 1U);
   const ExecDetails& exec = assembler.completed()[0]->exec;
-  CHECK(exec.call == ExecCall::kExecveat);
-  CHECK_EQUAL(exec.argc, kUnknown);
+  CHECK(exec.syscall == ExecCall::kExecveat);
+  CHECK_EQUAL(exec.args_count, kUnknown);
   CHECK_EQUAL(exec.args, "");
   CHECK_EQUAL(exec.cwd, "");
   CHECK_EQUAL(exec.mode, kUnknown);
-  CHECK_EQUAL(exec.credentials.uid, kUnknown);
+  CHECK_EQUAL(exec.uid, kUnknown);
   CHECK_EQUAL(assembler.completed()[0]->file_count, 0U);
 }
 
@@ -108,7 +108,7 @@ TEST("a long argument comes in pieces, over several records, quoted or hex") {
   add_end(assembler, 7);
   const ExecDetails& exec = assembler.completed()[0]->exec;
   CHECK_EQUAL(exec.args, std::string_view("x\0abcd\0efgh", 11));
-  CHECK_EQUAL(exec.args_size, 11U);
+  CHECK_EQUAL(exec.args_bytes, 11U);
   CHECK(!exec.args_cut);
 }
 
@@ -127,7 +127,7 @@ TEST("empty arguments that a converter dropped are empty arguments") {
     add_exec(assembler, 7, one.execve);
     add_end(assembler, 7);
     CHECK_EQUAL(assembler.completed()[0]->exec.args, one.args);
-    CHECK_EQUAL(assembler.completed()[0]->exec.args_size, one.args.size());
+    CHECK_EQUAL(assembler.completed()[0]->exec.args_bytes, one.args.size());
     CHECK(!assembler.completed()[0]->exec.args_cut);
   }
 }
@@ -164,7 +164,7 @@ TEST("a path whose end is missing is not known") {
   assembler.add(kSyscall, record(7, "arch=c000003e syscall=59 success=yes ppid=1 pid=2 exe=\"/usr/bin/pyth"),
                 0);
   add_end(assembler, 7);
-  CHECK_EQUAL(assembler.completed()[0]->exec.exe, "");
+  CHECK_EQUAL(assembler.completed()[0]->exec.path, "");
 }
 
 TEST("an event whose values are all quoted is the same event") {
@@ -188,13 +188,13 @@ TEST("an event whose values are all quoted is the same event") {
   const AuditEvent &a = *quoted.completed()[0], &b = *plain.completed()[0];
   CHECK_EQUAL(a.pid, b.pid);
   CHECK_EQUAL(a.exec.ppid, b.exec.ppid);
-  CHECK(a.exec.call == b.exec.call);
-  CHECK_EQUAL(a.exec.credentials.sgid, b.exec.credentials.sgid);
-  CHECK_EQUAL(a.exec.exe, b.exec.exe);
+  CHECK(a.exec.syscall == b.exec.syscall);
+  CHECK_EQUAL(a.exec.sgid, b.exec.sgid);
+  CHECK_EQUAL(a.exec.path, b.exec.path);
   CHECK_EQUAL(a.exec.tty, b.exec.tty);
-  CHECK_EQUAL(a.exec.argc, 1U);
+  CHECK_EQUAL(a.exec.args_count, 1U);
   CHECK_EQUAL(a.exec.mode, 0100755U);
-  CHECK_EQUAL(a.exec.ouid, 9U);
+  CHECK_EQUAL(a.exec.owner_uid, 9U);
   CHECK_EQUAL(a.files[0].dev_major, 0xfeU);
 }
 
@@ -268,7 +268,7 @@ TEST("records may come before the SYSCALL record that they belong to") {
   add_end(assembler, 7);
   CHECK_EQUAL(assembler.completed().size(), 1U);
   CHECK_EQUAL(assembler.completed()[0]->exec.name, "/bin/ls");
-  CHECK_EQUAL(assembler.completed()[0]->exec.argc, 3U);
+  CHECK_EQUAL(assembler.completed()[0]->exec.args_count, 3U);
 }
 
 TEST("an exec that failed makes no event, and is not incomplete either") {
@@ -299,7 +299,7 @@ TEST("a success of an unknown architecture is an exec if it has an EXECVE record
   assembler.add(kSyscall, record(8, body), 0);
   add_end(assembler, 8);
   CHECK_EQUAL(assembler.completed().size(), 1U);
-  CHECK(assembler.completed()[0]->exec.call == ExecCall::kUnknown);
+  CHECK(assembler.completed()[0]->exec.syscall == ExecCall::kUnknown);
 }
 
 TEST("fork, vfork, clone and clone3 tell the child and its parent") {
@@ -376,7 +376,7 @@ TEST("arguments beyond the limit are cut, and their full size is told") {
   add_end(assembler, 7);
   const ExecDetails& exec = assembler.completed()[0]->exec;
   CHECK_EQUAL(exec.args, std::string_view("abc\0d", 5));
-  CHECK_EQUAL(exec.args_size, 10U);
+  CHECK_EQUAL(exec.args_bytes, 10U);
   CHECK(exec.args_cut);
 }
 

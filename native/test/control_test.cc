@@ -1,8 +1,8 @@
-#include "../audit/control.h"
+#include "../sensors/audit/control.h"
 
 #include <errno.h>
 
-#include "../audit/state_file.h"
+#include "../sensors/audit/state_file.h"
 #include "harness.h"
 
 namespace process_ancestry::audit {

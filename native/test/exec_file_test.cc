@@ -89,7 +89,7 @@ TEST("a file that was replaced while it runs keeps its own times, also when its 
   ProcessReader reader(proc, 1000, true);
   ExecDetails details;
   CHECK(reader.read(pid, details));
-  CHECK_EQUAL(details.times.mtime, 1000000000.0);
+  CHECK_EQUAL(details.mtime, 1000000000.0);
   ::kill(pid, SIGKILL);
   ::waitpid(pid, nullptr, 0);
   ::rmdir(directory);

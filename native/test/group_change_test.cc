@@ -1,4 +1,4 @@
-#include "../audit/group_change.h"
+#include "../sensors/audit/group_change.h"
 
 #include "harness.h"
 

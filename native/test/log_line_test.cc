@@ -1,7 +1,7 @@
-#include "../audit/log_line.h"
+#include "../sensors/audit/log_line.h"
 
-#include "../audit/assembler.h"
-#include "../audit/syslog_prefix.h"
+#include "../sensors/audit/assembler.h"
+#include "../sensors/audit/syslog_prefix.h"
 #include "harness.h"
 
 namespace process_ancestry::audit {

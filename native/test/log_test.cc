@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "../audit/log_reader.h"
+#include "../sensors/audit/log_reader.h"
 #include "audit_text.h"
 #include "harness.h"
 #include "unpack.h"
@@ -44,10 +44,10 @@ TEST("a log without EOE gives its execs, the last one at the end") {
   const auto records = unpack(take(reader));
   CHECK_EQUAL(records.size(), 3U);
   CHECK(records[0].kind == Kind::kClock);
-  CHECK(std::isnan(records[0].doubles[0]));
-  CHECK_EQUAL(records[1].words[0], 1U);
-  CHECK_EQUAL(records[2].words[0], 2U);
-  CHECK_EQUAL(records[2].texts[1], "/usr/bin/ls");
+  CHECK(std::isnan(records[0].number("offset")));
+  CHECK_EQUAL(records[1].number("serial"), 1.0);
+  CHECK_EQUAL(records[2].number("serial"), 2.0);
+  CHECK_EQUAL(records[2].text("path"), "/usr/bin/ls");
   CHECK_EQUAL(reader.assembled().incomplete, 0U);
 }
 
@@ -70,7 +70,7 @@ TEST("it does not matter where the pieces of a log are cut") {
     reader.end();
     const auto records = unpack(take(reader));
     CHECK_EQUAL(records.size(), expected.size());
-    CHECK_EQUAL(records.back().texts[4], expected.back().texts[4]);
+    CHECK_EQUAL(records.back().text("args"), expected.back().text("args"));
     CHECK_EQUAL(reader.counters().malformed, 1U);
     CHECK_EQUAL(reader.counters().lines, 10U);
   }
@@ -112,8 +112,8 @@ TEST("hosts of one log are kept apart, though their serials are the same") {
   const auto web = unpack(reader.hosts()[0]->batch), db = unpack(reader.hosts()[1]->batch);
   CHECK_EQUAL(web.size(), 2U);
   CHECK_EQUAL(db.size(), 2U);
-  CHECK_EQUAL(web[1].texts[2], "/srv/work");
-  CHECK_EQUAL(db[1].texts[2], "");
+  CHECK_EQUAL(web[1].text("cwd"), "/srv/work");
+  CHECK_EQUAL(db[1].text("cwd"), "");
 }
 
 TEST("hosts beyond the limit are counted, and take no memory") {
@@ -172,7 +172,7 @@ TEST("an enriched log gives the same exec as a raw one") {
   }
   const auto a = read_all(raw), b = read_all(enriched);
   CHECK_EQUAL(b.size(), 2U);
-  CHECK(a[1].words == b[1].words);
+  CHECK(a[1].texts == b[1].texts && a[1].number("serial") == b[1].number("serial"));
   CHECK(a[1].texts == b[1].texts);
 }
 
@@ -186,9 +186,9 @@ TEST("the recorded log of RHEL 7 has one login, one line that is none, and no ex
   for (const auto& login : {records[1], records[2]}) {
     CHECK(login.kind == Kind::kLogin);
     CHECK_EQUAL(login.pid, 1298);
-    CHECK_EQUAL(login.words[0], 1U);
-    CHECK_EQUAL(login.texts[0], "96.241.146.97");
-    CHECK_EQUAL(login.texts[2], "/usr/sbin/sshd");
+    CHECK_EQUAL(login.number("ses"), 1.0);
+    CHECK_EQUAL(login.text("address"), "96.241.146.97");
+    CHECK_EQUAL(login.text("exe"), "/usr/sbin/sshd");
   }
   CHECK_EQUAL(reader.counters().malformed, 1U);  // type=UNKNOWN[1329] msg=?
   CHECK_EQUAL(reader.assembled().malformed, 0U);
@@ -200,10 +200,10 @@ TEST("a recorded argument in hex is decoded, once its event is whole") {
                                 line("SYSCALL", record(1075898, test::kExecSyscall, 1491946471, "575")));
   CHECK_EQUAL(records.size(), 4U);
   if (records.size() != 4) return;
-  const std::string& args = records[3].texts[4];
+  const std::string& args = records[3].text("args");
   CHECK_EQUAL(args.substr(0, 5), std::string_view("jq\0.\0", 5));
   CHECK_EQUAL(args.substr(5, 26), "{\n        \"dev\": \"08:01\",\n");
-  CHECK_EQUAL(records[3].argc, 3U);
+  CHECK_EQUAL(records[3].number("args_count"), 3.0);
 }
 
 TEST("the recorded log of Ubuntu 16 has the login that succeeded, not the one that failed") {
@@ -215,9 +215,9 @@ TEST("the recorded log of Ubuntu 16 has the login that succeeded, not the one th
   CHECK_EQUAL(records.size(), 2U);
   if (records.size() != 2) return;
   CHECK_EQUAL(records[1].pid, 11396);
-  CHECK_EQUAL(records[1].words[0], 36U);
-  CHECK_EQUAL(records[1].texts[0], "72.83.230.100");
-  CHECK_EQUAL(records[1].texts[1], "/dev/pts/1");
+  CHECK_EQUAL(records[1].number("ses"), 36.0);
+  CHECK_EQUAL(records[1].text("address"), "72.83.230.100");
+  CHECK_EQUAL(records[1].text("terminal"), "/dev/pts/1");
   CHECK_EQUAL(reader.counters().malformed, 0U);
 }
 

@@ -1,6 +1,6 @@
-#include "../audit/login_record.h"
+#include "../sensors/audit/login_record.h"
 
-#include "../audit/assembler.h"
+#include "../sensors/audit/assembler.h"
 #include "audit_text.h"
 #include "harness.h"
 
@@ -15,7 +15,7 @@ std::string login(std::string_view body) {
   if (!read_login(event, body)) return "malformed";
   if (event.state != AuditEvent::State::kWanted) return "not wanted";
   event.complete();
-  const LoginDetails& login = event.login;
+  const LoginEvent& login = event.login;
   const auto text = [](std::string_view view) { return view.empty() ? "-" : std::string(view); };
   return std::to_string(event.pid) + " " + std::to_string(login.ses) + " " + text(login.address) + " " +
          text(login.terminal) + " " + text(login.exe);
@@ -88,7 +88,7 @@ TEST("a login is an event of one record, delivered at once and once, between the
   CHECK(assembler.completed()[0]->kind == Kind::kLogin);
   CHECK_EQUAL(assembler.completed()[0]->login.address, "10.0.0.9");
   CHECK(assembler.completed()[1]->kind == Kind::kExec);
-  CHECK_EQUAL(assembler.completed()[1]->exec.argc, 3U);
+  CHECK_EQUAL(assembler.completed()[1]->exec.args_count, 3U);
   CHECK_EQUAL(assembler.pending(), 0U);
   assembler.recycle_completed();
   CHECK_EQUAL(assembler.bytes_held(), 0U);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness.h"
+#include "samples.h"
 
 namespace process_ancestry::test {
 namespace {
@@ -55,8 +56,14 @@ std::string read_fixture(const std::string& name) {
 }  // namespace process_ancestry::test
 
 // The directory of recorded audit logs may be given; else it is found from where the build puts this program.
+// With --samples it writes a batch with one event of each kind to standard output instead.
 int main(int argc, char** argv) {
   using namespace process_ancestry::test;
+  if (argc > 1 && std::string(argv[1]) == "--samples") {
+    process_ancestry::Batch batch;
+    pack_samples(batch);
+    return std::fwrite(batch.data(), 1, batch.size(), stdout) == batch.size() ? 0 : 1;
+  }
   if (argc > 1) {
     fixtures_path = argv[1];
   } else {

@@ -2,9 +2,9 @@
 #include <string>
 #include <vector>
 
-#include "../audit/assembler.h"
-#include "../audit/log_reader.h"
-#include "../audit/pack_event.h"
+#include "../sensors/audit/assembler.h"
+#include "../sensors/audit/log_reader.h"
+#include "../sensors/audit/pack_event.h"
 #include "audit_text.h"
 #include "harness.h"
 #include "unpack.h"

@@ -1,4 +1,4 @@
-#include "../audit/place.h"
+#include "../sensors/audit/place.h"
 
 #include "harness.h"
 

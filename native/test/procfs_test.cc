@@ -46,21 +46,21 @@ TEST("this process is read as it is") {
   ProcessReader reader(proc, 1 << 20, true);
   ExecDetails details;
   CHECK(reader.read(::getpid(), details));
-  CHECK_EQUAL(details.ppid, ::getppid());
-  CHECK_EQUAL(details.credentials.uid, ::getuid());
-  CHECK_EQUAL(details.credentials.egid, ::getegid());
+  CHECK_EQUAL(details.ppid, static_cast<uint32_t>(::getppid()));
+  CHECK_EQUAL(details.uid, ::getuid());
+  CHECK_EQUAL(details.egid, ::getegid());
   CHECK(details.pid_namespace > 0);
   CHECK_EQUAL(details.sid, static_cast<uint32_t>(::getsid(0)));
   CHECK_EQUAL(details.pgid, static_cast<uint32_t>(::getpgrp()));
-  CHECK_EQUAL(tty_name(static_cast<int32_t>(details.tty_number)), details.tty);
+  CHECK_EQUAL(tty_name(static_cast<int32_t>(details.tty_nr)), details.tty);
   CgroupBuffer cgroup;
   CHECK_EQUAL(details.cgroup, cgroup_of(proc, ::getpid(), cgroup));
   char self[4096];
   const ssize_t size = ::readlink("/proc/self/exe", self, sizeof self);
-  CHECK_EQUAL(details.exe, std::string_view(self, size > 0 ? static_cast<size_t>(size) : 0));
-  CHECK(details.argc >= 1);
-  CHECK_EQUAL(details.args.size(), details.args_size);
-  CHECK(details.times.mtime > 0);
+  CHECK_EQUAL(details.path, std::string_view(self, size > 0 ? static_cast<size_t>(size) : 0));
+  CHECK(details.args_count >= 1);
+  CHECK_EQUAL(details.args.size(), details.args_bytes);
+  CHECK(details.mtime > 0);
   CHECK(details.from_procfs);
   CHECK((details.mode & 0111) != 0);
 }
@@ -71,7 +71,7 @@ TEST("arguments from /proc are cut at the limit") {
   ExecDetails details;
   CHECK(reader.read(::getpid(), details));
   CHECK_EQUAL(details.args.size(), 3U);
-  CHECK(details.args_size > 3);
+  CHECK(details.args_bytes > 3);
   CHECK(details.args_cut);
 }
 

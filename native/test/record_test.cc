@@ -1,4 +1,4 @@
-#include "../audit/record.h"
+#include "../sensors/audit/record.h"
 
 #include "harness.h"
 

@@ -1,4 +1,4 @@
-#include "../audit/rule.h"
+#include "../sensors/audit/rule.h"
 
 #include <linux/audit.h>
 

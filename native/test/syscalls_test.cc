@@ -1,4 +1,4 @@
-#include "../audit/syscalls.h"
+#include "../sensors/audit/syscalls.h"
 
 #include <linux/audit.h>
 

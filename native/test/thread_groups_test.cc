@@ -1,11 +1,11 @@
-#include "../proc_events/thread_groups.h"
+#include "../sensors/connector/thread_groups.h"
 
 #include <map>
 #include <random>
 
 #include "harness.h"
 
-namespace process_ancestry::proc_events {
+namespace process_ancestry::connector {
 namespace {
 
 TEST("a process of one thread exits with it, and is never in the table") {
@@ -138,4 +138,4 @@ TEST("the table of pids agrees with a map, whatever is put in and taken out") {
 }
 
 }  // namespace
-}  // namespace process_ancestry::proc_events
+}  // namespace process_ancestry::connector

@@ -1,24 +1,69 @@
 #pragma once
 
+#include <cstring>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "../batch.h"
+#include "harness.h"
 
 namespace process_ancestry::test {
 
-// A record of a batch, read back.
+// A record of a batch, read back: its fields by their names.
 struct Unpacked {
   Kind kind{};
   Source source{};
-  int flags = 0;
   int32_t pid = 0;
   double time = 0;
-  std::vector<uint32_t> words;  // of an exec: serial to ogid, sid to tty_number
-  std::vector<double> doubles;  // of an exec: the file times and the pid namespace
-  uint32_t argc = 0, args_size = 0;
-  std::vector<std::string> texts;
+  bool has_details = false;
+  std::map<std::string, double> numbers;
+  std::map<std::string, std::string> texts;
+  std::map<std::string, bool> flags;
+
+  // Reports a failure where there is no such field.
+  double number(const char* name) const { return field(numbers, name); }
+  std::string text(const char* name) const { return field(texts, name); }
+  bool flag(const char* name) const { return field(flags, name); }
+
+ private:
+  template <typename Value>
+  static Value field(const std::map<std::string, Value>& fields, const char* name) {
+    const auto found = fields.find(name);
+    CHECK(found != fields.end());
+    return found != fields.end() ? found->second : Value();
+  }
 };
+
+// Walks over the payload of one record.
+class Reader {
+ public:
+  Reader(const uint8_t* at, size_t size) : at_(at), end_(at + size) {}
+  template <typename T>
+  T get() {
+    T value{};
+    CHECK(left() >= sizeof value);
+    if (left() < sizeof value) return value;
+    std::memcpy(&value, at_, sizeof value);
+    at_ += sizeof value;
+    return value;
+  }
+  std::string text() {
+    const auto size = get<uint32_t>();
+    CHECK(left() >= size);
+    if (left() < size) return {};
+    std::string value(reinterpret_cast<const char*>(at_), size);
+    at_ += size;
+    return value;
+  }
+  size_t left() const { return static_cast<size_t>(end_ - at_); }
+
+ private:
+  const uint8_t* at_;
+  const uint8_t* end_;
+};
+
+void read_payload(Reader& reader, uint16_t flags, Unpacked& record);
 
 // Reports a failure for a batch that does not follow the format.
 std::vector<Unpacked> unpack(const Batch& batch);

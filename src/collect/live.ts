@@ -2,8 +2,8 @@
 import { collectGarbage } from '../collect_garbage.ts';
 import { BatchDecoder } from './batch.ts';
 import type { ProcessEvent } from './event.ts';
-import type { NativeBinding, NativeCollectorOptions, NativeProblem, NativeState } from './native.ts';
-import type { CollectorName, CollectorProblem, ProcessEventSource, SourceState, SourceStats } from './source.ts';
+import type { NativeBinding, NativeProblem, NativeState, SensorName } from './native.ts';
+import type { CollectorProblem, ProcessEventSource, SourceState, SourceStats } from './source.ts';
 
 export interface LiveSourceOptions {
   /** Which of the kernel's two facilities to use; `auto` is both, or what of them is to be had. */
@@ -42,12 +42,6 @@ const ADVICE: Readonly<Record<string, (detail: string) => string>> = {
 export function explainProblem(problem: NativeProblem): CollectorProblem {
   const advice = ADVICE[problem.code];
   return { code: problem.code, message: advice ? advice(problem.detail) : `${problem.code}: ${problem.detail}` };
-}
-
-/** Which collector a state amounts to. */
-export function collectorOf(state: Pick<NativeState, 'auditMode' | 'procEvents'>): CollectorName {
-  if (state.auditMode !== 'off') return state.procEvents ? 'audit+proc_events' : 'audit';
-  return state.procEvents ? 'proc_events' : 'none';
 }
 
 /**
@@ -91,7 +85,6 @@ export class LiveSource implements ProcessEventSource {
   #onEvents: (events: readonly ProcessEvent[]) => void = () => undefined;
   #hasRoom: () => boolean = () => true;
   #running = false;
-  #procEvents = false;
 
   constructor(native: NativeBinding, options: LiveSourceOptions) {
     this.#native = native;
@@ -107,16 +100,15 @@ export class LiveSource implements ProcessEventSource {
     this.#hasRoom = hasRoom;
     this.#running = true;
     const deliver = () => this.#work(SLICE_MS);
-    let state = this.#startNative(collector !== 'proc_events', collector !== 'audit', collector === 'audit', deliver);
+    let state = this.#startNative(collector === 'auto' ? 'audit+proc_events' : collector, deliver);
     const problems = [...state.problems];
-    if (collector === 'auto' && state.auditMode !== 'off' && !state.procEvents) {
+    if (collector === 'auto' && state.hears === 'audit') {
       // Without the connector nobody tells of forks: audit has to, which costs a record a fork.
       this.#native.stop();
-      state = this.#startNative(true, false, true, deliver);
+      state = this.#startNative('audit', deliver);
       problems.push(...state.problems.filter((problem) => !problems.some(({ code }) => code === problem.code)));
     }
-    this.#procEvents = state.procEvents;
-    return { collector: collectorOf(state), problems: problems.map(explainProblem) };
+    return { collector: state.hears || 'none', problems: problems.map(explainProblem) };
   }
 
   /** Applies what has come, a slice at a time: after a stall there may be seconds of a busy host. */
@@ -172,20 +164,19 @@ export class LiveSource implements ProcessEventSource {
     return this.#batch.length - this.#position;
   }
 
-  #startNative(audit: boolean, procEvents: boolean, auditForks: boolean, deliver: () => void): NativeState {
-    const options: NativeCollectorOptions = {
-      audit,
-      procEvents,
-      auditForks,
-      fileTimes: true,
-      ruleKey: RULE_KEY,
-      stateFile: this.#options.stateFile,
-      argsMaxBytes: this.#options.argsMaxBytes,
-      queueMaxBytes: this.#options.queueMaxBytes,
-      socketBufferBytes: this.#options.socketBufferBytes,
-      placeGraceMs: this.#options.placeGraceMs ?? PLACE_GRACE_MS,
-    };
-    return this.#native.start(options, deliver);
+  #startNative(sensor: SensorName, deliver: () => void): NativeState {
+    return this.#native.start(
+      {
+        sensor,
+        ruleKey: RULE_KEY,
+        stateFile: this.#options.stateFile,
+        argsMaxBytes: this.#options.argsMaxBytes,
+        queueMaxBytes: this.#options.queueMaxBytes,
+        socketBufferBytes: this.#options.socketBufferBytes,
+        placeGraceMs: this.#options.placeGraceMs ?? PLACE_GRACE_MS,
+      },
+      deliver,
+    );
   }
 
   /** What was received until now is delivered before it returns, unless that would keep it from leaving in time. */
@@ -202,20 +193,14 @@ export class LiveSource implements ProcessEventSource {
 
   stats(): SourceStats {
     const native = this.#native.stats();
-    const auditMode = native.auditEnabled ? native.auditMode : 'off';
     return {
-      collector: collectorOf({ auditMode, procEvents: this.#procEvents }),
-      eventsLost:
-        native.auditKernelLost +
-        native.auditEnobufs +
-        native.procEventsEnobufs +
-        native.procEventsGaps +
-        native.queueDropped,
-      kernelLost: native.auditKernelLost,
-      kernelBacklog: native.auditKernelBacklog,
+      collector: native.hears || 'none',
+      eventsLost: native.lost + native.queueDropped,
+      kernelLost: native.kernelLost,
+      kernelBacklog: native.kernelBacklog,
       queueBytes: native.queueBytes + this.#heldBytes,
-      malformed: native.auditMalformed,
-      incomplete: native.auditIncomplete,
+      malformed: native.malformed,
+      incomplete: native.incomplete,
     };
   }
 }

@@ -4,12 +4,12 @@ import { messageOf } from '../error_message.ts';
 import { ownPath, readOwnFile } from '../own_files.ts';
 import { loadUnnamed } from './unnamed_addon.ts';
 
+/** What is recorded with. */
+export type SensorName = 'audit+proc_events' | 'audit' | 'proc_events';
+
 export interface NativeCollectorOptions {
-  readonly audit: boolean;
-  readonly procEvents: boolean;
-  /** Also record clone, fork, vfork, setsid and exit_group by audit: for use without the proc connector. */
-  readonly auditForks: boolean;
-  readonly fileTimes: boolean;
+  /** `audit` alone also records clone, fork, vfork, setsid and exit_group. */
+  readonly sensor: SensorName;
   readonly ruleKey: string;
   /** Where the found audit settings are kept for a start after a crash; '' for nowhere. */
   readonly stateFile: string;
@@ -25,30 +25,30 @@ export interface NativeProblem {
   readonly detail: string;
 }
 
+/** The parts of a sensor that work, joined by +; '' for none. */
+export type NativeHears = SensorName | '';
+
 export interface NativeState {
-  readonly auditMode: 'unicast' | 'multicast' | 'off';
-  readonly procEvents: boolean;
+  readonly hears: NativeHears;
+  /** Whether `requestSnapshot` brings the processes that live, as events; else /proc is to be read. */
+  readonly hasSnapshot: boolean;
   readonly problems: readonly NativeProblem[];
 }
 
 export interface NativeStats {
-  readonly auditRecords: number;
-  readonly auditEvents: number;
-  readonly auditMalformed: number;
-  readonly auditIncomplete: number;
-  readonly auditEnobufs: number;
-  readonly auditKernelLost: number;
-  readonly auditKernelBacklog: number;
-  readonly auditMode: 'unicast' | 'multicast' | 'off';
-  /** 0 while audit is switched off (auditctl -e 0). */
-  readonly auditEnabled: number;
-  readonly procEvents: number;
-  readonly procEventsEnobufs: number;
-  readonly procEventsGaps: number;
+  /** Now: audit can be switched off, and a place be lost to another reader. */
+  readonly hears: NativeHears;
+  readonly messages: number;
+  /** Messages that did not come, by whatever cause, and those of them that the kernel counted itself. */
+  readonly lost: number;
+  readonly kernelLost: number;
+  readonly kernelBacklog: number;
+  readonly malformed: number;
+  readonly incomplete: number;
   readonly queueBytes: number;
   readonly queueDropped: number;
-  readonly argsCut: number;
-  readonly threadsTracked: number;
+  /** What is wrong now, beside what the start told. */
+  readonly problems: readonly NativeProblem[];
 }
 
 /** One audit rule of the kernel's, in its order: the first that matches decides. */
@@ -100,7 +100,7 @@ export interface NativeLogStats {
   readonly incomplete: number;
   /** Records of more hosts than are kept apart. */
   readonly beyondHosts: number;
-  /** Lines of other formats: see native/audit/log_line.h. */
+  /** Lines of other formats: see native/sensors/audit/log_line.h. */
   readonly interpretedLines: number;
   readonly eventLines: number;
   readonly jsonLines: number;
@@ -121,6 +121,9 @@ export interface NativeBinding {
   take(room: Buffer): number;
   stop(): void;
   stats(): NativeStats;
+  /** Takes what waits in the kernel now: what ended before can be taken then. */
+  drainNow(): void;
+  requestSnapshot(): void;
   /** What there still is, in bytes and records: in audit's queue, the sockets and the queue. Asks the kernel. */
   onItsWay(): number;
   /** Unix ms minus CLOCK_BOOTTIME ms: the same for all who ask, until the clock is set. */

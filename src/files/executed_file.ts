@@ -27,7 +27,10 @@ export interface Executed {
   /** What /proc/PID/stat may say of its start; undefined if nothing is known of it. */
   readonly startTicks: readonly [earliest: number, latest: number] | undefined;
   /** Times, mode and owner are those of the file that was loaded, as audit and the collector saw it. */
-  readonly details: Pick<ExecDetails, 'path' | 'mtime' | 'ctime' | 'btime' | 'mode' | 'ownerUid' | 'ownerGid' | 'from'>;
+  readonly details: Pick<
+    ExecDetails,
+    'path' | 'mtime' | 'ctime' | 'btime' | 'mode' | 'ownerUid' | 'ownerGid' | 'fromProcfs'
+  >;
   /** Of the file that was loaded. With its times it tells the file from all others, so that fewer checks are needed. */
   readonly inode?: number;
   /** Whether the process still runs what it executed then, as far as anybody has told. */
@@ -57,11 +60,11 @@ interface FoundFile {
 const CLOCK_SLACK_MS = 20;
 /** Audit stamps the entry into execve with the clock that ticks for files too (kernel/auditsc.c, fs/inode.c). */
 const earliestMs = ({ unixMs, details }: Executed): number =>
-  Math.floor(details.from === 'audit' ? unixMs : unixMs - CLOCK_SLACK_MS);
+  Math.floor(!details.fromProcfs ? unixMs : unixMs - CLOCK_SLACK_MS);
 /** Newer kernels stamp a file that is looked at with a clock that is ahead of that, by less than a tick (fs/inode.c, inode_set_ctime_current). */
 const LONGEST_TICK_MS = 10;
 const latestMs = ({ unixMs, details }: Executed): number =>
-  Math.ceil(unixMs + (details.from === 'audit' ? LONGEST_TICK_MS : CLOCK_SLACK_MS));
+  Math.ceil(unixMs + (!details.fromProcfs ? LONGEST_TICK_MS : CLOCK_SLACK_MS));
 const isBefore = (ns: bigint, unixMs: number): boolean => ns < BigInt(unixMs) * 1_000_000n;
 const BY_PROCESS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 /** The kernel's name of a file goes through no link. A link in its place was put there afterwards. */

@@ -3,49 +3,8 @@
  * its details are known (audit's record of the exec comes after the connector's), and sealed from then on (R2). Its texts
  * can only become less: shortened for want of memory, or redacted. Published rows have texts of their own (R10).
  */
-import type { ExecDetails } from '../collect/event.ts';
+import { type ExecDetails, NO_DETAILS } from '../collect/event.ts';
 import { textBytes } from './memory_bounds.ts';
-
-/** Of an exec that nobody can tell anything of. */
-export const NO_DETAILS: ExecDetails = {
-  from: 'procfs',
-  serial: 0,
-  ppid: undefined,
-  syscall: '',
-  auid: undefined,
-  uid: undefined,
-  gid: undefined,
-  euid: undefined,
-  suid: undefined,
-  fsuid: undefined,
-  egid: undefined,
-  sgid: undefined,
-  fsgid: undefined,
-  ses: undefined,
-  mode: undefined,
-  ownerUid: undefined,
-  ownerGid: undefined,
-  atime: undefined,
-  mtime: undefined,
-  ctime: undefined,
-  btime: undefined,
-  inode: undefined,
-  pidNamespace: undefined,
-  sid: undefined,
-  pgid: undefined,
-  ttyNr: undefined,
-  argsCount: undefined,
-  argsBytes: 0,
-  argsCut: false,
-  comm: '',
-  path: '',
-  cwd: '',
-  tty: '',
-  args: '',
-  name: '',
-  cgroup: '',
-  root: '',
-};
 
 /** Characters of arguments that an image keeps for its descendants' rows; the exec's own row has all of them. */
 export const IMAGE_ARGS_MAX = 32_768;

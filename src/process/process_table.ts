@@ -2,7 +2,7 @@
  * Who has which pid now, and who created whom: forks, exits and what /proc shows, by the rules R1 to R7 and R11 to R14 of
  * the design.
  */
-import type { ExecEvent, ExitEvent, ForkEvent, Pid, SetPgidEvent, SetSidEvent } from '../collect/event.ts';
+import type { ExecEvent, ExitEvent, ForkEvent, Pid, SetpgidEvent, SetsidEvent } from '../collect/event.ts';
 import { type CacheStats, ProcessCache } from './cache.ts';
 import { type Claim, ContestedClaims, claimOf, isImpossible, likelyCountsInitially } from './claims.ts';
 import { EntityIds, MS_PER_TICK, ticksOf } from './identity.ts';
@@ -43,7 +43,7 @@ export class ProcessTable {
   readonly texts = new ImageTexts();
   #bootToUnixMs: number;
   /** By the pid of a process whose fork is still to be told; the oldest first. */
-  readonly #earlyGroups = new Map<Pid, SetPgidEvent[]>();
+  readonly #earlyGroups = new Map<Pid, SetpgidEvent[]>();
   readonly #contested = new ContestedClaims();
   #losses = 0;
   #lossesSinceResync = 0;
@@ -247,7 +247,7 @@ export class ProcessTable {
   }
 
   /** Undefined: nobody knows the process. */
-  setSid(event: SetSidEvent): Process | undefined {
+  setSid(event: SetsidEvent): Process | undefined {
     const process = this.#cache.peek(event.pid);
     process?.lead(event.bootMs);
     return process;
@@ -257,13 +257,13 @@ export class ProcessTable {
    * Where the numbers are those of another pid namespace, /proc tells. `who` is known to be meant, where the pid may be
    * somebody else's by now.
    */
-  setPgid(event: SetPgidEvent, who: Process | undefined): void {
+  setPgid(event: SetpgidEvent, who: Process | undefined): void {
     const process = who ?? this.#withPidAt(event);
     if (process) this.#setGroup(process, event);
     else this.#keepEarlyGroup(event);
   }
 
-  #setGroup(process: Process, event: SetPgidEvent): void {
+  #setGroup(process: Process, event: SetpgidEvent): void {
     const { goneCaller } = event;
     if (goneCaller !== undefined && !this.#couldSet(process, event, goneCaller)) {
       const caller = this.#withPidAt({ ...event, pid: goneCaller });
@@ -280,7 +280,7 @@ export class ProcessTable {
    * Whether a caller in an unknown pid namespace could have set this: only for itself and its children, and only into a
    * group of its own session (kernel/sys.c, setpgid). Numbers of another namespace do not meet that by chance.
    */
-  #couldSet(process: Process, { pid, pgid, bootMs }: SetPgidEvent, goneCaller: Pid): boolean {
+  #couldSet(process: Process, { pid, pgid, bootMs }: SetpgidEvent, goneCaller: Pid): boolean {
     const caller = pid === goneCaller ? process : this.#withPidAt({ pid: goneCaller, bootMs });
     if (!caller || (caller !== process && process.creator?.process !== caller)) return false;
     const leader = pgid === undefined ? undefined : this.#cache.peek(pgid);
@@ -290,7 +290,7 @@ export class ProcessTable {
   }
 
   /** Who had the pid when audit stamped this; undefined where that process is still to be told of. */
-  #withPidAt({ pid, bootMs }: Pick<SetPgidEvent, 'pid' | 'bootMs'>): Process | undefined {
+  #withPidAt({ pid, bootMs }: Pick<SetpgidEvent, 'pid' | 'bootMs'>): Process | undefined {
     const isBefore = (process: Process) =>
       ticksOf(bootMs + AUDIT_TICK_MS) < process.startTicks - process.startSlackTicks[0];
     const process = this.#cache.peek(pid);
@@ -300,7 +300,7 @@ export class ProcessTable {
     return ended ? undefined : process;
   }
 
-  #keepEarlyGroup(event: SetPgidEvent): void {
+  #keepEarlyGroup(event: SetpgidEvent): void {
     const early = this.#earlyGroups.get(event.pid);
     if (early) early.push(event);
     else this.#earlyGroups.set(event.pid, [event]);

@@ -3,7 +3,7 @@
  * after a loss, and for the rare process that no event tells of; never for each event (R13).
  */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, type Stats, statSync } from 'node:fs';
-import type { ExecDetails, Pid } from '../collect/event.ts';
+import { type ExecDetails, NO_DETAILS, type Pid } from '../collect/event.ts';
 import { type CharDevice, terminalOf } from '../collect/terminal.ts';
 import { isNoDescriptor } from '../descriptors.ts';
 
@@ -178,8 +178,8 @@ export class Procfs implements ProcReader {
     const ses = this.#id(pid, 'sessionid');
     const cgroup = cgroupPath(this.#text(pid, 'cgroup'));
     const details: ExecDetails = {
-      from: 'procfs',
-      serial: 0,
+      ...NO_DETAILS,
+      fromProcfs: true,
       ppid: before.ppid,
       syscall: '',
       auid: this.#id(pid, 'loginuid'),

@@ -403,7 +403,7 @@ export class ProcessTree {
     if (!execution.group) {
       const { process, bootMs, details } = execution;
       const { serial = 0 } = (execution.action === 'exec' && details) || {};
-      const told = details?.from === 'procfs' ? details.pgid : undefined;
+      const told = details?.fromProcfs ? details.pgid : undefined;
       const group = process.groups.at(bootMs, serial);
       execution.group = told === undefined || told === group?.id ? group : this.processes.groupOf(told);
       process.groups.settle(bootMs, serial);

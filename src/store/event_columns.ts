@@ -3,9 +3,10 @@
  * that a row is the same whenever it is read. What siblings share, their ancestors and leaders, are rows of their own.
  */
 import type { ExecDetails } from '../collect/event.ts';
+import { NO_DETAILS } from '../collect/event.ts';
 import { ContainerIds } from '../containers/container_id.ts';
 import { exitCodeOf } from '../process/exit_status.ts';
-import { argsListOf, cmdlineOf, NO_DETAILS } from '../process/image.ts';
+import { argsListOf, cmdlineOf } from '../process/image.ts';
 import type { RecordedLink } from '../process/recorded_link.ts';
 import type { SharedText } from '../process/session_context.ts';
 import type { PublishedEvent } from '../process/tree.ts';

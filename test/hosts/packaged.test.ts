@@ -1,8 +1,8 @@
 /** The single executable that `npm run package` makes, where it has been made. */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -125,7 +125,11 @@ describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, a
   });
 
   test('its threads work: files are hashed', async () => {
-    extension = await ExtensionUnderTest.start(['--hash', ...PATIENT], { program: PACKAGED });
+    extension = await ExtensionUnderTest.start(
+      // Large files of others are hashed, too.
+      ['--hash', '--hash-max-rate', '17179869184', ...PATIENT],
+      { program: PACKAGED },
+    );
     execFileSync('/bin/true', ['to-be-hashed']);
     const expected = execFileSync('sha256sum', ['/bin/true'], { encoding: 'utf8' }).slice(0, 64);
     await extension.settled();
@@ -143,14 +147,19 @@ describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, a
   });
 
   test('says what it is, and why it cannot record, where no directory is writable and not noexec', () => {
+    // The clone itself may lie below /tmp.
+    const folder = mkdtempSync(join(homedir(), '.pa-read-only-'));
+    const program = join(folder, basename(PACKAGED));
+    copyFileSync(PACKAGED, program);
     const mounts = [
       'for at in /dev/shm /run /var/tmp /tmp; do mount -t tmpfs -o noexec tmpfs $at; done',
-      `mount --bind '${dirname(PACKAGED)}' '${dirname(PACKAGED)}'`,
-      `mount -o remount,bind,ro '${dirname(PACKAGED)}'`,
+      `mount --bind '${folder}' '${folder}'`,
+      `mount -o remount,bind,ro '${folder}'`,
     ].join('; ');
-    expect(runWithMounts(mounts, PACKAGED, ['--version'])).toMatchObject({ status: 0, stderr: '' });
-    expect(runWithMounts(mounts, PACKAGED, ['--help'])).toMatchObject({ status: 0, stderr: '' });
-    const { status, stdout, stderr } = runWithMounts(mounts, PACKAGED, ['doctor', '--json']);
+    expect(runWithMounts(mounts, program, ['--version'])).toMatchObject({ status: 0, stderr: '' });
+    expect(runWithMounts(mounts, program, ['--help'])).toMatchObject({ status: 0, stderr: '' });
+    const { status, stdout, stderr } = runWithMounts(mounts, program, ['doctor', '--json']);
+    rmSync(folder, { recursive: true });
     expect({ status, stderr }).toEqual({ status: 2, stderr: '' });
     const findings = JSON.parse(stdout) as { id: string; status: string; message: string; advice: string }[];
     expect(findings.find(({ id }) => id === 'native_collector')).toMatchObject({

@@ -102,7 +102,7 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
     const forks = await heard('fork', job);
     // Of a caller of the initial namespace the number is certain.
     expect(forks.find(({ pid }) => pid === job)).toMatchObject({ parent: caller, origin: 'audit' });
-    expect(forks.find(({ pid }) => pid === job)?.isClaimed).toBeUndefined();
+    expect(forks.find(({ pid }) => pid === job)?.isClaimed).toBe(false);
     expect(forks.filter(({ pid, isClaimed }) => pid === forked && !isClaimed)).toEqual([]);
     await inside.release();
     await outside.release();
@@ -148,8 +148,8 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
       expect(details.cgroup).toBe(cgroupPath(readFileSync(`/proc/${pid}/cgroup`, 'utf8')));
       expect(details).toMatchObject(
         collector === 'auto'
-          ? { from: 'audit', sid: undefined, pgid: undefined, ttyNr: undefined }
-          : { from: 'procfs', sid: pid, pgid: pid, ttyNr: 0 },
+          ? { fromProcfs: false, sid: undefined, pgid: undefined, ttyNr: undefined }
+          : { fromProcfs: true, sid: pid, pgid: pid, ttyNr: 0 },
       );
     },
   );

@@ -338,7 +338,8 @@ describe.skipIf(!canRecord())('entries and lives', () => {
   });
 
   test('files are hashed as they were executed: an interpreter for its script, and never what came in their place', async () => {
-    extension = await ExtensionUnderTest.start(['--hash', ...PATIENT]);
+    // Large files of others are hashed, too.
+    extension = await ExtensionUnderTest.start(['--hash', '--hash-max-rate', '17179869184', ...PATIENT]);
     const script = join(directory, 'script');
     writeFileSync(script, '#!/bin/sh\nexit 0\n');
     chmodSync(script, 0o755);

@@ -66,7 +66,9 @@ describe.skipIf(!canRecord())('osqueryd with the drop-in', () => {
     const programs = Object.values(there).map((folder) => join(folder, 'true'));
     for (const path of programs) copyFileSync('/bin/true', path);
     const hashes = async (mounts: string) => {
-      extension = await ExtensionUnderTest.start(['--hash', ...PATIENT], { program: program(inMounts(mounts, '')) });
+      // Large files of others are hashed, too.
+      const flags = ['--hash', '--hash-max-rate', '17179869184', ...PATIENT];
+      extension = await ExtensionUnderTest.start(flags, { program: program(inMounts(mounts, '')) });
       // They are gone before it hears of them.
       extension.child.kill('SIGSTOP');
       try {

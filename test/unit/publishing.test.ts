@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { NO_DETAILS } from '../../src/collect/event.ts';
 import type { Executed } from '../../src/files/executed_file.ts';
 import type { Action } from '../../src/process/execution.ts';
-import { Image, NO_DETAILS } from '../../src/process/image.ts';
+import { Image } from '../../src/process/image.ts';
 import type { PublishedEvent } from '../../src/process/tree.ts';
 import { Publishing } from '../../src/publishing.ts';
 import { published } from './tables/published.ts';

@@ -22,7 +22,8 @@ function record(kind: number, source: number, pid: number, time: number, payload
   for (const [i, value] of payload.entries()) bytes.writeInt32LE(value, 20 + 4 * i);
   return bytes;
 }
-const forkOf = (parent: number, pid: number, time: number) => record(1, 1, pid, time, [parent, 0]);
+const forkOf = (parent: number, pid: number, time: number) =>
+  record(1, 1, pid, time, [parent, ...new Array<number>(11).fill(0)]);
 const execOf = (pid: number, time: number) => record(2, 1, pid, time);
 const lossOf = (count: number) => record(5, 1, 0, 1000, [count]);
 
@@ -38,7 +39,7 @@ class FakeNative implements NativeBinding {
   start(_options: unknown, onWaiting: () => void): ReturnType<NativeBinding['start']> {
     this.starts++;
     this.#wake = onWaiting;
-    return { auditMode: 'unicast', procEvents: true, problems: [] };
+    return { hears: 'audit+proc_events', hasSnapshot: false, problems: [] };
   }
 
   deliver(batch: Buffer): void {
@@ -68,28 +69,26 @@ class FakeNative implements NativeBinding {
     return this.queued;
   }
 
+  drainNow(): void {}
+
+  requestSnapshot(): void {}
+
   bootToUnixMs(): number {
     return 1_700_000_000_000;
   }
 
   stats(): NativeStats {
     return {
-      auditRecords: 0,
-      auditEvents: 0,
-      auditMalformed: 0,
-      auditIncomplete: 0,
-      auditEnobufs: 0,
-      auditKernelLost: 0,
-      auditKernelBacklog: 0,
-      auditMode: 'unicast',
-      auditEnabled: 1,
-      procEvents: 0,
-      procEventsEnobufs: 0,
-      procEventsGaps: 0,
+      hears: 'audit+proc_events',
+      messages: 0,
+      lost: 0,
+      kernelLost: 0,
+      kernelBacklog: 0,
+      malformed: 0,
+      incomplete: 0,
       queueBytes: this.queued,
       queueDropped: 0,
-      argsCut: 0,
-      threadsTracked: 0,
+      problems: [],
     };
   }
 
@@ -134,7 +133,7 @@ describe('a run', () => {
   test('that falls back to a log lists each problem once', async () => {
     const { recorder, native } = setUp({ process_ancestry_fallback_replay_file: ':sample:' });
     const problems = [{ code: 'audit_no_permission', detail: '' }];
-    native.start = () => ({ auditMode: 'off', procEvents: false, problems });
+    native.start = () => ({ hears: '', hasSnapshot: false, problems });
     await recorder.start();
     const { source, problems: told } = recorder.stats();
     expect(source.collector).toBe('replay');

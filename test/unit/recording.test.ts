@@ -2,9 +2,10 @@
 import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Pid, ProcessEvent } from '../../src/collect/event.ts';
+import { NO_DETAILS } from '../../src/collect/event.ts';
 import type { ProcessEventSource, SourceState, SourceStats } from '../../src/collect/source.ts';
 import type { Action } from '../../src/process/execution.ts';
-import { cmdlineOf, NO_DETAILS } from '../../src/process/image.ts';
+import { cmdlineOf } from '../../src/process/image.ts';
 import { parseRedactPatterns } from '../../src/process/redact.ts';
 import type { PublishedEvent } from '../../src/process/tree.ts';
 import { Recording } from '../../src/recording.ts';

@@ -1,6 +1,12 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { BatchDecoder, BatchFormatError } from '../../../src/collect/batch.ts';
+import { files } from '../../../native/events/generate.ts';
+import { BatchDecoder } from '../../../src/collect/batch.ts';
+import { BatchFormatError, NO_DETAILS } from '../../../src/collect/events.ts';
 import { loadNative } from '../../../src/collect/native.ts';
+import { SAMPLES } from './samples.ts';
 
 /** A record by hand, as native/batch.h describes it. */
 function record(kind: number, source: number, flags: number, pid: number, time: number, payload: Buffer): Buffer {
@@ -29,14 +35,10 @@ const ints = (...values: number[]) =>
 const clock = (offset: number) => record(6, 0, 0, 0, 0, double(offset));
 
 test('times are told in both clocks, by the offset that the batch begins with', () => {
-  const batch = Buffer.concat([
-    clock(1000),
-    record(1, 1, 0, 7, 50.25, ints(3, 0)),
-    record(3, 2, 0, 7, 1060, ints(256)),
-  ]);
+  const batch = Buffer.concat([clock(1000), record(5, 1, 0, 7, 50.25, ints(3)), record(5, 2, 0, 7, 1060, ints(4))]);
   expect(new BatchDecoder().decode(batch).events).toEqual([
-    { kind: 'fork', origin: 'proc_events', pid: 7, bootMs: 50.25, unixMs: 1050.25, parent: 3, imageFrom: undefined },
-    { kind: 'exit', origin: 'audit', pid: 7, bootMs: 60, unixMs: 1060, status: 256 },
+    { kind: 'loss', origin: 'proc_events', pid: 7, bootMs: 50.25, unixMs: 1050.25, count: 3 },
+    { kind: 'loss', origin: 'audit', pid: 7, bootMs: 60, unixMs: 1060, count: 4 },
   ]);
 });
 
@@ -53,7 +55,7 @@ test('a batch can be decoded in steps', () => {
 test.each([
   ['a header cut short', Buffer.alloc(10)],
   ['a size that is too small', record(4, 1, 0, 1, 0, Buffer.alloc(0)).fill(3, 0, 1)],
-  ['a size beyond the end', record(3, 1, 0, 1, 0, ints(0)).subarray(0, 22)],
+  ['a size beyond the end', record(5, 1, 0, 1, 0, ints(0)).subarray(0, 22)],
   ['an unknown kind', record(99, 1, 0, 1, 0, Buffer.alloc(0))],
 ])('%s is a bug and throws', (_, batch) => {
   expect(() => new BatchDecoder().decode(batch)).toThrow(BatchFormatError);
@@ -82,7 +84,7 @@ test('what the native packer writes is what is read, field by field', () => {
       bootMs: 1500000000250,
       unixMs: 1500000000250,
       details: {
-        from: 'audit',
+        ...NO_DETAILS,
         serial: 77,
         ppid: 41,
         syscall: 'execve',
@@ -99,30 +101,39 @@ test('what the native packer writes is what is read, field by field', () => {
         mode: 0o104755,
         ownerUid: 10,
         ownerGid: 11,
-        atime: undefined,
-        mtime: undefined,
-        ctime: undefined,
-        btime: undefined,
-        inode: undefined,
-        pidNamespace: undefined,
-        sid: undefined,
-        pgid: undefined,
-        ttyNr: undefined,
         argsCount: 3,
         argsBytes: 12,
-        argsCut: false,
         comm: 'sh',
         path: '/usr/bin/dash',
         cwd: '/home/u',
         tty: 'pts/3',
         args: 'sh\0\0ü 🌲\ufffd',
         name: '/bin/sh',
-        cgroup: '',
-        root: '',
       },
     },
   ]);
 });
+
+test('every field of every kind is read as it was packed', () => {
+  const program = fileURLToPath(new URL('../../../native/build/Release/native_tests', import.meta.url));
+  const { events } = new BatchDecoder().decode(execFileSync(program, ['--samples']));
+  // Those before the clock are told in boot time, and those after it in both.
+  const clock = SAMPLES.find(({ kind }) => kind === 'clock');
+  const offset = clock?.kind === 'clock' ? clock.offset : 0;
+  let isAfter = false;
+  const expected = SAMPLES.flatMap((sample) => {
+    isAfter ||= sample.kind === 'clock';
+    if (sample.kind === 'clock') return [];
+    const { time, ...fields } = sample;
+    return [{ ...fields, bootMs: time, unixMs: time + (isAfter ? offset : 0) }];
+  });
+  expect(events).toEqual(expected);
+});
+
+test.each(files.map(({ file, text }) => [fileURLToPath(file).split('/').slice(-3).join('/'), file, text] as const))(
+  '%s is what the declaration of events makes (npm run generate writes it)',
+  (_, file, text) => expect(readFileSync(file, 'utf8')).toBe(text()),
+);
 
 test('a group and a login are read as the native packer writes them', () => {
   const line = (serial: number, type: string, text: string) =>
@@ -150,7 +161,7 @@ test('a group and a login are read as the native packer writes them', () => {
 });
 
 test('a group that is not known is undefined, and who spoke of it is told', () => {
-  const batch = record(7, 2, 0, 5, 0, ints(0, 77, 9));
+  const batch = record(7, 2, 0, 5, 0, ints(0, 9, 77));
   expect(new BatchDecoder().decode(batch).events).toMatchObject([
     { kind: 'setpgid', pgid: undefined, goneCaller: 9, serial: 77 },
   ]);

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { NO_DETAILS } from '../../../src/collect/event.ts';
 import { isoDate } from '../../../src/ecs/iso_date.ts';
 import { previousFragment } from '../../../src/ecs/previous.ts';
 import { isFragmentOf, type Place, processFragment } from '../../../src/ecs/process_fragment.ts';
 import { signalName } from '../../../src/ecs/signal_name.ts';
-import { NO_DETAILS } from '../../../src/process/image.ts';
 import { details, ecsProcess, ref } from './events.ts';
 import { complaintsOf } from './fields_check.ts';
 

@@ -72,7 +72,7 @@ function executed(path: string, pid: number, more: Partial<Executed> = {}): Exec
     unixMs: ctimeMs + DAY_MS,
     startTicks: undefined,
     details: {
-      from: 'procfs',
+      fromProcfs: true,
       path,
       mode,
       ownerUid: uid,
@@ -86,7 +86,7 @@ function executed(path: string, pid: number, more: Partial<Executed> = {}): Exec
 }
 
 const unknownTimes = (path: string): Executed['details'] => ({
-  from: 'procfs',
+  fromProcfs: true,
   path,
   mode: undefined,
   ownerUid: undefined,
@@ -321,7 +321,7 @@ describe('a process that is gone', () => {
     const hasher = hasherWith();
     const path = program('a');
     const about = executed(path, GONE);
-    const details = { ...about.details, from: 'audit' } as const;
+    const details = { ...about.details, fromProcfs: false } as const;
     const { ctimeMs } = statSync(path);
     expect(await hasher.hash({ ...about, details, unixMs: Math.floor(ctimeMs) })).toBeUndefined();
     expect(missed(hasher)).toEqual([['replaced', 1]]);

@@ -2,15 +2,16 @@
  * A kernel of a few lines: processes fork, execute and exit, and it writes down what the proc connector and audit
  * would say, each in its own order, and what really happened, as the truth to hold the tree against.
  */
-import type {
-  ExecDetails,
-  ExecEvent,
-  ExitEvent,
-  ForkEvent,
-  LoginEvent,
-  Pid,
-  ProcessEvent,
-  SetPgidEvent,
+import {
+  type ExecDetails,
+  type ExecEvent,
+  type ExitEvent,
+  type ForkEvent,
+  type LoginEvent,
+  NO_DETAILS,
+  type Pid,
+  type ProcessEvent,
+  type SetpgidEvent,
 } from '../../../src/collect/event.ts';
 
 export interface TrueAncestor {
@@ -44,7 +45,8 @@ export const BOOT_UNIX_MS = 1_700_000_000_000;
 export function detailsOf(cmdline: string, ppid: number, more: Partial<ExecDetails> = {}): ExecDetails {
   const args = cmdline.split(' ');
   return {
-    from: 'audit',
+    ...NO_DETAILS,
+    fromProcfs: false,
     serial: 1,
     ppid,
     syscall: 'execve',
@@ -90,7 +92,7 @@ export class KernelModel {
   /** What the proc connector says, in its order. */
   readonly connector: ProcessEvent[] = [];
   /** What audit says, in its order: execs, each at its return from the system call. */
-  readonly audit: (ExecEvent | SetPgidEvent | LoginEvent)[] = [];
+  readonly audit: (ExecEvent | SetpgidEvent | LoginEvent)[] = [];
   readonly truth: TrueExec[] = [];
   /** Boot time of the next thing to happen. */
   bootMs = 1_000_000;

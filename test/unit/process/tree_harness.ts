@@ -1,6 +1,7 @@
 import type { Pid } from '../../../src/collect/event.ts';
+import { NO_DETAILS } from '../../../src/collect/event.ts';
 import type { Action } from '../../../src/process/execution.ts';
-import { cmdlineOf, NO_DETAILS } from '../../../src/process/image.ts';
+import { cmdlineOf } from '../../../src/process/image.ts';
 import type { ProcessSnapshot, ProcReader } from '../../../src/process/procfs.ts';
 import { ProcessTree, type PublishedEvent, type TreeOptions } from '../../../src/process/tree.ts';
 import { BOOT_UNIX_MS, detailsOf, type KernelModel, type TrueExec } from './kernel_model.ts';
@@ -64,7 +65,7 @@ export class FakeProc implements ProcReader {
       cgroup: '',
       supplementalGroups: [],
       userNamespace: undefined,
-      details: detailsOf(cmdline, ppid, { from: 'procfs' }),
+      details: detailsOf(cmdline, ppid, { fromProcfs: true }),
     };
     this.shown.set(pid, snapshot);
     return snapshot;

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "../unique_fd.h"
+#include "../../unique_fd.h"
 #include "control.h"
 #include "rule.h"
 

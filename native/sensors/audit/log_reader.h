@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "../batch.h"
+#include "../../batch.h"
 #include "assembler.h"
 #include "log_line.h"
 #include "recorded_names.h"

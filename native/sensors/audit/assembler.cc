@@ -105,7 +105,8 @@ void Assembler::finish(size_t index, bool complete) {
   remembered_[event.id.serial % remembered_.size()] = event.id;
   const bool wanted = event.state == AuditEvent::State::kWanted;
   if (event.state != AuditEvent::State::kNotWanted && (!wanted || !complete)) ++counters_.incomplete;
-  if (!wanted || (event.kind == Kind::kExec && event.exec.call == ExecCall::kUnknown && !event.has_execve)) {
+  if (!wanted ||
+      (event.kind == Kind::kExec && event.exec.syscall == ExecCall::kUnknown && !event.has_execve)) {
     free_slot(std::move(slot));
     return;
   }

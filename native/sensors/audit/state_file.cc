@@ -8,7 +8,7 @@
 
 #include <cinttypes>
 
-#include "../unique_fd.h"
+#include "../../unique_fd.h"
 
 namespace process_ancestry::audit {
 

@@ -1,6 +1,6 @@
 #include "thread_groups.h"
 
-namespace process_ancestry::proc_events {
+namespace process_ancestry::connector {
 
 void ThreadGroups::seed(int32_t tgid, bool leader_lives, const int32_t* tids, size_t count) {
   forget(tgid);
@@ -80,4 +80,4 @@ void ThreadGroups::forget(int32_t tgid) {
   groups_.erase(tgid);
 }
 
-}  // namespace process_ancestry::proc_events
+}  // namespace process_ancestry::connector

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../batch.h"
+#include "../../batch.h"
 #include "audit_event.h"
 
 namespace process_ancestry::audit {

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "../event.h"
+#include "../../events/events.h"
 
 namespace process_ancestry::audit {
 
@@ -13,6 +13,14 @@ enum class CallerNamespace : uint8_t { kInitial, kOther, kUnknown };
 struct SetpgidCall {
   int32_t target = 0, group = 0;
   CallerNamespace in = CallerNamespace::kUnknown;
+};
+
+// Whose process group was set, and to which.
+struct GroupChange {
+  int32_t pid = 0;
+  int32_t pgid = 0;  // 0 if it cannot be told
+  // Who called, if it was gone before its namespace could be read: the numbers are as it counted them.
+  int32_t gone_caller = 0;
 };
 
 // What the call means in pids of the initial namespace. Where the numbers are another's, it is the caller

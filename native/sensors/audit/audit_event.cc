@@ -23,14 +23,14 @@ void AuditEvent::complete() {
   login.exe = view(exe);
   exec.serial = id.serial;
   exec.comm = view(comm);
-  exec.exe = view(exe);
+  exec.path = view(exe);
   exec.cwd = view(cwd);
   exec.tty = view(tty);
   exec.name = view(name);
   exec.args = args.bytes;
-  exec.args_size =
+  exec.args_bytes =
       static_cast<uint32_t>(std::min<uint64_t>(args.whole_size, std::numeric_limits<uint32_t>::max()));
-  const bool too_few = has_execve && exec.argc != kUnknown && args.last + 1 < int64_t{exec.argc};
+  const bool too_few = has_execve && exec.args_count != kUnknown && args.last + 1 < int64_t{exec.args_count};
   exec.args_cut = args.missing || args.cut || too_few || args.whole_size > args.bytes.size();
 }
 

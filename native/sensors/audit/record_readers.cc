@@ -110,7 +110,7 @@ bool read_syscall(AuditEvent& event, std::string_view body) {
   Call call = Call::kOther;
   std::string_view comm, exe, tty;
   ExecDetails& exec = event.exec;
-  Credentials& ids = exec.credentials;
+  ExecDetails& ids = exec;
   FieldCursor fields(body);
   for (Field field; fields.next(field);) {
     const std::string_view value = field.value;
@@ -227,10 +227,10 @@ bool read_syscall(AuditEvent& event, std::string_view body) {
   }
   event.kind = Kind::kExec;
   event.state = AuditEvent::State::kWanted;
-  exec.call = call == Call::kExecve     ? ExecCall::kExecve
-              : call == Call::kExecveat ? ExecCall::kExecveat
-                                        : ExecCall::kUnknown;
-  exec.ppid = ppid;
+  exec.syscall = call == Call::kExecve     ? ExecCall::kExecve
+                 : call == Call::kExecveat ? ExecCall::kExecveat
+                                           : ExecCall::kUnknown;
+  exec.ppid = static_cast<uint32_t>(ppid);
   event.comm = event.keep(comm);
   event.exe = event.keep(exe);
   event.tty = event.keep(tty);
@@ -250,7 +250,7 @@ void read_execve(AuditEvent& event, std::string_view body, size_t args_max_bytes
     if (field.key == field_key("argc")) {
       int64_t argc;
       if (parse_decimal(field.value, argc) && argc >= 0 && argc < int64_t{kUnknown}) {
-        event.exec.argc = static_cast<uint32_t>(argc);
+        event.exec.args_count = static_cast<uint32_t>(argc);
         is_first = event.args.last < 0;
       }
       continue;
@@ -261,14 +261,15 @@ void read_execve(AuditEvent& event, std::string_view body, size_t args_max_bytes
     // Between two of one record none is lost.
     const bool in_order = has_arguments || is_first;
     const int64_t dropped = piece.index - event.args.last - 1;
-    if (in_order && dropped > 0 && piece.index < int64_t{event.exec.argc} && event.exec.argc != kUnknown) {
+    if (in_order && dropped > 0 && piece.index < int64_t{event.exec.args_count} &&
+        event.exec.args_count != kUnknown) {
       add_empty(event.args, dropped, args_max_bytes);
     }
     has_arguments = true;
     add_argument(event.args, piece, args_max_bytes, may_be_cut);
   }
-  if (event.exec.argc == kUnknown || (!has_arguments && !is_first)) return;
-  const int64_t left = int64_t{event.exec.argc} - event.args.last - 1;
+  if (event.exec.args_count == kUnknown || (!has_arguments && !is_first)) return;
+  const int64_t left = int64_t{event.exec.args_count} - event.args.last - 1;
   // Pieces of an argument may go on in the next record.
   const bool is_whole = event.args.last < 0 || event.args.next_chunk == std::numeric_limits<uint64_t>::max();
   const bool is_last = is_whole && body.size() < (may_be_cut ? kNeverCut : kFullRecord);
@@ -305,10 +306,10 @@ void read_path(AuditEvent& event, std::string_view body) {
         break;
       }
       case field_key("ouid"):
-        if (is_program) event.exec.ouid = id_of(value);
+        if (is_program) event.exec.owner_uid = id_of(value);
         break;
       case field_key("ogid"):
-        if (is_program) event.exec.ogid = id_of(value);
+        if (is_program) event.exec.owner_gid = id_of(value);
         break;
       default:
         break;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "../event.h"
+#include "../../events/events.h"
 #include "record.h"
 #include "record_readers.h"
 

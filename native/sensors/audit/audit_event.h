@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "../event.h"
+#include "../../events/events.h"
 #include "group_change.h"
 #include "record.h"
 
@@ -51,8 +51,8 @@ struct AuditEvent {
   ForkDetails fork;
   int32_t exit_status = 0;
   SetpgidCall setpgid;
-  LoginDetails login;  // its texts once the event is complete
-  ExecDetails exec;    // its texts once the event is complete
+  LoginEvent login;  // its texts once the event is complete
+  ExecDetails exec;  // its texts once the event is complete
   bool has_execve = false;
   std::array<FileId, kMaxFiles> files;
   size_t file_count = 0;

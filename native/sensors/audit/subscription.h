@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "../../unique_fd.h"
 #include "../netlink_receiver.h"
-#include "../unique_fd.h"
 #include "assembler.h"
 #include "control.h"
 #include "kernel.h"

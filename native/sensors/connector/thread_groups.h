@@ -5,7 +5,7 @@
 
 #include "pid_table.h"
 
-namespace process_ancestry::proc_events {
+namespace process_ancestry::connector {
 
 // Which threads of which process live, to tell the exit of a process from the exit of one of its threads.
 // Only processes that have more than one thread are in here. Pure, and indifferent to hearing the same thing
@@ -46,4 +46,4 @@ class ThreadGroups {
   PidTable<Group> groups_;    // by tgid; each has a thread
 };
 
-}  // namespace process_ancestry::proc_events
+}  // namespace process_ancestry::connector

@@ -9,9 +9,9 @@
 
 #include <algorithm>
 
-#include "../clocks.h"
+#include "../../clocks.h"
 
-namespace process_ancestry::proc_events {
+namespace process_ancestry::connector {
 namespace {
 
 constexpr size_t kGroup = 128, kMessageBytes = 128;
@@ -119,4 +119,4 @@ uint32_t Connector::newly_lost() {
   return lost;
 }
 
-}  // namespace process_ancestry::proc_events
+}  // namespace process_ancestry::connector

@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <cstring>
 
+#include "../../unique_fd.h"
 #include "../netlink_receiver.h"
-#include "../unique_fd.h"
 
-namespace process_ancestry::proc_events {
+namespace process_ancestry::connector {
 
 // proc_event::what (linux/cn_proc.h, which names them in one place up to 6.5 and in another from 6.6 on).
 enum What : uint32_t {
@@ -78,4 +78,4 @@ bool Connector::drain(OnEvent on_event) {
   }
 }
 
-}  // namespace process_ancestry::proc_events
+}  // namespace process_ancestry::connector

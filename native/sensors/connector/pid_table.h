@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-namespace process_ancestry::proc_events {
+namespace process_ancestry::connector {
 
 // A hash table from pid (above 0) to a small value, in one flat array: open addressing, and erasing moves
 // back what was displaced, so that it never fills up with graves. Pointers hold until the next insert or
@@ -84,4 +84,4 @@ class PidTable {
   size_t size_ = 0;
 };
 
-}  // namespace process_ancestry::proc_events
+}  // namespace process_ancestry::connector

@@ -5,13 +5,9 @@
 #include <string>
 #include <vector>
 
-namespace process_ancestry {
+#include "../problem.h"
 
-// Something that keeps a collector from working, or from working at its best. Codes are part of the
-// interface.
-struct Problem {
-  std::string code, detail;
-};
+namespace process_ancestry {
 
 namespace audit {
 

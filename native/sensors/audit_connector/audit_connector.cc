@@ -1,0 +1,254 @@
+#include "audit_connector.h"
+
+#include <errno.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "../../procfs/exec_file.h"
+#include "../../procfs/thread_scan.h"
+#include "../audit/kernel.h"
+#include "../audit/pack_event.h"
+#include "../netlink_receiver.h"
+
+namespace process_ancestry {
+namespace {
+
+// Between passes; longer where more than so many messages come in a short nap.
+constexpr int kNapMs = 5, kLongNapMs = 30;
+constexpr uint64_t kManyMessages = 32;
+// How long details from /proc are kept back for what may prove them wrong.
+constexpr double kHoldMs = 10;
+// How much may be assembled before it is packed and handed over.
+constexpr size_t kHeldMaxBytes = 1 << 20;
+// How much is packed before it is handed over.
+constexpr size_t kPackedMaxBytes = 256 << 10;
+
+Problem problem_of_connector(int error) {
+  if (error == EPERM || error == EACCES) return {"proc_events_no_permission", std::strerror(error)};
+  if (error == ETIMEDOUT) {
+    return {"proc_events_unavailable",
+            "no answer: not in the first pid and user namespace, or not in the kernel"};
+  }
+  return {"proc_events_unavailable", std::strerror(error)};
+}
+
+audit::Assembler::Limits live_limits(size_t args_max_bytes) {
+  audit::Assembler::Limits limits;
+  limits.args_max_bytes = args_max_bytes;
+  // Events of all processors are interleaved, and each may have arguments as long as allowed.
+  limits.bytes_max = std::max<size_t>(8 << 20, 2 * args_max_bytes);
+  return limits;
+}
+
+}  // namespace
+
+AuditConnector::AuditConnector(Options options)
+    : options_(std::move(options)),
+      assembler_(live_limits(options_.args_max_bytes)),
+      subscription_({options_.audit_forks, options_.rule_key, options_.state_file,
+                     options_.socket_buffer_bytes, options_.place_grace_ms},
+                    assembler_),
+      process_reader_(proc_, options_.args_max_bytes, true),
+      nap_ms_(kNapMs) {}
+
+bool AuditConnector::open(std::vector<Problem>& problems) {
+  // The connector first: an exec that audit tells of must have been heard of there.
+  if (options_.connector) {
+    const int error = connector_.open(options_.socket_buffer_bytes);
+    if (error != 0) problems.push_back(problem_of_connector(error));
+  }
+  if (options_.audit) subscription_.start(problems);
+  return connector_.is_open() || subscription_.mode() != audit::Mode::kOff;
+}
+
+void AuditConnector::close() {
+  subscription_.stop();
+  connector_.close();
+}
+
+void AuditConnector::begin() {
+  if (connector_.is_open()) procfs::seed_thread_groups(proc_, thread_groups_);
+}
+
+void AuditConnector::descriptors(std::vector<int>& fds) const {
+  for (const int fd : {subscription_.fd(), connector_.fd()}) {
+    if (fd >= 0) fds.push_back(fd);
+  }
+}
+
+uint64_t AuditConnector::drain(Sink& sink, double now_ms) {
+  to_boottime_.refresh();
+  const uint64_t records_before = subscription_.counters().records, messages_before = proc_messages_;
+  const auto hand_over = [&] {
+    sink.hand_over();
+    if (proc_reads_.size() > 0) proc_reads_.clear();
+  };
+  bool more;
+  do {
+    more = false;
+    if (subscription_.fd() >= 0) {
+      if (!subscription_.drain(now_ms, kHeldMaxBytes)) sink.batch().loss(Source::kAudit, boottime_ms(), 1);
+      subscription_.give_way();
+      if (subscription_.restore_removed_rules()) sink.batch().loss(Source::kAudit, boottime_ms(), 1);
+      more = assembler_.bytes_held() >= kHeldMaxBytes && !assembler_.completed().empty();
+    }
+    if (connector_.is_open()) drain_connector(sink.batch());
+    procfs::CgroupBuffer cgroup;
+    procfs::RootBuffer root;
+    for (const auto& event : assembler_.completed()) {
+      enrich(*event, cgroup, root);
+      audit::pack_event(*event, sink.batch());
+      if (sink.batch().size() >= kPackedMaxBytes) hand_over();
+    }
+    assembler_.recycle_completed();
+    hand_over();
+  } while (more && !sink.is_full());
+  return subscription_.counters().records - records_before + proc_messages_ - messages_before;
+}
+
+void AuditConnector::tick(Sink& sink, double now_ms) {
+  assembler_.expire(now_ms);
+  const uint32_t lost = subscription_.check(now_ms);
+  if (lost > 0) sink.batch().loss(Source::kAudit, boottime_ms(), lost);
+  if (rescan_threads_) {
+    rescan_threads_ = false;
+    thread_groups_.clear();
+    procfs::seed_thread_groups(proc_, thread_groups_);
+  }
+}
+
+int AuditConnector::nap_ms(uint64_t messages) {
+  // Where /proc is all there is to tell of an exec, every millisecond counts.
+  if (messages > 0 && !audit_works()) return 0;
+  nap_ms_ = messages * kNapMs > kManyMessages * static_cast<uint64_t>(nap_ms_) ? kLongNapMs : kNapMs;
+  return nap_ms_;
+}
+
+SensorStats AuditConnector::stats() const {
+  const audit::Assembler::Counters& assembled = assembler_.counters();
+  const audit::Subscription::Counters& received = subscription_.counters();
+  SensorStats stats;
+  if (audit_works()) stats.hears = "audit";
+  if (connector_.is_open()) stats.hears += stats.hears.empty() ? "proc_events" : "+proc_events";
+  stats.messages = received.records + proc_messages_;
+  stats.kernel_lost = received.kernel_lost;
+  stats.lost = received.kernel_lost + received.enobufs + connector_.enobufs() + connector_.lost();
+  stats.kernel_backlog = subscription_.kernel_backlog();
+  stats.malformed = assembled.malformed + received.malformed;
+  stats.incomplete = assembled.incomplete;
+  return stats;
+}
+
+uint64_t AuditConnector::on_its_way() const {
+  uint64_t sum = 0;
+  for (const int fd : {subscription_.fd(), connector_.fd()}) {
+    if (fd >= 0) sum += waiting_in_socket(fd);
+  }
+  audit::Kernel kernel;
+  audit::Status status;
+  if (subscription_.fd() >= 0 && kernel.open() == 0 && kernel.status(status) == 0) sum += status.backlog;
+  return sum;
+}
+
+void AuditConnector::drain_connector(Batch& batch) {
+  // What was read from /proc is kept back until the kernel's words of the time of reading are all heard.
+  const double give_up_ms = monotonic_ms() + kHoldMs;
+  uint64_t messages_before;
+  do {
+    messages_before = proc_messages_;
+    if (!connector_.drain([&](const proc_event& event) { on_proc_event(event, batch); })) {
+      batch.loss(Source::kProcEvents, boottime_ms(), std::max(1U, connector_.newly_lost()));
+      rescan_threads_ = true;
+    }
+  } while (proc_reads_.size() > 0 && proc_messages_ != messages_before && monotonic_ms() < give_up_ms);
+}
+
+void AuditConnector::on_proc_event(const proc_event& event, Batch& batch) {
+  ++proc_messages_;
+  const double time = to_boottime_.to_ms(event.timestamp_ns);
+  switch (static_cast<uint32_t>(event.what)) {
+    case connector::kFork: {
+      const auto& fork = event.event_data.fork;
+      if (fork.child_pid != fork.child_tgid) {
+        thread_groups_.thread_started(fork.child_tgid, fork.child_pid);
+      } else {
+        thread_groups_.process_started(fork.child_tgid);
+        ForkEvent created;
+        created.parent = fork.parent_tgid;
+        batch.add(Source::kProcEvents, fork.child_tgid, time, created);
+      }
+      break;
+    }
+    case connector::kExec:
+      thread_groups_.exec(event.event_data.exec.process_tgid);
+      on_exec(event.event_data.exec.process_tgid, event.timestamp_ns, batch);
+      break;
+    case connector::kSid:
+      batch.add(Source::kProcEvents, event.event_data.sid.process_tgid, time, SetsidEvent());
+      break;
+    case connector::kExit: {
+      const auto& exit = event.event_data.exit;
+      if (thread_groups_.exited(exit.process_tgid, exit.process_pid)) {
+        withdraw_older_details(exit.process_tgid, event.timestamp_ns, batch);
+        ExitEvent ended;
+        ended.status = static_cast<int32_t>(exit.exit_code);
+        batch.add(Source::kProcEvents, exit.process_tgid, time, ended);
+      }
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+void AuditConnector::on_exec(int32_t pid, uint64_t at_ns, Batch& batch) {
+  const double time = to_boottime_.to_ms(at_ns);
+  withdraw_older_details(pid, at_ns, batch);
+  ExecDetails details;
+  if (audit_works() || !process_reader_.read(pid, details)) {
+    batch.exec(Source::kProcEvents, pid, time);
+    return;
+  }
+  proc_reads_.at(pid) = {batch.size(), static_cast<uint64_t>(monotonic_ms() * 1e6)};
+  batch.exec(Source::kProcEvents, pid, time, details);
+}
+
+// What was read from /proc after the process had already gone on to another image, or had exited and left its
+// pid to another, is not what was executed. The kernel's word of that comes later than the reading.
+void AuditConnector::withdraw_older_details(int32_t pid, uint64_t at_ns, Batch& batch) {
+  const ProcRead* read = proc_reads_.find(pid);
+  if (read == nullptr) return;
+  if (at_ns < read->done_ns) batch.withdraw_details(read->record_at);
+  proc_reads_.erase(pid);
+}
+
+// In which namespace a process's own numbers of processes count.
+audit::CallerNamespace AuditConnector::namespace_of(int32_t caller) const {
+  constexpr double kInitial = 0xeffffffc;  // include/linux/proc_ns.h, PROC_PID_INIT_INO
+  const double inode = proc_.pid_namespace(caller);
+  if (inode == 0) return audit::CallerNamespace::kUnknown;
+  return inode == kInitial ? audit::CallerNamespace::kInitial : audit::CallerNamespace::kOther;
+}
+
+// What the records do not say, and the machine may still know. The control group and root directory live in
+// `cgroup` and `root`.
+void AuditConnector::enrich(audit::AuditEvent& event, procfs::CgroupBuffer& cgroup,
+                            procfs::RootBuffer& root) {
+  if (event.kind == Kind::kSetpgid) event.setpgid.in = namespace_of(event.pid);
+  if (event.kind == Kind::kFork) {
+    event.fork.in = namespace_of(event.fork.image_from != 0 ? event.fork.image_from : event.fork.parent);
+  }
+  if (event.kind != Kind::kExec) return;
+  event.exec.pid_namespace = proc_.pid_namespace(event.pid);
+  // Most of a storm is gone by now: to ask again would cost as much as it did to learn that.
+  const bool gone = event.exec.pid_namespace == 0 && errno == ENOENT;
+  if (!gone) event.exec.cgroup = procfs::cgroup_of(proc_, event.pid, cgroup);
+  const procfs::ExecFile file =
+      procfs::exec_file(proc_, event.pid, event.exec.path, event.files.data(), event.file_count, root);
+  file.times.copy_to(event.exec);
+  event.exec.root = file.root;
+}
+
+}  // namespace process_ancestry

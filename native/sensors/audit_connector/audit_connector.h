@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "../../clocks.h"
+#include "../../procfs/cgroup.h"
+#include "../../procfs/proc_dir.h"
+#include "../../procfs/process_reader.h"
+#include "../audit/assembler.h"
+#include "../audit/subscription.h"
+#include "../connector/connector.h"
+#include "../connector/thread_groups.h"
+#include "../sensor.h"
+
+namespace process_ancestry {
+
+// Kernel audit and the proc connector, or one of them. The connector tells that a process was created,
+// executes or ends, audit what was executed and as whom; src/collect joins the two.
+//
+// The kernel queues the connector's exec before audit's records of the same exec, so each pass empties the
+// audit socket first and the connector's second, and delivers in the other order: the reader of the batches
+// has met every exec before its details come. The connector's own order is causal and is kept.
+class AuditConnector final : public Sensor {
+ public:
+  struct Options {
+    bool audit = true, connector = true;
+    bool audit_forks = false;  // audit also tells of forks, exits and sessions
+    std::string rule_key, state_file;
+    size_t args_max_bytes = 2 << 20;
+    size_t socket_buffer_bytes = size_t{32} << 20;
+    double place_grace_ms = 30000;
+  };
+
+  explicit AuditConnector(Options options);
+  ~AuditConnector() override { close(); }
+
+  bool open(std::vector<Problem>& problems) override;
+  void close() override;
+  void begin() override;
+  void descriptors(std::vector<int>& fds) const override;
+  uint64_t drain(Sink& sink, double now_ms) override;
+  void tick(Sink& sink, double now_ms) override;
+  int nap_ms(uint64_t messages) override;
+  SensorStats stats() const override;
+  uint64_t on_its_way() const override;
+
+ private:
+  void drain_connector(Batch& batch);
+  void on_proc_event(const proc_event& event, Batch& batch);
+  void on_exec(int32_t pid, uint64_t at_ns, Batch& batch);
+  void withdraw_older_details(int32_t pid, uint64_t at_ns, Batch& batch);
+  void enrich(audit::AuditEvent& event, procfs::CgroupBuffer& cgroup, procfs::RootBuffer& root);
+  audit::CallerNamespace namespace_of(int32_t caller) const;
+  bool audit_works() const { return subscription_.mode() != audit::Mode::kOff && subscription_.enabled(); }
+
+  const Options options_;
+  audit::Assembler assembler_;
+  audit::Subscription subscription_;
+  connector::Connector connector_;
+  connector::ThreadGroups thread_groups_;
+  procfs::ProcDir proc_;
+  procfs::ProcessReader process_reader_;
+  MonotonicToBoottime to_boottime_;
+  // Details that the sink's batch has from /proc: where, and when they had been read (CLOCK_MONOTONIC).
+  struct ProcRead {
+    size_t record_at = 0;
+    uint64_t done_ns = 0;
+  };
+  connector::PidTable<ProcRead> proc_reads_;
+  uint64_t proc_messages_ = 0;
+  bool rescan_threads_ = false;
+  int nap_ms_;
+};
+
+}  // namespace process_ancestry

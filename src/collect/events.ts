@@ -1,0 +1,510 @@
+/**
+ * The events that cross from the native sensors, as types, and the decoder of their packed form (native/batch.h).
+ * Made of native/events/declaration.ts by `npm run generate`: change that.
+ */
+import { terminalNamed } from './terminal.ts';
+
+/** A process id (a tgid) in the initial pid namespace. A process is a pid *and* a start time: see EntityId. */
+export type Pid = number & { readonly brand: 'Pid' };
+
+export type EventOrigin = 'none' | 'proc_events' | 'audit' | 'ebpf';
+const ORIGINS: readonly EventOrigin[] = ['none', 'proc_events', 'audit', 'ebpf'];
+
+export type ExecCall = '' | 'execve' | 'execveat';
+const EXEC_CALL: readonly ExecCall[] = ['', 'execve', 'execveat'];
+
+export type DescriptorKind = '' | 'closed' | 'tty' | 'pipe' | 'socket' | 'file' | 'null' | 'other';
+const DESCRIPTOR_KIND: readonly DescriptorKind[] = ['', 'closed', 'tty', 'pipe', 'socket', 'file', 'null', 'other'];
+
+/** A batch that is not what native/batch.h says. It is a bug, not input: native code and this file disagree. */
+export class BatchFormatError extends Error {
+  override readonly name = 'BatchFormatError';
+}
+
+interface EventBase {
+  readonly origin: EventOrigin;
+  readonly pid: Pid;
+  /** CLOCK_BOOTTIME in milliseconds; Unix time in a recorded log, which has no boot time. */
+  readonly bootMs: number;
+  readonly unixMs: number;
+}
+
+/** What was executed, and as whom. What the source did not tell is undefined, or an empty text. */
+export interface ExecDetails {
+  /** Audit's serial number of the event; 0 where there is none. */
+  readonly serial: number;
+  /** The kernel's parent at the exec: an adoptive one counts. 0 for a process that the kernel itself made. */
+  readonly ppid: number | undefined;
+  /** The system call. */
+  readonly syscall: ExecCall;
+  /** The login user id. */
+  readonly auid: number | undefined;
+  /** As in man 7 credentials, in the initial user namespace. */
+  readonly uid: number | undefined;
+  /** As in man 7 credentials, in the initial user namespace. */
+  readonly gid: number | undefined;
+  /** As in man 7 credentials, in the initial user namespace. */
+  readonly euid: number | undefined;
+  /** As in man 7 credentials, in the initial user namespace. */
+  readonly suid: number | undefined;
+  /** As in man 7 credentials, in the initial user namespace. */
+  readonly fsuid: number | undefined;
+  /** As in man 7 credentials, in the initial user namespace. */
+  readonly egid: number | undefined;
+  /** As in man 7 credentials, in the initial user namespace. */
+  readonly sgid: number | undefined;
+  /** As in man 7 credentials, in the initial user namespace. */
+  readonly fsgid: number | undefined;
+  /** Audit's session id. */
+  readonly ses: number | undefined;
+  /** st_mode of the program. */
+  readonly mode: number | undefined;
+  /** The program file's owner. */
+  readonly ownerUid: number | undefined;
+  /** The program file's group. */
+  readonly ownerGid: number | undefined;
+  /** Unix seconds. */
+  readonly atime: number | undefined;
+  /** Unix seconds. */
+  readonly mtime: number | undefined;
+  /** Unix seconds. */
+  readonly ctime: number | undefined;
+  /** Unix seconds. */
+  readonly btime: number | undefined;
+  /** Of the program's file, where its times are known. */
+  readonly inode: number | undefined;
+  /** Of the program's file, as stat(2) has st_dev: see deviceOf. */
+  readonly device: number | undefined;
+  /** Bytes of the program's file. */
+  readonly size: number | undefined;
+  /** Hard links to the program's file. */
+  readonly linkCount: number | undefined;
+  /** Inode number. */
+  readonly pidNamespace: number | undefined;
+  /** Inode number. */
+  readonly userNamespace: number | undefined;
+  /** Inode number. */
+  readonly mountNamespace: number | undefined;
+  /** Inode number. */
+  readonly networkNamespace: number | undefined;
+  /** The pid in its own pid namespace. */
+  readonly pidInNamespace: number | undefined;
+  /** The session. */
+  readonly sid: number | undefined;
+  /** The process group. */
+  readonly pgid: number | undefined;
+  /** The controlling terminal's device number as in /proc/PID/stat; 0 for none. */
+  readonly ttyNr: number | undefined;
+  /** When the process was created: CLOCK_BOOTTIME in milliseconds. */
+  readonly startMs: number | undefined;
+  /** Permitted capabilities, as bits (man 7 capabilities). */
+  readonly capPermitted: number | undefined;
+  /** Effective capabilities, as bits. */
+  readonly capEffective: number | undefined;
+  /** What descriptor 0 is. */
+  readonly stdinKind: DescriptorKind;
+  /** What descriptor 1 is. */
+  readonly stdoutKind: DescriptorKind;
+  /** What descriptor 2 is. */
+  readonly stderrKind: DescriptorKind;
+  /** Of the control group. */
+  readonly cgroupId: number | undefined;
+  /** As the kernel counted them, also where `args` was cut. */
+  readonly argsCount: number | undefined;
+  /** Bytes of all arguments joined by one byte, before any cut. */
+  readonly argsBytes: number;
+  /** Variables of the environment. */
+  readonly envCount: number | undefined;
+  /** Bytes of the environment. */
+  readonly envBytes: number | undefined;
+  /** Arguments are missing or were cut. */
+  readonly argsCut: boolean;
+  /** Read from /proc after the exec. */
+  readonly fromProcfs: boolean;
+  /** The program's file had no name any more when it was executed, or never had one (a memfd). */
+  readonly isDeleted: boolean;
+  /** `name` is a script, and the program its interpreter. */
+  readonly isScript: boolean;
+  /** The exec gained privileges: set-user-id, set-group-id or file capabilities (AT_SECURE). */
+  readonly gainsPrivilege: boolean;
+  /** The program lies in the upper layer of an overlay: it was put there after the image was made. */
+  readonly isUpperLayer: boolean;
+  /** `path` or `cwd` is longer than the kernel programs follow, and lacks its beginning. */
+  readonly pathCut: boolean;
+  /** The thread's name. */
+  readonly comm: string;
+  /** What the kernel loaded: for a script its interpreter. */
+  readonly path: string;
+  /** The working directory. */
+  readonly cwd: string;
+  /** As osquery shows it: pts/1, tty1; '' for none. */
+  readonly tty: string;
+  /** The arguments separated by NUL, without a trailing one. */
+  readonly args: string;
+  /** The name that was executed, as given to the system call: for a script the script. */
+  readonly name: string;
+  /** Control group: a path in its hierarchy. '' where it is not known. */
+  readonly cgroup: string;
+  /** The root directory in which `path` is a path: / where the host's path leads to the executed file, the host's path of a chroot, mnt:[INODE] for another mount namespace. '' where it is not known. */
+  readonly root: string;
+  /** Variables that were asked for, NAME=value, separated by NUL. */
+  readonly environment: string;
+}
+
+/** Of an exec that nothing is known of. */
+export const NO_DETAILS: ExecDetails = {
+  serial: 0,
+  ppid: undefined,
+  syscall: '',
+  auid: undefined,
+  uid: undefined,
+  gid: undefined,
+  euid: undefined,
+  suid: undefined,
+  fsuid: undefined,
+  egid: undefined,
+  sgid: undefined,
+  fsgid: undefined,
+  ses: undefined,
+  mode: undefined,
+  ownerUid: undefined,
+  ownerGid: undefined,
+  atime: undefined,
+  mtime: undefined,
+  ctime: undefined,
+  btime: undefined,
+  inode: undefined,
+  device: undefined,
+  size: undefined,
+  linkCount: undefined,
+  pidNamespace: undefined,
+  userNamespace: undefined,
+  mountNamespace: undefined,
+  networkNamespace: undefined,
+  pidInNamespace: undefined,
+  sid: undefined,
+  pgid: undefined,
+  ttyNr: undefined,
+  startMs: undefined,
+  capPermitted: undefined,
+  capEffective: undefined,
+  stdinKind: '',
+  stdoutKind: '',
+  stderrKind: '',
+  cgroupId: undefined,
+  argsCount: undefined,
+  argsBytes: 0,
+  envCount: undefined,
+  envBytes: undefined,
+  argsCut: false,
+  fromProcfs: false,
+  isDeleted: false,
+  isScript: false,
+  gainsPrivilege: false,
+  isUpperLayer: false,
+  pathCut: false,
+  comm: '',
+  path: '',
+  cwd: '',
+  tty: '',
+  args: '',
+  name: '',
+  cgroup: '',
+  root: '',
+  environment: '',
+};
+
+/** A process was created. Threads are not processes and make no event. */
+export interface ForkEvent extends EventBase {
+  readonly kind: 'fork';
+  /** The kernel's parent at the fork: with CLONE_PARENT the caller's parent. */
+  readonly parent: Pid;
+  /** Whose image the child inherits where that is not the parent's (CLONE_PARENT): the caller. */
+  readonly imageFrom?: Pid | undefined;
+  /** The parent of the process that called, where `isClaimed`. */
+  readonly callerParent?: Pid | undefined;
+  /** When the process was created: CLOCK_BOOTTIME in milliseconds. */
+  readonly startMs?: number | undefined;
+  /** The parent's start, likewise. */
+  readonly parentStartMs?: number | undefined;
+  /** The session. */
+  readonly sid?: number | undefined;
+  /** The process group. */
+  readonly pgid?: number | undefined;
+  /** Inode number. */
+  readonly pidNamespace?: number | undefined;
+  /** The pid in its own pid namespace. */
+  readonly pidInNamespace?: number | undefined;
+  /** The pid is only what the caller was given: a number of the caller's own pid namespace, which may be another than the initial one. */
+  readonly isClaimed?: boolean | undefined;
+}
+
+/** A process executes a new image. */
+export interface ExecEvent extends EventBase {
+  readonly kind: 'exec';
+  readonly details: ExecDetails | undefined;
+}
+
+/** The last thread of a process has ended. */
+export interface ExitEvent extends EventBase {
+  readonly kind: 'exit';
+  /** As wait(2) gives it: exit code << 8, or the signal in the low 7 bits. */
+  readonly status: number;
+  /** When the process was created: CLOCK_BOOTTIME in milliseconds. */
+  readonly startMs?: number | undefined;
+  /** The session. */
+  readonly sid?: number | undefined;
+  /** The process group. */
+  readonly pgid?: number | undefined;
+}
+
+/** A process became the leader of a new session. */
+export interface SetsidEvent extends EventBase {
+  readonly kind: 'setsid';
+}
+
+/** Events of this source were lost before this point. */
+export interface LossEvent extends EventBase {
+  readonly kind: 'loss';
+  /** How many, at least. */
+  readonly count: number;
+}
+
+/** The process group of a process was set by setpgid(2). Half of an event: see src/collect. */
+export interface SetpgidEvent extends EventBase {
+  readonly kind: 'setpgid';
+  /** Undefined where the caller may count pids of another namespace: then the pid is the caller, and what was set is to be read from /proc. */
+  readonly pgid?: Pid | undefined;
+  /** The caller, where its namespace could not be read, as in a recorded log: the numbers are as it counted them, and to be believed only where it could have done that. */
+  readonly goneCaller?: Pid | undefined;
+  /** Audit's serial number. */
+  readonly serial: number;
+}
+
+/** A program that lets people in (sshd, login, cron, sudo by PAM) said that it opened a session: audit's USER_LOGIN and USER_START. The pid is that program's. Of one login there are often two, the first without a terminal. */
+export interface LoginEvent extends EventBase {
+  readonly kind: 'login';
+  /** Audit's session id. */
+  readonly ses?: number | undefined;
+  /** IPv4 or IPv6 (with its zone, where it has one) of where it came from; '' if that is not known, or local. */
+  readonly address: string;
+  /** As the program names it: a terminal as in ExecDetails (pts/1), or a word such as ssh or cron; '' if unknown. */
+  readonly terminal: string;
+  /** The program; '' if unknown. */
+  readonly exe: string;
+}
+
+/** A process that lives, as it is now: of the snapshot at the start, and of the one after a loss. */
+export interface SnapshotEvent extends EventBase {
+  readonly kind: 'snapshot';
+  /** The parent's start: CLOCK_BOOTTIME in milliseconds. */
+  readonly parentStartMs?: number | undefined;
+  /** A zombie: dead, and not yet waited for. */
+  readonly hasEnded?: boolean | undefined;
+  /** It has executed its image itself: not what it was forked with. */
+  readonly hasExecuted?: boolean | undefined;
+  readonly details: ExecDetails;
+}
+
+export type SensorEvent =
+  | ForkEvent
+  | ExecEvent
+  | ExitEvent
+  | SetsidEvent
+  | LossEvent
+  | SetpgidEvent
+  | LoginEvent
+  | SnapshotEvent;
+
+const idAt = (batch: Buffer, at: number): number | undefined => {
+  const value = batch.readUInt32LE(at);
+  return value === 4294967295 ? undefined : value;
+};
+const pidAt = (batch: Buffer, at: number): Pid | undefined => {
+  const value = batch.readInt32LE(at);
+  return value > 0 ? (value as Pid) : undefined;
+};
+const measureAt = (batch: Buffer, at: number): number | undefined => {
+  const value = batch.readDoubleLE(at);
+  return Number.isNaN(value) ? undefined : value;
+};
+
+/** The texts of a record, one after the other. */
+class Texts {
+  readonly #batch: Buffer;
+  #at: number;
+
+  constructor(batch: Buffer, at: number) {
+    this.#batch = batch;
+    this.#at = at;
+  }
+
+  next(): string {
+    const length = this.#batch.readUInt32LE(this.#at);
+    this.#at += 4;
+    if (length === 0) return '';
+    if (length > this.#batch.length - this.#at) {
+      throw new BatchFormatError(`text of ${length} bytes at byte ${this.#at}`);
+    }
+    const text = this.#batch.toString('utf8', this.#at, this.#at + length);
+    this.#at += length;
+    return text;
+  }
+}
+
+function detailsAt(batch: Buffer, at: number, flags: number, texts: Texts): ExecDetails {
+  return {
+    serial: batch.readUInt32LE(at),
+    ppid: idAt(batch, at + 4),
+    syscall: EXEC_CALL[batch.readUInt8(at + 8)] ?? '',
+    auid: idAt(batch, at + 9),
+    uid: idAt(batch, at + 13),
+    gid: idAt(batch, at + 17),
+    euid: idAt(batch, at + 21),
+    suid: idAt(batch, at + 25),
+    fsuid: idAt(batch, at + 29),
+    egid: idAt(batch, at + 33),
+    sgid: idAt(batch, at + 37),
+    fsgid: idAt(batch, at + 41),
+    ses: idAt(batch, at + 45),
+    mode: idAt(batch, at + 49),
+    ownerUid: idAt(batch, at + 53),
+    ownerGid: idAt(batch, at + 57),
+    atime: measureAt(batch, at + 61),
+    mtime: measureAt(batch, at + 69),
+    ctime: measureAt(batch, at + 77),
+    btime: measureAt(batch, at + 85),
+    inode: batch.readDoubleLE(at + 93) || undefined,
+    device: idAt(batch, at + 101),
+    size: measureAt(batch, at + 105),
+    linkCount: idAt(batch, at + 113),
+    pidNamespace: batch.readDoubleLE(at + 117) || undefined,
+    userNamespace: batch.readDoubleLE(at + 125) || undefined,
+    mountNamespace: batch.readDoubleLE(at + 133) || undefined,
+    networkNamespace: batch.readDoubleLE(at + 141) || undefined,
+    pidInNamespace: idAt(batch, at + 149),
+    sid: idAt(batch, at + 153),
+    pgid: idAt(batch, at + 157),
+    ttyNr: idAt(batch, at + 161),
+    startMs: batch.readDoubleLE(at + 165) || undefined,
+    capPermitted: measureAt(batch, at + 173),
+    capEffective: measureAt(batch, at + 181),
+    stdinKind: DESCRIPTOR_KIND[batch.readUInt8(at + 189)] ?? '',
+    stdoutKind: DESCRIPTOR_KIND[batch.readUInt8(at + 190)] ?? '',
+    stderrKind: DESCRIPTOR_KIND[batch.readUInt8(at + 191)] ?? '',
+    cgroupId: batch.readDoubleLE(at + 192) || undefined,
+    argsCount: idAt(batch, at + 200),
+    argsBytes: batch.readUInt32LE(at + 204),
+    envCount: idAt(batch, at + 208),
+    envBytes: idAt(batch, at + 212),
+    argsCut: (flags & 0x2) !== 0,
+    fromProcfs: (flags & 0x4) !== 0,
+    isDeleted: (flags & 0x8) !== 0,
+    isScript: (flags & 0x10) !== 0,
+    gainsPrivilege: (flags & 0x20) !== 0,
+    isUpperLayer: (flags & 0x40) !== 0,
+    pathCut: (flags & 0x80) !== 0,
+    // Evaluated in the order of the texts in the record.
+    comm: texts.next(),
+    path: texts.next(),
+    cwd: texts.next(),
+    tty: terminalNamed(texts.next()),
+    args: texts.next(),
+    name: texts.next(),
+    cgroup: texts.next(),
+    root: texts.next(),
+    environment: texts.next(),
+  };
+}
+
+/** A clock record says what Unix ms minus CLOCK_BOOTTIME ms is from there on. */
+export type ClockRecord = { readonly kind: 'clock'; readonly offset: number | undefined };
+
+/** The record at `start`, whose header was found whole; `bootToUnixMs` is the offset of the last clock record. */
+export function decodeRecord(batch: Buffer, start: number, bootToUnixMs: number): SensorEvent | ClockRecord {
+  const kind = batch.readUInt8(start + 4);
+  const origin = ORIGINS[batch.readUInt8(start + 5)] ?? 'none';
+  const flags = batch.readUInt16LE(start + 6);
+  const time = batch.readDoubleLE(start + 12);
+  const at = start + 20;
+  const base = {
+    origin,
+    pid: batch.readInt32LE(start + 8) as Pid,
+    bootMs: origin === 'audit' ? time - bootToUnixMs : time,
+    unixMs: origin === 'audit' ? time : time + bootToUnixMs,
+  };
+  switch (kind) {
+    case 1: {
+      return {
+        kind: 'fork',
+        ...base,
+        parent: batch.readInt32LE(at) as Pid,
+        imageFrom: pidAt(batch, at + 4),
+        callerParent: pidAt(batch, at + 8),
+        startMs: batch.readDoubleLE(at + 12) || undefined,
+        parentStartMs: batch.readDoubleLE(at + 20) || undefined,
+        sid: idAt(batch, at + 28),
+        pgid: idAt(batch, at + 32),
+        pidNamespace: batch.readDoubleLE(at + 36) || undefined,
+        pidInNamespace: idAt(batch, at + 44),
+        isClaimed: (flags & 0x100) !== 0,
+      };
+    }
+    case 2: {
+      const texts = new Texts(batch, at + 216);
+      return { kind: 'exec', ...base, details: (flags & 1) !== 0 ? detailsAt(batch, at + 0, flags, texts) : undefined };
+    }
+    case 3: {
+      return {
+        kind: 'exit',
+        ...base,
+        status: batch.readInt32LE(at),
+        startMs: batch.readDoubleLE(at + 4) || undefined,
+        sid: idAt(batch, at + 12),
+        pgid: idAt(batch, at + 16),
+      };
+    }
+    case 4: {
+      return { kind: 'setsid', ...base };
+    }
+    case 5: {
+      return { kind: 'loss', ...base, count: batch.readUInt32LE(at) };
+    }
+    case 6: {
+      return { kind: 'clock', ...base, offset: measureAt(batch, at) };
+    }
+    case 7: {
+      return {
+        kind: 'setpgid',
+        ...base,
+        pgid: pidAt(batch, at),
+        goneCaller: pidAt(batch, at + 4),
+        serial: batch.readUInt32LE(at + 8),
+      };
+    }
+    case 8: {
+      const texts = new Texts(batch, at + 4);
+      return {
+        kind: 'login',
+        ...base,
+        ses: idAt(batch, at),
+        address: texts.next(),
+        terminal: terminalNamed(texts.next()),
+        exe: texts.next(),
+      };
+    }
+    case 9: {
+      const texts = new Texts(batch, at + 224);
+      return {
+        kind: 'snapshot',
+        ...base,
+        parentStartMs: batch.readDoubleLE(at) || undefined,
+        hasEnded: (flags & 0x100) !== 0,
+        hasExecuted: (flags & 0x200) !== 0,
+        details: detailsAt(batch, at + 8, flags, texts),
+      };
+    }
+    default:
+      throw new BatchFormatError(`unknown kind ${kind} at byte ${start}`);
+  }
+}
