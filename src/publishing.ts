@@ -1,6 +1,6 @@
 /** What happens to an event between the process tree and the store: its file is hashed, and it may be merged with others. */
 import type { FileHasher } from './files/file_hasher.ts';
-import { MEMORY_BOUNDS, textBytes } from './process/memory_bounds.ts';
+import { MEMORY_BOUNDS, textBytes } from './memory_bounds.ts';
 import { EventMerger } from './process/merge.ts';
 import type { PublishedEvent } from './process/tree.ts';
 

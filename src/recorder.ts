@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { CacheStatsRow } from '../tables/process_ancestry_cache_stats.ts';
 import type { Pid } from './collect/event.ts';
+import { joinOf } from './collect/join.ts';
 import { LiveSource } from './collect/live.ts';
 import { loadNative, type NativeBinding, NativeUnavailableError } from './collect/native.ts';
 import { ReplayError, ReplaySource } from './collect/replay.ts';
@@ -248,6 +249,12 @@ export class Recorder {
       argsMaxBytes: values.process_ancestry_args_max_bytes,
       queueMaxBytes: values.process_ancestry_queue_max_bytes,
       socketBufferBytes: values.process_ancestry_socket_buffer_bytes,
+      join: (hears) =>
+        joinOf(hears, {
+          now: () => performance.now(),
+          publishWaitMs: () => this.#values.process_ancestry_publish_wait_ms,
+          readProcess: (pid) => this.#proc.read(pid),
+        }),
     });
     const run = this.#newRun(source, this.#proc, () => native.bootToUnixMs());
     const state = await run.subscribe();

@@ -11,8 +11,8 @@ import { recordedHostFragment } from './ecs/host.ts';
 import { messageOf } from './error_message.ts';
 import { HostTrees } from './host_trees.ts';
 import type { Logger } from './log.ts';
+import { MEMORY_BOUNDS, textBytes } from './memory_bounds.ts';
 import { RateLimit } from './osquery/log.ts';
-import { MEMORY_BOUNDS, textBytes } from './process/memory_bounds.ts';
 import type { ProcessSnapshot, ProcReader } from './process/procfs.ts';
 import { redact } from './process/redact.ts';
 import type { RedactPattern } from './process/redact_pattern.ts';
@@ -73,7 +73,7 @@ export class Recording {
     this.#options = options;
     this.#settings = options.settings;
     this.#proc = options.proc;
-    this.#trees = this.#makeTrees(false);
+    this.#trees = this.#makeTrees();
   }
 
   get state(): SourceState {
@@ -90,7 +90,15 @@ export class Recording {
   }
 
   get treeStats(): TreeStats {
-    return this.#trees.stats;
+    const { stats } = this.#trees;
+    const { waitingSinceMs, stats: joining } = this.source.join;
+    return {
+      ...stats,
+      waiting: stats.waiting + joining.waiting,
+      waitedMs: Math.max(stats.waitedMs, performance.now() - (waitingSinceMs ?? performance.now())),
+      hurried: stats.hurried + joining.hurried,
+      textBytes: stats.textBytes + joining.textBytes,
+    };
   }
 
   get #tree(): ProcessTree {
@@ -131,7 +139,7 @@ export class Recording {
 
   /** Applies what was read and what came meanwhile, by the settings in force now, and from then on what comes. */
   async record(): Promise<void> {
-    this.#trees = this.#makeTrees(this.#state.collector === 'audit+proc_events');
+    this.#trees = this.#makeTrees();
     for (let slice = this.#snapshots.splice(0, SLICE_PROCESSES); slice.length > 0; ) {
       this.#adopt(slice);
       await new Promise(setImmediate);
@@ -143,7 +151,8 @@ export class Recording {
     const held = this.#held ?? [];
     this.#held = undefined;
     this.#isPaused = false;
-    if (this.#proc) this.#tree.processes.forgetImages(held.filter(({ kind }) => kind === 'exec').map(({ pid }) => pid));
+    const executing = held.filter(({ kind }) => kind === 'exec').map(({ pid }) => pid);
+    if (this.#proc) this.#tree.processes.forgetImages([...executing, ...this.source.join.executing()]);
     if (this.#proc && this.#settings.actions.has('existing')) {
       const unixMs = Date.now();
       this.#tree.publishExisting({ unixMs, bootMs: unixMs - this.#bootToUnixMs });
@@ -188,7 +197,7 @@ export class Recording {
     this.#state = { ...this.#state, problems: [...this.#state.problems, problem] };
   }
 
-  #makeTrees(detailsApart: boolean): HostTrees {
+  #makeTrees(): HostTrees {
     const { names, publish } = this.#options;
     const live = this.#proc !== undefined;
     return new HostTrees(
@@ -197,7 +206,6 @@ export class Recording {
           ...this.#settings,
           bootId: live ? readBootId() : recordedBootId(host),
           bootToUnixMs: this.#bootToUnixMs,
-          detailsApart,
           // What `now` is to a recorded log is the newest that its host told.
           now: live ? () => performance.now() : newestUnixMs,
           proc: this.#proc && redactedProc(this.#proc, this.#options.redactPatterns),
@@ -232,7 +240,7 @@ export class Recording {
     }
     for (const event of events) {
       this.#held.push(event);
-      this.#heldBytes += EVENT_BYTES + (event.kind === 'exec' ? textBytes(event.details) : 0);
+      this.#heldBytes += EVENT_BYTES + ('details' in event ? textBytes(event.details) : 0);
     }
   }
 
@@ -241,24 +249,23 @@ export class Recording {
     const one = this.#trees.of(host);
     one.newestUnixMs = events.reduce((newest, { unixMs }) => Math.max(newest, unixMs), one.newestUnixMs);
     one.tree.apply(patterns.length === 0 ? events : events.map((event) => redactEvent(event, patterns)));
-    this.#options.waiting(this.#trees.waiting);
-    if (!this.#proc) {
-      one.tree.flush('overdue');
-      this.#options.waiting(this.#trees.waiting);
-      return;
-    }
+    if (!this.#proc) one.tree.flush('overdue');
+    this.#options.waiting(this.#trees.waiting + this.source.join.stats.waiting);
+    if (!this.#proc) return;
     this.#scheduleFlush();
     if (this.#tree.processes.losses.sinceResync > 0) this.#scheduleResync();
   }
 
   #flush(which: 'overdue' | 'all'): void {
-    for (const tree of this.#trees.all) tree.flush(which, () => this.#options.source.onItsWay());
-    this.#options.waiting(this.#trees.waiting);
+    this.source.release(which);
+    for (const tree of this.#trees.all) tree.flush(which);
+    this.#options.waiting(this.#trees.waiting + this.source.join.stats.waiting);
   }
 
   #scheduleFlush(graceMs = 0): void {
-    const since = this.#tree.waitingSinceMs;
-    if (this.#flushTimer || this.#stopped || since === undefined) return;
+    const { waitingSinceMs = Number.POSITIVE_INFINITY } = this.#tree;
+    const since = Math.min(waitingSinceMs, this.source.join.waitingSinceMs ?? waitingSinceMs);
+    if (this.#flushTimer || this.#stopped || since === Number.POSITIVE_INFINITY) return;
     const { publishWaitMs } = this.#settings;
     const now = performance.now();
     const leftMs = since + publishWaitMs - now;
@@ -346,7 +353,7 @@ export class Recording {
 }
 
 function redactEvent(event: ProcessEvent, patterns: readonly RedactPattern[]): ProcessEvent {
-  if (event.kind !== 'exec' || !event.details) return event;
+  if ((event.kind !== 'exec' && event.kind !== 'snapshot') || !event.details) return event;
   return { ...event, details: redact(event.details, patterns) };
 }
 

@@ -1,27 +1,44 @@
 /**
- * The events that the process tree takes. Every source makes them: the native sensors, and the replay of a recorded log.
+ * Whole events in causal order: what the process tree takes. A fork comes before everything of its child, and an exec with
+ * all of its details. Sources make them of what the native sensors tell (SensorEvent): see join.ts.
  *
  * Times: `bootMs` is CLOCK_BOOTTIME in milliseconds (with a fraction), `unixMs` Unix time in milliseconds. The
- * kernel gives one of them with each event and the other is computed with the clocks' offset at that moment:
- * audit's is coarse (a scheduler tick) and taken when the system call was entered, the others' are exact.
+ * kernel gives one of them with each event and the other is computed with the clocks' offset at that moment.
  * A replayed log has no boot time: there both are Unix time.
  */
-import type { SensorEvent } from './events.ts';
+import type * as sensor from './events.ts';
 
-export type {
-  EventOrigin,
-  ExecDetails,
-  ExecEvent,
-  ExitEvent,
-  ForkEvent,
-  LoginEvent,
-  LossEvent,
-  Pid,
-  SetpgidEvent,
-  SetsidEvent,
-  SnapshotEvent,
-} from './events.ts';
+export type { ExecDetails, Pid, SensorEvent } from './events.ts';
 
 export { NO_DETAILS } from './events.ts';
 
-export type ProcessEvent = SensorEvent;
+/** An event that does not tell its source. */
+type Whole<Event extends sensor.SensorEvent> = Omit<Event, 'origin'> & {
+  /**
+   * The stamp is of a clock that ticks every few milliseconds, and taken as the system call was entered; a fork may be told after
+   * what its child did.
+   */
+  readonly isCoarse?: boolean;
+};
+
+export type ForkEvent = Whole<sensor.ForkEvent>;
+export type ExecEvent = Whole<sensor.ExecEvent> & {
+  /** The details may be those of another exec of the same pid: events were lost, and order alone tells whose they are. */
+  readonly isUncertain?: boolean;
+};
+export type ExitEvent = Whole<sensor.ExitEvent>;
+export type SetsidEvent = Whole<sensor.SetsidEvent>;
+export type SetpgidEvent = Omit<Whole<sensor.SetpgidEvent>, 'serial'>;
+export type LossEvent = Whole<sensor.LossEvent>;
+export type LoginEvent = Whole<sensor.LoginEvent>;
+export type SnapshotEvent = Whole<sensor.SnapshotEvent>;
+
+export type ProcessEvent =
+  | ForkEvent
+  | ExecEvent
+  | ExitEvent
+  | SetsidEvent
+  | SetpgidEvent
+  | LossEvent
+  | LoginEvent
+  | SnapshotEvent;

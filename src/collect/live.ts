@@ -2,7 +2,9 @@
 import { collectGarbage } from '../collect_garbage.ts';
 import { BatchDecoder } from './batch.ts';
 import type { ProcessEvent } from './event.ts';
-import type { NativeBinding, NativeProblem, NativeState, SensorName } from './native.ts';
+import type { SensorEvent } from './events.ts';
+import { type EventJoin, WHOLE } from './join.ts';
+import type { NativeBinding, NativeHears, NativeProblem, NativeState, SensorName } from './native.ts';
 import type { CollectorProblem, ProcessEventSource, SourceState, SourceStats } from './source.ts';
 
 export interface LiveSourceOptions {
@@ -13,6 +15,8 @@ export interface LiveSourceOptions {
   readonly queueMaxBytes: number;
   readonly socketBufferBytes: number;
   readonly placeGraceMs?: number;
+  /** What makes whole events of what is heard; without it they are handed over as the sensors tell them. */
+  readonly join?: (hears: NativeHears) => EventJoin;
 }
 
 /** The key on our audit rules, by which they are told from others' and found again after a crash. */
@@ -85,6 +89,7 @@ export class LiveSource implements ProcessEventSource {
   #onEvents: (events: readonly ProcessEvent[]) => void = () => undefined;
   #hasRoom: () => boolean = () => true;
   #running = false;
+  #join = WHOLE;
 
   constructor(native: NativeBinding, options: LiveSourceOptions) {
     this.#native = native;
@@ -108,7 +113,21 @@ export class LiveSource implements ProcessEventSource {
       state = this.#startNative('audit', deliver);
       problems.push(...state.problems.filter((problem) => !problems.some(({ code }) => code === problem.code)));
     }
+    this.#join = this.#options.join?.(state.hears) ?? WHOLE;
     return { collector: state.hears || 'none', problems: problems.map(explainProblem) };
+  }
+
+  get join(): EventJoin {
+    return this.#join;
+  }
+
+  release(which: 'overdue' | 'all'): void {
+    const whole = this.#join.release(which, () => this.onItsWay());
+    if (whole.length > 0) this.#onEvents(whole);
+  }
+
+  #deliver(events: readonly SensorEvent[]): void {
+    this.#onEvents(this.#join.take(events));
   }
 
   /** Applies what has come, a slice at a time: after a stall there may be seconds of a busy host. */
@@ -123,7 +142,7 @@ export class LiveSource implements ProcessEventSource {
       const { events, next } = this.#decoder.decode(this.#batch, this.#position, EVENTS_A_STEP);
       const bytes = next - this.#position;
       this.#position = next;
-      this.#onEvents(events);
+      this.#deliver(events);
       this.#collect(bytes, events.length);
       if (performance.now() - began <= sliceMs) continue;
       if (this.#running) setImmediate(() => this.#work(SLICE_MS));
@@ -185,6 +204,7 @@ export class LiveSource implements ProcessEventSource {
     this.#running = false;
     this.#native.stop();
     this.#work(STOP_MS);
+    this.release('all');
   }
 
   onItsWay(): boolean {

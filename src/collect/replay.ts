@@ -6,7 +6,9 @@ import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { messageOf } from '../error_message.ts';
 import { readOwnFile } from '../own_files.ts';
+import { AuditEvents } from './audit_events.ts';
 import { BatchDecoder } from './batch.ts';
+import { WHOLE } from './join.ts';
 import { HEAD_BYTES, isGzip, MAGIC_BYTES, refusedByLines, refusedByMagic } from './log_format.ts';
 import type { NativeBinding, NativeHostPiece, NativeLogReader, NativeLogStats } from './native.ts';
 import { RecordedHost } from './recorded_host.ts';
@@ -31,7 +33,7 @@ export class ReplaySource implements ProcessEventSource {
   readonly #reader: NativeLogReader;
   readonly #decoder = new BatchDecoder();
   readonly #onEnd: (error?: ReplayError) => void;
-  readonly #hosts = new Map<string, RecordedHost>();
+  readonly #hosts = new Map<string, { readonly host: RecordedHost; readonly events: AuditEvents }>();
   #execs = 0;
   #stream: Readable | undefined;
   #stopped = false;
@@ -101,15 +103,15 @@ export class ReplaySource implements ProcessEventSource {
 
   #handOver(pieces: readonly NativeHostPiece[], onEvents: OnEvents): void {
     for (const { host: name, names, batch } of pieces) {
-      let host = this.#hosts.get(name);
-      if (!host) {
-        host = new RecordedHost(name);
-        this.#hosts.set(name, host);
+      let one = this.#hosts.get(name);
+      if (!one) {
+        one = { host: new RecordedHost(name), events: new AuditEvents() };
+        this.#hosts.set(name, one);
       }
-      host.learn(names);
+      one.host.learn(names);
       const { events } = this.#decoder.decode(batch);
       for (const { kind } of events) if (kind === 'exec') this.#execs++;
-      onEvents(events, host);
+      onEvents(one.events.whole(events), one.host);
     }
   }
 
@@ -117,6 +119,10 @@ export class ReplaySource implements ProcessEventSource {
     this.#stopped = true;
     this.#stream?.destroy();
   }
+
+  readonly join = WHOLE;
+
+  release(): void {}
 
   onItsWay(): boolean {
     return false;

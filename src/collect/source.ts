@@ -1,4 +1,5 @@
 import type { ProcessEvent } from './event.ts';
+import type { EventJoin } from './join.ts';
 import type { RecordedHost } from './recorded_host.ts';
 
 export type CollectorName = 'audit+proc_events' | 'audit' | 'proc_events' | 'replay' | 'none';
@@ -34,7 +35,7 @@ export type OnEvents = (events: readonly ProcessEvent[], host?: RecordedHost) =>
 
 /**
  * Where process events come from. `start` subscribes and resolves when nothing that happens from then on is missed;
- * events are handed over in groups, in the order of the source.
+ * whole events are handed over in groups, in causal order.
  */
 export interface ProcessEventSource {
   /** While `hasRoom` answers false, what the kernel tells waits where it is bounded and counted; a recorded log does not ask. */
@@ -42,6 +43,10 @@ export interface ProcessEventSource {
   /** Puts back everything that was changed in the kernel. Synchronous: it also runs while the process is leaving. */
   stop(): void;
   stats(): SourceStats;
+  /** What makes its events whole. */
+  readonly join: EventJoin;
+  /** Hands over what has waited long enough to become whole, or all that waits. */
+  release(which: 'overdue' | 'all'): void;
   /** Whether there is anything that happened before now and was not handed over yet. */
   onItsWay(): boolean;
 }

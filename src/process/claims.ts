@@ -1,8 +1,8 @@
 /**
- * Children whose number is only what their creator was given (R9). Audit records the result of clone in the pid namespace
- * of the caller, which may be another than the initial one, and a recorded log does not tell which. A claim is believed
- * once a record of the child's own names the caller as its parent: own numbers and parents are always those of the initial
- * namespace. From then on the caller's numbers are believed without.
+ * Children whose number is only what their creator was given (R9): the result of clone as the caller's pid namespace counts,
+ * which may be another than the initial one. A claim is believed once an event of the child's own names the caller as its
+ * parent: own numbers and parents are always those of the initial namespace. From then on the caller's numbers are believed
+ * without.
  */
 import type { ForkEvent, Pid } from '../collect/event.ts';
 import type { Link, Process } from './process.ts';
@@ -15,12 +15,13 @@ export interface Claim {
   /** Whose image and session the child inherits. */
   readonly forker: Link;
   readonly session: Group | undefined;
+  readonly group: Group | undefined;
   readonly leftTerminal: boolean;
 }
 
 export function claimOf(event: ForkEvent, creator: Process, forker: Process): Claim {
-  const { session, leftTerminal } = forker;
-  return { event, creator: creator.link, forker: forker.link, session, leftTerminal };
+  const { session, group, leftTerminal } = forker;
+  return { event, creator: creator.link, forker: forker.link, session, group, leftTerminal };
 }
 
 /**

@@ -1,10 +1,10 @@
 /**
- * An image is what a process runs from one exec to the next. A fork inherits the parent's. It is pending until
- * its details are known (audit's record of the exec comes after the connector's), and sealed from then on (R2). Its texts
- * can only become less: shortened for want of memory, or redacted. Published rows have texts of their own (R10).
+ * An image is what a process runs from one exec to the next. A fork inherits the parent's. Where the fork is still to be told
+ * the image is pending, and sealed from then on (R2). Its texts can only become less: shortened for want of memory, or
+ * redacted. Published rows have texts of their own (R10).
  */
 import { type ExecDetails, NO_DETAILS } from '../collect/event.ts';
-import { textBytes } from './memory_bounds.ts';
+import { textBytes } from '../memory_bounds.ts';
 
 /** Characters of arguments that an image keeps for its descendants' rows; the exec's own row has all of them. */
 export const IMAGE_ARGS_MAX = 32_768;
@@ -66,11 +66,12 @@ export class Image {
     return new Image(undefined, false);
   }
 
-  static of(details: ExecDetails): Image {
-    return new Image(details, true);
+  /** `certain` is whether the details are surely its own. */
+  static of(details: ExecDetails, certain = true): Image {
+    return new Image(details, certain);
   }
 
-  /** An image of which nothing will ever be known: of a process that was gone before anybody could look. */
+  /** An image of which nothing will ever be known: of a process that was gone before it could be looked at. */
   static unknown(): Image {
     return new Image(NO_DETAILS, false);
   }

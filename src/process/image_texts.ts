@@ -3,8 +3,8 @@
  * than usual is not counted, because the number of images is bounded too.
  */
 import { LRUCache } from 'lru-cache';
+import { MEMORY_BOUNDS, textBytes } from '../memory_bounds.ts';
 import type { Image } from './image.ts';
-import { MEMORY_BOUNDS, textBytes } from './memory_bounds.ts';
 
 export class ImageTexts {
   readonly #images: LRUCache<Image, true>;

@@ -4,7 +4,7 @@ import type { Claim } from './claims.ts';
 import type { Entry } from './entry.ts';
 import type { Image } from './image.ts';
 import type { RecordedLink } from './recorded_link.ts';
-import { type Group, GroupHistory } from './session.ts';
+import type { Group } from './session.ts';
 
 /**
  * What is known of where a process came from:
@@ -53,7 +53,9 @@ export const LONGEST_CHAIN = 1024;
 export class Process {
   readonly pid: Pid;
   readonly met: Met;
-  /** Clock ticks since boot. A fork's event comes just after it: see `startSlackTicks`. */
+  /** Its start as the kernel keeps it, CLOCK_BOOTTIME in milliseconds; undefined where no event told it. */
+  readonly startMs: number | undefined;
+  /** Clock ticks since boot. A fork's event may come just after it: see `startSlackTicks`. */
   startTicks: number;
   /** How many ticks earlier or later the kernel's own value may be, until it was looked up. */
   startSlackTicks: readonly [earlier: number, later: number];
@@ -80,7 +82,7 @@ export class Process {
   session: Group | undefined = undefined;
   /** See Link. */
   leftTerminal = false;
-  readonly groups = new GroupHistory();
+  group: Group | undefined = undefined;
   /** Control group; '' where nobody knows. */
   cgroup = '';
   /** Undefined where nobody knows. */
@@ -102,6 +104,7 @@ export class Process {
   constructor(init: {
     pid: Pid;
     met: Met;
+    startMs?: number | undefined;
     startTicks: number;
     startSlackTicks: readonly [number, number];
     bootUnixHundredths: number;
@@ -111,6 +114,7 @@ export class Process {
   }) {
     this.pid = init.pid;
     this.met = init.met;
+    this.startMs = init.startMs;
     this.startTicks = init.startTicks;
     this.startSlackTicks = init.startSlackTicks;
     this.bootUnixHundredths = init.bootUnixHundredths;
@@ -155,11 +159,11 @@ export class Process {
   }
 
   /** It leads a session of its own from now on, and the group of the same number. */
-  lead(atMs: number): void {
+  lead(): void {
     this.session = { id: this.pid, leader: this };
     // A new session has no terminal (man 2 setsid).
     this.leftTerminal = true;
-    this.groups.set({ group: this.session, atMs, serial: 0 });
+    this.group = this.session;
   }
 
   /**
@@ -193,11 +197,7 @@ export class Process {
       if (!above) return;
       last = above;
     }
-    const leaders = [
-      last.session?.leader,
-      last.#link?.session?.leader,
-      last.groups.at(Number.POSITIVE_INFINITY)?.leader,
-    ];
+    const leaders = [last.session?.leader, last.#link?.session?.leader, last.group?.leader];
     // A leader that is itself so deep would hold what lies above it.
     for (const one of [last, ...leaders]) if (one && one.depth >= LONGEST_CHAIN) one.#forgetCreator();
   }

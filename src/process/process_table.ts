@@ -2,7 +2,7 @@
  * Who has which pid now, and who created whom: forks, exits and what /proc shows, by the rules R1 to R7 and R11 to R14 of
  * the design.
  */
-import type { ExecEvent, ExitEvent, ForkEvent, Pid, SetpgidEvent, SetsidEvent } from '../collect/event.ts';
+import type { ExecDetails, ExecEvent, ExitEvent, ForkEvent, Pid, SetpgidEvent, SetsidEvent } from '../collect/event.ts';
 import { type CacheStats, ProcessCache } from './cache.ts';
 import { type Claim, ContestedClaims, claimOf, isImpossible, likelyCountsInitially } from './claims.ts';
 import { EntityIds, MS_PER_TICK, ticksOf } from './identity.ts';
@@ -27,14 +27,10 @@ export interface ProcessTableOptions {
   readonly proc: ProcReader | undefined;
 }
 
-/** The clock was set when its offset moved by more: events carry it rounded, and audit's stamps are coarse. */
+/** The clock was set when its offset moved by more: events carry it rounded, and some stamps are coarse. */
 const CLOCK_SET_MS = 500;
-/** A fork is stamped at most so long after the start that /proc shows (measured: 0 of 20,000 lay a tick apart). */
+/** A fork that does not tell the start is stamped at most so long after it (measured: 0 of 20,000 lay a tick apart). */
 const FORK_TO_EVENT_SLACK_MS = 0.5;
-/** Audit's clock is coarse: a scheduler tick of at most 10 ms (CONFIG_HZ=100). */
-const AUDIT_TICK_MS = 10;
-/** Groups that were set for processes that the connector has not told of yet. */
-const EARLY_GROUPS_MAX = 1024;
 
 export class ProcessTable {
   readonly #proc: ProcReader | undefined;
@@ -42,8 +38,6 @@ export class ProcessTable {
   readonly #entityIds: EntityIds;
   readonly texts = new ImageTexts();
   #bootToUnixMs: number;
-  /** By the pid of a process whose fork is still to be told; the oldest first. */
-  readonly #earlyGroups = new Map<Pid, SetpgidEvent[]>();
   readonly #contested = new ContestedClaims();
   #losses = 0;
   #lossesSinceResync = 0;
@@ -98,9 +92,10 @@ export class ProcessTable {
   fork(event: ForkEvent): Process | undefined {
     const caller = event.imageFrom ?? event.parent;
     if (event.callerParent !== undefined) this.#confirm(caller, event.callerParent);
-    const creator = this.#parent(event.parent, event);
+    const creator = this.#parent(event.parent, event, event.parentStartMs);
     // With CLONE_PARENT all but the place in the tree is the caller's.
     const forker = event.imageFrom === undefined ? creator : this.#parent(event.imageFrom, event);
+    this.setIds(forker, event.sid, event.pgid);
     this.texts.keep(forker.image);
     if (event.callerParent !== undefined) learnParent(forker, event.callerParent);
     const fork = claimOf(event, creator, forker);
@@ -123,14 +118,13 @@ export class ProcessTable {
     const process = this.#makeForked(event, image);
     process.attachCreator(creator);
     this.#inherit(process, fork);
-    if (event.origin === 'audit' && existing && existing.execUnixMs > event.unixMs) {
+    if (event.isCoarse && existing && existing.execUnixMs > event.unixMs) {
       // A vfork's record comes when the parent goes on, after the child's exec, which was taken for the old one's.
       process.previous = image.alone;
       process.image = existing.image;
       process.execUnixMs = existing.execUnixMs;
     }
     this.#cache.put(process);
-    this.#setEarlyGroups(process, event);
     return process;
   }
 
@@ -138,11 +132,12 @@ export class ProcessTable {
     const existing = this.#cache.holder(event.pid);
     // The pid is another process's now, whether or not the end of the one before was reported (R6).
     if (existing && !existing.exit) this.#end(existing, undefined, event.bootMs);
-    const startTicks = ticksOf(event.bootMs);
+    const startTicks = ticksOf(event.startMs ?? event.bootMs);
     const twin = existing && existing.startTicks === startTicks ? existing.twin + 1 : 0;
     return new Process({
       pid: event.pid,
       met: 'event',
+      startMs: event.startMs,
       startTicks,
       startSlackTicks: startSlack(event),
       bootUnixHundredths: this.#bootUnixHundredths,
@@ -153,18 +148,19 @@ export class ProcessTable {
   }
 
   /** What a child has of the process that forked. */
-  #inherit(process: Process, { event, creator, forker: link, session, leftTerminal }: Claim): void {
+  #inherit(process: Process, { event, creator, forker: link, session, group, leftTerminal }: Claim): void {
     const forker = link.process;
     // Its session and its groups may be those that the forker leads.
     forker.isReferredTo = true;
-    process.session = session;
-    process.leftTerminal = leftTerminal;
+    // A claimed child may have left them before its claim is believed.
+    if (!process.session) {
+      process.session = session;
+      process.leftTerminal = leftTerminal;
+    }
+    process.group ??= group;
     process.userNamespace = forker.userNamespace;
-    process.groups.inherit(forker.groups, event.bootMs);
     process.supplementalGroups = forker.supplementalGroups;
-    // What an exec's details will bring is not the forker's yet: it is looked up when a row needs it.
-    if (!link.image.sealed) return;
-    process.pidNamespace = creator.process.pidNamespace;
+    process.pidNamespace = event.pidNamespace ?? creator.process.pidNamespace;
     process.cgroup = forker.cgroup;
   }
 
@@ -219,7 +215,6 @@ export class ProcessTable {
     if (process.execUnixMs === 0) process.inheritImage(claim.forker.image);
     this.texts.keep(process.image);
     this.#inherit(process, claim);
-    this.#setEarlyGroups(process, claim.event);
   }
 
   /** Decides on all claims: nothing more will come. */
@@ -239,49 +234,48 @@ export class ProcessTable {
     process.claim = undefined;
   }
 
-  /** A group by its number, with the process that has this pid now for its leader. */
-  groupOf(id: number): Group {
-    const leader = this.#cache.peek(id as Pid);
+  /**
+   * Takes the session and the group that an event tells of a process. A number stays its leader's for as long as there are
+   * members, so that the leader is found by it.
+   */
+  setIds(process: Process, sid: number | undefined, pgid: number | undefined): void {
+    if (sid !== undefined && sid !== process.session?.id) {
+      process.session = this.#groupOf(sid, process);
+      // The terminal at which it executed was that of the session before.
+      process.leftTerminal = true;
+    }
+    if (pgid !== undefined && pgid !== process.group?.id) process.group = this.#groupOf(pgid, process);
+  }
+
+  /** A session or a group by its number, as one of its members has it. */
+  #groupOf(id: number, member: Process): Group {
+    const leader = id === member.pid ? member : this.#cache.peek(id as Pid);
     if (leader) leader.isReferredTo = true;
     return { id, leader };
   }
 
-  /** Undefined: nobody knows the process. */
+  /** Undefined: the process is not known. */
   setSid(event: SetsidEvent): Process | undefined {
     const process = this.#cache.peek(event.pid);
-    process?.lead(event.bootMs);
+    process?.lead();
     return process;
   }
 
-  /**
-   * Where the numbers are those of another pid namespace, /proc tells. `who` is known to be meant, where the pid may be
-   * somebody else's by now.
-   */
-  setPgid(event: SetpgidEvent, who: Process | undefined): void {
-    const process = who ?? this.#withPidAt(event);
-    if (process) this.#setGroup(process, event);
-    else this.#keepEarlyGroup(event);
-  }
-
-  #setGroup(process: Process, event: SetpgidEvent): void {
-    const { goneCaller } = event;
-    if (goneCaller !== undefined && !this.#couldSet(process, event, goneCaller)) {
-      const caller = this.#withPidAt({ ...event, pid: goneCaller });
-      if (caller) this.#setGroup(caller, { ...event, pid: goneCaller, pgid: undefined, goneCaller: undefined });
-      return;
-    }
-    const id = event.pgid ?? this.#proc?.read(event.pid)?.pgid;
-    if (id === undefined) return;
-    const group = id === event.pid ? { id, leader: process } : this.groupOf(id);
-    process.groups.set({ group, atMs: event.bootMs, serial: event.serial });
+  /** Where the numbers are those of another pid namespace, /proc tells. */
+  setPgid(event: SetpgidEvent): void {
+    const process = this.#cache.peek(event.pid);
+    // A session's leader cannot be put into a group (kernel/sys.c, setpgid: EPERM): this was before, and is told late.
+    if (!process || process.exit || process.session?.leader === process) return;
+    if (event.goneCaller !== undefined && !this.#couldSet(process, event, event.goneCaller)) return;
+    this.setIds(process, undefined, event.pgid ?? this.#proc?.read(event.pid)?.details.pgid);
   }
 
   /**
    * Whether a caller in an unknown pid namespace could have set this: only for itself and its children, and only into a
    * group of its own session (kernel/sys.c, setpgid). Numbers of another namespace do not meet that by chance.
    */
-  #couldSet(process: Process, { pid, pgid, bootMs }: SetpgidEvent, goneCaller: Pid): boolean {
-    const caller = pid === goneCaller ? process : this.#withPidAt({ pid: goneCaller, bootMs });
+  #couldSet(process: Process, { pid, pgid }: SetpgidEvent, goneCaller: Pid): boolean {
+    const caller = pid === goneCaller ? process : this.#cache.peek(goneCaller);
     if (!caller || (caller !== process && process.creator?.process !== caller)) return false;
     const leader = pgid === undefined ? undefined : this.#cache.peek(pgid);
     if (leader === process || (leader?.session !== undefined && leader.session.id === process.session?.id)) return true;
@@ -289,80 +283,56 @@ export class ProcessTable {
     return leader?.creator !== undefined && leader.creator.process === process.creator?.process;
   }
 
-  /** Who had the pid when audit stamped this; undefined where that process is still to be told of. */
-  #withPidAt({ pid, bootMs }: Pick<SetpgidEvent, 'pid' | 'bootMs'>): Process | undefined {
-    const isBefore = (process: Process) =>
-      ticksOf(bootMs + AUDIT_TICK_MS) < process.startTicks - process.startSlackTicks[0];
-    const process = this.#cache.peek(pid);
-    if (!process) return undefined;
-    if (isBefore(process)) return this.#cache.withPid(pid).find((former) => !isBefore(former));
-    const ended = process.exit && process.exit.bootMs > 0 && process.exit.bootMs < bootMs;
-    return ended ? undefined : process;
-  }
-
-  #keepEarlyGroup(event: SetpgidEvent): void {
-    const early = this.#earlyGroups.get(event.pid);
-    if (early) early.push(event);
-    else this.#earlyGroups.set(event.pid, [event]);
-    const [oldest] = this.#earlyGroups.keys();
-    if (this.#earlyGroups.size > EARLY_GROUPS_MAX && oldest !== undefined) this.#earlyGroups.delete(oldest);
-    // Nobody sets a group so often before one message is read.
-    if (early && early.length > 8) early.shift();
-  }
-
-  #setEarlyGroups(process: Process, { bootMs }: ForkEvent): void {
-    const early = this.#earlyGroups.get(process.pid);
-    if (!early) return;
-    this.#earlyGroups.delete(process.pid);
-    for (const event of early) if (event.bootMs + AUDIT_TICK_MS >= bootMs) this.#setGroup(process, event);
-  }
-
   /** A process ends. */
   exit(event: ExitEvent): Process | undefined {
     const process = this.#cache.peek(event.pid);
     // An end from before this process's start is that of another one, which had the pid before.
     if (!process || ticksOf(event.bootMs) < process.startTicks - 1) return undefined;
+    if (this.#isOther(process, event.startMs)) return undefined;
     // /proc may have shown that it ended before its end was told.
     if (process.exit && process.exit.status !== undefined) return undefined;
+    this.setIds(process, event.sid, event.pgid);
     this.#end(process, event.status, event.bootMs);
     return process;
   }
 
   /** The process that executes. Its exit may have been reported, wrongly: a leader ends when another thread execs (R7). */
   executor(event: ExecEvent): Process {
-    const ppid = event.details?.ppid;
-    if (event.origin === 'audit' && ppid !== undefined) this.#confirm(event.pid, ppid);
-    const process = this.#cache.find(event.pid);
-    if (process?.claim && ppid !== undefined && !this.#wasAdopted(process, process.claim)) {
+    const { pid, isCoarse, details } = event;
+    const ppid = details?.ppid;
+    if (isCoarse && ppid !== undefined) this.#confirm(pid, ppid);
+    const process = this.#cache.find(pid);
+    if (process?.claim && ppid !== undefined && !this.#wasAdopted(process, process.claim, ppid)) {
       // It had this number before: the claim's is of another namespace.
-      return this.#imply(event.pid, event);
+      return this.#imply(pid, event);
     }
     if (process && ticksOf(event.bootMs) < process.startTicks - 1 - process.startSlackTicks[0]) {
-      // Somebody who had the pid before; it is another's now.
-      return this.#makeImplied(event.pid, event);
+      // A process that had the pid before; it is another's now.
+      return this.#makeImplied(pid, event);
     }
-    if (process && !isAnother(process, event)) {
+    const startMs = details?.fromProcfs ? undefined : details?.startMs;
+    if (process && !isAnother(process, event) && !this.#isOther(process, startMs)) {
       if (!process.exit) return process;
-      if (event.origin === 'proc_events' && this.#lossesSinceResync === 0) {
+      if (!isCoarse && this.#lossesSinceResync === 0) {
         this.#revive(process);
         return process;
       }
     }
-    // Audit's record of the fork may be on its way: /proc would know the pid, but not who created it.
-    const live = event.origin === 'proc_events' ? this.#readLive(event.pid, event.bootMs) : undefined;
+    // A record of its fork may be on its way: /proc would know the pid, but not who created it.
+    const live = isCoarse ? undefined : this.#readLive(pid, event.bootMs, startMs);
     // What /proc shows is what this very exec loaded, or a later one: what ran before is not known.
     if (live && live !== process) live.image = Image.unknown();
-    return live ?? this.#imply(event.pid, event);
+    return live ?? this.#imply(pid, event, startMs);
   }
 
-  /** Whether a claimed process may have another parent because its creator has ended. */
-  #wasAdopted(process: Process, claim: Claim): boolean {
+  /** Whether a claimed process has this other parent because its creator has ended. */
+  #wasAdopted(process: Process, claim: Claim, ppid: number): boolean {
     const forker = claim.forker.process;
     if (likelyCountsInitially(forker)) {
       this.#believe(process, claim);
       return true;
     }
-    if (!claim.creator.process.exit) return false;
+    if (!claim.creator.process.exit || !adopts(ppid, claim.creator.process)) return false;
     process.claim = undefined;
     process.likelyCreator = claim.creator;
     if (process.execUnixMs === 0) process.inheritImage(claim.forker.image);
@@ -376,33 +346,55 @@ export class ProcessTable {
     return parent.link;
   }
 
+  /** Takes a record of a snapshot that comes in its place among the events: without a loss, those told all since the fork. */
+  meet(snapshot: ProcessSnapshot): void {
+    const known = this.#cache.peek(snapshot.pid);
+    if (!known || this.#lossesSinceResync > 0 || !this.#isShown(known, snapshot)) this.adopt([snapshot]);
+  }
+
   /**
-   * Takes over what /proc shows (R13, R14): processes that no event told of, and the ends of those that are gone.
-   * `processes` may be some of all; `gone` are those whose pids /proc no longer has.
+   * Takes over what /proc or another snapshot shows (R13, R14): processes that no event told of, and the ends of those that
+   * are gone. `processes` may be some of all; `gone` are those whose pids are not there any more.
    */
   adopt(processes: Iterable<ProcessSnapshot>, gone: Iterable<Process> = []): void {
     const adopted: Process[] = [];
     const moved: Process[] = [];
     for (const snapshot of processes) {
       const known = this.#cache.peek(snapshot.pid);
-      if (known && this.isSame(known, snapshot.startTicks)) {
-        if (snapshot.ended && !known.exit) this.#end(known, undefined);
-        else if (!snapshot.ended) this.#revive(known);
-        if (!snapshot.ended && runsAnother(known.image, snapshot)) {
-          known.image = Image.of(snapshot.details);
-          this.texts.keep(known.image);
-          known.userNamespace = snapshot.userNamespace;
-          // With its terminal, as it is now.
-          known.leftTerminal = false;
-        }
-        if (!snapshot.ended && this.#movedElsewhere(known, snapshot)) moved.push(known);
-        continue;
+      if (!known || !this.#isShown(known, snapshot)) {
+        adopted.push(this.#fromSnapshot(snapshot));
+      } else if (snapshot.hasEnded) {
+        if (!known.exit) this.#end(known, undefined);
+      } else if (this.#update(known, snapshot)) {
+        moved.push(known);
       }
-      adopted.push(this.#fromProcfs(snapshot));
     }
     for (const process of adopted) this.#linkByPpid(process);
     for (const process of [...adopted, ...moved]) this.#linkLeaders(process);
     for (const process of gone) if (!process.exit) this.#end(process, undefined);
+  }
+
+  #isShown(process: Process, { details }: ProcessSnapshot): boolean {
+    if (!details.fromProcfs) return !this.#isOther(process, details.startMs);
+    return this.isSame(process, ticksOf(details.startMs ?? 0));
+  }
+
+  /** Takes over what a snapshot shows of a process that lives. Returns whether its session or group is another. */
+  #update(process: Process, { details }: ProcessSnapshot): boolean {
+    this.#revive(process);
+    if (runsAnother(process.image, details)) {
+      process.image = Image.of(details);
+      this.texts.keep(process.image);
+      process.userNamespace = details.userNamespace;
+      // With its terminal, as it is now.
+      process.leftTerminal = false;
+    }
+    const { cgroup, sid, pgid } = details;
+    if (cgroup !== '') process.cgroup = cgroup;
+    const hasMoved = process.session?.id !== sid || process.group?.id !== pgid;
+    if (process.session?.id !== sid) process.session = groupNumbered(sid);
+    if (process.group?.id !== pgid) process.group = groupNumbered(pgid);
+    return hasMoved;
   }
 
   /** The processes that are thought to be alive. */
@@ -431,9 +423,7 @@ export class ProcessTable {
         yield* one.previous;
         for (const link of [one.creator, one.likelyCreator, one.claim?.creator, one.claim?.forker])
           if (link) yield link.image;
-        for (const leader of [one.session?.leader, one.groups.at(Number.POSITIVE_INFINITY)?.leader]) {
-          if (leader) yield leader.image;
-        }
+        for (const leader of [one.session?.leader, one.group?.leader]) if (leader) yield leader.image;
       }
     }
   }
@@ -468,9 +458,10 @@ export class ProcessTable {
     );
   }
 
-  /** Whether a fork's event tells of a process that was met before it: in the snapshot, or by audit's later record. */
+  /** Whether a fork's event tells of a process that was met before it: in the snapshot, or by what it did. */
   #isForkOf(event: ForkEvent, existing: Process): boolean {
-    const ticks = ticksOf(event.bootMs);
+    if (this.#isOther(existing, event.startMs)) return false;
+    const ticks = ticksOf(event.startMs ?? event.bootMs);
     if (existing.met === 'procfs') {
       const [earlier, later] = startSlack(event);
       return existing.startTicks >= ticks - Math.max(1, earlier) && existing.startTicks <= ticks + Math.max(1, later);
@@ -481,79 +472,79 @@ export class ProcessTable {
   }
 
   /** The process that forks: from the cache, else from /proc if it lives, else one of which only the pid is known. */
-  #parent(pid: Pid, event: ForkEvent): Process {
-    const known = this.#cache.find(pid);
+  #parent(pid: Pid, event: ForkEvent, startMs?: number): Process {
+    const found = this.#cache.find(pid);
+    const known = found && this.#isOther(found, startMs) ? this.#former(pid, startMs) : found;
     if (known && !(known.exit && this.#lossesSinceResync > 0)) return known;
-    return this.#readLive(pid, event.bootMs) ?? known ?? this.#imply(pid, event);
+    return this.#readLive(pid, event.bootMs, startMs) ?? known ?? this.#imply(pid, event, startMs);
+  }
+
+  /** A process that had the pid before. */
+  #former(pid: Pid, startMs: number | undefined): Process | undefined {
+    return this.#cache.withPid(pid).find((process) => !this.#isOther(process, startMs));
+  }
+
+  /** Whether a start that an event tells is not this process's. */
+  #isOther(process: Process, startMs: number | undefined): boolean {
+    if (startMs === undefined) return false;
+    if (process.startMs !== undefined) return process.startMs !== startMs;
+    return !this.isSame(process, ticksOf(startMs));
   }
 
   /** A process that lives and that no event told of, or told the end of wrongly, by what /proc says of it. */
-  #readLive(pid: Pid, startedBeforeBootMs: number): Process | undefined {
+  #readLive(pid: Pid, startedBeforeBootMs: number, startMs?: number): Process | undefined {
     const snapshot = this.#proc?.read(pid);
-    if (!snapshot || snapshot.startTicks > ticksOf(startedBeforeBootMs)) return undefined;
+    const shownMs = snapshot?.details.startMs ?? Number.POSITIVE_INFINITY;
+    if (!snapshot || shownMs > startedBeforeBootMs) return undefined;
+    if (startMs !== undefined && ticksOf(shownMs) !== ticksOf(startMs)) return undefined;
     const known = this.#cache.peek(pid);
-    if (known && this.isSame(known, snapshot.startTicks)) {
+    if (known && this.#isShown(known, snapshot)) {
       // Who created it is known better than /proc could tell.
       this.#revive(known);
       return known;
     }
-    const process = this.#fromProcfs(snapshot);
+    const process = this.#fromSnapshot(snapshot);
     this.#linkByPpid(process);
     this.#linkLeaders(process);
     return process;
   }
 
-  #fromProcfs(snapshot: ProcessSnapshot): Process {
+  #fromSnapshot({ pid, details, hasEnded, hasExecuted, supplementalGroups }: ProcessSnapshot): Process {
+    const { startMs = 0 } = details;
     const process = new Process({
-      pid: snapshot.pid,
+      pid,
       met: 'procfs',
-      startTicks: snapshot.startTicks,
+      startMs: details.fromProcfs ? undefined : details.startMs,
+      startTicks: ticksOf(startMs),
       startSlackTicks: [0, 0],
       bootUnixHundredths: this.#bootUnixHundredths,
       twin: 0,
-      image: Image.of(snapshot.details),
-      ppid: snapshot.ppid,
+      image: Image.of(details),
+      ppid: details.ppid ?? 0,
     });
     this.texts.keep(process.image);
-    process.pidNamespace = snapshot.details.pidNamespace;
-    process.userNamespace = snapshot.userNamespace;
-    process.hasExecuted = snapshot.executed;
-    process.cgroup = snapshot.cgroup;
-    process.supplementalGroups = snapshot.supplementalGroups;
-    process.session = { id: snapshot.sid, leader: undefined };
-    process.groups.start({ id: snapshot.pgid, leader: undefined });
-    if (snapshot.ended) process.exit = { bootMs: snapshot.startTicks * MS_PER_TICK, status: undefined };
+    process.pidNamespace = details.pidNamespace;
+    process.userNamespace = details.userNamespace;
+    process.hasExecuted = hasExecuted ?? false;
+    process.cgroup = details.cgroup;
+    process.supplementalGroups = supplementalGroups ?? this.#proc?.supplementalGroups(pid);
+    process.session = groupNumbered(details.sid);
+    process.group = groupNumbered(details.pgid);
+    if (hasEnded) process.exit = { bootMs: startMs, status: undefined };
     this.#cache.put(process);
     return process;
   }
 
-  /** Takes over session and group of a process where what changed them was lost. */
-  #movedElsewhere(process: Process, { sid, pgid, cgroup }: ProcessSnapshot): boolean {
-    if (cgroup !== '') process.cgroup = cgroup;
-    const hasMoved = process.session?.id !== sid;
-    if (hasMoved) process.session = { id: sid, leader: undefined };
-    if (process.groups.at(Number.POSITIVE_INFINITY)?.id === pgid) return hasMoved;
-    process.groups.start({ id: pgid, leader: undefined });
-    return true;
-  }
-
   /** The leaders of what /proc showed, as far as they are known: /proc has only their numbers. */
   #linkLeaders(process: Process): void {
-    const leads = (id: number, leader: Process | undefined) => {
-      if (!leader || leader.startTicks > process.startTicks) return undefined;
-      leader.isReferredTo = true;
-      return { id, leader };
+    const withLeader = (group: Group | undefined) => {
+      if (!group || group.leader) return group;
+      const found = this.#groupOf(group.id, process);
+      return found.leader && found.leader.startTicks <= process.startTicks ? found : group;
     };
-    const { session } = process;
-    const group = process.groups.at(Number.POSITIVE_INFINITY);
-    if (session && !session.leader) {
-      const leader = session.id === process.pid ? process : this.#cache.peek(session.id as Pid);
-      if (leader?.session?.id === session.id) process.session = leads(session.id, leader) ?? session;
-    }
-    if (group && !group.leader) {
-      const leader = group.id === process.pid ? process : this.#cache.peek(group.id as Pid);
-      process.groups.start(leads(group.id, leader) ?? group);
-    }
+    const session = withLeader(process.session);
+    if (session?.leader?.session?.id === session?.id) process.session = session;
+    process.group = withLeader(process.group);
   }
 
   /** Parents of what /proc showed, up to the first that is known. */
@@ -568,7 +559,7 @@ export class ProcessTable {
       let parent = this.#cache.peek(ppid);
       if (!parent) {
         const snapshot = this.#proc?.read(ppid);
-        if (snapshot) parent = this.#fromProcfs(snapshot);
+        if (snapshot) parent = this.#fromSnapshot(snapshot);
       }
       if (!parent || chain.includes(parent) || !child.setCreator(parent.link)) {
         child.lineage = 'unknown';
@@ -582,19 +573,19 @@ export class ProcessTable {
   }
 
   /** A process that is named by an event, and of which nothing else is known yet. */
-  #imply(pid: Pid, at: { bootMs: number }): Process {
-    const process = this.#makeImplied(pid, at);
+  #imply(pid: Pid, at: { bootMs: number }, startMs?: number): Process {
+    const process = this.#makeImplied(pid, at, startMs);
     this.#cache.put(process);
     return process;
   }
 
-  #makeImplied(pid: Pid, at: { bootMs: number }): Process {
-    const startTicks = ticksOf(at.bootMs);
+  #makeImplied(pid: Pid, at: { bootMs: number }, startMs?: number): Process {
     const process = new Process({
       pid,
       met: 'implied',
-      startTicks,
-      startSlackTicks: [Number.MAX_SAFE_INTEGER, 1],
+      startMs,
+      startTicks: ticksOf(startMs ?? at.bootMs),
+      startSlackTicks: startMs === undefined ? [Number.MAX_SAFE_INTEGER, 1] : [0, 0],
       bootUnixHundredths: this.#bootUnixHundredths,
       twin: 0,
       image: Image.pending(),
@@ -643,31 +634,43 @@ function learnParent(process: Process, ppid: number): void {
   if (process.met === 'implied' && process.lineage === 'awaited' && process.ppid === 0) process.ppid = ppid;
 }
 
+/** Whether a process of this pid adopts the orphans of another: init, or an ancestor that is a subreaper (man 2 prctl). */
+function adopts(pid: number, process: Process): boolean {
+  if (pid === 1) return true;
+  for (let above = process.creator; above; above = above.process.creator) if (above.process.pid === pid) return true;
+  return false;
+}
+
 /** Takes the start of a process's fork for that of what named it first. Only a start that was told stays. */
 function startAt(process: Process, fork: ForkEvent): void {
   if (process.met !== 'implied' || process.entityId !== undefined) return;
-  process.startTicks = ticksOf(fork.bootMs);
+  process.startTicks = ticksOf(fork.startMs ?? fork.bootMs);
   process.startSlackTicks = startSlack(fork);
 }
 
-/** A fork's event is stamped just after the start that /proc shows; audit's record, coarsely, at the call's entry. */
-function startSlack(event: ForkEvent): readonly [number, number] {
-  if (event.origin === 'audit') return [1, 10];
-  return event.bootMs % MS_PER_TICK < FORK_TO_EVENT_SLACK_MS ? [1, 0] : [0, 0];
+/** A fork's event is stamped just after the start that /proc shows; a coarse stamp is that of the call's entry. */
+function startSlack({ startMs, isCoarse, bootMs }: ForkEvent): readonly [number, number] {
+  if (startMs !== undefined) return [0, 0];
+  if (isCoarse) return [1, 10];
+  return bootMs % MS_PER_TICK < FORK_TO_EVENT_SLACK_MS ? [1, 0] : [0, 0];
 }
 
-/** In a log without forks: an exec under another parent, other than by adoption, is not of the process that is known. */
-function isAnother(process: Process, { origin, details }: ExecEvent): boolean {
+/** Where forks may be untold: an exec under another parent, other than by adoption, is not of the process that is known. */
+function isAnother(process: Process, { isCoarse, details }: ExecEvent): boolean {
   const certain = process.lineage === 'known' || process.lineage === 'top';
-  if (origin !== 'audit' || certain || process.execUnixMs === 0 || details?.ppid === undefined) return false;
+  if (!isCoarse || certain || process.execUnixMs === 0 || details?.ppid === undefined) return false;
   return details.ppid !== process.ppid && details.ppid !== 1;
 }
 
 /** Whether an exec of a known process was lost. Only its file tells: a program may write into its own arguments. */
-function runsAnother(image: Image, snapshot: ProcessSnapshot): boolean {
-  const { path } = snapshot.details;
+function runsAnother(image: Image, { path }: ExecDetails): boolean {
   if (!image.known || path === '' || image.hasPath(path)) return false;
   // A file that was removed since is marked so (fs/d_path.c).
   const file = (text: string) => text.replace(/ \(deleted\)$/, '');
   return !image.hasPath(file(path)) && file(image.details.path) !== file(path);
+}
+
+/** A session or a group whose leader is not known. */
+function groupNumbered(id: number | undefined): Group | undefined {
+  return id === undefined ? undefined : { id, leader: undefined };
 }

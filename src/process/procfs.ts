@@ -3,30 +3,15 @@
  * after a loss, and for the rare process that no event tells of; never for each event (R13).
  */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, type Stats, statSync } from 'node:fs';
-import { type ExecDetails, NO_DETAILS, type Pid } from '../collect/event.ts';
+import { type ExecDetails, NO_DETAILS, type Pid, type SnapshotEvent } from '../collect/event.ts';
 import { type CharDevice, terminalOf } from '../collect/terminal.ts';
 import { isNoDescriptor } from '../descriptors.ts';
+import { MS_PER_TICK } from './identity.ts';
 
-export interface ProcessSnapshot {
-  readonly pid: Pid;
-  readonly ppid: number;
-  readonly startTicks: number;
-  /** A zombie: dead, and not yet waited for. */
-  readonly ended: boolean;
-  /** Whether it has executed its image itself: not what it was forked with, nor the kernel's. */
-  readonly executed: boolean;
-  /** 0 for the kernel's own threads, and where the leader is not in a namespace that can be seen. */
-  readonly sid: number;
-  readonly pgid: number;
-  /** Device number of the controlling terminal, 0 for none: see deviceOf. */
-  readonly ttyNr: number;
-  /** Audit's session id. */
-  readonly ses: number | undefined;
-  readonly cgroup: string;
-  readonly supplementalGroups: readonly number[];
-  /** Inode number. */
-  readonly userNamespace: number | undefined;
-  readonly details: ExecDetails;
+/** A process as it is now. The details tell its start, as /proc shows it: in whole ticks. */
+export interface ProcessSnapshot extends Omit<SnapshotEvent, 'kind' | 'bootMs' | 'unixMs'> {
+  /** Undefined where they were not read. */
+  readonly supplementalGroups?: readonly number[] | undefined;
 }
 
 export interface ProcReader {
@@ -175,8 +160,6 @@ export class Procfs implements ProcReader {
     const [gid, egid, sgid, fsgid] = idsOf(status, 'Gid');
     const file = path === '' ? undefined : this.#fileOf(pid);
     const { sid, pgid, ttyNr } = before;
-    const ses = this.#id(pid, 'sessionid');
-    const cgroup = cgroupPath(this.#text(pid, 'cgroup'));
     const details: ExecDetails = {
       ...NO_DETAILS,
       fromProcfs: true,
@@ -191,7 +174,7 @@ export class Procfs implements ProcReader {
       egid,
       sgid,
       fsgid,
-      ses,
+      ses: this.#id(pid, 'sessionid'),
       mode: file?.mode,
       ownerUid: file?.uid,
       ownerGid: file?.gid,
@@ -201,6 +184,8 @@ export class Procfs implements ProcReader {
       btime: file && Math.floor(file.birthtimeMs / 1000),
       inode: file?.ino,
       pidNamespace: inodeOf(this.#link(pid, 'ns/pid')),
+      userNamespace: this.userNamespace(pid),
+      startMs: before.startTicks * MS_PER_TICK,
       sid,
       pgid,
       ttyNr,
@@ -213,7 +198,7 @@ export class Procfs implements ProcReader {
       tty: ttyNameOf(ttyNr),
       args: args.text,
       name: '',
-      cgroup,
+      cgroup: cgroupPath(this.#text(pid, 'cgroup')),
       root: file ? this.#rootOf(pid, path, file) : '',
     };
     // The pid may have become another process's while its files were read.
@@ -221,17 +206,9 @@ export class Procfs implements ProcReader {
     if (after?.startTicks !== before.startTicks) return undefined;
     return {
       pid,
-      ppid: before.ppid,
-      startTicks: before.startTicks,
-      ended: after.state === 'Z' || after.state === 'X',
-      executed: (before.flags & (PF_FORKNOEXEC | PF_KTHREAD)) === 0,
-      sid,
-      pgid,
-      ttyNr,
-      ses,
-      cgroup,
+      hasEnded: after.state === 'Z' || after.state === 'X',
+      hasExecuted: (before.flags & (PF_FORKNOEXEC | PF_KTHREAD)) === 0,
       supplementalGroups: groupsOf(status),
-      userNamespace: this.userNamespace(pid),
       details,
     };
   }

@@ -148,7 +148,7 @@ export class LinkRecorder {
       uid: details.uid,
       root: details.root,
       known: image.known,
-      groupLeader: this.#refTo(process.groups.at(Number.POSITIVE_INFINITY)?.leader),
+      groupLeader: this.#refTo(process.group?.leader),
       sessionLeader: this.#refTo(session?.leader),
     });
     return `${members.slice(0, -1)},"credentials":{${credentials}}}`;

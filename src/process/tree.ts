@@ -1,15 +1,16 @@
 /**
- * The process tree: takes process events in the order of their sources, has the process table keep who is whose child,
- * and publishes every exec once its details and its ancestors are known (R8, R10). No clock, file or socket of its own.
+ * The process tree: takes whole events in causal order, has the process table keep who is whose child, and publishes every
+ * exec once its ancestors are known (R8, R10): at once, but where a fork may be told after what its child did. No clock, file
+ * or socket of its own.
  */
 import type { ExecDetails, ExecEvent, ProcessEvent } from '../collect/event.ts';
+import { MEMORY_BOUNDS, textBytes } from '../memory_bounds.ts';
 import { type Ancestry, ancestryOf, isSettled } from './ancestry.ts';
 import type { CacheStats } from './cache.ts';
 import { type Entry, entryOf, hasEntryName, isSshd } from './entry.ts';
-import { type Action, ExecPairing, Execution } from './execution.ts';
+import { type Action, Execution } from './execution.ts';
 import { Image } from './image.ts';
 import { Logins } from './logins.ts';
-import { MEMORY_BOUNDS, textBytes } from './memory_bounds.ts';
 import type { Link, Process } from './process.ts';
 import { ProcessTable, type ProcessTableOptions } from './process_table.ts';
 import type { RecordedLink } from './recorded_link.ts';
@@ -69,15 +70,13 @@ export interface TreeSettings {
   readonly cacheTtlSeconds: number;
   readonly maxDepth: number;
   readonly ancestorCmdlineMax: number;
-  /** How long an exec waits for what is still missing of it. */
+  /** How long an event waits for what is still missing of its ancestors. */
   readonly publishWaitMs: number;
   /** What is published. */
   readonly actions: ReadonlySet<Action>;
 }
 
 export interface TreeOptions extends TreeSettings, ProcessTableOptions {
-  /** Whether an exec and its details come from two sources (connector and audit). */
-  readonly detailsApart: boolean;
   readonly names: Names;
   /** See PublishedEvent. */
   readonly host?: SharedText | undefined;
@@ -91,7 +90,7 @@ export interface TreeStats extends CacheStats {
   readonly waiting: number;
   /** Milliseconds that the one of them that has waited longest has waited; 0 where none waits. */
   readonly waitedMs: number;
-  /** Execs that were published without the details that audit should have brought. */
+  /** Execs of which nothing is known but that they happened. */
   readonly detailsMissing: number;
   /** Rows that were published before all was known, because those that wait took too much memory. */
   readonly hurried: number;
@@ -101,37 +100,19 @@ export interface TreeStats extends CacheStats {
   readonly textBytes: number;
 }
 
-/** While audit is behind, an exec waits for it so many times longer at most. */
-const LAGGING_WAIT_FACTOR = 20;
-/** For so long a late record is told from one of an exec that nobody announced. */
-const LATE_RECORD_MS = 10_000;
-/** The wall clock was set when it moved against CLOCK_BOOTTIME by more; stamps from before are not compared for a while. */
-const CLOCK_SET_MS = 2;
-const CLOCK_SETTLES_MS = 5_000;
-
 export class ProcessTree {
   readonly #options: TreeOptions;
   #settings: TreeSettings;
   readonly processes: ProcessTable;
-  readonly #pairing = new ExecPairing();
   readonly #logins: Logins;
   readonly #context: SessionContext;
-  /** Execs that are not published yet, by their images. */
-  readonly #waiting = new Map<Image, Execution>();
-  /** Other things that are not published yet. */
-  readonly #others = new Set<Execution>();
-  /** Of each process, what is not published yet, in the order in which it happened: where more than execs is published. */
-  readonly #order = new Map<Process, Execution[]>();
-  #clockOffsetMs = Number.NaN;
-  #clockSetMs = Number.NEGATIVE_INFINITY;
-  /** By a clock that is not set. */
-  #lastAuditMs = Number.NEGATIVE_INFINITY;
-  #lastAuditHeardMs = Number.NEGATIVE_INFINITY;
+  /** What is not published yet, in the order in which it happened. */
+  readonly #waiting = new Set<Execution>();
   #eventsReceived = 0;
   #eventsPublished = 0;
   #detailsMissing = 0;
   #hurried = 0;
-  /** Of the texts of what has its details and is not published yet. */
+  /** Of the texts of what is not published yet. */
   #waitingBytes = 0;
 
   constructor(options: TreeOptions) {
@@ -164,7 +145,7 @@ export class ProcessTree {
       detailsMissing: this.#detailsMissing,
       hurried: this.#hurried,
       textsCut: this.#context.shortened,
-      textBytes: this.processes.texts.bytes + this.#waitingBytes + this.#pairing.earlyBytes,
+      textBytes: this.processes.texts.bytes + this.#waitingBytes,
     };
   }
 
@@ -172,7 +153,7 @@ export class ProcessTree {
   apply(events: readonly ProcessEvent[]): void {
     for (const event of events) {
       this.#eventsReceived++;
-      this.#keepClock(event);
+      this.processes.keepClock(event.unixMs - event.bootMs);
       switch (event.kind) {
         case 'fork':
           this.#note('fork', this.processes.fork(event), event);
@@ -187,7 +168,10 @@ export class ProcessTree {
           this.#note('setsid', this.processes.setSid(event), event);
           break;
         case 'setpgid':
-          this.processes.setPgid(event, this.#pairing.awaited(event.pid));
+          this.processes.setPgid(event);
+          break;
+        case 'snapshot':
+          this.processes.meet(event);
           break;
         case 'login':
           this.#logins.add(event);
@@ -203,18 +187,10 @@ export class ProcessTree {
 
   /** Publishes what waits, the oldest first, until its texts fit into the memory that is for them. */
   #makeRoom(): void {
-    const isTooMuch = () => this.#waitingBytes + this.#pairing.earlyBytes > MEMORY_BOUNDS.waitingEvents;
-    if (!isTooMuch()) return;
-    for (const execution of [...this.#waiting.values(), ...this.#others]) {
-      if (!isTooMuch()) return;
-      if (execution.closed) continue;
+    for (const execution of this.#waiting) {
+      if (this.#waitingBytes <= MEMORY_BOUNDS.waitingEvents) return;
       this.#hurried++;
       this.#giveUpWaiting(execution);
-    }
-    if (!isTooMuch()) return;
-    for (const { event, details } of this.#pairing.takeUnclaimed(Number.POSITIVE_INFINITY)) {
-      this.#hurried++;
-      this.#wholeExec(event, details);
     }
   }
 
@@ -231,9 +207,9 @@ export class ProcessTree {
     }
   }
 
-  /** Execs that wait to be published. */
+  /** Events that wait to be published. */
   get waiting(): number {
-    return this.#waiting.size + this.#others.size;
+    return this.#waiting.size;
   }
 
   /**
@@ -241,106 +217,42 @@ export class ProcessTree {
    * when nothing does.
    */
   get waitingSinceMs(): number | undefined {
-    const [exec] = this.#waiting.values();
-    const [other] = this.#others;
-    const since = [exec?.heardMs, other?.heardMs, this.#pairing.unclaimedSinceMs].filter((ms) => ms !== undefined);
-    return since.length === 0 ? undefined : Math.min(...since);
+    const [first] = this.#waiting;
+    return first?.heardMs;
   }
 
-  /**
-   * Publishes what has waited long enough, with what is known of it. While the source is lagging, with more to hand over,
-   * only what audit has gone past; `all` publishes the rest too: at an end. Whether it is lagging is asked only when
-   * something has waited long enough.
-   */
-  flush(which: 'overdue' | 'all' = 'overdue', askLagging: () => boolean = () => false): void {
-    const now = this.#options.now();
-    const since = which === 'all' ? Number.POSITIVE_INFINITY : now - this.#settings.publishWaitMs;
-    for (const { event, details } of this.#pairing.takeUnclaimed(since)) this.#wholeExec(event, details);
-    let asked: boolean | undefined;
-    const isLagging = () => {
-      asked ??= askLagging();
-      return asked;
-    };
-    for (const execution of [...this.#waiting.values(), ...this.#others]) {
-      const isOverdue = which === 'all' || this.#isOverdue(execution, now, isLagging);
-      if (!execution.closed && isOverdue) this.#giveUpWaiting(execution);
+  /** Publishes what has waited long enough, with what is known of it; `all` publishes the rest too: at an end. */
+  flush(which: 'overdue' | 'all' = 'overdue'): void {
+    const heardBeforeMs = this.#options.now() - this.#settings.publishWaitMs;
+    for (const execution of this.#waiting) {
+      if (which === 'all' || execution.heardMs <= heardBeforeMs) this.#giveUpWaiting(execution);
     }
     if (which === 'all') this.processes.decideClaims();
-    this.#pairing.forgetClosed(now - LATE_RECORD_MS);
-  }
-
-  #keepClock(event: ProcessEvent): void {
-    const offsetMs = event.unixMs - event.bootMs;
-    this.processes.keepClock(offsetMs);
-    if (Math.abs(offsetMs - this.#clockOffsetMs) > CLOCK_SET_MS) this.#clockSetMs = this.#options.now();
-    this.#clockOffsetMs = offsetMs;
-    if (event.origin !== 'audit') return;
-    this.#lastAuditHeardMs = this.#options.now();
-    if (this.#timesCompare) this.#lastAuditMs = Math.max(this.#lastAuditMs, event.bootMs);
-  }
-
-  /** False while the clock was just set: what is on its way may be stamped by either. */
-  get #timesCompare(): boolean {
-    return this.#options.now() - this.#clockSetMs > CLOCK_SETTLES_MS;
   }
 
   #exec(event: ExecEvent): void {
-    if (!this.#options.detailsApart || (event.origin === 'proc_events' && event.details)) {
-      this.#wholeExec(event, event.details);
-    } else if (event.origin === 'proc_events') {
-      this.#announcedExec(event);
-    } else if (event.details) {
-      const now = this.#options.now();
-      const paired = this.#pairing.addDetails(event, event.details, now, this.#timesCompare);
-      if (!paired) return;
-      const { execution, late } = paired;
-      if (!late && !execution.image.sealed) {
-        this.#seal(execution, event.details);
-      } else if (execution.process.image === execution.image) {
-        // Too late for its row, which is out; not for those who are forked from now on.
-        execution.process.image = Image.of(event.details);
-        this.processes.texts.keep(execution.process.image);
-      }
-    }
-  }
-
-  /** The connector's exec, whose details are audit's to tell. */
-  #announcedExec(event: ExecEvent): void {
+    const { details } = event;
     const process = this.processes.executor(event);
-    const execution = this.#execute(process, event);
-    const details = this.#pairing.addExecution(execution);
-    if (details) {
-      this.#seal(execution, details);
-    } else if (process.met !== 'event') {
-      // A process from before audit was first enabled has no audit context, and makes no record (kernel/auditsc.c,
-      // audit_alloc): what it runs is to be read now or never.
-      execution.fallback = this.#readDetails(execution);
-    }
-  }
-
-  /** An exec that comes with all that will be told of it. */
-  #wholeExec(event: ExecEvent, details: ExecDetails | undefined): void {
-    const process = this.processes.executor(event);
-    const execution = this.#execute(process, event);
-    this.#seal(execution, details ?? this.#readDetails(execution));
-  }
-
-  #execute(process: Process, event: ExecEvent): Execution {
-    // Who was implied by this very exec has no other image; one implied by a child's fork had an unknown one before.
+    // A process that was implied by this very exec has no other image; one implied by a child's fork had an unknown one before.
     const unseen = process.met === 'implied' && process.execUnixMs === 0;
     if (unseen && !process.image.sealed) process.image.seal(undefined);
     const before = process.image;
-    process.execute(Image.pending(), event.unixMs);
-    const execution = new Execution('exec', process, this.#timesOf(event), before);
-    this.#waiting.set(execution.image, execution);
-    if (this.#publishesOthers) this.#queue(execution);
-    return execution;
+    if (!details) this.#detailsMissing++;
+    process.execute(details ? Image.of(details, !event.isUncertain) : Image.unknown(), event.unixMs);
+    if (details) this.#takeIds(process, details);
+    const execution = new Execution('exec', process, this.#timesOf(event), details);
+    if (details) this.#learn(execution, details, before);
+    execution.cgroup = process.cgroup;
+    this.#waitingBytes += textBytes(details);
+    this.#waiting.add(execution);
+    // Most are ready at once: the others are looked at when all events have been applied.
+    if (this.#waiting.size === 1 && this.#isReady(execution)) this.#publish(execution);
   }
 
-  #seal(execution: Execution, details: ExecDetails | undefined): void {
-    // While a loss is not made good, the order that pairs records with execs may be off by one.
-    this.#learn(execution, details, this.processes.losses.sinceResync === 0);
-    if (this.#isReady(execution)) this.#publish(execution);
+  /** What /proc showed later of its session is not what an event told. */
+  #takeIds(process: Process, { sid, pgid, fromProcfs }: ExecDetails): void {
+    this.processes.setIds(process, fromProcfs && process.session ? undefined : sid, pgid);
+    process.leftTerminal = false;
   }
 
   /** What happened beside execs, where it is published. */
@@ -348,188 +260,94 @@ export class ProcessTree {
     if (!process || !this.#settings.actions.has(action)) return;
     // By what waits: it is still to be found under its pid.
     process.isReferredTo = true;
-    const execution = new Execution(action, process, this.#timesOf(at));
-    this.#others.add(execution);
-    this.#queue(execution);
+    this.#waiting.add(new Execution(action, process, this.#timesOf(at)));
   }
 
   #timesOf({ bootMs, unixMs }: { bootMs: number; unixMs: number }) {
     return { bootMs, unixMs, heardMs: this.#options.now() };
   }
 
-  get #publishesOthers(): boolean {
-    const { actions } = this.#settings;
-    return actions.size > 1 || !actions.has('exec');
-  }
-
-  #queue(execution: Execution): void {
-    const before = this.#order.get(execution.process);
-    if (before) before.push(execution);
-    else this.#order.set(execution.process, [execution]);
-  }
-
-  /** What happened to the same process before, and is not published yet. */
-  #before(execution: Execution): readonly Execution[] {
-    const queue = this.#order.get(execution.process);
-    return queue ? queue.slice(0, Math.max(0, queue.indexOf(execution))) : [];
-  }
-
-  #isFirst(execution: Execution): boolean {
-    const queue = this.#order.get(execution.process);
-    return !queue || queue[0] === execution || !queue.includes(execution);
-  }
-
+  /** What is ready, of each process in the order in which it happened. */
   #publishReady(): void {
-    for (const execution of this.#waiting.values()) if (this.#isReady(execution)) this.#publish(execution);
-    for (const execution of this.#others) if (this.#isReady(execution)) this.#publish(execution);
+    const held = new Set<Process>();
+    for (const execution of this.#waiting) {
+      const { process } = execution;
+      if (!held.has(process) && this.#isReady(execution)) this.#publish(execution);
+      else held.add(process);
+    }
   }
 
   /** Whether all that will be said of it is known. */
   #isReady(execution: Execution): boolean {
     if (!execution.image.sealed || !isSettled(execution.process)) return false;
     if (!execution.previous.every(({ sealed }) => sealed)) return false;
-    if (!this.#isFirst(execution) || !this.#auditWentPast(execution)) return false;
-    return this.#leadersOf(execution).every(({ image, process }) => image.sealed && isSettled(process));
+    return leadersOf(execution).every(({ image, process }) => image.sealed && isSettled(process));
   }
 
-  /** Whether audit has told all that could have set its group: an exec's own record says so. */
-  #auditWentPast({ action, bootMs }: Execution): boolean {
-    if (action === 'exec' || action === 'existing' || !this.#options.detailsApart) return true;
-    return this.#lastAuditMs > bootMs;
-  }
-
-  /** The leaders of its session and group. The group is looked up now: audit has gone past all that could have set it. */
-  #leadersOf(execution: Execution): Link[] {
-    if (!execution.group) {
-      const { process, bootMs, details } = execution;
-      const { serial = 0 } = (execution.action === 'exec' && details) || {};
-      const told = details?.fromProcfs ? details.pgid : undefined;
-      const group = process.groups.at(bootMs, serial);
-      execution.group = told === undefined || told === group?.id ? group : this.processes.groupOf(told);
-      process.groups.settle(bootMs, serial);
-      execution.groupLeader = execution.linkOf(execution.group);
-    }
-    return [execution.sessionLeader, execution.groupLeader].filter((link) => link !== undefined);
-  }
-
-  /** Takes in what an exec loaded, and what that tells of the process. */
-  #learn(execution: Execution, details: ExecDetails | undefined, certain: boolean): void {
+  /** Takes in what the details of an exec tell of the process. */
+  #learn(execution: Execution, details: ExecDetails, before: Image): void {
     const { process, image } = execution;
-    image.seal(details, certain);
     this.processes.texts.keep(image);
-    execution.details = details;
-    this.#waitingBytes += textBytes(details);
-    if (details?.pidNamespace) process.pidNamespace = details.pidNamespace;
-    if (details) this.#keepGroups(execution, details);
+    process.pidNamespace = details.pidNamespace ?? process.pidNamespace;
+    process.userNamespace = details.userNamespace ?? process.userNamespace;
+    process.cgroup = details.cgroup || process.cgroup;
+    this.#keepGroups(execution, details, before.details);
     if (hasEntryName(image)) this.#proveEntry(execution);
-    if (details?.cgroup) process.cgroup = details.cgroup;
-    execution.cgroup = details?.cgroup || process.cgroup;
-    if (details?.ppid === undefined || process.lineage !== 'awaited') return;
+    if (details.ppid === undefined || process.lineage !== 'awaited') return;
     process.ppid = details.ppid;
     if (details.ppid === 0) process.setTop();
     else process.likelyCreator ??= this.processes.likelyParent(details.ppid, execution);
   }
 
   /** Reads what proves an entry, while the process lives: for the few programs that let others in. */
-  #proveEntry({ process, image, link }: Execution): void {
+  #proveEntry({ process, details, link }: Execution): void {
     const { proc } = this.#options;
-    if (!proc || process.exit || process.image !== image) return;
-    const startTicks = proc.startTicks(process.pid);
-    if (startTicks === undefined || !this.processes.isSame(process, startTicks)) return;
-    process.userNamespace = proc.userNamespace(process.pid) ?? process.userNamespace;
+    if (details?.userNamespace === undefined) {
+      const startTicks = proc?.startTicks(process.pid);
+      if (startTicks === undefined || !this.processes.isSame(process, startTicks)) return;
+      process.userNamespace = proc?.userNamespace(process.pid) ?? process.userNamespace;
+    }
     if (isSshd(link)) this.#logins.askServer(process);
   }
 
-  /** Supplemental groups are set by who sets other ids too, and who lets people in: no event tells of them. */
-  #keepGroups({ process, image, imageBefore, link }: Execution, { uid, gid }: ExecDetails): void {
-    const before = imageBefore.details;
+  /** Supplemental groups are set by what sets other ids too, and by what lets people in: no event tells of them. */
+  #keepGroups({ process, link }: Execution, { uid, gid }: ExecDetails, before: ExecDetails): void {
     const isSame = uid === before.uid && gid === before.gid;
     if (isSame && link.session?.leader !== process) return;
-    const lives = process.image === image && !process.exit;
-    process.supplementalGroups = lives ? this.#options.proc?.supplementalGroups(process.pid) : undefined;
-  }
-
-  /** What /proc says of a process's image, if it is still the one that this exec loaded. */
-  #readDetails({ process, image }: Execution): ExecDetails | undefined {
-    if (process.image !== image) return undefined;
-    const snapshot = this.#options.proc?.read(process.pid);
-    return snapshot && this.processes.isSame(process, snapshot.startTicks) && !snapshot.ended
-      ? snapshot.details
-      : undefined;
-  }
-
-  #isOverdue(execution: Execution, now: number, isLagging: () => boolean): boolean {
-    const wait = this.#settings.publishWaitMs;
-    const waited = now - execution.heardMs;
-    if (waited < wait) return false;
-    const awaitsAudit = !execution.image.sealed || !this.#auditWentPast(execution);
-    if (!awaitsAudit || waited >= wait * LAGGING_WAIT_FACTOR) return true;
-    // Audit that has gone past it will not come back to it; one that is still busy with earlier execs will come to it.
-    if (this.#lastAuditMs > execution.bootMs + wait) return true;
-    return now - this.#lastAuditHeardMs >= wait && !isLagging();
+    process.supplementalGroups = this.#options.proc?.supplementalGroups(process.pid);
   }
 
   #giveUpWaiting(execution: Execution): void {
-    for (const earlier of this.#before(execution)) if (!earlier.closed) this.#giveUpWaiting(earlier);
-    if (execution.closed) return;
-    execution.closed = true;
-    if (execution.action !== 'exec') {
-      this.#sealNow(execution.image);
-    } else if (!execution.image.sealed) {
-      const details = execution.fallback ?? this.#readDetails(execution);
-      if (!details) this.#detailsMissing++;
-      this.#learn(execution, details, true);
+    for (const earlier of this.#waiting) {
+      if (earlier === execution) break;
+      if (earlier.process === execution.process) this.#giveUpWaiting(earlier);
     }
+    sealNow(execution.image);
     this.#settle(execution.process);
-    for (const image of execution.previous) this.#sealNow(image);
-    for (const { image, process } of this.#leadersOf(execution)) {
-      this.#sealNow(image);
+    for (const image of execution.previous) sealNow(image);
+    for (const { image, process } of leadersOf(execution)) {
+      sealNow(image);
       this.#settle(process);
     }
     this.#publish(execution);
   }
 
-  /** Gives up on an image of which others wait to hear. */
-  #sealNow(image: Image): void {
-    if (image.sealed) return;
-    const open = this.#waiting.get(image);
-    // Its own exec is older than what depends on it, and has waited longer.
-    if (open && !open.closed) this.#giveUpWaiting(open);
-    if (!image.sealed) image.seal(undefined);
-  }
-
-  /** Decides what nobody told of a process's ancestors, from the next to the top. */
+  /** Decides what no event told of a process's ancestors, from the next to the top. */
   #settle(process: Process): void {
     for (let child: Process | undefined = process; child; ) {
       this.processes.decideClaim(child);
       if (child.lineage === 'awaited') {
-        const likely: Link | undefined = child.likelyCreator;
+        const likely = child.likelyCreator;
         child.lineage = likely && child.setCreator(likely) ? 'likely' : 'unknown';
       }
-      const link: Link | undefined = child.creator;
-      if (link) this.#sealNow(link.image);
-      child = link?.process;
+      if (child.creator) sealNow(child.creator.image);
+      child = child.creator?.process;
     }
   }
 
-  /** Publishes it, and what only waited for it. */
   #publish(execution: Execution): void {
-    for (let next: Execution | undefined = execution; next; ) {
-      const queue = this.#order.get(next.process);
-      this.#publishOne(next);
-      const at = queue?.indexOf(next) ?? -1;
-      if (at >= 0) queue?.splice(at, 1);
-      if (queue?.length === 0) this.#order.delete(next.process);
-      next = queue?.[0];
-      if (next?.closed || (next && !this.#isReady(next))) return;
-    }
-  }
-
-  #publishOne(execution: Execution): void {
-    if (execution.action === 'exec') this.#waiting.delete(execution.image);
-    else this.#others.delete(execution);
-    execution.closed = true;
-    if (execution.action === 'exec') this.#waitingBytes -= textBytes(execution.details);
+    if (!this.#waiting.delete(execution)) return;
+    this.#waitingBytes -= textBytes(execution.details);
     const { process } = execution;
     // The end of a leader whose other thread executes is not the process's (R7).
     const isRevived = execution.action === 'exit' && !process.exit;
@@ -558,7 +376,7 @@ export class ProcessTree {
       entityId: this.processes.entityIdOf(process),
       ppid: execution.details?.ppid ?? process.ppid,
       pidNamespace: process.pidNamespace,
-      sid: link.session?.id ?? execution.details?.sid,
+      sid: link.session?.id,
       pgid: group?.id,
       entry,
       context: {
@@ -579,6 +397,16 @@ export class ProcessTree {
       host: this.#options.host,
     });
   }
+}
+
+/** The leaders of its session and group. */
+function leadersOf({ sessionLeader, groupLeader }: Execution): Link[] {
+  return [sessionLeader, groupLeader].filter((link) => link !== undefined);
+}
+
+/** Gives up on an image that is waited for. */
+function sealNow(image: Image): void {
+  if (!image.sealed) image.seal(undefined);
 }
 
 /** What was read of the nearest creator of which anything was, as it was when it forked. Only for settled processes. */

@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import type { CollectorProblem } from '../collect/source.ts';
 import { messageOf } from '../error_message.ts';
 import type { Logger } from '../log.ts';
-import { MEMORY_BOUNDS, textBytes } from '../process/memory_bounds.ts';
+import { MEMORY_BOUNDS, textBytes } from '../memory_bounds.ts';
 import type { SharedText } from '../process/session_context.ts';
 import type { PublishedEvent } from '../process/tree.ts';
 import { CompactionError } from './compaction.ts';

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ExecEvent, ProcessEvent } from '../../src/collect/event.ts';
+import type { ExecEvent, SensorEvent } from '../../src/collect/events.ts';
 import { LiveSource, type LiveSourceOptions } from '../../src/collect/live.ts';
 import { loadNative } from '../../src/collect/native.ts';
 import { cgroupPath } from '../../src/process/procfs.ts';
@@ -16,7 +16,7 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
   let directory: string;
   let source: LiveSource | undefined;
   let child: ChildProcess | undefined;
-  let events: ProcessEvent[];
+  let events: SensorEvent[];
   beforeEach(() => {
     before = auditSettings();
     directory = mkdtempSync(join(tmpdir(), 'pa-'));
@@ -37,13 +37,13 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
       queueMaxBytes: 1 << 24,
       socketBufferBytes: 1 << 22,
     });
-    const state = await source.start((some) => events.push(...some));
+    const state = await source.start((some) => events.push(...(some as SensorEvent[])));
     expect(state.collector).toBe(collector === 'auto' ? 'audit+proc_events' : collector);
     expect(hasOurRules()).toBe(collector !== 'proc_events');
   }
   /** The events of one kind, once there is one of `pid`. */
-  async function heard<K extends ProcessEvent['kind']>(kind: K, pid: number) {
-    const ofKind = () => events.filter((event): event is Extract<ProcessEvent, { kind: K }> => event.kind === kind);
+  async function heard<K extends SensorEvent['kind']>(kind: K, pid: number) {
+    const ofKind = () => events.filter((event): event is Extract<SensorEvent, { kind: K }> => event.kind === kind);
     await until(`heard of ${kind}: ${pid}`, () => ofKind().some((event) => event.pid === pid));
     return ofKind();
   }

@@ -167,10 +167,10 @@ describe('a run', () => {
     const { recorder, native, values } = setUp();
     await recorder.start();
     native.deliver(Buffer.concat([forkOf(1, 10, 500), forkOf(1, 11, 501)]));
-    expect(recorder.stats().tree.eventsReceived).toBe(2);
+    await until(() => recorder.stats().tree.eventsReceived === 2);
     await recorder.configure(values, true);
     native.deliver(forkOf(1, 12, 502));
-    expect(recorder.stats().tree.eventsReceived).toBe(3);
+    await until(() => recorder.stats().tree.eventsReceived === 3);
   });
 
   test('whose collector cannot be loaded says so in the statistics and does not throw', async () => {

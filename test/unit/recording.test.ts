@@ -3,6 +3,7 @@ import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Pid, ProcessEvent } from '../../src/collect/event.ts';
 import { NO_DETAILS } from '../../src/collect/event.ts';
+import { WHOLE } from '../../src/collect/join.ts';
 import type { ProcessEventSource, SourceState, SourceStats } from '../../src/collect/source.ts';
 import type { Action } from '../../src/process/execution.ts';
 import { cmdlineOf } from '../../src/process/image.ts';
@@ -34,6 +35,8 @@ class FakeSource implements ProcessEventSource {
   }
 
   stop(): void {}
+  release(): void {}
+  join = WHOLE;
   onItsWay = () => false;
   stats(): SourceStats {
     return {
@@ -76,13 +79,12 @@ function setUp() {
 const cmdlines = (published: readonly PublishedEvent[]) =>
   published.map(({ details }) => cmdlineOf(details ?? NO_DETAILS));
 
-/** An exec as both of the kernel's facilities tell it. */
+/** A process that executes. */
 function exec(pid: number, cmdline: string): ProcessEvent[] {
   const at = { pid: pid as Pid, bootMs: 1000, unixMs: Date.now() };
   return [
-    { kind: 'fork', origin: 'proc_events', parent: 1 as Pid, imageFrom: undefined, ...at },
-    { kind: 'exec', origin: 'proc_events', details: undefined, ...at },
-    { kind: 'exec', origin: 'audit', details: detailsOf(cmdline, 1), ...at },
+    { kind: 'fork', parent: 1 as Pid, imageFrom: undefined, ...at },
+    { kind: 'exec', details: detailsOf(cmdline, 1), ...at },
   ];
 }
 

@@ -244,7 +244,8 @@ describe('a name proves nothing', () => {
       kernel.setsid(11);
       kernel.exec(11, 'bash');
       const harness = new TreeHarness();
-      harness.proc.shown.set(10, { ...harness.proc.show(10, 1, 'sshd -D', 100_000), userNamespace });
+      const shown = harness.proc.show(10, 1, 'sshd -D', 100_000);
+      harness.proc.shown.set(10, { ...shown, details: { ...shown.details, userNamespace } });
       return entryOf(harness.run(kernel).row('bash'));
     };
     expect(entryIn(4026532500)).toEqual(['init', 'sshd -D']);
@@ -257,15 +258,15 @@ describe('an sshd that gave up its privileges', () => {
   const USER = { uid: 1000, euid: 1000 };
   const met = (unprivileged: { executed: boolean; inode: number }) => {
     const harness = new TreeHarness();
-    const show = (pid: number, ppid: number, cmdline: string, more: object = {}, executed = true) => {
+    const show = (pid: number, ppid: number, cmdline: string, more: object = {}, hasExecuted = true) => {
       const shown = harness.proc.show(pid, ppid, cmdline, pid);
-      return { ...shown, executed, sid: pid, details: { ...shown.details, inode: 7, ...more } };
+      return { ...shown, hasExecuted, details: { ...shown.details, sid: pid, inode: 7, ...more } };
     };
     const { executed, inode } = unprivileged;
     harness.tree.processes.adopt([
       show(10, 1, 'sshd -D'),
       show(11, 10, 'sshd'),
-      { ...show(12, 11, 'sshd', { ...USER, inode }, executed), sid: 11 },
+      show(12, 11, 'sshd', { ...USER, inode, sid: 11 }, executed),
       show(13, 12, 'bash -l', USER),
     ]);
     harness.proc.peers.set(11, '192.0.2.7').set(12, '198.51.100.9');

@@ -1,6 +1,7 @@
 /** Forks, execs and exits in any order, for a kernel model to play. */
 import fc from 'fast-check';
-import type { KernelModel } from './kernel_model.ts';
+import type { Pid } from '../../../src/collect/event.ts';
+import { KernelModel } from './kernel_model.ts';
 
 /** What happens next, to which of the living; pids come from a small pool, so that they are reused soon. */
 export const happening = fc.record({
@@ -53,3 +54,24 @@ export function playSessions(kernel: KernelModel, happenings: readonly Happening
     }
   }
 }
+
+/** 10 is forked, executes, has a session of its own, executes again and ends. */
+export function oneLife(): KernelModel {
+  const kernel = new KernelModel();
+  kernel.fork(1, 10);
+  kernel.exec(10, 'setsid');
+  const { bootMs, unixMs } = kernel.fork(10, 11);
+  kernel.tell({ kind: 'setsid', origin: 'proc_events', pid: 10 as Pid, bootMs, unixMs });
+  kernel.exec(10, 'sleep');
+  kernel.exit(10, 9);
+  return kernel;
+}
+
+/** Its rows, with their sessions. */
+export const LIFE = [
+  ['fork', 1],
+  ['exec', 1],
+  ['setsid', 10],
+  ['exec', 10],
+  ['exit', 10],
+];

@@ -1,18 +1,16 @@
 /**
  * A kernel of a few lines: processes fork, execute and exit, and it writes down what the proc connector and audit
- * would say, each in its own order, and what really happened, as the truth to hold the tree against.
+ * would say, each in its own order, the same as whole events, and what really happened, as the truth to hold the tree against.
  */
-import {
-  type ExecDetails,
-  type ExecEvent,
-  type ExitEvent,
-  type ForkEvent,
-  type LoginEvent,
-  NO_DETAILS,
-  type Pid,
-  type ProcessEvent,
-  type SetpgidEvent,
-} from '../../../src/collect/event.ts';
+import { type ExecDetails, NO_DETAILS, type Pid, type ProcessEvent } from '../../../src/collect/event.ts';
+import type {
+  ExecEvent,
+  ExitEvent,
+  ForkEvent,
+  LoginEvent,
+  SensorEvent,
+  SetpgidEvent,
+} from '../../../src/collect/events.ts';
 
 export interface TrueAncestor {
   readonly pid: number;
@@ -30,6 +28,7 @@ export interface TrueExec {
 
 interface ModelProcess {
   readonly pid: number;
+  readonly startMs?: number;
   cmdline: string;
   readonly creator: readonly TrueAncestor[];
   /** The kernel's parent now. */
@@ -90,9 +89,13 @@ export function detailsOf(cmdline: string, ppid: number, more: Partial<ExecDetai
 export class KernelModel {
   readonly processes = new Map<number, ModelProcess>();
   /** What the proc connector says, in its order. */
-  readonly connector: ProcessEvent[] = [];
+  readonly connector: SensorEvent[] = [];
   /** What audit says, in its order: execs, each at its return from the system call. */
   readonly audit: (ExecEvent | SetpgidEvent | LoginEvent)[] = [];
+  /** What happened, as whole events in their order. */
+  readonly whole: ProcessEvent[] = [];
+  /** The same as one ordered stream tells it that has all ids and starts in each event, and nothing of calls that change ids. */
+  readonly exact: ProcessEvent[] = [];
   readonly truth: TrueExec[] = [];
   /** Boot time of the next thing to happen. */
   bootMs = 1_000_000;
@@ -124,16 +127,21 @@ export class KernelModel {
     const parent = options.cloneParent ? this.#living(caller.parent) : caller;
     const creator = [{ pid: parent.pid, cmdline: parent.cmdline }, ...parent.creator];
     const { cmdline, sid, pgid } = caller;
-    this.processes.set(child, { pid: child, cmdline, creator, parent: parent.pid, alive: true, sid, pgid });
+    const at = this.#tick();
+    const startMs = at.bootMs - 0.03;
+    this.processes.set(child, { pid: child, startMs, cmdline, creator, parent: parent.pid, alive: true, sid, pgid });
     const event: ForkEvent = {
       kind: 'fork',
       origin: 'proc_events',
       pid: child as Pid,
-      ...this.#tick(),
+      ...at,
       parent: parent.pid as Pid,
       imageFrom: undefined,
     };
-    this.connector.push(event);
+    this.tell(event);
+    const { startMs: parentStartMs } = parent;
+    const imageFrom = parent === caller ? undefined : (by as Pid);
+    this.exact.push({ ...event, imageFrom, startMs, parentStartMs, sid, pgid });
     return event;
   }
 
@@ -141,10 +149,13 @@ export class KernelModel {
     const process = this.#living(pid);
     process.cmdline = cmdline;
     const at = this.#tick();
-    this.connector.push({ kind: 'exec', origin: 'proc_events', pid: pid as Pid, ...at, details: undefined });
+    const event = { kind: 'exec', origin: 'proc_events', pid: pid as Pid, ...at } as const;
+    this.connector.push({ ...event, details: undefined });
     const details = detailsOf(cmdline, process.parent, { serial: ++this.#serial, ...more });
     this.audit.push({ kind: 'exec', origin: 'audit', pid: pid as Pid, ...this.#coarse(at), details });
-    const { creator: ancestry, sid, pgid } = process;
+    this.whole.push({ ...event, details });
+    const { creator: ancestry, sid, pgid, startMs } = process;
+    this.exact.push({ ...event, details: { ...details, startMs, sid, pgid } });
     this.truth.push({ pid, cmdline, ancestry, bootMs: at.bootMs, sid, pgid });
   }
 
@@ -158,7 +169,7 @@ export class KernelModel {
     const process = this.#living(pid);
     process.sid = pid;
     process.pgid = pid;
-    this.connector.push({ kind: 'setsid', origin: 'proc_events', pid: pid as Pid, ...this.#tick() });
+    this.tell({ kind: 'setsid', origin: 'proc_events', pid: pid as Pid, ...this.#tick() });
   }
 
   /** `goneCaller` as the collector tells it of one that is gone when its record is read. */
@@ -166,7 +177,7 @@ export class KernelModel {
     this.#living(pid).pgid = pgid;
     const at = this.#coarse(this.#tick());
     const serial = ++this.#serial;
-    this.audit.push({
+    const event = {
       kind: 'setpgid',
       origin: 'audit',
       pid: pid as Pid,
@@ -174,13 +185,17 @@ export class KernelModel {
       pgid: pgid as Pid,
       goneCaller: goneCaller as Pid,
       serial,
-    });
+    } as const;
+    this.audit.push(event);
+    this.whole.push(event);
   }
 
   /** What sshd says of a session, or another program. */
   login(ses: number, address: string, exe = '/usr/sbin/sshd'): void {
     const at = this.#coarse(this.#tick());
-    this.audit.push({ kind: 'login', origin: 'audit', pid: 1 as Pid, ...at, ses, address, terminal: '', exe });
+    const event = { kind: 'login', origin: 'audit', pid: 1 as Pid, ...at, ses, address, terminal: '', exe } as const;
+    this.audit.push(event);
+    this.whole.push(event);
   }
 
   exit(pid: number, status = 0): void {
@@ -188,12 +203,14 @@ export class KernelModel {
     process.alive = false;
     for (const child of this.processes.values()) if (child.alive && child.parent === pid) child.parent = 1;
     const event: ExitEvent = { kind: 'exit', origin: 'proc_events', pid: pid as Pid, ...this.#tick(), status };
-    this.connector.push(event);
+    this.tell(event);
+    const { startMs, sid, pgid } = process;
+    this.exact.push({ ...event, startMs, sid, pgid });
   }
 
   /** The connector's word that the leader of a process ended, where the process goes on. */
   leaderExit(pid: number): void {
-    this.connector.push({ kind: 'exit', origin: 'proc_events', pid: pid as Pid, ...this.#tick(), status: 0 });
+    this.tell({ kind: 'exit', origin: 'proc_events', pid: pid as Pid, ...this.#tick(), status: 0 });
   }
 
   /** Lets time pass. */
@@ -201,8 +218,22 @@ export class KernelModel {
     this.bootMs += ms;
   }
 
-  /** Everything so far, the connector's first, as the collector hands over what it has drained together. */
+  /** Adds a message of the connector's, which is whole. */
+  tell(event: SensorEvent): void {
+    this.connector.push(event);
+    this.whole.push(event);
+  }
+
+  /** Everything so far, as whole events. */
   take(): ProcessEvent[] {
+    this.connector.length = 0;
+    this.audit.length = 0;
+    return this.whole.splice(0);
+  }
+
+  /** Everything so far as the two told it, the connector's first, as the collector hands over what it has drained together. */
+  takeHalves(): SensorEvent[] {
+    this.whole.length = 0;
     return [...this.connector.splice(0), ...this.audit.splice(0)];
   }
 }

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import type { Pid } from '../../../src/collect/event.ts';
 import { cmdlineOfRecord, parseLinkRecord } from '../../../src/process/recorded_link.ts';
 import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { KernelModel } from './kernel_model.ts';
@@ -29,7 +28,7 @@ test('a process met in /proc has the image that it had then before its next', ()
   const harness = new TreeHarness();
   harness.tree.processes.adopt([harness.proc.show(10, 1, 'bash -l')]);
   kernel.fork(1, 10);
-  kernel.connector.pop();
+  kernel.take();
   kernel.exec(10, 'implant');
   expect(imagesBefore(harness.run(kernel).row('implant'))).toEqual(['bash -l']);
 });
@@ -57,26 +56,6 @@ test('what a process ran before, from the image that it was forked with on, is t
     ['exit', 'bash -l', 'env ls'],
   ]);
   expect(told(12)).toEqual([['fork'], ['exit']]);
-});
-
-test('an exec waits for the image that its process was forked with, by any creator', () => {
-  const kernel = shell();
-  kernel.fork(10, 11);
-  kernel.exec(11, 'cloner');
-  kernel.fork(11, 12, { cloneParent: true });
-  kernel.exec(12, 'ls');
-  const harness = new TreeHarness();
-  const { connector } = kernel;
-  const forks = connector
-    .splice(0)
-    .map((event) => (event.kind === 'fork' && event.pid === 12 ? { ...event, imageFrom: 11 as Pid } : event));
-  // Audit tells of the cloner's exec last.
-  const cloner = kernel.audit.findIndex(({ pid }) => pid === 11);
-  const [late] = kernel.audit.splice(cloner, 1);
-  harness.tree.apply([...forks, ...kernel.audit.splice(0)]);
-  expect(harness.told.map(({ cmdline }) => cmdline)).not.toContain('ls');
-  if (late) harness.tree.apply([late]);
-  expect(imagesBefore(harness.row('ls'))).toEqual(['cloner']);
 });
 
 test('a leader that is dead is still described', () => {

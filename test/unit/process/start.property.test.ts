@@ -43,12 +43,10 @@ test('in a recorded log a start is that of the fork’s record, wherever in the 
     kernel.fork(1, 10);
     kernel.fork(10, 11);
     kernel.exec(11, 'ls');
-    const events = [...kernel.connector.filter(({ kind }) => kind === 'fork'), ...kernel.audit].map((event) => ({
-      ...event,
-      origin: 'audit' as const,
-      bootMs: event.unixMs,
-    })) as ProcessEvent[];
-    const harness = new TreeHarness({ bootId: 'replay', bootToUnixMs: 0, proc: undefined, detailsApart: false });
+    const events = [...kernel.connector.filter(({ kind }) => kind === 'fork'), ...kernel.audit].map(
+      (event): ProcessEvent => ({ ...event, isCoarse: true, bootMs: event.unixMs }),
+    );
+    const harness = new TreeHarness({ bootId: 'replay', bootToUnixMs: 0, proc: undefined });
     for (const event of isReversed ? events.reverse() : events) harness.tree.apply([event]);
     harness.tree.flush('all');
     const { entityId, process } = harness.row('ls');
@@ -68,8 +66,8 @@ test('an entity id has one start in all columns of all recordings, however late 
         const kernel = new KernelModel(7.37);
         kernel.bootMs += phase;
         play(kernel, happenings);
-        const [connector, audit] = [kernel.connector.splice(0), kernel.audit.splice(0)];
-        const forks = connector.filter(({ kind }) => kind === 'fork');
+        const events = kernel.take();
+        const forks = events.filter(({ kind }) => kind === 'fork');
         const lastOf = new Map(forks.map((fork) => [fork.pid, fork]));
         const record = (jitters: typeof ofFirst) => {
           const harness = new TreeHarness({ bootToUnixMs: BOOT_TO_UNIX_MS });
@@ -77,12 +75,12 @@ test('an entity id has one start in all columns of all recordings, however late 
           for (const { pid, bootMs } of lastOf.values()) {
             if (kernel.processes.get(pid)?.alive) harness.proc.show(pid, 1, 'shown', Math.floor(bootMs / MS_PER_TICK));
           }
-          const jittered = connector.map((event, at): ProcessEvent => {
+          const jittered = events.map((event, at): ProcessEvent => {
             const [late, off] = jitters[at % jitters.length] ?? [0, 0];
             const bootMs = event.bootMs + (event.kind === 'fork' ? late : 0.49);
             return { ...event, bootMs, unixMs: BOOT_TO_UNIX_MS + bootMs + off };
           });
-          harness.tree.apply([...jittered, ...audit]);
+          harness.tree.apply(jittered);
           harness.tree.flush('all');
           return harness;
         };

@@ -1,61 +1,17 @@
-/** Rows of more than execs: in the order in which things happened, with what is inherited while details are on their way. */
+/** Rows of more than execs: in the order in which things happened. */
 import { describe, expect, test } from 'vitest';
-import type { ExecEvent, Pid } from '../../../src/collect/event.ts';
 import type { Action } from '../../../src/process/execution.ts';
+import { LIFE, oneLife } from './happenings.ts';
 import { KernelModel } from './kernel_model.ts';
 import { TreeHarness } from './tree_harness.ts';
 
 const ALL: ReadonlySet<Action> = new Set(['exec', 'fork', 'setsid', 'exit', 'existing']);
 
-/** 10 is forked, executes, has a session of its own, executes again and ends. */
-function oneLife(): KernelModel {
-  const kernel = new KernelModel();
-  kernel.fork(1, 10);
-  kernel.exec(10, 'setsid');
-  const { bootMs, unixMs } = kernel.fork(10, 11);
-  kernel.connector.push({ kind: 'setsid', origin: 'proc_events', pid: 10 as Pid, bootMs, unixMs });
-  kernel.exec(10, 'sleep');
-  kernel.exit(10, 9);
-  return kernel;
-}
-
 const rowsOf = ({ published }: TreeHarness, pid: number) =>
   published.filter(({ process }) => process.pid === pid).map(({ action, sid }) => [action, sid]);
-/** What audit might still say of groups is waited for, and no longer. */
-function waited(harness: TreeHarness): TreeHarness {
-  harness.nowMs += 100;
-  harness.tree.flush();
-  return harness;
-}
-const LIFE = [
-  ['fork', 1],
-  ['exec', 1],
-  ['setsid', 10],
-  ['exec', 10],
-  ['exit', 10],
-];
-
 describe('the rows of a process', () => {
-  test('are in the order in which it did things, when all is told at once', () => {
-    expect(rowsOf(waited(new TreeHarness({ actions: ALL }).run(oneLife())), 10)).toEqual(LIFE);
-  });
-
-  test('are in that order when audit’s records come later, one by one', () => {
-    const kernel = oneLife();
-    const harness = new TreeHarness({ actions: ALL });
-    harness.tree.apply(kernel.connector.splice(0));
-    for (const record of kernel.audit.splice(0)) harness.tree.apply([record]);
-    expect(rowsOf(waited(harness), 10)).toEqual(LIFE);
-  });
-
-  test('are in that order when audit’s records never come', () => {
-    const kernel = oneLife();
-    const harness = new TreeHarness({ actions: ALL });
-    harness.tree.apply(kernel.connector.splice(0));
-    harness.nowMs += 10_000;
-    harness.tree.flush('all');
-    expect(rowsOf(harness, 10)).toEqual(LIFE);
-    expect(harness.tree.waiting).toBe(0);
+  test('are in the order in which it did things, ', () => {
+    expect(rowsOf(new TreeHarness({ actions: ALL }).run(oneLife()), 10)).toEqual(LIFE);
   });
 });
 
@@ -77,7 +33,7 @@ test('an end that /proc showed before it was told has its row and its exit code,
   for (const pid of [10, 11]) {
     kernel.exit(pid, 256);
     const again = kernel.connector.at(-1);
-    if (again) kernel.connector.push(again);
+    if (again) kernel.tell(again);
   }
   harness.run(kernel);
   harness.tree.flush('all');
@@ -86,41 +42,4 @@ test('an end that /proc showed before it was told has its row and its exit code,
     [10, 256],
     [11, 256],
   ]);
-});
-
-describe('a control group and a pid namespace', () => {
-  test('are those of who forked, also when its own exec was told of after the fork', () => {
-    const kernel = new KernelModel();
-    kernel.fork(1, 10);
-    kernel.exec(10, 'container');
-    kernel.fork(10, 11);
-    kernel.fork(11, 12);
-    kernel.exec(12, 'short');
-    const [container, short] = kernel.audit.splice(0) as [ExecEvent, ExecEvent];
-    const harness = new TreeHarness();
-    harness.tree.apply(kernel.connector.splice(0));
-    const details = container.details && { ...container.details, cgroup: '/docker/1', pidNamespace: 7 };
-    harness.tree.apply([{ ...container, details }, short]);
-    expect(harness.row('short')).toMatchObject({ cgroup: '/docker/1', pidNamespace: 7 });
-  });
-
-  test('are not those that the one who forked had later', () => {
-    const kernel = new KernelModel();
-    kernel.fork(1, 10);
-    kernel.exec(10, 'before');
-    kernel.fork(10, 11);
-    kernel.exec(10, 'after');
-    kernel.exec(11, 'short');
-    const [first, second, short] = kernel.audit.splice(0) as [ExecEvent, ExecEvent, ExecEvent];
-    const harness = new TreeHarness();
-    harness.tree.apply(kernel.connector.splice(0));
-    for (const [event, cgroup] of [
-      [first, '/before'],
-      [second, '/after'],
-    ] as const) {
-      harness.tree.apply([{ ...event, details: event.details && { ...event.details, cgroup } }]);
-    }
-    harness.tree.apply([short]);
-    expect(harness.row('short').cgroup).toBe('/before');
-  });
 });

@@ -6,7 +6,7 @@ import { ancestorsOf, TreeHarness } from './tree_harness.ts';
 
 const exec = (pid: number, ppid: number, cmdline: string, unixMs: number): ExecEvent => ({
   kind: 'exec',
-  origin: 'audit',
+  isCoarse: true,
   pid: pid as Pid,
   bootMs: unixMs,
   unixMs,
@@ -14,7 +14,7 @@ const exec = (pid: number, ppid: number, cmdline: string, unixMs: number): ExecE
 });
 const fork = (parent: number, child: number, unixMs: number): ProcessEvent => ({
   kind: 'fork',
-  origin: 'audit',
+  isCoarse: true,
   pid: child as Pid,
   parent: parent as Pid,
   bootMs: unixMs,
@@ -23,153 +23,10 @@ const fork = (parent: number, child: number, unixMs: number): ProcessEvent => ({
 });
 const loss = (bootMs: number): LossEvent => ({
   kind: 'loss',
-  origin: 'audit',
   pid: 0 as Pid,
   bootMs,
   unixMs: BOOT_UNIX_MS + bootMs,
   count: 1,
-});
-
-describe('records that are lost or late', () => {
-  /** 10 executes `parent` and forks 11, which executes `child`; 5 executes slowly, so that its stamp is old. */
-  function parentAndChild() {
-    const kernel = new KernelModel();
-    kernel.fork(1, 5);
-    kernel.exec(5, 'slow');
-    kernel.fork(1, 10);
-    kernel.exec(10, 'parent');
-    kernel.fork(10, 11);
-    kernel.exec(11, 'child');
-    const [slow, parent, child] = kernel.audit.splice(0) as [ExecEvent, ExecEvent, ExecEvent];
-    const harness = new TreeHarness();
-    harness.tree.apply(kernel.connector.splice(0));
-    harness.tree.apply([child]);
-    harness.nowMs += 60;
-    harness.tree.apply([slow]);
-    harness.nowMs += 40;
-    harness.tree.flush();
-    return { harness, parent };
-  }
-
-  test('an exec that still waits is given up before a child of it is published, and its late record does no harm', () => {
-    const { harness, parent } = parentAndChild();
-    expect(harness.told.map(({ cmdline }) => cmdline)).toEqual(['slow', '', 'child']);
-    expect(harness.row('child').ancestry.complete).toBe(false);
-    harness.tree.apply([parent]);
-    harness.nowMs += 1000;
-    harness.tree.flush();
-    expect(harness.published).toHaveLength(3);
-  });
-
-  test('a record that is lost just before another of the same pid does not take the other’s place', () => {
-    const kernel = new KernelModel(7);
-    kernel.fork(1, 10);
-    kernel.exec(10, 'lost');
-    kernel.fork(10, 11);
-    kernel.exec(11, 'child of the lost');
-    kernel.exec(10, 'kept');
-    kernel.fork(10, 12);
-    kernel.exec(12, 'child of the kept');
-    kernel.audit.shift();
-    const harness = new TreeHarness().run(kernel);
-    harness.nowMs += 100;
-    harness.tree.flush();
-    expect(harness.chain('child of the kept')).toEqual(['kept', 'init']);
-    expect(harness.chain('child of the lost')).toEqual(['', 'init']);
-    expect(harness.row('child of the lost').ancestry.complete).toBe(false);
-  });
-
-  test('while a loss is not made good, what is paired by order is not called complete', () => {
-    const kernel = new KernelModel();
-    kernel.fork(1, 10);
-    kernel.exec(10, 'a');
-    kernel.fork(10, 11);
-    kernel.exec(11, 'b');
-    kernel.connector.splice(1, 1);
-    const harness = new TreeHarness();
-    harness.tree.apply([loss(kernel.bootMs)]);
-    harness.run(kernel);
-    for (const ms of [100, 100]) {
-      harness.nowMs += ms;
-      harness.tree.flush();
-    }
-    expect(harness.row('b').ancestry.complete).toBe(false);
-  });
-
-  test('while more is on its way only what audit has gone past is given up, and the rest not for ever', () => {
-    const kernel = new KernelModel();
-    kernel.fork(1, 10);
-    kernel.exec(10, 'lost');
-    kernel.pass(500);
-    kernel.fork(1, 11);
-    kernel.exec(11, 'seen');
-    kernel.fork(1, 12);
-    kernel.exec(12, 'late');
-    const [, seen] = kernel.audit.splice(0) as [ExecEvent, ExecEvent];
-    const harness = new TreeHarness();
-    harness.tree.apply([...kernel.connector.splice(0), seen]);
-    harness.nowMs += 200;
-    harness.tree.flush('overdue', () => true);
-    expect(harness.told.map(({ pid }) => pid)).toEqual([11, 10]);
-    harness.nowMs += 50;
-    harness.tree.flush('overdue', () => true);
-    expect(harness.told.map(({ pid }) => pid)).toEqual([11, 10]);
-    harness.nowMs += 1750;
-    harness.tree.flush('overdue', () => true);
-    expect(harness.told.map(({ pid }) => pid)).toEqual([11, 10, 12]);
-  });
-
-  test('the kernel is asked what there still is only when something has waited long enough, and once', () => {
-    const kernel = new KernelModel();
-    for (const pid of [10, 11]) {
-      kernel.fork(1, pid);
-      kernel.exec(pid, 'x');
-    }
-    const harness = new TreeHarness();
-    harness.tree.apply(kernel.connector.splice(0));
-    let asked = 0;
-    const ask = () => {
-      asked++;
-      return true;
-    };
-    harness.nowMs += 50;
-    harness.tree.flush('overdue', ask);
-    expect(asked).toBe(0);
-    harness.nowMs += 200;
-    harness.tree.flush('overdue', ask);
-    expect(asked).toBe(1);
-  });
-
-  test('a clock that is set in between neither doubles a row nor loses its details', () => {
-    const kernel = new KernelModel();
-    kernel.fork(1, 10);
-    kernel.exec(10, 'x');
-    const connector = kernel.connector.splice(0).map((event) => ({ ...event, unixMs: event.unixMs - 3_600_000 }));
-    const harness = new TreeHarness();
-    harness.tree.apply([...connector, ...kernel.audit.splice(0)]);
-    harness.nowMs += 10_000;
-    harness.tree.flush();
-    expect(harness.told.map(({ cmdline }) => cmdline)).toEqual(['x']);
-  });
-
-  test('a late record of a pid’s dead owner does not displace the living one', () => {
-    const kernel = new KernelModel(10);
-    kernel.fork(1, 10);
-    kernel.exec(10, 'old');
-    kernel.exit(10);
-    kernel.connector.splice(1, 1);
-    kernel.pass(50);
-    kernel.fork(1, 20);
-    kernel.exec(20, 'sh');
-    kernel.fork(20, 10);
-    const harness = new TreeHarness().run(kernel);
-    harness.nowMs += 100;
-    harness.tree.flush();
-    kernel.fork(10, 30);
-    kernel.exec(30, 'grandchild');
-    harness.run(kernel);
-    expect(harness.chain('grandchild')).toEqual(['sh', 'sh', 'init']);
-  });
 });
 
 describe('losses and /proc', () => {
@@ -199,8 +56,7 @@ describe('losses and /proc', () => {
     const harness = new TreeHarness().run(kernel);
     const { startTicks } = harness.row('before').process;
     kernel.exec(10, 'after');
-    kernel.connector.length = 0;
-    kernel.audit.length = 0;
+    kernel.take();
     harness.tree.apply([loss(kernel.bootMs)]);
     harness.tree.processes.adopt([harness.proc.show(10, 1, 'after', startTicks)]);
     harness.tree.processes.resynced(1);
@@ -242,9 +98,9 @@ describe('losses and /proc', () => {
   });
 });
 
-describe('logs of audit alone', () => {
+describe('events of a coarse clock', () => {
   test('a program that respawns itself by vfork for ever keeps a bounded number of ancestors', () => {
-    const harness = new TreeHarness({ detailsApart: false, proc: undefined });
+    const harness = new TreeHarness({ proc: undefined });
     harness.tree.apply([exec(1, 0, 'init', 1000)]);
     for (let pid = 2; pid < 5000; pid++) {
       harness.nowMs += 2;
@@ -257,7 +113,7 @@ describe('logs of audit alone', () => {
   });
 
   test('a process that was only named is not the one that gets its pid long after', () => {
-    const harness = new TreeHarness({ detailsApart: false, proc: undefined });
+    const harness = new TreeHarness({ proc: undefined });
     harness.tree.apply([
       exec(1, 0, 'init', 1000),
       fork(99, 100, 1001),
@@ -273,7 +129,7 @@ describe('logs of audit alone', () => {
   });
 
   test('without forks, an exec of a known pid under another parent is of another process', () => {
-    const harness = new TreeHarness({ detailsApart: false, proc: undefined });
+    const harness = new TreeHarness({ proc: undefined });
     harness.tree.apply([
       exec(1, 0, 'init', 1000),
       exec(10, 1, 'sshd', 1001),
@@ -288,25 +144,6 @@ describe('logs of audit alone', () => {
   });
 });
 
-test('an exec that was published without details is not awaited for ever', () => {
-  const harness = new TreeHarness();
-  const kernel = new KernelModel();
-  kernel.fork(1, 10);
-  harness.run(kernel);
-  const at = { pid: 10 as Pid, bootMs: kernel.bootMs, unixMs: BOOT_UNIX_MS + kernel.bootMs };
-  harness.tree.apply([{ kind: 'exec', origin: 'proc_events', details: undefined, ...at }]);
-  harness.nowMs += 200;
-  harness.tree.flush();
-  expect(harness.published).toHaveLength(1);
-  harness.nowMs += 20_000;
-  harness.tree.flush();
-  // Of a system call at the same time by the coarse clock: without the exec above it has a row of its own.
-  harness.tree.apply([{ ...exec(10, 1, 'another', at.unixMs), bootMs: at.bootMs }]);
-  harness.nowMs += 200;
-  harness.tree.flush();
-  expect(harness.published).toHaveLength(2);
-});
-
 test.each([
   [0.4, 1233],
   [0.6, 1234],
@@ -315,7 +152,7 @@ test.each([
   const bootMs = 12_340 + ms;
   harness.tree.apply([
     {
-      ...{ kind: 'fork', origin: 'proc_events', pid: 10 as Pid, parent: 1 as Pid, imageFrom: undefined },
+      ...{ kind: 'fork', pid: 10 as Pid, parent: 1 as Pid, imageFrom: undefined },
       ...{ bootMs, unixMs: BOOT_UNIX_MS + bootMs },
     },
   ]);

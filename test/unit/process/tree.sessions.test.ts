@@ -28,31 +28,6 @@ describe('session and group', () => {
     expect(harness.run(kernel).row('sibling')).toMatchObject({ sid: 10, pgid: 11 });
   });
 
-  test('a group that was set before the connector told of the fork is the new process’s', () => {
-    const kernel = new KernelModel();
-    const harness = new TreeHarness();
-    kernel.fork(1, 10);
-    kernel.setpgid(10, 10);
-    harness.tree.apply(kernel.audit.splice(0));
-    kernel.exec(10, 'job');
-    expect(harness.run(kernel).row('job').pgid).toBe(10);
-  });
-
-  test('a group’s record that comes when the pid is another’s is not of that one', () => {
-    const kernel = new KernelModel(50);
-    kernel.fork(1, 10);
-    kernel.setpgid(10, 10);
-    kernel.exit(10);
-    kernel.pass(1000);
-    kernel.fork(1, 10);
-    kernel.exec(10, 'another');
-    const harness = new TreeHarness();
-    harness.tree.apply(kernel.connector.filter(({ kind }) => kind !== 'exec'));
-    harness.tree.apply(kernel.audit.splice(0, 1));
-    kernel.connector.splice(0, 3);
-    expect(harness.run(kernel).row('another').pgid).toBe(1);
-  });
-
   test('are as one that was gone at once said of itself and of its children, where it could have set them', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
@@ -91,36 +66,6 @@ describe('session and group', () => {
     expect(harness.row('inside').pgid).toBe(10);
   });
 
-  test.each([3_600_000, 300])(
-    'are those from before the clock was set back by %i ms, and are still waited for',
-    (step) => {
-      const kernel = new KernelModel();
-      const harness = new TreeHarness({ actions: EVERYTHING });
-      kernel.fork(1, 10);
-      kernel.setpgid(10, 10);
-      kernel.exec(10, 'shell');
-      harness.run(kernel);
-      const setBack = () =>
-        kernel.take().map((event) => ({ ...event, unixMs: event.unixMs - step }) satisfies typeof event);
-      kernel.fork(10, 11);
-      kernel.exec(11, 'first');
-      harness.tree.apply(setBack());
-      harness.nowMs += 6000;
-      harness.tree.flush();
-      expect(harness.row('first').pgid).toBe(10);
-      kernel.exec(11, 'second');
-      harness.tree.apply(setBack());
-      kernel.pass(100);
-      kernel.fork(11, 12);
-      harness.tree.apply(setBack());
-      expect(rows(harness, 12)).toEqual([]);
-      kernel.pass(100);
-      kernel.exec(11, 'third');
-      harness.tree.apply(setBack());
-      expect(rows(harness, 12)).toEqual(['fork']);
-    },
-  );
-
   test('of those that were there before are as /proc shows them, and their leaders are known', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
@@ -157,25 +102,6 @@ describe('session and group', () => {
     expect(row).toMatchObject({ sid: 10, pgid: 10 });
     expect(row.context.sessionLeader?.json()).toContain('"pid":10,');
   });
-
-  test('a leader whose exec’s record is lost is waited for no longer than the exec itself', () => {
-    const kernel = new KernelModel();
-    kernel.fork(1, 10);
-    kernel.setsid(10);
-    kernel.exec(10, 'lost');
-    kernel.fork(1, 11);
-    kernel.setpgid(11, 10);
-    kernel.exec(11, 'member');
-    const harness = new TreeHarness();
-    kernel.audit.shift();
-    harness.run(kernel);
-    expect(harness.published).toEqual([]);
-    harness.nowMs += 150;
-    harness.tree.flush();
-    expect(harness.published).toHaveLength(2);
-    expect(harness.row('member')).toMatchObject({ pgid: 10 });
-    expect(harness.tree.stats.waiting).toBe(0);
-  });
 });
 
 describe('rows beside execs', () => {
@@ -207,22 +133,6 @@ describe('rows beside execs', () => {
     expect(rows(harness, 10)).toEqual(['fork', 'setsid', 'exec', 'exec', 'exit']);
     expect(harness.published.at(-1)).toMatchObject({ exitStatus: 256, endUnixMs: expect.any(Number), sid: 10 });
     expect(harness.published.at(-1)?.details?.args).toBe('ls');
-  });
-
-  test('wait until audit went past what could have set their group, but not for ever', () => {
-    const kernel = new KernelModel();
-    kernel.fork(1, 10);
-    kernel.setpgid(10, 10);
-    kernel.fork(10, 11);
-    const harness = new TreeHarness({ actions: EVERYTHING });
-    harness.tree.apply(kernel.connector.splice(0));
-    expect(harness.published).toEqual([]);
-    harness.tree.apply(kernel.audit.splice(0));
-    harness.nowMs += 150;
-    harness.tree.flush();
-    expect(rows(harness, 11)).toEqual(['fork']);
-    expect(harness.published.find(({ process }) => process.pid === 11)?.pgid).toBe(10);
-    expect(harness.tree.stats).toMatchObject({ waiting: 0, detailsMissing: 0 });
   });
 
   test('a leader’s end that is none makes no exit', () => {
@@ -309,13 +219,8 @@ test('a daemon that forks itself into a session of its own on and on does not ho
   for (let one = found.pop(); one; one = found.pop()) {
     if (held.has(one)) continue;
     held.add(one);
-    const { creator, session, groups } = one;
-    const others = [
-      creator?.process,
-      creator?.session?.leader,
-      session?.leader,
-      groups.at(Number.POSITIVE_INFINITY)?.leader,
-    ];
+    const { creator, session, group } = one;
+    const others = [creator?.process, creator?.session?.leader, session?.leader, group?.leader];
     for (const other of others) if (other) found.push(other);
   }
   expect(held.size).toBeLessThan(3 * 1024);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ExecEvent, Pid, ProcessEvent } from '../../../src/collect/event.ts';
+import type { Pid, ProcessEvent } from '../../../src/collect/event.ts';
 import type { Action } from '../../../src/process/execution.ts';
 import { BOOT_UNIX_MS, detailsOf, KernelModel } from './kernel_model.ts';
 import { ancestorsOf, TreeHarness } from './tree_harness.ts';
@@ -195,166 +195,16 @@ describe('identity (R1, R6, R7)', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
     harness.tree.processes.adopt([harness.proc.show(10, 1, 'service', 200_000)]);
-    kernel.connector.push({
-      kind: 'exit',
-      origin: 'proc_events',
-      pid: 10 as Pid,
-      bootMs: 1000,
-      unixMs: BOOT_UNIX_MS,
-      status: 0,
-    });
+    kernel.whole.push({ kind: 'exit', pid: 10 as Pid, bootMs: 1000, unixMs: BOOT_UNIX_MS, status: 0 });
     harness.run(kernel);
     expect(harness.livePids).toContain(10);
   });
 });
 
-describe('order and waiting (R10)', () => {
-  const script = (kernel: KernelModel) => {
-    kernel.fork(1, 10);
-    kernel.exec(10, 'a');
-    kernel.exec(10, 'b');
-    kernel.fork(10, 11);
-    kernel.exec(10, 'c');
-    kernel.exec(11, 'd');
-    kernel.exit(11);
-    kernel.fork(10, 11);
-    kernel.exec(11, 'e');
-  };
-
-  test('audit before the connector gives the same rows as the connector before audit', () => {
-    const inOrder = new KernelModel();
-    script(inOrder);
-    const expected = new TreeHarness().run(inOrder);
-    const early = new KernelModel();
-    script(early);
-    const harness = new TreeHarness();
-    harness.tree.apply(early.audit.splice(0));
-    expect(harness.published).toEqual([]);
-    harness.tree.apply(early.connector.splice(0));
-    expect(harness.told.toSorted((a, b) => a.cmdline.localeCompare(b.cmdline))).toEqual(expected.told);
-    expect(harness.told).toHaveLength(5);
-  });
-
-  test('an exec whose record is lost is published after the wait, with what /proc still shows, and counted if that is nothing', () => {
-    const kernel = new KernelModel();
-    kernel.fork(1, 10);
-    kernel.exec(10, 'lives');
-    kernel.fork(1, 11);
-    kernel.exec(11, 'gone');
-    kernel.audit.length = 0;
-    const harness = new TreeHarness().run(kernel);
-    harness.proc.show(10, 1, 'lives', Math.floor(1_000_001 / 10));
-    harness.nowMs += 99;
-    harness.tree.flush();
-    expect(harness.published).toEqual([]);
-    harness.nowMs += 1;
-    harness.tree.flush();
-    expect(harness.told.map(({ pid, cmdline }) => [pid, cmdline])).toEqual([
-      [10, 'lives'],
-      [11, ''],
-    ]);
-    expect(harness.tree.stats.detailsMissing).toBe(1);
-  });
-
-  test('an ancestor whose record is lost is named by its pid, and the ancestry is not called complete', () => {
-    const kernel = new KernelModel();
-    kernel.fork(1, 10);
-    kernel.exec(10, 'lost');
-    kernel.fork(10, 11);
-    kernel.exec(11, 'child');
-    kernel.audit.shift();
-    const harness = new TreeHarness().run(kernel);
-    harness.nowMs += 100;
-    harness.tree.flush();
-    expect(ancestorsOf(harness.row('child')).map(({ pid, cmdline }) => [pid, cmdline])).toEqual([
-      [10, ''],
-      [1, 'init'],
-    ]);
-    expect(harness.row('child').ancestry.complete).toBe(false);
-  });
-
-  test('a record that comes too late makes no second row, and is what later children see', () => {
-    const kernel = new KernelModel();
-    kernel.fork(1, 10);
-    kernel.exec(10, 'slow');
-    const record = kernel.audit.splice(0);
-    const harness = new TreeHarness().run(kernel);
-    harness.nowMs += 5000;
-    harness.tree.flush();
-    harness.tree.apply(record);
-    harness.nowMs += 5000;
-    harness.tree.flush();
-    expect(harness.published).toHaveLength(1);
-    kernel.fork(10, 11);
-    kernel.exec(11, 'child');
-    expect(harness.run(kernel).chain('child')).toEqual(['slow', 'init']);
-    expect(harness.row('').details).toBeUndefined();
-  });
-
-  test('while audit is still busy with earlier execs, later ones are not given up', () => {
-    const kernel = new KernelModel();
-    kernel.fork(1, 10);
-    kernel.exec(10, 'early');
-    kernel.pass(300);
-    kernel.exec(10, 'later');
-    const [first, second] = kernel.audit.splice(0) as [ExecEvent, ExecEvent];
-    const harness = new TreeHarness().run(kernel);
-    harness.nowMs += 150;
-    harness.tree.apply([first]);
-    harness.tree.flush();
-    harness.nowMs += 90;
-    harness.tree.flush();
-    expect(harness.told.map(({ cmdline }) => cmdline)).toEqual(['early']);
-    harness.tree.apply([second]);
-    expect(harness.told.map(({ cmdline }) => cmdline)).toEqual(['early', 'later']);
-    expect(harness.tree.stats.detailsMissing).toBe(0);
-  });
-
-  test('a record whose connector message was lost makes a row of its own after the wait', () => {
-    const kernel = new KernelModel();
-    kernel.fork(1, 10);
-    kernel.exec(10, 'unannounced');
-    const harness = new TreeHarness();
-    harness.tree.apply([...kernel.connector.splice(0, 1), ...kernel.audit.splice(0)]);
-    expect(harness.published).toEqual([]);
-    harness.nowMs += 100;
-    harness.tree.flush();
-    expect(harness.chain('unannounced')).toEqual(['init']);
-  });
-
-  test('when one record of a pid is lost, the next one is not taken for it', () => {
-    const kernel = new KernelModel();
-    kernel.fork(1, 10);
-    kernel.exec(10, 'lost');
-    kernel.pass(1000);
-    kernel.exec(10, 'kept');
-    kernel.audit.shift();
-    const harness = new TreeHarness().run(kernel);
-    harness.nowMs += 100;
-    harness.tree.flush();
-    expect(harness.told.map(({ cmdline }) => cmdline).toSorted()).toEqual(['', 'kept']);
-  });
-
-  test('what an exec says of a process from before the start is read at once, where audit will say nothing', () => {
-    const kernel = new KernelModel();
-    const harness = new TreeHarness();
-    harness.tree.processes.adopt([harness.proc.show(10, 1, 'old shell', 50)]);
-    kernel.processes.set(10, { pid: 10, cmdline: 'old shell', creator: [], parent: 1, alive: true, sid: 1, pgid: 1 });
-    kernel.exec(10, 'new program');
-    kernel.audit.length = 0;
-    harness.proc.show(10, 1, 'new program', 50);
-    harness.run(kernel);
-    harness.proc.shown.delete(10);
-    harness.nowMs += 100;
-    harness.tree.flush();
-    expect(harness.chain('new program')).toEqual(['init']);
-  });
-});
-
-describe('audit alone, and logs', () => {
+describe('events of a coarse clock', () => {
   const exec = (pid: number, ppid: number, cmdline: string, unixMs: number): ProcessEvent => ({
     kind: 'exec',
-    origin: 'audit',
+    isCoarse: true,
     pid: pid as Pid,
     bootMs: unixMs,
     unixMs,
@@ -362,7 +212,7 @@ describe('audit alone, and logs', () => {
   });
   const fork = (parent: number, child: number, unixMs: number, imageFrom?: number): ProcessEvent => ({
     kind: 'fork',
-    origin: 'audit',
+    isCoarse: true,
     pid: child as Pid,
     parent: parent as Pid,
     bootMs: unixMs,
@@ -371,7 +221,7 @@ describe('audit alone, and logs', () => {
   });
 
   test('a vfork’s record, which comes after the child’s exec, still tells who created it', () => {
-    const harness = new TreeHarness({ detailsApart: false, proc: undefined });
+    const harness = new TreeHarness({ proc: undefined });
     harness.tree.apply([exec(1, 0, 'init', 1000), fork(1, 10, 1001), exec(10, 1, 'make', 1002)]);
     harness.tree.apply([exec(11, 10, 'cc', 1005)]);
     expect(harness.published).toHaveLength(2);
@@ -381,7 +231,7 @@ describe('audit alone, and logs', () => {
   });
 
   test('without any word of the fork the parent at the exec stands in, and the ancestry is not called complete', () => {
-    const harness = new TreeHarness({ detailsApart: false, proc: undefined });
+    const harness = new TreeHarness({ proc: undefined });
     harness.tree.apply([
       exec(1, 0, 'init', 1000),
       fork(1, 10, 1001),
@@ -395,7 +245,7 @@ describe('audit alone, and logs', () => {
   });
 
   test('with CLONE_PARENT a child that never executes runs the caller’s image', () => {
-    const harness = new TreeHarness({ detailsApart: false, proc: undefined });
+    const harness = new TreeHarness({ proc: undefined });
     harness.tree.apply([
       exec(1, 0, 'init', 1000),
       fork(1, 10, 1001),
@@ -410,7 +260,7 @@ describe('audit alone, and logs', () => {
   });
 
   test('contradictory forks build no circle', () => {
-    const harness = new TreeHarness({ detailsApart: false, proc: undefined });
+    const harness = new TreeHarness({ proc: undefined });
     harness.tree.apply([exec(10, 11, 'a', 1000), exec(11, 10, 'b', 1001), fork(10, 11, 1002), fork(11, 10, 1003)]);
     harness.tree.flush('all');
     expect(harness.published).toHaveLength(2);
@@ -547,7 +397,6 @@ describe('start and loss (R13, R14)', () => {
     harness.tree.apply([
       {
         kind: 'loss',
-        origin: 'proc_events',
         pid: 0 as Pid,
         bootMs: 1_000_100,
         unixMs: BOOT_UNIX_MS + 1_000_100,

@@ -1,6 +1,7 @@
 import type { Pid } from '../../../src/collect/event.ts';
 import { NO_DETAILS } from '../../../src/collect/event.ts';
 import type { Action } from '../../../src/process/execution.ts';
+import { MS_PER_TICK, ticksOf } from '../../../src/process/identity.ts';
 import { cmdlineOf } from '../../../src/process/image.ts';
 import type { ProcessSnapshot, ProcReader } from '../../../src/process/procfs.ts';
 import { ProcessTree, type PublishedEvent, type TreeOptions } from '../../../src/process/tree.ts';
@@ -54,18 +55,15 @@ export class FakeProc implements ProcReader {
   ): ProcessSnapshot {
     const snapshot = {
       pid: pid as Pid,
-      ppid,
-      startTicks,
-      ended,
-      executed: true,
-      sid: group.sid ?? 1,
-      pgid: group.pgid ?? 1,
-      ttyNr: 0,
-      ses: undefined,
-      cgroup: '',
+      hasEnded: ended,
+      hasExecuted: true,
       supplementalGroups: [],
-      userNamespace: undefined,
-      details: detailsOf(cmdline, ppid, { fromProcfs: true }),
+      details: detailsOf(cmdline, ppid, {
+        fromProcfs: true,
+        startMs: startTicks * MS_PER_TICK,
+        sid: group.sid ?? 1,
+        pgid: group.pgid ?? 1,
+      }),
     };
     this.shown.set(pid, snapshot);
     return snapshot;
@@ -90,11 +88,12 @@ export class FakeProc implements ProcReader {
   }
 
   userNamespace(pid: Pid): number | undefined {
-    return this.shown.get(pid)?.userNamespace;
+    return this.shown.get(pid)?.details.userNamespace;
   }
 
   startTicks(pid: Pid): number | undefined {
-    return this.shown.get(pid)?.startTicks;
+    const { startMs } = this.shown.get(pid)?.details ?? {};
+    return startMs === undefined ? undefined : ticksOf(startMs);
   }
 
   read(pid: Pid): ProcessSnapshot | undefined {
@@ -120,7 +119,6 @@ export class TreeHarness {
       publishWaitMs: 100,
       actions: new Set<Action>(['exec']),
       bootToUnixMs: BOOT_UNIX_MS,
-      detailsApart: true,
       now: () => this.nowMs,
       proc: this.proc,
       names: { user: (uid) => (uid === 0 ? 'root' : undefined), group: () => undefined, revision: 0 },

@@ -371,10 +371,10 @@ test.each(['queries.jsonl', 'queries-no-default-index.jsonl'])('every context of
 });
 
 test('a log without boot times has identities and ancestors as well', async () => {
-  const harness = new TreeHarness({ bootId: 'replay', bootToUnixMs: 0, proc: undefined, detailsApart: false });
+  const harness = new TreeHarness({ bootId: 'replay', bootToUnixMs: 0, proc: undefined });
   const fork = (parent: number, pid: number): ForkEvent => ({
     kind: 'fork',
-    origin: 'audit',
+    isCoarse: true,
     pid: pid as Pid,
     parent: parent as Pid,
     bootMs: BOOT_UNIX_MS,

@@ -1,0 +1,263 @@
+/**
+ * Joins the two halves that audit and the proc connector tell into whole events. The connector's messages are the order: they
+ * wait in a queue, an exec until audit's record of it has come, and everything else until audit has gone past it, for only
+ * then is it known which process groups were set before. A record of an exec says that audit has told all that happened
+ * before that exec, so that nothing waits longer than the next exec. What does not come is given up after a while, and the
+ * kernel is asked first whether more is on its way.
+ */
+import { MEMORY_BOUNDS, textBytes } from '../../memory_bounds.ts';
+import type { ExecDetails, Pid, ProcessEvent } from '../event.ts';
+import type { ExecEvent, ExitEvent, ForkEvent, SensorEvent, SetsidEvent } from '../events.ts';
+import { GroupChanges } from '../group_changes.ts';
+import type { EventJoin, JoinOptions, JoinStats } from '../join.ts';
+import { type AnnouncedExec, ExecPairing } from './exec_pairing.ts';
+
+/** While audit is behind, an event waits for it so many times longer at most. */
+const LAGGING_WAIT_FACTOR = 20;
+/** For so long a late record is told from one of an exec that was not announced. */
+const LATE_RECORD_MS = 10_000;
+/** The wall clock was set when it moved against CLOCK_BOOTTIME by more; stamps from before are not compared for a while. */
+const CLOCK_SET_MS = 2;
+const CLOCK_SETTLES_MS = 5_000;
+/** Released entries are cut off the queue so many at a time. */
+const CUT_ENTRIES = 1024;
+
+/** A message of the connector's that waits. */
+interface Entry {
+  readonly event: ForkEvent | ExecEvent | ExitEvent | SetsidEvent;
+  readonly heardMs: number;
+  readonly exec: Exec | undefined;
+}
+
+interface Exec extends AnnouncedExec {
+  /** Its place among all messages. */
+  readonly place: number;
+  /** What /proc showed at once, where audit had to be expected to tell nothing. */
+  fallback: ExecDetails | undefined;
+}
+
+export class AuditConnectorJoin implements EventJoin {
+  readonly #options: JoinOptions;
+  readonly #pairing = new ExecPairing();
+  readonly #groups = new GroupChanges();
+  #queue: Entry[] = [];
+  /** What of the queue was released. */
+  #released = 0;
+  /** The place of the first entry of the queue. */
+  #firstPlace = 0;
+  /** Audit has told all that happened before this place. */
+  #passedPlace = 0;
+  /** The last exec of each pid that waits. */
+  readonly #lastExecs = new Map<Pid, Exec>();
+  #execs = 0;
+  /** Of the texts of execs in the queue. */
+  #queueBytes = 0;
+  /** Processes that live and whose forks were told. */
+  readonly #forked = new Set<Pid>();
+  #clockOffsetMs = Number.NaN;
+  #clockSetMs = Number.NEGATIVE_INFINITY;
+  /** By a clock that is not set. */
+  #lastAuditMs = Number.NEGATIVE_INFINITY;
+  #lastAuditHeardMs = Number.NEGATIVE_INFINITY;
+  #lossHeardMs = Number.NEGATIVE_INFINITY;
+  #hurried = 0;
+
+  constructor(options: JoinOptions) {
+    this.#options = options;
+  }
+
+  get waitingSinceMs(): number | undefined {
+    const since = [this.#head?.heardMs, this.#pairing.earlySinceMs].filter((ms) => ms !== undefined);
+    return since.length === 0 ? undefined : Math.min(...since);
+  }
+
+  get stats(): JoinStats {
+    return { waiting: this.#execs, hurried: this.#hurried, textBytes: this.#queueBytes + this.#pairing.earlyBytes };
+  }
+
+  executing(): readonly Pid[] {
+    return [...this.#lastExecs.keys(), ...this.#pairing.earlyPids];
+  }
+
+  take(events: readonly SensorEvent[]): readonly ProcessEvent[] {
+    const whole: ProcessEvent[] = [];
+    const now = this.#options.now();
+    for (const event of events) {
+      this.#keepClock(event, now);
+      switch (event.kind) {
+        case 'exec':
+          if (event.origin === 'audit') this.#record(event, now);
+          else this.#announce(event, now);
+          break;
+        case 'setpgid':
+          this.#groups.add(event);
+          break;
+        case 'fork':
+        case 'exit':
+        case 'setsid':
+          if (event.kind === 'fork') this.#forked.add(event.pid);
+          else if (event.kind === 'exit') this.#forked.delete(event.pid);
+          this.#queue.push({ event, heardMs: now, exec: undefined });
+          break;
+        case 'loss':
+          this.#lossHeardMs = now;
+          whole.push(event);
+          break;
+        default:
+          whole.push(event);
+      }
+    }
+    this.#releaseHead(whole);
+    this.#makeRoom(whole);
+    return whole;
+  }
+
+  release(which: 'overdue' | 'all', isOnItsWay: () => boolean): readonly ProcessEvent[] {
+    const whole: ProcessEvent[] = [];
+    const now = this.#options.now();
+    let asked: boolean | undefined;
+    const isLagging = () => {
+      asked ??= isOnItsWay();
+      return asked;
+    };
+    this.#releaseHead(whole, which === 'all' ? () => true : (entry) => this.#isOverdue(entry, now, isLagging));
+    const since = which === 'all' ? Number.POSITIVE_INFINITY : now - this.#options.publishWaitMs();
+    this.#releaseUnannounced(since, whole);
+    this.#pairing.forgetGivenUp(now - LATE_RECORD_MS);
+    return whole;
+  }
+
+  #keepClock(event: SensorEvent, now: number): void {
+    const offsetMs = event.unixMs - event.bootMs;
+    if (Math.abs(offsetMs - this.#clockOffsetMs) > CLOCK_SET_MS) this.#clockSetMs = now;
+    this.#clockOffsetMs = offsetMs;
+    if (event.origin !== 'audit') return;
+    this.#lastAuditHeardMs = now;
+    if (this.#timesCompare) this.#lastAuditMs = Math.max(this.#lastAuditMs, event.bootMs);
+  }
+
+  /** False while the clock was just set: what is on its way may be stamped by either. */
+  get #timesCompare(): boolean {
+    return this.#options.now() - this.#clockSetMs > CLOCK_SETTLES_MS;
+  }
+
+  /** The connector's exec. */
+  #announce(event: ExecEvent, heardMs: number): void {
+    const place = this.#firstPlace + this.#queue.length;
+    const exec: Exec = { event, heardMs, place, details: undefined, fallback: undefined, isGivenUp: false };
+    this.#queue.push({ event, heardMs, exec });
+    this.#lastExecs.set(event.pid, exec);
+    this.#execs++;
+    // With details from /proc where audit does not work: it will tell nothing.
+    const details = event.details ?? this.#pairing.announce(exec, this.#timesCompare);
+    if (details) {
+      this.#complete(exec, details);
+    } else if (!this.#forked.has(event.pid)) {
+      // A process from before audit was first enabled has no audit context, and makes no record (kernel/auditsc.c,
+      // audit_alloc): what it runs is to be read now or never.
+      exec.fallback = this.#read(exec);
+      this.#queueBytes += textBytes(exec.fallback);
+    }
+  }
+
+  /** Audit's record of an exec. */
+  #record(event: ExecEvent, heardMs: number): void {
+    if (!event.details) return;
+    const exec = this.#pairing.record(event, event.details, heardMs, this.#timesCompare) as Exec | undefined;
+    // A record that comes too late changes nothing: its row is out.
+    if (exec && !exec.isGivenUp) this.#complete(exec, event.details);
+  }
+
+  #complete(exec: Exec, details: ExecDetails): void {
+    exec.details = details;
+    this.#queueBytes += textBytes(details);
+    this.#passedPlace = Math.max(this.#passedPlace, exec.place);
+  }
+
+  /** Releases what is whole, up to the first entry that is not, and is not to be given up. */
+  #releaseHead(whole: ProcessEvent[], isGivenUp: (entry: Entry) => boolean = () => false): void {
+    for (let entry = this.#head; entry; entry = this.#head) {
+      if (!this.#isWhole(entry) && !isGivenUp(entry)) break;
+      this.#releaseEntry(entry, whole);
+    }
+    if (this.#released === 0 || (this.#released < CUT_ENTRIES && this.#head)) return;
+    this.#firstPlace += this.#released;
+    this.#queue = this.#queue.slice(this.#released);
+    this.#released = 0;
+  }
+
+  get #head(): Entry | undefined {
+    return this.#queue[this.#released];
+  }
+
+  #isWhole({ event, exec }: Entry): boolean {
+    if (exec) return exec.details !== undefined;
+    return this.#firstPlace + this.#released < this.#passedPlace || this.#lastAuditMs > event.bootMs;
+  }
+
+  #releaseEntry({ event, exec }: Entry, whole: ProcessEvent[]): void {
+    this.#released++;
+    if (!exec) {
+      this.#groups.release(event, ({ bootMs }) => bootMs <= event.bootMs, whole);
+      whole.push(event);
+      return;
+    }
+    this.#execs--;
+    this.#queueBytes -= textBytes(exec.details) + textBytes(exec.fallback);
+    const serial = exec.details?.serial || undefined;
+    this.#groups.release(
+      event,
+      (change) => (serial === undefined ? change.bootMs <= event.bootMs : change.serial < serial),
+      whole,
+    );
+    exec.isGivenUp = exec.details === undefined;
+    const details = exec.details ?? exec.fallback ?? this.#read(exec);
+    if (this.#lastExecs.get(event.pid) === exec) this.#lastExecs.delete(event.pid);
+    const isUncertain = exec.details !== undefined && this.#mayMispair(exec);
+    whole.push({ ...exec.event, details, isUncertain });
+  }
+
+  /** True while, after a loss, halves that belong together may miss each other. */
+  #mayMispair({ heardMs }: Exec): boolean {
+    return heardMs - this.#lossHeardMs <= this.#options.publishWaitMs() * LAGGING_WAIT_FACTOR;
+  }
+
+  /** What /proc shows of a process that lives, if it still runs what this exec loaded. */
+  #read(exec: Exec): ExecDetails | undefined {
+    const { pid, bootMs } = exec.event;
+    if (this.#lastExecs.get(pid) !== exec) return undefined;
+    const shown = this.#options.readProcess(pid);
+    // Another process may have the pid by now.
+    const isSame = shown?.details.startMs !== undefined && shown.details.startMs <= bootMs;
+    return isSame && !shown.hasEnded ? shown.details : undefined;
+  }
+
+  #isOverdue({ event, heardMs }: Entry, now: number, isLagging: () => boolean): boolean {
+    const waitMs = this.#options.publishWaitMs();
+    const waitedMs = now - heardMs;
+    if (waitedMs < waitMs) return false;
+    if (waitedMs >= waitMs * LAGGING_WAIT_FACTOR) return true;
+    // Audit that has gone past it will not come back to it; one that is still busy with earlier execs will come to it.
+    if (this.#lastAuditMs > event.bootMs + waitMs) return true;
+    return now - this.#lastAuditHeardMs >= waitMs && !isLagging();
+  }
+
+  /** Records of execs that the connector did not announce are execs of their own. */
+  #releaseUnannounced(heardBeforeMs: number, whole: ProcessEvent[]): number {
+    const records = this.#pairing.takeUnannounced(heardBeforeMs);
+    for (const { event } of records) whole.push({ ...event, isCoarse: true });
+    return records.length;
+  }
+
+  /** Releases the oldest until what waits fits into the memory that is for it. */
+  #makeRoom(whole: ProcessEvent[]): void {
+    const isTooMuch = () => this.#queueBytes + this.#pairing.earlyBytes > MEMORY_BOUNDS.waitingEvents;
+    if (!isTooMuch()) return;
+    this.#releaseHead(whole, ({ exec }) => {
+      if (!isTooMuch()) return false;
+      if (exec) this.#hurried++;
+      return true;
+    });
+    if (isTooMuch()) this.#hurried += this.#releaseUnannounced(Number.POSITIVE_INFINITY, whole);
+  }
+}

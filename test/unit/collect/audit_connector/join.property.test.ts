@@ -1,0 +1,88 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { SensorEvent } from '../../../../src/collect/events.ts';
+import { happening, play, playSessions } from '../../process/happenings.ts';
+import { KernelModel, type TrueExec } from '../../process/kernel_model.ts';
+import { told } from '../../process/tree_harness.ts';
+import { JoinHarness } from './join_harness.ts';
+
+const byPidAndImage = (a: TrueExec, b: TrueExec) => a.pid - b.pid || a.cmdline.localeCompare(b.cmdline);
+
+test('every exec has its true ancestors, however audit’s records are delayed against the connector’s messages', () => {
+  fc.assert(
+    fc.property(
+      fc.array(happening, { maxLength: 120 }),
+      fc.array(fc.tuple(fc.nat({ max: 4 }), fc.nat({ max: 4 })), { maxLength: 80 }),
+      fc.integer({ min: 16, max: 64 }),
+      (happenings, merge, cacheSize) => {
+        const kernel = new KernelModel(7);
+        play(kernel, happenings);
+        const harness = new JoinHarness({ cacheSize });
+        const { connector, audit } = kernel;
+        // Both keep their order; how they interleave is anybody's guess.
+        for (const [fromConnector, fromAudit] of merge) {
+          const batch: SensorEvent[] = [...connector.splice(0, fromConnector), ...audit.splice(0, fromAudit)];
+          harness.hear(batch);
+        }
+        harness.hear([...connector, ...audit]);
+        expect(harness.join.stats).toMatchObject({ waiting: 0 });
+        expect(harness.told.toSorted(byPidAndImage)).toEqual(kernel.truth.toSorted(byPidAndImage));
+        expect(harness.published.every(({ ancestry }) => ancestry.complete)).toBe(true);
+        expect(harness.tree.stats).toMatchObject({ waiting: 0, detailsMissing: 0 });
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+test('every exec has its true session and group, however setpgid’s records are delayed against the connector’s messages', () => {
+  fc.assert(
+    fc.property(
+      fc.array(happening, { maxLength: 80 }),
+      fc.array(fc.tuple(fc.nat({ max: 4 }), fc.nat({ max: 4 })), { maxLength: 60 }),
+      (happenings, merge) => {
+        const kernel = new KernelModel(14);
+        playSessions(kernel, happenings);
+        const harness = new JoinHarness({ actions: new Set(['fork', 'exec', 'setsid', 'exit']) });
+        const { connector, audit } = kernel;
+        for (const [fromConnector, fromAudit] of merge) {
+          harness.hear([...connector.splice(0, fromConnector), ...audit.splice(0, fromAudit)]);
+        }
+        harness.hear([...connector, ...audit]);
+        harness.flush('all');
+        const execs = harness.published.filter(({ action }) => action === 'exec').map(told);
+        expect(execs.toSorted(byPidAndImage)).toEqual(kernel.truth.toSorted(byPidAndImage));
+        for (const process of new Set(harness.published.map((event) => event.process))) {
+          const times = harness.published.filter((event) => event.process === process).map(({ bootMs }) => bootMs);
+          expect(times).toEqual(times.toSorted((a, b) => a - b));
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+test('when audit loses records, every exec is still published once, and nobody gets another’s details', () => {
+  fc.assert(
+    fc.property(fc.array(happening, { maxLength: 80 }), fc.array(fc.nat(), { maxLength: 6 }), (happenings, lost) => {
+      // Execs of one pid are further apart than the clocks' slack, so that a gap can be told.
+      const kernel = new KernelModel(60);
+      play(kernel, happenings);
+      for (const index of lost) if (kernel.audit.length > 0) kernel.audit.splice(index % kernel.audit.length, 1);
+      const told = new Set(
+        kernel.audit.flatMap((event) => (event.kind === 'exec' ? [event.details?.args.replaceAll('\0', ' ')] : [])),
+      );
+      const harness = new JoinHarness().run(kernel);
+      harness.proc.shown.clear();
+      harness.nowMs += 10_000;
+      harness.flush();
+      expect(harness.published).toHaveLength(kernel.truth.length);
+      const rows = harness.told.map(({ pid, cmdline, bootMs }) => `${bootMs}: ${pid} ${cmdline}`).toSorted();
+      const expected = kernel.truth
+        .map(({ pid, cmdline, bootMs }) => `${bootMs}: ${pid} ${told.has(cmdline) ? cmdline : ''}`)
+        .toSorted();
+      expect(rows).toEqual(expected);
+    }),
+    { numRuns: 1000 },
+  );
+});
