@@ -5,8 +5,8 @@
 import type { Pid, ProcessEvent } from './event.ts';
 import type { SensorEvent, SetpgidEvent } from './events.ts';
 
-/** A scheduler tick of at most 10 ms (CONFIG_HZ=100). */
-const AUDIT_TICK_MS = 10;
+/** Audit's clock is coarse: a scheduler tick of at most 10 ms (CONFIG_HZ=100). */
+export const AUDIT_TICK_MS = 10;
 /** Processes whose changes are remembered. */
 const PROCESSES_MAX = 1024;
 /** Job control sets a group once or twice. */

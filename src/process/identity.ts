@@ -1,6 +1,6 @@
 /**
  * Who a process is: its pid and its start (R1). The kernel shows a start as clock ticks since boot
- * (/proc/PID/stat field 22, CLOCK_BOOTTIME / USER_HZ, man 5 proc); the connector tells a moment just after it.
+ * (/proc/PID/stat field 22, CLOCK_BOOTTIME / USER_HZ, man 5 proc); an event tells the start itself, or a moment just after it.
  */
 import type { Pid } from '../collect/event.ts';
 

@@ -1,4 +1,4 @@
-/** Where sessions came from: what sshd and PAM said to audit, else the connection that sshd holds. */
+/** Where sessions came from: what sshd and PAM told of their logins, else the connection that sshd holds. */
 import { LRUCache } from 'lru-cache';
 import type { LoginEvent } from '../collect/event.ts';
 import { type Entry, isSshdName, sshServersOf } from './entry.ts';
@@ -16,7 +16,7 @@ export interface LoginsOptions {
 
 export class Logins {
   readonly #options: LoginsOptions;
-  /** By audit's session id. Only programs with CAP_AUDIT_WRITE can say something, and the kernel adds their session id. */
+  /** By the kernel's id of the login session. Only root's programs can tell of a login, and the kernel adds their id. */
   readonly #addresses = new LRUCache<number, string>({ max: LOGINS_MAX });
   /** Of connections that servers held when they were asked. */
   readonly #peers = new WeakMap<Process, string>();

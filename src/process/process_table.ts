@@ -637,7 +637,12 @@ function learnParent(process: Process, ppid: number): void {
 /** Whether a process of this pid adopts the orphans of another: init, or an ancestor that is a subreaper (man 2 prctl). */
 function adopts(pid: number, process: Process): boolean {
   if (pid === 1) return true;
-  for (let above = process.creator; above; above = above.process.creator) if (above.process.pid === pid) return true;
+  const parentOf = (one: Process) => (one.creator ?? one.likelyCreator)?.process;
+  const seen = new Set<Process>();
+  for (let above = parentOf(process); above && !seen.has(above); above = parentOf(above)) {
+    if (above.pid === pid) return true;
+    seen.add(above);
+  }
   return false;
 }
 

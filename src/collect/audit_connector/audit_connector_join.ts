@@ -7,8 +7,8 @@
  */
 import { MEMORY_BOUNDS, textBytes } from '../../memory_bounds.ts';
 import type { ExecDetails, Pid, ProcessEvent } from '../event.ts';
-import type { ExecEvent, ExitEvent, ForkEvent, SensorEvent, SetsidEvent } from '../events.ts';
-import { GroupChanges } from '../group_changes.ts';
+import type { ExecEvent, ExitEvent, ForkEvent, SensorEvent, SetpgidEvent, SetsidEvent } from '../events.ts';
+import { AUDIT_TICK_MS, GroupChanges } from '../group_changes.ts';
 import type { EventJoin, JoinOptions, JoinStats } from '../join.ts';
 import { type AnnouncedExec, ExecPairing } from './exec_pairing.ts';
 
@@ -52,8 +52,8 @@ export class AuditConnectorJoin implements EventJoin {
   #execs = 0;
   /** Of the texts of execs in the queue. */
   #queueBytes = 0;
-  /** Processes that live and whose forks were told. */
-  readonly #forked = new Set<Pid>();
+  /** When the processes were forked that live as far as is told, by CLOCK_BOOTTIME. */
+  readonly #forkedMs = new Map<Pid, number>();
   #clockOffsetMs = Number.NaN;
   #clockSetMs = Number.NEGATIVE_INFINITY;
   /** By a clock that is not set. */
@@ -95,8 +95,8 @@ export class AuditConnectorJoin implements EventJoin {
         case 'fork':
         case 'exit':
         case 'setsid':
-          if (event.kind === 'fork') this.#forked.add(event.pid);
-          else if (event.kind === 'exit') this.#forked.delete(event.pid);
+          if (event.kind === 'fork') this.#forkedMs.set(event.pid, event.bootMs);
+          else if (event.kind === 'exit') this.#forkedMs.delete(event.pid);
           this.#queue.push({ event, heardMs: now, exec: undefined });
           break;
         case 'loss':
@@ -152,7 +152,7 @@ export class AuditConnectorJoin implements EventJoin {
     const details = event.details ?? this.#pairing.announce(exec, this.#timesCompare);
     if (details) {
       this.#complete(exec, details);
-    } else if (!this.#forked.has(event.pid)) {
+    } else if (!this.#forkedMs.has(event.pid)) {
       // A process from before audit was first enabled has no audit context, and makes no record (kernel/auditsc.c,
       // audit_alloc): what it runs is to be read now or never.
       exec.fallback = this.#read(exec);
@@ -198,7 +198,7 @@ export class AuditConnectorJoin implements EventJoin {
   #releaseEntry({ event, exec }: Entry, whole: ProcessEvent[]): void {
     this.#released++;
     if (!exec) {
-      this.#groups.release(event, ({ bootMs }) => bootMs <= event.bootMs, whole);
+      this.#groups.release(event, (change) => this.#isBefore(change, event), whole);
       whole.push(event);
       return;
     }
@@ -207,7 +207,7 @@ export class AuditConnectorJoin implements EventJoin {
     const serial = exec.details?.serial || undefined;
     this.#groups.release(
       event,
-      (change) => (serial === undefined ? change.bootMs <= event.bootMs : change.serial < serial),
+      (change) => (serial === undefined ? this.#isBefore(change, event) : change.serial < serial),
       whole,
     );
     exec.isGivenUp = exec.details === undefined;
@@ -215,6 +215,13 @@ export class AuditConnectorJoin implements EventJoin {
     if (this.#lastExecs.get(event.pid) === exec) this.#lastExecs.delete(event.pid);
     const isUncertain = exec.details !== undefined && this.#mayMispair(exec);
     whole.push({ ...exec.event, details, isUncertain });
+  }
+
+  /** By time, unless the pid was used again so soon that the change may be of the process that has it next. */
+  #isBefore(change: SetpgidEvent, { bootMs }: SensorEvent): boolean {
+    if (change.bootMs > bootMs) return false;
+    const forkedMs = this.#forkedMs.get(change.pid) ?? 0;
+    return forkedMs <= bootMs || forkedMs > change.bootMs + AUDIT_TICK_MS;
   }
 
   /** True while, after a loss, halves that belong together may miss each other. */

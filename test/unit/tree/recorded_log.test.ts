@@ -197,6 +197,13 @@ describe('numbers of another pid namespace (R9)', () => {
     expect(processes.filter(({ pid, path }) => pid === '812' && path?.includes('dash'))).toEqual([]);
   });
 
+  test('a container child’s number is not the host’s process of that number that executes once the caller has ended', async () => {
+    const { events } = await replayed(join(logs, 'clone_after_its_caller_ended.log'));
+    const bash = events.filter(({ pid }) => pid === '5100');
+    expect(bash.map((row) => chainOf(row)[0])).toEqual(['sshd 812']);
+    expect(chainOf(named(events, 'id')).slice(0, 2)).toEqual(['bash 5100', 'sshd 812']);
+  });
+
   test('a number that no other record tells of makes no process', async () => {
     const log = fixture('clone_in_pid_namespace.log').replaceAll('exit=812', 'exit=7');
     const { processes } = await replayed(written('seven.log', log));

@@ -328,6 +328,17 @@ describe('sessions and groups', () => {
     expect(harness.run(kernel).row('another').pgid).toBe(1);
   });
 
+  test('a group that was set within a tick of the end of the one that had the pid before is the new process’s', () => {
+    const kernel = new KernelModel(0.5);
+    kernel.fork(1, 10);
+    kernel.exec(10, 'old');
+    kernel.exit(10);
+    kernel.fork(1, 10);
+    kernel.setpgid(10, 10);
+    kernel.exec(10, 'new');
+    expect(new JoinHarness().run(kernel).row('new').pgid).toBe(10);
+  });
+
   test.each([3_600_000, 300])(
     'are those from before the clock was set back by %i ms, and are still waited for',
     (step) => {
