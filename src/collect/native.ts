@@ -5,7 +5,7 @@ import { ownPath, readOwnFile } from '../own_files.ts';
 import { loadUnnamed } from './unnamed_addon.ts';
 
 /** What is recorded with. */
-export type SensorName = 'audit+proc_events' | 'audit' | 'proc_events';
+export type SensorName = 'ebpf' | 'audit+proc_events' | 'audit' | 'proc_events';
 
 export interface NativeCollectorOptions {
   /** `audit` alone also records clone, fork, vfork, setsid and exit_group. */

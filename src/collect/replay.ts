@@ -35,6 +35,7 @@ export class ReplaySource implements ProcessEventSource {
   #execs = 0;
   #stream: Readable | undefined;
   #stopped = false;
+  #hasEnded = false;
 
   /** `onEnd` is called once: when the log has been applied, was stopped, or cannot be read on. */
   constructor(
@@ -54,6 +55,7 @@ export class ReplaySource implements ProcessEventSource {
 
   /** What there is to say of a log that was read to its end. */
   get problems(): readonly CollectorProblem[] {
+    if (!this.#hasEnded) return [];
     const { records, beyondHosts, incomplete } = this.#reader.stats();
     const problems: CollectorProblem[] = [];
     if (beyondHosts > 0) {
@@ -86,6 +88,7 @@ export class ReplaySource implements ProcessEventSource {
       if (this.#stopped) return this.#onEnd();
       if (next instanceof ReplayError || next.done) {
         this.#handOver(this.#reader.end(), onEvents);
+        this.#hasEnded = true;
         if (next instanceof ReplayError) return this.#onEnd(next);
         const refused = refusal(head, this.#reader.stats());
         return this.#onEnd(refused === undefined ? undefined : this.#failure(refused));
@@ -121,6 +124,8 @@ export class ReplaySource implements ProcessEventSource {
   onItsWay(): boolean {
     return false;
   }
+
+  async drain(): Promise<void> {}
 
   stats(): SourceStats {
     const { malformed, incomplete } = this.#reader.stats();

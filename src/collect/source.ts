@@ -1,7 +1,8 @@
 import type { ProcessEvent } from './event.ts';
+import type { SensorName } from './native.ts';
 import type { RecordedHost } from './recorded_host.ts';
 
-export type CollectorName = 'audit+proc_events' | 'audit' | 'proc_events' | 'replay' | 'none';
+export type CollectorName = SensorName | 'replay' | 'none';
 
 /** Something that kept a source from working fully. `code` is stable, `message` says what is wrong and what to do. */
 export interface CollectorProblem {
@@ -42,6 +43,10 @@ export interface ProcessEventSource {
   /** Puts back everything that was changed in the kernel. Synchronous: it also runs while the process is leaving. */
   stop(): void;
   stats(): SourceStats;
+  /** What keeps it from working fully now. */
+  readonly problems: readonly CollectorProblem[];
+  /** Resolves when what happened before the call has been handed over, as far as there is room. */
+  drain(): Promise<void>;
   /** Whether there is anything that happened before now and was not handed over yet. */
   onItsWay(): boolean;
 }

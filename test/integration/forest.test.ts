@@ -1,6 +1,9 @@
 /** Every exec seen, every chain right: the forest on the real kernel, through the extension's own socket. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { auditSettings, canRecord, ExtensionUnderTest } from './extension_under_test.ts';
+import { auditSettings, canRecord, ExtensionUnderTest, LAUNCHER } from './extension_under_test.ts';
 import { type Comparison, compare, forestBinary, runForest } from './forest.ts';
 
 const COLUMNS = ['pid', 'cmdline', 'ancestry'];
@@ -10,8 +13,9 @@ let before: ReturnType<typeof auditSettings>;
 async function record(
   flags: string[],
   rounds = 20,
+  options: Parameters<typeof ExtensionUnderTest.start>[1] = {},
 ): Promise<{ comparison: Comparison; stats: Record<string, string> }> {
-  extension = await ExtensionUnderTest.start(flags);
+  extension = await ExtensionUnderTest.start(flags, options);
   const run = await runForest({ rounds, jobs: 2 });
   await extension.settled();
   const rows = await extension.generate('process_ancestry_events', {}, COLUMNS);
@@ -65,7 +69,11 @@ describe.skipIf(!canRecord())('forest', () => {
   });
 
   test('audit alone sees all; who is right depends on when a fork’s record comes', async () => {
-    const { comparison, stats } = await record(['--collector', 'audit']);
+    // The connector needs CAP_NET_ADMIN, and audit does not.
+    const program = join(mkdtempSync(join(tmpdir(), 'pa-')), 'process_ancestry.ext');
+    writeFileSync(program, `#!/bin/sh\nexec setpriv --bounding-set=-net_admin ${LAUNCHER} "$@"\n`, { mode: 0o755 });
+    const { comparison, stats } = await record(['--collector', 'audit'], 20, { program });
+    rmSync(dirname(program), { recursive: true });
     // It comes when the parent goes on: until then the exec of a pid that is used again may be taken for its old owner's.
     console.log(`audit alone: right ${comparison.right_percent.toFixed(2)} %`);
     expect(comparison).toMatchObject({ seen_percent: 100, doubled: 0 });

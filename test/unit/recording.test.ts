@@ -35,6 +35,8 @@ class FakeSource implements ProcessEventSource {
 
   stop(): void {}
   onItsWay = () => false;
+  readonly problems = [];
+  async drain(): Promise<void> {}
   stats(): SourceStats {
     return {
       ...{ collector: 'audit+proc_events', eventsLost: 0, kernelLost: 0, kernelBacklog: 0, queueBytes: 0 },
