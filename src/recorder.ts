@@ -70,6 +70,7 @@ interface Totals {
 
 const NO_STATS: SourceStats = {
   collector: 'none',
+  collectorReason: '',
   eventsLost: 0,
   kernelLost: 0,
   kernelBacklog: 0,
@@ -291,7 +292,9 @@ export class Recorder {
       await this.#begin();
       return;
     }
-    this.#log.info({ collector: state.collector, processes: run.treeStats.size }, 'recording');
+    const { reason } = state;
+    const why = reason === '' ? {} : { notBetterBecause: reason };
+    this.#log.info({ collector: state.collector, processes: run.treeStats.size, ...why }, 'recording');
   }
 
   /** Resolves when the flags are known: whether none has changed that chooses the source. */

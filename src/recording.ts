@@ -80,7 +80,8 @@ export class Recording {
 
   /** What it was begun with, and what is wrong now. */
   get state(): SourceState {
-    return { collector: this.#collector, problems: [...this.source.problems, ...this.#problems] };
+    const problems = [...this.source.problems, ...this.#problems];
+    return { collector: this.#collector, reason: this.source.stats().collectorReason, problems };
   }
 
   get source(): ProcessEventSource {

@@ -56,8 +56,12 @@ export class LiveSource implements ProcessEventSource {
   #sensor: SensorName | undefined;
   /** What of it works, as of the last look. */
   #hears: NativeState['hears'] = '';
-  /** Why a better sensor is not used, and what the start of this one told. */
+  /** Why the best sensor is not used. */
+  #reason = '';
+  /** What the start told, beside that. */
   #startProblems: readonly CollectorProblem[] = [];
+  /** A sensor that stopped working, until it or a better one works again. */
+  #stoppedSensor: SensorName | undefined;
   /** Codes of the problems as of the last look. */
   #toldCodes = '';
   /** Lost by sensors before the present one. */
@@ -86,19 +90,22 @@ export class LiveSource implements ProcessEventSource {
   }
 
   get #state(): SourceState {
-    return { collector: this.#hears || 'none', problems: this.problems };
+    return { collector: this.#hears || 'none', reason: this.#reason, problems: this.problems };
   }
 
   /** Starts the first sensor of the list that works whole; else the first of which a part works. */
   #startBest(): void {
     const problems: CollectorProblem[] = [];
+    const reasons: CollectorProblem[] = [];
     let partly: SensorName | undefined;
     this.#sensor = undefined;
     this.#hears = '';
     for (const sensor of this.#options.sensors) {
       const state = this.#startNative(sensor);
       const why = state.problems.map(explainProblem);
-      problems.push(...why.filter(({ code }) => !problems.some((known) => known.code === code)));
+      // That a host has no eBPF is no problem where something else records.
+      const list = sensor === 'ebpf' && state.hears === '' ? reasons : problems;
+      list.push(...why.filter(({ code }) => !problems.some((known) => known.code === code)));
       if (state.hears === sensor) {
         this.#use(sensor, state);
         break;
@@ -107,7 +114,9 @@ export class LiveSource implements ProcessEventSource {
       this.#native.stop();
     }
     if (!this.#sensor && partly) this.#use(partly, this.#startNative(partly));
-    this.#startProblems = problems;
+    this.#reason = reasons.map(({ message }) => message).join('; ');
+    const isTold = ({ code }: CollectorProblem) => problems.some((known) => known.code === code);
+    this.#startProblems = this.#sensor ? problems : [...reasons.filter((one) => !isTold(one)), ...problems];
   }
 
   #use(sensor: SensorName, state: NativeState): void {
@@ -140,8 +149,10 @@ export class LiveSource implements ProcessEventSource {
     this.#earlier.kernelLost += kernelLost;
     this.#earlier.malformed += malformed;
     this.#earlier.incomplete += incomplete;
+    const before = this.#stoppedSensor ?? this.#sensor;
     this.#startBest();
     const isBest = this.#sensor !== undefined && this.#sensor === this.#options.sensors[0];
+    this.#stoppedSensor = isBest || before === this.#sensor ? undefined : before;
     this.#retryAtMs = isBest ? Number.POSITIVE_INFINITY : performance.now() + RETRY_MS;
   }
 
@@ -169,13 +180,22 @@ export class LiveSource implements ProcessEventSource {
   get problems(): readonly CollectorProblem[] {
     if (!this.#isRunning) return this.#startProblems;
     const now = this.#native.stats().problems.map(explainProblem);
-    const stopped = this.#sensor !== undefined && this.#hears !== this.#sensor ? [this.#stoppedProblem()] : [];
-    return [...this.#startProblems, ...stopped, ...now];
+    return [...this.#startProblems, ...this.#stoppedProblems(), ...now];
   }
 
-  #stoppedProblem(): CollectorProblem {
-    const works = this.#hears === '' ? 'nothing' : this.#hears;
-    return { code: 'sensor_degraded', message: `of the sensor ${this.#sensor} only this works now: ${works}` };
+  #stoppedProblems(): CollectorProblem[] {
+    const problems: CollectorProblem[] = [];
+    if (this.#stoppedSensor !== undefined) {
+      const message = `the sensor ${this.#stoppedSensor} stopped working and is tried again each minute: recording with ${this.#hears || 'none'}`;
+      problems.push({ code: 'sensor_stopped', message });
+    }
+    if (this.#sensor !== undefined && this.#hears !== this.#sensor && this.#hears !== '') {
+      problems.push({
+        code: 'sensor_degraded',
+        message: `of the sensor ${this.#sensor} only ${this.#hears} works now`,
+      });
+    }
+    return problems;
   }
 
   async drain(): Promise<void> {
@@ -202,6 +222,7 @@ export class LiveSource implements ProcessEventSource {
     const native = this.#native.stats();
     return {
       collector: native.hears || 'none',
+      collectorReason: this.#reason,
       eventsLost: this.#earlier.lost + native.lost + native.queueDropped,
       kernelLost: this.#earlier.kernelLost + native.kernelLost,
       kernelBacklog: native.kernelBacklog,

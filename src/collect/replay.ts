@@ -76,7 +76,7 @@ export class ReplaySource implements ProcessEventSource {
     this.#stream = stream;
     if (this.#stopped) stream.destroy();
     void this.#read(stream, onEvents);
-    return { collector: 'replay', problems: [] };
+    return { collector: 'replay', reason: '', problems: [] };
   }
 
   async #read(stream: Readable, onEvents: OnEvents): Promise<void> {
@@ -131,6 +131,7 @@ export class ReplaySource implements ProcessEventSource {
     const { malformed, incomplete } = this.#reader.stats();
     return {
       collector: 'replay',
+      collectorReason: '',
       eventsLost: 0,
       kernelLost: 0,
       kernelBacklog: 0,

@@ -12,6 +12,8 @@ export interface CollectorProblem {
 
 export interface SourceState {
   readonly collector: CollectorName;
+  /** Why no better collector is used; '' where the best is. */
+  readonly reason: string;
   readonly problems: readonly CollectorProblem[];
 }
 
@@ -19,6 +21,8 @@ export interface SourceState {
 export interface SourceStats {
   /** What is heard now: audit can be switched off, and the connector or another reader can take over. */
   readonly collector: CollectorName;
+  /** Why no better one is used; '' where the best is. */
+  readonly collectorReason: string;
   /** Events that were lost between the kernel and this process, by any cause. */
   readonly eventsLost: number;
   readonly kernelLost: number;

@@ -80,7 +80,7 @@ describe('the choice of a sensor', () => {
     const host = new FakeHost();
     host.works.ebpf = 'ebpf';
     const { state } = await start(host);
-    expect(state).toEqual({ collector: 'ebpf', problems: [] });
+    expect(state).toEqual({ collector: 'ebpf', reason: '', problems: [] });
     expect(host.started).toEqual(['ebpf']);
   });
 
@@ -90,7 +90,9 @@ describe('the choice of a sensor', () => {
     host.works['audit+proc_events'] = 'audit+proc_events';
     const { state } = await start(host);
     expect(state.collector).toBe('audit+proc_events');
-    expect(codes(state)).toEqual(['ebpf_no_btf']);
+    expect(state.reason).toContain('/sys/kernel/btf/vmlinux');
+    // Nothing is to be mended.
+    expect(state.problems).toEqual([]);
   });
 
   test('audit records forks too where there is no connector', async () => {
@@ -123,6 +125,7 @@ describe('a sensor that stops working', () => {
     host.works.ebpf = '';
     vi.advanceTimersByTime(1_000);
     expect(source.stats()).toMatchObject({ collector: 'audit+proc_events', eventsLost: 1 });
+    expect(codes(source)).toEqual(['sensor_stopped']);
     expect(changes.map(({ collector }) => collector)).toEqual(['audit+proc_events']);
     expect(losses).toEqual([1]);
   });
