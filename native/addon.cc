@@ -16,6 +16,7 @@
 #include "sensors/audit/cleanup.h"
 #include "sensors/audit/inspection.h"
 #include "sensors/audit/log_reader.h"
+#include "sensors/audit/logins.h"
 #include "sensors/audit_connector/audit_connector.h"
 #include "sensors/connector/connector.h"
 #include "sensors/ebpf/ebpf_sensor.h"
@@ -260,6 +261,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
                           InstanceMethod("drainNow", &ProcessAncestryAddon::drain_now),
                           InstanceMethod("requestSnapshot", &ProcessAncestryAddon::request_snapshot),
                           InstanceMethod("onItsWay", &ProcessAncestryAddon::on_its_way),
+                          InstanceMethod("tryEbpf", &ProcessAncestryAddon::try_ebpf),
                           InstanceMethod("inspectAudit", &ProcessAncestryAddon::inspect_audit),
                           InstanceMethod("cleanUpAudit", &ProcessAncestryAddon::clean_up_audit),
                           InstanceMethod("connectorError", &ProcessAncestryAddon::connector_error),
@@ -335,7 +337,9 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
       options.ring_bytes = read.power_of_2("ringBytes", options.ring_bytes);
       options.sessions = read.boolean("tellsSessions", options.sessions);
       options.environment_names = read.texts("environmentNames");
-      if (!read.failed()) sensors.push_back(std::make_unique<ebpf::EbpfSensor>(std::move(options)));
+      if (read.failed()) return sensors;
+      sensors.push_back(std::make_unique<ebpf::EbpfSensor>(std::move(options)));
+      sensors.push_back(std::make_unique<audit::Logins>());
       return sensors;
     }
     AuditConnector::Options options;
@@ -408,6 +412,14 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
   Napi::Value on_its_way(const Napi::CallbackInfo& info) {
     const bool runs = run_ && !run_->stopped();
     return Napi::Number::New(info.Env(), runs ? static_cast<double>(run_->collector().on_its_way()) : 0);
+  }
+
+  Napi::Value try_ebpf(const Napi::CallbackInfo& info) {
+    std::vector<Problem> problems;
+    ebpf::EbpfSensor::Options options;
+    options.ring_bytes = kTrialRingBytes;
+    ebpf::EbpfSensor(std::move(options)).open(problems);
+    return to_list(info.Env(), problems);
   }
 
   Napi::Value inspect_audit(const Napi::CallbackInfo& info) {
@@ -487,6 +499,8 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
   Napi::Value boot_to_unix_ms(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), unix_minus_boottime_ms());
   }
+
+  static constexpr size_t kTrialRingBytes = 64 << 10;
 
   std::shared_ptr<Run> run_;
   bool listens_for_exit_ = false;

@@ -1,7 +1,8 @@
 import type { ProcessEvent } from './event.ts';
+import type { SensorName } from './native.ts';
 import type { RecordedHost } from './recorded_host.ts';
 
-export type CollectorName = 'audit+proc_events' | 'audit' | 'proc_events' | 'replay' | 'none';
+export type CollectorName = SensorName | 'replay' | 'none';
 
 /** Something that kept a source from working fully. `code` is stable, `message` says what is wrong and what to do. */
 export interface CollectorProblem {
