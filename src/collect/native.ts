@@ -18,6 +18,12 @@ export interface NativeCollectorOptions {
   readonly socketBufferBytes: number;
   /** For how long audit's unicast place is left to others once it is free, after the start. */
   readonly placeGraceMs: number;
+  /** Of eBPF: a power of 2 from 2^16 on; 8 MiB if undefined. All of it counts as the process's memory. */
+  readonly ringBytes?: number;
+  /** Of eBPF: whether setsid(2) is told, which slows every system call of the host a little. */
+  readonly tellsSessions?: boolean;
+  /** Of eBPF: names of the variables of the environment that are told of an exec. */
+  readonly environmentNames?: readonly string[];
 }
 
 export interface NativeProblem {
