@@ -6,6 +6,11 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { auditSettings, canRecord, ExtensionUnderTest, LAUNCHER } from './extension_under_test.ts';
 import { type Comparison, compare, forestBinary, runForest } from './forest.ts';
 
+/** The flag, and what it amounts to here. */
+const SENSORS = [
+  ['ebpf', 'ebpf'],
+  ['audit', 'audit+proc_events'],
+] as const;
 const COLUMNS = ['pid', 'cmdline', 'ancestry'];
 let extension: ExtensionUnderTest | undefined;
 let before: ReturnType<typeof auditSettings>;
@@ -36,22 +41,25 @@ describe.skipIf(!canRecord())('forest', () => {
     expect(auditSettings()).toEqual(before);
   });
 
-  test('20 rounds of every program by two workers: all seen, all right, none twice, nothing lost', async () => {
-    const { comparison, stats } = await record([]);
-    expect(comparison.right_percent, comparison.complaints).toBe(100);
-    expect(comparison).toMatchObject({ execs: 2720, seen_percent: 100, doubled: 0 });
-    expect(stats).toMatchObject({
-      collector: 'audit+proc_events',
-      kernel_lost: '0',
-      events_lost: '0',
-      details_missing: '0',
-      malformed: '0',
-      incomplete: '0',
-    });
-  });
+  test.each(SENSORS)(
+    'by %s 20 rounds of every program by two workers: all seen, all right, none twice, nothing lost',
+    async (flag, collector) => {
+      const { comparison, stats } = await record(['--collector', flag]);
+      expect(comparison.right_percent, comparison.complaints).toBe(100);
+      expect(comparison).toMatchObject({ execs: 2720, seen_percent: 100, doubled: 0 });
+      expect(stats).toMatchObject({
+        collector,
+        kernel_lost: '0',
+        events_lost: '0',
+        details_missing: '0',
+        malformed: '0',
+        incomplete: '0',
+      });
+    },
+  );
 
-  test('a stall of the whole extension over 2,720 execs loses nothing', async () => {
-    extension = await ExtensionUnderTest.start([]);
+  test.each(SENSORS)('by %s a stall of the whole extension over 2,720 execs loses nothing', async (flag) => {
+    extension = await ExtensionUnderTest.start(['--collector', flag]);
     extension.child.kill('SIGSTOP');
     const run = await runForest({ rounds: 20, jobs: 2 }).finally(() => extension?.child.kill('SIGCONT'));
     await extension.settled();
