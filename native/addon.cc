@@ -16,8 +16,10 @@
 #include "sensors/audit/cleanup.h"
 #include "sensors/audit/inspection.h"
 #include "sensors/audit/log_reader.h"
+#include "sensors/audit/logins.h"
 #include "sensors/audit_connector/audit_connector.h"
 #include "sensors/connector/connector.h"
+#include "sensors/ebpf/ebpf_sensor.h"
 #include "socket_peer.h"
 
 namespace process_ancestry {
@@ -61,6 +63,37 @@ class OptionReader {
   size_t bytes(const char* name) { return whole(name, "a whole number of bytes from 1 to 2^30"); }
   double milliseconds(const char* name) {
     return static_cast<double>(whole(name, "a whole number of milliseconds from 1 to 2^30"));
+  }
+  // Those with a value for where there is none.
+  bool boolean(const char* name, bool otherwise) {
+    return get(name).IsUndefined() ? otherwise : boolean(name);
+  }
+  size_t power_of_2(const char* name, size_t otherwise) {
+    if (get(name).IsUndefined()) return otherwise;
+    const size_t number = bytes(name);
+    constexpr size_t kLeast = 64 << 10;  // of any page size
+    if (!failed_ && (number < kLeast || (number & (number - 1)) != 0))
+      fail(name, "a power of 2 from 2^16 to 2^30");
+    return number;
+  }
+  std::vector<std::string> texts(const char* name) {
+    std::vector<std::string> result;
+    const Napi::Value value = get(name);
+    if (failed_ || value.IsUndefined()) return result;
+    if (!value.IsArray()) {
+      fail(name, "a list of strings");
+      return result;
+    }
+    const auto list = value.As<Napi::Array>();
+    for (uint32_t i = 0; i < list.Length() && !failed_; ++i) {
+      const Napi::Value one = list.Get(i);
+      if (!one.IsString()) {
+        fail(name, "a list of strings");
+      } else {
+        result.push_back(one.As<Napi::String>().Utf8Value());
+      }
+    }
+    return result;
   }
   bool failed() const { return failed_; }
   void fail(const char* name, const char* expected) {
@@ -228,6 +261,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
                           InstanceMethod("drainNow", &ProcessAncestryAddon::drain_now),
                           InstanceMethod("requestSnapshot", &ProcessAncestryAddon::request_snapshot),
                           InstanceMethod("onItsWay", &ProcessAncestryAddon::on_its_way),
+                          InstanceMethod("tryEbpf", &ProcessAncestryAddon::try_ebpf),
                           InstanceMethod("inspectAudit", &ProcessAncestryAddon::inspect_audit),
                           InstanceMethod("cleanUpAudit", &ProcessAncestryAddon::clean_up_audit),
                           InstanceMethod("connectorError", &ProcessAncestryAddon::connector_error),
@@ -297,6 +331,17 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     Sensors sensors;
     const std::string sensor = read.text("sensor");
     queue_max_bytes = read.bytes("queueMaxBytes");
+    if (sensor == "ebpf") {
+      ebpf::EbpfSensor::Options options;
+      options.args_max_bytes = read.bytes("argsMaxBytes");
+      options.ring_bytes = read.power_of_2("ringBytes", options.ring_bytes);
+      options.sessions = read.boolean("tellsSessions", options.sessions);
+      options.environment_names = read.texts("environmentNames");
+      if (read.failed()) return sensors;
+      sensors.push_back(std::make_unique<ebpf::EbpfSensor>(std::move(options)));
+      sensors.push_back(std::make_unique<audit::Logins>());
+      return sensors;
+    }
     AuditConnector::Options options;
     options.audit = sensor == "audit+proc_events" || sensor == "audit";
     options.connector = sensor == "audit+proc_events" || sensor == "proc_events";
@@ -311,7 +356,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
       read.fail("ruleKey", "1 to 256 bytes long");
     }
     if (!read.failed() && !options.audit && !options.connector) {
-      read.fail("sensor", "audit+proc_events, audit or proc_events");
+      read.fail("sensor", "ebpf, audit+proc_events, audit or proc_events");
     }
     if (!read.failed()) sensors.push_back(std::make_unique<AuditConnector>(std::move(options)));
     return sensors;
@@ -367,6 +412,14 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
   Napi::Value on_its_way(const Napi::CallbackInfo& info) {
     const bool runs = run_ && !run_->stopped();
     return Napi::Number::New(info.Env(), runs ? static_cast<double>(run_->collector().on_its_way()) : 0);
+  }
+
+  Napi::Value try_ebpf(const Napi::CallbackInfo& info) {
+    std::vector<Problem> problems;
+    ebpf::EbpfSensor::Options options;
+    options.ring_bytes = kTrialRingBytes;
+    ebpf::EbpfSensor(std::move(options)).open(problems);
+    return to_list(info.Env(), problems);
   }
 
   Napi::Value inspect_audit(const Napi::CallbackInfo& info) {
@@ -446,6 +499,8 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
   Napi::Value boot_to_unix_ms(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), unix_minus_boottime_ms());
   }
+
+  static constexpr size_t kTrialRingBytes = 64 << 10;
 
   std::shared_ptr<Run> run_;
   bool listens_for_exit_ = false;

@@ -10,14 +10,18 @@
       # All but the binding: free of Node's headers, so that the tests link it alone.
       "target_name": "collector",
       "type": "static_library",
+      # The skeleton of the kernel programs includes <bpf/skel_internal.h>: ours.
+      "include_dirs": ["sensors/ebpf"],
       "sources": [
         "sensors/audit/assembler.cc", "sensors/audit/audit_event.cc", "sensors/audit/cleanup.cc", "sensors/audit/control.cc", "sensors/audit/group_change.cc", "sensors/audit/inspection.cc", "sensors/audit/kernel.cc",
-        "sensors/audit/log_line.cc", "sensors/audit/log_reader.cc", "sensors/audit/login_record.cc", "sensors/audit/pack_event.cc", "sensors/audit/place.cc", "sensors/audit/record.cc", "sensors/audit/record_readers.cc", "sensors/audit/recorded_names.cc",
+        "sensors/audit/log_line.cc", "sensors/audit/log_reader.cc", "sensors/audit/login_record.cc", "sensors/audit/logins.cc", "sensors/audit/pack_event.cc", "sensors/audit/place.cc", "sensors/audit/record.cc", "sensors/audit/record_readers.cc", "sensors/audit/recorded_names.cc",
         "sensors/audit/rule.cc", "sensors/audit/state_file.cc", "sensors/audit/subscription.cc", "sensors/audit/syslog_prefix.cc", "sensors/audit/syscalls.cc",
         "batch.cc", "batch_queue.cc", "clocks.cc", "collector.cc", "events/events.cc", "heap_limits.cc", "socket_peer.cc",
         "sensors/audit_connector/audit_connector.cc", "sensors/netlink_receiver.cc",
+        "sensors/ebpf/components.cc", "sensors/ebpf/ebpf_sensor.cc", "sensors/ebpf/executed_files.cc",
+        "sensors/ebpf/kernel_programs.c", "sensors/ebpf/record_decoder.cc", "sensors/ebpf/ring.cc",
         "sensors/connector/connector.cc", "sensors/connector/thread_groups.cc",
-        "procfs/cgroup.cc", "procfs/exec_file.cc", "procfs/file_times.cc", "procfs/proc_dir.cc", "procfs/process_reader.cc",
+        "procfs/cgroup.cc", "procfs/command_line.cc", "procfs/exec_file.cc", "procfs/file_times.cc", "procfs/proc_dir.cc", "procfs/process_reader.cc",
         "procfs/thread_scan.cc"
       ]
     },

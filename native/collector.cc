@@ -73,7 +73,9 @@ bool Collector::wait(double until_ms) {
   for (const int fd : fds) ready.push_back({fd, POLLIN, 0});
   const double left = until_ms - monotonic_ms();
   const int timeout = std::max(0, static_cast<int>(std::ceil(left)));
+  for (const auto& sensor : sensors_) sensor->rest(Rest::kIdle);
   ::poll(ready.data(), ready.size(), timeout);
+  for (const auto& sensor : sensors_) sensor->rest(Rest::kAwake);
   uint64_t asked;
   if ((ready[1].revents & POLLIN) != 0 && ::read(ask_event_.get(), &asked, sizeof asked) < 0) return true;
   return (ready[0].revents & POLLIN) == 0;
@@ -98,11 +100,18 @@ void Collector::run() {
       if (!go_on || !queue_.is_full()) messages = pass(now);
     }
     const int nap_ms = go_on ? sensors_.front()->nap_ms(messages) : 0;
-    if (nap_ms > 0) {
-      pollfd ready[] = {{stop_event_.get(), POLLIN, 0}, {ask_event_.get(), POLLIN, 0}};
-      ::poll(ready, 2, nap_ms);
-    }
+    if (nap_ms > 0) nap(nap_ms);
   }
+}
+
+void Collector::nap(int ms) {
+  // One that is -1 is passed over (man 2 poll).
+  pollfd ready[] = {{stop_event_.get(), POLLIN, 0},
+                    {ask_event_.get(), POLLIN, 0},
+                    {sensors_.front()->urgent_descriptor(), POLLIN, 0}};
+  sensors_.front()->rest(Rest::kNap);
+  ::poll(ready, 3, ms);
+  sensors_.front()->rest(Rest::kAwake);
 }
 
 uint64_t Collector::pass(double now_ms) {

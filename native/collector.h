@@ -70,6 +70,7 @@ class Collector {
   void run();
   // Blocks until something can be read, `until_ms` has come, or the thread is to stop, which is false.
   bool wait(double until_ms);
+  void nap(int ms);
   // How many messages came.
   uint64_t pass(double now_ms);
   void publish();

@@ -1,8 +1,9 @@
 /** Puts back what an extension that was killed has left in the kernel, as the next start would: for when there is none. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
-import { explainProblem, RULE_KEY } from './collect/live.ts';
+import { RULE_KEY } from './collect/live.ts';
 import { loadNative, type NativeAuditCleanup, type NativeCleanup } from './collect/native.ts';
+import { explainProblem } from './collect/sensor_problems.ts';
 
 /** What /proc says of a process. */
 export interface RunningProgram {

@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import type { CacheStatsRow } from '../tables/process_ancestry_cache_stats.ts';
 import type { Pid } from './collect/event.ts';
 import { joinOf } from './collect/join.ts';
-import { LiveSource } from './collect/live.ts';
+import { type LiveCollector, LiveSource, SENSORS } from './collect/live.ts';
 import { loadNative, type NativeBinding, NativeUnavailableError } from './collect/native.ts';
 import { ReplayError, ReplaySource } from './collect/replay.ts';
 import type { CollectorProblem, SourceState, SourceStats } from './collect/source.ts';
@@ -15,6 +15,7 @@ import { ExecutedFiles } from './files/executed_file.ts';
 import { FileHasher, type HashLimits } from './files/file_hasher.ts';
 import { IdleMemory } from './idle_memory.ts';
 import type { Logger } from './log.ts';
+import { RateLimit } from './osquery/log.ts';
 import { ACTIONS, parseActions } from './process/actions.ts';
 import type { Action } from './process/execution.ts';
 import type { ProcessTable } from './process/process_table.ts';
@@ -70,6 +71,7 @@ interface Totals {
 
 const NO_STATS: SourceStats = {
   collector: 'none',
+  collectorReason: '',
   eventsLost: 0,
   kernelLost: 0,
   kernelBacklog: 0,
@@ -101,6 +103,7 @@ export class Recorder {
   readonly #publishing: Publishing;
   readonly #hasher: FileHasher;
   readonly #idleMemory = new IdleMemory();
+  readonly #changes = new RateLimit();
   readonly #procfs = new Procfs('/proc', (pid) => loadNative().connectionPeer(pid));
   readonly #proc: ProcReader;
   readonly #startedMs = performance.now();
@@ -161,6 +164,11 @@ export class Recorder {
   /** Resolves when queries see what there is: once a host is being recorded, or a log has been read. Never rejects. */
   get readable(): Promise<void> {
     return this.#ready;
+  }
+
+  /** Resolves when what happened before the call can be read, as far as there is room. Never rejects. */
+  async drain(): Promise<void> {
+    await this.#run?.source.drain();
   }
 
   /** Stops recording for good and puts the kernel's settings back. Synchronous. The rows stay. */
@@ -240,28 +248,29 @@ export class Recorder {
     }
   }
 
-  async #recordHost(collector: 'auto' | 'audit' | 'proc_events'): Promise<void> {
+  async #recordHost(collector: LiveCollector): Promise<void> {
     const values = this.#values;
     const native = this.#options.native ?? loadNative();
     const source = new LiveSource(native, {
-      collector,
+      sensors: SENSORS[collector],
       stateFile: this.#stateFile(),
       argsMaxBytes: values.process_ancestry_args_max_bytes,
       queueMaxBytes: values.process_ancestry_queue_max_bytes,
       socketBufferBytes: values.process_ancestry_socket_buffer_bytes,
-      join: (hears) =>
-        joinOf(hears, {
+      join: (sensor) =>
+        joinOf(sensor, {
           now: () => performance.now(),
           publishWaitMs: () => this.#values.process_ancestry_publish_wait_ms,
           readProcess: (pid) => this.#proc.read(pid),
         }),
+      onChange: (state) => this.#tellChange(state),
     });
     const run = this.#newRun(source, this.#proc, () => native.bootToUnixMs());
     const state = await run.subscribe();
     if (this.#run !== run) return;
     const fallback = values.process_ancestry_fallback_replay_file;
     // Without audit most of what is short-lived stays unnamed: a recorded log shows more.
-    if (fallback !== '' && !state.collector.startsWith('audit')) {
+    if (fallback !== '' && (state.collector === 'proc_events' || state.collector === 'none')) {
       this.#endRun();
       const why = state.problems.map(({ message }) => message).join('; ');
       this.#log.warn(`this host cannot be recorded (${why}): replaying the sample log ${fallback} instead`);
@@ -271,7 +280,7 @@ export class Recorder {
     }
     this.#tellProblems(state);
     if (state.collector === 'none') {
-      this.#log.error('nothing can be recorded: neither kernel audit nor the proc connector is to be had');
+      this.#log.error('nothing can be recorded: neither eBPF nor kernel audit nor the proc connector works here');
       return;
     }
     await run.prepare();
@@ -290,7 +299,9 @@ export class Recorder {
       await this.#begin();
       return;
     }
-    this.#log.info({ collector: state.collector, processes: run.treeStats.size }, 'recording');
+    const { reason } = state;
+    const why = reason === '' ? {} : { notBetterBecause: reason };
+    this.#log.info({ collector: state.collector, processes: run.treeStats.size, ...why }, 'recording');
   }
 
   /** Resolves when the flags are known: whether none has changed that chooses the source. */
@@ -325,10 +336,7 @@ export class Recorder {
       run.addProblem({ code: 'replay_failed', message: failure.message });
       this.#log.error(failure.message);
     }
-    for (const problem of source.problems) {
-      run.addProblem(problem);
-      this.#log.warn({ code: problem.code }, problem.message);
-    }
+    for (const { code, message } of source.problems) this.#log.warn({ code }, message);
     this.#log.info(
       { file, ...source.progress, discarded: this.#store.stats.discarded },
       'the recorded audit log has been read',
@@ -371,6 +379,14 @@ export class Recorder {
 
   #tellProblems({ problems }: SourceState): void {
     for (const { code, message } of problems) this.#log.warn({ code }, message);
+  }
+
+  /** What is recorded with, or what is wrong with it, has changed. */
+  #tellChange({ collector, problems }: SourceState): void {
+    const why = problems.map(({ message }) => message);
+    this.#changes.pass('source', (suppressed) =>
+      this.#log.warn({ collector, problems: why, suppressed }, `recording with ${collector}`),
+    );
   }
 
   #treeSettings(): TreeSettings {

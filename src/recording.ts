@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import type { Pid, ProcessEvent } from './collect/event.ts';
 import type { RecordedHost } from './collect/recorded_host.ts';
-import type { CollectorProblem, ProcessEventSource, SourceState } from './collect/source.ts';
+import type { CollectorName, CollectorProblem, ProcessEventSource, SourceState } from './collect/source.ts';
 import { recordedHostFragment } from './ecs/host.ts';
 import { messageOf } from './error_message.ts';
 import { HostTrees } from './host_trees.ts';
@@ -54,7 +54,9 @@ export class Recording {
   readonly #logLimit = new RateLimit();
   #settings: TreeSettings;
   #trees: HostTrees;
-  #state: SourceState = { collector: 'none', problems: [] };
+  #collector: CollectorName = 'none';
+  /** Beside those of the source. */
+  #problems: readonly CollectorProblem[] = [];
   /** /proc as it was read for the first time, with all that may be secret, until `record`. */
   #snapshots: ProcessSnapshot[] = [];
   #unread: Pid[] = [];
@@ -76,8 +78,10 @@ export class Recording {
     this.#trees = this.#makeTrees();
   }
 
+  /** What it was begun with, and what is wrong now. */
   get state(): SourceState {
-    return this.#state;
+    const problems = [...this.source.problems, ...this.#problems];
+    return { collector: this.#collector, reason: this.source.stats().collectorReason, problems };
   }
 
   get source(): ProcessEventSource {
@@ -111,14 +115,14 @@ export class Recording {
 
   /** Subscribes; what the answer says of the source decides whether `record` or `stop` comes next. */
   async subscribe(): Promise<SourceState> {
-    const { collector, problems } = await this.#options.source.start(
+    const { collector } = await this.#options.source.start(
       (events, host) => this.#receive(events, host),
       () =>
         !this.#isPaused &&
         (this.#held ? this.#heldBytes < MEMORY_BOUNDS.eventsBeforeSnapshot : this.#options.hasRoom()),
     );
-    this.#state = { collector, problems: [...this.#state.problems, ...problems] };
-    return this.#state;
+    this.#collector = collector;
+    return this.state;
   }
 
   /** Reads /proc. What happens after that waits in the source until `record`. */
@@ -194,7 +198,7 @@ export class Recording {
   }
 
   addProblem(problem: CollectorProblem): void {
-    this.#state = { ...this.#state, problems: [...this.#state.problems, problem] };
+    this.#problems = [...this.#problems, problem];
   }
 
   #makeTrees(): HostTrees {
@@ -304,12 +308,12 @@ export class Recording {
   #pids(proc: ProcReader): Pid[] | undefined {
     try {
       const pids = proc.pids();
-      this.#state = { ...this.#state, problems: this.#state.problems.filter(({ code }) => code !== UNLISTED) };
+      this.#problems = this.#problems.filter(({ code }) => code !== UNLISTED);
       return pids;
     } catch (error) {
       const message = `/proc cannot be read: ${messageOf(error)}`;
       this.#logLimit.pass('proc', (suppressed) => this.#options.log.error({ suppressed }, message));
-      if (!this.#state.problems.some(({ code }) => code === UNLISTED)) this.addProblem({ code: UNLISTED, message });
+      if (!this.#problems.some(({ code }) => code === UNLISTED)) this.addProblem({ code: UNLISTED, message });
       return undefined;
     }
   }

@@ -134,7 +134,10 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     metrics?.configure(values);
   };
 
-  const readable = () => Promise.all([recorder.readable, known]).then(() => undefined);
+  const readable = async (): Promise<void> => {
+    await Promise.all([recorder.readable, known]);
+    await recorder.drain();
+  };
   const resultMaxBytes = () => settings.values.process_ancestry_result_max_bytes;
   const ecsVocabulary = () => settings.values.process_ancestry_ecs_actions;
   const plugins = [

@@ -92,9 +92,10 @@ export const columns: readonly Column<CacheStatsRow>[] = [
   ),
   text(
     'collector',
-    'Where events come from: audit+proc_events, audit, proc_events, replay or none',
+    'Where events come from: ebpf, audit+proc_events, audit, proc_events, replay or none',
     ({ source }) => source.collector,
   ),
+  text('collector_reason', 'Why no better collector is used', ({ source }) => source.collectorReason),
   json(
     'problems',
     'What keeps the collector or the store from working fully, and what to do, as a JSON array',

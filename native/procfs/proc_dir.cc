@@ -56,7 +56,7 @@ bool parse_stat(std::string_view text, Stat& stat) {
   stat.comm = text.substr(open + 1, close - open - 1);
   const char* at = text.data() + close + 1;
   const char* const end = text.data() + text.size();
-  for (int field = 3; field <= 20; ++field) {
+  for (int field = 3; field <= 22; ++field) {
     if (at == end || *at != ' ') return false;
     ++at;
     int64_t number = 0;
@@ -74,6 +74,7 @@ bool parse_stat(std::string_view text, Stat& stat) {
     if (field == 7) stat.tty = static_cast<int32_t>(number);
     if (field == 9) stat.flags = static_cast<uint32_t>(number);
     if (field == 20) stat.threads = static_cast<int32_t>(number);
+    if (field == 22) stat.start_ticks = static_cast<uint64_t>(number);
   }
   return true;
 }

@@ -37,6 +37,7 @@ struct Stat {
   int32_t ppid = 0, pgid = 0, sid = 0, tty = 0;
   uint32_t flags = 0;
   int32_t threads = 0;
+  uint64_t start_ticks = 0;  // after boot, of 1/100 s
   std::string_view comm;
 };
 bool parse_stat(std::string_view text, Stat& stat);

@@ -7,6 +7,7 @@
 
 #include <charconv>
 
+#include "command_line.h"
 #include "exec_file.h"
 #include "file_times.h"
 
@@ -56,7 +57,7 @@ bool ProcessReader::read(int32_t pid, ExecDetails& details) {
   details.tty_nr = static_cast<uint32_t>(stat.tty);
   comm_ = stat.comm;
   tty_ = tty_name(stat.tty);
-  if (!read_args(at, details)) return false;
+  if (!read_command_line(at, args_max_bytes_, args_, details)) return false;
   exe_ = read_link_at(at, "exe", buffer, kBufferBytes);
   if (exe_.empty()) return false;  // it has exited meanwhile
   cwd_ = read_link_at(at, "cwd", buffer, kBufferBytes);
@@ -82,31 +83,6 @@ bool ProcessReader::read(int32_t pid, ExecDetails& details) {
   details.cwd = cwd_;
   details.tty = tty_;
   details.args = args_;
-  return true;
-}
-
-bool ProcessReader::read_args(int directory, ExecDetails& details) {
-  const UniqueFd file(::openat(directory, "cmdline", O_RDONLY | O_CLOEXEC));
-  if (!file) return false;
-  args_.clear();
-  size_t total = 0;
-  uint32_t ends = 0;
-  char last = '\0';
-  for (;;) {
-    const ssize_t n = ::read(file.get(), buffer_.get(), kBufferBytes);
-    if (n < 0) return false;
-    if (n == 0) break;
-    const std::string_view piece(buffer_.get(), static_cast<size_t>(n));
-    for (const char c : piece) ends += c == '\0';
-    last = piece.back();
-    total += piece.size();
-    if (args_.size() < args_max_bytes_) args_.append(piece.substr(0, args_max_bytes_ - args_.size()));
-  }
-  const bool closed = total > 0 && last == '\0';
-  details.args_count = total == 0 ? 0 : ends + (closed ? 0 : 1);
-  details.args_bytes = static_cast<uint32_t>(total - (closed ? 1 : 0));
-  if (args_.size() > details.args_bytes) args_.resize(details.args_bytes);
-  details.args_cut = args_.size() < details.args_bytes;
   return true;
 }
 

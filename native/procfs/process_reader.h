@@ -20,8 +20,6 @@ class ProcessReader {
   bool read(int32_t pid, ExecDetails& details);
 
  private:
-  bool read_args(int directory, ExecDetails& details);
-
   static constexpr size_t kBufferBytes = 64 << 10;
 
   const ProcDir& proc_;

@@ -29,7 +29,7 @@ struct SensorStats {
   uint64_t messages = 0;        // of the kernel's
   uint64_t lost = 0;            // messages that did not come, by whatever cause
   uint64_t kernel_lost = 0;     // of them, those that the kernel counted itself
-  uint64_t kernel_backlog = 0;  // waiting in the kernel
+  uint64_t kernel_backlog = 0;  // waiting in the kernel: records, or bytes where those are not counted
   uint64_t malformed = 0, incomplete = 0;
   // What is wrong now, beside what `open` told.
   std::vector<Problem> problems;
@@ -44,6 +44,13 @@ struct SensorStats {
     incomplete += other.incomplete;
     problems.insert(problems.end(), other.problems.begin(), other.problems.end());
   }
+};
+
+// What the collector's thread does: a kernel that knows it wakes it no more often than it has to.
+enum class Rest : uint8_t {
+  kAwake,  // it will look at what waits
+  kNap,    // it looks again in a moment, and need be told only of very much
+  kIdle,   // it sleeps until a descriptor is readable
 };
 
 // A facility of the kernel that tells of processes. Opened, closed and asked for `hears` on the main thread;
@@ -62,6 +69,10 @@ class Sensor {
   virtual void begin() {}
   // Readable when something waits. They may change in a pass.
   virtual void descriptors(std::vector<int>& fds) const = 0;
+  // What the collector's thread is about to do. On that thread, between passes.
+  virtual void rest(Rest) {}
+  // Readable when so much waits that a nap has to end; -1 for none.
+  virtual int urgent_descriptor() const { return -1; }
   // Takes what waits. The number of messages.
   virtual uint64_t drain(Sink& sink, double now_ms) = 0;
   // Each second, after `open`.

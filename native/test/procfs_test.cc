@@ -20,10 +20,11 @@ TEST("a stat file is read, whatever the name in it holds") {
   CHECK_EQUAL(stat.tty, 34817);
   CHECK_EQUAL(stat.flags, 4U);
   CHECK_EQUAL(stat.threads, 3);
+  CHECK_EQUAL(stat.start_ticks, 24U);
 }
 
 TEST("a stat file that is cut is refused") {
-  const std::string whole = "12 (a) S 7 8 9 0 11 4 13 14 15 16 17 18 19 20 21 22 3";
+  const std::string whole = "12 (a) S 7 8 9 0 11 4 13 14 15 16 17 18 19 20 21 22 3 0 24";
   Stat stat;
   CHECK(parse_stat(whole, stat));
   CHECK(!parse_stat(whole.substr(0, whole.size() - 2), stat));

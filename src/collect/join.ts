@@ -3,7 +3,7 @@ import { AuditConnectorJoin } from './audit_connector/audit_connector_join.ts';
 import { AuditEvents } from './audit_events.ts';
 import type { ExecDetails, Pid, ProcessEvent } from './event.ts';
 import type { SensorEvent } from './events.ts';
-import type { NativeHears } from './native.ts';
+import type { SensorName } from './native.ts';
 
 export interface EventJoin {
   /** Takes what a sensor tells, in its order. Returns what is whole now. */
@@ -46,10 +46,10 @@ export const WHOLE: EventJoin = {
   stats: { waiting: 0, hurried: 0, textBytes: 0 },
 };
 
-/** For what is heard of a sensor. */
-export function joinOf(hears: NativeHears, options: JoinOptions): EventJoin {
-  if (hears === 'audit+proc_events') return new AuditConnectorJoin(options);
-  if (hears !== 'audit') return WHOLE;
+/** For what a sensor tells. */
+export function joinOf(sensor: SensorName, options: JoinOptions): EventJoin {
+  if (sensor === 'audit+proc_events') return new AuditConnectorJoin(options);
+  if (sensor !== 'audit') return WHOLE;
   const events = new AuditEvents();
   return { ...WHOLE, take: (told) => events.whole(told) };
 }

@@ -1,52 +1,41 @@
-/** The kernel of this host as a source: audit netlink and the proc connector, by the native collector thread. */
-import { collectGarbage } from '../collect_garbage.ts';
-import { BatchDecoder } from './batch.ts';
-import type { ProcessEvent } from './event.ts';
+/**
+ * The kernel of this host as a source: the best of the native sensors that works here, and another when it stops working.
+ */
+import { BatchReader } from './batch_reader.ts';
+import type { Pid, ProcessEvent } from './event.ts';
 import type { SensorEvent } from './events.ts';
 import { type EventJoin, WHOLE } from './join.ts';
-import type { NativeBinding, NativeHears, NativeProblem, NativeState, SensorName } from './native.ts';
+import type { NativeBinding, NativeState, SensorName } from './native.ts';
+import { explainProblem } from './sensor_problems.ts';
 import type { CollectorProblem, ProcessEventSource, SourceState, SourceStats } from './source.ts';
 
+/** The values of process_ancestry_collector that record this host. */
+export type LiveCollector = 'auto' | 'ebpf' | 'audit' | 'proc_events';
+
+/** The sensors that each tries, the best first. Audit alone has to record forks, too, where the connector is missing. */
+export const SENSORS: Readonly<Record<LiveCollector, readonly [SensorName, ...SensorName[]]>> = {
+  auto: ['ebpf', 'audit+proc_events', 'audit', 'proc_events'],
+  ebpf: ['ebpf'],
+  audit: ['audit+proc_events', 'audit'],
+  proc_events: ['proc_events'],
+};
+
 export interface LiveSourceOptions {
-  /** Which of the kernel's two facilities to use; `auto` is both, or what of them is to be had. */
-  readonly collector: 'auto' | 'audit' | 'proc_events';
+  /** The sensors to try, the best first. */
+  readonly sensors: readonly SensorName[];
   readonly stateFile: string;
   readonly argsMaxBytes: number;
   readonly queueMaxBytes: number;
   readonly socketBufferBytes: number;
   readonly placeGraceMs?: number;
-  /** What makes whole events of what is heard; without it they are handed over as the sensors tell them. */
-  readonly join?: (hears: NativeHears) => EventJoin;
+  /** What makes whole events of a sensor's; without it they are handed over as the sensor tells them. */
+  readonly join?: (sensor: SensorName) => EventJoin;
+  /** Called when what is recorded with, or what is wrong with it, has changed after the start. */
+  readonly onChange?: (state: SourceState) => void;
 }
 
 /** The key on our audit rules, by which they are told from others' and found again after a crash. */
 export const RULE_KEY = 'process_ancestry';
-
-const ADVICE: Readonly<Record<string, (detail: string) => string>> = {
-  audit_no_permission: () =>
-    'no permission for kernel audit: run as root, or with CAP_AUDIT_CONTROL and CAP_AUDIT_READ in the initial user namespace',
-  audit_unsupported: (detail) =>
-    `this kernel has no audit (${detail}): boot a kernel with CONFIG_AUDITSYSCALL and without audit=0`,
-  audit_immutable: () =>
-    'the audit configuration is immutable (enabled=2) until the next boot: take "-e 2" out of the audit rules, or add rules for execve and execveat before it',
-  audit_never_task: () =>
-    'an audit rule "never,task" keeps every process from being audited: remove it (auditctl -d never,task, and from /etc/audit/rules.d); processes that were started under it stay unaudited',
-  audit_unicast_taken: (detail) =>
-    `process ${detail} is the audit daemon (auditd or osqueryd): reading audit by multicast beside it`,
-  audit_state_unsaved: (detail) =>
-    `the audit settings as found could not be written (${detail}): they are lost if this process is killed; set --process_ancestry_state_file to a file that root can write`,
-  audit_rule_refused: (detail) => `the kernel refused an audit rule: ${detail}`,
-  audit_start_failed: (detail) => `audit could not be started: ${detail}`,
-  proc_events_no_permission: () => 'no permission for the proc connector: run as root, or with CAP_NET_ADMIN',
-  proc_events_unavailable: (detail) =>
-    `the proc connector does not answer (${detail}): it needs CONFIG_PROC_EVENTS and the initial pid and user namespaces`,
-};
-
-/** A problem that the native collector reported, as a sentence that says what to do. */
-export function explainProblem(problem: NativeProblem): CollectorProblem {
-  const advice = ADVICE[problem.code];
-  return { code: problem.code, message: advice ? advice(problem.detail) : `${problem.code}: ${problem.detail}` };
-}
 
 /**
  * How long audit's unicast place is left free once auditd has left it or has asked us for it. It is refused when it asks,
@@ -55,41 +44,36 @@ export function explainProblem(problem: NativeProblem): CollectorProblem {
  */
 const PLACE_GRACE_MS = 30_000;
 
-/** A batch of the native queue fits, unless a single event is larger. */
-const ROOM_BYTES = 512 * 1024;
-const EVENTS_A_STEP = 500;
-const SLICE_MS = 10;
-/** A text beyond that is kept outside of V8's heap (src/string_bytes.cc of Node, EXTERN_APEX), where V8 does not see it grow. */
-const EXTERNAL_BYTES = 1_000_000;
-/** So much of it is collected at once. */
-const COLLECT_BYTES = 2 * 1024 * 1024;
-/** Bytes an event, on the average of what was decoded at once, beyond which texts are long. */
-const LONG_BYTES = 4096;
-/** Garbage is collected after so much of long texts: V8 lets it grow by ten times of that before it has found it. */
-const COLLECT_ALL_BYTES = 2 * 1024 * 1024;
-/** How often it is asked whether there is room again. */
-const NO_ROOM_MS = 10;
+/** How often it is looked whether the sensor still works. */
+const LOOK_MS = 1_000;
+/** After a sensor stopped working, how often a better one than the present is tried again. */
+const RETRY_MS = 60_000;
 /** An extension has a second to leave. */
 const STOP_MS = 300;
 
 export class LiveSource implements ProcessEventSource {
   readonly #native: NativeBinding;
   readonly #options: LiveSourceOptions;
-  readonly #decoder = new BatchDecoder();
-  /** Batches are copied into the same memory one after the other: strings are made of them at once. */
-  #room = Buffer.alloc(ROOM_BYTES);
-  /** What of it is not decoded yet. */
-  #batch = Buffer.alloc(0);
-  #position = 0;
-  /** Of texts that were made since the last collection. */
-  #externalBytes = 0;
-  /** Of long texts, since all garbage was collected last. */
-  #longBytes = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #onEvents: (events: readonly ProcessEvent[]) => void = () => undefined;
-  #hasRoom: () => boolean = () => true;
-  #running = false;
+  #reader: BatchReader | undefined;
   #join = WHOLE;
+  #onEvents: (events: readonly ProcessEvent[]) => void = () => undefined;
+  /** What is recorded with; undefined where no sensor works. */
+  #sensor: SensorName | undefined;
+  /** What of it works, as of the last look. */
+  #hears: NativeState['hears'] = '';
+  /** Why the best sensor is not used. */
+  #reason = '';
+  /** What the start told, beside that. */
+  #startProblems: readonly CollectorProblem[] = [];
+  /** A sensor that stopped working, until it or a better one works again. */
+  #stoppedSensor: SensorName | undefined;
+  /** Codes of the problems as of the last look. */
+  #toldCodes = '';
+  /** Lost by sensors before the present one. */
+  #earlier = { lost: 0, kernelLost: 0, malformed: 0, incomplete: 0 };
+  #retryAtMs = Number.POSITIVE_INFINITY;
+  #lookTimer: NodeJS.Timeout | undefined;
+  #isRunning = false;
 
   constructor(native: NativeBinding, options: LiveSourceOptions) {
     this.#native = native;
@@ -100,21 +84,54 @@ export class LiveSource implements ProcessEventSource {
     onEvents: (events: readonly ProcessEvent[]) => void,
     hasRoom: () => boolean = () => true,
   ): Promise<SourceState> {
-    const { collector } = this.#options;
     this.#onEvents = onEvents;
-    this.#hasRoom = hasRoom;
-    this.#running = true;
-    const deliver = () => this.#work(SLICE_MS);
-    let state = this.#startNative(collector === 'auto' ? 'audit+proc_events' : collector, deliver);
-    const problems = [...state.problems];
-    if (collector === 'auto' && state.hears === 'audit') {
-      // Without the connector nobody tells of forks: audit has to, which costs a record a fork.
+    this.#reader = new BatchReader(this.#native, (events) => this.#deliver(events), hasRoom);
+    this.#isRunning = true;
+    this.#startBest();
+    this.#lookTimer = setInterval(() => this.#look(), LOOK_MS);
+    this.#lookTimer.unref();
+    this.#toldCodes = codesOf(this.problems);
+    return this.#state;
+  }
+
+  get #state(): SourceState {
+    return { collector: this.#hears || 'none', reason: this.#reason, problems: this.problems };
+  }
+
+  /** Starts the first sensor of the list that works whole; else the first of which a part works. */
+  #startBest(): void {
+    const problems: CollectorProblem[] = [];
+    const reasons: CollectorProblem[] = [];
+    let partly: SensorName | undefined;
+    this.#sensor = undefined;
+    this.#hears = '';
+    for (const sensor of this.#options.sensors) {
+      const state = this.#startNative(sensor);
+      const why = state.problems.map(explainProblem);
+      // That a host has no eBPF is no problem where something else records.
+      const list = sensor === 'ebpf' && state.hears === '' ? reasons : problems;
+      list.push(...why.filter(({ code }) => !problems.some((known) => known.code === code)));
+      if (state.hears === sensor) {
+        this.#use(sensor, state);
+        break;
+      }
+      if (state.hears !== '') partly ??= sensor;
       this.#native.stop();
-      state = this.#startNative('audit', deliver);
-      problems.push(...state.problems.filter((problem) => !problems.some(({ code }) => code === problem.code)));
     }
-    this.#join = this.#options.join?.(state.hears) ?? WHOLE;
-    return { collector: state.hears || 'none', problems: problems.map(explainProblem) };
+    if (!this.#sensor && partly) this.#use(partly, this.#startNative(partly));
+    this.#reason = reasons.map(({ message }) => message).join('; ');
+    const isTold = ({ code }: CollectorProblem) => problems.some((known) => known.code === code);
+    this.#startProblems = this.#sensor ? problems : [...reasons.filter((one) => !isTold(one)), ...problems];
+  }
+
+  #use(sensor: SensorName, state: NativeState): void {
+    this.#sensor = sensor;
+    this.#hears = state.hears;
+    this.#join = this.#options.join?.(sensor) ?? WHOLE;
+  }
+
+  #deliver(events: readonly SensorEvent[]): void {
+    this.#onEvents(this.#join.take(events));
   }
 
   get join(): EventJoin {
@@ -126,64 +143,46 @@ export class LiveSource implements ProcessEventSource {
     if (whole.length > 0) this.#onEvents(whole);
   }
 
-  #deliver(events: readonly SensorEvent[]): void {
-    this.#onEvents(this.#join.take(events));
+  /** What stopped working is told, and replaced where nothing of it works. */
+  #look(): void {
+    const { hears } = this.#native.stats();
+    const isDead = this.#sensor === undefined || hears === '';
+    const isRetryDue = performance.now() >= this.#retryAtMs;
+    const isLess = this.#hears !== '' && hears !== this.#hears;
+    if (isLess) this.#retryAtMs = Math.min(this.#retryAtMs, performance.now() + RETRY_MS);
+    if (isDead || isRetryDue) this.#restart();
+    else this.#hears = hears;
+    // What happened between is not known: /proc has to be read again.
+    if (isLess || isDead || isRetryDue) this.#tellLoss();
+    const codes = codesOf(this.problems);
+    if (!isLess && codes === this.#toldCodes) return;
+    this.#toldCodes = codes;
+    this.#options.onChange?.(this.#state);
   }
 
-  /** Applies what has come, a slice at a time: after a stall there may be seconds of a busy host. */
-  #work(sliceMs: number): void {
-    clearTimeout(this.#timer);
-    const began = performance.now();
-    while (this.#isWaiting()) {
-      if (this.#running && !this.#hasRoom()) {
-        this.#timer = setTimeout(() => this.#work(SLICE_MS), NO_ROOM_MS);
-        return;
-      }
-      const { events, next } = this.#decoder.decode(this.#batch, this.#position, EVENTS_A_STEP);
-      const bytes = next - this.#position;
-      this.#position = next;
-      this.#deliver(events);
-      this.#collect(bytes, events.length);
-      if (performance.now() - began <= sliceMs) continue;
-      if (this.#running) setImmediate(() => this.#work(SLICE_MS));
-      return;
-    }
+  #restart(): void {
+    const { lost, queueDropped, kernelLost, malformed, incomplete } = this.#native.stats();
+    this.#native.stop();
+    this.#reader?.work();
+    this.release('all');
+    this.#earlier.lost += lost + queueDropped + 1;
+    this.#earlier.kernelLost += kernelLost;
+    this.#earlier.malformed += malformed;
+    this.#earlier.incomplete += incomplete;
+    const before = this.#stoppedSensor ?? this.#sensor;
+    this.#startBest();
+    const isBest = this.#sensor !== undefined && this.#sensor === this.#options.sensors[0];
+    this.#stoppedSensor = isBest || before === this.#sensor ? undefined : before;
+    this.#retryAtMs = isBest ? Number.POSITIVE_INFINITY : performance.now() + RETRY_MS;
   }
 
-  #collect(bytes: number, events: number): void {
-    if (bytes < LONG_BYTES * events) return;
-    this.#longBytes += bytes;
-    if (bytes >= EXTERNAL_BYTES) this.#externalBytes += bytes;
-    if (this.#longBytes >= COLLECT_ALL_BYTES) {
-      this.#longBytes = 0;
-      this.#externalBytes = 0;
-      collectGarbage({ type: 'major' });
-    } else if (this.#externalBytes >= COLLECT_BYTES) {
-      this.#externalBytes = 0;
-      collectGarbage({ type: 'minor' });
-    }
+  #tellLoss(): void {
+    const bootToUnixMs = this.#native.bootToUnixMs();
+    const unixMs = Date.now();
+    this.#deliver([{ kind: 'loss', origin: 'none', pid: 0 as Pid, bootMs: unixMs - bootToUnixMs, unixMs, count: 1 }]);
   }
 
-  /** Whether there is something to decode; takes the next batch where the last one is done. */
-  #isWaiting(): boolean {
-    if (this.#position < this.#batch.length) return true;
-    let size = this.#native.take(this.#room);
-    if (size < 0) {
-      this.#room = Buffer.alloc(-size);
-      size = this.#native.take(this.#room);
-    } else if (size === 0 && this.#room.length > ROOM_BYTES) {
-      this.#room = Buffer.alloc(ROOM_BYTES);
-    }
-    this.#batch = this.#room.subarray(0, size);
-    this.#position = 0;
-    return size > 0;
-  }
-
-  get #heldBytes(): number {
-    return this.#batch.length - this.#position;
-  }
-
-  #startNative(sensor: SensorName, deliver: () => void): NativeState {
+  #startNative(sensor: SensorName): NativeState {
     return this.#native.start(
       {
         sensor,
@@ -194,33 +193,67 @@ export class LiveSource implements ProcessEventSource {
         socketBufferBytes: this.#options.socketBufferBytes,
         placeGraceMs: this.#options.placeGraceMs ?? PLACE_GRACE_MS,
       },
-      deliver,
+      () => this.#reader?.work(),
     );
+  }
+
+  get problems(): readonly CollectorProblem[] {
+    if (!this.#isRunning) return this.#startProblems;
+    const now = this.#native.stats().problems.map(explainProblem);
+    return [...this.#startProblems, ...this.#stoppedProblems(), ...now];
+  }
+
+  #stoppedProblems(): CollectorProblem[] {
+    const problems: CollectorProblem[] = [];
+    if (this.#stoppedSensor !== undefined) {
+      const message = `the sensor ${this.#stoppedSensor} stopped working and is tried again each minute: recording with ${this.#hears || 'none'}`;
+      problems.push({ code: 'sensor_stopped', message });
+    }
+    if (this.#sensor !== undefined && this.#hears !== this.#sensor && this.#hears !== '') {
+      problems.push({
+        code: 'sensor_degraded',
+        message: `of the sensor ${this.#sensor} only ${this.#hears} works now`,
+      });
+    }
+    return problems;
+  }
+
+  async drain(): Promise<void> {
+    if (!this.#isRunning) return;
+    this.#native.drainNow();
+    await this.#reader?.drain();
   }
 
   /** What was received until now is delivered before it returns, unless that would keep it from leaving in time. */
   stop(): void {
-    if (!this.#running) return;
-    this.#running = false;
+    if (!this.#isRunning) return;
+    this.#startProblems = this.problems;
+    this.#isRunning = false;
+    clearInterval(this.#lookTimer);
     this.#native.stop();
-    this.#work(STOP_MS);
+    this.#reader?.stop(STOP_MS);
     this.release('all');
   }
 
   onItsWay(): boolean {
-    return this.#heldBytes > 0 || this.#native.onItsWay() > 0;
+    return (this.#reader?.heldBytes ?? 0) > 0 || this.#native.onItsWay() > 0;
   }
 
   stats(): SourceStats {
     const native = this.#native.stats();
     return {
       collector: native.hears || 'none',
-      eventsLost: native.lost + native.queueDropped,
-      kernelLost: native.kernelLost,
+      collectorReason: this.#reason,
+      eventsLost: this.#earlier.lost + native.lost + native.queueDropped,
+      kernelLost: this.#earlier.kernelLost + native.kernelLost,
       kernelBacklog: native.kernelBacklog,
-      queueBytes: native.queueBytes + this.#heldBytes,
-      malformed: native.malformed,
-      incomplete: native.incomplete,
+      queueBytes: native.queueBytes + (this.#reader?.heldBytes ?? 0),
+      malformed: this.#earlier.malformed + native.malformed,
+      incomplete: this.#earlier.incomplete + native.incomplete,
     };
   }
+}
+
+function codesOf(problems: readonly CollectorProblem[]): string {
+  return problems.map(({ code }) => code).join();
 }

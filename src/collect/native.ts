@@ -5,7 +5,7 @@ import { ownPath, readOwnFile } from '../own_files.ts';
 import { loadUnnamed } from './unnamed_addon.ts';
 
 /** What is recorded with. */
-export type SensorName = 'audit+proc_events' | 'audit' | 'proc_events';
+export type SensorName = 'ebpf' | 'audit+proc_events' | 'audit' | 'proc_events';
 
 export interface NativeCollectorOptions {
   /** `audit` alone also records clone, fork, vfork, setsid and exit_group. */
@@ -18,6 +18,12 @@ export interface NativeCollectorOptions {
   readonly socketBufferBytes: number;
   /** For how long audit's unicast place is left to others once it is free, after the start. */
   readonly placeGraceMs: number;
+  /** Of eBPF: a power of 2 from 2^16 on; 8 MiB if undefined. All of it counts as the process's memory. */
+  readonly ringBytes?: number;
+  /** Of eBPF: whether setsid(2) is told, which slows every system call of the host a little. */
+  readonly tellsSessions?: boolean;
+  /** Of eBPF: names of the variables of the environment that are told of an exec. */
+  readonly environmentNames?: readonly string[];
 }
 
 export interface NativeProblem {
@@ -146,6 +152,8 @@ export interface NativeCleanup {
 
 /** What only looks: for a diagnosis, beside an extension that runs or without one. */
 export interface NativeDiagnosis {
+  /** Loads the eBPF programs and lets go of them: what keeps them from working; empty where they work. */
+  tryEbpf(): readonly NativeProblem[];
   /** Asks, and changes nothing. `key` is that of our rules. */
   inspectAudit(key: string): NativeAuditInspection;
   /** 0 when the proc connector's group can be bound, or an errno. Nothing is subscribed. */

@@ -37,6 +37,7 @@ export class ReplaySource implements ProcessEventSource {
   #execs = 0;
   #stream: Readable | undefined;
   #stopped = false;
+  #hasEnded = false;
 
   /** `onEnd` is called once: when the log has been applied, was stopped, or cannot be read on. */
   constructor(
@@ -56,6 +57,7 @@ export class ReplaySource implements ProcessEventSource {
 
   /** What there is to say of a log that was read to its end. */
   get problems(): readonly CollectorProblem[] {
+    if (!this.#hasEnded) return [];
     const { records, beyondHosts, incomplete } = this.#reader.stats();
     const problems: CollectorProblem[] = [];
     if (beyondHosts > 0) {
@@ -76,7 +78,7 @@ export class ReplaySource implements ProcessEventSource {
     this.#stream = stream;
     if (this.#stopped) stream.destroy();
     void this.#read(stream, onEvents);
-    return { collector: 'replay', problems: [] };
+    return { collector: 'replay', reason: '', problems: [] };
   }
 
   async #read(stream: Readable, onEvents: OnEvents): Promise<void> {
@@ -88,6 +90,7 @@ export class ReplaySource implements ProcessEventSource {
       if (this.#stopped) return this.#onEnd();
       if (next instanceof ReplayError || next.done) {
         this.#handOver(this.#reader.end(), onEvents);
+        this.#hasEnded = true;
         if (next instanceof ReplayError) return this.#onEnd(next);
         const refused = refusal(head, this.#reader.stats());
         return this.#onEnd(refused === undefined ? undefined : this.#failure(refused));
@@ -128,10 +131,13 @@ export class ReplaySource implements ProcessEventSource {
     return false;
   }
 
+  async drain(): Promise<void> {}
+
   stats(): SourceStats {
     const { malformed, incomplete } = this.#reader.stats();
     return {
       collector: 'replay',
+      collectorReason: '',
       eventsLost: 0,
       kernelLost: 0,
       kernelBacklog: 0,

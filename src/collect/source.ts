@@ -1,8 +1,9 @@
 import type { ProcessEvent } from './event.ts';
 import type { EventJoin } from './join.ts';
+import type { SensorName } from './native.ts';
 import type { RecordedHost } from './recorded_host.ts';
 
-export type CollectorName = 'audit+proc_events' | 'audit' | 'proc_events' | 'replay' | 'none';
+export type CollectorName = SensorName | 'replay' | 'none';
 
 /** Something that kept a source from working fully. `code` is stable, `message` says what is wrong and what to do. */
 export interface CollectorProblem {
@@ -12,6 +13,8 @@ export interface CollectorProblem {
 
 export interface SourceState {
   readonly collector: CollectorName;
+  /** Why no better collector is used; '' where the best is. */
+  readonly reason: string;
   readonly problems: readonly CollectorProblem[];
 }
 
@@ -19,6 +22,8 @@ export interface SourceState {
 export interface SourceStats {
   /** What is heard now: audit can be switched off, and the connector or another reader can take over. */
   readonly collector: CollectorName;
+  /** Why no better one is used; '' where the best is. */
+  readonly collectorReason: string;
   /** Events that were lost between the kernel and this process, by any cause. */
   readonly eventsLost: number;
   readonly kernelLost: number;
@@ -47,6 +52,10 @@ export interface ProcessEventSource {
   readonly join: EventJoin;
   /** Hands over what has waited long enough to become whole, or all that waits. */
   release(which: 'overdue' | 'all'): void;
+  /** What keeps it from working fully now. */
+  readonly problems: readonly CollectorProblem[];
+  /** Resolves when what happened before the call has been handed over, as far as there is room. */
+  drain(): Promise<void>;
   /** Whether there is anything that happened before now and was not handed over yet. */
   onItsWay(): boolean;
 }

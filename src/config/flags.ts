@@ -53,9 +53,10 @@ export const flags = {
   process_ancestry_enable: { type: 'boolean', default: true, description: 'record executions' },
   process_ancestry_collector: choice({
     default: 'auto',
-    choices: ['auto', 'audit', 'proc_events', 'replay'],
+    choices: ['auto', 'ebpf', 'audit', 'proc_events', 'replay'],
     atStartOnly: true,
-    description: 'where events come from; auto: kernel audit and the proc connector, or what of them is to be had',
+    description:
+      'event source: auto uses the best sensor that this host allows, eBPF before kernel audit with the proc connector; audit: these two; proc_events: the connector alone; replay: an audit log',
   }),
   process_ancestry_replay_file: {
     type: 'text',

@@ -5,6 +5,7 @@ import { autoload } from './checks/autoload.ts';
 import { capabilities } from './checks/capabilities.ts';
 import { clock } from './checks/clock.ts';
 import { database } from './checks/database.ts';
+import { ebpf } from './checks/ebpf.ts';
 import { filePermissions } from './checks/file_permissions.ts';
 import { kernelAudit } from './checks/kernel_audit.ts';
 import { loss } from './checks/loss.ts';
@@ -23,6 +24,7 @@ export const CHECKS: readonly Check[] = [
   socket,
   registration,
   capabilities,
+  ebpf,
   kernelAudit,
   procConnector,
   loss,

@@ -1,5 +1,5 @@
 /** The host as the checks see it. Whatever is asked of it changes nothing. */
-import type { NativeAuditInspection } from '../collect/native.ts';
+import type { NativeAuditInspection, NativeProblem } from '../collect/native.ts';
 import type { OsqueryView } from './osquery_view.ts';
 
 /** Of an entry of a directory itself, not of what a link points to. */
@@ -37,6 +37,12 @@ export interface Host {
   osquery(): Promise<OsqueryView>;
   /** Why the native collector cannot be loaded; undefined when it can. Without it, what follows throws that. */
   readonly nativeError: string | undefined;
+  /**
+   * What keeps eBPF from working, found by loading the programs and letting go of them; empty where it works.
+   *
+   * @throws {NativeUnavailableError}
+   */
+  ebpf(): readonly NativeProblem[];
   /** @throws {NativeUnavailableError} */
   audit(): NativeAuditInspection;
   /**

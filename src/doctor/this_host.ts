@@ -4,7 +4,12 @@ import { cpus, uptime } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { RULE_KEY } from '../collect/live.ts';
-import { loadNative, type NativeAuditInspection, NativeUnavailableError } from '../collect/native.ts';
+import {
+  loadNative,
+  type NativeAuditInspection,
+  type NativeProblem,
+  NativeUnavailableError,
+} from '../collect/native.ts';
 import { messageOf } from '../error_message.ts';
 import { ManagerClient } from '../osquery/manager_client.ts';
 import type { FileFacts, Host } from './host.ts';
@@ -28,6 +33,7 @@ export class ThisHost implements Host {
   readonly cpus = cpus().length;
   #osquery: Promise<OsqueryView> | undefined;
   #audit: NativeAuditInspection | undefined;
+  #ebpf: readonly NativeProblem[] | undefined;
 
   constructor({ extensionPath, socketPath, databasePath }: ThisHostOptions) {
     this.extensionPath = extensionPath;
@@ -86,6 +92,11 @@ export class ThisHost implements Host {
       if (!(error instanceof NativeUnavailableError)) throw error;
       return error.message;
     }
+  }
+
+  ebpf(): readonly NativeProblem[] {
+    this.#ebpf ??= loadNative().tryEbpf();
+    return this.#ebpf;
   }
 
   audit(): NativeAuditInspection {

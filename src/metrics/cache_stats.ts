@@ -68,6 +68,8 @@ export const cacheStatsMetrics: ColumnMetrics<CacheStatsRow> = {
   collector: gauge('collector_info', {
     samples: ({ source }) => [{ value: 1, labels: { collector: source.collector } }],
   }),
+  // A sentence, which makes no label.
+  collector_reason: [],
   problems: [
     gauge('problems', {
       help: 'Things that keep the collector, the store or the metrics from working fully',

@@ -1,6 +1,7 @@
 /** The figures as tables in Markdown, and where they go: README.md, between two markers, and a file of JSON. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { IdleFigures } from './idle.ts';
 import type { LatencyFigures, QueryFigures } from './queries.ts';
 import { type Range, rangeOf, rangeText } from './range.ts';
 import type { SoakFigures } from './soak.ts';
@@ -22,6 +23,7 @@ export interface Results {
   readonly machine: Machine;
   readonly repetitions: number;
   readonly storms?: readonly StormFigures[];
+  readonly idle?: readonly IdleFigures[];
   readonly soak?: SoakFigures;
   readonly queries?: QueryFigures;
 }
@@ -31,7 +33,7 @@ const README = fileURLToPath(new URL('README.md', import.meta.url));
 const BEGIN = '<!-- figures: made by npm run bench -->\n';
 const END = '<!-- end of figures -->';
 
-export function asMarkdown({ date, machine, repetitions, storms, soak, queries }: Results): string {
+export function asMarkdown({ date, machine, repetitions, storms, idle, soak, queries }: Results): string {
   const { cpu, cpus, memoryGigabytes, kernel, node, auditd, laurel } = machine;
   return [
     `${date}: ${cpus} × ${cpu}, ${memoryGigabytes} GB, Linux ${kernel}; Node ${node}, auditd ${auditd}, laurel ${laurel}. ` +
@@ -45,6 +47,7 @@ export function asMarkdown({ date, machine, repetitions, storms, soak, queries }
           partTable(storms),
         ]
       : []),
+    ...(idle ? ['### Idle', idleTable(idle)] : []),
     ...(soak ? ['### Soak', soakTable(soak)] : []),
     ...(queries ? ['### Queries', queryTable(queries)] : []),
   ].join('\n\n');
@@ -105,6 +108,13 @@ function partTable(storms: readonly StormFigures[]): string {
   return table(
     ['storm', 'listener', ...parts],
     listening.map((one) => [one.storm, one.listener, ...parts.map((part) => cell(one.cpuParts[part]))]),
+  );
+}
+
+function idleTable(idle: readonly IdleFigures[]): string {
+  return table(
+    ['listener', 'CPU of a core over a minute'],
+    idle.map(({ listener, cpuPercent }) => [listener, `${rangeText(cpuPercent, 3)} %`]),
   );
 }
 

@@ -1,10 +1,11 @@
 /**
- * npm run bench [-- [storms] [soak] [queries] [--repetitions N]]: what recording costs, side by side with others and with
+ * npm run bench [-- [storms] [idle] [soak] [queries] [--repetitions N]]: what recording costs, side by side with others and with
  * nothing, and what answers cost. See README.md. Needs root, kernel audit and, for the others, apt-get.
  */
 import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { canRecord } from '../integration/extension_under_test.ts';
+import { measureIdle } from './idle.ts';
 import { watchForSignals } from './interruption.ts';
 import { installPackages, versionOf } from './peers/packages.ts';
 import { measureQueries } from './queries.ts';
@@ -12,9 +13,9 @@ import { asMarkdown, drawReadme, type Machine, type Results, writeJson } from '.
 import { measureSoak } from './soak.ts';
 import { measureStorms } from './storms.ts';
 
-const PARTS = ['storms', 'soak', 'queries'] as const;
+const PARTS = ['storms', 'idle', 'soak', 'queries'] as const;
 type Part = (typeof PARTS)[number];
-/** A soak takes minutes: one for so many repetitions of the rest. */
+/** A soak and an idle host take minutes: one for so many repetitions of the rest. */
 const SOAK_PACE = 5;
 const PEERS = ['auditd', 'laurel'];
 /** laurel's Debian package keeps them when it is purged. */
@@ -54,6 +55,7 @@ async function measure(parts: ReadonlySet<Part>, repetitions: number): Promise<R
       machine: machine(),
       repetitions,
       ...(parts.has('storms') ? { storms: await measureStorms(repetitions, say) } : {}),
+      ...(parts.has('idle') ? { idle: await measureIdle(Math.max(1, Math.floor(repetitions / SOAK_PACE)), say) } : {}),
       ...(parts.has('soak') ? { soak: await measureSoak(Math.max(1, Math.floor(repetitions / SOAK_PACE)), say) } : {}),
       ...(parts.has('queries') ? { queries: await measureQueries(repetitions, say) } : {}),
     };

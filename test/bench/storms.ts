@@ -1,5 +1,5 @@
 /** Storms of execs under each listener in turn, again and again: what listening costs, and what it sees. */
-import { compare, type ForestRun, forestBinary, runForest } from '../integration/forest.ts';
+import { forestBinary, runForest } from '../integration/forest.ts';
 import { borrowAudit, quietAudit, restoreAudit } from './audit_state.ts';
 import { extensionListener } from './extension_listener.ts';
 import { throwIfInterrupted } from './interruption.ts';
@@ -8,13 +8,7 @@ import { auditdListener } from './peers/auditd.ts';
 import { laurelListener } from './peers/laurel.ts';
 import { endedChildrenMicroseconds, kernelThread, machineMicroseconds } from './process_cost.ts';
 import { type Range, rangeOf } from './range.ts';
-
-interface Storm {
-  readonly name: string;
-  readonly programs: readonly string[];
-  readonly jobs: number;
-  readonly rounds: number;
-}
+import { forestWorkload, pacedWorkload, type Workload, type WorkloadRun } from './workload.ts';
 
 /** The forest's programs (forest.c): each spawns eight, or is a chain of three shells of which each waits for the next. */
 const SHAPES = [
@@ -22,10 +16,15 @@ const SHAPES = [
   { name: 'vfork', programs: ['short_lived'], rounds: 200 },
   { name: 'chains of 3 shells', programs: ['F(EF(EF(E)))'], rounds: 400 },
 ] as const;
-const STORMS: readonly Storm[] = SHAPES.flatMap((shape) => [
-  { ...shape, name: `${shape.name}, 1 worker`, jobs: 1 },
-  { ...shape, name: `${shape.name}, 2 workers`, jobs: 2 },
-]);
+/** At full speed, and at the pace of real hosts. */
+const STORMS: readonly Workload[] = [
+  ...SHAPES.flatMap((shape) => [
+    forestWorkload(`${shape.name}, 1 worker`, { ...shape, jobs: 1 }),
+    forestWorkload(`${shape.name}, 2 workers`, { ...shape, jobs: 2 }),
+  ]),
+  pacedWorkload(200, 5),
+  pacedWorkload(20, 15),
+];
 /** Programs that run for months are measured as they run then: what is compiled while it runs is compiled by then. */
 const WARM_UP = { programs: SHAPES.flatMap(({ programs }) => [...programs]), jobs: 2, rounds: 400 };
 
@@ -40,11 +39,12 @@ const nothing: Listener = {
 };
 const LISTENERS: readonly Listener[] = [
   nothing,
-  extensionListener('this extension'),
-  extensionListener('the same, with hashes', ['--hash']),
+  extensionListener('this extension, eBPF', ['--collector', 'ebpf']),
+  extensionListener('the same, with hashes', ['--collector', 'ebpf', '--hash']),
   extensionListener('the same, with rows of forks and exits', [
-    ...['--events-actions', 'exec,fork,setsid,exit', '--events-max', '500000'],
+    ...['--collector', 'ebpf', '--events-actions', 'exec,fork,setsid,exit', '--events-max', '500000'],
   ]),
+  extensionListener('this extension, audit', ['--collector', 'audit']),
   auditdListener,
   laurelListener,
 ];
@@ -110,7 +110,7 @@ export async function measureStorms(repetitions: number, say: (text: string) => 
 
 async function underListener(listener: Listener, repetition: number): Promise<Measurement[]> {
   const running = await listener.start();
-  const runs: ForestRun[] = [];
+  const runs: WorkloadRun[] = [];
   try {
     const kauditd = kernelThread('kauditd');
     const accounted = { ...running.processes, ...(kauditd === undefined ? {} : { kauditd }) };
@@ -122,13 +122,13 @@ async function underListener(listener: Listener, repetition: number): Promise<Me
       const lostBefore = await running.lost();
       const before = cpuOf(accounted);
       const beforeAll = { storm: endedChildrenMicroseconds(), machine: machineMicroseconds() };
-      const run = await runForest(storm);
+      const run = await storm.run();
       const ofStorm = endedChildrenMicroseconds() - beforeAll.storm;
       runs.push(run);
       await settled(running.processes);
       const after = cpuOf(accounted);
       const worked = machineMicroseconds() - beforeAll.machine;
-      const { execs, rate } = paceOf(run);
+      const { execs } = run;
       const cpu = Object.keys(accounted).map((name) => [name, ((after[name] ?? 0) - (before[name] ?? 0)) / execs]);
       const ofListener = Object.keys(accounted).reduce(
         (sum, name) => sum + (after[name] ?? 0) - (before[name] ?? 0),
@@ -138,7 +138,7 @@ async function underListener(listener: Listener, repetition: number): Promise<Me
         run,
         figures: {
           storm: storm.name,
-          execsPerSecond: rate,
+          execsPerSecond: run.execsPerSecond,
           stormMicrosecondsPerExec: ofStorm / execs,
           othersPercent: Math.max(0, (100 * (worked - ofStorm - ofListener)) / worked),
           cpuMicrosecondsPerExec: Object.fromEntries(cpu),
@@ -148,32 +148,17 @@ async function underListener(listener: Listener, repetition: number): Promise<Me
     }
     const peak = peakMegabytes(running.processes);
     const rows = await running.finish();
-    return measured.map(({ run, figures }) => {
-      // Another forest's rows take the checker's time only.
-      const seen = compare(
-        run,
-        rows.filter(({ cmdline }) => cmdline?.includes(` ${run.seed}.`)),
-      );
-      return {
-        ...figures,
-        listener: listener.name,
-        repetition,
-        seenPercent: seen.seen_percent,
-        parentRightPercent: seen.parent_percent,
-        chainRightPercent: seen.right_percent,
-        peakMegabytes: peak,
-      };
-    });
+    return measured.map(({ run, figures }) => ({
+      ...figures,
+      ...run.compare(rows),
+      listener: listener.name,
+      repetition,
+      peakMegabytes: peak,
+    }));
   } finally {
     await running.stop();
     for (const run of runs) run.remove();
   }
-}
-
-function paceOf({ summary }: ForestRun): { execs: number; rate: number } {
-  const [, execs, rate] = /(\d+) execs, [\d.]+ s, (\d+) execs\/s/.exec(summary) ?? [];
-  if (execs === undefined) throw new Error(`the forest said: ${summary}`);
-  return { execs: Number(execs), rate: Number(rate) };
 }
 
 function figuresOf(all: readonly Measurement[], storm: string, listener: string): StormFigures {

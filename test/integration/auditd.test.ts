@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ProcessEvent } from '../../src/collect/event.ts';
-import { LiveSource } from '../../src/collect/live.ts';
+import { LiveSource, SENSORS } from '../../src/collect/live.ts';
 import { loadNative } from '../../src/collect/native.ts';
 import { borrowAudit, restoreAudit } from '../bench/audit_state.ts';
 import {
@@ -160,7 +160,7 @@ describe.skipIf(!canRecord() || !existsSync(AUDITD))('beside auditd', () => {
     expect(auditd.exitCode).toBeNull();
     const events: ProcessEvent[] = [];
     const source = new LiveSource(loadNative(), {
-      collector: 'auto',
+      sensors: SENSORS.audit,
       stateFile: join(directory, 'state'),
       argsMaxBytes: 1 << 20,
       queueMaxBytes: 1 << 24,

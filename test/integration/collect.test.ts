@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ExecEvent, SensorEvent } from '../../src/collect/events.ts';
-import { LiveSource, type LiveSourceOptions } from '../../src/collect/live.ts';
-import { loadNative } from '../../src/collect/native.ts';
+import { LiveSource } from '../../src/collect/live.ts';
+import { loadNative, type SensorName } from '../../src/collect/native.ts';
 import { cgroupPath } from '../../src/process/procfs.ts';
 import { auditControl, auditSettings, canRecord, hasOurRules, until } from './extension_under_test.ts';
 
@@ -29,17 +29,17 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
     expect(auditSettings()).toEqual(before);
   });
 
-  async function listen(collector: LiveSourceOptions['collector']): Promise<void> {
+  async function listen(sensor: SensorName): Promise<void> {
     source = new LiveSource(loadNative(), {
-      collector,
+      sensors: [sensor],
       stateFile: join(directory, 'state'),
       argsMaxBytes: 1 << 20,
       queueMaxBytes: 1 << 24,
       socketBufferBytes: 1 << 22,
     });
     const state = await source.start((some) => events.push(...(some as SensorEvent[])));
-    expect(state.collector).toBe(collector === 'auto' ? 'audit+proc_events' : collector);
-    expect(hasOurRules()).toBe(collector !== 'proc_events');
+    expect(state.collector).toBe(sensor);
+    expect(hasOurRules()).toBe(sensor !== 'proc_events');
   }
   /** The events of one kind, once there is one of `pid`. */
   async function heard<K extends SensorEvent['kind']>(kind: K, pid: number) {
@@ -61,7 +61,7 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
   }
 
   test('a shell with job control puts each job into a group of its own, and a pipeline into one', async () => {
-    await listen('auto');
+    await listen('audit+proc_events');
     const single = await shell('set -m; sleep 1000 & echo $!');
     const [job = 0] = single.numbers;
     // The job says so, and the shell, unless the job has executed its program by then (man 2 setpgid, EACCES).
@@ -78,7 +78,7 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
   });
 
   test('pids of another namespace are not taken for ours', async () => {
-    await listen('auto');
+    await listen('audit+proc_events');
     // In there bash is 1 and its job 2 or so.
     const inside = await shell('set -m; sleep 1002 & echo $!', 'unshare', '--pid', '--fork');
     const [job = 0] = inside.numbers;
@@ -115,7 +115,7 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
   });
 
   test('a login is told with its origin and by whom, by either message; one that failed is not', async () => {
-    await listen('auto');
+    await listen('audit+proc_events');
     const text = (result: string, terminal: string) =>
       `op=login id=0 exe="/usr/sbin/sshd" hostname=? addr=2001:db8::42 terminal=${terminal} res=${result}`;
     const [START, LOGIN] = ['1105', '1112'];
@@ -133,7 +133,7 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
     expect(speakers).toEqual(expect.arrayContaining(logins().map(({ pid }) => pid)));
   });
 
-  test.each(['auto', 'proc_events'] as const)(
+  test.each(['audit+proc_events', 'proc_events'] as const)(
     '%s: an exec of a process that lives has its control group',
     async (collector) => {
       await listen(collector);
@@ -147,7 +147,7 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
       });
       expect(details.cgroup).toBe(cgroupPath(readFileSync(`/proc/${pid}/cgroup`, 'utf8')));
       expect(details).toMatchObject(
-        collector === 'auto'
+        collector === 'audit+proc_events'
           ? { fromProcfs: false, sid: undefined, pgid: undefined, ttyNr: undefined }
           : { fromProcfs: true, sid: pid, pgid: pid, ttyNr: 0 },
       );

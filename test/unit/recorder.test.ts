@@ -2,8 +2,9 @@
 import pino from 'pino';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Pid } from '../../src/collect/event.ts';
-import { explainProblem, LiveSource } from '../../src/collect/live.ts';
-import type { NativeBinding, NativeStats } from '../../src/collect/native.ts';
+import { LiveSource } from '../../src/collect/live.ts';
+import type { NativeBinding, NativeCollectorOptions, NativeState, NativeStats } from '../../src/collect/native.ts';
+import { explainProblem } from '../../src/collect/sensor_problems.ts';
 import type { FlagValues } from '../../src/config/flags.ts';
 import { resolveFlags } from '../../src/config/settings.ts';
 import { Recorder, type RecorderOptions } from '../../src/recorder.ts';
@@ -31,13 +32,16 @@ class FakeNative implements NativeBinding {
   starts = 0;
   stops = 0;
   queued = 0;
+  #isRunning = false;
   /** How often it was asked whether anything is on its way. */
   asked = 0;
   readonly #batches: Buffer[] = [];
   #wake: () => void = () => undefined;
 
-  start(_options: unknown, onWaiting: () => void): ReturnType<NativeBinding['start']> {
+  start({ sensor }: NativeCollectorOptions, onWaiting: () => void): NativeState {
+    if (sensor === 'ebpf') return { hears: '', hasSnapshot: false, problems: [] };
     this.starts++;
+    this.#isRunning = true;
     this.#wake = onWaiting;
     return { hears: 'audit+proc_events', hasSnapshot: false, problems: [] };
   }
@@ -61,7 +65,8 @@ class FakeNative implements NativeBinding {
   }
 
   stop(): void {
-    this.stops++;
+    if (this.#isRunning) this.stops++;
+    this.#isRunning = false;
   }
 
   onItsWay(): number {
@@ -248,7 +253,7 @@ describe('stalls', () => {
   test('what JavaScript has no room for stays where it is bounded, and comes in order when there is room', async () => {
     const native = new FakeNative();
     const limits = { stateFile: '', argsMaxBytes: 1000, queueMaxBytes: 1_048_576, socketBufferBytes: 65_536 };
-    const source = new LiveSource(native, { collector: 'auto', ...limits });
+    const source = new LiveSource(native, { sensors: ['audit+proc_events'], ...limits });
     const pids: number[] = [];
     let hasRoom = false;
     await source.start(
@@ -269,7 +274,7 @@ describe('stalls', () => {
   test('a batch that is larger than any before has room made for it', async () => {
     const native = new FakeNative();
     const limits = { stateFile: '', argsMaxBytes: 1000, queueMaxBytes: 1_048_576, socketBufferBytes: 65_536 };
-    const source = new LiveSource(native, { collector: 'auto', ...limits });
+    const source = new LiveSource(native, { sensors: ['audit+proc_events'], ...limits });
     let count = 0;
     await source.start((events) => {
       count += events.length;

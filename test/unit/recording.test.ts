@@ -22,7 +22,7 @@ class FakeSource implements ProcessEventSource {
   async start(onEvents: (events: readonly ProcessEvent[]) => void, hasRoom: () => boolean): Promise<SourceState> {
     this.#onEvents = onEvents;
     this.#hasRoom = hasRoom;
-    return { collector: 'audit+proc_events', problems: [] };
+    return { collector: 'audit+proc_events', reason: '', problems: [] };
   }
 
   tell(...events: ProcessEvent[]): void {
@@ -38,9 +38,18 @@ class FakeSource implements ProcessEventSource {
   release(): void {}
   join = WHOLE;
   onItsWay = () => false;
+  readonly problems = [];
+  async drain(): Promise<void> {}
   stats(): SourceStats {
     return {
-      ...{ collector: 'audit+proc_events', eventsLost: 0, kernelLost: 0, kernelBacklog: 0, queueBytes: 0 },
+      ...{
+        collector: 'audit+proc_events',
+        collectorReason: '',
+        eventsLost: 0,
+        kernelLost: 0,
+        kernelBacklog: 0,
+        queueBytes: 0,
+      },
       ...{ malformed: 0, incomplete: 0 },
     };
   }

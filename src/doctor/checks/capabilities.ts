@@ -3,6 +3,7 @@ import type { Check } from '../check.ts';
 import { type Finding, ok, skipped, warning } from '../finding.ts';
 import type { Host } from '../host.ts';
 import { capabilitiesOf } from '../process_facts.ts';
+import { isEbpfUsed } from '../sensor_in_use.ts';
 
 interface Need {
   /** Any of them will do (linux/capability.h). */
@@ -11,17 +12,38 @@ interface Need {
   readonly without: string;
   /** Newer kernels let everybody listen for forks: it is not missed where they are heard without it. */
   readonly onlyToHearForks?: true;
+  /** For which sensor it is needed; by default for all. */
+  readonly sensor?: 'ebpf' | 'audit';
 }
 
 const NEEDS: readonly Need[] = [
-  { anyOf: [['CAP_AUDIT_CONTROL', 30]], lack: 'problem', without: 'kernel audit cannot be set up' },
+  {
+    anyOf: [
+      ['CAP_BPF', 39],
+      ['CAP_SYS_ADMIN', 21],
+    ],
+    lack: 'warning',
+    without: 'eBPF cannot be used',
+    sensor: 'ebpf',
+  },
+  {
+    anyOf: [
+      ['CAP_PERFMON', 38],
+      ['CAP_SYS_ADMIN', 21],
+    ],
+    lack: 'warning',
+    without: 'eBPF cannot be used',
+    sensor: 'ebpf',
+  },
+  { anyOf: [['CAP_AUDIT_CONTROL', 30]], lack: 'problem', without: 'kernel audit cannot be set up', sensor: 'audit' },
   {
     anyOf: [['CAP_NET_ADMIN', 12]],
     lack: 'problem',
     without: 'forks and exits are not heard',
     onlyToHearForks: true,
+    sensor: 'audit',
   },
-  { anyOf: [['CAP_AUDIT_READ', 37]], lack: 'warning', without: 'audit cannot be read beside auditd' },
+  { anyOf: [['CAP_AUDIT_READ', 37]], lack: 'warning', without: 'audit cannot be read beside auditd', sensor: 'audit' },
   { anyOf: [['CAP_SYS_PTRACE', 19]], lack: 'warning', without: "other users' processes cannot be read in /proc" },
   {
     anyOf: [
@@ -41,11 +63,14 @@ export const capabilities: Check = {
   title: 'capabilities',
   async run(host) {
     const { extension, stats } = await host.osquery();
-    const findings = missing(host, 'self', 'this process', host.connectorError() === 0);
+    const isEbpf = await isEbpfUsed(host);
+    // What only the other sensor needs is not missed.
+    const needs = NEEDS.filter(({ sensor }) => (isEbpf ? sensor !== 'audit' : sensor !== 'ebpf'));
+    const findings = missing(host, needs, 'self', 'this process', host.connectorError() === 0);
     const pid = extension?.pid;
     if (pid === undefined) return findings;
     const hearsForks = stats?.collector?.includes('proc_events') ?? false;
-    const ofExtension = missing(host, pid, `the extension (process ${pid})`, hearsForks);
+    const ofExtension = missing(host, needs, pid, `the extension (process ${pid})`, hearsForks);
     // What matters to the recording is what the extension has; doctor without them just sees less.
     const isWell = ofExtension.every(({ status }) => status === 'ok');
     if (!isWell || findings.every(({ status }) => status === 'ok')) return ofExtension;
@@ -53,14 +78,20 @@ export const capabilities: Check = {
   },
 };
 
-function missing(host: Host, pid: number | 'self', who: string, hearsForks: boolean): Finding[] {
+function missing(
+  host: Host,
+  needs: readonly Need[],
+  pid: number | 'self',
+  who: string,
+  hearsForks: boolean,
+): Finding[] {
   const mask = capabilitiesOf(host, pid);
   if (mask === undefined) return [skipped(`/proc/${pid}/status cannot be read`)];
-  const without = NEEDS.filter(({ anyOf }) => anyOf.every(([, bit]) => !(mask & (1n << BigInt(bit)))));
+  const without = needs.filter(({ anyOf }) => anyOf.every(([, bit]) => !(mask & (1n << BigInt(bit)))));
   const lacking = without.filter(({ onlyToHearForks }) => !(onlyToHearForks && hearsForks));
   if (lacking.length === 0) {
-    const names = (needs: readonly Need[]) => needs.map(({ anyOf }) => anyOf[0]?.[0]).join(', ');
-    const has = `${who} has ${names(NEEDS.filter((need) => !without.includes(need)))}`;
+    const names = (some: readonly Need[]) => some.map(({ anyOf }) => anyOf[0]?.[0]).join(', ');
+    const has = `${who} has ${names(needs.filter((need) => !without.includes(need)))}`;
     return [ok(without.length === 0 ? has : `${has}; this kernel tells of forks without ${names(without)}`)];
   }
   return (['problem', 'warning'] as const).flatMap((status) => {

@@ -6,6 +6,7 @@ import { type Finding, ok, problem, skipped, warning } from '../finding.ts';
 import type { Host } from '../host.ts';
 import type { OsqueryView } from '../osquery_view.ts';
 import { processName } from '../process_facts.ts';
+import { isEbpfUsed } from '../sensor_in_use.ts';
 import { toldProblems } from '../told_problems.ts';
 
 type Audit = ReturnType<Host['audit']>;
@@ -24,6 +25,7 @@ export const kernelAudit: Check = {
   id: 'kernel_audit',
   title: 'kernel audit',
   async run(host) {
+    if (await isEbpfUsed(host)) return [ok('not needed: eBPF tells of execs')];
     const compiledIn = host.text('/proc/self/loginuid') !== undefined;
     if (!compiledIn)
       return [

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { Check } from '../check.ts';
 import { ok, problem, skipped, warning } from '../finding.ts';
+import { isEbpfUsed } from '../sensor_in_use.ts';
 import { toldProblems } from '../told_problems.ts';
 
 /** include/linux/proc_ns.h: the inode numbers of the namespaces that the host booted with. */
@@ -12,6 +13,7 @@ export const procConnector: Check = {
   id: 'proc_connector',
   title: 'proc connector',
   async run(host) {
+    if (await isEbpfUsed(host)) return [ok('not needed: eBPF tells of forks and exits')];
     const error = host.connectorError();
     const { EPERM, EACCES } = constants.errno;
     if (error === EPERM || error === EACCES) return [skipped('not to be tried without CAP_NET_ADMIN')];

@@ -6,6 +6,7 @@ import { autoload } from '../../../src/doctor/checks/autoload.ts';
 import { capabilities } from '../../../src/doctor/checks/capabilities.ts';
 import { clock } from '../../../src/doctor/checks/clock.ts';
 import { database } from '../../../src/doctor/checks/database.ts';
+import { ebpf } from '../../../src/doctor/checks/ebpf.ts';
 import { filePermissions } from '../../../src/doctor/checks/file_permissions.ts';
 import { kernelAudit } from '../../../src/doctor/checks/kernel_audit.ts';
 import { loss } from '../../../src/doctor/checks/loss.ts';
@@ -29,6 +30,7 @@ import {
   ROWS,
   SOCKET,
   statusOf,
+  WITH_AUDIT,
 } from './healthy_host.ts';
 
 const { EPERM, ECONNREFUSED, EPROTONOSUPPORT, ENOSPC } = constants.errno;
@@ -36,10 +38,14 @@ const { EPERM, ECONNREFUSED, EPROTONOSUPPORT, ENOSPC } = constants.errno;
 type Case = readonly [sentence: string, differences: Differences, expected: readonly RegExp[]];
 
 /** Finds exactly these, in this order. */
-function states(check: Check, cases: readonly Case[]): void {
+function states(check: Check, cases: readonly Case[], everywhere: Differences = {}): void {
   describe(check.title, () => {
-    test.each(cases)('%s', async (_, differences, expected) => {
-      const findings = await found(check, differences);
+    test.each(cases)('%s', async (_, { host, stats, ...differences }, expected) => {
+      const findings = await found(check, {
+        ...differences,
+        host: { ...everywhere.host, ...host },
+        ...(stats || everywhere.stats ? { stats: { ...everywhere.stats, ...stats } } : {}),
+      });
       expect(findings).toHaveLength(expected.length);
       for (const [at, pattern] of expected.entries()) expect(findings[at]).toMatch(pattern);
     });
@@ -182,7 +188,7 @@ states(registration, [
     { osquery: { stats: undefined, statsError: 'timeout' } },
     [/^problem: .*uuid 17 does not answer: timeout/],
   ],
-  ['listed and answering', {}, [/^ok: process_ancestry 0.1.0, uuid 17, process 4242, up for 2 h, collector audit/]],
+  ['listed and answering', {}, [/^ok: process_ancestry 0.1.0, uuid 17, process 4242, up for 2 h, collector ebpf/]],
 ]);
 
 const without = (...bits: number[]) =>
@@ -194,157 +200,205 @@ const without = (...bits: number[]) =>
   );
 const self = '/proc/self/status';
 const extensions = `/proc/${PID}/status`;
-states(capabilities, [
+states(
+  capabilities,
   [
-    'none at all, and no extension',
-    { osquery: NOT_LISTED, texts: { [self]: statusOf('0'.repeat(16)) } },
     [
-      /^problem: this process has no CAP_AUDIT_CONTROL [^,]*\(run as root/,
-      /^warning: this process has no CAP_AUDIT_READ .*CAP_SYS_PTRACE .*CAP_DAC_READ_SEARCH or CAP_DAC_OVERRIDE/,
+      'none at all, and no extension',
+      { osquery: NOT_LISTED, texts: { [self]: statusOf('0'.repeat(16)) } },
+      [
+        /^problem: this process has no CAP_AUDIT_CONTROL [^,]*\(run as root/,
+        /^warning: this process has no CAP_AUDIT_READ .*CAP_SYS_PTRACE .*CAP_DAC_READ_SEARCH or CAP_DAC_OVERRIDE/,
+      ],
+    ],
+    [
+      'CAP_NET_ADMIN, and the kernel tells nobody else of forks',
+      { osquery: NOT_LISTED, texts: { [self]: without(12) }, host: { connectorError: () => EPERM } },
+      [/^problem: this process has no CAP_NET_ADMIN \(forks and exits are not heard\)/],
+    ],
+    [
+      'CAP_NET_ADMIN, and the kernel tells everybody of forks',
+      { osquery: NOT_LISTED, texts: { [self]: without(12) } },
+      [/^ok: this process has CAP_AUDIT_CONTROL, CAP_AUDIT_READ.*; this kernel tells of forks without CAP_NET_ADMIN$/],
+    ],
+    [
+      'the extension hears forks without CAP_NET_ADMIN',
+      { texts: { [extensions]: without(12) } },
+      [/^ok: the extension .*; this kernel tells of forks without CAP_NET_ADMIN$/],
+    ],
+    [
+      'the extension has no CAP_NET_ADMIN, and reads audit alone',
+      { texts: { [extensions]: without(12) }, stats: { collector: 'audit' } },
+      [/^problem: the extension \(process 4242\) has no CAP_NET_ADMIN/],
+    ],
+    ['one that does for another', { osquery: NOT_LISTED, texts: { [self]: without(2) } }, [/^ok/]],
+    [
+      'the extension lacks one, whatever doctor has',
+      { texts: { [extensions]: without(30) } },
+      [/^problem: the extension \(process 4242\) has no CAP_AUDIT_CONTROL \(kernel audit cannot be set up\)/],
+    ],
+    [
+      'doctor lacks one that the extension has',
+      { texts: { [self]: without(30) } },
+      [/^ok: the extension/, /^warning: this process has no CAP_AUDIT_CONTROL .*run doctor as root to see all/],
+    ],
+    ['/proc is hidden', { osquery: NOT_LISTED, texts: { [self]: undefined } }, [/^skipped/]],
+  ],
+  WITH_AUDIT,
+);
+
+states(ebpf, [
+  ['no extension', { osquery: NOT_LISTED }, [/^ok: the programs can be loaded/]],
+  [
+    'an extension that records otherwise though it works',
+    { stats: { collector: 'audit+proc_events' } },
+    [/^warning: .*records with audit\+proc_events \(set process_ancestry_collector to auto/],
+  ],
+  [
+    'no type information',
+    WITH_AUDIT,
+    [
+      /^warning: \/sys\/kernel\/btf\/vmlinux is not there .*CONFIG_DEBUG_INFO_BTF/,
+      /^warning: .*\(kernel audit is used/,
     ],
   ],
   [
-    'CAP_NET_ADMIN, and the kernel tells nobody else of forks',
-    { osquery: NOT_LISTED, texts: { [self]: without(12) }, host: { connectorError: () => EPERM } },
-    [/^problem: this process has no CAP_NET_ADMIN \(forks and exits are not heard\)/],
+    'a kernel that is locked down',
+    {
+      ...WITH_AUDIT,
+      files: { '/sys/kernel/btf/vmlinux': file() },
+      texts: { '/sys/kernel/security/lockdown': 'none integrity [confidentiality]\n' },
+    },
+    [/^warning: the kernel is locked down for confidentiality/, /^warning: /],
   ],
   [
-    'CAP_NET_ADMIN, and the kernel tells everybody of forks',
-    { osquery: NOT_LISTED, texts: { [self]: without(12) } },
-    [/^ok: this process has CAP_AUDIT_CONTROL, CAP_AUDIT_READ.*; this kernel tells of forks without CAP_NET_ADMIN$/],
+    'nothing that records',
+    { ...WITH_AUDIT, stats: { collector: 'none' }, files: { '/sys/kernel/btf/vmlinux': file() } },
+    [/^problem: .*\(see kernel audit below\)/],
   ],
   [
-    'the extension hears forks without CAP_NET_ADMIN',
-    { texts: { [extensions]: without(12) } },
-    [/^ok: the extension .*; this kernel tells of forks without CAP_NET_ADMIN$/],
-  ],
-  [
-    'the extension has no CAP_NET_ADMIN, and reads audit alone',
-    { texts: { [extensions]: without(12) }, stats: { collector: 'audit' } },
-    [/^problem: the extension \(process 4242\) has no CAP_NET_ADMIN/],
-  ],
-  ['one that does for another', { osquery: NOT_LISTED, texts: { [self]: without(2) } }, [/^ok/]],
-  [
-    'the extension lacks one, whatever doctor has',
-    { texts: { [extensions]: without(30) } },
-    [/^problem: the extension \(process 4242\) has no CAP_AUDIT_CONTROL \(kernel audit cannot be set up\)/],
-  ],
-  [
-    'doctor lacks one that the extension has',
-    { texts: { [self]: without(30) } },
-    [/^ok: the extension/, /^warning: this process has no CAP_AUDIT_CONTROL .*run doctor as root to see all/],
-  ],
-  ['/proc is hidden', { osquery: NOT_LISTED, texts: { [self]: undefined } }, [/^skipped/]],
-]);
-
-states(kernelAudit, [
-  ['not compiled in', { texts: { '/proc/self/loginuid': undefined } }, [/^problem: .*without audit.*CONFIG_AUDIT/]],
-  ['no permission', { audit: { error: EPERM } }, [/^skipped: .*CAP_AUDIT_CONTROL/]],
-  ['switched off at boot', { audit: { error: ECONNREFUSED } }, [/^problem: .*audit=0/]],
-  ['no such protocol', { audit: { error: EPROTONOSUPPORT } }, [/^problem: .*EPROTONOSUPPORT/]],
-  [
-    'off, with nobody to use it',
-    { audit: { enabled: 0, pid: 0, rules: [] }, osquery: NOT_LISTED },
-    [/^ok: off until the extension starts, no unicast reader, 0 rules/],
-  ],
-  ['read by the extension', {}, [/^ok: on, read by the extension \(process 4242\), 1 rules, 1 of them ours/]],
-  [
-    'read by auditd, and beside it by the extension',
-    { audit: { pid: 600 }, texts: { '/proc/600/comm': 'auditd\n' } },
-    [/^ok: on, read by auditd \(process 600\), by the extension beside it/],
-  ],
-  [
-    'the extension leaves the place to auditd for a while',
-    { audit: { pid: 0 } },
-    [/^ok: on, read by the extension by multicast, the unicast place left to auditd/],
-  ],
-  [
-    'the reader is gone',
-    { audit: { pid: 600 } },
-    [/^warning: the unicast place belongs to process 600, which is gone/],
-  ],
-  [
-    'never,task',
-    { audit: { rules: [OUR_RULE, anyRule({ silencesAllTasks: true })] } },
-    [/^problem: a rule never,task .*auditctl -d never,task/],
-  ],
-  [
-    'never,exit before ours hides all',
-    { audit: { rules: [anyRule({ hidesExecs: 'all' }), OUR_RULE] } },
-    [/^problem: a rule never,exit hides all execs/],
-  ],
-  [
-    'never,exit with conditions hides some',
-    { audit: { rules: [anyRule({ hidesExecs: 'some' }), OUR_RULE] } },
-    [/^warning: a rule never,exit hides the execs that meet/],
-  ],
-  ['never,exit after ours hides nothing', { audit: { rules: [OUR_RULE, anyRule({ hidesExecs: 'all' })] } }, [/^ok/]],
-  [
-    'an excluded type of records',
-    { audit: { rules: [OUR_RULE, anyRule({ excludedType: 1307 })] } },
-    [/^warning: a rule excludes records of type CWD/],
-  ],
-  [
-    'an excluded type that nobody here needs',
-    { audit: { rules: [OUR_RULE, anyRule({ excludedType: 1100 })] } },
-    [/^ok/],
-  ],
-  [
-    'immutable, with no rule for execve',
-    { audit: { enabled: 2, rules: [] }, osquery: NOT_LISTED },
-    [/^problem: .*immutable \(enabled=2\).*"-e 2"/],
-  ],
-  ['immutable, with a rule for execve', { audit: { enabled: 2 } }, [/^ok: immutable/]],
-  [
-    'switched off under the extension',
-    { audit: { enabled: 0 }, stats: { collector: 'proc_events' } },
-    [/^problem: audit was switched off .*auditctl -e 1/],
-  ],
-  [
-    'off, with an extension that uses the connector alone',
-    { audit: { enabled: 0, pid: 0, rules: [] }, stats: { collector: 'proc_events' } },
-    [/^ok: off, no unicast reader/],
-  ],
-  ['our rules removed under the extension', { audit: { rules: [] } }, [/^problem: no rule records execve/]],
-  ['our rules left behind', { osquery: NOT_LISTED }, [/^warning: rules with the key .* are left.*ext cleanup\)$/]],
-  [
-    'our rules left behind, and osquery gone too',
-    { osquery: NO_OSQUERY, audit: { pid: 0 } },
-    [/^warning: rules with the key process_ancestry are left/],
-  ],
-  ['our rules, and a reader that is not known here', { osquery: NO_OSQUERY }, [/^ok: on, read by process_ancestr/]],
-  [
-    'what the extension says itself',
-    { stats: { problems: '[{"code":"audit_state_unsaved","message":"could not be written"}]' } },
-    [/^warning: the extension says: could not be written/],
-  ],
-  [
-    'a reader beside it is nothing to say',
-    { stats: { problems: '[{"code":"audit_unicast_taken","message":"beside"}]' } },
-    [/^ok/],
+    'no permission',
+    { osquery: NOT_LISTED, host: { ebpf: () => [{ code: 'ebpf_no_permission', detail: '' }] } },
+    [/^skipped: .*CAP_BPF and CAP_PERFMON/],
   ],
 ]);
 
-states(procConnector, [
-  ['no permission', { host: { connectorError: () => EPERM } }, [/^skipped: .*CAP_NET_ADMIN/]],
-  ['not compiled in', { host: { connectorError: () => EPROTONOSUPPORT } }, [/^problem: .*CONFIG_PROC_EVENTS/]],
+states(
+  kernelAudit,
   [
-    'another pid namespace',
-    { host: { link: (path) => (path.endsWith('pid') ? 'pid:[1]' : undefined) } },
-    [/^problem: .*initial pid namespace.*--pid=host/],
+    ['not compiled in', { texts: { '/proc/self/loginuid': undefined } }, [/^problem: .*without audit.*CONFIG_AUDIT/]],
+    ['no permission', { audit: { error: EPERM } }, [/^skipped: .*CAP_AUDIT_CONTROL/]],
+    ['switched off at boot', { audit: { error: ECONNREFUSED } }, [/^problem: .*audit=0/]],
+    ['no such protocol', { audit: { error: EPROTONOSUPPORT } }, [/^problem: .*EPROTONOSUPPORT/]],
+    [
+      'off, with nobody to use it',
+      { audit: { enabled: 0, pid: 0, rules: [] }, osquery: NOT_LISTED },
+      [/^ok: off until the extension starts, no unicast reader, 0 rules/],
+    ],
+    ['read by the extension', {}, [/^ok: on, read by the extension \(process 4242\), 1 rules, 1 of them ours/]],
+    [
+      'read by auditd, and beside it by the extension',
+      { audit: { pid: 600 }, texts: { '/proc/600/comm': 'auditd\n' } },
+      [/^ok: on, read by auditd \(process 600\), by the extension beside it/],
+    ],
+    [
+      'the extension leaves the place to auditd for a while',
+      { audit: { pid: 0 } },
+      [/^ok: on, read by the extension by multicast, the unicast place left to auditd/],
+    ],
+    [
+      'the reader is gone',
+      { audit: { pid: 600 } },
+      [/^warning: the unicast place belongs to process 600, which is gone/],
+    ],
+    [
+      'never,task',
+      { audit: { rules: [OUR_RULE, anyRule({ silencesAllTasks: true })] } },
+      [/^problem: a rule never,task .*auditctl -d never,task/],
+    ],
+    [
+      'never,exit before ours hides all',
+      { audit: { rules: [anyRule({ hidesExecs: 'all' }), OUR_RULE] } },
+      [/^problem: a rule never,exit hides all execs/],
+    ],
+    [
+      'never,exit with conditions hides some',
+      { audit: { rules: [anyRule({ hidesExecs: 'some' }), OUR_RULE] } },
+      [/^warning: a rule never,exit hides the execs that meet/],
+    ],
+    ['never,exit after ours hides nothing', { audit: { rules: [OUR_RULE, anyRule({ hidesExecs: 'all' })] } }, [/^ok/]],
+    [
+      'an excluded type of records',
+      { audit: { rules: [OUR_RULE, anyRule({ excludedType: 1307 })] } },
+      [/^warning: a rule excludes records of type CWD/],
+    ],
+    [
+      'an excluded type that nobody here needs',
+      { audit: { rules: [OUR_RULE, anyRule({ excludedType: 1100 })] } },
+      [/^ok/],
+    ],
+    [
+      'immutable, with no rule for execve',
+      { audit: { enabled: 2, rules: [] }, osquery: NOT_LISTED },
+      [/^problem: .*immutable \(enabled=2\).*"-e 2"/],
+    ],
+    ['immutable, with a rule for execve', { audit: { enabled: 2 } }, [/^ok: immutable/]],
+    [
+      'switched off under the extension',
+      { audit: { enabled: 0 }, stats: { collector: 'proc_events' } },
+      [/^problem: audit was switched off .*auditctl -e 1/],
+    ],
+    [
+      'off, with an extension that uses the connector alone',
+      { audit: { enabled: 0, pid: 0, rules: [] }, stats: { collector: 'proc_events' } },
+      [/^ok: off, no unicast reader/],
+    ],
+    ['our rules removed under the extension', { audit: { rules: [] } }, [/^problem: no rule records execve/]],
+    ['our rules left behind', { osquery: NOT_LISTED }, [/^warning: rules with the key .* are left.*ext cleanup\)$/]],
+    [
+      'our rules left behind, and osquery gone too',
+      { osquery: NO_OSQUERY, audit: { pid: 0 } },
+      [/^warning: rules with the key process_ancestry are left/],
+    ],
+    ['our rules, and a reader that is not known here', { osquery: NO_OSQUERY }, [/^ok: on, read by process_ancestr/]],
+    [
+      'what the extension says itself',
+      { stats: { problems: '[{"code":"audit_state_unsaved","message":"could not be written"}]' } },
+      [/^warning: the extension says: could not be written/],
+    ],
+    [
+      'a reader beside it is nothing to say',
+      { stats: { problems: '[{"code":"audit_unicast_taken","message":"beside"}]' } },
+      [/^ok/],
+    ],
   ],
+  WITH_AUDIT,
+);
+
+states(
+  procConnector,
   [
-    'another user namespace',
-    { host: { link: (path) => (path.endsWith('user') ? 'user:[1]' : undefined) } },
-    [/^problem: .*initial user namespace/],
+    ['no permission', { host: { connectorError: () => EPERM } }, [/^skipped: .*CAP_NET_ADMIN/]],
+    ['not compiled in', { host: { connectorError: () => EPROTONOSUPPORT } }, [/^problem: .*CONFIG_PROC_EVENTS/]],
+    [
+      'another pid namespace',
+      { host: { link: (path) => (path.endsWith('pid') ? 'pid:[1]' : undefined) } },
+      [/^problem: .*initial pid namespace.*--pid=host/],
+    ],
+    [
+      'another user namespace',
+      { host: { link: (path) => (path.endsWith('user') ? 'user:[1]' : undefined) } },
+      [/^problem: .*initial user namespace/],
+    ],
+    [
+      'the extension could not use it',
+      { stats: { problems: '[{"code":"proc_events_unavailable","message":"does not answer"}]' } },
+      [/^warning: .*does not answer/],
+    ],
+    ['without the extension', { osquery: NOT_LISTED }, [/^ok: can be bound/]],
   ],
-  [
-    'the extension could not use it',
-    { stats: { problems: '[{"code":"proc_events_unavailable","message":"does not answer"}]' } },
-    [/^warning: .*does not answer/],
-  ],
-  ['without the extension', { osquery: NOT_LISTED }, [/^ok: can be bound/]],
-]);
+  WITH_AUDIT,
+);
 
 states(loss, [
   [
@@ -482,5 +536,7 @@ states(clock, [
 ]);
 
 test('an errno that says nothing of permission is a problem of audit', async () => {
-  expect(await found(kernelAudit, { audit: { error: ENOSPC } })).toEqual([expect.stringMatching(/^problem.*ENOSPC/)]);
+  expect(await found(kernelAudit, { ...WITH_AUDIT, audit: { error: ENOSPC } })).toEqual([
+    expect.stringMatching(/^problem.*ENOSPC/),
+  ]);
 });

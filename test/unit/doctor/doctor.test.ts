@@ -4,7 +4,7 @@ import { NativeUnavailableError } from '../../../src/collect/native.ts';
 import { CHECKS, type Diagnosis, diagnose } from '../../../src/doctor/doctor.ts';
 import { exitCode, ok, problem, skipped, warning } from '../../../src/doctor/finding.ts';
 import { asJson, asText } from '../../../src/doctor/report.ts';
-import { anyRule, hostWith, LOAD, NO_OSQUERY } from './healthy_host.ts';
+import { anyRule, hostWith, LOAD, NO_OSQUERY, WITH_AUDIT } from './healthy_host.ts';
 
 describe('doctor', () => {
   test('asks in the order in which one thing rests on the other', () => {
@@ -15,6 +15,7 @@ describe('doctor', () => {
       'socket',
       'registration',
       'capabilities',
+      'ebpf',
       'kernel_audit',
       'proc_connector',
       'loss',
@@ -56,13 +57,17 @@ describe('where the native collector cannot be loaded', () => {
   const refuse = () => {
     throw new NativeUnavailableError(nativeError);
   };
-  const without = hostWith({ host: { nativeError, audit: refuse, connectorError: refuse, clock: refuse } });
+  const without = hostWith({
+    host: { nativeError, ebpf: refuse, audit: refuse, connectorError: refuse, clock: refuse },
+    stats: { collector: 'audit+proc_events' },
+  });
 
   test('that is one problem, and what needs it is skipped', async () => {
     const diagnoses = await diagnose(without);
     expect(diagnoses.filter(({ status }) => status !== 'ok').map(({ id, status }) => [id, status])).toEqual([
       ['native_collector', 'problem'],
       ['capabilities', 'skipped'],
+      ['ebpf', 'skipped'],
       ['kernel_audit', 'skipped'],
       ['proc_connector', 'skipped'],
       ['loss', 'skipped'],
@@ -94,6 +99,7 @@ describe('its report', () => {
 
   test('in README.md is what it says of such a host', async () => {
     const host = hostWith({
+      ...WITH_AUDIT,
       texts: { [LOAD]: '' },
       stats: { collector: 'proc_events' },
       audit: { enabled: 0, pid: 0, rules: [anyRule({ silencesAllTasks: true })] },

@@ -11,6 +11,12 @@ export const SOCKET = '/var/osquery/osquery.em';
 export const ROWS = '/var/osquery/process_ancestry';
 export const PID = 4242;
 
+/** What is different where eBPF does not work. */
+export const WITH_AUDIT: Differences = {
+  host: { ebpf: () => [{ code: 'ebpf_no_btf', detail: '/sys/kernel/btf/vmlinux' }] },
+  stats: { collector: 'audit+proc_events' },
+};
+
 export const file = (mode = 0o644, more: Partial<FileFacts> = {}): FileFacts => ({
   kind: 'file',
   uid: 0,
@@ -57,7 +63,7 @@ export const STATS: Readonly<Record<string, string>> = {
   store_lost: '0',
   malformed: '0',
   database: ROWS,
-  collector: 'audit+proc_events',
+  collector: 'ebpf',
   problems: '[]',
   uptime_seconds: '7200',
 };
@@ -135,6 +141,7 @@ export function hostWith(differences: Differences = {}): Host {
     databasePath: () => ROWS,
     uid: 0,
     cpus: 4,
+    ebpf: () => [],
     file: (path) => files[path],
     realPath: (path) => {
       const real = differences.links?.[path] ?? path;

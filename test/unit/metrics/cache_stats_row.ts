@@ -26,6 +26,7 @@ export function stats(more: Partial<CacheStatsRow> = {}): CacheStatsRow {
     },
     source: {
       collector: 'audit',
+      collectorReason: 'ebpf',
       eventsLost: some(),
       kernelLost: some(),
       kernelBacklog: some(),

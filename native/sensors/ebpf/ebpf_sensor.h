@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../../procfs/proc_dir.h"
+#include "../../unique_fd.h"
+#include "../sensor.h"
+#include "executed_files.h"
+#include "kernel_programs.h"
+#include "record_decoder.h"
+#include "ring.h"
+
+namespace process_ancestry::ebpf {
+
+// Programs at the kernel's tracepoints of fork, exec and exit, and one that goes through all processes, tell
+// of them whole, through one ring whose order is theirs: a fork comes before everything of the child, an exec
+// with all its details, an exit after everything of the process.
+class EbpfSensor final : public Sensor {
+ public:
+  struct Options {
+    // Of one exec; the rest is told by a number.
+    size_t args_max_bytes = 128 << 10;
+    // A power of 2. The kernel allocates it whole, and it counts as ours: 8 MiB hold 3 seconds of 3,000 execs
+    // a second, with their forks and exits.
+    size_t ring_bytes = 8 << 20;
+    // Whether setsid(2) is told, which slows every system call of the host a little.
+    bool sessions = false;
+    // Names of the variables of the environment that are told.
+    std::vector<std::string> environment_names;
+  };
+
+  explicit EbpfSensor(Options options);
+  ~EbpfSensor() override { close(); }
+
+  bool open(std::vector<Problem>& problems) override;
+  void close() override;
+  void descriptors(std::vector<int>& fds) const override;
+  void rest(Rest rest) override;
+  int urgent_descriptor() const override { return urgent_.get(); }
+  uint64_t drain(Sink& sink, double now_ms) override;
+  void tick(Sink& sink, double now_ms) override;
+  int nap_ms(uint64_t messages) override;
+  SensorStats stats() const override;
+  uint64_t on_its_way() const override;
+  bool has_snapshot() const override { return true; }
+  void snapshot(Sink& sink) override;
+
+ private:
+  struct Unload {
+    void operator()(KernelPrograms* programs) const { kernel_programs_close(programs); }
+  };
+  // The ring's pages, mapped.
+  class Mapping {
+   public:
+    Mapping() = default;
+    Mapping(const Mapping&) = delete;
+    Mapping& operator=(const Mapping&) = delete;
+    ~Mapping() { reset(); }
+    bool map(int fd, int protection, size_t offset, size_t bytes);
+    void reset();
+    uint8_t* at() const { return static_cast<uint8_t*>(at_); }
+
+   private:
+    void* at_ = nullptr;
+    size_t bytes_ = 0;
+  };
+
+  bool load(std::vector<Problem>& problems);
+  bool map_ring();
+  void add_events(Sink& sink);
+  void add_snapshot(Batch& batch);
+  void add_first_process(Batch& batch);
+  void count_loss(uint32_t count, double time_ms, Batch& batch);
+
+  const Options options_;
+  RecordDecoder decoder_;
+  ExecutedFiles executed_files_;
+  procfs::ProcDir proc_;
+  std::unique_ptr<KernelPrograms, Unload> programs_;
+  volatile SharedWithPrograms* shared_ = nullptr;
+  Mapping consumer_page_, producer_pages_;
+  Ring ring_;
+  UniqueFd urgent_;
+  Told told_;
+  std::string snapshot_args_;
+  uint64_t messages_ = 0, malformed_ = 0, lost_ = 0, missed_ = 0;
+  uint32_t lost_seen_ = 0;  // of the programs' counter
+  uint64_t newtasks_seen_ = 0;
+  bool works_ = false, told_of_first_ = false;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace process_ancestry::ebpf

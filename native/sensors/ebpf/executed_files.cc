@@ -1,0 +1,88 @@
+#include "executed_files.h"
+
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+
+#include <charconv>
+#include <cmath>
+#include <cstring>
+
+#include "../../procfs/file_times.h"
+
+namespace process_ancestry::ebpf {
+namespace {
+
+// linux/magic.h. A server or an ordinary user's process answers for these: it could keep us waiting.
+bool may_keep_waiting(uint32_t file_system) {
+  constexpr uint32_t kFuse = 0x65735546, kNfs = 0x6969, kSmb = 0x517b, kCifs = 0xff534d42, kSmb2 = 0xfe534d42,
+                     kNinep = 0x01021997, kAfs = 0x5346414f, kCeph = 0x00c36400, kCoda = 0x73757245;
+  for (const uint32_t one : {kFuse, kNfs, kSmb, kCifs, kSmb2, kNinep, kAfs, kCeph, kCoda}) {
+    if (file_system == one) return true;
+  }
+  return false;
+}
+
+int64_t ctime_ns_of(const struct statx& about) {
+  return static_cast<int64_t>(about.stx_ctime.tv_sec) * 1000000000 + about.stx_ctime.tv_nsec;
+}
+
+// Whether `about` is the file that was executed. Some file systems show other numbers than the kernel has:
+// there the time of its last change, to the nanosecond, and its size and mode stand for it.
+bool is_the_file(const struct statx& about, const FileFacts& file, const ExecDetails& details) {
+  const bool same_device = makedev(about.stx_dev_major, about.stx_dev_minor) == details.device;
+  const bool same_inode = static_cast<double>(about.stx_ino) == details.inode;
+  if (same_device) return same_inode;
+  constexpr uint32_t kBtrfs = 0x9123683e, kOverlay = 0x794c7630;
+  if (file.file_system != kBtrfs && file.file_system != kOverlay) return false;
+  return ctime_ns_of(about) == file.ctime_ns && static_cast<double>(about.stx_size) == details.size &&
+         about.stx_mode == details.mode && (same_inode || file.file_system == kOverlay);
+}
+
+}  // namespace
+
+void ExecutedFiles::complete(int32_t pid, const FileFacts& file, ExecDetails& details) {
+  if (file.file_system == 0 || may_keep_waiting(file.file_system) || details.is_deleted) return;
+  if (file.lookup_path.empty()) return;
+  // Two mount namespaces may have files of the same path.
+  key_.assign(details.root == "/" ? std::string_view() : details.root)
+      .append(1, '\0')
+      .append(file.lookup_path);
+  auto known = found_.find(key_);
+  if (known != found_.end()) {
+    const Found& found = known->second;
+    const bool is_same = found.kernel_inode == details.inode && found.kernel_device == details.device &&
+                         found.ctime_ns == file.ctime_ns;
+    if (!is_same) {
+      found_.erase(known);
+      known = found_.end();
+    }
+  }
+  if (known == found_.end()) {
+    struct statx about;
+    char exe[32] = "/proc/";
+    char* const end = std::to_chars(exe + std::strlen(exe), exe + sizeof exe - sizeof "/exe", pid).ptr;
+    std::memcpy(end, "/exe", sizeof "/exe");
+    const std::string path(file.lookup_path);
+    const bool by_path =
+        procfs::stat_times(AT_FDCWD, path.c_str(), about) && is_the_file(about, file, details);
+    if (!by_path && !(procfs::stat_times(AT_FDCWD, exe, about) && is_the_file(about, file, details))) return;
+    if (found_.size() >= kMax) found_.clear();
+    Found found;
+    found.ctime_ns = file.ctime_ns;
+    found.kernel_inode = details.inode;
+    found.kernel_device = details.device;
+    const procfs::FileTimes times = procfs::times_of(about);
+    found.btime = times.btime;
+    found.inode = times.inode;
+    found.device = static_cast<uint32_t>(makedev(about.stx_dev_major, about.stx_dev_minor));
+    found.by_path = by_path;
+    known = found_.emplace(key_, found).first;
+  }
+  const Found& found = known->second;
+  details.btime = found.btime;
+  details.inode = found.inode;
+  details.device = found.device;
+  if (found.by_path && !file.is_in_own_mounts) details.root = "/";
+}
+
+}  // namespace process_ancestry::ebpf

@@ -1,0 +1,118 @@
+/** Takes the batches of the native queue and decodes them, a slice of time after another. */
+import { collectGarbage } from '../collect_garbage.ts';
+import { BatchDecoder } from './batch.ts';
+import type { SensorEvent } from './events.ts';
+import type { NativeBinding } from './native.ts';
+
+/** A batch of the native queue fits, unless a single event is larger. */
+const ROOM_BYTES = 512 * 1024;
+const EVENTS_A_STEP = 500;
+const SLICE_MS = 10;
+/** A text beyond that is kept outside of V8's heap (src/string_bytes.cc of Node, EXTERN_APEX), where V8 does not see it grow. */
+const EXTERNAL_BYTES = 1_000_000;
+/** So much of it is collected at once. */
+const COLLECT_BYTES = 2 * 1024 * 1024;
+/** Bytes an event, on the average of what was decoded at once, beyond which texts are long. */
+const LONG_BYTES = 4096;
+/** Garbage is collected after so much of long texts: V8 lets it grow by ten times of that before it has found it. */
+const COLLECT_ALL_BYTES = 2 * 1024 * 1024;
+/** How often it is asked whether there is room again. */
+const NO_ROOM_MS = 10;
+
+export class BatchReader {
+  readonly #native: NativeBinding;
+  readonly #onEvents: (events: readonly SensorEvent[]) => void;
+  readonly #hasRoom: () => boolean;
+  readonly #decoder = new BatchDecoder();
+  /** Batches are copied into the same memory one after the other: strings are made of them at once. */
+  #room = Buffer.alloc(ROOM_BYTES);
+  /** What of it is not decoded yet. */
+  #batch = Buffer.alloc(0);
+  #position = 0;
+  /** Of all batches until now. */
+  #decodedBytes = 0;
+  /** Of texts that were made since the last collection. */
+  #externalBytes = 0;
+  /** Of long texts, since all garbage was collected last. */
+  #longBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  /** While `hasRoom` answers false, batches wait in the native queue. */
+  constructor(native: NativeBinding, onEvents: (events: readonly SensorEvent[]) => void, hasRoom: () => boolean) {
+    this.#native = native;
+    this.#onEvents = onEvents;
+    this.#hasRoom = hasRoom;
+  }
+
+  /** Bytes that were taken and not decoded yet. */
+  get heldBytes(): number {
+    return this.#batch.length - this.#position;
+  }
+
+  /** Resolves when all that was in the queue at the call has been handed over, as far as there is room. */
+  async drain(): Promise<void> {
+    const end = this.#decodedBytes + this.heldBytes + this.#native.stats().queueBytes;
+    while (this.#decodedBytes < end && !this.#isStopped && this.#hasRoom() && this.#isWaiting()) {
+      this.work();
+      if (this.#decodedBytes < end) await new Promise(setImmediate);
+    }
+  }
+
+  /** Hands over what waits, unless that takes longer. Nothing is handed over after that. */
+  stop(withinMs: number): void {
+    this.#isStopped = true;
+    this.work(withinMs);
+    clearTimeout(this.#timer);
+  }
+
+  /** Applies what has come, a slice at a time: after a stall there may be seconds of a busy host. */
+  work(sliceMs = SLICE_MS): void {
+    clearTimeout(this.#timer);
+    const began = performance.now();
+    while (this.#isWaiting()) {
+      if (!this.#isStopped && !this.#hasRoom()) {
+        this.#timer = setTimeout(() => this.work(), NO_ROOM_MS);
+        return;
+      }
+      const { events, next } = this.#decoder.decode(this.#batch, this.#position, EVENTS_A_STEP);
+      const bytes = next - this.#position;
+      this.#position = next;
+      this.#decodedBytes += bytes;
+      this.#onEvents(events);
+      this.#collect(bytes, events.length);
+      if (performance.now() - began <= sliceMs) continue;
+      if (!this.#isStopped) setImmediate(() => this.work());
+      return;
+    }
+  }
+
+  #collect(bytes: number, events: number): void {
+    if (bytes < LONG_BYTES * events) return;
+    this.#longBytes += bytes;
+    if (bytes >= EXTERNAL_BYTES) this.#externalBytes += bytes;
+    if (this.#longBytes >= COLLECT_ALL_BYTES) {
+      this.#longBytes = 0;
+      this.#externalBytes = 0;
+      collectGarbage({ type: 'major' });
+    } else if (this.#externalBytes >= COLLECT_BYTES) {
+      this.#externalBytes = 0;
+      collectGarbage({ type: 'minor' });
+    }
+  }
+
+  /** Whether there is something to decode; takes the next batch where the last one is done. */
+  #isWaiting(): boolean {
+    if (this.#position < this.#batch.length) return true;
+    let size = this.#native.take(this.#room);
+    if (size < 0) {
+      this.#room = Buffer.alloc(-size);
+      size = this.#native.take(this.#room);
+    } else if (size === 0 && this.#room.length > ROOM_BYTES) {
+      this.#room = Buffer.alloc(ROOM_BYTES);
+    }
+    this.#batch = this.#room.subarray(0, size);
+    this.#position = 0;
+    return size > 0;
+  }
+}

@@ -1,0 +1,28 @@
+/** Problems that the native sensors report, as sentences that say what to do. */
+import type { NativeProblem } from './native.ts';
+import type { CollectorProblem } from './source.ts';
+
+const ADVICE: Readonly<Record<string, (detail: string) => string>> = {
+  audit_no_permission: () =>
+    'no permission for kernel audit: run as root, or with CAP_AUDIT_CONTROL and CAP_AUDIT_READ in the initial user namespace',
+  audit_unsupported: (detail) =>
+    `this kernel has no audit (${detail}): boot a kernel with CONFIG_AUDITSYSCALL and without audit=0`,
+  audit_immutable: () =>
+    'the audit configuration is immutable (enabled=2) until the next boot: take "-e 2" out of the audit rules, or add rules for execve and execveat before it',
+  audit_never_task: () =>
+    'an audit rule "never,task" keeps every process from being audited: remove it (auditctl -d never,task, and from /etc/audit/rules.d); processes that were started under it stay unaudited',
+  audit_unicast_taken: (detail) =>
+    `process ${detail} is the audit daemon (auditd or osqueryd): reading audit by multicast beside it`,
+  audit_state_unsaved: (detail) =>
+    `the audit settings as found could not be written (${detail}): they are lost if this process is killed; set --process_ancestry_state_file to a file that root can write`,
+  audit_rule_refused: (detail) => `the kernel refused an audit rule: ${detail}`,
+  audit_start_failed: (detail) => `audit could not be started: ${detail}`,
+  proc_events_no_permission: () => 'no permission for the proc connector: run as root, or with CAP_NET_ADMIN',
+  proc_events_unavailable: (detail) =>
+    `the proc connector does not answer (${detail}): it needs CONFIG_PROC_EVENTS and the initial pid and user namespaces`,
+};
+
+export function explainProblem(problem: NativeProblem): CollectorProblem {
+  const advice = ADVICE[problem.code];
+  return { code: problem.code, message: advice ? advice(problem.detail) : `${problem.code}: ${problem.detail}` };
+}

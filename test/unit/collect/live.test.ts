@@ -1,0 +1,199 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { LiveSource, SENSORS } from '../../../src/collect/live.ts';
+import type {
+  NativeBinding,
+  NativeCollectorOptions,
+  NativeHears,
+  NativeProblem,
+  NativeState,
+  NativeStats,
+  SensorName,
+} from '../../../src/collect/native.ts';
+import type { SourceState } from '../../../src/collect/source.ts';
+
+/** A host on which some sensors work, and others work in part or not at all. */
+class FakeHost implements NativeBinding {
+  readonly works: Partial<Record<SensorName, NativeHears>> = {};
+  readonly refusals: Partial<Record<SensorName, NativeProblem>> = {};
+  readonly started: SensorName[] = [];
+  running: SensorName | undefined;
+  lost = 0;
+  problems: NativeProblem[] = [];
+
+  start({ sensor }: NativeCollectorOptions): NativeState {
+    this.started.push(sensor);
+    this.running = sensor;
+    const refusal = this.refusals[sensor];
+    return { hears: this.hears, hasSnapshot: false, problems: refusal ? [refusal] : [] };
+  }
+
+  get hears(): NativeHears {
+    return (this.running && this.works[this.running]) ?? '';
+  }
+
+  stop(): void {
+    this.running = undefined;
+  }
+
+  stats(): NativeStats {
+    return {
+      ...{ hears: this.hears, messages: 0, lost: this.lost, kernelLost: 0, kernelBacklog: 0, malformed: 0 },
+      ...{ incomplete: 0, queueBytes: 0, queueDropped: 0, problems: this.problems },
+    };
+  }
+
+  take = () => 0;
+  onItsWay = () => 0;
+  drainNow = () => undefined;
+  requestSnapshot = () => undefined;
+  bootToUnixMs = () => 1_700_000_000_000;
+  get LogReader(): never {
+    throw new Error('no log is read');
+  }
+}
+
+const LIMITS = { stateFile: '', argsMaxBytes: 1000, queueMaxBytes: 1_048_576, socketBufferBytes: 65_536 };
+const EBPF_REFUSED: NativeProblem = { code: 'ebpf_no_btf', detail: '/sys/kernel/btf/vmlinux' };
+
+let source: LiveSource | undefined;
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance', 'Date'] }));
+afterEach(() => {
+  source?.stop();
+  source = undefined;
+  vi.useRealTimers();
+});
+
+async function start(host: FakeHost, sensors: readonly SensorName[] = SENSORS.auto) {
+  const changes: SourceState[] = [];
+  const losses: number[] = [];
+  source = new LiveSource(host, { ...LIMITS, sensors, onChange: (state) => changes.push(state) });
+  const state = await source.start((events) => {
+    for (const event of events) if (event.kind === 'loss') losses.push(event.count);
+  });
+  return { source, state, changes, losses };
+}
+
+const codes = ({ problems }: Pick<SourceState, 'problems'>) => problems.map(({ code }) => code);
+
+describe('the choice of a sensor', () => {
+  test('auto takes eBPF where it works, and tries no other', async () => {
+    const host = new FakeHost();
+    host.works.ebpf = 'ebpf';
+    const { state } = await start(host);
+    expect(state).toEqual({ collector: 'ebpf', reason: '', problems: [] });
+    expect(host.started).toEqual(['ebpf']);
+  });
+
+  test('auto takes audit with the connector where eBPF does not work, and says why', async () => {
+    const host = new FakeHost();
+    host.refusals.ebpf = EBPF_REFUSED;
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    const { state } = await start(host);
+    expect(state.collector).toBe('audit+proc_events');
+    expect(state.reason).toContain('/sys/kernel/btf/vmlinux');
+    // Nothing is to be mended.
+    expect(state.problems).toEqual([]);
+  });
+
+  test('audit records forks too where there is no connector', async () => {
+    const host = new FakeHost();
+    host.works['audit+proc_events'] = 'audit';
+    host.works.audit = 'audit';
+    const { state } = await start(host, SENSORS.audit);
+    expect(state.collector).toBe('audit');
+    expect(host.running).toBe('audit');
+  });
+
+  test('nothing that works is told with the reasons of all', async () => {
+    const host = new FakeHost();
+    host.refusals.ebpf = EBPF_REFUSED;
+    host.refusals['audit+proc_events'] = { code: 'audit_no_permission', detail: '' };
+    host.refusals.audit = { code: 'audit_no_permission', detail: '' };
+    host.refusals.proc_events = { code: 'proc_events_no_permission', detail: '' };
+    const { state } = await start(host);
+    expect(state.collector).toBe('none');
+    expect(codes(state)).toEqual(['ebpf_no_btf', 'audit_no_permission', 'proc_events_no_permission']);
+  });
+});
+
+describe('a sensor that stops working', () => {
+  test('is noticed within a second, replaced, told, and counted as a loss', async () => {
+    const host = new FakeHost();
+    host.works.ebpf = 'ebpf';
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    const { source, changes, losses } = await start(host);
+    host.works.ebpf = '';
+    vi.advanceTimersByTime(1_000);
+    expect(source.stats()).toMatchObject({ collector: 'audit+proc_events', eventsLost: 1 });
+    expect(codes(source)).toEqual(['sensor_stopped']);
+    expect(changes.map(({ collector }) => collector)).toEqual(['audit+proc_events']);
+    expect(losses).toEqual([1]);
+  });
+
+  test('is tried again after a minute, and used once it works', async () => {
+    const host = new FakeHost();
+    host.works.ebpf = 'ebpf';
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    const { source } = await start(host);
+    host.works.ebpf = '';
+    vi.advanceTimersByTime(1_000);
+    host.works.ebpf = 'ebpf';
+    vi.advanceTimersByTime(59_000);
+    expect(source.stats().collector).toBe('audit+proc_events');
+    vi.advanceTimersByTime(2_000);
+    expect(source.stats().collector).toBe('ebpf');
+    expect(source.problems).toEqual([]);
+  });
+
+  test('in part goes on, told as a problem until it works again, with a loss', async () => {
+    const host = new FakeHost();
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    const { source, changes, losses } = await start(host, SENSORS.audit);
+    host.works['audit+proc_events'] = 'proc_events';
+    vi.advanceTimersByTime(1_000);
+    expect(source.stats().collector).toBe('proc_events');
+    expect(codes(source)).toEqual(['sensor_degraded']);
+    expect(losses).toEqual([1]);
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    vi.advanceTimersByTime(1_000);
+    expect(codes(source)).toEqual([]);
+    expect(changes.map(codes)).toEqual([['sensor_degraded'], []]);
+    expect(host.started).toEqual(['audit+proc_events']);
+  });
+
+  test('alone is started again each second until it works', async () => {
+    const host = new FakeHost();
+    host.works.ebpf = 'ebpf';
+    const { source } = await start(host, SENSORS.ebpf);
+    host.works.ebpf = '';
+    vi.advanceTimersByTime(3_000);
+    expect(source.stats().collector).toBe('none');
+    host.works.ebpf = 'ebpf';
+    vi.advanceTimersByTime(1_000);
+    expect(source.stats().collector).toBe('ebpf');
+  });
+
+  test('keeps what it had counted as lost', async () => {
+    const host = new FakeHost();
+    host.works.ebpf = 'ebpf';
+    host.works.proc_events = 'proc_events';
+    const { source } = await start(host);
+    host.lost = 7;
+    host.works.ebpf = '';
+    vi.advanceTimersByTime(1_000);
+    host.lost = 0;
+    expect(source.stats().eventsLost).toBe(8);
+  });
+});
+
+test('what a sensor says is wrong now is told, and as long as it says so', async () => {
+  const host = new FakeHost();
+  host.works['audit+proc_events'] = 'audit+proc_events';
+  const { source, changes } = await start(host, SENSORS.audit);
+  host.problems = [{ code: 'audit_never_task', detail: '' }];
+  vi.advanceTimersByTime(1_000);
+  expect(codes(source)).toEqual(['audit_never_task']);
+  host.problems = [];
+  vi.advanceTimersByTime(1_000);
+  expect(changes.map(codes)).toEqual([['audit_never_task'], []]);
+});
