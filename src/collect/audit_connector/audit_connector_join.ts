@@ -52,7 +52,7 @@ export class AuditConnectorJoin implements EventJoin {
   #execs = 0;
   /** Of the texts of execs in the queue. */
   #queueBytes = 0;
-  /** When the processes were forked that live as far as is told, by CLOCK_BOOTTIME. */
+  /** When the last process of each pid was forked, by CLOCK_BOOTTIME, until its end is handed over. */
   readonly #forkedMs = new Map<Pid, number>();
   #clockOffsetMs = Number.NaN;
   #clockSetMs = Number.NEGATIVE_INFINITY;
@@ -96,7 +96,6 @@ export class AuditConnectorJoin implements EventJoin {
         case 'exit':
         case 'setsid':
           if (event.kind === 'fork') this.#forkedMs.set(event.pid, event.bootMs);
-          else if (event.kind === 'exit') this.#forkedMs.delete(event.pid);
           this.#queue.push({ event, heardMs: now, exec: undefined });
           break;
         case 'loss':
@@ -200,6 +199,8 @@ export class AuditConnectorJoin implements EventJoin {
     if (!exec) {
       this.#groups.release(event, (change) => this.#isBefore(change, event), whole);
       whole.push(event);
+      const isOver = event.kind === 'exit' && (this.#forkedMs.get(event.pid) ?? 0) <= event.bootMs;
+      if (isOver) this.#forkedMs.delete(event.pid);
       return;
     }
     this.#execs--;

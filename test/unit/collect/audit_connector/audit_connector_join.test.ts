@@ -336,6 +336,7 @@ describe('sessions and groups', () => {
     kernel.fork(1, 10);
     kernel.setpgid(10, 10);
     kernel.exec(10, 'new');
+    kernel.exit(10);
     expect(new JoinHarness().run(kernel).row('new').pgid).toBe(10);
   });
 
