@@ -94,7 +94,6 @@ void Collector::run() {
         for (const auto& sensor : sensors_) sensor->tick(sink_, now);
         next_second = now + kSecondMs;
       }
-      if (snapshot_wanted_.exchange(false)) sensors_.front()->snapshot(sink_);
       // What JavaScript has no room for waits in the kernel's buffers, and where those are full the kernel
       // counts.
       if (!go_on || !queue_.is_full()) messages = pass(now);
@@ -117,6 +116,8 @@ void Collector::nap(int ms) {
 uint64_t Collector::pass(double now_ms) {
   in_pass_ = true;
   uint64_t messages = 0;
+  // By whichever thread is first: what is drained after the request has it.
+  if (snapshot_wanted_.exchange(false)) sensors_.front()->snapshot(sink_);
   for (const auto& sensor : sensors_) messages += sensor->drain(sink_, now_ms);
   sink_.hand_over();
   publish();

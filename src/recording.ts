@@ -60,6 +60,8 @@ export class Recording {
   /** /proc as it was read for the first time, with all that may be secret, until `record`. */
   #snapshots: ProcessSnapshot[] = [];
   #unread: Pid[] = [];
+  /** The source tells them instead. */
+  #isSnapshotTold = false;
   /** Events that came while it was read. */
   #held: ProcessEvent[] | undefined = [];
   /** What comes waits in the source. */
@@ -117,17 +119,22 @@ export class Recording {
   async subscribe(): Promise<SourceState> {
     const { collector } = await this.#options.source.start(
       (events, host) => this.#receive(events, host),
-      () =>
-        !this.#isPaused &&
-        (this.#held ? this.#heldBytes < MEMORY_BOUNDS.eventsBeforeSnapshot : this.#options.hasRoom()),
+      () => !this.#isPaused && (this.#held ? this.#heldBytes < this.#heldBytesMax : this.#options.hasRoom()),
     );
     this.#collector = collector;
     return this.state;
   }
 
-  /** Reads /proc. What happens after that waits in the source until `record`. */
+  get #heldBytesMax(): number {
+    return this.#isSnapshotTold ? MEMORY_BOUNDS.snapshots : MEMORY_BOUNDS.eventsBeforeSnapshot;
+  }
+
+  /** Takes the snapshot: as the source tells it, else from /proc. What happens after that waits in the source until `record`. */
   async prepare(): Promise<void> {
-    const pids = this.#proc && this.#pids(this.#proc);
+    // Until that is known, there is room for one.
+    this.#isSnapshotTold = true;
+    this.#isSnapshotTold = await this.source.snapshot();
+    const pids = this.#proc && !this.#isSnapshotTold ? this.#pids(this.#proc) : undefined;
     let bytes = 0;
     for await (const slice of this.#slices(pids ?? [])) {
       this.#snapshots.push(...slice);
@@ -150,11 +157,20 @@ export class Recording {
       slice = this.#snapshots.splice(0, SLICE_PROCESSES);
     }
     for await (const slice of this.#slices(this.#unread.splice(0))) this.#adopt(slice);
+    while (this.#isSnapshotTold && !this.#stopped && this.#held && this.#held.length > 0) {
+      this.#apply(this.#held.splice(0, SLICE_PROCESSES), undefined);
+      await new Promise(setImmediate);
+    }
     if (this.#stopped) return;
-    this.#tree.askServers();
     const held = this.#held ?? [];
     this.#held = undefined;
     this.#isPaused = false;
+    if (this.#isSnapshotTold) {
+      // There may not have been room for all of it.
+      await this.source.drain();
+      this.#tree.processes.linkLeaders();
+    }
+    this.#tree.askServers();
     const executing = held.filter(({ kind }) => kind === 'exec').map(({ pid }) => pid);
     if (this.#proc) this.#tree.processes.forgetImages([...executing, ...this.source.join.executing()]);
     if (this.#proc && this.#settings.actions.has('existing')) {
@@ -326,7 +342,7 @@ export class Recording {
     const pids = this.#pids(proc);
     if (!pids) return;
     const there = new Set(pids);
-    for await (const slice of this.#slices(pids)) this.#adopt(slice);
+    if (!(await this.source.snapshot())) for await (const slice of this.#slices(pids)) this.#adopt(slice);
     if (this.#stopped) return;
     const gone = living.filter((process) => !there.has(process.pid));
     this.#tree.processes.adopt([], gone);

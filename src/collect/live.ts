@@ -48,6 +48,8 @@ const PLACE_GRACE_MS = 30_000;
 const LOOK_MS = 1_000;
 /** After a sensor stopped working, how often a better one than the present is tried again. */
 const RETRY_MS = 60_000;
+/** After so long the collector's thread has begun with a snapshot. */
+const SNAPSHOT_START_MS = 2;
 /** An extension has a second to leave. */
 const STOP_MS = 300;
 
@@ -56,6 +58,7 @@ export class LiveSource implements ProcessEventSource {
   readonly #options: LiveSourceOptions;
   #reader: BatchReader | undefined;
   #join = WHOLE;
+  #hasSnapshot = false;
   #onEvents: (events: readonly ProcessEvent[]) => void = () => undefined;
   /** What is recorded with; undefined where no sensor works. */
   #sensor: SensorName | undefined;
@@ -128,6 +131,7 @@ export class LiveSource implements ProcessEventSource {
     this.#sensor = sensor;
     this.#hears = state.hears;
     this.#join = this.#options.join?.(sensor) ?? WHOLE;
+    this.#hasSnapshot = state.hasSnapshot;
   }
 
   #deliver(events: readonly SensorEvent[]): void {
@@ -136,6 +140,15 @@ export class LiveSource implements ProcessEventSource {
 
   get join(): EventJoin {
     return this.#join;
+  }
+
+  async snapshot(): Promise<boolean> {
+    if (!this.#hasSnapshot) return false;
+    this.#native.requestSnapshot();
+    // The collector's thread takes it, if it can: this one has other things to do.
+    await new Promise((resolve) => setTimeout(resolve, SNAPSHOT_START_MS));
+    await this.drain();
+    return true;
   }
 
   release(which: 'overdue' | 'all'): void {

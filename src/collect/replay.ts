@@ -127,6 +127,10 @@ export class ReplaySource implements ProcessEventSource {
 
   release(): void {}
 
+  async snapshot(): Promise<boolean> {
+    return false;
+  }
+
   onItsWay(): boolean {
     return false;
   }

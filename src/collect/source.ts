@@ -48,6 +48,11 @@ export interface ProcessEventSource {
   /** Puts back everything that was changed in the kernel. Synchronous: it also runs while the process is leaving. */
   stop(): void;
   stats(): SourceStats;
+  /**
+   * Hands over the processes that live as snapshots, in their place among the events. Resolves false where the source cannot
+   * tell them: /proc is to be read.
+   */
+  snapshot(): Promise<boolean>;
   /** What makes its events whole. */
   readonly join: EventJoin;
   /** Hands over what has waited long enough to become whole, or all that waits. */

@@ -374,6 +374,11 @@ export class ProcessTable {
     for (const process of gone) if (!process.exit) this.#end(process, undefined);
   }
 
+  /** The leaders of what was met one by one, some of them before those that lead them. */
+  linkLeaders(): void {
+    for (const process of this.living()) this.#linkLeaders(process);
+  }
+
   #isShown(process: Process, { details }: ProcessSnapshot): boolean {
     if (!details.fromProcfs) return !this.#isOther(process, details.startMs);
     return this.isSame(process, ticksOf(details.startMs ?? 0));

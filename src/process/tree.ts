@@ -194,9 +194,9 @@ export class ProcessTree {
     }
   }
 
-  /** The processes that are known now, as events of their own. */
+  /** The processes that were there before the first event, as events of their own. */
   publishExisting(at: { bootMs: number; unixMs: number }): void {
-    for (const process of this.processes.living()) this.#note('existing', process, at);
+    for (const process of this.processes.living()) if (process.met === 'procfs') this.#note('existing', process, at);
     this.#publishReady();
   }
 

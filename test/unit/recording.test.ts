@@ -36,6 +36,7 @@ class FakeSource implements ProcessEventSource {
 
   stop(): void {}
   release(): void {}
+  snapshot = async () => false;
   join = WHOLE;
   onItsWay = () => false;
   readonly problems = [];
