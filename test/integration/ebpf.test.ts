@@ -69,7 +69,7 @@ describe.skipIf(!isRoot || refused.length > 0)('eBPF', () => {
       },
       take,
     );
-    expect(state).toMatchObject({ hears: 'ebpf', hasSnapshot: true });
+    expect(state).toEqual({ hears: 'ebpf', hasSnapshot: true, problems: [] });
   }
   /** What was executed as `name`, of the last time. */
   async function executed(isIt: (details: ExecDetails, event: ExecEvent) => boolean): Promise<ExecDetails> {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -109,6 +110,42 @@ uint64_t setsid_tracepoint() {
   return tracefs ? number_below(tracefs.get(), kName) : 0;
 }
 
+struct Load {
+  const KernelProgramOptions& options;
+  KernelPrograms* programs = nullptr;
+  int error = 0;
+
+  void run() {
+    constexpr int kAttempts = 5;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      programs = kernel_programs_load(&options, &error);
+      if (error != -EAGAIN) return;
+    }
+  }
+};
+
+// The verifier gives up with EAGAIN when anything is to be done in the thread that loads, a signal or work of
+// io_uring (kernel/bpf/verifier.c, signal_pending in do_check): one of its own has nothing else to do.
+KernelPrograms* load_undisturbed(const KernelProgramOptions& options, int& error) {
+  Load load{options};
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  const auto body = [](void* one) -> void* {
+    static_cast<Load*>(one)->run();
+    return nullptr;
+  };
+  if (pthread_create(&thread, nullptr, body, &load) == 0) {
+    pthread_join(thread, nullptr);
+  } else {
+    load.run();
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  error = load.error;
+  return load.programs;
+}
+
 // Makes a thread and waits until it has ended.
 void make_thread() {
   pthread_t thread;
@@ -150,7 +187,7 @@ bool EbpfSensor::load(std::vector<Problem>& problems) {
   options.wake_at_bytes = options.ring_bytes / kWakeAtPart;
   options.no_chunks_at_bytes = options.ring_bytes / kNoChunksAtPart;
   int error = 0;
-  programs_.reset(kernel_programs_load(&options, &error));
+  programs_.reset(load_undisturbed(options, error));
   if (programs_) {
     shared_ = kernel_programs_shared(programs_.get());
     return true;
@@ -169,7 +206,7 @@ bool EbpfSensor::load(std::vector<Problem>& problems) {
   options.log = log.get();
   options.log_bytes = kLogBytes;
   int again = 0;
-  programs_.reset(kernel_programs_load(&options, &again));
+  programs_.reset(load_undisturbed(options, again));
   programs_.reset();
   const std::string end = end_of({log.get(), kLogBytes});
   problems.push_back({end.empty() ? "ebpf_unsupported" : "ebpf_refused",
