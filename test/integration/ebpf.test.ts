@@ -21,6 +21,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BatchDecoder } from '../../src/collect/batch.ts';
 import type { ExecDetails, ExecEvent, ProcessEvent } from '../../src/collect/event.ts';
 import { loadNative, type NativeCollectorOptions } from '../../src/collect/native.ts';
+import { cgroupPath } from '../../src/process/procfs.ts';
 import { rowsOf } from './event_rows.ts';
 import { auditControl, auditSettings, canRecord, until } from './extension_under_test.ts';
 import { compare, forestBinary, runForest, truthOf } from './forest.ts';
@@ -172,6 +173,7 @@ describe.skipIf(!isRoot || refused.length > 0)('eBPF', () => {
       path: link('exe'),
       cwd: directory,
       root: '/',
+      cgroup: cgroupPath(proc('cgroup')),
       name: script,
       comm: 'script',
       isScript: true,
@@ -213,6 +215,40 @@ describe.skipIf(!isRoot || refused.length > 0)('eBPF', () => {
     // The same file under the same path, seen from other mounts.
     execFileSync('unshare', ['-m', '/usr/bin/env', '--version']);
     expect(await named('/usr/bin/env')).toMatchObject({ root: '/' });
+  });
+
+  test('a program of the upper layer of an overlay is told as such', async () => {
+    listen();
+    for (const name of ['lower', 'top']) mkdirSync(join(directory, name));
+    copyFileSync('/bin/true', join(directory, 'lower', 'shipped'));
+    const mounts = `cd "$0" && mount -t tmpfs none top && mkdir top/upper top/work top/merged &&
+      mount -t overlay -o lowerdir=lower,upperdir=top/upper,workdir=top/work none top/merged &&
+      cp /bin/true top/merged/added && top/merged/shipped overlay && top/merged/added overlay`;
+    execFileSync('unshare', ['-m', 'sh', '-c', mounts, directory]);
+    expect(await named('top/merged/added')).toMatchObject({ isUpperLayer: true });
+    expect(await named('top/merged/shipped')).toMatchObject({ isUpperLayer: false });
+  });
+
+  test('a path that is longer than the programs follow says that it lacks its beginning', async () => {
+    listen();
+    const name = 'x'.repeat(250);
+    const deep = `import os, shutil
+for i in range(20): os.mkdir('${name}'); os.chdir('${name}')
+shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
+    execFileSync('python3', ['-c', deep], { cwd: directory });
+    execFileSync('rm', ['-r', join(directory, name)]);
+    const far = await named('./far');
+    expect(far).toMatchObject({ pathCut: true, root: '', args: './far' });
+    expect(far.path.endsWith(`/${name}/far`)).toBe(true);
+  });
+
+  test('a controlling terminal is told by name and number', async () => {
+    listen();
+    execFileSync('script', ['-qec', '/bin/true terminal', '/dev/null'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const details = await executed(({ args }) => args === '/bin/true\0terminal');
+    expect(details).toMatchObject({ stdinKind: 'tty', stdoutKind: 'tty', stderrKind: 'tty' });
+    const minor = (number = 0) => (number & 0xff) | ((number >> 12) & 0xfff00);
+    expect(details.tty).toBe(`pts/${minor(details.ttyNr)}`);
   });
 
   test('numbers of processes are of the initial namespace, and the own ones stand beside them', async () => {
@@ -318,6 +354,22 @@ describe.skipIf(!isRoot || refused.length > 0)('eBPF', () => {
     await until('noticed', () => native.stats().hears === '');
     expect(performance.now() - began).toBeLessThan(2500);
     expect(native.stats().problems.map(({ code }) => code)).toEqual(['ebpf_stopped']);
+  });
+
+  test.each([
+    ['without capabilities', ['setpriv', '--reuid=65534', '--clear-groups'], ['ebpf_no_permission']],
+    ['in another pid namespace', ['unshare', '-pf', '--mount-proc'], ['ebpf_pid_namespace']],
+    [
+      'where the kernel tells no types',
+      ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /sys/kernel/btf; exec "$0" "$@"'],
+      ['ebpf_no_btf'],
+    ],
+    ['with CAP_BPF and CAP_PERFMON alone', ['setpriv', '--bounding-set=-all,+bpf,+perfmon'], []],
+  ])('what keeps it from working is told: %s', (_, [command = '', ...args], codes) => {
+    const addon = join(import.meta.dirname, '../../native/build/Release/process_ancestry.node');
+    const text = 'process.stdout.write(JSON.stringify(require(process.argv[1]).tryEbpf()))';
+    const told = execFileSync(command, [...args, process.execPath, '-e', text, addon], { encoding: 'utf8' });
+    expect((JSON.parse(told) as { code: string }[]).map(({ code }) => code)).toEqual(codes);
   });
 
   test.skipIf(!canRecord())('logins are heard where audit is on, and audit is left as it was', async () => {

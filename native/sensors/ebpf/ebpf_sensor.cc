@@ -146,13 +146,11 @@ KernelPrograms* load_undisturbed(const KernelProgramOptions& options, int& error
   return load.programs;
 }
 
-// Makes a thread and waits until it has ended.
-void make_thread() {
+// Makes a thread and waits until it has ended. False if there can be no other.
+bool make_thread() {
   pthread_t thread;
-  if (pthread_create(
-          &thread, nullptr, [](void*) -> void* { return nullptr; }, nullptr) == 0) {
-    pthread_join(thread, nullptr);
-  }
+  const auto body = [](void*) -> void* { return nullptr; };
+  return pthread_create(&thread, nullptr, body, nullptr) == 0 && pthread_join(thread, nullptr) == 0;
 }
 
 }  // namespace
@@ -411,8 +409,8 @@ void EbpfSensor::tick(Sink& sink, double) {
     sink.batch().loss(Source::kEbpf, boottime_ms(), static_cast<uint32_t>(newly));
   }
   // On a quiet host something has to happen that the programs count.
-  if (shared_->newtasks == newtasks_seen_) make_thread();
-  if (shared_->newtasks == newtasks_seen_) {
+  const bool is_quiet = shared_->newtasks == newtasks_seen_;
+  if (is_quiet && make_thread() && shared_->newtasks == newtasks_seen_) {
     works_ = false;
     problems_.push_back({"ebpf_stopped", "a new thread was not told of: the programs were detached"});
     sink.batch().loss(Source::kEbpf, boottime_ms(), 1);
