@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,7 +23,7 @@ namespace {
 
 // Between passes. A query does not wait for it (Collector::drain_now), and the programs end it when an eighth
 // of the ring is full.
-constexpr int kNapMs = 100;
+constexpr int kNapMs = 100, kShortNapMs = 5;
 constexpr uint32_t kWakeAtPart = 8, kNoChunksAtPart = 2;
 // Of a process's environment.
 constexpr uint32_t kEnvMaxBytes = 16 << 10;
@@ -81,23 +83,74 @@ bool can_be_tried(std::vector<Problem>& problems) {
   return true;
 }
 
-uint64_t setsid_tracepoint() {
-  for (const char* root : {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}) {
-    const std::string text = read_whole((std::string(root) + "/events/syscalls/sys_exit_setsid/id").c_str());
-    uint64_t number = 0;
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    if (number > 0) return number;
-  }
-  return 0;
+// An instance of tracefs that is seen by nobody else, for hosts that have mounted none.
+UniqueFd own_tracefs() {
+  constexpr unsigned kCreate = 6;  // linux/mount.h, FSCONFIG_CMD_CREATE
+  const UniqueFd context(static_cast<int>(::syscall(SYS_fsopen, "tracefs", 0)));
+  if (!context || ::syscall(SYS_fsconfig, context.get(), kCreate, nullptr, nullptr, 0) != 0)
+    return UniqueFd();
+  return UniqueFd(static_cast<int>(::syscall(SYS_fsmount, context.get(), 0, 0)));
 }
 
-// Makes a thread and waits until it has ended.
-void make_thread() {
-  pthread_t thread;
-  if (pthread_create(
-          &thread, nullptr, [](void*) -> void* { return nullptr; }, nullptr) == 0) {
-    pthread_join(thread, nullptr);
+// The number of the tracepoint at the end of setsid(2); 0 if it cannot be had.
+uint64_t setsid_tracepoint() {
+  const auto number_below = [](int directory, const char* name) {
+    char text[32];
+    const std::string_view digits = procfs::read_at(directory, name, text, sizeof text);
+    uint64_t number = 0;
+    std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return number;
+  };
+  constexpr const char* kName = "events/syscalls/sys_exit_setsid/id";
+  for (const char* root : {"/sys/kernel/tracing/", "/sys/kernel/debug/tracing/"}) {
+    const uint64_t number = number_below(AT_FDCWD, (std::string(root) + kName).c_str());
+    if (number > 0) return number;
   }
+  const UniqueFd tracefs = own_tracefs();
+  return tracefs ? number_below(tracefs.get(), kName) : 0;
+}
+
+struct Load {
+  const KernelProgramOptions& options;
+  KernelPrograms* programs = nullptr;
+  int error = 0;
+
+  void run() {
+    constexpr int kAttempts = 5;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      programs = kernel_programs_load(&options, &error);
+      if (error != -EAGAIN) return;
+    }
+  }
+};
+
+// The verifier gives up with EAGAIN when anything is to be done in the thread that loads, a signal or work of
+// io_uring (kernel/bpf/verifier.c, signal_pending in do_check): one of its own has nothing else to do.
+KernelPrograms* load_undisturbed(const KernelProgramOptions& options, int& error) {
+  Load load{options};
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  const auto body = [](void* one) -> void* {
+    static_cast<Load*>(one)->run();
+    return nullptr;
+  };
+  if (pthread_create(&thread, nullptr, body, &load) == 0) {
+    pthread_join(thread, nullptr);
+  } else {
+    load.run();
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  error = load.error;
+  return load.programs;
+}
+
+// Makes a thread and waits until it has ended. False if there can be no other.
+bool make_thread() {
+  pthread_t thread;
+  const auto body = [](void*) -> void* { return nullptr; };
+  return pthread_create(&thread, nullptr, body, nullptr) == 0 && pthread_join(thread, nullptr) == 0;
 }
 
 }  // namespace
@@ -132,7 +185,7 @@ bool EbpfSensor::load(std::vector<Problem>& problems) {
   options.wake_at_bytes = options.ring_bytes / kWakeAtPart;
   options.no_chunks_at_bytes = options.ring_bytes / kNoChunksAtPart;
   int error = 0;
-  programs_.reset(kernel_programs_load(&options, &error));
+  programs_.reset(load_undisturbed(options, error));
   if (programs_) {
     shared_ = kernel_programs_shared(programs_.get());
     return true;
@@ -151,7 +204,7 @@ bool EbpfSensor::load(std::vector<Problem>& problems) {
   options.log = log.get();
   options.log_bytes = kLogBytes;
   int again = 0;
-  programs_.reset(kernel_programs_load(&options, &again));
+  programs_.reset(load_undisturbed(options, again));
   programs_.reset();
   const std::string end = end_of({log.get(), kLogBytes});
   problems.push_back({end.empty() ? "ebpf_unsupported" : "ebpf_refused",
@@ -218,7 +271,11 @@ void EbpfSensor::rest(Rest rest) {
   __atomic_store_n(&shared_->reader_state, state, __ATOMIC_SEQ_CST);
 }
 
-int EbpfSensor::nap_ms(uint64_t messages) { return messages > 0 ? kNapMs : 0; }
+int EbpfSensor::nap_ms(uint64_t messages) {
+  if (messages > 0) return kNapMs;
+  // What waits and was not taken: its taker has no room, or its writer is not done.
+  return ring_.waiting() > 0 ? kShortNapMs : 0;
+}
 
 uint64_t EbpfSensor::drain(Sink& sink, double) {
   if (!programs_) return 0;
@@ -352,8 +409,8 @@ void EbpfSensor::tick(Sink& sink, double) {
     sink.batch().loss(Source::kEbpf, boottime_ms(), static_cast<uint32_t>(newly));
   }
   // On a quiet host something has to happen that the programs count.
-  if (shared_->newtasks == newtasks_seen_) make_thread();
-  if (shared_->newtasks == newtasks_seen_) {
+  const bool is_quiet = shared_->newtasks == newtasks_seen_;
+  if (is_quiet && make_thread() && shared_->newtasks == newtasks_seen_) {
     works_ = false;
     problems_.push_back({"ebpf_stopped", "a new thread was not told of: the programs were detached"});
     sink.batch().loss(Source::kEbpf, boottime_ms(), 1);
