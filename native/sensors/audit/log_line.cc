@@ -1,6 +1,8 @@
 #include "log_line.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "assembler.h"
 #include "record.h"
@@ -17,6 +19,8 @@ bool consume(std::string_view& text, std::string_view start) {
   return true;
 }
 
+bool is_space(char c) { return c == ' ' || c == '\t'; }
+
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 
 bool equal_in_any_case(std::string_view text, std::string_view upper) {
@@ -30,6 +34,7 @@ bool equal_in_any_case(std::string_view text, std::string_view upper) {
 
 // A name as ausearch knows it, UNKNOWN[1329], or a number.
 uint16_t type_of(std::string_view text) {
+  text = unquoted(text);
   struct Named {
     std::string_view name;
     RecordType type;
@@ -92,9 +97,61 @@ std::string_view take_node(std::string_view& prefix) {
   const size_t space = name.find(' ');
   if (space != name.size() - 1) return {};
   prefix = prefix.substr(0, at);
-  std::string_view host = name.substr(0, space);
-  if (host.size() >= 2 && host.front() == '"' && host.back() == '"') host = host.substr(1, host.size() - 2);
-  return host;
+  return unquoted(name.substr(0, space));
+}
+
+// Takes a node=NAME from the end of a record, where some collectors put it. The kernel writes none there, and
+// what it writes of others' texts is in quotes or has no space.
+std::string_view take_trailing_node(std::string_view& record) {
+  constexpr std::string_view kNode = " node=";
+  const size_t at = record.rfind(' ');
+  if (at == kNone || record.substr(at, kNode.size()) != kNode) return {};
+  const std::string_view name = record.substr(at + kNode.size());
+  if (name.find_first_of("\"'") != kNone) return {};
+  record = record.substr(0, at);
+  return name;
+}
+
+// The place of text in a body, outside of the quotes there.
+size_t find_unquoted(std::string_view body, std::string_view text) {
+  for (size_t at = 0; (at = body.find(text, at)) != kNone; ++at) {
+    bool quoted = false;
+    for (const char c : body.substr(0, at)) quoted = quoted != (c == '"');
+    if (!quoted) return at;
+  }
+  return kNone;
+}
+
+// Whether the records of an event were joined in this line, with or without what a record begins with: it has
+// a field that the kernel writes in records of another type.
+bool is_event_line(uint16_t type, std::string_view body) {
+  struct Owned {
+    std::string_view field;
+    RecordType type;
+  };
+  constexpr Owned kOwned[] = {{" argc=", kExecve},
+                              {" cwd=", kCwd},
+                              {" item=", kPath},
+                              {" syscall=", kSyscall},
+                              {" proctitle=", kProctitle}};
+  for (const std::string_view start : {" type=", " msg=audit("}) {
+    if (find_unquoted(body, start) != kNone) return true;
+  }
+  for (const auto& [field, owner] : kOwned) {
+    if (owner != type && find_unquoted(body, field) != kNone) return true;
+  }
+  return false;
+}
+
+// Names where the kernel writes numbers, though the time may be a number still.
+bool is_interpreted(std::string_view body) {
+  for (const std::string_view field : {" syscall=", " uid="}) {
+    const size_t at = body.find(field);
+    if (at == kNone) continue;
+    const size_t value = body.find_first_not_of("\"'", at + field.size());
+    if (value != kNone && ((body[value] | 0x20) >= 'a' && (body[value] | 0x20) <= 'z')) return true;
+  }
+  return false;
 }
 
 // audit(09/21/2026 14:13:20.010:101) and the like: a date where the kernel writes seconds.
@@ -121,7 +178,7 @@ LineForm form_of_rest(std::string_view line) {
 }  // namespace
 
 LineForm parse_log_line(std::string_view line, LogLine& result) {
-  constexpr std::string_view kType = "type=", kMsg = "msg=", kAudit = "audit(";
+  constexpr std::string_view kType = "type=", kMsg = "msg=", kAudit = "audit(", kSpaces = " \t";
   if (line.empty()) return LineForm::kOther;
   const size_t at = line.find(kType);
   if (at == kNone) return form_of_rest(line);
@@ -129,25 +186,30 @@ LineForm parse_log_line(std::string_view line, LogLine& result) {
   // In JSON quotes are escaped: what looks like a record there is none.
   if (prefix.find('{') != kNone && form_of_rest(line) == LineForm::kJson) return LineForm::kJson;
   std::string_view rest = line.substr(at + kType.size());
-  const size_t space = rest.find(' ');
+  const size_t space = rest.find_first_of(kSpaces);
   if (space == kNone || space == 0) return LineForm::kOther;
   LogLine parsed;
   parsed.type = type_of(rest.substr(0, space));
-  rest.remove_prefix(space + 1);
+  rest.remove_prefix(std::min(rest.find_first_not_of(kSpaces, space), rest.size()));
   consume(rest, kMsg);
+  const bool quoted = consume(rest, "\"") || consume(rest, "'");
   if (rest.substr(0, kAudit.size()) != kAudit) return form_of_rest(line);
   if (!prefix.empty() && prefix.back() == '[') return LineForm::kEventLine;
-  if (!prefix.empty() && prefix.back() != ' ' && prefix.back() != '\t') return LineForm::kOther;
+  // grep puts a colon after a file's name.
+  if (!prefix.empty() && !is_space(prefix.back()) && prefix.back() != ':') return LineForm::kOther;
   RecordId id;
   std::string_view body;
   if (!parse_record_id(rest, id, body)) return has_date(rest) ? LineForm::kInterpreted : LineForm::kOther;
-  if (is_kernels(parsed.type) && body.find(" msg=audit(") != kNone) return LineForm::kEventLine;
+  if (quoted && !body.empty() && body.front() != '"' && body.front() != '\'') return LineForm::kInQuotes;
+  if (is_kernels(parsed.type) && is_event_line(parsed.type, body)) return LineForm::kEventLine;
+  if (parsed.type == kSyscall && is_interpreted(body)) return LineForm::kInterpreted;
   parsed.record = rest;
-  parsed.host = take_node(prefix);
+  std::string_view host = take_node(prefix);
   parsed.has_prefix = !prefix.empty();
-  if (parsed.host.empty() && parsed.has_prefix) parsed.host = host_of_prefix(prefix);
   split_enriched(parsed);
-  result = parsed;
+  if (host.empty()) host = take_trailing_node(parsed.enriched.empty() ? parsed.record : parsed.enriched);
+  parsed.host = !host.empty() || prefix.empty() ? std::string(host) : host_of_prefix(prefix);
+  result = std::move(parsed);
   return LineForm::kRecord;
 }
 
