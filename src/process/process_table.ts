@@ -115,6 +115,7 @@ export class ProcessTable {
     if (existing && this.#isForkOf(event, existing)) {
       // What was already told of it stays as it was told.
       if (existing.isTold || !existing.setCreator(creator)) return undefined;
+      existing.isForkedByCreator = isOfCaller(fork);
       if (existing.execUnixMs === 0) existing.inheritImage(fork.forker.image);
       startAt(existing, event);
       return undefined;
@@ -122,6 +123,7 @@ export class ProcessTable {
     const { image } = fork.forker;
     const process = this.#makeForked(event, image);
     process.attachCreator(creator);
+    process.isForkedByCreator = isOfCaller(fork);
     this.#inherit(process, fork);
     if (event.origin === 'audit' && existing && existing.execUnixMs > event.unixMs) {
       // A vfork's record comes when the parent goes on, after the child's exec, which was taken for the old one's.
@@ -215,6 +217,7 @@ export class ProcessTable {
     process.claim = undefined;
     claim.forker.process.countsInitially = true;
     if (process.isTold || !process.setCreator(claim.creator)) return;
+    process.isForkedByCreator = isOfCaller(claim);
     startAt(process, claim.event);
     if (process.execUnixMs === 0) process.inheritImage(claim.forker.image);
     this.texts.keep(process.image);
@@ -641,6 +644,11 @@ export class ProcessTable {
 /** A process that only others had named names its parent itself. */
 function learnParent(process: Process, ppid: number): void {
   if (process.met === 'implied' && process.lineage === 'awaited' && process.ppid === 0) process.ppid = ppid;
+}
+
+/** Whether a fork tells who called it, and that was the creator. The connector tells the parent alone, whoever called. */
+function isOfCaller({ event, creator, forker }: Claim): boolean {
+  return forker === creator && event.origin !== 'proc_events';
 }
 
 /** Takes the start of a process's fork for that of what named it first. Only a start that was told stays. */
