@@ -170,6 +170,15 @@ TEST("hosts of one log are kept apart, though their serials are the same") {
   CHECK_EQUAL(db[1].text("cwd"), "");
 }
 
+TEST("a host is the same however its name is written") {
+  LogReader reader(1 << 20);
+  for (const char* name : {"web1", "WEB1", "Web1"}) {
+    reader.feed(std::string("node=") + name + " " + line("CWD", record(1, test::kCwd)));
+  }
+  CHECK_EQUAL(reader.hosts().size(), 1U);
+  CHECK_EQUAL(reader.hosts()[0]->name, "web1");
+}
+
 TEST("hosts beyond the limit are counted, and take no memory") {
   LogReader reader(1 << 20);
   for (size_t i = 0; i < LogReader::kHostsMax + 7; ++i) {

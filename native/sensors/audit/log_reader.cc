@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "converted_record.h"
 #include "pack_event.h"
@@ -171,12 +172,15 @@ void LogReader::read_line(std::string_view line) {
 
 RecordedHost* LogReader::host_of(std::string_view name) {
   if (last_ != nullptr && last_->name == name) return last_;
-  const auto found = by_name_.find(name);
+  // Names of hosts are the same in any case (RFC 4343).
+  std::string folded(name);
+  for (char& c : folded) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const auto found = by_name_.find(folded);
   if (found != by_name_.end()) return last_ = found->second;
   if (hosts_.size() >= kHostsMax) return nullptr;
   hosts_.push_back(std::make_unique<RecordedHost>(name, limits_));
   last_ = hosts_.back().get();
-  by_name_.emplace(last_->name, last_);
+  by_name_.emplace(std::move(folded), last_);
   return last_;
 }
 

@@ -63,7 +63,7 @@ class LogReader {
   const Assembler::Limits limits_;
   Counters counters_;
   std::vector<std::unique_ptr<RecordedHost>> hosts_;
-  std::unordered_map<std::string_view, RecordedHost*> by_name_;
+  std::unordered_map<std::string, RecordedHost*> by_name_;
   RecordedHost* last_ = nullptr;
   std::string rewritten_;   // a record as the kernel would have written it
   std::string unfinished_;  // the start of a line whose end has not come
