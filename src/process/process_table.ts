@@ -646,9 +646,12 @@ function learnParent(process: Process, ppid: number): void {
   if (process.met === 'implied' && process.lineage === 'awaited' && process.ppid === 0) process.ppid = ppid;
 }
 
-/** Whether a fork tells who called it, and that was the creator. The connector tells the parent alone, whoever called. */
+/**
+ * Whether it is certain who called a fork, and that was the creator: a record of the call says so, and what tells the parent's
+ * start. The proc connector tells the parent alone, whoever called.
+ */
 function isOfCaller({ event, creator, forker }: Claim): boolean {
-  return forker === creator && event.origin !== 'proc_events';
+  return forker === creator && (event.isClaimed === true || event.parentStartMs !== undefined);
 }
 
 /** Takes the start of a process's fork for that of what named it first. Only a start that was told stays. */
