@@ -8,6 +8,7 @@ namespace process_ancestry::audit {
 
 bool is_address(std::string_view text) {
   constexpr size_t kZoneBytes = 16;  // net/if.h, IFNAMSIZ
+  if (text.find('.') == std::string_view::npos && text.find(':') == std::string_view::npos) return false;
   char number[INET6_ADDRSTRLEN];
   unsigned char parsed[sizeof(in6_addr)];
   const std::string_view without_zone = text.substr(0, text.find('%'));

@@ -10,8 +10,13 @@ constexpr auto kNone = std::string_view::npos;
 bool is_separator(char c) { return c == ' ' || c == '\t'; }
 
 bool has_kernels_form(std::string_view record) {
-  for (size_t at = 0; (at = record.find_first_of("\"'\t", at)) != kNone; ++at) {
-    if (record[at] == '\t' || at == 0 || record[at - 1] != '=') return false;
+  if (record.find('\t') != kNone) return false;
+  const bool has_single = record.find('\'') != kNone;
+  const auto next_quote = [&](size_t at) {
+    return has_single ? record.find_first_of("\"'", at) : record.find('"', at);
+  };
+  for (size_t at = 0; (at = next_quote(at)) != kNone; ++at) {
+    if (at == 0 || record[at - 1] != '=') return false;
     at = record.find(record[at], at + 1);
     if (at == kNone) return true;  // the record was cut
     if (at + 1 < record.size() && record[at + 1] != ' ') return false;

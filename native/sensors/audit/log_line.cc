@@ -112,46 +112,60 @@ std::string_view take_trailing_node(std::string_view& record) {
   return name;
 }
 
-// The place of text in a body, outside of the quotes there.
-size_t find_unquoted(std::string_view body, std::string_view text) {
-  for (size_t at = 0; (at = body.find(text, at)) != kNone; ++at) {
-    bool quoted = false;
-    for (const char c : body.substr(0, at)) quoted = quoted != (c == '"');
-    if (!quoted) return at;
-  }
-  return kNone;
+bool is_in_quotes(std::string_view body, size_t at) {
+  bool quoted = false;
+  for (const char c : body.substr(0, at)) quoted = quoted != (c == '"');
+  return quoted;
 }
 
-// Whether the records of an event were joined in this line, with or without what a record begins with: it has
-// a field that the kernel writes in records of another type.
-bool is_event_line(uint16_t type, std::string_view body) {
-  struct Owned {
-    std::string_view field;
-    RecordType type;
-  };
-  constexpr Owned kOwned[] = {{" argc=", kExecve},
-                              {" cwd=", kCwd},
-                              {" item=", kPath},
-                              {" syscall=", kSyscall},
-                              {" proctitle=", kProctitle}};
-  for (const std::string_view start : {" type=", " msg=audit("}) {
-    if (find_unquoted(body, start) != kNone) return true;
-  }
-  for (const auto& [field, owner] : kOwned) {
-    if (owner != type && find_unquoted(body, field) != kNone) return true;
-  }
-  return false;
+bool starts_with(std::string_view text, std::string_view start) {
+  return text.substr(0, start.size()) == start;
 }
 
-// Names where the kernel writes numbers, though the time may be a number still.
-bool is_interpreted(std::string_view body) {
-  for (const std::string_view field : {" syscall=", " uid="}) {
-    const size_t at = body.find(field);
-    if (at == kNone) continue;
-    const size_t value = body.find_first_not_of("\"'", at + field.size());
-    if (value != kNone && ((body[value] | 0x20) >= 'a' && (body[value] | 0x20) <= 'z')) return true;
+// The type of the records in which the kernel writes a field, where it writes it in no others; 0 where a
+// record itself begins.
+constexpr uint16_t kAnyType = UINT16_MAX;
+uint16_t owner_of(std::string_view field) {
+  switch (field.empty() ? '\0' : field.front()) {
+    case 'a':
+      return starts_with(field, "argc=") ? uint16_t{kExecve} : kAnyType;
+    case 'c':
+      return starts_with(field, "cwd=") ? uint16_t{kCwd} : kAnyType;
+    case 'i':
+      return starts_with(field, "item=") ? uint16_t{kPath} : kAnyType;
+    case 'm':
+      return starts_with(field, "msg=audit(") ? uint16_t{0} : kAnyType;
+    case 'p':
+      return starts_with(field, "proctitle=") ? uint16_t{kProctitle} : kAnyType;
+    case 's':
+      return starts_with(field, "syscall=") ? uint16_t{kSyscall} : kAnyType;
+    case 't':
+      return starts_with(field, "type=") ? uint16_t{0} : kAnyType;
+    default:
+      return kAnyType;
   }
-  return false;
+}
+
+// Whether the kernel's number in a field has a name in its place.
+bool is_name(std::string_view field, std::string_view name) {
+  if (!starts_with(field, name)) return false;
+  const size_t value = field.find_first_not_of("\"'", name.size());
+  return value != kNone && (field[value] | 0x20) >= 'a' && (field[value] | 0x20) <= 'z';
+}
+
+// Of the body of one of the kernel's records. The records of an event may have been joined in one line, with
+// or without what a record begins with; and ausearch may have put names in place of numbers alone.
+LineForm form_of_body(uint16_t type, std::string_view body) {
+  bool interpreted = false;
+  for (size_t at = 0; (at = body.find(' ', at)) != kNone; ++at) {
+    const std::string_view field = body.substr(at + 1);
+    const uint16_t owner = owner_of(field);
+    if (owner != kAnyType && owner != type && !is_in_quotes(body, at)) return LineForm::kEventLine;
+    interpreted =
+        interpreted || (type == kSyscall && (is_name(field, "syscall=") || is_name(field, "uid=")) &&
+                        !is_in_quotes(body, at));
+  }
+  return interpreted ? LineForm::kInterpreted : LineForm::kRecord;
 }
 
 // audit(09/21/2026 14:13:20.010:101) and the like: a date where the kernel writes seconds.
@@ -201,8 +215,10 @@ LineForm parse_log_line(std::string_view line, LogLine& result) {
   std::string_view body;
   if (!parse_record_id(rest, id, body)) return has_date(rest) ? LineForm::kInterpreted : LineForm::kOther;
   if (quoted && !body.empty() && body.front() != '"' && body.front() != '\'') return LineForm::kInQuotes;
-  if (is_kernels(parsed.type) && is_event_line(parsed.type, body)) return LineForm::kEventLine;
-  if (parsed.type == kSyscall && is_interpreted(body)) return LineForm::kInterpreted;
+  if (is_kernels(parsed.type)) {
+    const LineForm form = form_of_body(parsed.type, body);
+    if (form != LineForm::kRecord) return form;
+  }
   parsed.record = rest;
   std::string_view host = take_node(prefix);
   parsed.has_prefix = !prefix.empty();
