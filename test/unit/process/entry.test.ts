@@ -271,8 +271,7 @@ describe('what has pid 1 for its parent is init’s', () => {
 
   test('if pid 1 was seen to fork it, whatever its ids are', () => {
     const kernel = new KernelModel();
-    const fork = { ...kernel.fork(1, 10), parentStartMs: 0 };
-    kernel.connector.splice(0, 1, fork);
+    Object.assign(kernel.fork(1, 10), { parentStartMs: 0 });
     kernel.exec(10, 'service', LOGGED_IN);
     expect(entryOf(new TreeHarness().run(kernel).row('service'))).toEqual(['init', 'service']);
   });
