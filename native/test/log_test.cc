@@ -145,6 +145,26 @@ TEST("events that wait are bounded in number") {
   for (size_t i = 0; i < told.size(); ++i) CHECK_EQUAL(told[i], static_cast<double>(i + 1));
 }
 
+TEST("events that wait are bounded in number for all hosts together") {
+  LogReader reader(1 << 20);
+  size_t told = 0, events = 0;
+  for (unsigned serial = 1; serial <= 100; ++serial) {
+    std::string log;
+    for (int host = 0; host < 200; ++host, ++events) {
+      const std::string name = "node=h" + std::to_string(host) + " ";
+      log +=
+          name + line("SYSCALL", record(serial, test::kExecSyscall)) + name + line("EOE", record(serial, ""));
+    }
+    reader.feed(log);
+    for (const auto& host : reader.hosts()) {
+      told += serials_or_pids(unpack(host->batch)).size();
+      host->batch.clear();
+    }
+    CHECK(events - told <= 16 * 1024);
+  }
+  CHECK(told > 0);
+}
+
 TEST("hosts of one log are kept apart, though their serials are the same") {
   LogReader reader(1 << 20);
   std::string log;

@@ -29,6 +29,8 @@ constexpr size_t kHeldMaxBytes = 8 << 20;
 // events between them. A clock that was set back by more changes no order.
 constexpr double kReorderMs = 3000;
 constexpr size_t kReorderEvents = 1024;
+// Of all hosts.
+constexpr size_t kWaitingEvents = 16 * kReorderEvents;
 
 bool is_before(const AuditEvent& one, const AuditEvent& other) {
   if (one.id.time_ms != other.id.time_ms) return one.id.time_ms < other.id.time_ms;
@@ -104,7 +106,12 @@ void LogReader::feed(std::string_view text) {
     }
     text.remove_prefix(newline + 1);
   }
-  for (const auto& host : hosts_) pack_ordered(*host);
+  size_t waiting = 0;
+  for (const auto& host : hosts_) {
+    pack_ordered(*host);
+    waiting += host->assembler.completed().size();
+  }
+  if (waiting > kWaitingEvents) flush();
 }
 
 void LogReader::flush() {
