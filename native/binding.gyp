@@ -13,7 +13,7 @@
       # The skeleton of the kernel programs includes <bpf/skel_internal.h>: ours.
       "include_dirs": ["sensors/ebpf"],
       "sources": [
-        "sensors/audit/assembler.cc", "sensors/audit/audit_event.cc", "sensors/audit/cleanup.cc", "sensors/audit/control.cc", "sensors/audit/group_change.cc", "sensors/audit/inspection.cc", "sensors/audit/kernel.cc",
+        "sensors/audit/address.cc", "sensors/audit/assembler.cc", "sensors/audit/audit_event.cc", "sensors/audit/cleanup.cc", "sensors/audit/control.cc", "sensors/audit/converted_record.cc", "sensors/audit/group_change.cc", "sensors/audit/inspection.cc", "sensors/audit/kernel.cc",
         "sensors/audit/log_line.cc", "sensors/audit/log_reader.cc", "sensors/audit/login_record.cc", "sensors/audit/logins.cc", "sensors/audit/pack_event.cc", "sensors/audit/place.cc", "sensors/audit/record.cc", "sensors/audit/record_readers.cc", "sensors/audit/recorded_names.cc",
         "sensors/audit/rule.cc", "sensors/audit/state_file.cc", "sensors/audit/subscription.cc", "sensors/audit/syslog_prefix.cc", "sensors/audit/syscalls.cc",
         "batch.cc", "batch_queue.cc", "clocks.cc", "collector.cc", "events/events.cc", "heap_limits.cc", "socket_peer.cc",
@@ -44,7 +44,7 @@
       "type": "executable",
       "dependencies": ["collector"],
       "sources": [
-        "test/assembler_test.cc", "test/batch_test.cc", "test/cgroup_test.cc", "test/clocks_test.cc", "test/control_test.cc",
+        "test/assembler_test.cc", "test/batch_test.cc", "test/cgroup_test.cc", "test/clocks_test.cc", "test/control_test.cc", "test/converted_record_test.cc",
         "test/exec_file_test.cc", "test/group_change_test.cc", "test/log_line_test.cc", "test/log_test.cc", "test/login_record_test.cc",
         "test/main.cc", "test/mutation_test.cc", "test/place_test.cc", "test/procfs_test.cc", "test/record_decoder_test.cc", "test/record_test.cc",
         "test/ring_test.cc", "test/rule_test.cc", "test/samples.cc", "test/socket_peer_test.cc", "test/syscalls_test.cc", "test/thread_groups_test.cc", "test/unpack.cc",

@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BatchDecoder } from '../../src/collect/batch.ts';
-import type { ExecDetails, ExecEvent, ProcessEvent } from '../../src/collect/event.ts';
+import type { ExecDetails, ExecEvent, SensorEvent } from '../../src/collect/events.ts';
 import { loadNative, type NativeCollectorOptions } from '../../src/collect/native.ts';
 import { cgroupPath } from '../../src/process/procfs.ts';
 import { rowsOf } from './event_rows.ts';
@@ -32,7 +32,7 @@ const refused = isRoot ? native.tryEbpf() : [];
 
 describe.skipIf(!isRoot || refused.length > 0)('eBPF', () => {
   let directory: string;
-  let events: ProcessEvent[];
+  let events: SensorEvent[];
   let child: ChildProcess | undefined;
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'pa-'));
@@ -95,7 +95,7 @@ describe.skipIf(!isRoot || refused.length > 0)('eBPF', () => {
     expect(comparison.right_percent, comparison.complaints).toBe(100);
     expect(comparison).toMatchObject({ execs: 2720, seen_percent: 100, doubled: 0 });
     expect(native.stats()).toMatchObject({ lost: 0, malformed: 0, queueDropped: 0 });
-    const told = new Map<string, ProcessEvent[]>();
+    const told = new Map<string, SensorEvent[]>();
     const tokens = new Map<number, string>();
     for (const event of events) {
       if (event.kind === 'exec') {
