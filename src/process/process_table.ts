@@ -133,7 +133,6 @@ export class ProcessTable {
     // The pid is another process's now, whether or not the end of the one before was reported (R6).
     if (existing && !existing.exit) this.#end(existing, undefined, event.bootMs);
     const startTicks = ticksOf(event.startMs ?? event.bootMs);
-    const twin = existing && existing.startTicks === startTicks ? existing.twin + 1 : 0;
     return new Process({
       pid: event.pid,
       met: 'event',
@@ -141,10 +140,16 @@ export class ProcessTable {
       startTicks,
       startSlackTicks: startSlack(event),
       bootUnixHundredths: this.#bootUnixHundredths,
-      twin,
+      twin: this.#twinOf(event.pid, startTicks),
       image,
       ppid: event.parent,
     });
+  }
+
+  /** How many processes had the pid before, and this very start. */
+  #twinOf(pid: Pid, startTicks: number): number {
+    const before = this.#cache.holder(pid);
+    return before?.startTicks === startTicks ? before.twin + 1 : 0;
   }
 
   /** What a child has of the process that forked. */
@@ -516,14 +521,15 @@ export class ProcessTable {
 
   #fromSnapshot({ pid, details, hasEnded, hasExecuted, supplementalGroups }: ProcessSnapshot): Process {
     const { startMs = 0 } = details;
+    const startTicks = ticksOf(startMs);
     const process = new Process({
       pid,
       met: 'procfs',
       startMs: details.fromProcfs ? undefined : details.startMs,
-      startTicks: ticksOf(startMs),
+      startTicks,
       startSlackTicks: [0, 0],
       bootUnixHundredths: this.#bootUnixHundredths,
-      twin: 0,
+      twin: this.#twinOf(pid, startTicks),
       image: Image.of(details),
       ppid: details.ppid ?? 0,
     });
@@ -585,14 +591,15 @@ export class ProcessTable {
   }
 
   #makeImplied(pid: Pid, at: { bootMs: number }, startMs?: number): Process {
+    const startTicks = ticksOf(startMs ?? at.bootMs);
     const process = new Process({
       pid,
       met: 'implied',
       startMs,
-      startTicks: ticksOf(startMs ?? at.bootMs),
+      startTicks,
       startSlackTicks: startMs === undefined ? [Number.MAX_SAFE_INTEGER, 1] : [0, 0],
       bootUnixHundredths: this.#bootUnixHundredths,
-      twin: 0,
+      twin: this.#twinOf(pid, startTicks),
       image: Image.pending(),
       ppid: 0,
     });
