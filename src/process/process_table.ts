@@ -392,7 +392,7 @@ export class ProcessTable {
   /** Takes over what a snapshot shows of a process that lives. Returns whether its session or group is another. */
   #update(process: Process, { details }: ProcessSnapshot): boolean {
     this.#revive(process);
-    if (runsAnother(process.image, details)) {
+    if (!process.image.known || runsAnother(process.image, details)) {
       process.image = Image.of(details);
       this.texts.keep(process.image);
       process.userNamespace = details.userNamespace;
@@ -681,7 +681,7 @@ function isAnother(process: Process, { isCoarse, details }: ExecEvent): boolean 
 
 /** Whether an exec of a known process was lost. Only its file tells: a program may write into its own arguments. */
 function runsAnother(image: Image, { path }: ExecDetails): boolean {
-  if (!image.known || path === '' || image.hasPath(path)) return false;
+  if (path === '' || image.hasPath(path)) return false;
   // A file that was removed since is marked so (fs/d_path.c).
   const file = (text: string) => text.replace(/ \(deleted\)$/, '');
   return !image.hasPath(file(path)) && file(image.details.path) !== file(path);
