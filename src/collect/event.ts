@@ -22,10 +22,7 @@ type Whole<Event extends sensor.SensorEvent> = Omit<Event, 'origin'> & {
 };
 
 export type ForkEvent = Whole<sensor.ForkEvent>;
-export type ExecEvent = Whole<sensor.ExecEvent> & {
-  /** The details may be those of another exec of the same pid: events were lost, and order alone tells whose they are. */
-  readonly isUncertain?: boolean;
-};
+export type ExecEvent = Whole<sensor.ExecEvent>;
 export type ExitEvent = Whole<sensor.ExitEvent>;
 export type SetsidEvent = Whole<sensor.SetsidEvent>;
 export type SetpgidEvent = Omit<Whole<sensor.SetpgidEvent>, 'serial'>;

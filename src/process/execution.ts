@@ -16,9 +16,9 @@ export class Execution {
   readonly image: Image;
   /** The session's leader as it was then. */
   readonly sessionLeader: Link | undefined;
-  readonly #group: Group | undefined;
+  readonly group: Group | undefined;
   /** The group's leader as it was then. */
-  readonly #groupLeader: Link | undefined;
+  readonly groupLeader: Link | undefined;
   readonly bootMs: number;
   /** When it happened, in Unix ms. */
   readonly unixMs: number;
@@ -42,8 +42,8 @@ export class Execution {
     this.link = process.link;
     this.image = process.image;
     this.sessionLeader = this.#linkOf(process.session);
-    this.#group = process.group;
-    this.#groupLeader = this.#linkOf(process.group);
+    this.group = process.group;
+    this.groupLeader = this.#linkOf(process.group);
     this.details = details;
     this.previous = process.previous;
     this.bootMs = at.bootMs;
@@ -58,15 +58,6 @@ export class Execution {
     const leader = this.sessionLeader?.process;
     const end = leader === this.process ? undefined : leader?.exit?.bootMs;
     return end !== undefined && end > 0 && end <= this.bootMs;
-  }
-
-  /** The process group; of a process whose fork was told after it, the one that it has now. */
-  get group(): Group | undefined {
-    return this.#group ?? this.process.group;
-  }
-
-  get groupLeader(): Link | undefined {
-    return this.#group ? this.#groupLeader : this.#linkOf(this.process.group);
   }
 
   #linkOf(group: Group | undefined): Link | undefined {

@@ -135,7 +135,6 @@ export class ProcessTable {
     // The pid is another process's now, whether or not the end of the one before was reported (R6).
     if (existing && !existing.exit) this.#end(existing, undefined, event.bootMs);
     const startTicks = ticksOf(event.startMs ?? event.bootMs);
-    const twin = existing && existing.startTicks === startTicks ? existing.twin + 1 : 0;
     return new Process({
       pid: event.pid,
       met: 'event',
@@ -143,10 +142,16 @@ export class ProcessTable {
       startTicks,
       startSlackTicks: startSlack(event),
       bootUnixHundredths: this.#bootUnixHundredths,
-      twin,
+      twin: this.#twinOf(event.pid, startTicks),
       image,
       ppid: event.parent,
     });
+  }
+
+  /** How many processes had the pid before, and this very start. */
+  #twinOf(pid: Pid, startTicks: number): number {
+    const before = this.#cache.holder(pid);
+    return before?.startTicks === startTicks ? before.twin + 1 : 0;
   }
 
   /** What a child has of the process that forked. */
@@ -390,7 +395,7 @@ export class ProcessTable {
   /** Takes over what a snapshot shows of a process that lives. Returns whether its session or group is another. */
   #update(process: Process, { details }: ProcessSnapshot): boolean {
     this.#revive(process);
-    if (runsAnother(process.image, details)) {
+    if (!process.image.known || runsAnother(process.image, details)) {
       process.image = Image.of(details);
       this.texts.keep(process.image);
       process.userNamespace = details.userNamespace;
@@ -519,14 +524,15 @@ export class ProcessTable {
 
   #fromSnapshot({ pid, details, hasEnded, hasExecuted, supplementalGroups }: ProcessSnapshot): Process {
     const { startMs = 0 } = details;
+    const startTicks = ticksOf(startMs);
     const process = new Process({
       pid,
       met: 'procfs',
       startMs: details.fromProcfs ? undefined : details.startMs,
-      startTicks: ticksOf(startMs),
+      startTicks,
       startSlackTicks: [0, 0],
       bootUnixHundredths: this.#bootUnixHundredths,
-      twin: 0,
+      twin: this.#twinOf(pid, startTicks),
       image: Image.of(details),
       ppid: details.ppid ?? 0,
     });
@@ -588,14 +594,15 @@ export class ProcessTable {
   }
 
   #makeImplied(pid: Pid, at: { bootMs: number }, startMs?: number): Process {
+    const startTicks = ticksOf(startMs ?? at.bootMs);
     const process = new Process({
       pid,
       met: 'implied',
       startMs,
-      startTicks: ticksOf(startMs ?? at.bootMs),
+      startTicks,
       startSlackTicks: startMs === undefined ? [Number.MAX_SAFE_INTEGER, 1] : [0, 0],
       bootUnixHundredths: this.#bootUnixHundredths,
-      twin: 0,
+      twin: this.#twinOf(pid, startTicks),
       image: Image.pending(),
       ppid: 0,
     });
@@ -685,7 +692,7 @@ function isAnother(process: Process, { isCoarse, details }: ExecEvent): boolean 
 
 /** Whether an exec of a known process was lost. Only its file tells: a program may write into its own arguments. */
 function runsAnother(image: Image, { path }: ExecDetails): boolean {
-  if (!image.known || path === '' || image.hasPath(path)) return false;
+  if (path === '' || image.hasPath(path)) return false;
   // A file that was removed since is marked so (fs/d_path.c).
   const file = (text: string) => text.replace(/ \(deleted\)$/, '');
   return !image.hasPath(file(path)) && file(image.details.path) !== file(path);

@@ -238,8 +238,13 @@ export class ProcessTree {
     if (unseen && !process.image.sealed) process.image.seal(undefined);
     const before = process.image;
     if (!details) this.#detailsMissing++;
-    process.execute(details ? Image.of(details, !event.isUncertain) : Image.unknown(), event.unixMs);
-    if (details) this.#takeIds(process, details);
+    // While a loss is not made good, they may be those of another exec of the same pid.
+    const isCertain = this.processes.losses.sinceResync === 0;
+    process.execute(details ? Image.of(details, isCertain) : Image.unknown(), event.unixMs);
+    // What /proc showed later of its session is not what an event told.
+    const sid = details?.fromProcfs && process.session ? undefined : details?.sid;
+    this.processes.setIds(process, sid, details?.pgid);
+    process.leftTerminal = false;
     const execution = new Execution('exec', process, this.#timesOf(event), details);
     if (details) this.#learn(execution, details, before);
     execution.cgroup = process.cgroup;
@@ -247,12 +252,6 @@ export class ProcessTree {
     this.#waiting.add(execution);
     // Most are ready at once: the others are looked at when all events have been applied.
     if (this.#waiting.size === 1 && this.#isReady(execution)) this.#publish(execution);
-  }
-
-  /** What /proc showed later of its session is not what an event told. */
-  #takeIds(process: Process, { sid, pgid, fromProcfs }: ExecDetails): void {
-    this.processes.setIds(process, fromProcfs && process.session ? undefined : sid, pgid);
-    process.leftTerminal = false;
   }
 
   /** What happened beside execs, where it is published. */

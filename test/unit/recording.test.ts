@@ -10,6 +10,7 @@ import { cmdlineOf } from '../../src/process/image.ts';
 import { parseRedactPatterns } from '../../src/process/redact.ts';
 import type { PublishedEvent } from '../../src/process/tree.ts';
 import { Recording } from '../../src/recording.ts';
+import { eventually } from './eventually.ts';
 import { BOOT_UNIX_MS, detailsOf } from './process/kernel_model.ts';
 import { FakeProc } from './process/tree_harness.ts';
 
@@ -119,6 +120,54 @@ test('processes that are remembered are told of by patterns that come later', as
   expect(leaders().at(-1)).not.toContain('hunter1');
   // A row of before is stored: what both share would show one what the other had.
   expect(published[0]?.context.creator).not.toBe(published[1]?.context.creator);
+});
+
+describe('a source that tells who lives', () => {
+  const lives = (pid: number, ppid: number, cmdline: string): ProcessEvent => ({
+    ...{ kind: 'snapshot', pid: pid as Pid, bootMs: 900, unixMs: Date.now() },
+    details: detailsOf(cmdline, ppid, { startMs: 100 + pid, sid: 1, pgid: 1 }),
+  });
+  async function started() {
+    const all = setUp();
+    const { source, proc, run } = all;
+    proc.pids = () => [1, 2] as Pid[];
+    source.snapshot = async () => {
+      source.tell(lives(1, 0, 'init'), lives(2, 1, 'daemon password=hunter1'));
+      return true;
+    };
+    await run.subscribe();
+    await run.prepare();
+    return all;
+  }
+
+  test('is asked instead of /proc, and what comes meanwhile is applied in its place', async () => {
+    const { run, source, proc, flags, published } = await started();
+    expect(proc.reads).toBe(0);
+    source.tell({ kind: 'fork', pid: 10 as Pid, parent: 2 as Pid, bootMs: 1000, unixMs: Date.now() });
+    source.tell({ kind: 'exec', pid: 10 as Pid, details: detailsOf('true', 2), bootMs: 1001, unixMs: Date.now() });
+    flags.redact = 'password=(\\w+)';
+    await run.record();
+    source.work();
+    run.finish();
+    expect(JSON.parse(published[0]?.context.creator?.ancestor() ?? '').cmdline).toBe('daemon password=***');
+    expect(published[0]?.ancestry.complete).toBe(true);
+  });
+
+  test('is asked again after a loss, and those whose pids are gone have ended', async () => {
+    const { run, source, proc } = await started();
+    await run.record();
+    const [tree] = run.trees;
+    expect(tree?.processes.living().map(({ pid }) => pid)).toEqual([1, 2]);
+    proc.pids = () => [1, 3] as Pid[];
+    source.snapshot = async () => {
+      source.tell(lives(1, 0, 'init'), lives(3, 1, 'new'));
+      return true;
+    };
+    source.tell({ kind: 'loss', pid: 0 as Pid, bootMs: 1000, unixMs: Date.now(), count: 1 });
+    await eventually(() => expect(run.resyncs).toBe(1));
+    expect(tree?.processes.living().map(({ pid }) => pid)).toEqual([1, 3]);
+    expect(tree?.processes.losses.sinceResync).toBe(0);
+  });
 });
 
 describe('before the flags are known', () => {

@@ -59,7 +59,6 @@ export class AuditConnectorJoin implements EventJoin {
   /** By a clock that is not set. */
   #lastAuditMs = Number.NEGATIVE_INFINITY;
   #lastAuditHeardMs = Number.NEGATIVE_INFINITY;
-  #lossHeardMs = Number.NEGATIVE_INFINITY;
   #hurried = 0;
 
   constructor(options: JoinOptions) {
@@ -97,10 +96,6 @@ export class AuditConnectorJoin implements EventJoin {
         case 'setsid':
           if (event.kind === 'fork') this.#forkedMs.set(event.pid, event.bootMs);
           this.#queue.push({ event, heardMs: now, exec: undefined });
-          break;
-        case 'loss':
-          this.#lossHeardMs = now;
-          whole.push(event);
           break;
         default:
           whole.push(event);
@@ -214,8 +209,7 @@ export class AuditConnectorJoin implements EventJoin {
     exec.isGivenUp = exec.details === undefined;
     const details = exec.details ?? exec.fallback ?? this.#read(exec);
     if (this.#lastExecs.get(event.pid) === exec) this.#lastExecs.delete(event.pid);
-    const isUncertain = exec.details !== undefined && this.#mayMispair(exec);
-    whole.push({ ...exec.event, details, isUncertain });
+    whole.push({ ...exec.event, details });
   }
 
   /** By time, unless the pid was used again so soon that the change may be of the process that has it next. */
@@ -223,11 +217,6 @@ export class AuditConnectorJoin implements EventJoin {
     if (change.bootMs > bootMs) return false;
     const forkedMs = this.#forkedMs.get(change.pid) ?? 0;
     return forkedMs <= bootMs || forkedMs > change.bootMs + AUDIT_TICK_MS;
-  }
-
-  /** True while, after a loss, halves that belong together may miss each other. */
-  #mayMispair({ heardMs }: Exec): boolean {
-    return heardMs - this.#lossHeardMs <= this.#options.publishWaitMs() * LAGGING_WAIT_FACTOR;
   }
 
   /** What /proc shows of a process that lives, if it still runs what this exec loaded. */

@@ -66,6 +66,22 @@ describe('losses and /proc', () => {
     expect(harness.row('child').ancestry.complete).toBe(true);
   });
 
+  test('what is executed while events are lost is certain once /proc has shown it', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    const harness = new TreeHarness().run(kernel);
+    harness.tree.apply([loss(kernel.bootMs)]);
+    kernel.exec(10, 'shell');
+    const [process] = harness.run(kernel).published.map((row) => row.process);
+    expect(process?.image.known).toBe(false);
+    harness.tree.processes.adopt([harness.proc.show(10, 1, 'shell', process?.startTicks)]);
+    harness.tree.processes.resynced(1);
+    kernel.fork(10, 11);
+    kernel.exec(11, 'child');
+    expect(harness.run(kernel).chain('child')).toEqual(['shell', 'init']);
+    expect(harness.row('child').ancestry.complete).toBe(true);
+  });
+
   test('a pid that was reused while /proc was read is not ended for its old owner', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);

@@ -502,3 +502,46 @@ test('an exec waits for the image that its process was forked with, by any creat
   if (late) harness.hear([late]);
   expect(harness.row('ls').context.previous?.text).toContain('cloner');
 });
+
+describe('what waits takes no more memory than is for it', () => {
+  const LONG = 'x'.repeat(100_000);
+
+  test('though an exec’s record is lost while records of others come', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'lost');
+    for (let pid = 11; pid < 60; pid++) {
+      kernel.fork(1, pid);
+      kernel.exec(pid, `long ${pid} ${LONG}`);
+    }
+    kernel.audit.shift();
+    const harness = new JoinHarness().run(kernel);
+    expect(harness.join.stats).toMatchObject({ hurried: 1, waiting: 0, textBytes: 0 });
+    expect(harness.published).toHaveLength(50);
+    expect(harness.tree.stats.detailsMissing).toBe(1);
+  });
+
+  test('though records come that no exec is announced for', () => {
+    const kernel = new KernelModel();
+    for (let pid = 11; pid < 60; pid++) {
+      kernel.fork(1, pid);
+      kernel.exec(pid, `long ${pid} ${LONG}`);
+    }
+    const harness = new JoinHarness().hear(kernel.audit.splice(0));
+    expect(harness.join.stats.hurried).toBeGreaterThan(0);
+    expect(harness.join.stats.textBytes).toBeLessThan(4 * 1024 * 1024);
+  });
+
+  test('and is told in the statistics until it is given up', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'waits');
+    const harness = new JoinHarness().hear(kernel.connector.splice(0));
+    expect(harness.join.waitingSinceMs).toBe(harness.nowMs);
+    expect(harness.join.executing()).toEqual([10]);
+    expect(harness.join.stats.waiting).toBe(1);
+    harness.wait(100);
+    expect(harness.join.waitingSinceMs).toBeUndefined();
+    expect(harness.join.stats.waiting).toBe(0);
+  });
+});
