@@ -19,7 +19,7 @@
         "batch.cc", "batch_queue.cc", "clocks.cc", "collector.cc", "events/events.cc", "heap_limits.cc", "socket_peer.cc",
         "sensors/audit_connector/audit_connector.cc", "sensors/netlink_receiver.cc",
         "sensors/ebpf/components.cc", "sensors/ebpf/ebpf_sensor.cc", "sensors/ebpf/executed_files.cc",
-        "sensors/ebpf/kernel_programs.c", "sensors/ebpf/record_decoder.cc", "sensors/ebpf/ring.cc",
+        "sensors/ebpf/kernel_programs.c", "sensors/ebpf/mapped_ring.cc", "sensors/ebpf/program_loader.cc", "sensors/ebpf/record_decoder.cc", "sensors/ebpf/ring.cc",
         "sensors/connector/connector.cc", "sensors/connector/thread_groups.cc",
         "procfs/cgroup.cc", "procfs/command_line.cc", "procfs/exec_file.cc", "procfs/file_times.cc", "procfs/proc_dir.cc", "procfs/process_reader.cc",
         "procfs/thread_scan.cc"
