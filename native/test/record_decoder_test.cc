@@ -128,7 +128,7 @@ TEST("a path of another mount namespace names that namespace, also of a mount of
   image.record.header.flags = kFlagIsDeleted;
   image.exe = "memfd:x\0"s;
   CHECK_EQUAL(reader.exec(image).root, "mnt:[4026532999]");
-  CHECK_EQUAL(reader.told.details.path, "/memfd:x");
+  CHECK_EQUAL(reader.told.details.path, "/memfd:x (deleted)");
   CHECK(reader.told.details.is_deleted);
 }
 

@@ -266,7 +266,10 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
     listen();
     const run = await runForest({ rounds: 1, jobs: 1, programs: ['memfd'] });
     run.remove();
-    expect(await executed(({ isDeleted }) => isDeleted)).toMatchObject({ path: '/memfd:forest', syscall: 'execveat' });
+    expect(await executed(({ isDeleted }) => isDeleted)).toMatchObject({
+      path: '/memfd:forest (deleted)',
+      syscall: 'execveat',
+    });
   });
 
   test('a program that gains privileges says so', async () => {

@@ -19,7 +19,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { auditSettings, canRecord, ExtensionUnderTest, PATIENT, type Row, until } from './extension_under_test.ts';
@@ -113,8 +113,11 @@ describe.skipIf(!canRecord())('entries and lives', () => {
       ] as const) {
         const fifo = join(directory, name);
         execFileSync('mkfifo', [fifo]);
-        const later = `nohup sh -c 'read line < ${fifo}; /bin/true ${name}-later; :' </dev/null >/dev/null 2>&1 &`;
-        const command = `echo $$ $(tty); ${later} echo $!; /bin/true ${name}-first; /bin/sh -c '/bin/true ${name}-below; :'; exit 0`;
+        // It outlives the session once it does not hear of its end.
+        const ready = `${fifo}.ready`;
+        const later = `nohup sh -c ': > ${ready}; read line < ${fifo}; /bin/true ${name}-later; :' </dev/null >/dev/null 2>&1 &`;
+        const wait = `until [ -e ${ready} ]; do sleep 0.01; done`;
+        const command = `echo $$ $(tty); ${later} echo $!; ${wait}; /bin/true ${name}-first; /bin/sh -c '/bin/true ${name}-below; :'; exit 0`;
         const [pid = '', ...said] = (await server.run(command, flags)).trim().split(/\s+/);
         const orphan = Number(said.at(-1));
         orphans.add(orphan);
@@ -390,12 +393,13 @@ describe.skipIf(!canRecord())('entries and lives', () => {
 
   test('what runs in a container’s control group under a runtime is in it and came in by it, its children too', async () => {
     const id = createHash('sha256').update(directory).digest('hex');
-    const name = `docker-${id}.scope`;
+    // As deep as Kubernetes has them: of several hierarchies the deepest group is told.
+    const name = `kubepods.slice/kubepods-pod1.slice/docker-${id}.scope`;
     const hierarchy = ['unified', 'systemd', '.'].find((one) =>
       existsSync(join('/sys/fs/cgroup', one, 'cgroup.procs')),
     );
     const group = join('/sys/fs/cgroup', hierarchy ?? '.', name);
-    mkdirSync(group);
+    mkdirSync(group, { recursive: true });
     try {
       extension = await ExtensionUnderTest.start();
       const runtime = join(directory, 'containerd-shim-runc-v2');
@@ -422,7 +426,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
       }
       expect(execOf(rows, '/bin/true by-the-test')).not.toHaveProperty('container_id');
     } finally {
-      rmdirSync(group);
+      for (let one = group; one.includes('kubepods'); one = dirname(one)) rmdirSync(one);
     }
   });
 });

@@ -296,6 +296,8 @@ void RecordDecoder::read_paths(const ImageRecord& image, std::string_view exe, s
     return;
   }
   append_path(inside(exe, image.exe_root), path_);
+  // As /proc and audit have it (fs/d_path.c).
+  if (details.is_deleted) path_ += " (deleted)";
   details.path = path_;
   // A mount of the kernel's own, as a memfd's, is in no namespace.
   const uint32_t mounts = image.exe_mount_namespace != 0 ? image.exe_mount_namespace : image.mount_namespace;
