@@ -173,8 +173,8 @@ class LogReaderObject : public Napi::ObjectWrap<LogReaderObject> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(
         env, "LogReader",
-        {InstanceMethod("feed", &LogReaderObject::feed), InstanceMethod("end", &LogReaderObject::end),
-         InstanceMethod("stats", &LogReaderObject::stats)});
+        {InstanceMethod("feed", &LogReaderObject::feed), InstanceMethod("flush", &LogReaderObject::flush),
+         InstanceMethod("end", &LogReaderObject::end), InstanceMethod("stats", &LogReaderObject::stats)});
   }
 
   explicit LogReaderObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<LogReaderObject>(info) {
@@ -196,6 +196,11 @@ class LogReaderObject : public Napi::ObjectWrap<LogReaderObject> {
     }
     const auto text = info[0].As<Napi::Uint8Array>();
     reader_->feed({reinterpret_cast<const char*>(text.Data()), text.ByteLength()});
+    return take(info.Env());
+  }
+
+  Napi::Value flush(const Napi::CallbackInfo& info) {
+    reader_->flush();
     return take(info.Env());
   }
 
@@ -244,6 +249,7 @@ class LogReaderObject : public Napi::ObjectWrap<LogReaderObject> {
     set("eventLines", lines_of(audit::LineForm::kEventLine));
     set("jsonLines", lines_of(audit::LineForm::kJson));
     set("linesWithoutId", lines_of(audit::LineForm::kWithoutId));
+    set("quotedLines", lines_of(audit::LineForm::kInQuotes));
     return result;
   }
 

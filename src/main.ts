@@ -6,7 +6,7 @@ import { isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
 import { cleanUp } from './cleanup.ts';
 import { loadNative, NativeUnavailableError } from './collect/native.ts';
-import { SAMPLE_LOG, whyUnreadable } from './collect/replay.ts';
+import { isFifo, SAMPLE_LOG, whyUnreadable } from './collect/replay.ts';
 import { FAILED, USAGE } from './command_status.ts';
 import { type CommandLine, helpText, parseCommandLine } from './config/command_line.ts';
 import { readConfigFile } from './config/config_file.ts';
@@ -85,13 +85,15 @@ async function shell(commandLine: CommandLine): Promise<number> {
   if (commandLine.verbose) passedOn.push('--verbose');
   if (commandLine.configFile) passedOn.push('--config_file', commandLine.configFile);
   // Told before a prompt opens, and with a status that a script sees.
-  const log = given.get('process_ancestry_replay_file');
-  const unreadable =
-    log && given.get('process_ancestry_collector') === 'replay' && (await whyUnreadable(loadNative(), log));
-  if (unreadable) {
+  const { values } = resolvedFlags({ ...commandLine, flags: given });
+  const log = values.process_ancestry_collector === 'replay' ? values.process_ancestry_replay_file : '';
+  const unreadable = log === '' ? undefined : await whyUnreadable(loadNative(), log);
+  if (unreadable !== undefined) {
     process.stderr.write(`process_ancestry: ${visible(unreadable)}\n`);
     return FAILED;
   }
+  // What a FIFO holds is known once it has been read, and then only to our own shell.
+  const embedded = commandLine.embedded || (log !== '' && isFifo(log));
   const { sql, output } = commandLine;
   const { command, executable } = itself();
   return runShell({
@@ -107,23 +109,28 @@ async function shell(commandLine: CommandLine): Promise<number> {
         process.stderr.isTTY ? 'text' : 'json',
       ],
       ...passedOn,
-      ...(commandLine.embedded ? ['--embedded'] : []),
+      ...(embedded ? ['--embedded'] : []),
     ],
     mode: output,
     ...(sql === undefined ? {} : { sql }),
   });
 }
 
-/** The flags in force where osquery has no say; what is wrong with them is told. */
-function flagsWithoutOsquery(commandLine: CommandLine): FlagValues {
+/** The flags in force where osquery has no say. */
+function resolvedFlags({ configFile, flags: given }: CommandLine): { values: FlagValues; errors: readonly string[] } {
   const osqueryOptions = new Map<string, string>();
-  const { content: file, error: fileError } = readConfigFile(commandLine.configFile);
-  const { flags: given } = commandLine;
+  const { content: file, error: fileError } = readConfigFile(configFile);
   const { values, errors } = resolveFlags({
     ...{ commandLine: given, environment: process.env, osqueryOptions, file, fileError },
   });
-  for (const message of [fileError && `${fileError}; it is not used`, ...errors.map((error) => error.message)])
-    if (message) process.stderr.write(`process_ancestry: ${message}\n`);
+  const unused = fileError === undefined ? [] : [`${fileError}; it is not used`];
+  return { values, errors: [...unused, ...errors.map(({ message }) => message)] };
+}
+
+/** The same; what is wrong with them is told. */
+function flagsWithoutOsquery(commandLine: CommandLine): FlagValues {
+  const { values, errors } = resolvedFlags(commandLine);
+  for (const message of errors) process.stderr.write(`process_ancestry: ${message}\n`);
   return values;
 }
 

@@ -180,7 +180,8 @@ export class Recorder {
   }
 
   /** New values of flags. What needs another source begins anew; everything else takes effect at once. */
-  async configure(values: FlagValues, restart: boolean): Promise<void> {
+  async configure(values: FlagValues, restartAsked: boolean): Promise<void> {
+    const restart = restartAsked || tellsSessions(values) !== tellsSessions(this.#values);
     const isRedactedOtherwise = values.process_ancestry_redact !== this.#values.process_ancestry_redact;
     this.#values = values;
     this.#redactPatterns = parseRedactPatterns(values.process_ancestry_redact);
@@ -255,6 +256,8 @@ export class Recorder {
       sensors: SENSORS[collector],
       stateFile: this.#stateFile(),
       argsMaxBytes: values.process_ancestry_args_max_bytes,
+      ebpfArgsMaxBytes: Math.min(values.process_ancestry_args_max_bytes, values.process_ancestry_ebpf_args_max_bytes),
+      tellsSessions: tellsSessions(values),
       queueMaxBytes: values.process_ancestry_queue_max_bytes,
       socketBufferBytes: values.process_ancestry_socket_buffer_bytes,
       join: (sensor) =>
@@ -425,6 +428,11 @@ export class Recorder {
     if (this.#run?.state.collector !== 'replay') this.#store.expire(Date.now());
     this.#store.tidy();
   }
+}
+
+/** Whether rows of new sessions are wanted, which a sensor may have to be started for. */
+function tellsSessions({ process_ancestry_events_actions }: FlagValues): boolean {
+  return parseActions(process_ancestry_events_actions).has('setsid');
 }
 
 function recordsHost({ process_ancestry_enable, process_ancestry_collector }: FlagValues): boolean {

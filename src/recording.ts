@@ -230,7 +230,7 @@ export class Recording {
           now: live ? () => performance.now() : newestUnixMs,
           proc: this.#proc && redactedProc(this.#proc, this.#options.redactPatterns),
           names: this.#revised(host ?? names),
-          host: live ? undefined : { text: recordedHostFragment(host?.name ?? '') },
+          host: live ? undefined : { text: recordedHostFragment(host?.hostname ?? '') },
           publish,
         }),
     );

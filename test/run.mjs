@@ -83,6 +83,10 @@ function checks() {
   check('lint and format', bin('biome'), ['check', '--error-on-warnings', '.']);
   checkWith('clang-format', 'native format', 'clang-format', ['--dry-run', '-Werror', ...nativeSources()]);
   checkWith('thrift', 'thrift/gen-nodejs is what the compiler makes', 'sh', ['thrift/generate.sh', '--check']);
+  checkWith('clang', 'the eBPF programs are what clang makes of their source', 'sh', [
+    'native/sensors/ebpf/generate.sh',
+    '--check',
+  ]);
   nativeTests();
   vitest('unit');
 }

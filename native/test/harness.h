@@ -8,8 +8,10 @@
 //
 // To look for undefined behaviour and bad memory accesses, build the same sources with sanitizers (from the
 // top):
+//   gcc -g -c -Inative/sensors/ebpf -o native/build/kernel_programs.o native/sensors/ebpf/kernel_programs.c
 //   g++ -std=c++17 -g -O1 -pthread -fsanitize=address,undefined -fno-sanitize-recover=all
-//       -o native/build/sanitized_tests $(ls native/*.cc native/*/*.cc | grep -v addon)
+//       -o native/build/sanitized_tests native/build/kernel_programs.o
+//       $(find native -name '*.cc' -not -name addon.cc)
 //   native/build/sanitized_tests test/fixtures/audit-logs
 namespace process_ancestry::test {
 

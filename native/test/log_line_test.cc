@@ -47,13 +47,64 @@ TEST("a record follows whatever prefix, which names the host where node= does no
            Prefixed{"Nov 05 10:00:00.123456 web1 audispd[7]: ", "web1"},
            Prefixed{"Nov  5 10:00:00 audispd: ", ""},
            Prefixed{"audispd: ", ""},
-           Prefixed{"something else ", ""},
+           Prefixed{"Sun 2026-11-29 10:00:00 CET web1 audispd[1]: ", "web1"},
+           Prefixed{"2026-11-29 10:00:00 +0100 web1 audispd: ", "web1"},
+           Prefixed{"2026-11-29 10:00:00 WEB audispd: ", "WEB"},
+           Prefixed{"1790000000.123456 web1 audispd[1]: ", "web1"},
+           Prefixed{"[    5.123456] web1 audispd[1]: ", "web1"},
+           Prefixed{"[Sun Nov 29 10:00:00 2026] audit: ", ""},
+           Prefixed{"kern  :notice: [   12.345678] audit: ", ""},
+           Prefixed{"Nov 29 2026 10:00:00 web1 : ", "web1"},
+           Prefixed{"2026 Nov 29 10:00:00 web1 audispd: ", "web1"},
+           Prefixed{"web1 Nov 29 10:00:00 audispd: ", "web1"},
+           Prefixed{"Nov 29 10:00:00 audit01 audispd: ", "audit01"},
+           Prefixed{"Nov 29 10:00:00 10.0.0.5 audispd: ", "10.0.0.5"},
+           Prefixed{"Nov 29 10:00:00 fe80::1%eth0 audispd: ", "fe80::1%eth0"},
+           Prefixed{"Nov 29 10:00:00 web1 local6.notice audispd: ", "web1"},
+           Prefixed{"Nov 29 10:00:00 web1 [web1] audispd: ", "web1"},
+           Prefixed{"Nov 29 10:00:00 web1: ", "web1"},
+           Prefixed{"<13>1 - web1 audispd 7 - [meta sequenceId=\"29\"] ", "web1"},
+           Prefixed{"<13>1 - - audispd - - - ", ""},
+           Prefixed{"2026-11-29T10:00:00Z web1 audispd 7 - [meta sequenceId=\"29\"] ", "web1"},
+           Prefixed{"web1 ", "web1"},
+           Prefixed{"web1: ", "web1"},
+           Prefixed{"host=web1 ", "web1"},
+           Prefixed{"index=main hostname='web1' time=2026-11-29T10:00:00Z ", "web1"},
+           Prefixed{"node='' ", ""},
+           Prefixed{"node=\"\" host=web1 ", "web1"},
+           Prefixed{"web1/audit.log: ", "web1"},
+           Prefixed{"web1/audit.log.1:", "web1"},
+           Prefixed{"logs/web1/var/log/audit/audit.log:12:", "logs/web1"},
+           Prefixed{"/var/log/audit/audit.log:", ""},
+           Prefixed{"audit-web1.log: ", "audit-web1.log"},
+           // Of no known form: apart from other hosts, whatever this one's name is.
+           Prefixed{"Nov 29 10:00:00 loghost 10.0.0.1 audispd: ", "loghost 10.0.0.1"},
+           Prefixed{"Nov 29 10:00:00 loghost [web1] audispd: ", "loghost web1"},
+           Prefixed{"something else 42 seq=17 ", "something else"},
+           Prefixed{"\t", ""},
        }) {
     const std::string line = std::string(one.prefix) + "type=CWD msg=audit(1.000:2): cwd=\"/\"";
     CHECK_EQUAL(parsed(line).host, one.host);
     CHECK_EQUAL(parsed(line).type, kCwd);
     CHECK_EQUAL(parsed(line).record, "audit(1.000:2): cwd=\"/\"");
   }
+}
+
+TEST("node= at the end names the host too, but not within a text") {
+  CHECK_EQUAL(parsed("type=CWD msg=audit(1.000:2): cwd=\"/\" node=web1").host, "web1");
+  CHECK_EQUAL(parsed("type=CWD msg=audit(1.000:2): cwd=\"/\" node=web1").record, "audit(1.000:2): cwd=\"/\"");
+  CHECK_EQUAL(parsed("type=EXECVE msg=audit(1.000:2): argc=1 a0=\"x node=web1\"").host, "");
+}
+
+TEST("type, time and serial may be in quotes, and tabs and spaces between") {
+  for (const char* text :
+       {"type=\"SYSCALL\" msg=audit(1.000:2): pid=1", "type='syscall' msg=audit(1.000:2): pid=1",
+        "type=SYSCALL  msg=audit(1.000:2): pid=1", "type=SYSCALL\tmsg=audit(1.000:2):\tpid=1",
+        "type=SYSCALL msg=\"audit(1.000:2):\" pid=1", "type=SYSCALL msg='audit(1.000:2)': pid=1"}) {
+    CHECK_EQUAL(parsed(text).type, kSyscall);
+    CHECK_EQUAL(parsed(text).record.substr(0, 14), "audit(1.000:2)");
+  }
+  CHECK(form_of("type=SYSCALL msg=\"audit(1.000:2): comm=\\\"ls\\\"\"") == LineForm::kInQuotes);
 }
 
 TEST("only what a syslog daemon wrote may be cut") {
@@ -94,14 +145,29 @@ TEST("what is no line of an audit log is none") {
 }
 
 TEST("other formats are told apart") {
-  for (const char* text : {"type=SYSCALL msg=audit(09/21/2026 14:13:20.010:101) : arch=x86_64 syscall=execve",
-                           "type=SYSCALL msg=audit(21.09.2026 14:13:20.010:101) : arch=x86_64",
-                           "node=web1 type=SYSCALL msg=audit(2026-09-21 14:13:20.010:101) : arch=x86_64"}) {
+  for (const char* text :
+       {"type=SYSCALL msg=audit(09/21/2026 14:13:20.010:101) : arch=x86_64 syscall=execve",
+        "type=SYSCALL msg=audit(21.09.2026 14:13:20.010:101) : arch=x86_64",
+        "node=web1 type=SYSCALL msg=audit(2026-09-21 14:13:20.010:101) : arch=x86_64",
+        "type=SYSCALL msg=audit(1.000:2): arch=x86_64 syscall=execve success=yes",
+        "type=SYSCALL msg=audit(1.000:2): arch=c000003e syscall=59 uid=root comm=\"ls\""}) {
     CHECK(form_of(text) == LineForm::kInterpreted);
   }
-  for (const char* text : {"[type=SYSCALL msg=audit(1.000:2): pid=1, type=EXECVE msg=audit(1.000:2): argc=1]",
-                           "type=SYSCALL msg=audit(1.000:2): pid=1 type=EXECVE msg=audit(1.000:2): argc=1"}) {
+  for (const char* text :
+       {"[type=SYSCALL msg=audit(1.000:2): pid=1, type=EXECVE msg=audit(1.000:2): argc=1]",
+        "type=SYSCALL msg=audit(1.000:2): pid=1 type=EXECVE msg=audit(1.000:2): argc=1",
+        "type=SYSCALL msg=audit(1.000:2): pid=1 key=\"k\" type=EXECVE argc=1 a0=\"ls\"",
+        "type=SYSCALL msg=audit(1.000:2): pid=1 key=(null) argc=1 a0=\"ls\" cwd=\"/\"",
+        "type=SYSCALL msg=audit(1.000:2): pid=1 key=\"k\" proctitle=6C73",
+        "type=EXECVE msg=audit(1.000:2): argc=1 a0=\"ls\" cwd=\"/\" item=0 name=\"/bin/ls\"",
+        "type=CWD msg=audit(1.000:2): cwd=\"/\" item=0 name=\"/bin/ls\""}) {
     CHECK(form_of(text) == LineForm::kEventLine);
+  }
+  for (const char* text : {"type=EXECVE msg=audit(1.000:2): argc=2 a0=\"sh\" a1=\"type=CWD cwd=/ item=0\"",
+                           "type=SYSCALL msg=audit(1.000:2): items=2 pid=1 comm=\"a argc=1\" exe=\"/x\"",
+                           "type=CWD msg=audit(1.000:2): cwd=\"/a item=0\"",
+                           "type=PATH msg=audit(1.000:2): item=0 name=\"cwd=\" nametype=NORMAL"}) {
+    CHECK(form_of(text) == LineForm::kRecord);
   }
   for (const char* text :
        {"{\"ID\":\"1626611363.720:348501\",\"SYSCALL\":{\"arch\":\"0xc000003e\"}}",

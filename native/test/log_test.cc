@@ -91,6 +91,80 @@ TEST("a line of more than a mebibyte is no record, whatever it says") {
   CHECK(read_all(line("SYSCALL", record(1, padded)) + line("EOE", record(1, ""))).empty());
 }
 
+std::string clone_lines(unsigned serial, const char* milliseconds) {
+  constexpr std::string_view kClone =
+      "arch=c000003e syscall=56 success=yes exit=1009 a0=1200011 a1=0 ppid=1007 pid=1008 comm=\"ls\" "
+      "exe=\"/ls\"";
+  return line("SYSCALL", record(serial, kClone, 1700000000, milliseconds)) +
+         line("PROCTITLE", record(serial, "proctitle=6C73", 1700000000, milliseconds));
+}
+
+std::vector<double> serials_or_pids(const std::vector<test::Unpacked>& events) {
+  std::vector<double> result;
+  for (const auto& event : events) {
+    if (event.kind == Kind::kExec) result.push_back(event.number("serial"));
+    if (event.kind == Kind::kFork) result.push_back(event.pid);
+  }
+  return result;
+}
+
+TEST("events that changed places in the log are told in the order of their times and serials") {
+  const std::string execs[] = {exec_lines(1), exec_lines(2), exec_lines(3)};
+  const std::vector<double> in_order = {1, 2, 3};
+  CHECK(serials_or_pids(read_all(execs[2] + execs[0] + execs[1])) == in_order);
+  CHECK(serials_or_pids(read_all(execs[1] + execs[2] + execs[0])) == in_order);
+  // Its own exec was at .123.
+  const std::vector<double> exec_first = {1, 1009}, clone_first = {1009, 1};
+  CHECK(serials_or_pids(read_all(clone_lines(2, "124") + exec_lines(1))) == exec_first);
+  CHECK(serials_or_pids(read_all(exec_lines(1) + clone_lines(2, "122"))) == clone_first);
+}
+
+TEST("a clock that was set back, or another log behind it, changes no order") {
+  const std::vector<double> as_written = {2, 1};
+  CHECK(serials_or_pids(read_all(exec_lines(2, 1700003600) + exec_lines(1, 1700000000))) == as_written);
+}
+
+TEST("events wait for earlier ones for three seconds of the log, or until nothing comes") {
+  LogReader reader(1 << 20);
+  reader.feed(exec_lines(1) + line("EOE", record(1, "")));
+  CHECK(take(reader).empty());
+  reader.feed(exec_lines(2, 1700000003) + line("EOE", record(2, "", 1700000003)));
+  CHECK(serials_or_pids(unpack(take(reader))) == std::vector<double>{1});
+  reader.flush();
+  CHECK(serials_or_pids(unpack(take(reader))) == std::vector<double>{2});
+}
+
+TEST("events that wait are bounded in number") {
+  LogReader reader(1 << 20);
+  std::string log;
+  for (unsigned serial = 1; serial <= 5000; ++serial)
+    log += exec_lines(serial) + line("EOE", record(serial, ""));
+  reader.feed(log);
+  const auto told = serials_or_pids(unpack(take(reader)));
+  CHECK(told.size() >= 3900);
+  for (size_t i = 0; i < told.size(); ++i) CHECK_EQUAL(told[i], static_cast<double>(i + 1));
+}
+
+TEST("events that wait are bounded in number for all hosts together") {
+  LogReader reader(1 << 20);
+  size_t told = 0, events = 0;
+  for (unsigned serial = 1; serial <= 100; ++serial) {
+    std::string log;
+    for (int host = 0; host < 200; ++host, ++events) {
+      const std::string name = "node=h" + std::to_string(host) + " ";
+      log +=
+          name + line("SYSCALL", record(serial, test::kExecSyscall)) + name + line("EOE", record(serial, ""));
+    }
+    reader.feed(log);
+    for (const auto& host : reader.hosts()) {
+      told += serials_or_pids(unpack(host->batch)).size();
+      host->batch.clear();
+    }
+    CHECK(events - told <= 16 * 1024);
+  }
+  CHECK(told > 0);
+}
+
 TEST("hosts of one log are kept apart, though their serials are the same") {
   LogReader reader(1 << 20);
   std::string log;
@@ -114,6 +188,15 @@ TEST("hosts of one log are kept apart, though their serials are the same") {
   CHECK_EQUAL(db.size(), 2U);
   CHECK_EQUAL(web[1].text("cwd"), "/srv/work");
   CHECK_EQUAL(db[1].text("cwd"), "");
+}
+
+TEST("a host is the same however its name is written") {
+  LogReader reader(1 << 20);
+  for (const char* name : {"web1", "WEB1", "Web1"}) {
+    reader.feed(std::string("node=") + name + " " + line("CWD", record(1, test::kCwd)));
+  }
+  CHECK_EQUAL(reader.hosts().size(), 1U);
+  CHECK_EQUAL(reader.hosts()[0]->name, "web1");
 }
 
 TEST("hosts beyond the limit are counted, and take no memory") {

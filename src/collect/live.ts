@@ -25,6 +25,10 @@ export interface LiveSourceOptions {
   readonly sensors: readonly SensorName[];
   readonly stateFile: string;
   readonly argsMaxBytes: number;
+  /** With eBPF. */
+  readonly ebpfArgsMaxBytes?: number;
+  /** Whether new sessions are told as they are made; costs all system calls a little with eBPF. */
+  readonly tellsSessions?: boolean;
   readonly queueMaxBytes: number;
   readonly socketBufferBytes: number;
   readonly placeGraceMs?: number;
@@ -201,7 +205,8 @@ export class LiveSource implements ProcessEventSource {
         sensor,
         ruleKey: RULE_KEY,
         stateFile: this.#options.stateFile,
-        argsMaxBytes: this.#options.argsMaxBytes,
+        argsMaxBytes: (sensor === 'ebpf' && this.#options.ebpfArgsMaxBytes) || this.#options.argsMaxBytes,
+        tellsSessions: this.#options.tellsSessions ?? false,
         queueMaxBytes: this.#options.queueMaxBytes,
         socketBufferBytes: this.#options.socketBufferBytes,
         placeGraceMs: this.#options.placeGraceMs ?? PLACE_GRACE_MS,

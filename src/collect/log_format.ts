@@ -1,7 +1,7 @@
 /** What a file looks like that is no audit log as auditd or the kernel writes it, and how to get one that is. */
 import type { NativeLogStats } from './native.ts';
 
-/** Bytes at the start of a file by which formats are told. */
+/** So many bytes at the start of a file tell its format, but for an archive of tar. */
 export const MAGIC_BYTES = 8;
 /** Bytes of the text by which a binary file is told. */
 export const HEAD_BYTES = 512;
@@ -20,6 +20,8 @@ const PACKED: readonly { readonly name: string; readonly starts: Buffer; readonl
   { name: 'a 7z archive', starts: magic(0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c), command: '7z x' },
 ];
 const JOURNAL = Buffer.from('LPKSHHRH');
+/** In the header of the first file (pax(1), ustar Interchange Format). */
+const TAR = { at: 257, magic: Buffer.from('ustar') };
 
 const RAW = 'write the records themselves with "ausearch --raw"';
 
@@ -33,24 +35,33 @@ export function refusedByMagic(head: Buffer): string | undefined {
   const packed = PACKED.find(({ starts }) => startsWith(head, starts));
   if (packed) return `it looks like ${packed.name}; unpack it first with "${packed.command}"`;
   if (startsWith(head, JOURNAL)) return `it looks like a journal of systemd; ${RAW}`;
+  if (head.subarray(TAR.at, TAR.at + TAR.magic.length).equals(TAR.magic))
+    return 'it looks like a tar archive; unpack it first with "tar -xf", and name the log';
   if (isUtf16(head)) return 'it looks like UTF-16; convert it first with "iconv -f UTF-16 -t UTF-8"';
   return undefined;
 }
 
 /** Says what a text is that holds no record, by its first bytes and its lines. */
 export function refusedByLines(head: Buffer, stats: NativeLogStats): string {
-  const { lines, interpretedLines, eventLines, jsonLines, linesWithoutId } = stats;
+  const other = otherForm(stats);
+  if (other) return `it looks like ${other.form}`;
+  if (stats.lines === 0) return 'it is empty; name a log that holds records';
+  if (head.includes(0)) return `it looks like a binary file; ${RAW}`;
+  return `none of its ${stats.lines} lines is an audit record (type=SYSCALL msg=audit(…): …); ${RAW}`;
+}
+
+/** What most of the lines look like that are records of another form, and how many are; undefined where there are none. */
+export function otherForm(stats: NativeLogStats): { readonly lines: number; readonly form: string } | undefined {
+  const { interpretedLines, eventLines, jsonLines, linesWithoutId, quotedLines } = stats;
   const forms = [
     [interpretedLines, `interpreted output (ausearch -i), with names in place of numbers; ${RAW}`],
     [eventLines, `one line per event; read the log that it was made of, or ${RAW}`],
     [jsonLines, `JSON (of laurel, go-audit, auditbeat or journalctl); read auditd's own log instead, or ${RAW}`],
     [linesWithoutId, `journalctl's output, without the serial numbers that join an event's records; ${RAW}`],
+    [quotedLines, `records in quotes (msg="audit(…): …"); read the log that it was made of, or ${RAW}`],
   ] as const;
-  const [count, likely] = forms.reduce((most, form) => (form[0] > most[0] ? form : most));
-  if (count > 0) return `it looks like ${likely}`;
-  if (lines === 0) return 'it is empty; name a log that holds records';
-  if (head.includes(0)) return `it looks like a binary file; ${RAW}`;
-  return `none of its ${lines} lines is an audit record (type=SYSCALL msg=audit(…): …); ${RAW}`;
+  const [lines, form] = forms.reduce((most, one) => (one[0] > most[0] ? one : most));
+  return lines > 0 ? { lines, form } : undefined;
 }
 
 function startsWith(head: Buffer, starts: Buffer): boolean {

@@ -111,11 +111,14 @@ export interface NativeLogStats {
   readonly eventLines: number;
   readonly jsonLines: number;
   readonly linesWithoutId: number;
+  readonly quotedLines: number;
 }
 
 export interface NativeLogReader {
   /** A piece of a log, cut anywhere. */
   feed(chunk: Buffer): readonly NativeHostPiece[];
+  /** Also what still waited for earlier events that may have come late. */
+  flush(): readonly NativeHostPiece[];
   end(): readonly NativeHostPiece[];
   stats(): NativeLogStats;
 }

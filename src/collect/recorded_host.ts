@@ -2,7 +2,7 @@
 import type { NativeRecordedName } from './native.ts';
 
 export class RecordedHost {
-  /** As `node=` or the prefix of a syslog daemon has it; '' where the log does not tell. */
+  /** As `node=` or the prefix has it, or of a prefix of no known form what tells hosts apart; '' where nothing does. */
   readonly name: string;
   readonly #users = new Map<number, string>();
   readonly #groups = new Map<number, string>();
@@ -10,6 +10,11 @@ export class RecordedHost {
 
   constructor(name: string) {
     this.name = name;
+  }
+
+  /** Its name; '' where the log does not tell it, if it tells this host from others. */
+  get hostname(): string {
+    return /^[\w.:%-]+$/.test(this.name) ? this.name : '';
   }
 
   /** Goes up whenever a name was learnt. */

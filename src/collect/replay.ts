@@ -9,7 +9,7 @@ import { readOwnFile } from '../own_files.ts';
 import { AuditEvents } from './audit_events.ts';
 import { BatchDecoder } from './batch.ts';
 import { WHOLE } from './join.ts';
-import { HEAD_BYTES, isGzip, MAGIC_BYTES, refusedByLines, refusedByMagic } from './log_format.ts';
+import { HEAD_BYTES, isGzip, MAGIC_BYTES, otherForm, refusedByLines, refusedByMagic } from './log_format.ts';
 import type { NativeBinding, NativeHostPiece, NativeLogReader, NativeLogStats } from './native.ts';
 import { RecordedHost } from './recorded_host.ts';
 import type { CollectorProblem, OnEvents, ProcessEventSource, SourceState, SourceStats } from './source.ts';
@@ -27,6 +27,9 @@ export interface ReplayProgress {
   readonly events: number;
   readonly malformed: number;
 }
+
+/** A log that is still being written says nothing for so long: what waits to be put in order is told then. */
+const SILENCE_MS = 500;
 
 export class ReplaySource implements ProcessEventSource {
   readonly #file: string;
@@ -58,16 +61,33 @@ export class ReplaySource implements ProcessEventSource {
   /** What there is to say of a log that was read to its end. */
   get problems(): readonly CollectorProblem[] {
     if (!this.#hasEnded) return [];
-    const { records, beyondHosts, incomplete } = this.#reader.stats();
+    const stats = this.#reader.stats();
+    const { records, beyondHosts, incomplete, lines } = stats;
     const problems: CollectorProblem[] = [];
+    const add = (code: string, message: string) => problems.push({ code, message: `${this.#file}: ${message}` });
     if (beyondHosts > 0) {
-      const message = `${this.#file}: ${beyondHosts} records are left out, as the log has more than ${this.#hosts.size} hosts; split it by node=`;
-      problems.push({ code: 'replay_hosts_left_out', message });
+      const hosts = this.#hosts.size;
+      add('replay_hosts_left_out', `${beyondHosts} records are left out, as it has more than ${hosts} hosts; split it`);
     }
-    if (records > 0 && this.#execs === 0) {
+    if (this.#hosts.size > 1 && this.#hosts.has('')) {
+      add(
+        'replay_host_unknown',
+        'some of its lines name no host, others do; those without are taken for one host more',
+      );
+    }
+    const unclear = [...this.#hosts.values()].find(({ host }) => host.name !== host.hostname)?.host;
+    if (unclear) {
+      const form = 'no known form, and tells hosts apart, but not their names';
+      add('replay_host_unclear', `what stands before its records is of ${form}: ${JSON.stringify(unclear.name)}`);
+    }
+    const other = otherForm(stats);
+    if (other && this.#execs > 0) {
+      add('replay_lines_left_out', `${other.lines} of its ${lines} lines are left out: they look like ${other.form}`);
+    }
+    if (records > 0 && this.#execs === 0 && !other) {
       const reason = incomplete > 0 ? `; ${incomplete} events lack records` : '';
-      const message = `${this.#file}: its ${records} records tell of no program that was executed${reason}; audit rules have to record execve`;
-      problems.push({ code: 'replay_without_execs', message });
+      const rules = 'audit rules have to record execve';
+      add('replay_without_execs', `its ${records} records tell of no program that was executed${reason}; ${rules}`);
     }
     return problems;
   }
@@ -85,14 +105,16 @@ export class ReplaySource implements ProcessEventSource {
     const chunks = textOf(stream);
     const head = new Head();
     for (;;) {
+      const silence = setTimeout(() => this.#handOver(this.#reader.flush(), onEvents), SILENCE_MS);
       // What was read before an error stays: a log that was cut while it was compressed is still worth its beginning.
       const next = await chunks.next().catch((error: unknown) => this.#failure(messageOf(error)));
+      clearTimeout(silence);
       if (this.#stopped) return this.#onEnd();
       if (next instanceof ReplayError || next.done) {
         this.#handOver(this.#reader.end(), onEvents);
         this.#hasEnded = true;
         if (next instanceof ReplayError) return this.#onEnd(next);
-        const refused = refusal(head, this.#reader.stats());
+        const refused = refusal(head, this.#reader.stats(), this.#execs > 0);
         return this.#onEnd(refused === undefined ? undefined : this.#failure(refused));
       }
       head.add(next.value);
@@ -153,23 +175,24 @@ export class ReplaySource implements ProcessEventSource {
 }
 
 /**
- * Why nothing can be read of a log; undefined when it holds a record, and for a FIFO, which would be used up. Reads no further than
- * the first record.
+ * Why nothing can be read of a log; undefined when it tells of an execution or holds no line of another form, and for a
+ * FIFO, which would be used up. Reads no further than the first execution.
  */
 export async function whyUnreadable(native: NativeBinding, file: string): Promise<string | undefined> {
   let stream: Readable | undefined;
   try {
-    if (file !== SAMPLE_LOG && statSync(file).isFIFO()) return undefined;
+    if (isFifo(file)) return undefined;
     stream = openLog(file);
     const reader = new native.LogReader({ argsMaxBytes: 1 });
+    const decoder = new BatchDecoder();
+    const hasExec = (pieces: readonly NativeHostPiece[]) =>
+      pieces.some(({ batch }) => decoder.decode(batch).events.some(({ kind }) => kind === 'exec'));
     const head = new Head();
     for await (const chunk of textOf(stream)) {
       head.add(chunk);
-      reader.feed(chunk);
-      if (reader.stats().records > 0) return undefined;
+      if (hasExec(reader.feed(chunk))) return undefined;
     }
-    reader.end();
-    const refused = refusal(head, reader.stats());
+    const refused = refusal(head, reader.stats(), hasExec(reader.end()));
     return refused === undefined ? undefined : `${file}: ${refused}`;
   } catch (error) {
     return error instanceof ReplayError ? error.message : `${file}: ${messageOf(error)}`;
@@ -178,9 +201,16 @@ export async function whyUnreadable(native: NativeBinding, file: string): Promis
   }
 }
 
-function refusal(head: Head, stats: NativeLogStats): string | undefined {
-  if (stats.records > 0) return undefined;
-  return `nothing can be read of it: ${refusedByMagic(head.bytes) ?? refusedByLines(head.bytes, stats)}`;
+/** Whether what is read of a log is gone then. */
+export function isFifo(file: string): boolean {
+  return file !== SAMPLE_LOG && (statSync(file, { throwIfNoEntry: false })?.isFIFO() ?? false);
+}
+
+function refusal(head: Head, stats: NativeLogStats, hasExec: boolean): string | undefined {
+  const nothing = 'nothing can be read of it';
+  if (stats.records === 0) return `${nothing}: ${refusedByMagic(head.bytes) ?? refusedByLines(head.bytes, stats)}`;
+  const other = hasExec ? undefined : otherForm(stats);
+  return other && `${nothing} that tells of an execution: ${other.lines} lines look like ${other.form}`;
 }
 
 /** The first bytes of a text. */
@@ -195,30 +225,44 @@ class Head {
 
 /** What a log says, unpacked where it is gzip. Throws at once for a file that its first bytes show to be unreadable. */
 async function* textOf(stream: Readable): AsyncGenerator<Buffer, void, undefined> {
-  const chunks = stream.iterator() as AsyncIterator<Buffer>;
-  let head: Buffer = Buffer.alloc(0);
-  while (head.length < MAGIC_BYTES) {
-    const next = await chunks.next();
-    if (next.done) break;
-    head = Buffer.concat([head, next.value]);
-  }
-  if (head.length === 0) return;
-  const refused = refusedByMagic(head);
-  if (refused !== undefined) {
-    stream.destroy();
-    throw new Error(`nothing can be read of it: ${refused}`);
-  }
-  if (!isGzip(head)) {
-    yield* joined(head, chunks);
+  const packed = await headOf(stream);
+  if (!isGzip(packed.head)) {
+    yield* readable(packed, stream);
     return;
   }
   const gunzip = createGunzip();
   // Errors reach the reader of `gunzip`; the file is closed when either of the two ends.
-  pipeline(Readable.from(joined(head, chunks)), gunzip, () => stream.destroy());
-  yield* gunzip as AsyncIterable<Buffer>;
+  pipeline(Readable.from(joined(packed)), gunzip, () => stream.destroy());
+  yield* readable(await headOf(gunzip), gunzip);
 }
 
-async function* joined(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+interface Begun {
+  readonly head: Buffer;
+  readonly rest: AsyncIterator<Buffer>;
+}
+
+/** The first chunks, until they tell a format, and what comes after them. */
+async function headOf(stream: Readable): Promise<Begun> {
+  const rest = stream.iterator() as AsyncIterator<Buffer>;
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < MAGIC_BYTES) {
+    const next = await rest.next();
+    if (next.done) break;
+    head = Buffer.concat([head, next.value]);
+  }
+  return { head, rest };
+}
+
+async function* readable(begun: Begun, stream: Readable): AsyncGenerator<Buffer, void, undefined> {
+  const refused = refusedByMagic(begun.head);
+  if (refused !== undefined) {
+    stream.destroy();
+    throw new Error(`nothing can be read of it: ${refused}`);
+  }
+  if (begun.head.length > 0) yield* joined(begun);
+}
+
+async function* joined({ head, rest }: Begun): AsyncGenerator<Buffer, void, undefined> {
   yield head;
   for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
 }

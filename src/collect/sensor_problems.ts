@@ -3,6 +3,24 @@ import type { NativeProblem } from './native.ts';
 import type { CollectorProblem } from './source.ts';
 
 const ADVICE: Readonly<Record<string, (detail: string) => string>> = {
+  ebpf_no_btf: (detail) =>
+    `no eBPF: the kernel does not tell its types (${detail}); boot one with CONFIG_DEBUG_INFO_BTF=y, as distributions build it`,
+  ebpf_no_permission: () => 'no permission for eBPF: run as root, or with CAP_BPF and CAP_PERFMON',
+  ebpf_lockdown: (detail) =>
+    `no eBPF: the kernel is locked down (${detail}), and may not be read; boot with lockdown=integrity where the site allows it`,
+  ebpf_pid_namespace: (detail) => `no eBPF: ${detail}; run on the host, or with --pid=host`,
+  ebpf_unsupported: (detail) =>
+    `no eBPF: this kernel lacks what the programs need (${detail}); it takes Linux 5.17 or later`,
+  ebpf_refused: (detail) =>
+    `no eBPF: the kernel refused the programs; report this with the kernel's version: ${detail}`,
+  ebpf_start_failed: (detail) => `no eBPF: the programs could not be attached (${detail})`,
+  ebpf_no_sessions: (detail) =>
+    `new sessions make no rows: the tracepoint of setsid cannot be had (${detail}); mount tracefs at /sys/kernel/tracing`,
+  ebpf_snapshot_failed: (detail) =>
+    `the processes that live could not be listed by eBPF (${detail}); /proc is read instead`,
+  ebpf_stopped: (detail) => `eBPF stopped working: ${detail}`,
+  logins_unheard: (detail) =>
+    `audit's records of logins are not heard (${detail}): entry_source_ip rests on sshd's connections`,
   audit_no_permission: () =>
     'no permission for kernel audit: run as root, or with CAP_AUDIT_CONTROL and CAP_AUDIT_READ in the initial user namespace',
   audit_unsupported: (detail) =>

@@ -200,6 +200,16 @@ export const flags = {
     atStartOnly: true,
     description: 'arguments of one exec that are kept; more are cut and marked in the column overflows',
   },
+  process_ancestry_ebpf_args_max_bytes: {
+    type: 'integer',
+    default: 131_072,
+    min: 256,
+    max: 2_097_152,
+    unit: 'bytes',
+    atStartOnly: true,
+    description:
+      'the same with the collector ebpf, where it is less: the kernel copies arguments while nothing else runs on the processor',
+  },
   process_ancestry_ancestor_cmdline_max: {
     type: 'integer',
     default: 4096,

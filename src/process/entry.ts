@@ -27,6 +27,8 @@ const CONTAINER_INIT = /^(docker-init|tini(-static)?|catatonit)$/;
 const ENTRY_NAMES = new RegExp(
   [SSHD, SSM, CONTAINER_RUNTIME, PODMAN, CONTAINER_INIT].map(({ source }) => source).join('|'),
 );
+/** The control group of a user's own service manager, as pid 1 makes it (man 5 user@.service). */
+const USER_MANAGER = /^\/user\.slice\/user-(\d+)\.slice\/user@\1\.service(\/|$)/;
 /** Serial lines and hypervisors' consoles (Documentation/admin-guide/devices.txt); virtual terminals. */
 const CONSOLE_TTY = /^(console|tty(S|AMA|USB|MFD|mxc|PS)\d+|hvc\d+|xvc\d+|sclp_line\d+)$/;
 const VIRTUAL_TERMINAL = /^tty\d+$/;
@@ -83,7 +85,8 @@ function ownEntry(link: Link): Entry | undefined {
   const { creator } = process;
   if (creator && isKernelThread(creator) && image.known && image.details.path !== '') return { type: 'kthread', link };
   const type = ownType(link, creator);
-  return type && { type, link };
+  // What was adopted came in by what is gone, and not by what adopted it.
+  return type === 'unknown' ? UNKNOWN : type && { type, link };
 }
 
 function ownType(link: Link, creator: Link | undefined): EntryType | undefined {
@@ -94,12 +97,27 @@ function ownType(link: Link, creator: Link | undefined): EntryType | undefined {
   // A log may tell nothing of sessions: then a session begins where there is another terminal.
   const mayLead = session ? session.id === process.pid : creator?.tty !== tty;
   if ((mayLead || !session) && creator && isOfSshd(creator) && !isOfSshd(link)) return 'sshd';
-  if (mayLead && isGivenByRoot(link, creator)) {
+  const isAdopted = creator?.process.pid === 1 && !isOfInit(link, creator);
+  if (mayLead && isGivenByRoot(link, isAdopted ? undefined : creator)) {
     if (VIRTUAL_TERMINAL.test(tty)) return 'terminal';
     if (CONSOLE_TTY.test(tty)) return 'console';
   }
   // A service leads a session of its own, but a small init may not give its children one.
+  if (isAdopted) return 'unknown';
   return creator?.process.pid === 1 ? 'init' : undefined;
+}
+
+/**
+ * Whether pid 1 is certain to have created a process whose parent it is. An orphan's parent is pid 1 too, and so is that of what an
+ * orphan creates with CLONE_PARENT. Certain are a fork that pid 1 was seen to call; a process with the login id and session of pid 1, since a
+ * login sets them and no ordinary user sets them again (man 5 proc, loginuid); a user's service manager, which adopts its orphans.
+ */
+function isOfInit({ process, image }: Link, init: Link): boolean {
+  if (process.isForkedByCreator || USER_MANAGER.test(process.cgroup)) return true;
+  // Ids that are set come together: without the others' these may be unset or not known.
+  const { uid, auid, ses } = image.details;
+  const above = init.image.details;
+  return image.known && uid !== undefined && auid === above.auid && ses === above.ses;
 }
 
 function isProven(link: Link, names: RegExp): boolean {

@@ -44,7 +44,7 @@ export class Link {
   }
 }
 
-/** So many images of one process are remembered. */
+/** So many images of one process are remembered: the one that it was forked with, and the last ones. */
 const IMAGES_KEPT = 8;
 
 /** A chain longer than this is cut there, or a process that forks itself on and on would hold all of them. */
@@ -68,6 +68,8 @@ export class Process {
   lineage: Lineage = 'awaited';
   /** Whom to take for the creator when no event tells. */
   likelyCreator: Link | undefined = undefined;
+  /** Whether its fork was seen, and its creator is certain to have called it: not another in its name, with CLONE_PARENT. */
+  isForkedByCreator = false;
   /** Who may have created it: see claims.ts. */
   claim: Claim | undefined = undefined;
   /** Whether the numbers that it is given for its children are known to be those of the initial pid namespace. */
@@ -87,7 +89,7 @@ export class Process {
   cgroup = '';
   /** Undefined where nobody knows. */
   supplementalGroups: readonly number[] | undefined = undefined;
-  /** What it ran before its present image, from the one that it was forked with on; the last IMAGES_KEPT. */
+  /** What it ran before its present image, from the one that it was forked with on; at most IMAGES_KEPT. */
   previous: readonly Image[] = [];
   /** Whether /proc showed that its image is not the one that it was forked with. */
   hasExecuted = false;
@@ -147,7 +149,8 @@ export class Process {
   /** Takes another image by exec, and remembers the one before: at first that which it was forked with. */
   execute(image: Image, unixMs: number): void {
     const { previous } = this;
-    this.previous = previous.length === 0 ? this.image.alone : [...previous.slice(1 - IMAGES_KEPT), this.image];
+    const [first, ...later] = previous;
+    this.previous = first === undefined ? this.image.alone : [first, ...later.slice(2 - IMAGES_KEPT), this.image];
     this.image = image;
     this.leftTerminal = false;
     this.execUnixMs = unixMs;

@@ -110,6 +110,7 @@ export class ProcessTable {
     if (existing && this.#isForkOf(event, existing)) {
       // What was already told of it stays as it was told.
       if (existing.isTold || !existing.setCreator(creator)) return undefined;
+      existing.isForkedByCreator = isOfCaller(fork);
       if (existing.execUnixMs === 0) existing.inheritImage(fork.forker.image);
       startAt(existing, event);
       return undefined;
@@ -117,6 +118,7 @@ export class ProcessTable {
     const { image } = fork.forker;
     const process = this.#makeForked(event, image);
     process.attachCreator(creator);
+    process.isForkedByCreator = isOfCaller(fork);
     this.#inherit(process, fork);
     if (event.isCoarse && existing && existing.execUnixMs > event.unixMs) {
       // A vfork's record comes when the parent goes on, after the child's exec, which was taken for the old one's.
@@ -216,6 +218,7 @@ export class ProcessTable {
     process.claim = undefined;
     claim.forker.process.countsInitially = true;
     if (process.isTold || !process.setCreator(claim.creator)) return;
+    process.isForkedByCreator = isOfCaller(claim);
     startAt(process, claim.event);
     if (process.execUnixMs === 0) process.inheritImage(claim.forker.image);
     this.texts.keep(process.image);
@@ -656,6 +659,14 @@ function adopts(pid: number, process: Process): boolean {
     seen.add(above);
   }
   return false;
+}
+
+/**
+ * True where the creator is known to have called the fork itself: a record of the call says so, or the event that has the
+ * parent's start. Other events name the parent alone, which with CLONE_PARENT is not the caller.
+ */
+function isOfCaller({ event, creator, forker }: Claim): boolean {
+  return forker === creator && (event.isClaimed === true || event.parentStartMs !== undefined);
 }
 
 /** Takes the start of a process's fork for that of what named it first. Only a start that was told stays. */

@@ -132,9 +132,19 @@ async function converse(options: ShellOptions, runner: QueryRunner, signal: Abor
   const asked = { runner, input, output, error, mode, signal };
   const typed = options.sql === undefined && input.isTTY === true;
   if (!typed) await new Promise((resolve) => setTimeout(resolve, options.settleMs ?? 300));
-  if (options.sql !== undefined) return runOnce(options.sql, asked);
   if (typed && output.isTTY === true) output.write(await greeting(runner, signal));
-  return runPrompt({ ...asked, historyPath: join(env.HOME ?? homedir(), '.process_ancestry_history') });
+  const historyPath = join(env.HOME ?? homedir(), '.process_ancestry_history');
+  const status = await (options.sql === undefined ? runPrompt({ ...asked, historyPath }) : runOnce(options.sql, asked));
+  return status === 0 && !typed && (await hasReplayFailed(runner, signal)) ? 1 : status;
+}
+
+/** Whether a recorded log turned out to be unreadable while it was read, which the extension's log tells. */
+async function hasReplayFailed(runner: QueryRunner, signal: AbortSignal): Promise<boolean> {
+  const sql = `SELECT 1 FROM process_ancestry_cache_stats, json_each(problems) WHERE value ->> 'code' = 'replay_failed'`;
+  return runner.query(sql, signal).then(
+    ({ rows }) => rows.length > 0,
+    () => false,
+  );
 }
 
 function report({ status, message }: Ending, error: Writable): number {

@@ -107,7 +107,7 @@ describe.skipIf(!canRecord() || !existsSync(AUDITD))('beside auditd', () => {
   });
 
   test('it starts after the extension at the second try, and again at the first; every exec is seen once by the extension', async () => {
-    const extension = await ExtensionUnderTest.start();
+    const extension = await ExtensionUnderTest.start(['--collector', 'audit']);
     try {
       expect(place()).toBe(extension.child.pid);
       expect(multicastReaders()).toBe(0);

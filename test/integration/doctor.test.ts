@@ -40,34 +40,42 @@ describe.skipIf(!canRecord())('doctor', () => {
     extension = undefined;
   });
 
-  test('beside an extension that records: it finds nothing wrong with it, and leaves all as it was', async () => {
-    extension = await ExtensionUnderTest.start();
-    const { manager, child } = extension;
-    const database = (await extension.stats()).database ?? '';
-    const before = { audit: auditSettings(), files: readdirSync(database).sort() };
-    const { found, of } = await doctor(['--socket', manager.socketPath]);
-    expect({ audit: auditSettings(), files: readdirSync(database).sort() }).toEqual(before);
-    const wrong = found.filter(({ id, status }) => status === 'problem' && !OF_THE_HOST.includes(id));
-    expect(wrong).toEqual([]);
-    expect(of('socket')).toMatchObject([{ status: 'ok' }]);
-    const running = new RegExp(`process ${child.pid}, up for .*collector audit\\+proc_events`);
-    expect(of('registration')).toMatchObject([{ status: 'ok', message: expect.stringMatching(running) }]);
-    expect(of('capabilities')).toMatchObject([
-      { status: 'ok', message: expect.stringContaining(`the extension (process ${child.pid}) has`) },
-    ]);
-    expect(of('kernel_audit')).toMatchObject([{ status: 'ok', message: expect.stringMatching(/^on, read by/) }]);
-    expect(of('proc_connector')).toMatchObject([{ status: 'ok' }]);
-    expect(of('database')).toMatchObject([
-      { status: 'ok', message: expect.stringContaining(`${database}: 1 MiB, in use by process ${child.pid}`) },
-    ]);
-    // The extension goes on: what doctor did at its sockets and its database disturbs nothing.
-    expect((await extension.stats()).problems).toBe('[]');
-  });
+  test.each([
+    ['ebpf', 'ebpf', /^not needed/],
+    ['audit', 'audit\\+proc_events', /^on, read by/],
+  ])(
+    'beside an extension that records by %s: it finds nothing wrong with it, and leaves all as it was',
+    async (flag, collector, audit) => {
+      extension = await ExtensionUnderTest.start(['--collector', flag]);
+      const { manager, child } = extension;
+      const database = (await extension.stats()).database ?? '';
+      const before = { audit: auditSettings(), files: readdirSync(database).sort() };
+      const { found, of } = await doctor(['--socket', manager.socketPath]);
+      expect({ audit: auditSettings(), files: readdirSync(database).sort() }).toEqual(before);
+      const wrong = found.filter(({ id, status }) => status === 'problem' && !OF_THE_HOST.includes(id));
+      expect(wrong).toEqual([]);
+      expect(of('socket')).toMatchObject([{ status: 'ok' }]);
+      const running = new RegExp(`process ${child.pid}, up for .*collector ${collector}`);
+      expect(of('registration')).toMatchObject([{ status: 'ok', message: expect.stringMatching(running) }]);
+      expect(of('capabilities')).toMatchObject([
+        { status: 'ok', message: expect.stringContaining(`the extension (process ${child.pid}) has`) },
+      ]);
+      expect(of('kernel_audit')).toMatchObject([{ status: 'ok', message: expect.stringMatching(audit) }]);
+      expect(of('proc_connector')).toMatchObject([{ status: 'ok' }]);
+      expect(of('database')).toMatchObject([
+        { status: 'ok', message: expect.stringContaining(`${database}: 1 MiB, in use by process ${child.pid}`) },
+      ]);
+      // The extension goes on: what doctor did at its sockets and its database disturbs nothing.
+      expect((await extension.stats()).problems).toBe('[]');
+    },
+  );
 
   test('a rule never,task is found, with what to do', async () => {
     auditControl('never-task', 'add');
     try {
-      const { exit, of } = await doctor([]);
+      // Where eBPF works it does not matter.
+      const withoutEbpf = ['--bounding-set=-bpf,-sys_admin', '--inh-caps=-bpf,-sys_admin'];
+      const { exit, of } = await doctor([], ['setpriv', ...withoutEbpf]);
       expect(exit).toBe(2);
       expect(of('kernel_audit')).toContainEqual({
         id: 'kernel_audit',

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
-import { canRecord, ExtensionUnderTest, hasOurRules, PATIENCE_MS, until } from './extension_under_test.ts';
+import { canRecord, ExtensionUnderTest, PATIENCE_MS, until } from './extension_under_test.ts';
 import { logOfExecs } from './log_of_execs.ts';
 
 let directory: string;
@@ -138,7 +138,7 @@ describe.skipIf(!canRecord())('before osquery has applied its configuration', ()
 
   test('no secret is stored at the start, nor after a worker was killed', async () => {
     extension = await ExtensionUnderTest.start([], { recording: false, prepare: early });
-    await until('listening', hasOurRules);
+    await until('listening', async () => (await extension.stats()).collector !== 'none');
     run('early', 'password=hunter1');
     const asked = cmdlines();
     expect((await extension.stats()).store_rows).toBe('0');

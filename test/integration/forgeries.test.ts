@@ -91,6 +91,42 @@ describe.skipIf(!canRecord())('an ordinary user', () => {
     }
   });
 
+  test('does not become a service of init by being adopted, or created in its name, before anything is recorded', async () => {
+    await extension.stop();
+    const go = join(directory, 'go');
+    const wait = `while [ ! -e ${go} ]; do sleep .1; done; /bin/true`;
+    // Creates a child whose parent is pid 1: CLONE_PARENT | SIGCHLD, by number on x86_64 and arm64.
+    const sibling = join(directory, 'sibling.py');
+    writeFileSync(
+      sibling,
+      `import ctypes, os, platform
+call = ctypes.CDLL(None).syscall
+number = 56 if platform.machine() == 'x86_64' else 220
+while not os.path.exists('${go}'): __import__('time').sleep(.1)
+if call(number, 0x8000 | 17, 0, 0, 0, 0) == 0:
+    os.setsid()
+    os.execv('/bin/sh', ['sh', '-c', '/bin/true by-sibling; :'])
+__import__('time').sleep(5)
+`,
+    );
+    const daemons = `(setsid sh -c '${wait} by-adopted; :' &); (setsid python3 ${sibling} &); (${wait} by-orphan; :) &`;
+    const unset = `(${wait} by-service; :) & `;
+    // A login sets audit's id, which nobody but root sets again.
+    const login = `${unset} echo ${USER} > /proc/self/loginuid; exec setpriv ${AS_USER.join(' ')} sh -c "${daemons}"`;
+    execFileSync('sh', ['-c', login], { stdio: 'ignore' });
+    extension = await ExtensionUnderTest.start();
+    writeFileSync(go, '');
+    const names = ['by-adopted', 'by-sibling', 'by-orphan', 'by-service'];
+    await until('all have run', async () => {
+      const rows = await extension.generate('process_ancestry_events', {}, COLUMNS);
+      return names.every((name) => rows.some(({ cmdline }) => cmdline === `/bin/true ${name}`));
+    });
+    const rows = await rowsOf(...names.map((name) => `/bin/true ${name}`));
+    const entries = rows.map(({ entry_type }) => entry_type);
+    expect(entries).toEqual(['unknown', 'unknown', 'unknown', 'init']);
+    for (const row of rows.slice(0, 3)) expect(JSON.parse(row.entry_leader ?? '')).toBeNull();
+  });
+
   test('does not come in by one whose root it is in a namespace of its own', async () => {
     const program = copyOfBash(join(directory, 'sshd'));
     const inside = '/bin/true in-namespace; echo ready; read line; :';

@@ -97,7 +97,7 @@ async function rows(uuid: string): Promise<Row[]> {
 /** The pids that a watcher's shell says, and the shell. */
 async function startUnderWatcher(): Promise<{ watcher: ChildProcess; pid: number }> {
   // A shell that is killed says nothing to its child: only the parent pid tells.
-  const start = `exec "${LAUNCHER}" --socket "${socket}" --timeout 120 --interval 1 --database "${database()}"`;
+  const start = `exec "${LAUNCHER}" --socket "${socket}" --timeout 120 --interval 1 --database "${database()}" --collector audit`;
   // osquery tells an extension that it starts its own pid (process/posix/process.cpp, launchExtension).
   const script = `sh -c 'export OSQUERY_EXTENSION=$$; ${start}' & echo $!; wait`;
   const watcher = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -165,7 +165,7 @@ describe.skipIf(!canRecord())('beside osquery', () => {
 
   test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s ends it, and audit is as before', async (signal) => {
     await startManager();
-    const extension = startExtension();
+    const extension = startExtension(['--collector', 'audit']);
     await until('recording', () => extension.log().includes('"recording"'));
     const uuid = await until('registered', registered);
     expect(auditSettings()).not.toEqual(before);
@@ -204,13 +204,13 @@ describe.skipIf(!canRecord())('beside osquery', () => {
 
   test('after a crash the next start puts back what was there before the first', async () => {
     await startManager();
-    const crashing = startExtension();
+    const crashing = startExtension(['--collector', 'audit']);
     await until('recording', () => crashing.log().includes('"recording"'));
     crashing.kill('SIGKILL');
     await until('killed', () => crashing.signalCode !== null);
     expect(hasOurRules()).toBe(true);
     expect(statSync(STATE_FILE).mode & 0o777).toBe(0o600);
-    const next = startExtension();
+    const next = startExtension(['--collector', 'audit']);
     await until('recording', () => next.log().includes('"recording"'));
     expect(auditSettings().rules.length).toBeLessThanOrEqual(2);
     next.kill('SIGTERM');
@@ -220,22 +220,40 @@ describe.skipIf(!canRecord())('beside osquery', () => {
   });
 
   test('two extensions on one host: the second reads audit beside the first, and both see all', async () => {
-    const first = await ExtensionUnderTest.start();
-    const second = await ExtensionUnderTest.start(['--state-file', join(directory, 'state')]);
+    const audit = ['--collector', 'audit'];
+    const first = await ExtensionUnderTest.start(audit);
+    const second = await ExtensionUnderTest.start([...audit, '--state-file', join(directory, 'state')]);
     try {
       expect(second.stderr).toContain('audit_unicast_taken');
-      for (let n = 0; n < 20; n++) execFileSync('/bin/true', [`both-${n}`]);
-      for (const one of [first, second]) {
-        await one.settled();
-        const cmdlines = (await one.generate('process_ancestry_events')).map(({ cmdline }) => cmdline);
-        for (let n = 0; n < 20; n++)
-          expect(cmdlines.filter((cmdline) => cmdline === `/bin/true both-${n}`)).toHaveLength(1);
-      }
+      await expectBothToSeeAll(first, second);
     } finally {
       await second.stop();
       await first.stop();
     }
   });
+
+  test('two extensions on one host record by eBPF beside each other, and leave audit alone', async () => {
+    const first = await ExtensionUnderTest.start();
+    const second = await ExtensionUnderTest.start();
+    try {
+      expect(auditSettings()).toEqual(before);
+      await expectBothToSeeAll(first, second);
+      expect(await second.stats()).toMatchObject({ collector: 'ebpf', problems: '[]' });
+    } finally {
+      await second.stop();
+      await first.stop();
+    }
+  });
+
+  async function expectBothToSeeAll(first: ExtensionUnderTest, second: ExtensionUnderTest): Promise<void> {
+    for (let n = 0; n < 20; n++) execFileSync('/bin/true', [`both-${n}`]);
+    for (const one of [first, second]) {
+      await one.settled();
+      const cmdlines = (await one.generate('process_ancestry_events')).map(({ cmdline }) => cmdline);
+      for (let n = 0; n < 20; n++)
+        expect(cmdlines.filter((cmdline) => cmdline === `/bin/true both-${n}`)).toHaveLength(1);
+    }
+  }
 
   test('osquery’s custom_ options change flags while it runs; a bad one changes nothing and says why', async () => {
     const extension = await ExtensionUnderTest.start();

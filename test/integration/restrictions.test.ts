@@ -46,7 +46,7 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
   test('a rule never,task: the proc connector goes on alone, and the rule is named', async () => {
     auditControl('never-task', 'add');
     try {
-      extension = await ExtensionUnderTest.start();
+      extension = await ExtensionUnderTest.start(['--collector', 'audit']);
       const stats = await extension.stats();
       expect(stats.collector).toBe('proc_events');
       expect(stats.problems).toContain('audit_never_task');
@@ -59,8 +59,23 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
     }
   });
 
+  test('a rule never,task hides nothing from eBPF', async () => {
+    auditControl('never-task', 'add');
+    try {
+      extension = await ExtensionUnderTest.start();
+      execFileSync('/bin/true', ['not-hidden']);
+      const wanted = { cmdline: [{ op: 2, expr: '/bin/true not-hidden' }] };
+      expect(await extension.generate('process_ancestry_events', wanted)).toMatchObject([{ ancestry_complete: '1' }]);
+      expect(await extension.stats()).toMatchObject({ collector: 'ebpf', problems: '[]' });
+    } finally {
+      await extension?.stop();
+      extension = undefined;
+      auditControl('never-task', 'delete');
+    }
+  });
+
   test('audit switched off by somebody: /proc is read instead until it is on again, and our rules come back when removed', async () => {
-    extension = await ExtensionUnderTest.start();
+    extension = await ExtensionUnderTest.start(['--collector', 'audit']);
     auditControl('enable', '0');
     await until('noticed', async () => (await extension?.stats())?.collector === 'proc_events');
     expect(await rowOfLiving('while off')).toMatchObject({ ancestry_complete: '1' });

@@ -99,10 +99,11 @@ class FakeNative implements NativeBinding {
 
   readonly LogReader = class {
     feed = () => [];
+    flush = () => [];
     end = () => [];
     stats = () => ({
       ...{ lines: 0, records: 0, events: 0, malformed: 0, incomplete: 0, beyondHosts: 0 },
-      ...{ interpretedLines: 0, eventLines: 0, jsonLines: 0, linesWithoutId: 0 },
+      ...{ interpretedLines: 0, eventLines: 0, jsonLines: 0, linesWithoutId: 0, quotedLines: 0 },
     });
   };
 }

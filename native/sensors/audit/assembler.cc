@@ -159,9 +159,10 @@ void Assembler::end() {
   while (!pending_.empty()) finish(0, limits_.from_log);
 }
 
-void Assembler::recycle_completed() {
-  for (Slot& slot : completed_) free_slot(std::move(slot));
-  completed_.clear();
+void Assembler::recycle_completed(size_t count) {
+  const auto end = completed_.begin() + static_cast<std::ptrdiff_t>(count);
+  for (auto slot = completed_.begin(); slot != end; ++slot) free_slot(std::move(*slot));
+  completed_.erase(completed_.begin(), end);
 }
 
 }  // namespace process_ancestry::audit

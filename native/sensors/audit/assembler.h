@@ -52,10 +52,12 @@ class Assembler {
   // Nothing more will come.
   void end();
 
-  // In order of completion, until recycled.
+  // In order of completion, until recycled; the caller may order them otherwise.
   const std::vector<std::unique_ptr<AuditEvent>>& completed() const { return completed_; }
   std::vector<std::unique_ptr<AuditEvent>>& completed() { return completed_; }
-  void recycle_completed();
+  void recycle_completed() { recycle_completed(completed_.size()); }
+  // The first of them.
+  void recycle_completed(size_t count);
 
   size_t pending() const { return pending_.size(); }
   size_t bytes_held() const { return bytes_held_; }

@@ -1,6 +1,8 @@
 #include "log_line.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "assembler.h"
 #include "record.h"
@@ -17,6 +19,8 @@ bool consume(std::string_view& text, std::string_view start) {
   return true;
 }
 
+bool is_space(char c) { return c == ' ' || c == '\t'; }
+
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 
 bool equal_in_any_case(std::string_view text, std::string_view upper) {
@@ -30,6 +34,7 @@ bool equal_in_any_case(std::string_view text, std::string_view upper) {
 
 // A name as ausearch knows it, UNKNOWN[1329], or a number.
 uint16_t type_of(std::string_view text) {
+  text = unquoted(text);
   struct Named {
     std::string_view name;
     RecordType type;
@@ -92,9 +97,75 @@ std::string_view take_node(std::string_view& prefix) {
   const size_t space = name.find(' ');
   if (space != name.size() - 1) return {};
   prefix = prefix.substr(0, at);
-  std::string_view host = name.substr(0, space);
-  if (host.size() >= 2 && host.front() == '"' && host.back() == '"') host = host.substr(1, host.size() - 2);
-  return host;
+  return unquoted(name.substr(0, space));
+}
+
+// Takes a node=NAME from the end of a record, where some collectors put it. The kernel writes none there, and
+// what it writes of others' texts is in quotes or has no space.
+std::string_view take_trailing_node(std::string_view& record) {
+  constexpr std::string_view kNode = " node=";
+  const size_t at = record.rfind(' ');
+  if (at == kNone || record.substr(at, kNode.size()) != kNode) return {};
+  const std::string_view name = record.substr(at + kNode.size());
+  if (name.find_first_of("\"'") != kNone) return {};
+  record = record.substr(0, at);
+  return name;
+}
+
+bool is_in_quotes(std::string_view body, size_t at) {
+  bool quoted = false;
+  for (const char c : body.substr(0, at)) quoted = quoted != (c == '"');
+  return quoted;
+}
+
+bool starts_with(std::string_view text, std::string_view start) {
+  return text.substr(0, start.size()) == start;
+}
+
+// The type of the records in which the kernel writes a field, where it writes it in no others; 0 where a
+// record itself begins.
+constexpr uint16_t kAnyType = UINT16_MAX;
+uint16_t owner_of(std::string_view field) {
+  switch (field.empty() ? '\0' : field.front()) {
+    case 'a':
+      return starts_with(field, "argc=") ? uint16_t{kExecve} : kAnyType;
+    case 'c':
+      return starts_with(field, "cwd=") ? uint16_t{kCwd} : kAnyType;
+    case 'i':
+      return starts_with(field, "item=") ? uint16_t{kPath} : kAnyType;
+    case 'm':
+      return starts_with(field, "msg=audit(") ? uint16_t{0} : kAnyType;
+    case 'p':
+      return starts_with(field, "proctitle=") ? uint16_t{kProctitle} : kAnyType;
+    case 's':
+      return starts_with(field, "syscall=") ? uint16_t{kSyscall} : kAnyType;
+    case 't':
+      return starts_with(field, "type=") ? uint16_t{0} : kAnyType;
+    default:
+      return kAnyType;
+  }
+}
+
+// Whether the kernel's number in a field has a name in its place.
+bool is_name(std::string_view field, std::string_view name) {
+  if (!starts_with(field, name)) return false;
+  const size_t value = field.find_first_not_of("\"'", name.size());
+  return value != kNone && (field[value] | 0x20) >= 'a' && (field[value] | 0x20) <= 'z';
+}
+
+// Of the body of one of the kernel's records. The records of an event may have been joined in one line, with
+// or without what a record begins with; and ausearch may have put names in place of numbers alone.
+LineForm form_of_body(uint16_t type, std::string_view body) {
+  bool interpreted = false;
+  for (size_t at = 0; (at = body.find(' ', at)) != kNone; ++at) {
+    const std::string_view field = body.substr(at + 1);
+    const uint16_t owner = owner_of(field);
+    if (owner != kAnyType && owner != type && !is_in_quotes(body, at)) return LineForm::kEventLine;
+    interpreted =
+        interpreted || (type == kSyscall && (is_name(field, "syscall=") || is_name(field, "uid=")) &&
+                        !is_in_quotes(body, at));
+  }
+  return interpreted ? LineForm::kInterpreted : LineForm::kRecord;
 }
 
 // audit(09/21/2026 14:13:20.010:101) and the like: a date where the kernel writes seconds.
@@ -121,7 +192,7 @@ LineForm form_of_rest(std::string_view line) {
 }  // namespace
 
 LineForm parse_log_line(std::string_view line, LogLine& result) {
-  constexpr std::string_view kType = "type=", kMsg = "msg=", kAudit = "audit(";
+  constexpr std::string_view kType = "type=", kMsg = "msg=", kAudit = "audit(", kSpaces = " \t";
   if (line.empty()) return LineForm::kOther;
   const size_t at = line.find(kType);
   if (at == kNone) return form_of_rest(line);
@@ -129,25 +200,32 @@ LineForm parse_log_line(std::string_view line, LogLine& result) {
   // In JSON quotes are escaped: what looks like a record there is none.
   if (prefix.find('{') != kNone && form_of_rest(line) == LineForm::kJson) return LineForm::kJson;
   std::string_view rest = line.substr(at + kType.size());
-  const size_t space = rest.find(' ');
+  const size_t space = rest.find_first_of(kSpaces);
   if (space == kNone || space == 0) return LineForm::kOther;
   LogLine parsed;
   parsed.type = type_of(rest.substr(0, space));
-  rest.remove_prefix(space + 1);
+  rest.remove_prefix(std::min(rest.find_first_not_of(kSpaces, space), rest.size()));
   consume(rest, kMsg);
+  const bool quoted = consume(rest, "\"") || consume(rest, "'");
   if (rest.substr(0, kAudit.size()) != kAudit) return form_of_rest(line);
   if (!prefix.empty() && prefix.back() == '[') return LineForm::kEventLine;
-  if (!prefix.empty() && prefix.back() != ' ' && prefix.back() != '\t') return LineForm::kOther;
+  // grep puts a colon after a file's name.
+  if (!prefix.empty() && !is_space(prefix.back()) && prefix.back() != ':') return LineForm::kOther;
   RecordId id;
   std::string_view body;
   if (!parse_record_id(rest, id, body)) return has_date(rest) ? LineForm::kInterpreted : LineForm::kOther;
-  if (is_kernels(parsed.type) && body.find(" msg=audit(") != kNone) return LineForm::kEventLine;
+  if (quoted && !body.empty() && body.front() != '"' && body.front() != '\'') return LineForm::kInQuotes;
+  if (is_kernels(parsed.type)) {
+    const LineForm form = form_of_body(parsed.type, body);
+    if (form != LineForm::kRecord) return form;
+  }
   parsed.record = rest;
-  parsed.host = take_node(prefix);
+  std::string_view host = take_node(prefix);
   parsed.has_prefix = !prefix.empty();
-  if (parsed.host.empty() && parsed.has_prefix) parsed.host = host_of_prefix(prefix);
   split_enriched(parsed);
-  result = parsed;
+  if (host.empty()) host = take_trailing_node(parsed.enriched.empty() ? parsed.record : parsed.enriched);
+  parsed.host = !host.empty() || prefix.empty() ? std::string(host) : host_of_prefix(prefix);
+  result = std::move(parsed);
   return LineForm::kRecord;
 }
 

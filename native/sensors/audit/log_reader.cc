@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
+#include "converted_record.h"
 #include "pack_event.h"
 #include "record.h"
 
@@ -22,11 +24,56 @@ Assembler::Limits log_limits(size_t args_max_bytes) {
 // Completed events are packed once this much is held.
 constexpr size_t kHeldMaxBytes = 8 << 20;
 
-void pack_completed(RecordedHost& host) {
-  if (host.assembler.completed().empty()) return;
+// Lines of a log that was relayed may have changed places, and an event's record comes when its call returns:
+// events are told in the order of their times and serials where these are no further apart, and no more
+// events between them. A clock that was set back by more changes no order.
+constexpr double kReorderMs = 3000;
+constexpr size_t kReorderEvents = 1024;
+// Of all hosts.
+constexpr size_t kWaitingEvents = 16 * kReorderEvents;
+
+bool is_before(const AuditEvent& one, const AuditEvent& other) {
+  if (one.id.time_ms != other.id.time_ms) return one.id.time_ms < other.id.time_ms;
+  return one.id.serial < other.id.serial;
+}
+
+// Moves the newly completed events among those that wait.
+void order_completed(RecordedHost& host) {
+  auto& events = host.assembler.completed();
+  for (; host.ordered < events.size(); ++host.ordered) {
+    size_t to = host.ordered;
+    const AuditEvent& event = *events[to];
+    while (to > 0 && is_before(event, *events[to - 1]) &&
+           events[to - 1]->id.time_ms - event.id.time_ms <= kReorderMs) {
+      --to;
+    }
+    const auto begin = events.begin();
+    std::rotate(begin + static_cast<std::ptrdiff_t>(to), begin + static_cast<std::ptrdiff_t>(host.ordered),
+                begin + static_cast<std::ptrdiff_t>(host.ordered) + 1);
+  }
+}
+
+void pack_first(RecordedHost& host, size_t count) {
+  if (count == 0) return;
   if (host.batch.empty()) host.batch.clock(0, NAN);
-  for (const auto& event : host.assembler.completed()) pack_event(*event, host.batch);
-  host.assembler.recycle_completed();
+  const auto& events = host.assembler.completed();
+  for (size_t i = 0; i < count; ++i) pack_event(*events[i], host.batch);
+  host.assembler.recycle_completed(count);
+  host.ordered -= count;
+}
+
+// What nothing can come before any more.
+void pack_ordered(RecordedHost& host) {
+  order_completed(host);
+  const auto& events = host.assembler.completed();
+  size_t count = events.size() - std::min(events.size(), kReorderEvents);
+  while (count < events.size() && events[count]->id.time_ms + kReorderMs <= host.log_time_ms) ++count;
+  pack_first(host, count);
+}
+
+void pack_completed(RecordedHost& host) {
+  order_completed(host);
+  pack_first(host, host.assembler.completed().size());
 }
 
 }  // namespace
@@ -59,6 +106,15 @@ void LogReader::feed(std::string_view text) {
     }
     text.remove_prefix(newline + 1);
   }
+  size_t waiting = 0;
+  for (const auto& host : hosts_) {
+    pack_ordered(*host);
+    waiting += host->assembler.completed().size();
+  }
+  if (waiting > kWaitingEvents) flush();
+}
+
+void LogReader::flush() {
   for (const auto& host : hosts_) pack_completed(*host);
 }
 
@@ -113,18 +169,25 @@ void LogReader::read_line(std::string_view line) {
     host->names.learn(body, parsed.enriched);
   }
   host->assembler.expire(host->log_time_ms);
-  host->assembler.add(parsed.type, parsed.record, host->log_time_ms, parsed.has_prefix);
+  const bool is_kernels = parsed.type != kUserStart && parsed.type != kUserLogin;
+  const std::string_view record =
+      is_kernels ? as_the_kernel_writes(parsed.record, rewritten_) : parsed.record;
+  host->assembler.add(parsed.type, record, host->log_time_ms, parsed.has_prefix);
+  if (host->assembler.completed().size() >= 2 * kReorderEvents) pack_ordered(*host);
   if (host->assembler.bytes_held() > kHeldMaxBytes) pack_completed(*host);
 }
 
 RecordedHost* LogReader::host_of(std::string_view name) {
   if (last_ != nullptr && last_->name == name) return last_;
-  const auto found = by_name_.find(name);
+  // Names of hosts are the same in any case (RFC 4343).
+  std::string folded(name);
+  for (char& c : folded) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const auto found = by_name_.find(folded);
   if (found != by_name_.end()) return last_ = found->second;
   if (hosts_.size() >= kHostsMax) return nullptr;
   hosts_.push_back(std::make_unique<RecordedHost>(name, limits_));
   last_ = hosts_.back().get();
-  by_name_.emplace(last_->name, last_);
+  by_name_.emplace(std::move(folded), last_);
   return last_;
 }
 

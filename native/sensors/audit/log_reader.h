@@ -25,6 +25,7 @@ struct RecordedHost {
   RecordedNames names;
   Batch batch;             // events that are complete and were not taken yet
   double log_time_ms = 0;  // the latest seen
+  size_t ordered = 0;      // of the assembler's completed events
 };
 
 // Reads a recorded audit log, in pieces cut anywhere, into a batch for each host. Touches nothing of this
@@ -41,8 +42,10 @@ class LogReader {
 
   explicit LogReader(size_t args_max_bytes);
 
-  // What is complete by then is in the hosts' batches.
+  // What is complete, and old enough to be in order, is in the hosts' batches afterwards.
   void feed(std::string_view text);
+  // All that is complete is, because nothing more comes for now.
+  void flush();
   void end();
 
   // In the order in which they were met.
@@ -60,8 +63,9 @@ class LogReader {
   const Assembler::Limits limits_;
   Counters counters_;
   std::vector<std::unique_ptr<RecordedHost>> hosts_;
-  std::unordered_map<std::string_view, RecordedHost*> by_name_;
+  std::unordered_map<std::string, RecordedHost*> by_name_;
   RecordedHost* last_ = nullptr;
+  std::string rewritten_;   // a record as the kernel would have written it
   std::string unfinished_;  // the start of a line whose end has not come
   bool skipping_ = false;   // the rest of a line that was too long
   bool is_first_line_ = true;

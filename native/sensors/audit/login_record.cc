@@ -1,9 +1,6 @@
 #include "login_record.h"
 
-#include <arpa/inet.h>
-
-#include <cstring>
-
+#include "address.h"
 #include "record_readers.h"
 
 namespace process_ancestry::audit {
@@ -25,19 +22,6 @@ std::string_view plain(std::string_view value) {
   if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
     value = value.substr(1, value.size() - 2);
   return value == "?" ? std::string_view() : value;
-}
-
-// IPv4 or IPv6, maybe with a zone. Some programs put a host's name here, or nonsense.
-bool is_address(std::string_view text) {
-  constexpr size_t kZoneBytes = 16;  // net/if.h, IFNAMSIZ
-  char number[INET6_ADDRSTRLEN];
-  unsigned char parsed[sizeof(in6_addr)];
-  const std::string_view without_zone = text.substr(0, text.find('%'));
-  if (text.size() > INET6_ADDRSTRLEN + kZoneBytes) return false;
-  if (without_zone.empty() || without_zone.size() >= sizeof number) return false;
-  std::memcpy(number, without_zone.data(), without_zone.size());
-  number[without_zone.size()] = '\0';
-  return ::inet_pton(AF_INET, number, parsed) == 1 || ::inet_pton(AF_INET6, number, parsed) == 1;
 }
 
 }  // namespace
@@ -64,6 +48,7 @@ bool read_login(AuditEvent& event, std::string_view body) {
   }
   if (result != "success") return true;
   event.state = AuditEvent::State::kWanted;
+  // Some programs put a host's name here, or nonsense.
   if (is_address(address)) event.address = event.keep_as_is(address);
   event.tty = event.keep_as_is(terminal);
   if (exe != "?") event.exe = event.keep(exe);

@@ -1,14 +1,10 @@
 #include "ebpf_sensor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include "../../clocks.h"
@@ -21,7 +17,7 @@ namespace {
 
 // Between passes. A query does not wait for it (Collector::drain_now), and the programs end it when an eighth
 // of the ring is full.
-constexpr int kNapMs = 100;
+constexpr int kNapMs = 100, kShortNapMs = 5;
 constexpr uint32_t kWakeAtPart = 8, kNoChunksAtPart = 2;
 // Of a process's environment.
 constexpr uint32_t kEnvMaxBytes = 16 << 10;
@@ -33,82 +29,31 @@ constexpr int32_t kFirstPid = 1;
 constexpr size_t kPackedMaxBytes = 256 << 10;
 // Processes that a snapshot tells of between two looks at the ring.
 constexpr size_t kSnapshotStep = 256;
-// The kernel writes the log of all programs one over the other, and an error of its own where one does not
-// fit (before 6.4).
-constexpr uint32_t kLogBytes = 16 << 20;
-constexpr size_t kLogEndBytes = 600;
 
-std::string read_whole(const char* path) {
-  char text[4096];
-  return std::string(procfs::read_at(AT_FDCWD, path, text, sizeof text));
-}
-
-double namespace_of_ours(const char* path) {
-  char link[64];
-  const std::string_view text = procfs::read_link_at(AT_FDCWD, path, link, sizeof link);
-  const size_t open = text.find('[');
-  uint64_t inode = 0;
-  if (open != std::string_view::npos) {
-    std::from_chars(text.data() + open + 1, text.data() + text.size(), inode);
-  }
-  return static_cast<double>(inode);
-}
-
-// The last lines of what the verifier wrote.
-std::string end_of(std::string_view log) {
-  log = log.substr(0, log.find('\0'));
-  while (!log.empty() && log.back() == '\n') log.remove_suffix(1);
-  if (log.size() > kLogEndBytes) log.remove_prefix(log.size() - kLogEndBytes);
-  return std::string(log);
-}
-
-// What can be known before trying.
-bool can_be_tried(std::vector<Problem>& problems) {
-  constexpr double kInitialPidNamespace = 0xeffffffc;  // include/linux/proc_ns.h, PROC_PID_INIT_INO
-  if (namespace_of_ours("/proc/self/ns/pid") != kInitialPidNamespace) {
-    problems.push_back({"ebpf_pid_namespace", "not in the initial pid namespace"});
-    return false;
-  }
-  if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
-    problems.push_back({"ebpf_no_btf", std::string("/sys/kernel/btf/vmlinux: ") + std::strerror(errno)});
-    return false;
-  }
-  // kernel/bpf: LOCKDOWN_BPF_READ_KERNEL is above integrity.
-  if (read_whole("/sys/kernel/security/lockdown").find("[confidentiality]") != std::string::npos) {
-    problems.push_back({"ebpf_lockdown", "confidentiality"});
-    return false;
-  }
-  return true;
-}
-
-uint64_t setsid_tracepoint() {
-  for (const char* root : {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}) {
-    const std::string text = read_whole((std::string(root) + "/events/syscalls/sys_exit_setsid/id").c_str());
-    uint64_t number = 0;
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    if (number > 0) return number;
-  }
-  return 0;
-}
-
-// Makes a thread and waits until it has ended.
-void make_thread() {
+// Makes a thread and waits until it has ended. False if there can be no other.
+bool make_thread() {
   pthread_t thread;
-  if (pthread_create(
-          &thread, nullptr, [](void*) -> void* { return nullptr; }, nullptr) == 0) {
-    pthread_join(thread, nullptr);
-  }
+  const auto body = [](void*) -> void* { return nullptr; };
+  return pthread_create(&thread, nullptr, body, nullptr) == 0 && pthread_join(thread, nullptr) == 0;
 }
 
 }  // namespace
 
 EbpfSensor::EbpfSensor(Options options)
-    : options_(std::move(options)),
-      decoder_({static_cast<uint32_t>(namespace_of_ours("/proc/self/ns/mnt")), options_.environment_names}) {}
+    : options_(std::move(options)), decoder_({own_namespace("mnt"), options_.environment_names}) {}
 
 bool EbpfSensor::open(std::vector<Problem>& problems) {
-  if (!can_be_tried(problems) || !load(problems)) return false;
-  const int error = map_ring() ? kernel_programs_attach(programs_.get()) : -errno;
+  KernelProgramOptions options{};
+  options.ring_bytes = static_cast<uint32_t>(options_.ring_bytes);
+  options.args_max_bytes = static_cast<uint32_t>(std::min(options_.args_max_bytes, kArgsMostBytes));
+  options.env_max_bytes = options_.environment_names.empty() ? 0 : kEnvMaxBytes;
+  options.wake_at_bytes = options.ring_bytes / kWakeAtPart;
+  options.no_chunks_at_bytes = options.ring_bytes / kNoChunksAtPart;
+  programs_ = load_programs(options, problems);
+  if (!programs_) return false;
+  shared_ = kernel_programs_shared(programs_.get());
+  const bool is_mapped = mapped_.map(kernel_programs_ring_fd(programs_.get()), options_.ring_bytes);
+  const int error = is_mapped ? kernel_programs_attach(programs_.get()) : -errno;
   if (error != 0) {
     problems.push_back({"ebpf_start_failed", std::strerror(-error)});
     close();
@@ -124,79 +69,10 @@ bool EbpfSensor::open(std::vector<Problem>& problems) {
   return true;
 }
 
-bool EbpfSensor::load(std::vector<Problem>& problems) {
-  KernelProgramOptions options{};
-  options.ring_bytes = static_cast<uint32_t>(options_.ring_bytes);
-  options.args_max_bytes = static_cast<uint32_t>(std::min(options_.args_max_bytes, kArgsMostBytes));
-  options.env_max_bytes = options_.environment_names.empty() ? 0 : kEnvMaxBytes;
-  options.wake_at_bytes = options.ring_bytes / kWakeAtPart;
-  options.no_chunks_at_bytes = options.ring_bytes / kNoChunksAtPart;
-  int error = 0;
-  programs_.reset(kernel_programs_load(&options, &error));
-  if (programs_) {
-    shared_ = kernel_programs_shared(programs_.get());
-    return true;
-  }
-  if (error == -EPERM) {
-    problems.push_back({"ebpf_no_permission", std::strerror(EPERM)});
-    return false;
-  }
-  if (error == -ENOSYS || error == -ENOMEM) {
-    problems.push_back({"ebpf_unsupported", std::strerror(-error)});
-    return false;
-  }
-  // Once more, for what the kernel has to say.
-  const std::unique_ptr<char[]> log(new char[kLogBytes]);
-  log[0] = '\0';
-  options.log = log.get();
-  options.log_bytes = kLogBytes;
-  int again = 0;
-  programs_.reset(kernel_programs_load(&options, &again));
-  programs_.reset();
-  const std::string end = end_of({log.get(), kLogBytes});
-  problems.push_back({end.empty() ? "ebpf_unsupported" : "ebpf_refused",
-                      std::strerror(-error) + (end.empty() ? std::string() : ": " + end)});
-  return false;
-}
-
-bool EbpfSensor::Mapping::map(int fd, int protection, size_t offset, size_t bytes) {
-  reset();
-  void* const at = ::mmap(nullptr, bytes, protection, MAP_SHARED, fd, static_cast<off_t>(offset));
-  if (at == MAP_FAILED) return false;
-  at_ = at;
-  bytes_ = bytes;
-  return true;
-}
-
-void EbpfSensor::Mapping::reset() {
-  if (at_ != nullptr) ::munmap(at_, bytes_);
-  at_ = nullptr;
-}
-
-// kernel/bpf/ringbuf.c: a page for the reader's position, which it writes, one for the writers', and the
-// data, which the kernel would map twice in a row for who asks for twice as much.
-bool EbpfSensor::map_ring() {
-  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  const int fd = kernel_programs_ring_fd(programs_.get());
-  if (!consumer_page_.map(fd, PROT_READ | PROT_WRITE, 0, page)) return false;
-  if (!producer_pages_.map(fd, PROT_READ, page, page + options_.ring_bytes)) return false;
-  ring_ = Ring(reinterpret_cast<unsigned long*>(consumer_page_.at()),
-               reinterpret_cast<const unsigned long*>(producer_pages_.at()), producer_pages_.at() + page,
-               options_.ring_bytes);
-  urgent_.reset(::epoll_create1(EPOLL_CLOEXEC));
-  epoll_event wanted{};
-  // The ring is readable when anything is in it; by its edges it is when the programs wake us.
-  wanted.events = EPOLLIN | EPOLLET;
-  return urgent_ && ::epoll_ctl(urgent_.get(), EPOLL_CTL_ADD, fd, &wanted) == 0;
-}
-
 void EbpfSensor::close() {
   works_ = false;
   shared_ = nullptr;
-  ring_ = Ring();
-  urgent_.reset();
-  consumer_page_.reset();
-  producer_pages_.reset();
+  mapped_.reset();
   programs_.reset();
 }
 
@@ -210,15 +86,17 @@ void EbpfSensor::rest(Rest rest) {
   if (rest == Rest::kIdle) state = kReaderIdle;
   if (rest == Rest::kNap) {
     state = kReaderNaps;
-    // An edge of before.
-    epoll_event stale;
-    ::epoll_wait(urgent_.get(), &stale, 1, 0);
+    mapped_.forget_wakes();
   }
   // Before poll looks at the ring: see wake_reader in programs/process.bpf.c.
   __atomic_store_n(&shared_->reader_state, state, __ATOMIC_SEQ_CST);
 }
 
-int EbpfSensor::nap_ms(uint64_t messages) { return messages > 0 ? kNapMs : 0; }
+int EbpfSensor::nap_ms(uint64_t messages) {
+  if (messages > 0) return kNapMs;
+  // What waits and was not taken: its taker has no room, or its writer is not done.
+  return mapped_.ring().waiting() > 0 ? kShortNapMs : 0;
+}
 
 uint64_t EbpfSensor::drain(Sink& sink, double) {
   if (!programs_) return 0;
@@ -233,7 +111,7 @@ uint64_t EbpfSensor::drain(Sink& sink, double) {
 void EbpfSensor::add_events(Sink& sink) {
   Batch& batch = sink.batch();
   Ring::Record record;
-  while (ring_.next(record)) {
+  while (mapped_.ring().next(record)) {
     ++messages_;
     const bool is_good = decoder_.read(record.bytes, record.size, told_);
     if (!is_good) {
@@ -339,9 +217,10 @@ void EbpfSensor::snapshot(Sink& sink) {
 void EbpfSensor::tick(Sink& sink, double) {
   if (!works_) return;
   // What is lost last has no record after it that says so.
-  const auto lost = static_cast<int32_t>(shared_->lost - lost_seen_);
-  if (lost > 0 && ring_.waiting() == 0) {
-    decoder_.told_of_loss(shared_->lost);
+  const uint32_t counter = shared_->lost;
+  const auto lost = static_cast<int32_t>(counter - lost_seen_);
+  if (lost > 0 && mapped_.ring().waiting() == 0) {
+    decoder_.told_of_loss(counter);
     count_loss(static_cast<uint32_t>(lost), boottime_ms(), sink.batch());
   }
   const uint64_t missed = kernel_programs_missed(programs_.get());
@@ -352,8 +231,8 @@ void EbpfSensor::tick(Sink& sink, double) {
     sink.batch().loss(Source::kEbpf, boottime_ms(), static_cast<uint32_t>(newly));
   }
   // On a quiet host something has to happen that the programs count.
-  if (shared_->newtasks == newtasks_seen_) make_thread();
-  if (shared_->newtasks == newtasks_seen_) {
+  const bool is_quiet = shared_->newtasks == newtasks_seen_;
+  if (is_quiet && make_thread() && shared_->newtasks == newtasks_seen_) {
     works_ = false;
     problems_.push_back({"ebpf_stopped", "a new thread was not told of: the programs were detached"});
     sink.batch().loss(Source::kEbpf, boottime_ms(), 1);
@@ -366,12 +245,12 @@ SensorStats EbpfSensor::stats() const {
   if (works_) stats.hears = "ebpf";
   stats.messages = messages_;
   stats.lost = stats.kernel_lost = lost_;
-  stats.kernel_backlog = ring_.waiting();
-  stats.malformed = malformed_ + ring_.malformed();
+  stats.kernel_backlog = mapped_.ring().waiting();
+  stats.malformed = malformed_ + mapped_.ring().malformed();
   stats.problems = problems_;
   return stats;
 }
 
-uint64_t EbpfSensor::on_its_way() const { return ring_.waiting(); }
+uint64_t EbpfSensor::on_its_way() const { return mapped_.ring().waiting(); }
 
 }  // namespace process_ancestry::ebpf

@@ -2,17 +2,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "../../procfs/proc_dir.h"
-#include "../../unique_fd.h"
 #include "../sensor.h"
 #include "executed_files.h"
 #include "kernel_programs.h"
+#include "mapped_ring.h"
+#include "program_loader.h"
 #include "record_decoder.h"
-#include "ring.h"
 
 namespace process_ancestry::ebpf {
 
@@ -40,7 +39,7 @@ class EbpfSensor final : public Sensor {
   void close() override;
   void descriptors(std::vector<int>& fds) const override;
   void rest(Rest rest) override;
-  int urgent_descriptor() const override { return urgent_.get(); }
+  int urgent_descriptor() const override { return mapped_.woken_fd(); }
   uint64_t drain(Sink& sink, double now_ms) override;
   void tick(Sink& sink, double now_ms) override;
   int nap_ms(uint64_t messages) override;
@@ -50,27 +49,6 @@ class EbpfSensor final : public Sensor {
   void snapshot(Sink& sink) override;
 
  private:
-  struct Unload {
-    void operator()(KernelPrograms* programs) const { kernel_programs_close(programs); }
-  };
-  // The ring's pages, mapped.
-  class Mapping {
-   public:
-    Mapping() = default;
-    Mapping(const Mapping&) = delete;
-    Mapping& operator=(const Mapping&) = delete;
-    ~Mapping() { reset(); }
-    bool map(int fd, int protection, size_t offset, size_t bytes);
-    void reset();
-    uint8_t* at() const { return static_cast<uint8_t*>(at_); }
-
-   private:
-    void* at_ = nullptr;
-    size_t bytes_ = 0;
-  };
-
-  bool load(std::vector<Problem>& problems);
-  bool map_ring();
   void add_events(Sink& sink);
   void add_snapshot(Batch& batch);
   void add_first_process(Batch& batch);
@@ -80,11 +58,9 @@ class EbpfSensor final : public Sensor {
   RecordDecoder decoder_;
   ExecutedFiles executed_files_;
   procfs::ProcDir proc_;
-  std::unique_ptr<KernelPrograms, Unload> programs_;
+  Programs programs_;
   volatile SharedWithPrograms* shared_ = nullptr;
-  Mapping consumer_page_, producer_pages_;
-  Ring ring_;
-  UniqueFd urgent_;
+  MappedRing mapped_;
   Told told_;
   std::string snapshot_args_;
   uint64_t messages_ = 0, malformed_ = 0, lost_ = 0, missed_ = 0;

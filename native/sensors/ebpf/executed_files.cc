@@ -22,8 +22,8 @@ bool may_keep_waiting(uint32_t file_system) {
   return false;
 }
 
-int64_t ctime_ns_of(const struct statx& about) {
-  return static_cast<int64_t>(about.stx_ctime.tv_sec) * 1000000000 + about.stx_ctime.tv_nsec;
+uint64_t ctime_ns_of(const struct statx& about) {
+  return static_cast<uint64_t>(about.stx_ctime.tv_sec) * 1000000000 + about.stx_ctime.tv_nsec;
 }
 
 // Whether `about` is the file that was executed. Some file systems show other numbers than the kernel has:

@@ -20,7 +20,7 @@ class ExecutedFiles {
 
  private:
   struct Found {
-    int64_t ctime_ns = 0;
+    uint64_t ctime_ns = 0;
     double inode = 0, kernel_inode = 0, btime = 0;
     uint32_t device = 0, kernel_device = 0;
     bool by_path = false;  // and not by the process

@@ -299,7 +299,7 @@ void RecordDecoder::read_paths(const ImageRecord& image, std::string_view exe, s
   details.path = path_;
   // A mount of the kernel's own, as a memfd's, is in no namespace.
   const uint32_t mounts = image.exe_mount_namespace != 0 ? image.exe_mount_namespace : image.mount_namespace;
-  told.file.ctime_ns = static_cast<int64_t>(image.ctime) * 1000000000 + image.ctime_ns;
+  told.file.ctime_ns = static_cast<uint64_t>(image.ctime) * 1000000000 + image.ctime_ns;
   told.file.file_system = image.file_system;
   told.file.is_in_own_mounts = mounts == options_.own_mount_namespace;
   told.file.lookup_path = {};

@@ -15,7 +15,7 @@ namespace process_ancestry::ebpf {
 
 // What is known of an executed file beside its details.
 struct FileFacts {
-  int64_t ctime_ns = 0;      // Unix time
+  uint64_t ctime_ns = 0;     // Unix time; to be compared alone, for a file may have any
   uint32_t file_system = 0;  // linux/magic.h; 0 if there is no file
   bool is_in_own_mounts = false;
   // The host's path of the file, or its path in another mount namespace; empty if it is not known.

@@ -152,7 +152,8 @@ test('a group and a login are read as the native packer writes them', () => {
     );
   const reader = new (loadNative().LogReader)({ argsMaxBytes: 1000 });
   const time = { origin: 'audit', bootMs: 1500000000250, unixMs: 1500000000250 };
-  const [piece] = reader.feed(Buffer.from(log));
+  reader.feed(Buffer.from(log));
+  const [piece] = reader.flush();
   expect(piece && new BatchDecoder().decode(piece.batch).events).toEqual([
     // A log does not tell in which namespace the caller counts.
     { kind: 'setpgid', ...time, pid: 70, pgid: 70, goneCaller: 60, serial: 77 },

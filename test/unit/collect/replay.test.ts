@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,6 +54,22 @@ describe('replay of a recorded audit log', () => {
     expect((await read).events).toEqual((await replay(sample)).events);
   });
 
+  test('what a FIFO has said is told though its writer is silent then', async () => {
+    const fifo = join(directory, 'silent');
+    execFileSync('mkfifo', [fifo]);
+    const { promise: ended, resolve } = Promise.withResolvers<ReplayError | undefined>();
+    const source = new ReplaySource(loadNative(), { file: fifo, argsMaxBytes: 1 << 20 }, resolve);
+    const events: ProcessEvent[] = [];
+    await source.start((some) => events.push(...some));
+    const writer = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+    const log = readFileSync(sample);
+    writeSync(writer, log);
+    const whole = (await replay(sample)).events.length;
+    await expect.poll(() => events.length, { timeout: 10_000 }).toBe(whole);
+    closeSync(writer);
+    expect(await ended).toBeUndefined();
+  });
+
   test.each(['nobody has opened', 'its writer has opened and not written to'])(
     'a FIFO that %s is let go of at once when it is stopped',
     async (state) => {
@@ -82,8 +98,8 @@ describe('replay of a recorded audit log', () => {
     const { events } = await replay(write('sessions.log', `${log}${logins.join('\n')}\n`));
     const from = { pid: 1298, ses: 1, address: '96.241.146.97', exe: '/usr/sbin/sshd' };
     expect(events).toMatchObject([
-      { kind: 'login', ...from, terminal: 'pts/0' },
       { kind: 'login', ...from, terminal: 'ssh' },
+      { kind: 'login', ...from, terminal: 'pts/0' },
       { kind: 'setpgid', pid: 60, pgid: 40, serial: 1 },
       { kind: 'setsid', origin: 'audit', pid: 60 },
     ]);

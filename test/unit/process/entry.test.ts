@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ExecDetails } from '../../../src/collect/event.ts';
 import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { KernelModel } from './kernel_model.ts';
-import { TreeHarness } from './tree_harness.ts';
+import { ancestorsOf, TreeHarness } from './tree_harness.ts';
 
 /** What is told of how it came in, and who leads: its command line then. */
 const entryOf = ({ entry }: PublishedEvent) => [entry.type, entry.link?.image.cmdline];
@@ -251,6 +251,73 @@ describe('a name proves nothing', () => {
     expect(entryIn(4026532500)).toEqual(['init', 'sshd -D']);
     expect(entryIn(0xeffffffd)).toEqual(['sshd', 'bash']);
     expect(entryIn(undefined)).toEqual(['sshd', 'bash']);
+  });
+});
+
+describe('what has pid 1 for its parent is init’s', () => {
+  const LOGGED_IN = { auid: 1000, ses: 3 };
+  /** As the harness has init's own. */
+  const AS_INIT = { auid: 1000, ses: 1 };
+  /** The entry of what a daemon starts that /proc shows below pid 1. */
+  const below = (details: Partial<ExecDetails>, cgroup = '') => {
+    const harness = new TreeHarness();
+    const shown = harness.proc.show(10, 1, 'daemon', 1, false, { sid: 10 });
+    harness.tree.processes.adopt([{ ...shown, details: { ...shown.details, cgroup, ...details } }]);
+    const kernel = new KernelModel();
+    kernel.processes.set(10, { pid: 10, cmdline: 'daemon', creator: [], parent: 1, alive: true, sid: 10, pgid: 10 });
+    kernel.fork(10, 11);
+    kernel.exec(11, 'ls', details);
+    return entryOf(harness.run(kernel).row('ls'));
+  };
+
+  test('if pid 1 was seen to fork it, whatever its ids are', () => {
+    const kernel = new KernelModel();
+    Object.assign(kernel.fork(1, 10), { parentStartMs: 0 });
+    kernel.exec(10, 'service', LOGGED_IN);
+    expect(entryOf(new TreeHarness().run(kernel).row('service'))).toEqual(['init', 'service']);
+  });
+
+  test('if nobody logged in above it', () => {
+    expect(below(AS_INIT)).toEqual(['init', 'daemon']);
+  });
+
+  test('but not if it may be adopted from a login', () => {
+    expect(below(LOGGED_IN)).toEqual(['unknown', undefined]);
+    expect(below({ ...AS_INIT, auid: 1001 })).toEqual(['unknown', undefined]);
+  });
+
+  test('but not if its ids are not known', () => {
+    expect(below({ ...AS_INIT, uid: undefined })).toEqual(['unknown', undefined]);
+  });
+
+  test('if it is a user’s service manager, by the group that pid 1 put it into', () => {
+    const manager = '/user.slice/user-1000.slice/user@1000.service';
+    expect(below(LOGGED_IN, `${manager}/init.scope`)).toEqual(['init', 'daemon']);
+    for (const other of ['session-3.scope', `session-3.scope${manager}`, 'user@1001.service', 'user@1000.service.d'])
+      expect(below(LOGGED_IN, `/user.slice/user-1000.slice/${other}`), other).toEqual(['unknown', undefined]);
+  });
+
+  test('but not if one that it adopted created it in its name, with CLONE_PARENT', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'sh', AS_INIT);
+    kernel.fork(10, 11);
+    kernel.setsid(11);
+    kernel.exec(11, 'daemon', LOGGED_IN);
+    kernel.exit(10);
+    kernel.fork(11, 12, { cloneParent: true });
+    kernel.setsid(12);
+    kernel.exec(12, 'forged', LOGGED_IN);
+    const harness = new TreeHarness().run(kernel);
+    expect(entryOf(harness.row('daemon'))).toEqual(['init', 'sh']);
+    expect(ancestorsOf(harness.row('forged'))[0]?.pid).toBe(1);
+    expect(entryOf(harness.row('forged'))).toEqual(['unknown', undefined]);
+  });
+
+  test('and a terminal is not given by it to what it may have adopted', () => {
+    const onConsole = { ...LOGGED_IN, uid: 1000, euid: 1000, tty: 'ttyS0' };
+    expect(below(onConsole)).toEqual(['unknown', undefined]);
+    expect(below({ ...onConsole, ...AS_INIT })).toEqual(['console', 'daemon']);
   });
 });
 

@@ -127,7 +127,7 @@ test('what was redacted since is told anew of images before, also where siblings
   expect(told[1]?.previous).not.toBe(told[0]?.previous);
 });
 
-test('a process that executes on and on remembers the eight images before its present one', () => {
+test('a process that executes on and on remembers the image of its fork, and the seven before its present one', () => {
   const kernel = shell();
   kernel.fork(10, 11);
   for (let n = 0; n < 12; n++) kernel.exec(11, `image ${n}`);
@@ -135,7 +135,8 @@ test('a process that executes on and on remembers the eight images before its pr
   const before = (cmdline: string) => imagesBefore(harness.row(cmdline));
   expect(before('image 0')).toEqual(['bash -l']);
   expect(before('image 2')).toEqual(['bash -l', 'image 0', 'image 1']);
-  expect(before('image 11')).toEqual([3, 4, 5, 6, 7, 8, 9, 10].map((n) => `image ${n}`));
+  expect(before('image 7')).toEqual(['bash -l', ...[0, 1, 2, 3, 4, 5, 6].map((n) => `image ${n}`)]);
+  expect(before('image 11')).toEqual(['bash -l', ...[4, 5, 6, 7, 8, 9, 10].map((n) => `image ${n}`)]);
 });
 
 test('an exec of a process whose fork was lost does not have itself before it', () => {

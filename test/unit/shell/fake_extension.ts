@@ -17,6 +17,7 @@ if (args.includes('--fail')) {
 /** With --collector, as a recorder that has not chosen it yet at the first look. */
 function stats(): Record<string, string>[] {
   const collector = flag('--collector');
+  if (args.includes('--unreadable')) return [{ collector: 'replay', problems: '[{"code":"replay_failed"}]' }];
   if (collector === undefined) return [{ collector: 'audit', problems: '[]' }];
   looks += 1;
   if (looks === 1) return [{ collector: 'none', problems: '[]' }];

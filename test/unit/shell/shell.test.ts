@@ -85,6 +85,14 @@ describe('SQL given as an argument', () => {
     expect(out).toBe('');
   });
 
+  test('is answered with status 1 where the log turned out to be unreadable', async () => {
+    const unreadable = { flags: ['--unreadable'], mode: 'json' as const };
+    expect(await shell({ ...unreadable, sql: 'SELECT collector FROM process_ancestry_cache_stats' })).toBe(1);
+    expect(JSON.parse(out)).toEqual([{ collector: 'replay' }]);
+    input.end('SELECT 1;\n');
+    expect(await shell(unreadable)).toBe(1);
+  });
+
   test('waits for events as long as it is told', async () => {
     await shell({ sql: 'SELECT milliseconds_ago FROM started', mode: 'csv', settleMs: 600 });
     expect(Number(out.split('\n')[1])).toBeGreaterThanOrEqual(600);

@@ -1,4 +1,5 @@
 /** Recorded logs as other people's hosts, converters and daemons write them, replayed as a whole. */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadNative } from '../../../src/collect/native.ts';
-import { SAMPLE_LOG, whyUnreadable } from '../../../src/collect/replay.ts';
+import { ReplaySource, SAMPLE_LOG, whyUnreadable } from '../../../src/collect/replay.ts';
 import { resolveFlags } from '../../../src/config/settings.ts';
 import { RecordedLog } from '../../../src/tree/recorded_log.ts';
 import type { Row } from '../../../src/tree/rows.ts';
@@ -25,7 +26,18 @@ const written = (name: string, content: string | Buffer) => {
 };
 const fixture = (name: string) => readFileSync(join(logs, name), 'utf8');
 
-const EVENT_COLUMNS = ['pid', 'path', 'args', 'cwd', 'ancestry', 'ancestry_complete', 'entity_id', 'ecs', 'pgid'];
+const EVENT_COLUMNS = [
+  'pid',
+  'path',
+  'args',
+  'cwd',
+  'ancestry',
+  'ancestry_complete',
+  'entity_id',
+  'ecs',
+  'pgid',
+  'entry_type',
+];
 
 async function replayed(file: string): Promise<{ events: readonly Row[]; processes: readonly Row[] }> {
   const sources = { commandLine: new Map(), environment: {}, osqueryOptions: new Map(), file: undefined };
@@ -35,6 +47,31 @@ async function replayed(file: string): Promise<{ events: readonly Row[]; process
   const processes = await log.tables.read('process_ancestry_tree', ['pid', 'path', 'state', 'parent_entity_id']);
   log.close();
   return { events, processes };
+}
+
+/** What the program has to say of a log that was read. */
+async function problemsOf(file: string): Promise<readonly { code: string; message: string }[]> {
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  const source = new ReplaySource(loadNative(), { file, argsMaxBytes: 1 << 20 }, resolve);
+  await source.start(() => undefined);
+  expect(await promise).toBeUndefined();
+  return source.problems;
+}
+
+/** The lines of each event of RAW in one, without what `begins` a record but the first. */
+function joinedLines(begins: RegExp): string {
+  const events = RAW.trimEnd().split(/\n(?=type=SYSCALL)/);
+  const one = (event: string) => {
+    const [first = '', ...rest] = event.split('\n');
+    return [first, ...rest.map((line) => ` ${line}`.replaceAll(begins, '').trim())].join(' ');
+  };
+  return `${events.map(one).join('\n')}\n`;
+}
+
+/** An archive of one log, as GNU tar makes it. */
+function tarOf(log: string): Buffer {
+  writeFileSync(join(directory, 'audit.log'), log);
+  return execFileSync('tar', ['-C', directory, '-cf', '-', 'audit.log']);
 }
 
 const argsOf = (row: Row | undefined): string[] => JSON.parse(row?.args || '[]');
@@ -70,6 +107,28 @@ describe('a log is read whatever wrote it down', () => {
     expect(argsOf(named(events, 'useradd', '-u', '3005', '-m', 'deadbeef'))).toEqual([
       ...['useradd', '-u', '3005', '-m', 'deadbeef'],
     ]);
+  });
+
+  test.each([
+    ['unescaped', 'a2="echo "hi" there"'],
+    ['escaped', String.raw`a2="echo \"hi\" there"`],
+    ['in single ones', `a2='echo "hi" there'`],
+  ])('with quotes in quoted text, %s', async (_, text) => {
+    const log = RAW.replace(/argc=1 a0="-bash"/, `argc=4 a0="sh" a1="-c" ${text} a3="x"`);
+    expect(log).not.toBe(RAW);
+    named((await replayed(written('quotes.log', log))).events, 'sh', '-c', 'echo "hi" there', 'x');
+  });
+
+  test.each([
+    ['a quoted type', (log: string) => log.replaceAll(/type=(\w+)/g, 'type="$1"')],
+    ['a quoted id', (log: string) => log.replaceAll(/msg=(audit\(\S+\)):/g, 'msg="$1":')],
+    ['an empty node', (log: string) => log.replaceAll(/^/gm, "node='' ")],
+    ['two spaces between fields', (log: string) => log.replaceAll(/ (msg=|\w+=)/g, '  $1')],
+    ['tabs between fields', (log: string) => log.replaceAll(/ (msg=|\w+=)/g, '\t$1')],
+  ])('with %s', async (_, convert) => {
+    const converted = written('converted.log', convert(RAW.trimEnd()));
+    expect(await summary(converted)).toEqual(await summary(written('raw.log', RAW)));
+    for (const row of (await replayed(converted)).events) expect(hostOf(row)).toEqual({ os: { type: 'linux' } });
   });
 
   test.each([
@@ -132,6 +191,86 @@ describe('what a log says', () => {
       '/usr/sbin/sshd',
       '/usr/sbin/cron',
     ]);
+  });
+
+  test.each([
+    ['journalctl -o short-full', 'Sun 2026-11-29 10:00:00 CET HOST audispd[1]: ', true],
+    ['journalctl -o short-unix', '1790000000.123456 HOST audispd[1]: ', true],
+    ['journalctl -o short-monotonic', '[    5.123456] HOST audispd[1]: ', true],
+    ['a date with its year', 'Nov 29 2026 10:00:00 HOST audispd: ', true],
+    ['the host before the date', 'HOST Nov 29 10:00:00 audispd: ', true],
+    ['the host alone', 'HOST: ', true],
+    ['a collector that names it', 'host=HOST ', true],
+    ['grep in a folder for each host', 'HOST/audit.log:', true],
+    ['an address', 'Nov 29 10:00:00 10.0.0.1-HOST audispd: ', true],
+    ['a relay', 'Nov 29 10:00:00 loghost HOST audispd: ', false],
+    ['a chain of relays', 'Nov 29 10:00:00 loghost/HOST audispd: ', false],
+    ['an unknown form', 'from HOST, line 7 of it ', false],
+  ])('two hosts of one log are two trees by the prefix of %s', async (_, prefix, isNameKnown) => {
+    const log = fixture('two_hosts_one_log.log').replaceAll(/^node=(\S+) /gm, (_line, host) =>
+      prefix.replace('HOST', host),
+    );
+    const file = written('two_hosts_by_prefix.log', log);
+    const { events } = await replayed(file);
+    const byName = await replayed(join(logs, 'two_hosts_one_log.log'));
+    expect(events.map((row) => [row.pid, row.path, row.args, chainOf(row)])).toEqual(
+      byName.events.map((row) => [row.pid, row.path, row.args, chainOf(row)]),
+    );
+    const first = events.filter(({ pid }) => pid === '812');
+    expect(new Set(first.map(({ entity_id }) => entity_id)).size).toBe(2);
+    const names = first.map((row) => hostOf(row).name);
+    if (isNameKnown) for (const [i, host] of ['web1', 'db1'].entries()) expect(names[i]).toContain(host);
+    else expect(names).toEqual([undefined, undefined]);
+    const codes = (await problemsOf(file)).map(({ code }) => code);
+    expect(codes).toEqual(isNameKnown ? [] : ['replay_host_unclear']);
+  });
+
+  test('a daemon of a login is not taken for a service of init, in a log without forks', async () => {
+    const exec = (serial: number, pid: number, ids: string, name: string) =>
+      [
+        `type=SYSCALL msg=audit(1790000000.0${serial}:${serial}): arch=c000003e syscall=59 success=yes exit=0 ppid=1 pid=${pid} ${ids} tty=(none) comm="${name}" exe="/usr/bin/${name}"`,
+        `type=EXECVE msg=audit(1790000000.0${serial}:${serial}): argc=1 a0="${name}"`,
+        `type=PROCTITLE msg=audit(1790000000.0${serial}:${serial}): proctitle="${name}"\n`,
+      ].join('\n');
+    const service = exec(11, 700, 'auid=4294967295 uid=0 euid=0 ses=4294967295', 'cron');
+    const daemon = exec(12, 5001, 'auid=1000 uid=1000 euid=1000 ses=3', 'sleep');
+    const { events } = await replayed(written('adopted.log', service + daemon));
+    expect(events.map(({ pid, entry_type }) => [pid, entry_type])).toEqual([
+      ['700', 'init'],
+      ['5001', 'unknown'],
+    ]);
+  });
+
+  test('lines without a host among others are told', async () => {
+    const log = fixture('two_hosts_one_log.log').replaceAll(/^node=db1 /gm, '');
+    expect(await problemsOf(written('one_named.log', log))).toMatchObject([{ code: 'replay_host_unknown' }]);
+  });
+
+  test('events of one process that changed places on the way are in the order of their times', async () => {
+    const ids = 'auid=1000 uid=1000 gid=1000 euid=1000 tty=pts0 ses=3';
+    const event = (ms: number, [call, result, more]: [number, number, string], name: string) =>
+      [
+        `type=SYSCALL msg=audit(1790000000.0${ms}:${ms}): arch=c000003e syscall=${call} success=yes exit=${result} a0=1200011 a1=0 ${more} ${ids} comm="${name}" exe="/usr/bin/${name}"`,
+        ...(call === 59 ? [`type=EXECVE msg=audit(1790000000.0${ms}:${ms}): argc=1 a0="${name}"`] : []),
+        `type=PROCTITLE msg=audit(1790000000.0${ms}:${ms}): proctitle="${name}"\n`,
+      ].join('\n');
+    const shell = event(20, [59, 0, 'ppid=1 pid=5000'], 'bash');
+    const [fork, exec, clone, last] = [
+      event(30, [56, 5001, 'ppid=1 pid=5000'], 'bash'),
+      event(31, [59, 0, 'ppid=5000 pid=5001'], 'make'),
+      event(32, [56, 5002, 'ppid=5000 pid=5001'], 'make'),
+      event(33, [59, 0, 'ppid=5001 pid=5002'], 'gcc'),
+    ];
+    const orders = [
+      [fork, exec, clone, last],
+      [fork, clone, exec, last],
+      [last, clone, exec, fork],
+      [clone, last, fork, exec],
+    ];
+    for (const order of orders) {
+      const { events } = await replayed(written('swapped.log', shell + order.join('')));
+      expect(chainOf(named(events, 'gcc')).slice(0, 2), order.join('')).toEqual(['make 5001', 'bash 5000']);
+    }
   });
 
   test('clones that come in reverse leave no link without a name', async () => {
@@ -240,6 +379,16 @@ describe('a log of which nothing can be read is refused', () => {
     ['laurel', () => '{"ID":"1626611363.720:348501","SYSCALL":{"arch":"0xc000003e"}}\n', /JSON/],
     ['go-audit', () => '{"sequence":1,"timestamp":"1.2","messages":[{"type":1300,"data":"arch=c000003e"}]}\n', /JSON/],
     ['journalctl', () => 'Nov 05 10:00:00 web1 audit[7]: SYSCALL arch=c000003e syscall=59 success=yes\n', /journalctl/],
+    ['records joined without what they begin with', () => joinedLines(/ msg=audit\(\S+/g), /one line per event/],
+    ['fields of records joined', () => joinedLines(/ type=\w+ msg=audit\(\S+/g), /one line per event/],
+    [
+      'numbers interpreted alone',
+      () => RAW.replaceAll('arch=c000003e syscall=59', 'arch=x86_64 syscall=execve'),
+      /interpreted/,
+    ],
+    ['records in quotes', () => RAW.replaceAll(/msg=(.*)$/gm, 'msg="$1"'), /records in quotes/],
+    ['tar', () => tarOf(RAW), /tar archive.*tar -xf/],
+    ['tar in gzip', () => gzipSync(tarOf(RAW)), /tar archive.*tar -xf/],
     ['xz', () => beginning(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0), /xz file.*xz -d/],
     ['bzip2', () => Buffer.concat([Buffer.from('BZh9'), gzipSync(RAW)]), /bzip2 file.*bzip2 -d/],
     ['zstd', () => zstdCompressSync(RAW), /Zstandard file.*zstd -d/],
@@ -258,9 +407,20 @@ describe('a log of which nothing can be read is refused', () => {
     expect(await whyUnreadable(loadNative(), file)).toMatch(message);
   });
 
+  test('also where records of other calls can be read', async () => {
+    const fork = RAW.split('\n')[0]?.replace(/syscall=59(.*) exit=0/, 'syscall=56$1 exit=999') ?? '';
+    const names = RAW.replaceAll('syscall=59', 'syscall=execve');
+    const file = written('forks_read.log', `${fork}\n${names}`);
+    await expect(replayed(file)).rejects.toThrow(/4 lines look like interpreted output/);
+    expect(await whyUnreadable(loadNative(), file)).toMatch(/4 lines look like interpreted output/);
+  });
+
   test('but not one with some lines that can be read', async () => {
     const file = written('mixed.log', interpreted + RAW);
     expect(await summary(file)).toEqual(await summary(written('raw.log', RAW)));
     expect(await whyUnreadable(loadNative(), file)).toBeUndefined();
+    expect(await problemsOf(file)).toMatchObject([
+      { code: 'replay_lines_left_out', message: expect.stringContaining('interpreted output') },
+    ]);
   });
 });

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "../../unique_fd.h"
+#include "ring.h"
+
+namespace process_ancestry::ebpf {
+
+// The ring of the programs in our memory, and what wakes us.
+class MappedRing {
+ public:
+  // False and errno for an error.
+  bool map(int fd, size_t bytes);
+  void reset();
+
+  Ring& ring() { return ring_; }
+  const Ring& ring() const { return ring_; }
+  // Readable once for each time that the programs woke us, whatever waits; -1 before `map`.
+  int woken_fd() const { return woken_.get(); }
+  // Forgets that they did.
+  void forget_wakes();
+
+ private:
+  // Pages of the ring.
+  class Pages {
+   public:
+    Pages() = default;
+    Pages(const Pages&) = delete;
+    Pages& operator=(const Pages&) = delete;
+    ~Pages() { reset(); }
+    bool map(int fd, int protection, size_t offset, size_t bytes);
+    void reset();
+    uint8_t* at() const { return static_cast<uint8_t*>(at_); }
+
+   private:
+    void* at_ = nullptr;
+    size_t bytes_ = 0;
+  };
+
+  Pages consumer_, producer_;
+  Ring ring_;
+  UniqueFd woken_;
+};
+
+}  // namespace process_ancestry::ebpf

@@ -1,0 +1,161 @@
+#include "program_loader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "../../procfs/proc_dir.h"
+#include "../../unique_fd.h"
+
+namespace process_ancestry::ebpf {
+namespace {
+
+// The kernel writes the log of all programs one over the other, and an error of its own where one does not
+// fit (before 6.4).
+constexpr uint32_t kLogBytes = 16 << 20;
+constexpr size_t kLogEndBytes = 600;
+
+std::string read_whole(const char* path) {
+  char text[4096];
+  return std::string(procfs::read_at(AT_FDCWD, path, text, sizeof text));
+}
+
+// The last lines of what the verifier wrote.
+std::string end_of(std::string_view log) {
+  log = log.substr(0, log.find('\0'));
+  while (!log.empty() && log.back() == '\n') log.remove_suffix(1);
+  if (log.size() > kLogEndBytes) log.remove_prefix(log.size() - kLogEndBytes);
+  return std::string(log);
+}
+
+// What can be known before trying.
+bool can_be_tried(std::vector<Problem>& problems) {
+  constexpr uint32_t kInitialPidNamespace = 0xeffffffc;  // include/linux/proc_ns.h, PROC_PID_INIT_INO
+  if (own_namespace("pid") != kInitialPidNamespace) {
+    problems.push_back({"ebpf_pid_namespace", "not in the initial pid namespace"});
+    return false;
+  }
+  if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
+    problems.push_back({"ebpf_no_btf", std::string("/sys/kernel/btf/vmlinux: ") + std::strerror(errno)});
+    return false;
+  }
+  // kernel/bpf: LOCKDOWN_BPF_READ_KERNEL is above integrity.
+  if (read_whole("/sys/kernel/security/lockdown").find("[confidentiality]") != std::string::npos) {
+    problems.push_back({"ebpf_lockdown", "confidentiality"});
+    return false;
+  }
+  return true;
+}
+
+struct Load {
+  const KernelProgramOptions& options;
+  KernelPrograms* programs = nullptr;
+  int error = 0;
+
+  void run() {
+    constexpr int kAttempts = 5;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      programs = kernel_programs_load(&options, &error);
+      if (error != -EAGAIN) return;
+    }
+  }
+};
+
+// The verifier gives up with EAGAIN when anything is to be done in the thread that loads, a signal or work of
+// io_uring (kernel/bpf/verifier.c, signal_pending in do_check): one of its own has nothing else to do.
+KernelPrograms* load_undisturbed(const KernelProgramOptions& options, int& error) {
+  Load load{options};
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  const auto body = [](void* one) -> void* {
+    static_cast<Load*>(one)->run();
+    return nullptr;
+  };
+  if (pthread_create(&thread, nullptr, body, &load) == 0) {
+    pthread_join(thread, nullptr);
+  } else {
+    load.run();
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  error = load.error;
+  return load.programs;
+}
+
+// An instance of tracefs that is seen by nobody else, for hosts that have mounted none.
+UniqueFd own_tracefs() {
+  constexpr unsigned kCreate = 6;  // linux/mount.h, FSCONFIG_CMD_CREATE
+  const UniqueFd context(static_cast<int>(::syscall(SYS_fsopen, "tracefs", 0)));
+  if (!context || ::syscall(SYS_fsconfig, context.get(), kCreate, nullptr, nullptr, 0) != 0)
+    return UniqueFd();
+  return UniqueFd(static_cast<int>(::syscall(SYS_fsmount, context.get(), 0, 0)));
+}
+
+}  // namespace
+
+uint32_t own_namespace(const char* name) {
+  char link[64];
+  const std::string_view text =
+      procfs::read_link_at(AT_FDCWD, (std::string("/proc/self/ns/") + name).c_str(), link, sizeof link);
+  const size_t open = text.find('[');
+  uint32_t inode = 0;
+  if (open != std::string_view::npos) {
+    std::from_chars(text.data() + open + 1, text.data() + text.size(), inode);
+  }
+  return inode;
+}
+
+Programs load_programs(KernelProgramOptions options, std::vector<Problem>& problems) {
+  if (!can_be_tried(problems)) return nullptr;
+  int error = 0;
+  Programs programs(load_undisturbed(options, error));
+  if (programs) return programs;
+  if (error == -EPERM) {
+    problems.push_back({"ebpf_no_permission", std::strerror(EPERM)});
+    return nullptr;
+  }
+  if (error == -ENOSYS || error == -ENOMEM) {
+    problems.push_back({"ebpf_unsupported", std::strerror(-error)});
+    return nullptr;
+  }
+  // Once more, for what the kernel has to say.
+  const std::unique_ptr<char[]> log(new char[kLogBytes]);
+  log[0] = '\0';
+  options.log = log.get();
+  options.log_bytes = kLogBytes;
+  int again = 0;
+  programs.reset(load_undisturbed(options, again));
+  if (programs) return programs;
+  const std::string end = end_of({log.get(), kLogBytes});
+  problems.push_back({end.empty() ? "ebpf_unsupported" : "ebpf_refused",
+                      std::strerror(-error) + (end.empty() ? std::string() : ": " + end)});
+  return nullptr;
+}
+
+uint64_t setsid_tracepoint() {
+  const auto number_below = [](int directory, const char* name) {
+    char text[32];
+    const std::string_view digits = procfs::read_at(directory, name, text, sizeof text);
+    uint64_t number = 0;
+    std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return number;
+  };
+  constexpr const char* kName = "events/syscalls/sys_exit_setsid/id";
+  for (const char* root : {"/sys/kernel/tracing/", "/sys/kernel/debug/tracing/"}) {
+    const uint64_t number = number_below(AT_FDCWD, (std::string(root) + kName).c_str());
+    if (number > 0) return number;
+  }
+  const UniqueFd tracefs = own_tracefs();
+  return tracefs ? number_below(tracefs.get(), kName) : 0;
+}
+
+}  // namespace process_ancestry::ebpf
