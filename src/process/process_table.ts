@@ -365,20 +365,20 @@ export class ProcessTable {
    * are gone. `processes` may be some of all; `gone` are those whose pids are not there any more.
    */
   adopt(processes: Iterable<ProcessSnapshot>, gone: Iterable<Process> = []): void {
-    const adopted: Process[] = [];
+    const adopted = new Map<Process, ProcessSnapshot>();
     const moved: Process[] = [];
     for (const snapshot of processes) {
       const known = this.#cache.peek(snapshot.pid);
       if (!known || !this.#isShown(known, snapshot)) {
-        adopted.push(this.#fromSnapshot(snapshot));
+        adopted.set(this.#fromSnapshot(snapshot), snapshot);
       } else if (snapshot.hasEnded) {
         if (!known.exit) this.#end(known, undefined);
       } else if (this.#update(known, snapshot)) {
         moved.push(known);
       }
     }
-    for (const process of adopted) this.#linkByPpid(process);
-    for (const process of [...adopted, ...moved]) this.#linkLeaders(process);
+    for (const [process, { parentStartMs }] of adopted) this.#linkByPpid(process, parentStartMs);
+    for (const process of [...adopted.keys(), ...moved]) this.#linkLeaders(process);
     for (const process of gone) if (!process.exit) this.#end(process, undefined);
   }
 
@@ -562,7 +562,7 @@ export class ProcessTable {
   }
 
   /** Parents of what /proc showed, up to the first that is known. */
-  #linkByPpid(process: Process): void {
+  #linkByPpid(process: Process, parentStartMs?: number): void {
     const chain = [process];
     for (let child: Process | undefined = process; child && child.lineage === 'awaited'; ) {
       if (child.ppid === 0) {
@@ -571,7 +571,8 @@ export class ProcessTable {
       }
       const ppid = child.ppid as Pid;
       let parent = this.#cache.peek(ppid);
-      if (!parent) {
+      if (!parent || (child === process && this.#isOther(parent, parentStartMs))) {
+        parent = undefined;
         const snapshot = this.#proc?.read(ppid);
         if (snapshot) parent = this.#fromSnapshot(snapshot);
       }

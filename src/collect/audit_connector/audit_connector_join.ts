@@ -19,37 +19,34 @@ const LATE_RECORD_MS = 10_000;
 /** The wall clock was set when it moved against CLOCK_BOOTTIME by more; stamps from before are not compared for a while. */
 const CLOCK_SET_MS = 2;
 const CLOCK_SETTLES_MS = 5_000;
-/** Released entries are cut off the queue so many at a time. */
-const CUT_ENTRIES = 1024;
 
-/** A message of the connector's that waits. */
-interface Entry {
-  readonly event: ForkEvent | ExecEvent | ExitEvent | SetsidEvent;
-  readonly heardMs: number;
-  readonly exec: Exec | undefined;
-}
-
+/** An exec that the connector announced. */
 interface Exec extends AnnouncedExec {
-  /** Its place among all messages. */
-  readonly place: number;
+  details: ExecDetails | undefined;
   /** What /proc showed at once, where audit had to be expected to tell nothing. */
   fallback: ExecDetails | undefined;
 }
 
+interface OtherMessage {
+  readonly event: ForkEvent | ExitEvent | SetsidEvent;
+  readonly heardMs: number;
+}
+
+/** What the connector told, while it waits. */
+type Entry = Exec | OtherMessage;
+
+const isExec = (entry: Entry): entry is Exec => entry.event.kind === 'exec';
+
 export class AuditConnectorJoin implements EventJoin {
   readonly #options: JoinOptions;
-  readonly #pairing = new ExecPairing();
+  readonly #pairing = new ExecPairing<Exec>();
   readonly #groups = new GroupChanges();
-  #queue: Entry[] = [];
-  /** What of the queue was released. */
-  #released = 0;
-  /** The place of the first entry of the queue. */
-  #firstPlace = 0;
-  /** Audit has told all that happened before this place. */
-  #passedPlace = 0;
+  readonly #queue: Entry[] = [];
+  /** Execs in the queue, and those of them that have their details: audit has told all that happened before. */
+  #execs = 0;
+  #complete = 0;
   /** The last exec of each pid that waits. */
   readonly #lastExecs = new Map<Pid, Exec>();
-  #execs = 0;
   /** Of the texts of execs in the queue. */
   #queueBytes = 0;
   /** When the last process of each pid was forked, by CLOCK_BOOTTIME, until its end is handed over. */
@@ -66,7 +63,7 @@ export class AuditConnectorJoin implements EventJoin {
   }
 
   get waitingSinceMs(): number | undefined {
-    const since = [this.#head?.heardMs, this.#pairing.earlySinceMs].filter((ms) => ms !== undefined);
+    const since = [this.#queue[0]?.heardMs, this.#pairing.earlySinceMs].filter((ms) => ms !== undefined);
     return since.length === 0 ? undefined : Math.min(...since);
   }
 
@@ -95,7 +92,7 @@ export class AuditConnectorJoin implements EventJoin {
         case 'exit':
         case 'setsid':
           if (event.kind === 'fork') this.#forkedMs.set(event.pid, event.bootMs);
-          this.#queue.push({ event, heardMs: now, exec: undefined });
+          this.#queue.push({ event, heardMs: now });
           break;
         default:
           whole.push(event);
@@ -137,15 +134,14 @@ export class AuditConnectorJoin implements EventJoin {
 
   /** The connector's exec. */
   #announce(event: ExecEvent, heardMs: number): void {
-    const place = this.#firstPlace + this.#queue.length;
-    const exec: Exec = { event, heardMs, place, details: undefined, fallback: undefined, isGivenUp: false };
-    this.#queue.push({ event, heardMs, exec });
+    const exec: Exec = { event, heardMs, details: undefined, fallback: undefined, isGivenUp: false };
+    this.#queue.push(exec);
     this.#lastExecs.set(event.pid, exec);
     this.#execs++;
     // With details from /proc where audit does not work: it will tell nothing.
     const details = event.details ?? this.#pairing.announce(exec, this.#timesCompare);
     if (details) {
-      this.#complete(exec, details);
+      this.#addDetails(exec, details);
     } else if (!this.#forkedMs.has(event.pid)) {
       // A process from before audit was first enabled has no audit context, and makes no record (kernel/auditsc.c,
       // audit_alloc): what it runs is to be read now or never.
@@ -157,59 +153,53 @@ export class AuditConnectorJoin implements EventJoin {
   /** Audit's record of an exec. */
   #record(event: ExecEvent, heardMs: number): void {
     if (!event.details) return;
-    const exec = this.#pairing.record(event, event.details, heardMs, this.#timesCompare) as Exec | undefined;
+    const exec = this.#pairing.record(event, event.details, heardMs, this.#timesCompare);
     // A record that comes too late changes nothing: its row is out.
-    if (exec && !exec.isGivenUp) this.#complete(exec, event.details);
+    if (exec && !exec.isGivenUp) this.#addDetails(exec, event.details);
   }
 
-  #complete(exec: Exec, details: ExecDetails): void {
+  #addDetails(exec: Exec, details: ExecDetails): void {
     exec.details = details;
+    this.#complete++;
     this.#queueBytes += textBytes(details);
-    this.#passedPlace = Math.max(this.#passedPlace, exec.place);
   }
 
   /** Releases what is whole, up to the first entry that is not, and is not to be given up. */
   #releaseHead(whole: ProcessEvent[], isGivenUp: (entry: Entry) => boolean = () => false): void {
-    for (let entry = this.#head; entry; entry = this.#head) {
-      if (!this.#isWhole(entry) && !isGivenUp(entry)) break;
-      this.#releaseEntry(entry, whole);
+    for (let head = this.#queue[0]; head; head = this.#queue[0]) {
+      if (!this.#isWhole(head) && !isGivenUp(head)) return;
+      this.#queue.shift();
+      if (isExec(head)) this.#releaseExec(head, whole);
+      else this.#releaseOther(head, whole);
     }
-    if (this.#released === 0 || (this.#released < CUT_ENTRIES && this.#head)) return;
-    this.#firstPlace += this.#released;
-    this.#queue = this.#queue.slice(this.#released);
-    this.#released = 0;
   }
 
-  get #head(): Entry | undefined {
-    return this.#queue[this.#released];
+  #isWhole(entry: Entry): boolean {
+    if (isExec(entry)) return entry.details !== undefined;
+    return this.#complete > 0 || this.#lastAuditMs > entry.event.bootMs;
   }
 
-  #isWhole({ event, exec }: Entry): boolean {
-    if (exec) return exec.details !== undefined;
-    return this.#firstPlace + this.#released < this.#passedPlace || this.#lastAuditMs > event.bootMs;
+  #releaseOther({ event }: OtherMessage, whole: ProcessEvent[]): void {
+    this.#groups.release(event, (change) => this.#isBefore(change, event), whole);
+    whole.push(event);
+    const isOver = event.kind === 'exit' && (this.#forkedMs.get(event.pid) ?? 0) <= event.bootMs;
+    if (isOver) this.#forkedMs.delete(event.pid);
   }
 
-  #releaseEntry({ event, exec }: Entry, whole: ProcessEvent[]): void {
-    this.#released++;
-    if (!exec) {
-      this.#groups.release(event, (change) => this.#isBefore(change, event), whole);
-      whole.push(event);
-      const isOver = event.kind === 'exit' && (this.#forkedMs.get(event.pid) ?? 0) <= event.bootMs;
-      if (isOver) this.#forkedMs.delete(event.pid);
-      return;
-    }
+  #releaseExec(exec: Exec, whole: ProcessEvent[]): void {
+    const { event, details, fallback } = exec;
     this.#execs--;
-    this.#queueBytes -= textBytes(exec.details) + textBytes(exec.fallback);
-    const serial = exec.details?.serial || undefined;
+    if (details) this.#complete--;
+    else exec.isGivenUp = true;
+    this.#queueBytes -= textBytes(details) + textBytes(fallback);
+    const serial = details?.serial || undefined;
     this.#groups.release(
       event,
       (change) => (serial === undefined ? this.#isBefore(change, event) : change.serial < serial),
       whole,
     );
-    exec.isGivenUp = exec.details === undefined;
-    const details = exec.details ?? exec.fallback ?? this.#read(exec);
+    whole.push({ ...event, details: details ?? fallback ?? this.#read(exec) });
     if (this.#lastExecs.get(event.pid) === exec) this.#lastExecs.delete(event.pid);
-    whole.push({ ...exec.event, details });
   }
 
   /** By time, unless the pid was used again so soon that the change may be of the process that has it next. */
@@ -250,9 +240,9 @@ export class AuditConnectorJoin implements EventJoin {
   #makeRoom(whole: ProcessEvent[]): void {
     const isTooMuch = () => this.#queueBytes + this.#pairing.earlyBytes > MEMORY_BOUNDS.waitingEvents;
     if (!isTooMuch()) return;
-    this.#releaseHead(whole, ({ exec }) => {
+    this.#releaseHead(whole, (entry) => {
       if (!isTooMuch()) return false;
-      if (exec) this.#hurried++;
+      if (isExec(entry)) this.#hurried++;
       return true;
     });
     if (isTooMuch()) this.#hurried += this.#releaseUnannounced(Number.POSITIVE_INFINITY, whole);

@@ -8,11 +8,9 @@ import { textBytes } from '../../memory_bounds.ts';
 import type { ExecDetails, Pid } from '../event.ts';
 import type { ExecEvent } from '../events.ts';
 
-/** An exec that the connector announced. */
 export interface AnnouncedExec {
   readonly event: ExecEvent;
   readonly heardMs: number;
-  details: ExecDetails | undefined;
   /** Handed over without its record, which may still come. */
   isGivenUp: boolean;
 }
@@ -30,8 +28,8 @@ export interface EarlyRecord {
  */
 const CLOCK_SLACK_MS = 5;
 
-export class ExecPairing {
-  readonly #announced = new Map<Pid, AnnouncedExec[]>();
+export class ExecPairing<Exec extends AnnouncedExec> {
+  readonly #announced = new Map<Pid, Exec[]>();
   readonly #early = new Map<Pid, EarlyRecord[]>();
   #earlyBytes = 0;
 
@@ -48,7 +46,7 @@ export class ExecPairing {
    * Returns the record of an exec, where that came first. `timesCompare` is false while the clock was just set: then only
    * the order tells.
    */
-  announce(exec: AnnouncedExec, timesCompare = true): ExecDetails | undefined {
+  announce(exec: Exec, timesCompare = true): ExecDetails | undefined {
     const { pid, unixMs } = exec.event;
     const early = this.#early.get(pid);
     const [first] = early ?? [];
@@ -65,10 +63,10 @@ export class ExecPairing {
   }
 
   /** Returns the exec that a record belongs to; undefined where that is not announced yet. */
-  record(event: ExecEvent, details: ExecDetails, heardMs: number, timesCompare = true): AnnouncedExec | undefined {
+  record(event: ExecEvent, details: ExecDetails, heardMs: number, timesCompare = true): Exec | undefined {
     const announced = this.#announced.get(event.pid);
     while (announced?.length) {
-      const exec = announced.shift() as AnnouncedExec;
+      const exec = announced.shift() as Exec;
       if (announced.length === 0) this.#announced.delete(event.pid);
       // A record of a later system call: this exec's own was lost.
       if (timesCompare && event.unixMs > exec.event.unixMs + CLOCK_SLACK_MS) continue;

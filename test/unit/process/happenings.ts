@@ -33,24 +33,26 @@ export function play(kernel: KernelModel, happenings: readonly Happening[]): voi
   }
 }
 
-/** The same with sessions and groups, of processes whose pids are nobody else's. */
-export function playSessions(kernel: KernelModel, happenings: readonly Happening[]): void {
-  const changes = new Map<number, number>();
+/** The same with sessions and groups. A number is used again when no session or group has it any more, as the kernel does. */
+export function playSessions(kernel: KernelModel, happenings: readonly Happening[], pids: number): void {
   for (const [n, { what, who, pid: choice }] of happenings.entries()) {
     const living = kernel.alive;
     const actor = living[who % living.length] as number;
-    const [self, groupsSet] = [kernel.processes.get(actor), changes.get(actor) ?? 0];
-    if (what === 'fork' || actor === 1) kernel.fork(actor, 20 + n);
-    else if (what === 'exec') kernel.exec(actor, `image ${kernel.bootMs}`);
+    const self = kernel.processes.get(actor);
+    const pid = 20 + (n % pids);
+    const users = living.map((one) => kernel.processes.get(one));
+    const isFree = !users.some((one) => one?.pid === pid || one?.sid === pid || one?.pgid === pid);
+    if (what === 'fork' || actor === 1) {
+      if (isFree) kernel.fork(actor, pid);
+    } else if (what === 'exec') kernel.exec(actor, `image ${kernel.bootMs}`);
     else if (what === 'exit') kernel.exit(actor);
     else if (choice < 5 && self?.pgid !== actor) kernel.setsid(actor);
-    else if (self?.sid !== actor && groupsSet < 6) {
+    else if (self?.sid !== actor) {
       const peers = living.filter((pid) => kernel.processes.get(pid)?.sid === self?.sid);
       kernel.setpgid(
         actor,
         choice < 9 ? actor : (kernel.processes.get(peers[choice % peers.length] ?? actor)?.pgid ?? 1),
       );
-      changes.set(actor, groupsSet + 1);
     }
   }
 }

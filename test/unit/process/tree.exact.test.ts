@@ -137,6 +137,15 @@ describe('a snapshot among the events', () => {
     expect(process?.session?.id).toBe(10);
   });
 
+  test('names a parent that is not the one that had its pid before', () => {
+    const harness = new TreeHarness();
+    harness.tree.apply([fork(1, 10, START), exec(10, 1, 'before', START), loss()]);
+    harness.proc.show(10, 1, 'after', Math.floor((START + 30) / 10));
+    harness.tree.apply([{ ...snapshot(11, 10, 'child', START + 40), parentStartMs: START + 30 }]);
+    const [child] = harness.tree.processes.withPid(11 as Pid);
+    expect(child?.creator?.image.details.comm).toBe('after');
+  });
+
   test('is of another process where the start is another, even within one tick', () => {
     const harness = new TreeHarness();
     harness.tree.apply([fork(1, 10, START), exec(10, 1, 'told', START), snapshot(10, 1, 'shown', START + 1)]);

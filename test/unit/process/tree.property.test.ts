@@ -5,6 +5,8 @@ import { KernelModel } from './kernel_model.ts';
 import { TreeHarness, told } from './tree_harness.ts';
 
 /** As one ordered stream tells of all ids and starts, or as calls that change ids are told beside forks and execs. */
+/** How many numbers there are for processes. */
+const pids = fc.constantFrom(8, 200);
 const streams = fc.constantFrom('exact', 'whole' as const);
 
 test('every exec has its true ancestors, whatever happens and however small the cache is', () => {
@@ -29,9 +31,9 @@ test('every exec has its true ancestors, whatever happens and however small the 
 
 test('every exec has its true session and group, and the rows of a process are in the order in which it did things', () => {
   fc.assert(
-    fc.property(fc.array(happening, { maxLength: 80 }), streams, (happenings, stream) => {
+    fc.property(fc.array(happening, { maxLength: 80 }), pids, streams, (happenings, pids, stream) => {
       const kernel = new KernelModel(14);
-      playSessions(kernel, happenings);
+      playSessions(kernel, happenings, pids);
       const harness = new TreeHarness({ actions: new Set(['fork', 'exec', 'setsid', 'exit']) });
       harness.tree.apply(kernel[stream]);
       const execs = harness.published.filter(({ action }) => action === 'exec').map(told);

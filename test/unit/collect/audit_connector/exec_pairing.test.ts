@@ -10,7 +10,7 @@ const record: ExecEvent = { kind: 'exec', origin: 'audit', pid: 10 as Pid, bootM
 
 function givenUp(heardMs: number): AnnouncedExec {
   const event = { ...record, origin: 'proc_events', details: undefined } as const;
-  return { event, heardMs, details: undefined, isGivenUp: true };
+  return { event, heardMs, isGivenUp: true };
 }
 
 describe('an exec that was given up', () => {

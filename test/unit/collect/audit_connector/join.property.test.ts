@@ -40,9 +40,10 @@ test('every exec has its true session and group, however setpgid’s records are
     fc.property(
       fc.array(happening, { maxLength: 80 }),
       fc.array(fc.tuple(fc.nat({ max: 4 }), fc.nat({ max: 4 })), { maxLength: 60 }),
-      (happenings, merge) => {
+      fc.constantFrom(8, 200),
+      (happenings, merge, pids) => {
         const kernel = new KernelModel(14);
-        playSessions(kernel, happenings);
+        playSessions(kernel, happenings, pids);
         const harness = new JoinHarness({ actions: new Set(['fork', 'exec', 'setsid', 'exit']) });
         const { connector, audit } = kernel;
         for (const [fromConnector, fromAudit] of merge) {
