@@ -11,11 +11,11 @@
       "target_name": "collector",
       "type": "static_library",
       "sources": [
-        "sensors/audit/assembler.cc", "sensors/audit/audit_event.cc", "sensors/audit/cleanup.cc", "sensors/audit/control.cc", "sensors/audit/group_change.cc", "sensors/audit/inspection.cc", "sensors/audit/kernel.cc",
+        "sensors/audit/assembler.cc", "sensors/audit/audit_event.cc", "sensors/audit/cleanup.cc", "sensors/audit/control.cc", "sensors/audit/coverage.cc", "sensors/audit/flood_watch.cc", "sensors/audit/group_change.cc", "sensors/audit/inspection.cc", "sensors/audit/kernel.cc",
         "sensors/audit/log_line.cc", "sensors/audit/log_reader.cc", "sensors/audit/login_record.cc", "sensors/audit/pack_event.cc", "sensors/audit/place.cc", "sensors/audit/record.cc", "sensors/audit/record_readers.cc", "sensors/audit/recorded_names.cc",
         "sensors/audit/rule.cc", "sensors/audit/state_file.cc", "sensors/audit/subscription.cc", "sensors/audit/syslog_prefix.cc", "sensors/audit/syscalls.cc",
         "batch.cc", "batch_queue.cc", "clocks.cc", "collector.cc", "events/events.cc", "heap_limits.cc", "socket_peer.cc",
-        "sensors/audit_connector/audit_connector.cc", "sensors/netlink_receiver.cc",
+        "sensors/audit_connector/audit_connector.cc", "sensors/audit_connector/exec_readings.cc", "sensors/netlink_receiver.cc",
         "sensors/connector/connector.cc", "sensors/connector/thread_groups.cc",
         "procfs/cgroup.cc", "procfs/exec_file.cc", "procfs/file_times.cc", "procfs/proc_dir.cc", "procfs/process_reader.cc",
         "procfs/thread_scan.cc"

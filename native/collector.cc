@@ -99,8 +99,11 @@ void Collector::run() {
     }
     const int nap_ms = go_on ? sensors_.front()->nap_ms(messages) : 0;
     if (nap_ms > 0) {
-      pollfd ready[] = {{stop_event_.get(), POLLIN, 0}, {ask_event_.get(), POLLIN, 0}};
-      ::poll(ready, 2, nap_ms);
+      // poll passes over descriptors below 0.
+      pollfd ready[] = {{stop_event_.get(), POLLIN, 0},
+                        {ask_event_.get(), POLLIN, 0},
+                        {sensors_.front()->urgent_descriptor(), POLLIN, 0}};
+      ::poll(ready, 3, nap_ms);
     }
   }
 }

@@ -167,7 +167,19 @@ export const KINDS: readonly EventKind[] = [
       ),
     ],
   },
-  { name: 'exec', code: 2, description: 'A process executes a new image.', fields: [], details: 'optional' },
+  {
+    name: 'exec',
+    code: 2,
+    description: 'A process executes a new image.',
+    fields: [
+      field(
+        'groupsUntold',
+        'flag',
+        'No setpgid is told of now, as somebody made too many: `details.pgid` is what /proc said at the exec, and where it is undefined nobody knows the group.',
+      ),
+    ],
+    details: 'optional',
+  },
   {
     name: 'exit',
     code: 3,

@@ -196,6 +196,9 @@ struct ForkEvent {
 
 // A process executes a new image.
 struct ExecEvent {
+  // No setpgid is told of now, as somebody made too many: details.pgid is what /proc said at the exec, and
+  // where it is undefined nobody knows the group.
+  bool groups_untold = false;
   const ExecDetails* details = nullptr;
   static constexpr Kind kKind = Kind::kExec;
 };

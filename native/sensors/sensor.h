@@ -70,6 +70,8 @@ class Sensor {
   // wake-up.
   virtual int nap_ms(uint64_t messages) = 0;
   virtual SensorStats stats() const = 0;
+  // Readable when a nap is to end at once; -1 for none.
+  virtual int urgent_descriptor() const { return -1; }
   // What waits in the kernel, in bytes or messages. Asks the kernel; on any thread.
   virtual uint64_t on_its_way() const = 0;
   // Whether `snapshot` tells of the processes that live, as snapshot records; else /proc is to be read
