@@ -14,6 +14,7 @@ import { ExecutedFiles } from './files/executed_file.ts';
 import { FileHasher, type HashLimits } from './files/file_hasher.ts';
 import { IdleMemory } from './idle_memory.ts';
 import type { Logger } from './log.ts';
+import { MissingDetails } from './missing_details.ts';
 import { ACTIONS, parseActions } from './process/actions.ts';
 import type { Action } from './process/execution.ts';
 import type { ProcessTable } from './process/process_table.ts';
@@ -100,6 +101,7 @@ export class Recorder {
   readonly #publishing: Publishing;
   readonly #hasher: FileHasher;
   readonly #idleMemory = new IdleMemory();
+  readonly #missingDetails = new MissingDetails();
   readonly #procfs = new Procfs('/proc', (pid) => loadNative().connectionPeer(pid));
   readonly #proc: ProcReader;
   readonly #startedMs = performance.now();
@@ -197,6 +199,7 @@ export class Recorder {
     const source = this.#run?.source.stats() ?? NO_STATS;
     const tree = this.#run?.treeStats ?? { ...NO_TREE, capacity: this.#values.process_ancestry_cache_size };
     const totals = addTotals(this.#earlier, tree, source, this.#run?.resyncs ?? 0);
+    this.#missingDetails.sample(performance.now(), totals.eventsPublished, totals.detailsMissing);
     const { stats: store } = this.#store;
     const others = this.#options.otherProblems?.() ?? [];
     return {
@@ -213,7 +216,8 @@ export class Recorder {
       resyncs: totals.resyncs,
       problems: [
         ...this.#problems,
-        ...(this.#run?.state.problems ?? []),
+        ...currentProblems(this.#run?.state.problems ?? [], source.problems ?? []),
+        ...this.#missingDetails.problems,
         ...unreadProblems(this.#procfs.noDescriptor),
         ...store.problems,
         ...others,
@@ -393,6 +397,12 @@ export class Recorder {
   }
 
   #sweep(): void {
+    const { eventsPublished = 0, detailsMissing = 0 } = this.#run?.treeStats ?? {};
+    this.#missingDetails.sample(
+      performance.now(),
+      this.#earlier.eventsPublished + eventsPublished,
+      this.#earlier.detailsMissing + detailsMissing,
+    );
     for (const { processes } of this.#run?.trees ?? []) processes.sweep();
     this.#idleMemory.sample({
       events: this.#earlier.eventsReceived + (this.#run?.treeStats.eventsReceived ?? 0),
@@ -406,6 +416,15 @@ export class Recorder {
 
 function recordsHost({ process_ancestry_enable, process_ancestry_collector }: FlagValues): boolean {
   return process_ancestry_enable && process_ancestry_collector !== 'replay';
+}
+
+/** What the start told, and what is wrong now; one of each code, as it is now. */
+function currentProblems(
+  atStart: readonly CollectorProblem[],
+  now: readonly CollectorProblem[],
+): readonly CollectorProblem[] {
+  const codes = new Set(now.map(({ code }) => code));
+  return [...atStart.filter(({ code }) => !codes.has(code)), ...now];
 }
 
 function unreadProblems(count: number): CollectorProblem[] {

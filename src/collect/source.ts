@@ -27,6 +27,8 @@ export interface SourceStats {
   /** Records that could not be parsed, and events of which records were missing. */
   readonly malformed: number;
   readonly incomplete: number;
+  /** What is wrong now, beside what the start told: gone once it is mended. */
+  readonly problems?: readonly CollectorProblem[];
 }
 
 /** `host` is whose events these are; undefined for this host's. */

@@ -32,6 +32,8 @@ export class Execution {
   details: ExecDetails | undefined = undefined;
   /** When it happened, in Unix ms; audit's own time, of a coarse clock, once its record is there. */
   unixMs: number;
+  /** Changes of groups are not told: its group is what its details say, or unknown. */
+  groupsUntold = false;
   /** Control group; '' while nobody knows. */
   cgroup = '';
   /** What the process ran before `image`. */

@@ -294,6 +294,7 @@ export class ProcessTree {
       const paired = this.#pairing.addDetails(event, event.details, now, this.#timesCompare);
       if (!paired) return;
       const { execution, late } = paired;
+      execution.groupsUntold ||= event.groupsUntold ?? false;
       if (!late && !execution.image.sealed) {
         this.#seal(execution, event.details);
       } else if (execution.process.image === execution.image) {
@@ -332,6 +333,7 @@ export class ProcessTree {
     const before = process.image;
     process.execute(Image.pending(), event.unixMs);
     const execution = new Execution('exec', process, this.#timesOf(event), before);
+    execution.groupsUntold = event.groupsUntold ?? false;
     this.#waiting.set(execution.image, execution);
     if (this.#publishesOthers) this.#queue(execution);
     return execution;
@@ -403,8 +405,9 @@ export class ProcessTree {
     if (!execution.group) {
       const { process, bootMs, details } = execution;
       const { serial = 0 } = (execution.action === 'exec' && details) || {};
-      const told = details?.fromProcfs ? details.pgid : undefined;
-      const group = process.groups.at(bootMs, serial);
+      const { groupsUntold } = execution;
+      const told = details?.fromProcfs || groupsUntold ? details?.pgid : undefined;
+      const group = groupsUntold ? undefined : process.groups.at(bootMs, serial);
       execution.group = told === undefined || told === group?.id ? group : this.processes.groupOf(told);
       process.groups.settle(bootMs, serial);
       execution.groupLeader = execution.linkOf(execution.group);
@@ -418,6 +421,8 @@ export class ProcessTree {
     image.seal(details, certain);
     this.processes.texts.keep(image);
     execution.details = details;
+    // A record of it was lost, or is kept from everybody.
+    if (details && details.args === '' && details.argsCut) this.#detailsMissing++;
     this.#waitingBytes += textBytes(details);
     if (details?.pidNamespace) process.pidNamespace = details.pidNamespace;
     if (details) this.#keepGroups(execution, details);

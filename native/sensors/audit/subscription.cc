@@ -279,6 +279,9 @@ bool Subscription::drain(double now_ms, size_t bytes_held_max) {
       ++counters_.records;
       if (header.nlmsg_type == AUDIT_CONFIG_CHANGE) {
         rules_changed_ = true;
+        // Of what follows nobody is told, nor when it is switched on again (kernel/audit.c,
+        // audit_do_config_change): that is looked at when it can be over.
+        if (payload.find("audit_enabled=0") != std::string_view::npos) was_off_ = true;
         continue;
       }
       assembler_.add(header.nlmsg_type, without_padding(payload), now_ms);
@@ -320,8 +323,12 @@ uint32_t Subscription::check(double now_ms) {
       fall_back();
       break;
   }
-  // While audit is off nobody is told of rules that are changed.
-  if (status_.enabled != enabled_judged_ || coverage_.without_changes) rules_changed_ = true;
+  const bool lost_any = status_.lost != lost_seen_ || counters_.enobufs != enobufs_seen_;
+  enobufs_seen_ = counters_.enobufs;
+  if (was_off_ || status_.enabled != enabled_judged_ || lost_any || coverage_.without_changes) {
+    rules_changed_ = true;
+  }
+  was_off_ = false;
   if (flood_.is_over(now_ms)) hear_groups_again();
   look_at_changes();
   // The counter starts anew when somebody resets it (man 8 auditctl, --reset-lost).

@@ -98,7 +98,9 @@ class Subscription {
   bool changed_anything_ = false;  // there is something to put back
   bool owns_rules_ = false;
   bool rules_changed_ = false;  // maybe, since they were looked at
-  Coverage coverage_;           // as of the last look
+  bool was_off_ = false;        // since the last second
+  uint64_t enobufs_seen_ = 0;
+  Coverage coverage_;  // as of the last look
   bool works_ = true;
   uint32_t enabled_judged_ = 1;
   FloodWatch flood_;
