@@ -15,7 +15,7 @@
         "sensors/audit/log_line.cc", "sensors/audit/log_reader.cc", "sensors/audit/login_record.cc", "sensors/audit/pack_event.cc", "sensors/audit/place.cc", "sensors/audit/record.cc", "sensors/audit/record_readers.cc", "sensors/audit/recorded_names.cc",
         "sensors/audit/rule.cc", "sensors/audit/state_file.cc", "sensors/audit/subscription.cc", "sensors/audit/syslog_prefix.cc", "sensors/audit/syscalls.cc",
         "batch.cc", "batch_queue.cc", "clocks.cc", "collector.cc", "events/events.cc", "heap_limits.cc", "socket_peer.cc",
-        "sensors/audit_connector/audit_connector.cc", "sensors/audit_connector/exec_readings.cc", "sensors/netlink_receiver.cc",
+        "sensors/audit_connector/audit_connector.cc", "sensors/audit_connector/cgroup_moves.cc", "sensors/audit_connector/exec_readings.cc", "sensors/netlink_receiver.cc",
         "sensors/connector/connector.cc", "sensors/connector/thread_groups.cc",
         "procfs/cgroup.cc", "procfs/exec_file.cc", "procfs/file_times.cc", "procfs/proc_dir.cc", "procfs/process_reader.cc",
         "procfs/thread_scan.cc"
@@ -40,7 +40,7 @@
       "type": "executable",
       "dependencies": ["collector"],
       "sources": [
-        "test/assembler_test.cc", "test/batch_test.cc", "test/cgroup_test.cc", "test/clocks_test.cc", "test/control_test.cc",
+        "test/assembler_test.cc", "test/batch_test.cc", "test/cgroup_test.cc", "test/clocks_test.cc", "test/control_test.cc", "test/coverage_test.cc", "test/flood_watch_test.cc", "test/exec_readings_test.cc", "test/kernel_children_test.cc",
         "test/exec_file_test.cc", "test/group_change_test.cc", "test/log_line_test.cc", "test/log_test.cc", "test/login_record_test.cc",
         "test/main.cc", "test/mutation_test.cc", "test/place_test.cc", "test/procfs_test.cc", "test/record_test.cc",
         "test/rule_test.cc", "test/samples.cc", "test/socket_peer_test.cc", "test/syscalls_test.cc", "test/thread_groups_test.cc", "test/unpack.cc",

@@ -177,6 +177,11 @@ export const KINDS: readonly EventKind[] = [
         'flag',
         'No setpgid is told of now, as somebody made too many: `details.pgid` is what /proc said at the exec, and where it is undefined nobody knows the group.',
       ),
+      field(
+        'cgroupUntold',
+        'flag',
+        "The process may have been moved to another control group than its creator's, and where `details.cgroup` is '' nobody knows to which.",
+      ),
     ],
     details: 'optional',
   },

@@ -244,6 +244,8 @@ export interface ExecEvent extends EventBase {
   readonly kind: 'exec';
   /** No setpgid is told of now, as somebody made too many: `details.pgid` is what /proc said at the exec, and where it is undefined nobody knows the group. */
   readonly groupsUntold?: boolean | undefined;
+  /** The process may have been moved to another control group than its creator's, and where `details.cgroup` is '' nobody knows to which. */
+  readonly cgroupUntold?: boolean | undefined;
   readonly details: ExecDetails | undefined;
 }
 
@@ -458,6 +460,7 @@ export function decodeRecord(batch: Buffer, start: number, bootToUnixMs: number)
         kind: 'exec',
         ...base,
         groupsUntold: (flags & 0x100) !== 0,
+        cgroupUntold: (flags & 0x200) !== 0,
         details: (flags & 1) !== 0 ? detailsAt(batch, at + 0, flags, texts) : undefined,
       };
     }

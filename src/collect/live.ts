@@ -39,7 +39,9 @@ const ADVICE: Readonly<Record<string, (detail: string) => string>> = {
     `audit rules exclude records of execs: ${detail
       .split(',')
       .map((type) => `auditctl -d exclude,always -F msgtype=${type}`)
-      .join('; ')}, and take them out of /etc/audit/rules.d; until then that part is read from /proc where the process lives`,
+      .join(
+        '; ',
+      )}, and take them out of /etc/audit/rules.d; until then that part is read from /proc where the process lives`,
   audit_setpgid_flood: (detail) =>
     `too many setpgid calls, last by ${detail}: they are not recorded for some minutes, and process groups are read from /proc at the exec; find out why it makes them`,
   audit_unicast_taken: (detail) =>

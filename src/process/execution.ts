@@ -34,6 +34,8 @@ export class Execution {
   unixMs: number;
   /** Changes of groups are not told: its group is what its details say, or unknown. */
   groupsUntold = false;
+  /** It may be in another control group than its creator's: see ExecEvent. */
+  cgroupUntold = false;
   /** Control group; '' while nobody knows. */
   cgroup = '';
   /** What the process ran before `image`. */

@@ -295,6 +295,7 @@ export class ProcessTree {
       if (!paired) return;
       const { execution, late } = paired;
       execution.groupsUntold ||= event.groupsUntold ?? false;
+      execution.cgroupUntold ||= event.cgroupUntold ?? false;
       if (!late && !execution.image.sealed) {
         this.#seal(execution, event.details);
       } else if (execution.process.image === execution.image) {
@@ -334,6 +335,7 @@ export class ProcessTree {
     process.execute(Image.pending(), event.unixMs);
     const execution = new Execution('exec', process, this.#timesOf(event), before);
     execution.groupsUntold = event.groupsUntold ?? false;
+    execution.cgroupUntold = event.cgroupUntold ?? false;
     this.#waiting.set(execution.image, execution);
     if (this.#publishesOthers) this.#queue(execution);
     return execution;
@@ -427,7 +429,10 @@ export class ProcessTree {
     if (details?.pidNamespace) process.pidNamespace = details.pidNamespace;
     if (details) this.#keepGroups(execution, details);
     if (hasEntryName(image)) this.#proveEntry(execution);
-    if (details?.cgroup) process.cgroup = details.cgroup;
+    if (details?.cgroup || execution.cgroupUntold) {
+      process.cgroup = details?.cgroup ?? '';
+      process.hasLeftCgroup = process.cgroup === '';
+    }
     execution.cgroup = details?.cgroup || process.cgroup;
     if (details?.ppid === undefined || process.lineage !== 'awaited') return;
     process.ppid = details.ppid;
@@ -540,7 +545,7 @@ export class ProcessTree {
     const isRevived = execution.action === 'exit' && !process.exit;
     if (isRevived || !this.#settings.actions.has(execution.action)) return;
     this.#eventsPublished++;
-    process.cgroup ||= fromCreators(process, ({ cgroup }) => cgroup) ?? '';
+    process.cgroup ||= fromCreators(process, ({ cgroup }) => cgroup, 'hasLeftCgroup') ?? '';
     process.pidNamespace ??= fromCreators(process, ({ pidNamespace }) => pidNamespace);
     const context = this.#context;
     const creator = context.record(process.creator);
@@ -590,10 +595,13 @@ export class ProcessTree {
 function fromCreators<Value>(
   process: Process,
   of: (one: Pick<ExecDetails, 'cgroup' | 'pidNamespace'>) => Value,
+  end?: 'hasLeftCgroup',
 ): Value | undefined {
+  if (end && process[end]) return undefined;
   for (let link = process.creator; link; link = link.process.creator) {
     const value = of(link.image.details) || of(link.process);
     if (value) return value;
+    if (end && link.process[end]) return undefined;
   }
   return undefined;
 }

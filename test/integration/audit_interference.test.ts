@@ -1,6 +1,7 @@
 /** What others do to kernel audit while this extension reads it, and what the kernel never tells by audit. */
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +25,8 @@ const CWD = '1307';
 const PATH = '1302';
 const EOE = '1320';
 const PROCTITLE = '1327';
+const CORE_PATTERN = '/proc/sys/kernel/core_pattern';
+const PRESSURE = fileURLToPath(new URL('../fixtures/pressure/pressure.c', import.meta.url));
 
 describe.skipIf(!canRecord())('audit that others change', () => {
   let borrowed: string;
@@ -175,5 +178,97 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     await until('read /proc again', async () => (await count('resyncs')) > 0);
     expectWhole(await rowsOfShortLived('after'), 'after');
     expect(await codes()).toEqual([]);
+  });
+
+  test('a user that floods setpgid gets it no longer recorded, and hides nothing behind it', async () => {
+    const pressure = join(directory, 'pressure');
+    execFileSync('cc', ['-O2', '-o', pressure, PRESSURE]);
+    extension = await ExtensionUnderTest.start();
+    const run = promisify(execFile);
+    const asNobody = (...args: string[]) => run(pressure, args, { ...NOBODY, cwd: '/' });
+    const rules = auditSettings().rules.length;
+    const floods = [1, 2, 3, 4].map(() => asNobody('setpgid', '4'));
+    await asNobody('mark', '200', 'beside');
+    await told('audit_setpgid_flood');
+    expect(auditSettings().rules.length).toBeLessThan(rules);
+    // Who joins a group while nobody tells of it.
+    const job = execFileSync('/bin/bash', ['-c', 'set -m; sleep 0.2 & echo $!; wait'], { encoding: 'utf8' }).trim();
+    await Promise.all(floods);
+    await extension.settled();
+    const marks = (await events()).filter(({ cmdline }) => cmdline?.startsWith('true beside-'));
+    const lost = await count('kernel_lost');
+    expect(marks.length + (await count('details_missing'))).toBeGreaterThanOrEqual(200 - lost);
+    if (lost === 0)
+      expect(marks.map(({ cmdline }) => cmdline)).toEqual(Array.from({ length: 200 }, (_, i) => `true beside-${i}`));
+    const [row] = await events({ pid: [{ op: 2, expr: job }] });
+    // Read at the exec, or not told; never its shell's.
+    expect([job, undefined]).toContain(row?.pgid);
+    expect(await count('events_lost')).toBeGreaterThan(0);
+  });
+
+  test('what the kernel executes as a helper has its own image, and so has what it starts', async () => {
+    const helper = join(directory, 'core');
+    writeFileSync(helper, '#!/bin/sh\n/bin/true CHILD\nexec cat >/dev/null\n', { mode: 0o755 });
+    const times = 20;
+    const pattern = readFileSync(CORE_PATTERN, 'utf8');
+    extension = await ExtensionUnderTest.start();
+    try {
+      writeFileSync(CORE_PATTERN, `|${helper} TAG %p`);
+      for (let n = 0; n < times; n++) spawnSync('/bin/sh', ['-c', 'kill -SEGV $$'], { cwd: '/' });
+    } finally {
+      writeFileSync(CORE_PATTERN, pattern);
+    }
+    await extension.settled();
+    const rows = await until('told', async () => {
+      const all = await events();
+      return all.filter(({ cmdline }) => cmdline === '/bin/true CHILD').length === times && all;
+    });
+    const helpers = rows.filter(({ cmdline }) => cmdline?.includes(`${helper} TAG`));
+    // On a busy machine one may have gone on before it could be read: then nobody knows, and it is counted.
+    const unread = rows.filter(({ path = '' }) => path === '').length;
+    expect(helpers.length + unread).toBe(times);
+    expect(helpers.length).toBeGreaterThan(0);
+    expect(await count('details_missing')).toBeGreaterThanOrEqual(unread);
+    for (const { cmdline, ppid } of helpers) {
+      expect(cmdline).toMatch(new RegExp(`^/bin/sh ${helper} TAG \\d+$`));
+      expect(ppid).toBe('2');
+    }
+    const creators = rows
+      .filter(({ cmdline }) => cmdline === '/bin/true CHILD')
+      .map(({ ancestry }) => JSON.parse(ancestry ?? '[]')[0].cmdline as string);
+    expect(creators.filter((cmdline) => cmdline.includes(`${helper} TAG`))).toHaveLength(helpers.length);
+    expect(creators.filter((cmdline) => cmdline === 'cat')).toEqual([]);
+  });
+
+  test('who enters another control group and executes at once is not in the one of its creator', async () => {
+    const root = ['unified', 'systemd', '.']
+      .map((one) => join('/sys/fs/cgroup', one))
+      .find((one) => existsSync(join(one, 'cgroup.procs')));
+    const [outer, inner] = ['pa-outer', 'pa-inner'].map((name) => join(root ?? '', name)) as [string, string];
+    for (const group of [outer, inner]) mkdirSync(group);
+    extension = await ExtensionUnderTest.start();
+    try {
+      const loop = `(echo 0 > ${inner}/cgroup.procs; exec /bin/true entered-$i); /bin/true stayed-$i`;
+      const parent = `i=0; while [ $i -lt 60 ]; do ${loop}; i=$((i+1)); done; read line`;
+      const script = `echo 0 > ${outer}/cgroup.procs; exec /bin/sh -c '${parent}' parent`;
+      const child = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', 'ignore', 'inherit'] });
+      const rowsOf = async (tag: string) =>
+        (await events()).filter(({ cmdline }) => cmdline?.startsWith(`/bin/true ${tag}-`));
+      await until('all told', async () => (await rowsOf('stayed')).length === 60);
+      const entered = await rowsOf('entered');
+      const stayed = await rowsOf('stayed');
+      child.stdin.end();
+      await once(child, 'exit');
+      expect(entered).toHaveLength(60);
+      const groupsOf = (rows: readonly Row[]) => new Set(rows.map(({ cgroup_path = '' }) => cgroup_path));
+      expect(groupsOf(entered).isSubsetOf(new Set(['', '/pa-inner']))).toBe(true);
+      // The group of who never moved is inherited, where it was gone before it could be read.
+      expect(groupsOf(stayed)).toEqual(new Set(['/pa-outer']));
+    } finally {
+      await until('empty', () =>
+        [outer, inner].every((group) => readFileSync(join(group, 'cgroup.procs'), 'utf8') === ''),
+      );
+      for (const group of [outer, inner]) rmdirSync(group);
+    }
   });
 });

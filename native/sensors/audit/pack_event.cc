@@ -35,6 +35,7 @@ void pack_exec(const AuditEvent& event, Batch& batch) {
   ExecEvent executed;
   executed.details = &event.exec;
   executed.groups_untold = event.groups_untold;
+  executed.cgroup_untold = event.cgroup_untold;
   batch.add(Source::kAudit, event.pid, event.id.time_ms, executed);
 }
 

@@ -54,6 +54,7 @@ AuditConnector::AuditConnector(Options options)
       subscription_({options_.audit_forks, options_.rule_key, options_.state_file,
                      options_.socket_buffer_bytes, options_.place_grace_ms},
                     assembler_),
+      cgroup_moves_(proc_),
       process_reader_(proc_, options_.args_max_bytes, true),
       nap_ms_(kNapMs) {}
 
@@ -64,12 +65,15 @@ bool AuditConnector::open(std::vector<Problem>& problems) {
     if (error != 0) problems.push_back(problem_of_connector(error));
   }
   if (options_.audit) subscription_.start(problems);
+  // Without it the control group of who was gone too soon is not known.
+  cgroup_moves_.open();
   return connector_.is_open() || subscription_.mode() != audit::Mode::kOff;
 }
 
 void AuditConnector::close() {
   subscription_.stop();
   connector_.close();
+  cgroup_moves_.close();
 }
 
 void AuditConnector::begin() {
@@ -78,7 +82,7 @@ void AuditConnector::begin() {
 }
 
 void AuditConnector::descriptors(std::vector<int>& fds) const {
-  for (const int fd : {subscription_.fd(), connector_.fd()}) {
+  for (const int fd : {subscription_.fd(), connector_.fd(), cgroup_moves_.fd()}) {
     if (fd >= 0) fds.push_back(fd);
   }
 }
@@ -101,6 +105,8 @@ uint64_t AuditConnector::drain(Sink& sink, double now_ms) {
       more = assembler_.bytes_held() >= kHeldMaxBytes && !assembler_.completed().empty();
     }
     if (connector_.is_open()) drain_connector(sink.batch());
+    // A move is told before the exec that follows it.
+    cgroup_moves_.drain(now_ms);
     procfs::CgroupBuffer cgroup;
     procfs::RootBuffer root;
     const ExecGaps missing = gaps();
@@ -112,6 +118,14 @@ uint64_t AuditConnector::drain(Sink& sink, double now_ms) {
       if (event->kind == Kind::kExec) {
         event->groups_untold = groups_untold();
         if (missing.any()) fill_gaps(*event, missing, reading ? &*reading : nullptr);
+        if (!event->exec.cgroup.empty()) {
+          cgroup_moves_.was_read(event->pid);
+        } else {
+          event->exec.cgroup = cgroup_moves_.moved_to(event->pid);
+        }
+        event->cgroup_untold =
+            event->exec.cgroup.empty() &&
+            cgroup_moves_.may_have_moved(event->pid, static_cast<int32_t>(event->exec.ppid), now_ms);
       }
       audit::pack_event(*event, sink.batch());
       if (sink.batch().size() >= kPackedMaxBytes) hand_over();
@@ -210,6 +224,7 @@ void AuditConnector::on_proc_event(const proc_event& event, Batch& batch) {
         thread_groups_.thread_started(fork.child_tgid, fork.child_pid);
       } else {
         thread_groups_.process_started(fork.child_tgid);
+        cgroup_moves_.forked(fork.child_tgid);
         if (kernel_children_.forked(fork.parent_tgid, fork.child_tgid)) {
           awake_until_ms_ = monotonic_ms() + kHelperMs;
         }
@@ -246,7 +261,8 @@ void AuditConnector::on_exec(int32_t pid, uint64_t at_ns, Batch& batch) {
   const double time = to_boottime_.to_ms(at_ns);
   withdraw_older_details(pid, at_ns, batch);
   // What the kernel itself executes makes no record of audit's, as no system call does it.
-  const bool is_whole = kernel_children_.executes(pid) || !subscription_.works();
+  const bool by_kernel = kernel_children_.executes(pid);
+  const bool is_whole = by_kernel || !subscription_.works();
   ExecDetails details;
   ExecEvent executed;
   executed.groups_untold = groups_untold();
@@ -256,7 +272,8 @@ void AuditConnector::on_exec(int32_t pid, uint64_t at_ns, Batch& batch) {
       proc_reads_.at(pid) = {batch.size(), done_ns};
       executed.details = &details;
     }
-    if (subscription_.mode() != audit::Mode::kOff) keep_reading(pid, details, time, done_ns, is_whole);
+    if (subscription_.mode() != audit::Mode::kOff && !by_kernel)
+      keep_reading(pid, details, time, done_ns, is_whole);
   }
   batch.add(Source::kProcEvents, pid, time, executed);
 }

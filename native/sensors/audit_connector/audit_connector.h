@@ -14,6 +14,7 @@
 #include "../connector/kernel_children.h"
 #include "../connector/thread_groups.h"
 #include "../sensor.h"
+#include "cgroup_moves.h"
 #include "exec_readings.h"
 
 namespace process_ancestry {
@@ -72,6 +73,7 @@ class AuditConnector final : public Sensor {
   connector::ThreadGroups thread_groups_;
   connector::KernelChildren kernel_children_;
   procfs::ProcDir proc_;
+  CgroupMoves cgroup_moves_;
   procfs::ProcessReader process_reader_;
   MonotonicToBoottime to_boottime_;
   // Details that the sink's batch has from /proc: where, and when they had been read (CLOCK_MONOTONIC).

@@ -123,4 +123,26 @@ describe('a control group and a pid namespace', () => {
     harness.tree.apply([short]);
     expect(harness.row('short').cgroup).toBe('/before');
   });
+
+  test("are not its creator's where it may have been moved, nor for whom it creates", () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'container');
+    kernel.fork(10, 11);
+    kernel.exec(11, 'moved');
+    kernel.fork(11, 12);
+    kernel.exec(12, 'child');
+    kernel.exec(11, 'read');
+    const [container, moved, child, read] = kernel.audit.splice(0) as ExecEvent[];
+    const harness = new TreeHarness();
+    const withCgroup = (event: ExecEvent | undefined, cgroup: string): ExecEvent[] =>
+      event?.details ? [{ ...event, details: { ...event.details, cgroup } }] : [];
+    harness.tree.apply(kernel.connector.splice(0));
+    harness.tree.apply(withCgroup(container, '/docker/1'));
+    harness.tree.apply(moved ? [{ ...moved, cgroupUntold: true }] : []);
+    harness.tree.apply([...withCgroup(child, ''), ...withCgroup(read, '/docker/2')]);
+    expect(harness.row('moved').cgroup).toBe('');
+    expect(harness.row('child').cgroup).toBe('');
+    expect(harness.row('read').cgroup).toBe('/docker/2');
+  });
 });
