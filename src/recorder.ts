@@ -102,6 +102,8 @@ export class Recorder {
   readonly #hasher: FileHasher;
   readonly #idleMemory = new IdleMemory();
   readonly #missingDetails = new MissingDetails();
+  /** Codes of problems that came while it ran. */
+  #logged: ReadonlySet<string> = new Set();
   readonly #procfs = new Procfs('/proc', (pid) => loadNative().connectionPeer(pid));
   readonly #proc: ProcReader;
   readonly #startedMs = performance.now();
@@ -396,6 +398,13 @@ export class Recorder {
     }
   }
 
+  /** What became wrong since the last time: the start told what was wrong then. */
+  #logNews(): void {
+    const problems = [...(this.#run?.source.stats().problems ?? []), ...this.#missingDetails.problems];
+    for (const { code, message } of problems) if (!this.#logged.has(code)) this.#log.warn({ code }, message);
+    this.#logged = new Set(problems.map(({ code }) => code));
+  }
+
   #sweep(): void {
     const { eventsPublished = 0, detailsMissing = 0 } = this.#run?.treeStats ?? {};
     this.#missingDetails.sample(
@@ -404,6 +413,7 @@ export class Recorder {
       this.#earlier.detailsMissing + detailsMissing,
     );
     for (const { processes } of this.#run?.trees ?? []) processes.sweep();
+    this.#logNews();
     this.#idleMemory.sample({
       events: this.#earlier.eventsReceived + (this.#run?.treeStats.eventsReceived ?? 0),
       answerBytes: this.#options.answerBytes?.() ?? 0,

@@ -3,7 +3,7 @@ import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -98,13 +98,15 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     for (const type of types) auditControl('exclude', 'add', type);
     extension = await ExtensionUnderTest.start();
     expectWhole(await rowsOfShortLived('first'), 'first');
+    // Of what was executed while audit was being switched on there may be no record.
+    const missing = await count('details_missing');
     for (const type of types) auditControl('exclude', 'delete', type);
     expectWhole(await rowsOfShortLived('without'), 'without');
     for (const type of types) auditControl('exclude', 'add', type);
     execFileSync('/bin/true');
     expectWhole(await rowsOfShortLived('later'), 'later');
-    expect(await stats()).toMatchObject({ details_missing: '0', incomplete: '0', events_lost: '0' });
-    expect(await codes()).toEqual([]);
+    expect(await stats()).toMatchObject({ details_missing: String(missing), incomplete: '0', events_lost: '0' });
+    expect((await codes()).filter((code) => code.startsWith('audit_'))).toEqual([]);
   });
 
   test.each([
@@ -165,7 +167,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     await worksAgain();
     await until('read /proc again', async () => (await count('resyncs')) > resyncs);
     expectWhole(await rowsOfShortLived('after'), 'after');
-    expect(await codes()).toEqual([]);
+    expect((await codes()).filter((code) => code.startsWith('audit_'))).toEqual([]);
   });
 
   test('rules that are removed while audit is off are put back once it is on', async () => {
@@ -177,7 +179,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     await until('counted', async () => (await count('events_lost')) > 0);
     await until('read /proc again', async () => (await count('resyncs')) > 0);
     expectWhole(await rowsOfShortLived('after'), 'after');
-    expect(await codes()).toEqual([]);
+    expect((await codes()).filter((code) => code.startsWith('audit_'))).toEqual([]);
   });
 
   test('a user that floods setpgid gets it no longer recorded, and hides nothing behind it', async () => {
@@ -229,9 +231,9 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     expect(helpers.length + unread).toBe(times);
     expect(helpers.length).toBeGreaterThan(0);
     expect(await count('details_missing')).toBeGreaterThanOrEqual(unread);
-    for (const { cmdline, ppid } of helpers) {
+    for (const { cmdline, parent } of helpers) {
       expect(cmdline).toMatch(new RegExp(`^/bin/sh ${helper} TAG \\d+$`));
-      expect(ppid).toBe('2');
+      expect(parent).toBe('2');
     }
     const creators = rows
       .filter(({ cmdline }) => cmdline === '/bin/true CHILD')
@@ -244,7 +246,10 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     const root = ['unified', 'systemd', '.']
       .map((one) => join('/sys/fs/cgroup', one))
       .find((one) => existsSync(join(one, 'cgroup.procs')));
-    const [outer, inner] = ['pa-outer', 'pa-inner'].map((name) => join(root ?? '', name)) as [string, string];
+    const [outer, inner] = ['outer', 'inner'].map((name) => join(root ?? '', `pa-${process.pid}-${name}`)) as [
+      string,
+      string,
+    ];
     for (const group of [outer, inner]) mkdirSync(group);
     extension = await ExtensionUnderTest.start();
     try {
@@ -261,9 +266,9 @@ describe.skipIf(!canRecord())('audit that others change', () => {
       await once(child, 'exit');
       expect(entered).toHaveLength(60);
       const groupsOf = (rows: readonly Row[]) => new Set(rows.map(({ cgroup_path = '' }) => cgroup_path));
-      expect([...groupsOf(entered)].filter((group) => group !== '' && group !== '/pa-inner')).toEqual([]);
+      expect([...groupsOf(entered)].filter((group) => group !== '' && group !== `/${basename(inner)}`)).toEqual([]);
       // The group of who never moved is inherited, where it was gone before it could be read.
-      expect(groupsOf(stayed)).toEqual(new Set(['/pa-outer']));
+      expect(groupsOf(stayed)).toEqual(new Set([`/${basename(outer)}`]));
     } finally {
       await until('empty', () =>
         [outer, inner].every((group) => readFileSync(join(group, 'cgroup.procs'), 'utf8') === ''),

@@ -47,9 +47,11 @@ int CgroupMoves::open() {
   char text[4096];
   while (::getmntent_r(mounts.get(), &mount, text, sizeof text) != nullptr) {
     if (std::strcmp(mount.mnt_type, "cgroup2") != 0 && std::strcmp(mount.mnt_type, "cgroup") != 0) continue;
-    constexpr unsigned kWholeFileSystem = FAN_MARK_ADD | FAN_MARK_FILESYSTEM;
-    if (::fanotify_mark(events.get(), kWholeFileSystem, FAN_MODIFY, AT_FDCWD, mount.mnt_dir) != 0)
-      return errno;
+    // Every mount of it, containers' too; before 4.20 this one alone, by which the host's managers move.
+    const auto mark = [&](unsigned what) {
+      return ::fanotify_mark(events.get(), FAN_MARK_ADD | what, FAN_MODIFY, AT_FDCWD, mount.mnt_dir) == 0;
+    };
+    if (!mark(FAN_MARK_FILESYSTEM) && !mark(FAN_MARK_MOUNT)) return errno;
     marked = true;
   }
   if (!marked) return ENOENT;
