@@ -40,7 +40,7 @@
       "type": "executable",
       "dependencies": ["collector"],
       "sources": [
-        "test/assembler_test.cc", "test/batch_test.cc", "test/cgroup_test.cc", "test/clocks_test.cc", "test/control_test.cc", "test/coverage_test.cc", "test/flood_watch_test.cc", "test/exec_readings_test.cc", "test/kernel_children_test.cc",
+        "test/assembler_test.cc", "test/batch_test.cc", "test/cgroup_test.cc", "test/clocks_test.cc", "test/cgroup_moves_test.cc", "test/control_test.cc", "test/coverage_test.cc", "test/flood_watch_test.cc", "test/exec_readings_test.cc", "test/kernel_children_test.cc",
         "test/exec_file_test.cc", "test/group_change_test.cc", "test/log_line_test.cc", "test/log_test.cc", "test/login_record_test.cc",
         "test/main.cc", "test/mutation_test.cc", "test/place_test.cc", "test/procfs_test.cc", "test/record_test.cc",
         "test/rule_test.cc", "test/samples.cc", "test/socket_peer_test.cc", "test/syscalls_test.cc", "test/thread_groups_test.cc", "test/unpack.cc",

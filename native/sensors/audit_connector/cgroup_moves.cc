@@ -56,6 +56,7 @@ int CgroupMoves::open() {
   }
   if (!marked) return ENOENT;
   events_ = std::move(events);
+  watches_all();
   return 0;
 }
 
@@ -115,6 +116,8 @@ void CgroupMoves::is_in_target(int32_t pid, std::string_view cgroup) {
   Move& move = of(pid, 0);
   move.moved = true;
   move.cgroup = cgroup;
+  // A writer that is in there has moved itself, or another to where it is too.
+  move.wrote_ms = 0;
 }
 
 std::string_view CgroupMoves::moved_to(int32_t pid) {
@@ -130,7 +133,7 @@ void CgroupMoves::was_read(int32_t pid) {
 }
 
 bool CgroupMoves::may_have_moved(int32_t pid, int32_t creator, double now_ms) {
-  if (!events_ || now_ms - missed_ms_ < kMoverMs) return true;
+  if (!watches_ || now_ms - missed_ms_ < kMoverMs) return true;
   const Move* const own = moves_.find(pid);
   if (own != nullptr && own->moved) return true;
   const Move* const creators = moves_.find(creator);

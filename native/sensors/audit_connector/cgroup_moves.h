@@ -23,7 +23,10 @@ class CgroupMoves {
 
   // 0 or an errno.
   int open();
-  void close() { events_.reset(); }
+  void close() {
+    events_.reset();
+    watches_ = false;
+  }
   int fd() const { return events_.get(); }
   // Takes the writes that wait.
   void drain(double now_ms);
@@ -38,6 +41,8 @@ class CgroupMoves {
   // The control group of a process that was just moved; empty where nobody knows.
   std::string_view moved_to(int32_t pid);
 
+  // Every write is told from now on.
+  void watches_all() { watches_ = true; }
   void wrote(int32_t writer, double now_ms);
   // It is in the control group to which somebody was just moved: in this one, as /proc has it.
   void is_in_target(int32_t pid, std::string_view cgroup);
@@ -57,6 +62,7 @@ class CgroupMoves {
   const procfs::ProcDir& proc_;
   UniqueFd events_;
   connector::PidTable<Move> moves_;
+  bool watches_ = false;
   double missed_ms_ = -kMoverMs;
 };
 
