@@ -133,11 +133,13 @@ uint64_t AuditConnector::drain(Sink& sink, double now_ms) {
     assembler_.recycle_completed();
     hand_over();
   } while (more && !sink.is_full());
+  begun_ = assembler_.pending();
   return subscription_.counters().records - records_before + proc_messages_ - messages_before;
 }
 
 void AuditConnector::tick(Sink& sink, double now_ms) {
   assembler_.expire(now_ms);
+  begun_ = assembler_.pending();
   const uint32_t lost = subscription_.check(now_ms);
   if (lost > 0) sink.batch().loss(Source::kAudit, boottime_ms(), lost);
   tell_gaps(sink.batch());
@@ -190,7 +192,7 @@ SensorStats AuditConnector::stats() const {
 }
 
 uint64_t AuditConnector::on_its_way() const {
-  uint64_t sum = 0;
+  uint64_t sum = begun_;
   for (const int fd : {subscription_.fd(), connector_.fd()}) {
     if (fd >= 0) sum += waiting_in_socket(fd);
   }

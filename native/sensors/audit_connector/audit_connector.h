@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -85,6 +86,8 @@ class AuditConnector final : public Sensor {
   ExecReadings readings_;
   uint64_t proc_messages_ = 0, gaps_told_ = 0;
   double awake_until_ms_ = 0;
+  // Events that the assembler has in part: their other records are still being made or sent.
+  std::atomic<uint64_t> begun_{0};
   bool rescan_threads_ = false;
   int nap_ms_;
 };
