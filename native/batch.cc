@@ -30,7 +30,13 @@ uint8_t* Batch::begin(size_t payload, Kind kind, Source source, uint16_t flags, 
   return put(to, time);
 }
 
-void Batch::withdraw_details(size_t at) { put(bytes_.data() + at + kFlagsAt, uint16_t{0}); }
+void Batch::withdraw_details(size_t at) {
+  constexpr uint16_t kFlagsOfKind = 0xff00;
+  uint8_t* const field = bytes_.data() + at + kFlagsAt;
+  uint16_t flags;
+  std::memcpy(&flags, field, sizeof flags);
+  put(field, static_cast<uint16_t>(flags & kFlagsOfKind));
+}
 
 void Batch::add_to_loss(size_t at, uint32_t count) {
   uint8_t* field = bytes_.data() + at + kHeaderBytes;

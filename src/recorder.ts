@@ -15,6 +15,7 @@ import { ExecutedFiles } from './files/executed_file.ts';
 import { FileHasher, type HashLimits } from './files/file_hasher.ts';
 import { IdleMemory } from './idle_memory.ts';
 import type { Logger } from './log.ts';
+import { MissingDetails } from './missing_details.ts';
 import { RateLimit } from './osquery/log.ts';
 import { ACTIONS, parseActions } from './process/actions.ts';
 import type { Action } from './process/execution.ts';
@@ -104,6 +105,9 @@ export class Recorder {
   readonly #hasher: FileHasher;
   readonly #idleMemory = new IdleMemory();
   readonly #changes = new RateLimit();
+  readonly #missingDetails = new MissingDetails();
+  /** Codes of its problems that were logged. */
+  #logged: ReadonlySet<string> = new Set();
   readonly #procfs = new Procfs('/proc', (pid) => loadNative().connectionPeer(pid));
   readonly #proc: ProcReader;
   readonly #startedMs = performance.now();
@@ -207,6 +211,7 @@ export class Recorder {
     const source = this.#run?.source.stats() ?? NO_STATS;
     const tree = this.#run?.treeStats ?? { ...NO_TREE, capacity: this.#values.process_ancestry_cache_size };
     const totals = addTotals(this.#earlier, tree, source, this.#run?.resyncs ?? 0);
+    this.#missingDetails.sample(performance.now(), totals.eventsPublished, totals.detailsMissing);
     const { stats: store } = this.#store;
     const others = this.#options.otherProblems?.() ?? [];
     return {
@@ -224,6 +229,7 @@ export class Recorder {
       problems: [
         ...this.#problems,
         ...(this.#run?.state.problems ?? []),
+        ...this.#missingDetails.problems,
         ...unreadProblems(this.#procfs.noDescriptor),
         ...store.problems,
         ...others,
@@ -418,8 +424,22 @@ export class Recorder {
     }
   }
 
+  /** That many rows lack details is told once they do. */
+  #logMissingDetails(): void {
+    const problems = this.#missingDetails.problems;
+    for (const { code, message } of problems) if (!this.#logged.has(code)) this.#log.warn({ code }, message);
+    this.#logged = new Set(problems.map(({ code }) => code));
+  }
+
   #sweep(): void {
+    const { eventsPublished = 0, detailsMissing = 0 } = this.#run?.treeStats ?? {};
+    this.#missingDetails.sample(
+      performance.now(),
+      this.#earlier.eventsPublished + eventsPublished,
+      this.#earlier.detailsMissing + detailsMissing,
+    );
     for (const { processes } of this.#run?.trees ?? []) processes.sweep();
+    this.#logMissingDetails();
     this.#idleMemory.sample({
       events: this.#earlier.eventsReceived + (this.#run?.treeStats.eventsReceived ?? 0),
       answerBytes: this.#options.answerBytes?.() ?? 0,

@@ -167,7 +167,24 @@ export const KINDS: readonly EventKind[] = [
       ),
     ],
   },
-  { name: 'exec', code: 2, description: 'A process executes a new image.', fields: [], details: 'optional' },
+  {
+    name: 'exec',
+    code: 2,
+    description: 'A process executes a new image.',
+    fields: [
+      field(
+        'groupsUntold',
+        'flag',
+        'No setpgid is told of now, as somebody made too many: `details.pgid` is what /proc said at the exec, and where it is undefined nobody knows the group.',
+      ),
+      field(
+        'cgroupUntold',
+        'flag',
+        "The process may have been moved to another control group than its creator's, and where `details.cgroup` is '' nobody knows to which.",
+      ),
+    ],
+    details: 'optional',
+  },
   {
     name: 'exit',
     code: 3,

@@ -137,6 +137,8 @@ size_t packed_size(const ExecEvent& event) {
 
 uint16_t flags_of(const ExecEvent& event) {
   uint16_t flags = 0;
+  if (event.groups_untold) flags |= 0x100;
+  if (event.cgroup_untold) flags |= 0x200;
   if (event.details != nullptr) flags |= flags_of(*event.details);
   return flags;
 }

@@ -196,6 +196,12 @@ struct ForkEvent {
 
 // A process executes a new image.
 struct ExecEvent {
+  // No setpgid is told of now, as somebody made too many: details.pgid is what /proc said at the exec, and
+  // where it is undefined nobody knows the group.
+  bool groups_untold = false;
+  // The process may have been moved to another control group than its creator's, and where details.cgroup
+  // is '' nobody knows to which.
+  bool cgroup_untold = false;
   const ExecDetails* details = nullptr;
   static constexpr Kind kKind = Kind::kExec;
 };

@@ -12,7 +12,7 @@
 namespace process_ancestry::procfs {
 namespace {
 
-constexpr uint32_t kExiting = 0x4;  // linux/sched.h, PF_EXITING
+constexpr uint32_t kExiting = 0x4, kKernelThread = 0x200000;  // linux/sched.h, PF_EXITING, PF_KTHREAD
 constexpr size_t kStatBytes = 1024;
 
 struct CloseDir {
@@ -37,7 +37,7 @@ int32_t number_of(const char* name) {
 
 }  // namespace
 
-void seed_thread_groups(const ProcDir& proc, connector::ThreadGroups& groups) {
+void seed_processes(const ProcDir& proc, connector::ThreadGroups& groups, connector::KernelChildren& kernel) {
   const Directory processes = open_directory(proc.fd(), ".");
   if (!processes) return;
   std::vector<int32_t> tids;
@@ -48,6 +48,7 @@ void seed_thread_groups(const ProcDir& proc, connector::ThreadGroups& groups) {
     const UniqueFd process = proc.open_process(tgid);
     Stat leader;
     if (!process || !parse_stat(read_at(process.get(), "stat", text, sizeof text), leader)) continue;
+    if ((leader.flags & kKernelThread) != 0) kernel.seed(tgid, leader.ppid);
     if (leader.threads <= 1) continue;
     const Directory threads = open_directory(process.get(), "task");
     if (!threads) continue;

@@ -71,7 +71,7 @@ class Sensor {
   virtual void descriptors(std::vector<int>& fds) const = 0;
   // What the collector's thread is about to do. On that thread, between passes.
   virtual void rest(Rest) {}
-  // Readable when so much waits that a nap has to end; -1 for none.
+  // Readable when a nap is to end at once; -1 for none.
   virtual int urgent_descriptor() const { return -1; }
   // Takes what waits. The number of messages.
   virtual uint64_t drain(Sink& sink, double now_ms) = 0;

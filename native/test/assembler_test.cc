@@ -475,5 +475,90 @@ TEST("what is no record is counted and leaves no trace") {
   CHECK_EQUAL(assembler.pending(), 0U);
 }
 
+TEST("without EOE an event ends with the last of the PATHs that its SYSCALL counts") {
+  Assembler assembler({});
+  Assembler::Excluded excluded;
+  excluded.end = true;
+  assembler.set_excluded(excluded);
+  add_exec(assembler, 7);
+  CHECK_EQUAL(assembler.completed().size(), 1U);
+  CHECK_EQUAL(assembler.completed()[0]->exec.cwd, "/srv/work");
+  CHECK_EQUAL(assembler.completed()[0]->exec.name, "/bin/ls");
+  // An end that comes all the same begins nothing.
+  add_end(assembler, 7);
+  CHECK_EQUAL(assembler.pending(), 0U);
+  CHECK_EQUAL(assembler.counters().incomplete, 0U);
+}
+
+TEST("events of several processors that are interleaved end each with their own last record") {
+  Assembler assembler({});
+  Assembler::Excluded excluded;
+  excluded.end = true;
+  assembler.set_excluded(excluded);
+  assembler.add(kSyscall, record(7, kExecSyscall), 0);
+  add_exec(assembler, 8);
+  CHECK_EQUAL(assembler.completed().size(), 1U);
+  assembler.add(kExecve, record(7, kExecveText), 0);
+  assembler.add(kCwd, record(7, test::kCwd), 0);
+  assembler.add(kPath, record(7, test::kPath), 0);
+  CHECK_EQUAL(assembler.completed().size(), 1U);
+  assembler.add(kPath, record(7, kLoaderPath), 0);
+  CHECK_EQUAL(assembler.completed().size(), 2U);
+}
+
+TEST("a call that names no file ends with its SYSCALL where there is no EOE") {
+  Assembler assembler({});
+  Assembler::Excluded excluded;
+  excluded.end = true;
+  assembler.set_excluded(excluded);
+  assembler.add(kSyscall, record(9, syscall_text(109, "0")), 0);
+  CHECK_EQUAL(assembler.completed().size(), 1U);
+  CHECK(assembler.completed()[0]->kind == Kind::kSetpgid);
+  CHECK_EQUAL(assembler.counters().group_changes, 1U);
+  CHECK_EQUAL(assembler.group_caller().pid, 60);
+}
+
+TEST("where PATH and CWD are excluded too, an event ends with what still comes") {
+  Assembler::Excluded excluded;
+  excluded.end = excluded.path = true;
+  Assembler without_path({});
+  without_path.set_excluded(excluded);
+  without_path.add(kSyscall, record(7, kExecSyscall), 0);
+  without_path.add(kExecve, record(7, kExecveText), 0);
+  CHECK_EQUAL(without_path.completed().size(), 0U);
+  without_path.add(kCwd, record(7, test::kCwd), 0);
+  CHECK_EQUAL(without_path.completed().size(), 1U);
+  excluded.cwd = true;
+  Assembler without_both({});
+  without_both.set_excluded(excluded);
+  without_both.add(kSyscall, record(7, kExecSyscall), 0);
+  CHECK_EQUAL(without_both.completed().size(), 0U);
+  without_both.add(kExecve, record(7, kExecveText), 0);
+  CHECK_EQUAL(without_both.completed().size(), 1U);
+  excluded.execve = true;
+  Assembler with_syscall({});
+  with_syscall.set_excluded(excluded);
+  with_syscall.add(kSyscall, record(7, kExecSyscall), 0);
+  CHECK_EQUAL(with_syscall.completed().size(), 1U);
+}
+
+TEST("events that were whole when EOE was excluded end at once") {
+  Assembler assembler({});
+  add_exec(assembler, 7);
+  assembler.add(kSyscall, record(8, kExecSyscall), 0);
+  Assembler::Excluded excluded;
+  excluded.end = true;
+  assembler.set_excluded(excluded);
+  CHECK_EQUAL(assembler.completed().size(), 1U);
+  CHECK_EQUAL(assembler.pending(), 1U);
+}
+
+TEST("an exec whose EXECVE record never came says that arguments are missing") {
+  Assembler assembler({});
+  assembler.add(kSyscall, record(7, kExecSyscall), 0);
+  add_end(assembler, 7);
+  CHECK(assembler.completed()[0]->exec.args_cut);
+}
+
 }  // namespace
 }  // namespace process_ancestry::audit

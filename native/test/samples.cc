@@ -77,6 +77,8 @@ void pack_samples(Batch& batch) {
   fork.is_claimed = true;
   batch.add(Source::kEbpf, 1, 0.5, fork);
   ExecEvent exec;
+  exec.groups_untold = true;
+  exec.cgroup_untold = true;
   exec.details = &details;
   batch.add(Source::kEbpf, 2, 1.5, exec);
   ExitEvent exit;

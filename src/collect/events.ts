@@ -242,6 +242,10 @@ export interface ForkEvent extends EventBase {
 /** A process executes a new image. */
 export interface ExecEvent extends EventBase {
   readonly kind: 'exec';
+  /** No setpgid is told of now, as somebody made too many: `details.pgid` is what /proc said at the exec, and where it is undefined nobody knows the group. */
+  readonly groupsUntold?: boolean | undefined;
+  /** The process may have been moved to another control group than its creator's, and where `details.cgroup` is '' nobody knows to which. */
+  readonly cgroupUntold?: boolean | undefined;
   readonly details: ExecDetails | undefined;
 }
 
@@ -452,7 +456,13 @@ export function decodeRecord(batch: Buffer, start: number, bootToUnixMs: number)
     }
     case 2: {
       const texts = new Texts(batch, at + 216);
-      return { kind: 'exec', ...base, details: (flags & 1) !== 0 ? detailsAt(batch, at + 0, flags, texts) : undefined };
+      return {
+        kind: 'exec',
+        ...base,
+        groupsUntold: (flags & 0x100) !== 0,
+        cgroupUntold: (flags & 0x200) !== 0,
+        details: (flags & 1) !== 0 ? detailsAt(batch, at + 0, flags, texts) : undefined,
+      };
     }
     case 3: {
       return {

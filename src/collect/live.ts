@@ -218,7 +218,8 @@ export class LiveSource implements ProcessEventSource {
   get problems(): readonly CollectorProblem[] {
     if (!this.#isRunning) return this.#startProblems;
     const now = this.#native.stats().problems.map(explainProblem);
-    return [...this.#startProblems, ...this.#stoppedProblems(), ...now];
+    const atStart = this.#startProblems.filter(({ code }) => !now.some((one) => one.code === code));
+    return [...atStart, ...this.#stoppedProblems(), ...now];
   }
 
   #stoppedProblems(): CollectorProblem[] {

@@ -29,6 +29,23 @@ const ADVICE: Readonly<Record<string, (detail: string) => string>> = {
     'the audit configuration is immutable (enabled=2) until the next boot: take "-e 2" out of the audit rules, or add rules for execve and execveat before it',
   audit_never_task: () =>
     'an audit rule "never,task" keeps every process from being audited: remove it (auditctl -d never,task, and from /etc/audit/rules.d); processes that were started under it stay unaudited',
+  audit_disabled: () =>
+    'somebody switched audit off while it was read (enabled=0): switch it on again (auditctl -e 1); until then execs are read from /proc',
+  audit_rules_missing: () =>
+    'no audit rule records execs, and ours could not be put back: see auditctl -s and -l for what locks or removes them',
+  audit_execs_hidden: () =>
+    'an audit rule in front of ours hides all execs: take execve out of never,exit rules, or SYSCALL out of exclude rules (auditctl -l, /etc/audit/rules.d); until then execs are read from /proc',
+  audit_some_execs_hidden: () =>
+    'an audit rule in front of ours hides the execs that meet its conditions: see never,exit and exclude rules (auditctl -l, /etc/audit/rules.d)',
+  audit_records_excluded: (detail) =>
+    `audit rules exclude records of execs: ${detail
+      .split(',')
+      .map((type) => `auditctl -d exclude,always -F msgtype=${type}`)
+      .join(
+        '; ',
+      )}, and take them out of /etc/audit/rules.d; until then that part is read from /proc where the process lives`,
+  audit_setpgid_flood: (detail) =>
+    `too many setpgid calls, last by ${detail}: they are not recorded for some minutes, and process groups are read from /proc at the exec; find out why it makes them`,
   audit_unicast_taken: (detail) =>
     `process ${detail} is the audit daemon (auditd or osqueryd): reading audit by multicast beside it`,
   audit_state_unsaved: (detail) =>

@@ -87,6 +87,8 @@ export class Process {
   group: Group | undefined = undefined;
   /** Control group; '' where nobody knows. */
   cgroup = '';
+  /** It may have been moved out of its creator's control group, and nobody knows to which. */
+  hasLeftCgroup = false;
   /** Undefined where nobody knows. */
   supplementalGroups: readonly number[] | undefined = undefined;
   /** What it ran before its present image, from the one that it was forked with on; at most IMAGES_KEPT. */

@@ -237,16 +237,22 @@ export class ProcessTree {
     const unseen = process.met === 'implied' && process.execUnixMs === 0;
     if (unseen && !process.image.sealed) process.image.seal(undefined);
     const before = process.image;
-    if (!details) this.#detailsMissing++;
+    // Of one whose arguments are cut to nothing a part was lost, or is kept from every reader.
+    if (!details || (details.args === '' && details.argsCut)) this.#detailsMissing++;
     // While a loss is not made good, they may be those of another exec of the same pid.
     const isCertain = this.processes.losses.sinceResync === 0;
     process.execute(details ? Image.of(details, isCertain) : Image.unknown(), event.unixMs);
     // What /proc showed later of its session is not what an event told.
     const sid = details?.fromProcfs && process.session ? undefined : details?.sid;
     this.processes.setIds(process, sid, details?.pgid);
+    if (event.groupsUntold && details?.pgid === undefined) process.group = undefined;
     process.leftTerminal = false;
     const execution = new Execution('exec', process, this.#timesOf(event), details);
     if (details) this.#learn(execution, details, before);
+    if (details?.cgroup || event.cgroupUntold) {
+      process.cgroup = details?.cgroup ?? '';
+      process.hasLeftCgroup = process.cgroup === '';
+    }
     execution.cgroup = process.cgroup;
     this.#waitingBytes += textBytes(details);
     this.#waiting.add(execution);
@@ -289,7 +295,6 @@ export class ProcessTree {
     this.processes.texts.keep(image);
     process.pidNamespace = details.pidNamespace ?? process.pidNamespace;
     process.userNamespace = details.userNamespace ?? process.userNamespace;
-    process.cgroup = details.cgroup || process.cgroup;
     this.#keepGroups(execution, details, before.details);
     if (hasEntryName(image)) this.#proveEntry(execution);
     if (details.ppid === undefined || process.lineage !== 'awaited') return;
@@ -352,7 +357,7 @@ export class ProcessTree {
     const isRevived = execution.action === 'exit' && !process.exit;
     if (isRevived || !this.#settings.actions.has(execution.action)) return;
     this.#eventsPublished++;
-    process.cgroup ||= fromCreators(process, ({ cgroup }) => cgroup) ?? '';
+    process.cgroup ||= fromCreators(process, ({ cgroup }) => cgroup, 'hasLeftCgroup') ?? '';
     process.pidNamespace ??= fromCreators(process, ({ pidNamespace }) => pidNamespace);
     const context = this.#context;
     const creator = context.record(process.creator);
@@ -412,10 +417,13 @@ function sealNow(image: Image): void {
 function fromCreators<Value>(
   process: Process,
   of: (one: Pick<ExecDetails, 'cgroup' | 'pidNamespace'>) => Value,
+  end?: 'hasLeftCgroup',
 ): Value | undefined {
+  if (end && process[end]) return undefined;
   for (let link = process.creator; link; link = link.process.creator) {
     const value = of(link.image.details) || of(link.process);
     if (value) return value;
+    if (end && link.process[end]) return undefined;
   }
   return undefined;
 }

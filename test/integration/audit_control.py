@@ -9,6 +9,8 @@
   audit_control.py quiet LIMIT   audit off, no rules, a backlog of LIMIT records that nothing waits for
   audit_control.py backlog       how many records wait for their reader
   audit_control.py ask-for-place     asks to be the unicast reader, as auditd does; says why not, and ends
+  audit_control.py exclude add|delete TYPE    a rule that keeps records of this type from everybody
+  audit_control.py hide-execs add|delete      a rule never,exit on execve, in front of all others
   audit_control.py message TYPE TEXT    says what a program that lets people in says
 """
 import json
@@ -21,7 +23,9 @@ import sys
 ENABLED, FAILURE, PID, RATE_LIMIT, BACKLOG_LIMIT, BACKLOG_WAIT_TIME = 1, 2, 4, 8, 16, 32
 GET, SET, LIST_RULES, ADD_RULE, DEL_RULE = 1000, 1001, 1013, 1011, 1012
 ERROR, DONE = 2, 3
-FILTER_TASK, NEVER = 1, 0
+FILTER_TASK, FILTER_EXIT, FILTER_EXCLUDE, PREPEND, NEVER = 1, 4, 5, 0x10, 0
+MSGTYPE, EQUAL = 12, 0x40000000
+EXECVE = {"x86_64": 59, "aarch64": 221}[os.uname().machine]
 RULE = 4 * 3 + 4 * 64 + 4 * 64 * 3 + 4
 
 
@@ -49,6 +53,15 @@ def ask(kind, payload=b""):
                 answers.append(data[16:])
                 if kind == GET and acknowledged:
                     return answers
+
+
+def change_rule(how, flags, action, calls=None, fields=()):
+    mask = [0] * 64
+    for call in range(2048) if calls is None else calls:
+        mask[call // 32] |= 1 << call % 32
+    columns = [list(column) + [0] * (64 - len(fields)) for column in zip(*fields)] if fields else [[0] * 64] * 3
+    numbers = [flags, action, len(fields), *mask, *columns[0], *columns[1], *columns[2], 0]
+    ask(ADD_RULE if how == "add" else DEL_RULE, struct.pack("=%dI" % len(numbers), *numbers))
 
 
 def set_status(mask, enabled=0, failure=0, rate_limit=0, backlog_limit=0, backlog_wait_time=0):
@@ -101,8 +114,11 @@ if command == "show":
 elif command == "enable":
     ask(SET, struct.pack("=10I", 1, int(rest[0]), *[0] * 8))
 elif command == "never-task":
-    never = struct.pack("=III", FILTER_TASK, NEVER, 0) + b"\xff" * 256 + b"\0" * (RULE - 12 - 256)
-    ask(ADD_RULE if rest[0] == "add" else DEL_RULE, never)
+    change_rule(rest[0], FILTER_TASK, NEVER)
+elif command == "exclude":
+    change_rule(rest[0], FILTER_EXCLUDE, NEVER, fields=[(MSGTYPE, int(rest[1]), EQUAL)])
+elif command == "hide-execs":
+    change_rule(rest[0], FILTER_EXIT | (PREPEND if rest[0] == "add" else 0), NEVER, calls=[EXECVE])
 elif command == "delete-all":
     delete_all()
 elif command == "save":

@@ -78,6 +78,8 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
     extension = await ExtensionUnderTest.start(['--collector', 'audit']);
     auditControl('enable', '0');
     await until('noticed', async () => (await extension?.stats())?.collector === 'proc_events');
+    // What was missed until it was noticed is made good by reading /proc again.
+    await until('read again', async () => Number((await extension?.stats())?.resyncs) > 0);
     expect(await rowOfLiving('while off')).toMatchObject({ ancestry_complete: '1' });
     auditControl('enable', '1');
     await until('noticed', async () => (await extension?.stats())?.collector === 'audit+proc_events');

@@ -1,5 +1,7 @@
 #include "assembler.h"
 
+#include <limits>
+
 #include "login_record.h"
 #include "record_readers.h"
 
@@ -33,6 +35,10 @@ void Assembler::add(uint16_t type, std::string_view record, double now_ms, bool 
   switch (type) {
     case kSyscall:
       if (!read_syscall(*event, body)) ++counters_.malformed;
+      if (event->kind == Kind::kSetpgid && event->state == AuditEvent::State::kWanted) {
+        ++counters_.group_changes;
+        group_caller_ = {event->pid, event->exec.uid, id.time_ms};
+      }
       break;
     case kExecve:
       read_execve(*event, body, limits_.args_max_bytes, may_be_cut);
@@ -45,7 +51,31 @@ void Assembler::add(uint16_t type, std::string_view record, double now_ms, bool 
       break;
   }
   bytes_held_ += event->bytes() - bytes_before;
+  if (excluded_.end && has_last_record(*event)) finish(last_, true);
   trim();
+}
+
+void Assembler::set_excluded(const Excluded& excluded) {
+  excluded_ = excluded;
+  // The end of those that were begun before may not come.
+  for (size_t i = 0; excluded_.end && i < pending_.size();) {
+    if (has_last_record(*pending_[i])) {
+      finish(i, true);
+    } else {
+      ++i;
+    }
+  }
+}
+
+bool Assembler::has_last_record(const AuditEvent& event) const {
+  if (event.state == AuditEvent::State::kWaitingForSyscall) return false;
+  if (event.state == AuditEvent::State::kNotWanted || event.items == 0) return true;
+  if (!excluded_.path) return event.items > 0 && event.paths >= event.items;
+  if (!excluded_.cwd) return event.cwd.size > 0;
+  if (excluded_.execve || event.kind != Kind::kExec) return true;
+  // Of an argument in pieces nobody knows which is the last.
+  const bool is_whole = event.args.next_chunk == std::numeric_limits<uint64_t>::max();
+  return event.has_execve && is_whole && event.args.last + 1 == int64_t{event.exec.args_count};
 }
 
 // A user's message is an event of one record, and no EOE comes after it.

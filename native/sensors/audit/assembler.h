@@ -40,6 +40,11 @@ class Assembler {
   };
   struct Counters {
     uint64_t events = 0, malformed = 0, incomplete = 0, args_cut = 0;
+    uint64_t group_changes = 0;  // setpgid(2)
+  };
+  // Types of records that rules keep from everybody (man 8 auditctl, the exclude list).
+  struct Excluded {
+    bool end = false, path = false, cwd = false, execve = false;
   };
 
   explicit Assembler(const Limits& limits) : limits_(limits), remembered_(limits.remembered_serials) {}
@@ -47,6 +52,9 @@ class Assembler {
   // One record: "audit(…): field=value …". `now_ms` is any clock that does not go back; `may_be_cut` is
   // whether the record's end may be missing.
   void add(uint16_t type, std::string_view record, double now_ms, bool may_be_cut = false);
+  // Without EOE an event ends with its last record: the kernel writes SYSCALL, which counts the PATHs,
+  // EXECVE, CWD, PATHs (kernel/auditsc.c, audit_log_exit).
+  void set_excluded(const Excluded& excluded);
   // Gives up waiting for the end of events that began too long ago.
   void expire(double now_ms);
   // Nothing more will come.
@@ -62,6 +70,13 @@ class Assembler {
   size_t pending() const { return pending_.size(); }
   size_t bytes_held() const { return bytes_held_; }
   const Counters& counters() const { return counters_; }
+  // The caller of the last setpgid, and when.
+  struct GroupCaller {
+    int32_t pid = 0;
+    uint32_t uid = 0;
+    double time_ms = 0;
+  };
+  const GroupCaller& group_caller() const { return group_caller_; }
 
  private:
   using Slot = std::unique_ptr<AuditEvent>;
@@ -75,9 +90,12 @@ class Assembler {
   void finish(size_t index, bool complete);
   void free_slot(Slot slot);
   void trim();
+  bool has_last_record(const AuditEvent& event) const;
 
   const Limits limits_;
   Counters counters_;
+  Excluded excluded_;
+  GroupCaller group_caller_;
   std::vector<Slot> pending_, completed_, free_;
   size_t last_ = 0;  // where in pending_ the last record belonged
   uint64_t begun_ = 0;

@@ -31,7 +31,8 @@ void AuditEvent::complete() {
   exec.args_bytes =
       static_cast<uint32_t>(std::min<uint64_t>(args.whole_size, std::numeric_limits<uint32_t>::max()));
   const bool too_few = has_execve && exec.args_count != kUnknown && args.last + 1 < int64_t{exec.args_count};
-  exec.args_cut = args.missing || args.cut || too_few || args.whole_size > args.bytes.size();
+  const bool none_came = kind == Kind::kExec && !has_execve;
+  exec.args_cut = none_came || args.missing || args.cut || too_few || args.whole_size > args.bytes.size();
 }
 
 }  // namespace process_ancestry::audit

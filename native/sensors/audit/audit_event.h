@@ -51,9 +51,12 @@ struct AuditEvent {
   ForkDetails fork;
   int32_t exit_status = 0;
   SetpgidCall setpgid;
-  LoginEvent login;  // its texts once the event is complete
-  ExecDetails exec;  // its texts once the event is complete
+  LoginEvent login;                                   // its texts once the event is complete
+  ExecDetails exec;                                   // its texts once the event is complete
+  bool groups_untold = false, cgroup_untold = false;  // of ExecEvent
   bool has_execve = false;
+  int64_t items = -1;  // how many PATH records there are; -1 while it is not known
+  int64_t paths = 0;   // of them, those that have come
   std::array<FileId, kMaxFiles> files;
   size_t file_count = 0;
 

@@ -31,6 +31,14 @@ void pack_exit(const AuditEvent& event, Batch& batch) {
   batch.add(Source::kAudit, event.pid, event.id.time_ms, ended);
 }
 
+void pack_exec(const AuditEvent& event, Batch& batch) {
+  ExecEvent executed;
+  executed.details = &event.exec;
+  executed.groups_untold = event.groups_untold;
+  executed.cgroup_untold = event.cgroup_untold;
+  batch.add(Source::kAudit, event.pid, event.id.time_ms, executed);
+}
+
 void pack_setpgid(const AuditEvent& event, Batch& batch) {
   const GroupChange change = group_change(event.pid, event.setpgid);
   SetpgidEvent set;
@@ -61,7 +69,7 @@ void pack_event(const AuditEvent& event, Batch& batch) {
       batch.add(Source::kAudit, event.pid, time, event.login);
       break;
     default:
-      batch.exec(Source::kAudit, event.pid, time, event.exec);
+      pack_exec(event, batch);
       break;
   }
 }

@@ -134,6 +134,9 @@ bool read_syscall(AuditEvent& event, std::string_view body) {
       case field_key("a1"):
         a1 = hex_of(value);
         break;
+      case field_key("items"):
+        parse_decimal(value, event.items);
+        break;
       case field_key("ppid"):
         ppid = pid_of(value);
         break;
@@ -277,6 +280,7 @@ void read_execve(AuditEvent& event, std::string_view body, size_t args_max_bytes
 }
 
 void read_path(AuditEvent& event, std::string_view body) {
+  ++event.paths;
   FileId file;
   bool is_program = false, has_file = false;
   FieldCursor fields(body);

@@ -33,6 +33,30 @@ bool has_text(uint32_t field) {
          field == AUDIT_DIR || field == AUDIT_FILTERKEY || field == AUDIT_EXE;
 }
 
+// kernel/auditfilter.c, audit_comparator.
+bool holds(uint32_t left, uint32_t comparison, uint32_t right) {
+  switch (comparison) {
+    case AUDIT_EQUAL:
+      return left == right;
+    case AUDIT_NOT_EQUAL:
+      return left != right;
+    case AUDIT_LESS_THAN:
+      return left < right;
+    case AUDIT_LESS_THAN_OR_EQUAL:
+      return left <= right;
+    case AUDIT_GREATER_THAN:
+      return left > right;
+    case AUDIT_GREATER_THAN_OR_EQUAL:
+      return left >= right;
+    case AUDIT_BIT_MASK:
+      return (left & right) != 0;
+    case AUDIT_BIT_TEST:
+      return (left & right) == right;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 Rule Rule::for_calls(uint32_t arch, const std::vector<Call>& calls, bool only_successful,
@@ -129,6 +153,39 @@ uint32_t Rule::excluded_type() const {
     type = rule.values[i];
   }
   return type;
+}
+
+Hiding Rule::excludes(uint32_t type) const {
+  audit_rule_data rule;
+  if (!read_header(wire_, rule)) return Hiding::kNone;
+  if ((rule.flags & ~uint32_t{AUDIT_FILTER_PREPEND}) != AUDIT_FILTER_EXCLUDE) return Hiding::kNone;
+  Hiding result = Hiding::kAll;
+  for (uint32_t i = 0; i < rule.field_count; ++i) {
+    if (rule.fields[i] == AUDIT_FILTERKEY) continue;
+    if (rule.fields[i] != AUDIT_MSGTYPE) {
+      result = Hiding::kSome;
+    } else if (!holds(type, rule.fieldflags[i], rule.values[i])) {
+      return Hiding::kNone;
+    }
+  }
+  return result;
+}
+
+bool Rule::is_same_as(const Rule& other) const {
+  audit_rule_data own, others;
+  if (!read_header(wire_, own) || !read_header(other.wire_, others)) return false;
+  own.flags &= ~uint32_t{AUDIT_FILTER_PREPEND};
+  return std::memcmp(&own, &others, sizeof own) == 0 &&
+         wire_.compare(sizeof own, own.buflen, other.wire_, sizeof own, own.buflen) == 0;
+}
+
+Rule Rule::for_the_front() const {
+  std::string wire = wire_;
+  audit_rule_data rule;
+  if (!read_header(wire_, rule)) return *this;
+  rule.flags |= AUDIT_FILTER_PREPEND;
+  std::memcpy(wire.data(), &rule, sizeof rule);
+  return Rule(wire);
 }
 
 }  // namespace process_ancestry::audit

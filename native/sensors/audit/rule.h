@@ -33,6 +33,12 @@ class Rule {
   Hiding hides_execs() const;
   // The type of the records that a rule of the exclude list keeps from everybody; 0 if it is no such rule.
   uint32_t excluded_type() const;
+  // Of a rule of the exclude list: how many of the records of this type it keeps from everybody.
+  Hiding excludes(uint32_t type) const;
+  // Whether the kernel's answer `other` is this rule.
+  bool is_same_as(const Rule& other) const;
+  // The same rule for the front of its list: it decides before those that are there (auditctl -A).
+  Rule for_the_front() const;
 
  private:
   std::string wire_;

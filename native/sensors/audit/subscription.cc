@@ -49,17 +49,21 @@ Subscription::Subscription(Options options, Assembler& assembler)
       assembler_(assembler),
       receiver_(kGroup, kMessageBytes),
       place_watch_(options_.place_grace_ms) {
-  // One rule for all of an architecture: every system call of the host is held against every rule.
-  const std::vector<Call> calls = {Call::kExecve, Call::kExecveat, Call::kSetpgid};
-  const std::vector<Call> with_forks = {Call::kExecve, Call::kExecveat, Call::kSetpgid, Call::kSetsid,
-                                        Call::kFork,   Call::kVfork,    Call::kClone,   Call::kClone3};
+  // Few rules: every system call of the host is held against every one. setpgid has its own, since a user can
+  // call it as fast as the machine goes: no field of a rule tells a change from a call that changes nothing.
+  const std::vector<Call> calls = {Call::kExecve, Call::kExecveat};
+  const std::vector<Call> with_forks = {Call::kExecve, Call::kExecveat, Call::kSetsid, Call::kFork,
+                                        Call::kVfork,  Call::kClone,    Call::kClone3};
   for (const uint32_t arch : {native_arch(), compat_arch()}) {
     const bool optional = arch != native_arch();
-    rules_.push_back(
-        {Rule::for_calls(arch, options_.forks ? with_forks : calls, true, options_.rule_key), optional});
-    if (!options_.forks) continue;
+    const auto add = [&](const std::vector<Call>& some, bool only_successful, bool is_of_groups) {
+      rules_.push_back(
+          {Rule::for_calls(arch, some, only_successful, options_.rule_key), optional, is_of_groups});
+    };
+    add(options_.forks ? with_forks : calls, true, false);
+    add({Call::kSetpgid}, true, true);
     // Not only successful: it never returns, so it never has success (kernel/auditsc.c, __audit_free).
-    rules_.push_back({Rule::for_calls(arch, {Call::kExitGroup}, false, options_.rule_key), optional});
+    if (options_.forks) add({Call::kExitGroup}, false, false);
   }
 }
 
@@ -125,8 +129,7 @@ void Subscription::start(std::vector<Problem>& problems) {
   for (size_t i = 0; i < existing.size(); ++i) {
     if (situation.rules[i].ours) kernel_.remove(existing[i]);
   }
-  unsigned added;
-  error = install_rules(added);
+  error = install_rules();
   if (error != 0) return give_up({"audit_rule_refused", std::strerror(error)});
   error = set(set_by_us_);
   if (error != 0) return give_up(problem_of(error));
@@ -136,15 +139,86 @@ void Subscription::start(std::vector<Problem>& problems) {
 
 int Subscription::set(const Settings& wanted) { return kernel_.set(changes(settings_of(status_), wanted)); }
 
-int Subscription::install_rules(unsigned& added) {
+int Subscription::install_rules() {
   owns_rules_ = true;
-  added = 0;
   for (const OwnRule& own : rules_) {
     const int error = kernel_.add(own.rule);
-    if (error == 0) ++added;
     if (error != 0 && error != EEXIST && !own.optional) return error;
   }
   return 0;
+}
+
+std::vector<const Rule*> Subscription::wanted_rules() const {
+  std::vector<const Rule*> wanted;
+  for (const OwnRule& own : rules_) {
+    if (!own.is_of_groups || hears_groups()) wanted.push_back(&own.rule);
+  }
+  return wanted;
+}
+
+void Subscription::begin() {
+  if (mode_ != Mode::kOff) look_at_rules();
+}
+
+void Subscription::look_at_changes() {
+  if (rules_changed_ && mode_ != Mode::kOff) look_at_rules();
+}
+
+void Subscription::look_at_rules() {
+  rules_changed_ = false;
+  std::vector<Rule> present;
+  if (kernel_.rules(present) != 0) return;
+  if (owns_rules_) {
+    // What came to hide execs while ours were away stands behind them, as it would have if they had not been.
+    const bool was_hidden = coverage_.hidden != Hiding::kNone;
+    const bool in_front = !was_hidden && coverage_of(present).hidden != Hiding::kNone;
+    bool restored = false;
+    for (const Rule* rule : missing(wanted_rules(), present)) {
+      const bool added = kernel_.add(in_front ? rule->for_the_front() : *rule) == 0;
+      restored = restored || added;
+    }
+    if (restored) ++counters_.gaps;
+    if (restored && kernel_.rules(present) != 0) return;
+  }
+  judge(coverage_of(present));
+}
+
+void Subscription::judge(const Coverage& coverage) {
+  coverage_ = coverage;
+  assembler_.set_excluded(
+      {coverage.without_end, coverage.without_path, coverage.without_cwd, coverage.without_execve});
+  enabled_judged_ = status_.enabled;
+  const bool works = status_.enabled != 0 && coverage.works();
+  // Either way something was missed, and who was created meanwhile is to be read from /proc.
+  if (works != works_) ++counters_.gaps;
+  works_ = works;
+}
+
+std::vector<Problem> Subscription::problems() const {
+  if (mode_ == Mode::kOff) return {};
+  std::vector<Problem> problems = problems_of(coverage_);
+  if (status_.enabled == 0) problems.push_back({"audit_disabled", ""});
+  if (!hears_groups()) {
+    problems.push_back({"audit_setpgid_flood", "process " + std::to_string(flooder_.pid) + " of uid " +
+                                                   std::to_string(flooder_.uid)});
+  }
+  return problems;
+}
+
+void Subscription::stop_hearing_groups() {
+  flooder_ = assembler_.group_caller();
+  for (const OwnRule& own : rules_) {
+    if (own.is_of_groups && owns_rules_) kernel_.remove(own.rule);
+  }
+  ++counters_.gaps;
+}
+
+void Subscription::hear_groups_again() {
+  flood_.listens_again(monotonic_now_);
+  for (const OwnRule& own : rules_) {
+    if (own.is_of_groups && owns_rules_) kernel_.add(own.rule);
+  }
+  ++counters_.gaps;
 }
 
 int Subscription::take_place() {
@@ -171,6 +245,7 @@ bool Subscription::drain(double now_ms, size_t bytes_held_max) {
   monotonic_now_ = now_ms;
   bool overrun = false;
   const bool both_ways = handover_.underway();
+  uint64_t group_changes = assembler_.counters().group_changes;
   for (;;) {
     const int received = receiver_.receive(socket_.get());
     if (received == -ENOBUFS) {
@@ -203,11 +278,18 @@ bool Subscription::drain(double now_ms, size_t bytes_held_max) {
       if (!handover_.reads(receiver_.by_multicast(i), payload)) continue;
       ++counters_.records;
       if (header.nlmsg_type == AUDIT_CONFIG_CHANGE) {
-        if (payload.find("op=remove_rule") != std::string_view::npos) rules_removed_ = true;
+        rules_changed_ = true;
+        // Of what follows nobody is told, nor when it is switched on again (kernel/audit.c,
+        // audit_do_config_change): that is looked at when it can be over.
+        if (payload.find("audit_enabled=0") != std::string_view::npos) was_off_ = true;
         continue;
       }
       assembler_.add(header.nlmsg_type, without_padding(payload), now_ms);
     }
+    const uint64_t calls = assembler_.counters().group_changes - group_changes;
+    if (calls > 0 && owns_rules_ && flood_.add(calls, assembler_.group_caller().time_ms, now_ms))
+      stop_hearing_groups();
+    group_changes += calls;
     if (!receiver_.full(received) || assembler_.bytes_held() >= bytes_held_max) break;
   }
   if (both_ways && !handover_.underway()) set_multicast(false);
@@ -216,6 +298,7 @@ bool Subscription::drain(double now_ms, size_t bytes_held_max) {
 
 uint32_t Subscription::check(double now_ms) {
   if (mode_ == Mode::kOff) return 0;
+  monotonic_now_ = now_ms;
   if (kernel_.status(status_) != 0) return 0;
   const auto own_pid = static_cast<uint32_t>(::getpid());
   switch (place_watch_.each_second(mode_, status_, owner_lives(status_.pid), own_pid, now_ms)) {
@@ -225,7 +308,7 @@ uint32_t Subscription::check(double now_ms) {
       // It may have switched audit off as it left (osqueryd does), and while it is off nobody tells of rules
       // that are removed.
       settle(wanted_beside(settings_of(status_)));
-      rules_removed_ = true;
+      rules_changed_ = true;
       break;
     case Step::kOwnerCame:
       leave_settings_to_owner();
@@ -240,6 +323,14 @@ uint32_t Subscription::check(double now_ms) {
       fall_back();
       break;
   }
+  const bool lost_any = status_.lost != lost_seen_ || counters_.enobufs != enobufs_seen_;
+  enobufs_seen_ = counters_.enobufs;
+  if (was_off_ || status_.enabled != enabled_judged_ || lost_any || coverage_.without_changes) {
+    rules_changed_ = true;
+  }
+  was_off_ = false;
+  if (flood_.is_over(now_ms)) hear_groups_again();
+  look_at_changes();
   // The counter starts anew when somebody resets it (man 8 auditctl, --reset-lost).
   const uint32_t lost = status_.lost >= lost_seen_ ? status_.lost - lost_seen_ : status_.lost;
   lost_seen_ = status_.lost;
@@ -305,15 +396,6 @@ void Subscription::settle(const Settings& wanted) {
   set_by_us_ = wanted;
   write_state_file(options_.state_file, found_);
   kernel_.status(status_);
-}
-
-bool Subscription::restore_removed_rules() {
-  if (!rules_removed_ || !owns_rules_) return false;
-  rules_removed_ = false;
-  unsigned added;
-  install_rules(added);
-  if (added > 0) ++counters_.rules_restored;
-  return added > 0;
 }
 
 void Subscription::stop() {

@@ -9,6 +9,8 @@
 #include "../netlink_receiver.h"
 #include "assembler.h"
 #include "control.h"
+#include "coverage.h"
+#include "flood_watch.h"
 #include "kernel.h"
 #include "place.h"
 
@@ -24,7 +26,8 @@ class Subscription {
     double place_grace_ms = 0;  // for which a place that became free is left to others
   };
   struct Counters {
-    uint64_t records = 0, malformed = 0, enobufs = 0, kernel_lost = 0, rules_restored = 0;
+    uint64_t records = 0, malformed = 0, enobufs = 0, kernel_lost = 0;
+    uint64_t gaps = 0;  // times in which audit did not tell what it should
   };
 
   // Records go to `assembler`.
@@ -37,16 +40,24 @@ class Subscription {
   // Puts everything back. Harmless if nothing was taken.
   void stop();
 
+  // Before the first drain: looks at the rules as they are with ours.
+  void begin();
+
   int fd() const { return socket_.get(); }
   Mode mode() const { return mode_; }
-  // False once somebody switched auditing off.
-  bool enabled() const { return status_.enabled != 0; }
+  // Whether audit tells of execs now: nobody has switched it off, and no rule keeps them from it.
+  bool works() const { return mode_ != Mode::kOff && works_; }
+  const Coverage& coverage() const { return coverage_; }
+  // False while changes of process groups are not listened to, as somebody makes too many.
+  bool hears_groups() const { return !flood_.floods(); }
+  // What keeps it from telling all, now.
+  std::vector<Problem> problems() const;
   // Takes the records that wait, until none is left or the assembler holds `bytes_held_max`.
   // False if the socket had overrun.
   bool drain(double now_ms, size_t bytes_held_max);
-  // Puts back our rules if the last drain told that some were removed (auditctl -D, a restart of auditd).
-  // True if they had been missing, that is, if something may have been missed.
-  bool restore_removed_rules();
+  // Looks at the rules if the last drain told that they were changed (auditctl -D, a restart of auditd), and
+  // puts back those of ours that are gone.
+  void look_at_changes();
   // Gives the unicast place up if the last drain told that somebody else asked for it; reading goes on by
   // multicast. The next who asks gets it: it is left free for a while.
   void give_way();
@@ -66,8 +77,14 @@ class Subscription {
   void settle(const Settings& wanted);
   void leave_settings_to_owner();
   int set_multicast(bool joined);
-  // Adds those of our rules that are not there; `added` becomes how many.
-  int install_rules(unsigned& added);
+  int install_rules();
+  // Reads the rules that are in force, puts ours back, and judges what they leave.
+  void look_at_rules();
+  void judge(const Coverage& coverage);
+  void stop_hearing_groups();
+  void hear_groups_again();
+  // Those of our rules that are wanted now.
+  std::vector<const Rule*> wanted_rules() const;
   int set(const Settings& wanted);
   bool owner_lives(uint32_t pid) const;
 
@@ -80,7 +97,14 @@ class Subscription {
   Mode mode_ = Mode::kOff;
   bool changed_anything_ = false;  // there is something to put back
   bool owns_rules_ = false;
-  bool rules_removed_ = false;  // by somebody else
+  bool rules_changed_ = false;  // maybe, since they were looked at
+  bool was_off_ = false;        // since the last second
+  uint64_t enobufs_seen_ = 0;
+  Coverage coverage_;  // as of the last look
+  bool works_ = true;
+  uint32_t enabled_judged_ = 1;
+  FloodWatch flood_;
+  Assembler::GroupCaller flooder_;
   bool place_asked_for_ = false;
   PlaceWatch place_watch_;
   Handover handover_;
@@ -89,7 +113,8 @@ class Subscription {
   Settings found_, set_by_us_;
   struct OwnRule {
     Rule rule;
-    bool optional;  // for 32-bit programs: a kernel that runs none may refuse it
+    bool optional;      // for 32-bit programs: a kernel that runs none may refuse it
+    bool is_of_groups;  // taken out while a user floods it
   };
   std::vector<OwnRule> rules_;
   uint32_t place_request_ = 0;  // its sequence number

@@ -20,6 +20,10 @@ constexpr int kNapMs = 5, kLongNapMs = 30;
 constexpr uint64_t kManyMessages = 32;
 // How long details from /proc are kept back for what may prove them wrong.
 constexpr double kHoldMs = 10;
+// How soon a helper of the kernel executes, at most, after it was made.
+constexpr double kHelperMs = 20;
+// For how long audit's record of an exec may be under way.
+constexpr double kRecordMs = 30000;
 // How much may be assembled before it is packed and handed over.
 constexpr size_t kHeldMaxBytes = 1 << 20;
 // How much is packed before it is handed over.
@@ -50,6 +54,7 @@ AuditConnector::AuditConnector(Options options)
       subscription_({options_.audit_forks, options_.rule_key, options_.state_file,
                      options_.socket_buffer_bytes, options_.place_grace_ms},
                     assembler_),
+      cgroup_moves_(proc_),
       process_reader_(proc_, options_.args_max_bytes, true),
       nap_ms_(kNapMs) {}
 
@@ -60,20 +65,24 @@ bool AuditConnector::open(std::vector<Problem>& problems) {
     if (error != 0) problems.push_back(problem_of_connector(error));
   }
   if (options_.audit) subscription_.start(problems);
+  // Without it the control group of who was gone too soon is not known.
+  cgroup_moves_.open();
   return connector_.is_open() || subscription_.mode() != audit::Mode::kOff;
 }
 
 void AuditConnector::close() {
   subscription_.stop();
   connector_.close();
+  cgroup_moves_.close();
 }
 
 void AuditConnector::begin() {
-  if (connector_.is_open()) procfs::seed_thread_groups(proc_, thread_groups_);
+  if (connector_.is_open()) procfs::seed_processes(proc_, thread_groups_, kernel_children_);
+  subscription_.begin();
 }
 
 void AuditConnector::descriptors(std::vector<int>& fds) const {
-  for (const int fd : {subscription_.fd(), connector_.fd()}) {
+  for (const int fd : {subscription_.fd(), connector_.fd(), cgroup_moves_.fd()}) {
     if (fd >= 0) fds.push_back(fd);
   }
 }
@@ -91,37 +100,76 @@ uint64_t AuditConnector::drain(Sink& sink, double now_ms) {
     if (subscription_.fd() >= 0) {
       if (!subscription_.drain(now_ms, kHeldMaxBytes)) sink.batch().loss(Source::kAudit, boottime_ms(), 1);
       subscription_.give_way();
-      if (subscription_.restore_removed_rules()) sink.batch().loss(Source::kAudit, boottime_ms(), 1);
+      subscription_.look_at_changes();
+      tell_gaps(sink.batch());
       more = assembler_.bytes_held() >= kHeldMaxBytes && !assembler_.completed().empty();
     }
     if (connector_.is_open()) drain_connector(sink.batch());
+    // A move is told before the exec that follows it.
+    cgroup_moves_.drain(now_ms);
     procfs::CgroupBuffer cgroup;
     procfs::RootBuffer root;
+    const ExecGaps missing = gaps();
     for (const auto& event : assembler_.completed()) {
+      std::optional<ExecReading> reading;
+      if (event->kind == Kind::kExec) reading = readings_.take(event->pid, event->id.time_ms);
+      if (reading && reading->is_told) continue;
       enrich(*event, cgroup, root);
+      if (event->kind == Kind::kExec) {
+        event->groups_untold = groups_untold();
+        if (missing.any()) fill_gaps(*event, missing, reading ? &*reading : nullptr);
+        if (!event->exec.cgroup.empty()) {
+          cgroup_moves_.was_read(event->pid);
+        } else {
+          event->exec.cgroup = cgroup_moves_.moved_to(event->pid);
+        }
+        event->cgroup_untold =
+            event->exec.cgroup.empty() &&
+            cgroup_moves_.may_have_moved(event->pid, static_cast<int32_t>(event->exec.ppid), now_ms);
+      }
       audit::pack_event(*event, sink.batch());
       if (sink.batch().size() >= kPackedMaxBytes) hand_over();
     }
     assembler_.recycle_completed();
     hand_over();
   } while (more && !sink.is_full());
+  begun_ = assembler_.pending();
   return subscription_.counters().records - records_before + proc_messages_ - messages_before;
 }
 
 void AuditConnector::tick(Sink& sink, double now_ms) {
   assembler_.expire(now_ms);
+  begun_ = assembler_.pending();
   const uint32_t lost = subscription_.check(now_ms);
   if (lost > 0) sink.batch().loss(Source::kAudit, boottime_ms(), lost);
+  tell_gaps(sink.batch());
+  if (!readings_.empty()) readings_.forget(boottime_ms() + unix_minus_boottime_ms() - kRecordMs);
   if (rescan_threads_) {
     rescan_threads_ = false;
     thread_groups_.clear();
-    procfs::seed_thread_groups(proc_, thread_groups_);
+    kernel_children_.clear();
+    procfs::seed_processes(proc_, thread_groups_, kernel_children_);
   }
+}
+
+void AuditConnector::tell_gaps(Batch& batch) {
+  const uint64_t gaps = subscription_.counters().gaps;
+  if (gaps > gaps_told_) batch.loss(Source::kAudit, boottime_ms(), static_cast<uint32_t>(gaps - gaps_told_));
+  gaps_told_ = gaps;
+}
+
+ExecGaps AuditConnector::gaps() const {
+  if (subscription_.mode() == audit::Mode::kOff) return {};
+  const audit::Coverage& coverage = subscription_.coverage();
+  return {coverage.without_execve, coverage.without_cwd, coverage.without_path,
+          !subscription_.hears_groups()};
 }
 
 int AuditConnector::nap_ms(uint64_t messages) {
   // Where /proc is all there is to tell of an exec, every millisecond counts.
-  if (messages > 0 && !audit_works()) return 0;
+  if (messages > 0 && (!subscription_.works() || gaps().any())) return 0;
+  if (awake_until_ms_ > 0 && monotonic_ms() < awake_until_ms_) return 0;
+  awake_until_ms_ = 0;
   nap_ms_ = messages * kNapMs > kManyMessages * static_cast<uint64_t>(nap_ms_) ? kLongNapMs : kNapMs;
   return nap_ms_;
 }
@@ -130,19 +178,21 @@ SensorStats AuditConnector::stats() const {
   const audit::Assembler::Counters& assembled = assembler_.counters();
   const audit::Subscription::Counters& received = subscription_.counters();
   SensorStats stats;
-  if (audit_works()) stats.hears = "audit";
+  if (subscription_.works()) stats.hears = "audit";
   if (connector_.is_open()) stats.hears += stats.hears.empty() ? "proc_events" : "+proc_events";
   stats.messages = received.records + proc_messages_;
   stats.kernel_lost = received.kernel_lost;
-  stats.lost = received.kernel_lost + received.enobufs + connector_.enobufs() + connector_.lost();
+  stats.lost =
+      received.kernel_lost + received.enobufs + received.gaps + connector_.enobufs() + connector_.lost();
   stats.kernel_backlog = subscription_.kernel_backlog();
   stats.malformed = assembled.malformed + received.malformed;
   stats.incomplete = assembled.incomplete;
+  stats.problems = subscription_.problems();
   return stats;
 }
 
 uint64_t AuditConnector::on_its_way() const {
-  uint64_t sum = 0;
+  uint64_t sum = begun_;
   for (const int fd : {subscription_.fd(), connector_.fd()}) {
     if (fd >= 0) sum += waiting_in_socket(fd);
   }
@@ -162,7 +212,8 @@ void AuditConnector::drain_connector(Batch& batch) {
       batch.loss(Source::kProcEvents, boottime_ms(), std::max(1U, connector_.newly_lost()));
       rescan_threads_ = true;
     }
-  } while (proc_reads_.size() > 0 && proc_messages_ != messages_before && monotonic_ms() < give_up_ms);
+  } while ((proc_reads_.size() > 0 || !readings_.empty()) && proc_messages_ != messages_before &&
+           monotonic_ms() < give_up_ms);
 }
 
 void AuditConnector::on_proc_event(const proc_event& event, Batch& batch) {
@@ -175,6 +226,10 @@ void AuditConnector::on_proc_event(const proc_event& event, Batch& batch) {
         thread_groups_.thread_started(fork.child_tgid, fork.child_pid);
       } else {
         thread_groups_.process_started(fork.child_tgid);
+        cgroup_moves_.forked(fork.child_tgid);
+        if (kernel_children_.forked(fork.parent_tgid, fork.child_tgid)) {
+          awake_until_ms_ = monotonic_ms() + kHelperMs;
+        }
         ForkEvent created;
         created.parent = fork.parent_tgid;
         batch.add(Source::kProcEvents, fork.child_tgid, time, created);
@@ -192,6 +247,7 @@ void AuditConnector::on_proc_event(const proc_event& event, Batch& batch) {
       const auto& exit = event.event_data.exit;
       if (thread_groups_.exited(exit.process_tgid, exit.process_pid)) {
         withdraw_older_details(exit.process_tgid, event.timestamp_ns, batch);
+        kernel_children_.exited(exit.process_tgid);
         ExitEvent ended;
         ended.status = static_cast<int32_t>(exit.exit_code);
         batch.add(Source::kProcEvents, exit.process_tgid, time, ended);
@@ -206,21 +262,51 @@ void AuditConnector::on_proc_event(const proc_event& event, Batch& batch) {
 void AuditConnector::on_exec(int32_t pid, uint64_t at_ns, Batch& batch) {
   const double time = to_boottime_.to_ms(at_ns);
   withdraw_older_details(pid, at_ns, batch);
+  // What the kernel itself executes makes no record of audit's, as no system call does it.
+  const bool by_kernel = kernel_children_.executes(pid);
+  const bool is_whole = by_kernel || !subscription_.works();
   ExecDetails details;
-  if (audit_works() || !process_reader_.read(pid, details)) {
-    batch.exec(Source::kProcEvents, pid, time);
-    return;
+  ExecEvent executed;
+  executed.groups_untold = groups_untold();
+  if ((is_whole || gaps().any()) && process_reader_.read(pid, details)) {
+    const auto done_ns = static_cast<uint64_t>(monotonic_ms() * 1e6);
+    if (is_whole) {
+      proc_reads_.at(pid) = {batch.size(), done_ns};
+      executed.details = &details;
+    }
+    if (subscription_.mode() != audit::Mode::kOff && !by_kernel)
+      keep_reading(pid, details, time, done_ns, is_whole);
   }
-  proc_reads_.at(pid) = {batch.size(), static_cast<uint64_t>(monotonic_ms() * 1e6)};
-  batch.exec(Source::kProcEvents, pid, time, details);
+  batch.add(Source::kProcEvents, pid, time, executed);
+}
+
+void AuditConnector::keep_reading(int32_t pid, const ExecDetails& details, double time, uint64_t done_ns,
+                                  bool is_told) {
+  ExecReading reading;
+  reading.exec_ms = time + unix_minus_boottime_ms();
+  reading.done_ns = done_ns;
+  reading.is_told = is_told;
+  reading.is_known = true;
+  if (!is_told) {
+    reading.details = details;
+    reading.args = details.args;
+    reading.cwd = details.cwd;
+    reading.cgroup = details.cgroup;
+    reading.root = details.root;
+  }
+  readings_.add(pid, std::move(reading));
 }
 
 // What was read from /proc after the process had already gone on to another image, or had exited and left its
 // pid to another, is not what was executed. The kernel's word of that comes later than the reading.
 void AuditConnector::withdraw_older_details(int32_t pid, uint64_t at_ns, Batch& batch) {
+  if (!readings_.empty()) readings_.went_on(pid, at_ns);
   const ProcRead* read = proc_reads_.find(pid);
   if (read == nullptr) return;
-  if (at_ns < read->done_ns) batch.withdraw_details(read->record_at);
+  if (at_ns < read->done_ns) {
+    batch.withdraw_details(read->record_at);
+    readings_.taken_back(pid);
+  }
   proc_reads_.erase(pid);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -11,8 +12,11 @@
 #include "../audit/assembler.h"
 #include "../audit/subscription.h"
 #include "../connector/connector.h"
+#include "../connector/kernel_children.h"
 #include "../connector/thread_groups.h"
 #include "../sensor.h"
+#include "cgroup_moves.h"
+#include "exec_readings.h"
 
 namespace process_ancestry {
 
@@ -43,6 +47,7 @@ class AuditConnector final : public Sensor {
   uint64_t drain(Sink& sink, double now_ms) override;
   void tick(Sink& sink, double now_ms) override;
   int nap_ms(uint64_t messages) override;
+  int urgent_descriptor() const override { return connector_.kernel_forks_fd(); }
   SensorStats stats() const override;
   uint64_t on_its_way() const override;
 
@@ -51,16 +56,25 @@ class AuditConnector final : public Sensor {
   void on_proc_event(const proc_event& event, Batch& batch);
   void on_exec(int32_t pid, uint64_t at_ns, Batch& batch);
   void withdraw_older_details(int32_t pid, uint64_t at_ns, Batch& batch);
+  // Keeps what was read until audit's record of the exec comes.
+  void keep_reading(int32_t pid, const ExecDetails& details, double time, uint64_t done_ns, bool is_told);
+  void tell_gaps(Batch& batch);
+  ExecGaps gaps() const;
   void enrich(audit::AuditEvent& event, procfs::CgroupBuffer& cgroup, procfs::RootBuffer& root);
   audit::CallerNamespace namespace_of(int32_t caller) const;
-  bool audit_works() const { return subscription_.mode() != audit::Mode::kOff && subscription_.enabled(); }
+  bool groups_untold() const {
+    return subscription_.mode() != audit::Mode::kOff &&
+           !(subscription_.works() && subscription_.hears_groups());
+  }
 
   const Options options_;
   audit::Assembler assembler_;
   audit::Subscription subscription_;
   connector::Connector connector_;
   connector::ThreadGroups thread_groups_;
+  connector::KernelChildren kernel_children_;
   procfs::ProcDir proc_;
+  CgroupMoves cgroup_moves_;
   procfs::ProcessReader process_reader_;
   MonotonicToBoottime to_boottime_;
   // Details that the sink's batch has from /proc: where, and when they had been read (CLOCK_MONOTONIC).
@@ -69,7 +83,11 @@ class AuditConnector final : public Sensor {
     uint64_t done_ns = 0;
   };
   connector::PidTable<ProcRead> proc_reads_;
-  uint64_t proc_messages_ = 0;
+  ExecReadings readings_;
+  uint64_t proc_messages_ = 0, gaps_told_ = 0;
+  double awake_until_ms_ = 0;
+  // Events that the assembler has in part: their other records are still being made or sent.
+  std::atomic<uint64_t> begun_{0};
   bool rescan_threads_ = false;
   int nap_ms_;
 };

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "../../clocks.h"
+#include "kernel_children.h"
 
 namespace process_ancestry::connector {
 namespace {
@@ -35,6 +36,22 @@ int keep_only_wanted_events(int fd) {
   sock_filter program[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kEventAt + offsetof(proc_event, what)),
       BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, __builtin_bswap32(kWanted), 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  };
+  const sock_fprog filter{sizeof program / sizeof *program, program};
+  return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0 ? 0 : errno;
+}
+
+// Forks of kthreadd alone: helpers of the kernel are made its children (kernel/umh.c, CLONE_PARENT).
+int keep_only_kernel_forks(int fd) {
+  constexpr uint32_t kWhat = kEventAt + offsetof(proc_event, what);
+  constexpr uint32_t kParent = kEventAt + offsetof(proc_event, event_data.fork.parent_tgid);
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kWhat),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap32(kFork), 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kParent),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap32(KernelChildren::kKthreadd), 0, 1),
       BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
       BPF_STMT(BPF_RET | BPF_K, 0),
   };
@@ -77,7 +94,23 @@ int Connector::open(size_t socket_buffer_bytes) {
   if (error == 0) error = wait_for_answer(token);
   if (error == 0) error = keep_only_wanted_events(socket_.get());
   if (error != 0) socket_.reset();
+  if (error == 0) listen_to_kernel_forks();
   return error;
+}
+
+// A socket that only wakes: it has what the other has too. The kernel sends while anybody has subscribed.
+void Connector::listen_to_kernel_forks() {
+  kernel_forks_.reset(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_CONNECTOR));
+  if (!kernel_forks_) return;
+  const int error = keep_only_kernel_forks(kernel_forks_.get());
+  if (error != 0 || bind_to_group(kernel_forks_.get()) != 0) kernel_forks_.reset();
+}
+
+void Connector::empty_kernel_forks() {
+  char message[kMessageBytes];
+  while (kernel_forks_) {
+    if (::recv(kernel_forks_.get(), message, sizeof message, 0) < 0 && errno != ENOBUFS) return;
+  }
 }
 
 int Connector::wait_for_answer(uint32_t token) {

@@ -34,9 +34,14 @@ class Connector {
   // Subscribes. 0, EPERM, ETIMEDOUT if the kernel keeps silent (it does so towards other pid and user
   // namespaces than the first), or another errno.
   int open(size_t socket_buffer_bytes);
-  void close() { socket_.reset(); }
+  void close() {
+    socket_.reset();
+    kernel_forks_.reset();
+  }
   bool is_open() const { return static_cast<bool>(socket_); }
   int fd() const { return socket_.get(); }
+  // Readable when the kernel itself made a process; -1 if that cannot be told. `drain` empties it.
+  int kernel_forks_fd() const { return kernel_forks_.get(); }
 
   // Takes all that waits: on_event(const proc_event&) for each. False if the socket had overrun.
   template <typename OnEvent>
@@ -48,10 +53,12 @@ class Connector {
   uint64_t lost() const { return lost_; }
 
  private:
+  void listen_to_kernel_forks();
+  void empty_kernel_forks();
   int wait_for_answer(uint32_t token);
   static bool parse(std::string_view message, cn_msg& header, proc_event& event);
 
-  UniqueFd socket_;
+  UniqueFd socket_, kernel_forks_;
   NetlinkReceiver receiver_;
   uint64_t enobufs_ = 0;
   uint64_t lost_ = 0;
@@ -61,6 +68,7 @@ class Connector {
 template <typename OnEvent>
 bool Connector::drain(OnEvent on_event) {
   bool overrun = false;
+  empty_kernel_forks();
   for (;;) {
     const int received = receiver_.receive(socket_.get());
     if (received == -ENOBUFS) {

@@ -25,6 +25,9 @@ interface Exec extends AnnouncedExec {
   details: ExecDetails | undefined;
   /** What /proc showed at once, where audit had to be expected to tell nothing. */
   fallback: ExecDetails | undefined;
+  /** See ExecEvent. */
+  groupsUntold: boolean;
+  cgroupUntold: boolean;
 }
 
 interface OtherMessage {
@@ -134,7 +137,11 @@ export class AuditConnectorJoin implements EventJoin {
 
   /** The connector's exec. */
   #announce(event: ExecEvent, heardMs: number): void {
-    const exec: Exec = { event, heardMs, details: undefined, fallback: undefined, isGivenUp: false };
+    const { groupsUntold = false, cgroupUntold = false } = event;
+    const exec: Exec = {
+      ...{ event, heardMs, details: undefined, fallback: undefined, isGivenUp: false },
+      ...{ groupsUntold, cgroupUntold },
+    };
     this.#queue.push(exec);
     this.#lastExecs.set(event.pid, exec);
     this.#execs++;
@@ -155,7 +162,10 @@ export class AuditConnectorJoin implements EventJoin {
     if (!event.details) return;
     const exec = this.#pairing.record(event, event.details, heardMs, this.#timesCompare);
     // A record that comes too late changes nothing: its row is out.
-    if (exec && !exec.isGivenUp) this.#addDetails(exec, event.details);
+    if (!exec || exec.isGivenUp) return;
+    exec.groupsUntold = event.groupsUntold ?? false;
+    exec.cgroupUntold = event.cgroupUntold ?? false;
+    this.#addDetails(exec, event.details);
   }
 
   #addDetails(exec: Exec, details: ExecDetails): void {
@@ -198,7 +208,8 @@ export class AuditConnectorJoin implements EventJoin {
       (change) => (serial === undefined ? this.#isBefore(change, event) : change.serial < serial),
       whole,
     );
-    whole.push({ ...event, details: details ?? fallback ?? this.#read(exec) });
+    const { groupsUntold, cgroupUntold } = exec;
+    whole.push({ ...event, groupsUntold, cgroupUntold, details: details ?? fallback ?? this.#read(exec) });
     if (this.#lastExecs.get(event.pid) === exec) this.#lastExecs.delete(event.pid);
   }
 

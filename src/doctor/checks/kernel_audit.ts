@@ -12,14 +12,14 @@ import { toldProblems } from '../told_problems.ts';
 type Audit = ReturnType<Host['audit']>;
 
 const IMMUTABLE = 2;
-/** linux/audit.h: what the collector reads of an exec. */
+/** linux/audit.h: what the collector reads of an exec. It needs no EOE: an event ends with the last PATH. */
 const RECORD_TYPES: ReadonlyMap<number, string> = new Map([
   [1300, 'SYSCALL'],
   [1302, 'PATH'],
   [1307, 'CWD'],
   [1309, 'EXECVE'],
-  [1320, 'EOE'],
 ]);
+const SYSCALL = 1300;
 
 export const kernelAudit: Check = {
   id: 'kernel_audit',
@@ -80,11 +80,14 @@ function* hiding({ rules }: Audit): Generator<Finding> {
   }
   for (const { excludedType } of rules) {
     const type = RECORD_TYPES.get(excludedType);
-    if (type)
-      yield warning(
-        `a rule excludes records of type ${type}: that part of each exec is missing`,
-        `auditctl -d exclude,always -F msgtype=${type}, and take it out of /etc/audit/rules.d`,
-      );
+    if (!type) continue;
+    const advice = `auditctl -d exclude,always -F msgtype=${type}, and take it out of /etc/audit/rules.d`;
+    yield excludedType === SYSCALL
+      ? problem('a rule excludes records of type SYSCALL: audit tells of no exec', advice)
+      : warning(
+          `a rule excludes records of type ${type}: that part of an exec is read from /proc, where the process still lives`,
+          advice,
+        );
   }
 }
 
@@ -121,11 +124,21 @@ function* rulesOf(host: Host, { enabled, pid, rules }: Audit, { stats, error }: 
     );
 }
 
-/** What only the extension can know: what it tried, and failed. */
+/** What only the extension can know: what it tried and failed, and what it sees while it records. */
+const TOLD: Readonly<Record<string, string>> = {
+  audit_state_unsaved: 'mend that, and restart osqueryd',
+  audit_rule_refused: 'mend that, and restart osqueryd',
+  audit_start_failed: 'mend that, and restart osqueryd',
+  audit_no_permission: 'mend that, and restart osqueryd',
+  audit_setpgid_flood: 'see what that process does; the extension listens again by itself',
+  audit_some_execs_hidden: 'see auditctl -l; put such rules after those with the key process_ancestry',
+};
+
 function* told(osquery: OsqueryView): Generator<Finding> {
-  const codes = ['audit_state_unsaved', 'audit_rule_refused', 'audit_start_failed', 'audit_no_permission'];
-  for (const { code, message } of toldProblems(osquery))
-    if (codes.includes(code)) yield warning(`the extension says: ${message}`, 'mend that, and restart osqueryd');
+  for (const { code, message } of toldProblems(osquery)) {
+    const advice = TOLD[code];
+    if (advice) yield warning(`the extension says: ${message}`, advice);
+  }
 }
 
 function usesAudit(collector: string | undefined): boolean {

@@ -3,7 +3,8 @@ import { constants } from 'node:os';
 import type { Check } from '../check.ts';
 import { type Finding, ok, problem, skipped, warning } from '../finding.ts';
 import type { Host } from '../host.ts';
-import type { Row } from '../osquery_view.ts';
+import type { OsqueryView, Row } from '../osquery_view.ts';
+import { toldProblems } from '../told_problems.ts';
 
 /** Of all events: where this much is gone, what there is cannot be relied on. */
 const SERIOUS_SHARE = 0.01;
@@ -13,9 +14,10 @@ export const loss: Check = {
   id: 'loss',
   title: 'backlog and loss',
   async run(host) {
-    const { stats } = await host.osquery();
+    const osquery = await host.osquery();
+    const { stats } = osquery;
     const audit = host.audit();
-    const findings = [...(stats ? lost(stats) : []), ...backlog(audit)];
+    const findings = [...(stats ? lost(stats) : []), ...missingNow(osquery), ...backlog(audit)];
     if (findings.length > 0) return findings;
     const kernel = audit.error === 0 ? [`audit has dropped ${audit.lost} records since the boot, for any reader`] : [];
     if (stats) return [ok([`nothing of ${count(stats, 'events_received')} events is lost`, ...kernel].join('; '))];
@@ -42,7 +44,7 @@ const COUNTERS = [
   {
     column: 'details_missing',
     what: 'execs came without what audit should have told of them',
-    advice: 'raise process_ancestry_publish_wait_ms; see that no rule never,exit hides execs',
+    advice: 'raise process_ancestry_publish_wait_ms; see that no rule never,exit or exclude hides execs (kernel_audit)',
     of: 'events_published',
   },
   {
@@ -67,6 +69,16 @@ function* lost(stats: Row): Generator<Finding> {
     const message = `${n} ${what} (${column}), of ${all}`;
     yield n > all * SERIOUS_SHARE ? problem(message, advice) : warning(message, advice);
   }
+}
+
+/** Not what was missing once, but what is missing in these minutes. */
+function* missingNow(osquery: OsqueryView): Generator<Finding> {
+  for (const { code, message } of toldProblems(osquery))
+    if (code === 'details_missing_many')
+      yield problem(
+        `the extension says: ${message}`,
+        'see kernel_audit for what hides execs; else raise the backlog (auditctl -b 16384) and process_ancestry_publish_wait_ms',
+      );
 }
 
 function* backlog({ error, backlog, backlogLimit }: ReturnType<Host['audit']>): Generator<Finding> {

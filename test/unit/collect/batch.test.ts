@@ -79,6 +79,8 @@ test('what the native packer writes is what is read, field by field', () => {
   expect(events).toEqual([
     {
       kind: 'exec',
+      groupsUntold: false,
+      cgroupUntold: false,
       origin: 'audit',
       pid: 42,
       bootMs: 1500000000250,

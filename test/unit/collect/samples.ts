@@ -80,7 +80,7 @@ export const SAMPLES = [
     pidInNamespace: 1008,
     isClaimed: true,
   },
-  { kind: 'exec', origin: 'ebpf', pid: 2, time: 1.5, details },
+  { kind: 'exec', origin: 'ebpf', pid: 2, time: 1.5, groupsUntold: true, cgroupUntold: true, details },
   { kind: 'exit', origin: 'ebpf', pid: 3, time: 2.5, status: 1000, startMs: 1001.25, sid: 1002, pgid: 1003 },
   { kind: 'setsid', origin: 'ebpf', pid: 4, time: 3.5 },
   { kind: 'loss', origin: 'ebpf', pid: 5, time: 4.5, count: 1000 },

@@ -333,6 +333,16 @@ states(
       [/^warning: a rule excludes records of type CWD/],
     ],
     [
+      'excluded records without which audit tells nothing',
+      { audit: { rules: [OUR_RULE, anyRule({ excludedType: 1300 })] } },
+      [/^problem: a rule excludes records of type SYSCALL: audit tells of no exec/],
+    ],
+    [
+      'an excluded end of events, which is not needed',
+      { audit: { rules: [OUR_RULE, anyRule({ excludedType: 1320 })] } },
+      [/^ok/],
+    ],
+    [
       'an excluded type that nobody here needs',
       { audit: { rules: [OUR_RULE, anyRule({ excludedType: 1100 })] } },
       [/^ok/],
@@ -365,6 +375,16 @@ states(
       'what the extension says itself',
       { stats: { problems: '[{"code":"audit_state_unsaved","message":"could not be written"}]' } },
       [/^warning: the extension says: could not be written/],
+    ],
+    [
+      'a user that floods audit',
+      { stats: { problems: '[{"code":"audit_setpgid_flood","message":"too many"}]' } },
+      [/^warning: the extension says: too many.*listens again by itself/],
+    ],
+    [
+      'what others hide from the extension under conditions',
+      { stats: { problems: '[{"code":"audit_some_execs_hidden","message":"some"}]' } },
+      [/^warning: the extension says: some/],
     ],
     [
       'a reader beside it is nothing to say',
@@ -411,6 +431,11 @@ states(loss, [
     'of each kind',
     { stats: { kernel_lost: '1', details_missing: '2', store_lost: '3', malformed: '4' } },
     [/^warning: 1 records.*auditctl -b/, /^warning: 2 execs came/, /^warning: 3 rows/, /^warning: 4 audit records/],
+  ],
+  [
+    'many rows that lack what was executed, now',
+    { stats: { problems: '[{"code":"details_missing_many","message":"25 %"}]' } },
+    [/^problem: the extension says: 25 %/],
   ],
   ['a queue that is nearly full', { audit: { backlog: 8000 } }, [/^warning: 8000 records wait .* holds 8192/]],
   [

@@ -161,3 +161,32 @@ describe('a snapshot among the events', () => {
     expect(harness.tree.processes.withPid(10 as Pid)).toHaveLength(1);
   });
 });
+
+describe('what an exec says is not told', () => {
+  const untold = (event: ProcessEvent, more: object): ProcessEvent => ({ ...event, ...more }) as ProcessEvent;
+
+  test("its control group is not its creator's, nor is that of what it creates, until one is told", () => {
+    const harness = new TreeHarness();
+    harness.tree.apply([
+      fork(1, 10, START),
+      exec(10, 1, 'container', START, { cgroup: '/docker/1' }),
+      fork(10, 11, START + 2),
+      untold(exec(11, 10, 'moved', START + 2, { cgroup: '' }), { cgroupUntold: true }),
+      fork(11, 12, START + 4),
+      exec(12, 11, 'child', START + 4, { cgroup: '' }),
+      exec(11, 10, 'read', START + 2, { cgroup: '/docker/2' }),
+    ]);
+    const groups = ['container', 'moved', 'child', 'read'].map((cmdline) => harness.row(cmdline).cgroup);
+    expect(groups).toEqual(['/docker/1', '', '', '/docker/2']);
+  });
+
+  test("its process group is not its creator's", () => {
+    const harness = new TreeHarness();
+    harness.tree.apply([
+      fork(1, 10, START, { sid: undefined, pgid: undefined }),
+      untold(exec(10, 1, 'unknown', START, { pgid: undefined }), { groupsUntold: true }),
+      untold(exec(10, 1, 'read', START, { pgid: 1 }), { groupsUntold: true }),
+    ]);
+    expect(['unknown', 'read'].map((cmdline) => harness.row(cmdline).pgid)).toEqual([undefined, 1]);
+  });
+});

@@ -1,0 +1,146 @@
+#include "cgroup_moves.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <sys/fanotify.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace process_ancestry {
+namespace {
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+// Whether it is the file by which processes are moved, of cgroup v2 or v1.
+bool moves_processes(int fd) {
+  char name[32], path[4096];
+  std::snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+  const ssize_t size = ::readlink(name, path, sizeof path);
+  if (size <= 0) return false;
+  const std::string_view target(path, static_cast<size_t>(size));
+  return ends_with(target, "/cgroup.procs") || ends_with(target, "/tasks") ||
+         ends_with(target, "/cgroup.threads");
+}
+
+struct CloseMounts {
+  void operator()(FILE* file) const { ::endmntent(file); }
+};
+
+}  // namespace
+
+int CgroupMoves::open() {
+  UniqueFd events(::fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY | O_CLOEXEC));
+  if (!events) return errno;
+  const std::unique_ptr<FILE, CloseMounts> mounts(::setmntent("/proc/self/mounts", "re"));
+  if (!mounts) return errno;
+  bool marked = false;
+  mntent mount;
+  char text[4096];
+  while (::getmntent_r(mounts.get(), &mount, text, sizeof text) != nullptr) {
+    if (std::strcmp(mount.mnt_type, "cgroup2") != 0 && std::strcmp(mount.mnt_type, "cgroup") != 0) continue;
+    // Every mount of it, containers' too; before 4.20 this one alone, by which the host's managers move.
+    const auto mark = [&](unsigned what) {
+      return ::fanotify_mark(events.get(), FAN_MARK_ADD | what, FAN_MODIFY, AT_FDCWD, mount.mnt_dir) == 0;
+    };
+    if (!mark(FAN_MARK_FILESYSTEM) && !mark(FAN_MARK_MOUNT)) return errno;
+    marked = true;
+  }
+  if (!marked) return ENOENT;
+  events_ = std::move(events);
+  watches_all();
+  return 0;
+}
+
+void CgroupMoves::drain(double now_ms) {
+  alignas(fanotify_event_metadata) char buffer[4096];
+  // A writer that writes on and on is one event a file until that is read.
+  constexpr int kReadsMost = 8;
+  for (int i = 0; events_ && i < kReadsMost; ++i) {
+    ssize_t left = ::read(events_.get(), buffer, sizeof buffer);
+    if (left <= 0) return;
+    const auto* event = reinterpret_cast<const fanotify_event_metadata*>(buffer);
+    for (; FAN_EVENT_OK(event, left); event = FAN_EVENT_NEXT(event, left)) {
+      const UniqueFd file(event->fd);
+      if ((event->mask & FAN_Q_OVERFLOW) != 0) missed_some(now_ms);
+      if (!file || !moves_processes(file.get())) continue;
+      wrote(event->pid, now_ms);
+      read_target(file.get());
+    }
+  }
+}
+
+// Who was moved is in there by now, if it lives: a manager (systemd) moves others than those it created.
+void CgroupMoves::read_target(int fd) {
+  constexpr int kPidsMost = 64;
+  procfs::CgroupBuffer cgroup;
+  char text[4096];
+  const ssize_t size = ::read(fd, text, sizeof text);
+  const char* at = text;
+  const char* const end = text + (size > 0 ? size : 0);
+  for (int i = 0; at < end && i < kPidsMost; ++i) {
+    int32_t pid = 0;
+    const auto number = std::from_chars(at, end, pid);
+    if (number.ec != std::errc() || number.ptr == end) return;
+    is_in_target(pid, procfs::cgroup_of(proc_, pid, cgroup));
+    at = number.ptr + 1;
+  }
+}
+
+CgroupMoves::Move& CgroupMoves::of(int32_t pid, double now_ms) {
+  if (moves_.size() >= kMost) {
+    moves_.clear();
+    missed_some(now_ms);
+  }
+  return moves_.at(pid);
+}
+
+void CgroupMoves::wrote(int32_t writer, double now_ms) {
+  if (writer <= 0) return;
+  Move& move = of(writer, now_ms);
+  move.moved = true;
+  move.wrote_ms = now_ms;
+  move.cgroup.clear();
+}
+
+void CgroupMoves::is_in_target(int32_t pid, std::string_view cgroup) {
+  if (pid <= 0) return;
+  Move& move = of(pid, 0);
+  move.moved = true;
+  move.cgroup = cgroup;
+  // A writer that is in there has moved itself, or another to where it is too.
+  move.wrote_ms = 0;
+}
+
+std::string_view CgroupMoves::moved_to(int32_t pid) {
+  const Move* const move = moves_.find(pid);
+  return move != nullptr && move->moved ? std::string_view(move->cgroup) : std::string_view();
+}
+
+void CgroupMoves::was_read(int32_t pid) {
+  Move* const move = moves_.find(pid);
+  if (move == nullptr) return;
+  move->moved = false;
+  if (move->wrote_ms == 0) moves_.erase(pid);
+}
+
+bool CgroupMoves::may_have_moved(int32_t pid, int32_t creator, double now_ms) {
+  if (!watches_ || now_ms - missed_ms_ < kMoverMs) return true;
+  const Move* const own = moves_.find(pid);
+  if (own != nullptr && own->moved) return true;
+  const Move* const creators = moves_.find(creator);
+  if (creators == nullptr) return false;
+  constexpr int32_t kInit = 1;  // who moves every service that it starts
+  const bool moves_others = creators->wrote_ms > 0 && now_ms - creators->wrote_ms < kMoverMs;
+  return creators->moved || moves_others || (creator == kInit && creators->wrote_ms > 0);
+}
+
+}  // namespace process_ancestry

@@ -1,0 +1,96 @@
+#include "exec_readings.h"
+
+#include <utility>
+
+namespace process_ancestry {
+
+void ExecReadings::add(int32_t pid, ExecReading reading) {
+  if (count_ >= kMost || bytes_ >= kMostBytes) {
+    readings_.clear();
+    count_ = bytes_ = 0;
+  }
+  ++count_;
+  bytes_ += reading.args.size() + reading.cwd.size();
+  readings_[pid].push_back(std::move(reading));
+}
+
+ExecReading* ExecReadings::last(int32_t pid) {
+  const auto found = readings_.find(pid);
+  return found == readings_.end() || found->second.empty() ? nullptr : &found->second.back();
+}
+
+void ExecReadings::went_on(int32_t pid, uint64_t at_ns) {
+  ExecReading* const reading = last(pid);
+  if (reading != nullptr && !reading->is_told && at_ns < reading->done_ns) reading->is_known = false;
+}
+
+void ExecReadings::taken_back(int32_t pid) {
+  ExecReading* const reading = last(pid);
+  if (reading != nullptr) reading->is_told = reading->is_known = false;
+}
+
+void ExecReadings::drop_first(std::deque<ExecReading>& of_pid) {
+  --count_;
+  bytes_ -= of_pid.front().args.size() + of_pid.front().cwd.size();
+  of_pid.pop_front();
+}
+
+std::optional<ExecReading> ExecReadings::take(int32_t pid, double stamp_ms) {
+  const auto found = readings_.find(pid);
+  if (found == readings_.end()) return std::nullopt;
+  std::deque<ExecReading>& of_pid = found->second;
+  // The records of earlier execs were lost.
+  while (!of_pid.empty() && of_pid.front().exec_ms + kSlackMs < stamp_ms) drop_first(of_pid);
+  std::optional<ExecReading> taken;
+  if (!of_pid.empty() && of_pid.front().exec_ms - stamp_ms < kLongestMs) {
+    bytes_ -= of_pid.front().args.size() + of_pid.front().cwd.size();
+    --count_;
+    taken = std::move(of_pid.front());
+    of_pid.pop_front();
+  }
+  if (of_pid.empty()) readings_.erase(found);
+  return taken;
+}
+
+void ExecReadings::forget(double before_ms) {
+  for (auto at = readings_.begin(); at != readings_.end();) {
+    while (!at->second.empty() && at->second.front().exec_ms < before_ms) drop_first(at->second);
+    at = at->second.empty() ? readings_.erase(at) : std::next(at);
+  }
+}
+
+void fill_gaps(audit::AuditEvent& event, const ExecGaps& gaps, const ExecReading* reading) {
+  ExecDetails& exec = event.exec;
+  const ExecReading* known = reading != nullptr && reading->is_known ? reading : nullptr;
+  if (gaps.args && !event.has_execve) {
+    exec.args_cut = known == nullptr || known->details.args_cut;
+    if (known != nullptr) {
+      exec.args = known->args;
+      exec.args_count = known->details.args_count;
+      exec.args_bytes = known->details.args_bytes;
+    }
+  }
+  if (known == nullptr) return;
+  if (gaps.cwd && exec.cwd.empty()) exec.cwd = known->cwd;
+  if (gaps.file && event.paths == 0) {
+    exec.mode = known->details.mode;
+    exec.owner_uid = known->details.owner_uid;
+    exec.owner_gid = known->details.owner_gid;
+    exec.atime = known->details.atime;
+    exec.mtime = known->details.mtime;
+    exec.ctime = known->details.ctime;
+    exec.btime = known->details.btime;
+    exec.inode = known->details.inode;
+    exec.device = known->details.device;
+    exec.size = known->details.size;
+    exec.link_count = known->details.link_count;
+    exec.root = known->root;
+  }
+  if (exec.cgroup.empty()) exec.cgroup = known->cgroup;
+  if (gaps.groups) {
+    exec.sid = known->details.sid;
+    exec.pgid = known->details.pgid;
+  }
+}
+
+}  // namespace process_ancestry
