@@ -65,7 +65,9 @@ describe.skipIf(!canRecord())('audit that others change', () => {
       cwd: directory,
     });
     await extension?.settled();
-    return (await events()).filter(({ eid, path = '' }) => Number(eid) > first && /\/true$/.test(path));
+    const isOurs = ({ eid, path = '', cmdline = '' }: Row) =>
+      Number(eid) > first && /\/true$/.test(path) && (cmdline === '' || cmdline.includes(` ${tag}-`));
+    return (await events()).filter(isOurs);
   }
   const newest = async () => Math.max(0, ...(await events()).map(({ eid }) => Number(eid)));
   const expectWhole = (rows: readonly Row[], tag: string, times = 20) => {
