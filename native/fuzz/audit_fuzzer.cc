@@ -1,7 +1,8 @@
-// Feeds an input to all that reads audit: as a recorded log, its lines as the kernel's records, and as a
-// rule.
+// Feeds an input to all that reads audit: as a recorded log, and its lines as the kernel's records.
+#include <algorithm>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "../sensors/audit/assembler.h"
 #include "../sensors/audit/log_line.h"
@@ -17,26 +18,27 @@ using fuzz::require_whole;
 
 constexpr size_t kArgsMaxBytes = 1 << 10;
 
-// What is packed of each host, the hosts one after the other.
-std::string packed(const LogReader& reader) {
-  std::string all;
-  for (const auto& host : reader.hosts()) {
-    require_whole(host->batch);
-    all.append(host->name).append(1, '\n');
-    all.append(reinterpret_cast<const char*>(host->batch.data()), host->batch.size());
-  }
-  return all;
-}
+using Records = std::vector<std::string>;
 
-std::string read_log(std::string_view text, size_t piece) {
+// The packed records of every host, in no order: how far events are put in the order of their times may
+// depend on how much of the log is there.
+Records read_log(std::string_view text, size_t piece) {
   LogReader reader(kArgsMaxBytes);
   for (size_t at = 0; at < text.size(); at += piece) reader.feed(text.substr(at, piece));
   reader.end();
-  return packed(reader);
+  Records records;
+  for (const auto& host : reader.hosts()) {
+    require_whole(host->batch);
+    const uint8_t* const data = host->batch.data();
+    for (size_t at = 0, size = 0; at < host->batch.size(); at += size) {
+      size = record_size(data + at);
+      records.push_back(host->name + '\n' + std::string(reinterpret_cast<const char*>(data + at), size));
+    }
+  }
+  std::sort(records.begin(), records.end());
+  return records;
 }
 
-// A clock's record is one more where the first events are taken earlier, but it is the same for all pieces
-// here.
 void read_as_log(std::string_view text) {
   require(read_log(text, text.size() + 1) == read_log(text, 7), "where a log is cut does not matter");
 }
