@@ -50,6 +50,13 @@ describe.skipIf(!process.env.CI && !hasEmulator('x64'))('the forest on x64', () 
   ])('%s, which allows audit and the connector alone', async (kernel, release, parameters) => {
     await expectAllRight({ architecture: 'x64', release, collector: 'auto', parameters }, kernel, 'audit+proc_events');
   });
+
+  test.each([
+    ['6.1', 'bookworm'],
+    ['6.12', 'trixie'],
+  ])('%s, by eBPF', async (kernel, release) => {
+    await expectAllRight({ architecture: 'x64', release, collector: 'ebpf' }, kernel, 'ebpf');
+  });
 });
 
 describe.skipIf(!process.env.CI && !hasEmulator('arm64'))('the forest on arm64', () => {
@@ -58,5 +65,9 @@ describe.skipIf(!process.env.CI && !hasEmulator('arm64'))('the forest on arm64',
   test('6.1, which allows audit and the connector alone', async () => {
     const guest = { release: 'bookworm', collector: 'auto', parameters: LOCKED_DOWN };
     await expectAllRight({ architecture: 'arm64', ...guest }, '6.1', 'audit+proc_events');
+  });
+
+  test('6.1, by eBPF', async () => {
+    await expectAllRight({ architecture: 'arm64', release: 'bookworm', collector: 'ebpf' }, '6.1', 'ebpf');
   });
 });
