@@ -3,7 +3,8 @@
 //   run.mjs          types, lint, unit tests (native ones too), integration tests on the real kernel, and, where OSQUERYD or
 //                    PATH has a stock osqueryd, tests on that
 //   run.mjs check    types, lint and unit tests alone
-//   run.mjs hosts    what is slow and about other hosts: the single executable, packages, Ansible, Fleet, Prometheus
+//   run.mjs hosts    what is slow and about other hosts: the single executable, packages, Debian's
+//                    kernels, Ansible, Fleet, Prometheus
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -19,7 +19,15 @@ export default defineConfig({
       // Where there is a stock osqueryd.
       { root, test: { name: 'osquery', include: ['test/osquery/**/*.test.ts'], fileParallelism: false, ...LIMITS } },
       // What is about other hosts than this one, and slow.
-      { root, test: { name: 'hosts', include: ['test/hosts/**/*.test.ts'], fileParallelism: false, ...LIMITS } },
+      {
+        root,
+        test: {
+          name: 'hosts',
+          include: ['test/hosts/**/*.test.ts', 'test/kernels/**/*.test.ts'],
+          fileParallelism: false,
+          ...LIMITS,
+        },
+      },
     ],
   },
 });

@@ -8,9 +8,11 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VERSION } from '../../src/version.ts';
 import { ExtensionUnderTest, until } from '../integration/extension_under_test.ts';
+import { makeArm64Executable } from './arm64_executable.ts';
 
 const NAME = 'osquery-process-ancestry';
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const MAKE = at('packaging/packages/make.ts');
 const tools = ['qemu-aarch64-static', 'aarch64-linux-gnu-g++', 'dpkg-deb', 'rpmbuild'];
 const hasTools = tools.every((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0);
 
@@ -21,10 +23,8 @@ describe.skipIf(process.arch !== 'x64' || !hasTools)('the packages for arm64', (
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'pa-arm64-'));
-    const make = async (program: string, ...args: string[]) =>
-      promisify(execFile)(process.execPath, [at(program), '--arch', 'arm64', ...args], { cwd: at('') });
-    await make('packaging/executable/make.ts');
-    await make('packaging/packages/make.ts', '--output', folder);
+    await makeArm64Executable();
+    await promisify(execFile)(process.execPath, [MAKE, '--arch', 'arm64', '--output', folder], { cwd: at('') });
     execFileSync('dpkg-deb', ['-x', join(folder, `${NAME}_${VERSION}_arm64.deb`), join(folder, 'root')]);
     emulated = join(folder, 'process_ancestry');
     const program = join(folder, 'root/usr/lib', NAME, 'process_ancestry.ext');

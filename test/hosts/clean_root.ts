@@ -20,6 +20,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { until } from '../integration/extension_under_test.ts';
+import { ownMirror, ownRelease } from './debian_mirror.ts';
 
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/process-ancestry', import.meta.url));
 const NSENTER = execFileSync('sh', ['-c', 'command -v nsenter'], { encoding: 'utf8' }).trim();
@@ -136,10 +137,6 @@ export class CleanRoot {
   }
 }
 
-function ownRelease(): string {
-  return /^VERSION_CODENAME=(\w+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? '';
-}
-
 /** From the source of packages that this machine has itself. */
 async function fill(path: string, release: string): Promise<void> {
   const cached = join(CACHE, `${release}-${process.arch}.tar`);
@@ -147,7 +144,7 @@ async function fill(path: string, release: string): Promise<void> {
     await promisify(execFile)('tar', ['-C', path, '-xpf', cached, '--numeric-owner']);
     return;
   }
-  const from = aptSource(ownRelease());
+  const from = ownMirror();
   // It mounts /proc and /sys: where nobody else sees them, and none is left when it fails.
   const alone = ['--mount', '--propagation', 'private', 'debootstrap'];
   await promisify(execFile)('unshare', [...alone, '--variant=minbase', release, path, from], {
@@ -160,15 +157,6 @@ async function fill(path: string, release: string): Promise<void> {
   mkdirSync(CACHE, { recursive: true });
   await promisify(execFile)('tar', ['-C', path, '-cpf', `${cached}.${process.pid}`, '--numeric-owner', '.']);
   renameSync(`${cached}.${process.pid}`, cached);
-}
-
-function aptSource(release: string): string {
-  const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)';
-  const targets = execFileSync('apt-get', ['indextargets', '--format', format], { encoding: 'utf8' });
-  const found = targets.split('\n').map((line) => line.split(' '));
-  const [uri] = found.find(([, name, component]) => name === release && component === 'main') ?? [];
-  if (uri === undefined) throw new Error(`apt has no source of ${release} main`);
-  return uri;
 }
 
 /** Where apt has one that the environment does not know. */

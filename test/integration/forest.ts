@@ -104,3 +104,44 @@ export function truthOf(run: ForestRun): TrueExec[] {
   const lines = readFileSync(run.truthFile, 'utf8').trim().split('\n');
   return lines.map((line) => JSON.parse(line) as TrueExec);
 }
+
+export interface SessionComparison {
+  /** By program: how many complaints, and the first few. */
+  readonly wrong: Readonly<Record<string, readonly (number | string)[]>>;
+  /** Execs that have a row. */
+  readonly checked: number;
+  /** Of these, whose exit the truth knows. */
+  readonly ended: number;
+}
+
+/** Holds session, group and exit code of rows of execs and exits against the truth. */
+export function wrongSessions(truth: readonly TrueExec[], rows: readonly Row[]): SessionComparison {
+  const exits = new Map(rows.filter(({ action }) => action === 'exit').map((row) => [row.entity_id, row.exit_code]));
+  const execs = new Map<string, Record<string, string>>();
+  for (const row of rows) {
+    if (row.action === 'exec') for (const word of (row.cmdline ?? '').split(' ')) execs.set(word, row);
+  }
+  const wrong: Record<string, string[]> = {};
+  const complain = (program: string, what: string) => {
+    wrong[program] ??= [];
+    wrong[program].push(what);
+  };
+  let [checked, ended] = [0, 0];
+  for (const { token, program, sid, pgid, exit } of truth) {
+    const row = execs.get(token);
+    if (!row) {
+      complain(program, `${token} is missing`);
+      continue;
+    }
+    checked++;
+    // A process in a namespace of its own is told 0 for who is outside.
+    if (sid !== 0 && row.sid !== String(sid)) complain(program, `${token}: sid ${row.sid}, not ${sid}`);
+    if (pgid !== 0 && row.pgid !== String(pgid)) complain(program, `${token}: pgid ${row.pgid}, not ${pgid}`);
+    if (exit < 0) continue;
+    ended++;
+    const code = exits.get(row.entity_id ?? '');
+    if (code !== String(exit)) complain(program, `${token}: exit ${code}, not ${exit}`);
+  }
+  const first = Object.entries(wrong).map(([program, all]) => [program, [all.length, ...all.slice(0, 3)]]);
+  return { wrong: Object.fromEntries(first), checked, ended };
+}

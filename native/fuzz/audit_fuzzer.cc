@@ -1,0 +1,87 @@
+// Feeds an input to all that reads audit: as a recorded log, and its lines as the kernel's records.
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "../sensors/audit/assembler.h"
+#include "../sensors/audit/log_line.h"
+#include "../sensors/audit/log_reader.h"
+#include "../sensors/audit/pack_event.h"
+#include "properties.h"
+
+namespace process_ancestry::audit {
+namespace {
+
+using fuzz::require;
+using fuzz::require_whole;
+
+constexpr size_t kArgsMaxBytes = 1 << 10;
+
+using Records = std::vector<std::string>;
+
+// The packed records of every host, in no order: how far events are put in the order of their times may
+// depend on how much of the log is there.
+Records read_log(std::string_view text, size_t piece) {
+  LogReader reader(kArgsMaxBytes);
+  for (size_t at = 0; at < text.size(); at += piece) reader.feed(text.substr(at, piece));
+  reader.end();
+  Records records;
+  for (const auto& host : reader.hosts()) {
+    require_whole(host->batch);
+    const uint8_t* const data = host->batch.data();
+    for (size_t at = 0, size = 0; at < host->batch.size(); at += size) {
+      size = record_size(data + at);
+      records.push_back(host->name + '\n' + std::string(reinterpret_cast<const char*>(data + at), size));
+    }
+  }
+  std::sort(records.begin(), records.end());
+  return records;
+}
+
+void read_as_log(std::string_view text) {
+  require(read_log(text, text.size() + 1) == read_log(text, 7), "where a log is cut does not matter");
+}
+
+// As netlink delivers them: a type and a text without a line's end.
+void read_as_records(std::string_view text) {
+  Assembler::Limits limits;
+  limits.args_max_bytes = kArgsMaxBytes;
+  limits.pending_max = 8;
+  limits.bytes_max = 16 << 10;
+  limits.remembered_serials = 64;
+  Assembler assembler(limits);
+  Batch batch;
+  double now_ms = 0;
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    LogLine line;
+    if (parse_log_line(text.substr(0, end), line) == LineForm::kRecord) {
+      // In a block of its own: reading past its end is found.
+      const std::string record(line.record);
+      assembler.add(line.type, record, now_ms);
+      assembler.add(kEndOfEvent, record.substr(0, record.size() / 2), now_ms);
+      assembler.expire(now_ms += 100);
+      require(assembler.pending() <= limits.pending_max, "events that wait are bounded");
+      require(assembler.bytes_held() <= limits.bytes_max + record.size() + kArgsMaxBytes,
+              "what they hold is bounded");
+      for (const auto& event : assembler.completed()) pack_event(*event, batch);
+      assembler.recycle_completed();
+    }
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  assembler.end();
+  for (const auto& event : assembler.completed()) pack_event(*event, batch);
+  require_whole(batch);
+}
+
+}  // namespace
+}  // namespace process_ancestry::audit
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace process_ancestry::audit;
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  read_as_log(text);
+  read_as_records(text);
+  return 0;
+}
