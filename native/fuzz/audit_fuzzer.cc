@@ -8,6 +8,7 @@
 #include "../sensors/audit/log_line.h"
 #include "../sensors/audit/log_reader.h"
 #include "../sensors/audit/pack_event.h"
+#include "../sensors/audit/rule.h"
 #include "properties.h"
 
 namespace process_ancestry::audit {
@@ -75,6 +76,18 @@ void read_as_records(std::string_view text) {
   require_whole(batch);
 }
 
+// As AUDIT_LIST_RULES answers.
+void read_as_rule(std::string_view text) {
+  const Rule rule(text);
+  rule.is_same_as(rule);
+  rule.for_the_front();
+  rule.has_key("process_ancestry");
+  rule.silences_all_tasks();
+  rule.covers_exec();
+  rule.hides_execs();
+  rule.excludes(rule.excluded_type());
+}
+
 }  // namespace
 }  // namespace process_ancestry::audit
 
@@ -83,5 +96,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   read_as_log(text);
   read_as_records(text);
+  read_as_rule(text);
   return 0;
 }

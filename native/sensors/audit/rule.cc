@@ -57,6 +57,12 @@ bool holds(uint32_t left, uint32_t comparison, uint32_t right) {
   }
 }
 
+void add_condition(audit_rule_data& rule, uint32_t field, uint32_t value) {
+  rule.fields[rule.field_count] = field;
+  rule.fieldflags[rule.field_count] = AUDIT_EQUAL;
+  rule.values[rule.field_count++] = value;
+}
+
 }  // namespace
 
 Rule Rule::for_calls(uint32_t arch, const std::vector<Call>& calls, bool only_successful,
@@ -68,14 +74,9 @@ Rule Rule::for_calls(uint32_t arch, const std::vector<Call>& calls, bool only_su
     uint32_t number;
     if (number_of(arch, call, number)) rule.mask[AUDIT_WORD(number)] |= AUDIT_BIT(number);
   }
-  const auto add = [&rule](uint32_t field, uint32_t value) {
-    rule.fields[rule.field_count] = field;
-    rule.fieldflags[rule.field_count] = AUDIT_EQUAL;
-    rule.values[rule.field_count++] = value;
-  };
-  add(AUDIT_ARCH, arch);
-  if (only_successful) add(AUDIT_SUCCESS, 1);
-  add(AUDIT_FILTERKEY, static_cast<uint32_t>(key.size()));
+  add_condition(rule, AUDIT_ARCH, arch);
+  if (only_successful) add_condition(rule, AUDIT_SUCCESS, 1);
+  add_condition(rule, AUDIT_FILTERKEY, static_cast<uint32_t>(key.size()));
   rule.buflen = static_cast<uint32_t>(key.size());
   std::string wire(reinterpret_cast<const char*>(&rule), sizeof rule);
   wire.append(key);

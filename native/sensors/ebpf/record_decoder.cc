@@ -236,8 +236,8 @@ void RecordDecoder::take_pieces(const RecordHeader& header) {
 bool RecordDecoder::read_image(const uint8_t* bytes, size_t size, Told& told) {
   constexpr size_t kBefore = offsetof(ImageRecord, data);
   if (size < kBefore) return false;
-  // Without the texts.
-  alignas(ImageRecord) uint8_t room[kBefore];
+  // Of the size of a whole record, and filled without the texts.
+  alignas(ImageRecord) uint8_t room[sizeof(ImageRecord)];
   std::memcpy(room, bytes, kBefore);
   const auto& image = *reinterpret_cast<const ImageRecord*>(room);
   const uint64_t sum = uint64_t{image.exe_bytes} + image.cwd_bytes + image.cgroup_bytes + image.name_bytes +
