@@ -285,7 +285,8 @@ export class ProcessTree {
   }
 
   #exec(event: ExecEvent): void {
-    if (!this.#options.detailsApart || (event.origin === 'proc_events' && event.details)) {
+    const isWhole = event.details !== undefined || event.isUnrecorded;
+    if (!this.#options.detailsApart || (event.origin === 'proc_events' && isWhole)) {
       this.#wholeExec(event, event.details);
     } else if (event.origin === 'proc_events') {
       this.#announcedExec(event);
@@ -324,7 +325,9 @@ export class ProcessTree {
   #wholeExec(event: ExecEvent, details: ExecDetails | undefined): void {
     const process = this.processes.executor(event);
     const execution = this.#execute(process, event);
-    this.#seal(execution, details ?? this.#readDetails(execution));
+    // A helper of the kernel's that could not be read at once has gone on: what it runs now is not what it executed.
+    if (event.isUnrecorded && !details) this.#detailsMissing++;
+    this.#seal(execution, details ?? (event.isUnrecorded ? undefined : this.#readDetails(execution)));
   }
 
   #execute(process: Process, event: ExecEvent): Execution {

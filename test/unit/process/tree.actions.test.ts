@@ -145,4 +145,22 @@ describe('a control group and a pid namespace', () => {
     expect(harness.row('child').cgroup).toBe('');
     expect(harness.row('read').cgroup).toBe('/docker/2');
   });
+
+  test('an exec of the kernel itself takes no record of a later one of its process', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'helper');
+    kernel.fork(10, 11);
+    kernel.exec(11, 'child');
+    kernel.exec(10, 'later');
+    const [, child, later] = kernel.audit.splice(0) as ExecEvent[];
+    const harness = new TreeHarness();
+    const told = kernel.connector.splice(0);
+    const first = told.findIndex(({ kind }) => kind === 'exec');
+    harness.tree.apply(told.map((event, at) => (at === first ? { ...event, isUnrecorded: true } : event) as ExecEvent));
+    harness.tree.apply([child, later].filter((event) => event !== undefined));
+    expect(harness.tree.stats.detailsMissing).toBe(1);
+    expect(harness.row('later')).toBeDefined();
+    expect(harness.row('child').process.creator?.image.details.args).toBe('');
+  });
 });
