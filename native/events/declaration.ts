@@ -182,6 +182,11 @@ export const KINDS: readonly EventKind[] = [
         'flag',
         "The process may have been moved to another control group than its creator's, and where `details.cgroup` is '' nobody knows to which.",
       ),
+      field(
+        'isUnrecorded',
+        'flag',
+        'The kernel itself executes a helper: no system call does it, so audit has no record of it, and what `details` lack nobody tells.',
+      ),
     ],
     details: 'optional',
   },

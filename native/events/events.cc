@@ -139,6 +139,7 @@ uint16_t flags_of(const ExecEvent& event) {
   uint16_t flags = 0;
   if (event.groups_untold) flags |= 0x100;
   if (event.cgroup_untold) flags |= 0x200;
+  if (event.is_unrecorded) flags |= 0x400;
   if (event.details != nullptr) flags |= flags_of(*event.details);
   return flags;
 }

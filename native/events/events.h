@@ -202,6 +202,9 @@ struct ExecEvent {
   // The process may have been moved to another control group than its creator's, and where details.cgroup
   // is '' nobody knows to which.
   bool cgroup_untold = false;
+  // The kernel itself executes a helper: no system call does it, so audit has no record of it, and what
+  // details lack nobody tells.
+  bool is_unrecorded = false;
   const ExecDetails* details = nullptr;
   static constexpr Kind kKind = Kind::kExec;
 };

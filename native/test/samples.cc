@@ -79,6 +79,7 @@ void pack_samples(Batch& batch) {
   ExecEvent exec;
   exec.groups_untold = true;
   exec.cgroup_untold = true;
+  exec.is_unrecorded = true;
   exec.details = &details;
   batch.add(Source::kEbpf, 2, 1.5, exec);
   ExitEvent exit;

@@ -91,6 +91,7 @@ void read_payload(Reader& reader, uint16_t flags, Unpacked& record) {
       if (has_details) read_numbers(reader, record);
       record.flags["groups_untold"] = (flags & 0x100) != 0;
       record.flags["cgroup_untold"] = (flags & 0x200) != 0;
+      record.flags["is_unrecorded"] = (flags & 0x400) != 0;
       if (has_details) read_texts(reader, flags, record);
       break;
     case Kind::kExit:

@@ -246,6 +246,8 @@ export interface ExecEvent extends EventBase {
   readonly groupsUntold?: boolean | undefined;
   /** The process may have been moved to another control group than its creator's, and where `details.cgroup` is '' nobody knows to which. */
   readonly cgroupUntold?: boolean | undefined;
+  /** The kernel itself executes a helper: no system call does it, so audit has no record of it, and what `details` lack nobody tells. */
+  readonly isUnrecorded?: boolean | undefined;
   readonly details: ExecDetails | undefined;
 }
 
@@ -461,6 +463,7 @@ export function decodeRecord(batch: Buffer, start: number, bootToUnixMs: number)
         ...base,
         groupsUntold: (flags & 0x100) !== 0,
         cgroupUntold: (flags & 0x200) !== 0,
+        isUnrecorded: (flags & 0x400) !== 0,
         details: (flags & 1) !== 0 ? detailsAt(batch, at + 0, flags, texts) : undefined,
       };
     }

@@ -58,6 +58,10 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     extension?.generate('process_ancestry_events', constraints) ?? Promise.resolve([]);
   const worksAgain = () => until('works', async () => (await stats()).collector === 'audit+proc_events');
 
+  /** Once what was missed was made good by reading /proc again: until then no ancestry is complete for certain. */
+  const madeGood = () =>
+    until('complete again', async () => (await rowsOfShortLived('probe', 1))[0]?.ancestry_complete === '1');
+
   /** Executes /bin/true so many times, and answers the rows of that. */
   async function rowsOfShortLived(tag: string, times = 20): Promise<Row[]> {
     const [first, last] = [await newest(), times];
@@ -130,6 +134,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     expect(await count('details_missing')).toBeGreaterThanOrEqual(bare.length);
     for (const type of types) auditControl('exclude', 'delete', type);
     await untold('audit_records_excluded');
+    await madeGood();
     expectWhole(await rowsOfShortLived('again'), 'again');
   });
 
@@ -168,6 +173,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     await untold(code);
     await worksAgain();
     await until('read /proc again', async () => (await count('resyncs')) > resyncs);
+    await madeGood();
     expectWhole(await rowsOfShortLived('after'), 'after');
     expect((await codes()).filter((code) => code.startsWith('audit_'))).toEqual([]);
   });
@@ -180,6 +186,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     await until('put back', () => hasOurRules());
     await until('counted', async () => (await count('events_lost')) > 0);
     await until('read /proc again', async () => (await count('resyncs')) > 0);
+    await madeGood();
     expectWhole(await rowsOfShortLived('after'), 'after');
     expect((await codes()).filter((code) => code.startsWith('audit_'))).toEqual([]);
   });

@@ -268,6 +268,7 @@ void AuditConnector::on_exec(int32_t pid, uint64_t at_ns, Batch& batch) {
   ExecDetails details;
   ExecEvent executed;
   executed.groups_untold = groups_untold();
+  executed.is_unrecorded = by_kernel;
   if ((is_whole || gaps().any()) && process_reader_.read(pid, details)) {
     const auto done_ns = static_cast<uint64_t>(monotonic_ms() * 1e6);
     if (is_whole) {

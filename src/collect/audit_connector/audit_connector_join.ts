@@ -28,6 +28,7 @@ interface Exec extends AnnouncedExec {
   /** See ExecEvent. */
   groupsUntold: boolean;
   cgroupUntold: boolean;
+  isUnrecorded: boolean;
 }
 
 interface OtherMessage {
@@ -140,11 +141,17 @@ export class AuditConnectorJoin implements EventJoin {
     const { groupsUntold = false, cgroupUntold = false } = event;
     const exec: Exec = {
       ...{ event, heardMs, details: undefined, fallback: undefined, isGivenUp: false },
-      ...{ groupsUntold, cgroupUntold },
+      ...{ groupsUntold, cgroupUntold, isUnrecorded: false },
     };
     this.#queue.push(exec);
     this.#lastExecs.set(event.pid, exec);
     this.#execs++;
+    // What it was read as is all that will be told: a later record is of a later exec.
+    if (event.isUnrecorded && !event.details) {
+      exec.isUnrecorded = true;
+      this.#complete++;
+      return;
+    }
     // With details from /proc where audit does not work: it will tell nothing.
     const details = event.details ?? this.#pairing.announce(exec, this.#timesCompare);
     if (details) {
@@ -185,7 +192,7 @@ export class AuditConnectorJoin implements EventJoin {
   }
 
   #isWhole(entry: Entry): boolean {
-    if (isExec(entry)) return entry.details !== undefined;
+    if (isExec(entry)) return entry.details !== undefined || entry.isUnrecorded;
     return this.#complete > 0 || this.#lastAuditMs > entry.event.bootMs;
   }
 
@@ -199,7 +206,7 @@ export class AuditConnectorJoin implements EventJoin {
   #releaseExec(exec: Exec, whole: ProcessEvent[]): void {
     const { event, details, fallback } = exec;
     this.#execs--;
-    if (details) this.#complete--;
+    if (details || exec.isUnrecorded) this.#complete--;
     else exec.isGivenUp = true;
     this.#queueBytes -= textBytes(details) + textBytes(fallback);
     const serial = details?.serial || undefined;
@@ -209,7 +216,8 @@ export class AuditConnectorJoin implements EventJoin {
       whole,
     );
     const { groupsUntold, cgroupUntold } = exec;
-    whole.push({ ...event, groupsUntold, cgroupUntold, details: details ?? fallback ?? this.#read(exec) });
+    const known = details ?? fallback ?? (exec.isUnrecorded ? undefined : this.#read(exec));
+    whole.push({ ...event, groupsUntold, cgroupUntold, details: known });
     if (this.#lastExecs.get(event.pid) === exec) this.#lastExecs.delete(event.pid);
   }
 

@@ -81,6 +81,7 @@ test('what the native packer writes is what is read, field by field', () => {
       kind: 'exec',
       groupsUntold: false,
       cgroupUntold: false,
+      isUnrecorded: false,
       origin: 'audit',
       pid: 42,
       bootMs: 1500000000250,

@@ -545,3 +545,40 @@ describe('what waits takes no more memory than is for it', () => {
     expect(harness.join.stats.waiting).toBe(0);
   });
 });
+
+describe('what the sensor says of an exec', () => {
+  test('one that the kernel itself made takes no record of a later one of its process', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'helper');
+    kernel.fork(10, 11);
+    kernel.exec(11, 'child');
+    kernel.exec(10, 'later');
+    // Audit tells nothing of the first.
+    kernel.audit.shift();
+    const helper = kernel.connector.findIndex(({ kind }) => kind === 'exec');
+    kernel.connector[helper] = { ...kernel.connector[helper], isUnrecorded: true } as ExecEvent;
+    const harness = new JoinHarness().run(kernel);
+    expect(harness.told.map(({ cmdline }) => cmdline)).toEqual(['', 'child', 'later']);
+    expect(ancestorsOf(harness.row('child'))[0]).toMatchObject({ pid: 10, cmdline: '' });
+    expect(harness.tree.stats.detailsMissing).toBe(1);
+  });
+
+  test('groups and control groups that are not told are told as such', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'container');
+    kernel.fork(10, 11);
+    kernel.exec(11, 'moved');
+    const [container, moved] = kernel.audit as ExecEvent[];
+    kernel.audit.splice(
+      0,
+      2,
+      { ...container, details: { ...container?.details, cgroup: '/docker/1' } } as ExecEvent,
+      { ...moved, groupsUntold: true, cgroupUntold: true } as ExecEvent,
+    );
+    const harness = new JoinHarness().run(kernel);
+    expect(harness.row('container').cgroup).toBe('/docker/1');
+    expect(harness.row('moved')).toMatchObject({ cgroup: '', pgid: undefined });
+  });
+});
