@@ -2,9 +2,9 @@
 # Builds every *_fuzzer.cc here with libFuzzer, ASan and UBSan, from the parsers' own sources.
 #   build.sh DIRECTORY    where the programs go, each by its file's name
 set -eu
-output=$1
+mkdir -p "$1"
+output=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
-mkdir -p "$output"
 flags='-std=c++17 -g -O1 -fno-exceptions -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all'
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
