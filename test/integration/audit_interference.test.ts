@@ -18,6 +18,7 @@ import {
   until,
 } from './extension_under_test.ts';
 
+const AUDIT = ['--collector', 'audit'];
 const NOBODY = { uid: 65_534, gid: 65_534 };
 /** linux/audit.h */
 const EXECVE = '1309';
@@ -102,7 +103,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     ['EOE and PROCTITLE', [EOE, PROCTITLE]],
   ])('a rule that excludes %s costs nothing, whether it comes first or later', async (_, types) => {
     for (const type of types) auditControl('exclude', 'add', type);
-    extension = await ExtensionUnderTest.start();
+    extension = await ExtensionUnderTest.start(AUDIT);
     expectWhole(await rowsOfShortLived('first'), 'first');
     // Of what was executed while audit was being switched on there may be no record.
     const missing = await count('details_missing');
@@ -120,7 +121,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     ['CWD', [CWD]],
     ['EXECVE, CWD, PATH and EOE', [EXECVE, CWD, PATH, EOE]],
   ])('a rule that excludes %s is told, and what lives is read', async (_, types) => {
-    extension = await ExtensionUnderTest.start();
+    extension = await ExtensionUnderTest.start(AUDIT);
     for (const type of types) auditControl('exclude', 'add', type);
     await told('audit_records_excluded');
     expect((await stats()).collector).toBe('audit+proc_events');
@@ -159,7 +160,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
       () => auditControl('exclude', 'delete', '1300'),
     ],
   ])('%s while it records: told within seconds, and /proc tells until it is mended', async (_, code, harm, mend) => {
-    extension = await ExtensionUnderTest.start();
+    extension = await ExtensionUnderTest.start(AUDIT);
     expectWhole(await rowsOfShortLived('before'), 'before');
     const lost = await count('events_lost');
     harm();
@@ -179,7 +180,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
   });
 
   test('rules that are removed while audit is off are put back once it is on', async () => {
-    extension = await ExtensionUnderTest.start();
+    extension = await ExtensionUnderTest.start(AUDIT);
     auditControl('enable', '0');
     auditControl('delete-all');
     auditControl('enable', '1');
@@ -194,7 +195,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
   test('a user that floods setpgid gets it no longer recorded, and hides nothing behind it', async () => {
     const pressure = join(directory, 'pressure');
     execFileSync('cc', ['-O2', '-o', pressure, PRESSURE]);
-    extension = await ExtensionUnderTest.start();
+    extension = await ExtensionUnderTest.start(AUDIT);
     const run = promisify(execFile);
     const asNobody = (...args: string[]) => run(pressure, args, { ...NOBODY, cwd: '/' });
     const rules = auditSettings().rules.length;
@@ -222,7 +223,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     writeFileSync(helper, '#!/bin/sh\n/bin/true CHILD\nexec cat >/dev/null\n', { mode: 0o755 });
     const times = 20;
     const pattern = readFileSync(CORE_PATTERN, 'utf8');
-    extension = await ExtensionUnderTest.start();
+    extension = await ExtensionUnderTest.start(AUDIT);
     try {
       writeFileSync(CORE_PATTERN, `|${helper} TAG %p`);
       for (let n = 0; n < times; n++) spawnSync('/bin/sh', ['-c', 'kill -SEGV $$'], { cwd: '/' });
@@ -260,7 +261,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
       join(root ?? '', `pa-${process.pid}-${name}-${'0'.repeat(64)}`),
     ) as [string, string];
     for (const group of [outer, inner]) mkdirSync(group);
-    extension = await ExtensionUnderTest.start();
+    extension = await ExtensionUnderTest.start(AUDIT);
     try {
       const loop = `(echo 0 > ${inner}/cgroup.procs; exec /bin/true entered-$i); /bin/true stayed-$i`;
       const parent = `i=0; while [ $i -lt 60 ]; do ${loop}; i=$((i+1)); done; read line`;
