@@ -212,7 +212,8 @@ describe.skipIf(!canRecord())('beside osquery', () => {
     expect(statSync(STATE_FILE).mode & 0o777).toBe(0o600);
     const next = startExtension(['--collector', 'audit']);
     await until('recording', () => next.log().includes('"recording"'));
-    expect(auditSettings().rules.length).toBeLessThanOrEqual(2);
+    // Of two architectures, one for execs and one for process groups.
+    expect(auditSettings().rules.length).toBeLessThanOrEqual(4);
     next.kill('SIGTERM');
     await until('gone', () => next.exitCode === 0);
     expect(auditSettings()).toEqual(before);

@@ -11,6 +11,10 @@ import { canRecord, ExtensionUnderTest, until } from './extension_under_test.ts'
 const NOBODY = { uid: 65_534, gid: 65_534 };
 const RESIDENT_MAX_KB = 160_000;
 const MAX_BYTES = 134_217_728;
+const COLLECTORS = ['ebpf', 'audit'] as const;
+/** The default of process_ancestry_ebpf_args_max_bytes. */
+const EBPF_ARGS_MAX = 131_072;
+const TRUE = { path: [{ op: 65, expr: '%/true' }] };
 
 describe.skipIf(!canRecord())('what an ordinary user executes', () => {
   let programs: string;
@@ -37,9 +41,9 @@ describe.skipIf(!canRecord())('what an ordinary user executes', () => {
   const ownRows = async (tag: string) =>
     (await extension?.generate('process_ancestry_events', { cmdline: [{ op: 65, expr: `%${tag}-%` }] }, ['eid'])) ?? [];
 
-  test('many arguments of two-byte characters, one exec after the other', async () => {
+  test.each(COLLECTORS)('by %s: many arguments of two-byte characters, one exec after the other', async (collector) => {
     const rows = join(mkdtempSync(join(tmpdir(), 'pa-memory-')), 'rows');
-    extension = await ExtensionUnderTest.start(['--database', rows]);
+    extension = await ExtensionUnderTest.start(['--collector', collector, '--database', rows]);
     let mostOnDisk = 0;
     const size = (name: string) => statSync(join(rows, name), { throwIfNoEntry: false })?.size ?? 0;
     const watch = setInterval(() => {
@@ -57,20 +61,23 @@ describe.skipIf(!canRecord())('what an ordinary user executes', () => {
     rmSync(join(rows, '..'), { recursive: true, force: true });
   });
 
-  test('arguments as long as the kernel allows', async () => {
-    extension = await ExtensionUnderTest.start();
+  test.each(COLLECTORS)('by %s: arguments as long as the kernel allows', async (collector) => {
+    extension = await ExtensionUnderTest.start(['--collector', collector]);
     await asNobody('long_args', '80', '1900000', '/bin/true', 'long');
     expect(peakKb()).toBeLessThan(RESIDENT_MAX_KB);
     await extension.settled();
-    // One of them alone is told whole.
+    const newest = Math.max(
+      ...(await extension.generate('process_ancestry_events', {}, ['eid'])).map(({ eid }) => Number(eid)),
+    );
+    // With audit one of them alone is told whole, with eBPF up to its limit.
     await asNobody('long_args', '1', '1900000', '/bin/true', 'alone');
-    await until('recorded', async () => (await ownRows('alone')).length > 0);
-    const [row] = await extension.generate('process_ancestry_events', { cmdline: [{ op: 65, expr: '%alone-0' }] }, [
-      'cmdline',
-      'overflows',
-    ]);
-    expect(row?.cmdline).toHaveLength('/bin/true '.length + 1_900_000 + 19 + ' alone-0'.length - 1);
-    expect(row?.overflows ?? '').toBe('');
+    const row = await until('recorded', async () => {
+      const rows = await extension?.generate('process_ancestry_events', TRUE, ['eid', 'cmdline', 'overflows']);
+      return rows?.find(({ eid, cmdline = '' }) => Number(eid) > newest && cmdline.length > EBPF_ARGS_MAX / 2);
+    });
+    const whole = '/bin/true '.length + 1_900_000 + 19 + ' alone-0'.length - 1;
+    expect(row.cmdline).toHaveLength(collector === 'ebpf' ? EBPF_ARGS_MAX : whole);
+    expect(row.overflows ?? '').toBe(collector === 'ebpf' ? 'cmdline' : '');
     expect(peakKb()).toBeLessThan(RESIDENT_MAX_KB);
   });
 });

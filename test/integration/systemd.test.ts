@@ -58,7 +58,7 @@ describe.skipIf(!canRecord())('osqueryd with the drop-in', () => {
     expect(rows.find(({ cmdline }) => cmdline === '/bin/true under-the-drop-in')).toMatchObject({
       ancestry_complete: '1',
     });
-    expect(await extension.stats()).toMatchObject({ collector: 'audit+proc_events', problems: '[]', events_lost: '0' });
+    expect(await extension.stats()).toMatchObject({ collector: 'ebpf', problems: '[]', events_lost: '0' });
   });
 
   test('with PrivateTmp=yes or ProtectHome=yes a program that is gone at once has no hash, and without it has one', async () => {

@@ -185,6 +185,7 @@ void Subscription::look_at_rules() {
 
 void Subscription::judge(const Coverage& coverage) {
   coverage_ = coverage;
+  judged_ = true;
   assembler_.set_excluded(
       {coverage.without_end, coverage.without_path, coverage.without_cwd, coverage.without_execve});
   enabled_judged_ = status_.enabled;
@@ -195,7 +196,7 @@ void Subscription::judge(const Coverage& coverage) {
 }
 
 std::vector<Problem> Subscription::problems() const {
-  if (mode_ == Mode::kOff) return {};
+  if (mode_ == Mode::kOff || !judged_) return {};
   std::vector<Problem> problems = problems_of(coverage_);
   if (status_.enabled == 0) problems.push_back({"audit_disabled", ""});
   if (!hears_groups()) {
