@@ -164,9 +164,8 @@ export class LiveSource implements ProcessEventSource {
   #look(): void {
     const { hears } = this.#native.stats();
     const isDead = this.#sensor === undefined || hears === '';
-    const isRetryDue = performance.now() >= this.#retryAtMs;
+    const isRetryDue = !isDead && this.#isBetterToBeHad();
     const isLess = this.#hears !== '' && hears !== this.#hears;
-    if (isLess) this.#retryAtMs = Math.min(this.#retryAtMs, performance.now() + RETRY_MS);
     if (isDead || isRetryDue) this.#restart();
     else this.#hears = hears;
     // What happened between is not known: /proc has to be read again.
@@ -175,6 +174,13 @@ export class LiveSource implements ProcessEventSource {
     if (!isLess && codes === this.#toldCodes) return;
     this.#toldCodes = codes;
     this.#options.onChange?.(this.#state);
+  }
+
+  /** Whether the best sensor works again, as far as that can be known without stopping the present one. */
+  #isBetterToBeHad(): boolean {
+    if (performance.now() < this.#retryAtMs) return false;
+    this.#retryAtMs = performance.now() + RETRY_MS;
+    return this.#options.sensors[0] !== 'ebpf' || this.#native.tryEbpf().length === 0;
   }
 
   #restart(): void {

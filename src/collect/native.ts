@@ -130,6 +130,8 @@ export interface NativeBinding {
   take(room: Buffer): number;
   stop(): void;
   stats(): NativeStats;
+  /** Loads the eBPF programs and lets go of them: what keeps them from working; empty where they work. */
+  tryEbpf(): readonly NativeProblem[];
   /** Takes what waits in the kernel now: what ended before can be taken then. */
   drainNow(): void;
   requestSnapshot(): void;
@@ -155,8 +157,6 @@ export interface NativeCleanup {
 
 /** What only looks: for a diagnosis, beside an extension that runs or without one. */
 export interface NativeDiagnosis {
-  /** Loads the eBPF programs and lets go of them: what keeps them from working; empty where they work. */
-  tryEbpf(): readonly NativeProblem[];
   /** Asks, and changes nothing. `key` is that of our rules. */
   inspectAudit(key: string): NativeAuditInspection;
   /** 0 when the proc connector's group can be bound, or an errno. Nothing is subscribed. */

@@ -76,6 +76,8 @@ class FakeNative implements NativeBinding {
 
   drainNow(): void {}
 
+  tryEbpf = () => [];
+
   requestSnapshot(): void {}
 
   bootToUnixMs(): number {

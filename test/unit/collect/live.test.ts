@@ -11,6 +11,8 @@ import type {
 } from '../../../src/collect/native.ts';
 import type { SourceState } from '../../../src/collect/source.ts';
 
+const EBPF_REFUSED: NativeProblem = { code: 'ebpf_no_btf', detail: '/sys/kernel/btf/vmlinux' };
+
 /** A host on which some sensors work, and others work in part or not at all. */
 class FakeHost implements NativeBinding {
   readonly works: Partial<Record<SensorName, NativeHears>> = {};
@@ -45,6 +47,7 @@ class FakeHost implements NativeBinding {
   take = () => 0;
   onItsWay = () => 0;
   drainNow = () => undefined;
+  tryEbpf = () => (this.works.ebpf ? [] : [EBPF_REFUSED]);
   requestSnapshot = () => undefined;
   bootToUnixMs = () => 1_700_000_000_000;
   get LogReader(): never {
@@ -53,7 +56,6 @@ class FakeHost implements NativeBinding {
 }
 
 const LIMITS = { stateFile: '', argsMaxBytes: 1000, queueMaxBytes: 1_048_576, socketBufferBytes: 65_536 };
-const EBPF_REFUSED: NativeProblem = { code: 'ebpf_no_btf', detail: '/sys/kernel/btf/vmlinux' };
 
 let source: LiveSource | undefined;
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance', 'Date'] }));
@@ -145,6 +147,18 @@ describe('a sensor that stops working', () => {
     expect(source.problems).toEqual([]);
   });
 
+  test('is not tried again by stopping the one that records instead', async () => {
+    const host = new FakeHost();
+    host.works.ebpf = 'ebpf';
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    const { source, losses } = await start(host);
+    host.works.ebpf = '';
+    vi.advanceTimersByTime(300_000);
+    expect(host.started).toEqual(['ebpf', 'ebpf', 'audit+proc_events']);
+    expect(losses).toEqual([1]);
+    expect(codes(source)).toEqual(['sensor_stopped']);
+  });
+
   test('in part goes on, told as a problem until it works again, with a loss', async () => {
     const host = new FakeHost();
     host.works['audit+proc_events'] = 'audit+proc_events';
@@ -158,6 +172,7 @@ describe('a sensor that stops working', () => {
     vi.advanceTimersByTime(1_000);
     expect(codes(source)).toEqual([]);
     expect(changes.map(codes)).toEqual([['sensor_degraded'], []]);
+    vi.advanceTimersByTime(300_000);
     expect(host.started).toEqual(['audit+proc_events']);
   });
 
