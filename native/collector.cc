@@ -86,7 +86,7 @@ void Collector::run() {
   double next_second = monotonic_ms() + kSecondMs;
   for (bool go_on = true; go_on;) {
     go_on = wait(next_second);
-    uint64_t messages = 0;
+    int nap_ms = 0;
     {
       const std::lock_guard<std::mutex> lock(pass_mutex_);
       const double now = monotonic_ms();
@@ -96,9 +96,9 @@ void Collector::run() {
       }
       // What JavaScript has no room for waits in the kernel's buffers, and where those are full the kernel
       // counts.
-      if (!go_on || !queue_.is_full()) messages = pass(now);
+      const uint64_t messages = !go_on || !queue_.is_full() ? pass(now) : 0;
+      if (go_on) nap_ms = sensors_.front()->nap_ms(messages);
     }
-    const int nap_ms = go_on ? sensors_.front()->nap_ms(messages) : 0;
     if (nap_ms > 0) nap(nap_ms);
   }
 }

@@ -79,6 +79,9 @@ export class LiveSource implements ProcessEventSource {
   /** Lost by sensors before the present one. */
   #earlier = { lost: 0, kernelLost: 0, malformed: 0, incomplete: 0 };
   #retryAtMs = Number.POSITIVE_INFINITY;
+  /** When a host on which nothing works is tried again, and how much later after that. */
+  #startAgainMs = 0;
+  #pauseMs = LOOK_MS;
   #lookTimer: NodeJS.Timeout | undefined;
   #isRunning = false;
 
@@ -163,17 +166,28 @@ export class LiveSource implements ProcessEventSource {
   /** What stopped working is told, and replaced where nothing of it works. */
   #look(): void {
     const { hears } = this.#native.stats();
-    const isDead = this.#sensor === undefined || hears === '';
+    const isDead = hears === '' || this.#sensor === undefined;
     const isRetryDue = !isDead && this.#isBetterToBeHad();
     const isLess = this.#hears !== '' && hears !== this.#hears;
-    if (isDead || isRetryDue) this.#restart();
-    else this.#hears = hears;
+    const isRestarted = isRetryDue || (isDead && this.#mayStartAgain(isLess));
+    if (isRestarted) this.#restart();
+    else if (!isDead) this.#hears = hears;
     // What happened between is not known: /proc has to be read again.
-    if (isLess || isDead || isRetryDue) this.#tellLoss();
+    if (isLess || (isRestarted && this.#sensor !== undefined)) this.#tellLoss();
     const codes = codesOf(this.problems);
     if (!isLess && codes === this.#toldCodes) return;
     this.#toldCodes = codes;
     this.#options.onChange?.(this.#state);
+  }
+
+  /** A host on which nothing works is tried again at once, then after twice as long each time. */
+  #mayStartAgain(hasJustStopped: boolean): boolean {
+    const now = performance.now();
+    if (hasJustStopped) this.#pauseMs = LOOK_MS;
+    else if (now < this.#startAgainMs) return false;
+    this.#startAgainMs = now + this.#pauseMs;
+    this.#pauseMs = Math.min(2 * this.#pauseMs, RETRY_MS);
+    return true;
   }
 
   /** Whether the best sensor works again, as far as that can be known without stopping the present one. */

@@ -18,6 +18,7 @@ const ADVICE: Readonly<Record<string, (detail: string) => string>> = {
     `new sessions make no rows: the tracepoint of setsid cannot be had (${detail}); mount tracefs at /sys/kernel/tracing`,
   ebpf_snapshot_failed: (detail) =>
     `the processes that live could not be listed by eBPF (${detail}); /proc is read instead`,
+  ebpf_ring_malformed: (detail) => `eBPF stopped working: ${detail}; report this with the kernel's version`,
   ebpf_stopped: (detail) => `eBPF stopped working: ${detail}`,
   logins_unheard: (detail) =>
     `audit's records of logins are not heard (${detail}): entry_source_ip rests on sshd's connections`,

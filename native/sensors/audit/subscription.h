@@ -100,7 +100,7 @@ class Subscription {
   bool rules_changed_ = false;  // maybe, since they were looked at
   bool was_off_ = false;        // since the last second
   uint64_t enobufs_seen_ = 0;
-  Coverage coverage_;   // as of the last look
+  Coverage coverage_;    // as of the last look
   bool judged_ = false;  // whether there was one
   bool works_ = true;
   uint32_t enabled_judged_ = 1;

@@ -27,6 +27,8 @@ constexpr double kNsPerTick = 1e7;  // include/asm-generic/param.h, USER_HZ
 constexpr int32_t kFirstPid = 1;
 // How much is packed before it is handed over.
 constexpr size_t kPackedMaxBytes = 256 << 10;
+// Of the arguments of a process in a snapshot: all processes of a host together have to fit into the queue.
+constexpr size_t kSnapshotArgsMaxBytes = 4 << 10;
 // Processes that a snapshot tells of between two looks at the ring.
 constexpr size_t kSnapshotStep = 256;
 
@@ -111,11 +113,14 @@ uint64_t EbpfSensor::drain(Sink& sink, double) {
 void EbpfSensor::add_events(Sink& sink) {
   Batch& batch = sink.batch();
   Ring::Record record;
+  const uint64_t malformed_before = mapped_.ring().malformed();
   while (mapped_.ring().next(record)) {
     ++messages_;
     const bool is_good = decoder_.read(record.bytes, record.size, told_);
     if (!is_good) {
+      // What it said is lost.
       ++malformed_;
+      count_loss(1, boottime_ms(), batch);
       continue;
     }
     if (told_.newly_lost > 0) count_loss(told_.newly_lost, told_.time_ms, batch);
@@ -131,7 +136,7 @@ void EbpfSensor::add_events(Sink& sink) {
         break;
       case Told::What::kExec:
         executed_files_.complete(told_.pid, told_.file, told_.details);
-        batch.exec(Source::kEbpf, told_.pid, told_.time_ms, told_.details);
+        add_exec(batch);
         break;
       case Told::What::kSnapshot:
         add_snapshot(batch);
@@ -143,6 +148,19 @@ void EbpfSensor::add_events(Sink& sink) {
     sink.hand_over();
     if (sink.is_full()) return;
   }
+  if (mapped_.ring().malformed() == malformed_before) return;
+  // Where a record ends is not known any more: what followed was passed over.
+  count_loss(1, boottime_ms(), batch);
+  works_ = false;
+  problems_.push_back({"ebpf_ring_malformed", "a record of the ring has no end"});
+}
+
+void EbpfSensor::add_exec(Batch& batch) {
+  ExecEvent event;
+  event.details = &told_.details;
+  // A path that was told before it was forgotten here.
+  event.cgroup_untold = told_.details.cgroup_id != 0 && told_.details.cgroup.empty();
+  batch.add(Source::kEbpf, told_.pid, told_.time_ms, event);
 }
 
 // The iterator's program cannot wait for pages of arguments that were swapped out, and there is no hurry.
@@ -155,7 +173,8 @@ void EbpfSensor::add_snapshot(Batch& batch) {
   const auto start_ticks = static_cast<uint64_t>(static_cast<double>(told_.start_ns) / kNsPerTick);
   if (process && procfs::parse_stat(procfs::read_at(process.get(), "stat", text, sizeof text), stat) &&
       stat.start_ticks == start_ticks &&
-      procfs::read_command_line(process.get(), options_.args_max_bytes, snapshot_args_, details)) {
+      procfs::read_command_line(process.get(), std::min(options_.args_max_bytes, kSnapshotArgsMaxBytes),
+                                snapshot_args_, details)) {
     details.args = snapshot_args_;
   } else {
     details.args_cut = details.args_bytes > 0;

@@ -50,6 +50,7 @@ class EbpfSensor final : public Sensor {
 
  private:
   void add_events(Sink& sink);
+  void add_exec(Batch& batch);
   void add_snapshot(Batch& batch);
   void add_first_process(Batch& batch);
   void count_loss(uint32_t count, double time_ms, Batch& batch);

@@ -169,8 +169,13 @@ bool RecordDecoder::read(const uint8_t* bytes, size_t size, Told& told) {
     case kRecordArguments:
     case kRecordEnvironment:
       return read_chunk(bytes, size);
+    case kRecordSnapshot: {
+      // It was read before the process ended, and put after that.
+      const Ended& last = ended_[header.pid % ended_.size()];
+      if (last.pid == header.pid && last.start_ns == header.start_ns) return true;
+      return read_image(bytes, size, told);
+    }
     case kRecordExec:
-    case kRecordSnapshot:
       return read_image(bytes, size, told);
     default:
       return false;

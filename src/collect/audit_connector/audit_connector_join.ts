@@ -41,6 +41,9 @@ type Entry = Exec | OtherMessage;
 
 const isExec = (entry: Entry): entry is Exec => entry.event.kind === 'exec';
 
+/** What an entry of the queue takes beside its texts, about. */
+const ENTRY_BYTES = 300;
+
 export class AuditConnectorJoin implements EventJoin {
   readonly #options: JoinOptions;
   readonly #pairing = new ExecPairing<Exec>();
@@ -51,7 +54,7 @@ export class AuditConnectorJoin implements EventJoin {
   #complete = 0;
   /** The last exec of each pid that waits. */
   readonly #lastExecs = new Map<Pid, Exec>();
-  /** Of the texts of execs in the queue. */
+  /** Of the queue: what its entries take, and the texts of execs. */
   #queueBytes = 0;
   /** When the last process of each pid was forked, by CLOCK_BOOTTIME, until its end is handed over. */
   readonly #forkedMs = new Map<Pid, number>();
@@ -97,6 +100,7 @@ export class AuditConnectorJoin implements EventJoin {
         case 'setsid':
           if (event.kind === 'fork') this.#forkedMs.set(event.pid, event.bootMs);
           this.#queue.push({ event, heardMs: now });
+          this.#queueBytes += ENTRY_BYTES;
           break;
         default:
           whole.push(event);
@@ -144,6 +148,7 @@ export class AuditConnectorJoin implements EventJoin {
       ...{ groupsUntold, cgroupUntold, isUnrecorded: false },
     };
     this.#queue.push(exec);
+    this.#queueBytes += ENTRY_BYTES;
     this.#lastExecs.set(event.pid, exec);
     this.#execs++;
     // What it was read as is all that will be told: a later record is of a later exec.
@@ -186,6 +191,7 @@ export class AuditConnectorJoin implements EventJoin {
     for (let head = this.#queue[0]; head; head = this.#queue[0]) {
       if (!this.#isWhole(head) && !isGivenUp(head)) return;
       this.#queue.shift();
+      this.#queueBytes -= ENTRY_BYTES;
       if (isExec(head)) this.#releaseExec(head, whole);
       else this.#releaseOther(head, whole);
     }
