@@ -123,6 +123,8 @@ export class Recorder {
   #areFlagsKnown: boolean;
   /** They changed before that in such a way that a source has to be chosen anew. */
   #isRestartDue = false;
+  /** Nothing works on this host, and the source tries again. */
+  #waitsForSensor = false;
   #stopped = false;
 
   constructor(options: RecorderOptions) {
@@ -240,6 +242,7 @@ export class Recorder {
 
   async #begin(): Promise<void> {
     this.#problems = [];
+    this.#waitsForSensor = false;
     if (this.#stopped) return;
     // What happens on this host does not wait for the flags as a log does.
     if (!recordsHost(this.#values)) await this.#waitForFlags();
@@ -290,6 +293,7 @@ export class Recorder {
     this.#tellProblems(state);
     if (state.collector === 'none') {
       this.#log.error('nothing can be recorded: neither eBPF nor kernel audit nor the proc connector works here');
+      this.#waitsForSensor = true;
       return;
     }
     await run.prepare();
@@ -392,6 +396,11 @@ export class Recorder {
 
   /** What is recorded with, or what is wrong with it, has changed. */
   #tellChange({ collector, problems }: SourceState): void {
+    if (this.#waitsForSensor && collector !== 'none' && !this.#stopped) {
+      this.#endRun();
+      void this.start();
+      return;
+    }
     const why = problems.map(({ message }) => message);
     this.#changes.pass('source', (suppressed) =>
       this.#log.warn({ collector, problems: why, suppressed }, `recording with ${collector}`),

@@ -31,6 +31,7 @@ struct SensorStats {
   uint64_t kernel_lost = 0;     // of them, those that the kernel counted itself
   uint64_t kernel_backlog = 0;  // waiting in the kernel: records, or bytes where those are not counted
   uint64_t malformed = 0, incomplete = 0;
+  bool has_snapshot = false;  // see Sensor
   // What is wrong now, beside what `open` told.
   std::vector<Problem> problems;
 

@@ -64,6 +64,7 @@ export class LiveSource implements ProcessEventSource {
   #join = WHOLE;
   #hasSnapshot = false;
   #onEvents: (events: readonly ProcessEvent[]) => void = () => undefined;
+  #hasRoom: () => boolean = () => true;
   /** What is recorded with; undefined where no sensor works. */
   #sensor: SensorName | undefined;
   /** What of it works, as of the last look. */
@@ -74,8 +75,8 @@ export class LiveSource implements ProcessEventSource {
   #startProblems: readonly CollectorProblem[] = [];
   /** A sensor that stopped working, until it or a better one works again. */
   #stoppedSensor: SensorName | undefined;
-  /** Codes of the problems as of the last look. */
-  #toldCodes = '';
+  /** What was last told to `onChange`, or at the start. */
+  #told = '';
   /** Lost by sensors before the present one. */
   #earlier = { lost: 0, kernelLost: 0, malformed: 0, incomplete: 0 };
   #retryAtMs = Number.POSITIVE_INFINITY;
@@ -95,13 +96,22 @@ export class LiveSource implements ProcessEventSource {
     hasRoom: () => boolean = () => true,
   ): Promise<SourceState> {
     this.#onEvents = onEvents;
-    this.#reader = new BatchReader(this.#native, (events) => this.#deliver(events), hasRoom);
+    this.#hasRoom = hasRoom;
+    this.#reader = this.#newReader();
     this.#isRunning = true;
     this.#startBest();
     this.#lookTimer = setInterval(() => this.#look(), LOOK_MS);
     this.#lookTimer.unref();
-    this.#toldCodes = codesOf(this.problems);
+    this.#told = this.#whatIsTold;
     return this.#state;
+  }
+
+  #newReader(): BatchReader {
+    return new BatchReader(
+      this.#native,
+      (events) => this.#deliver(events),
+      () => this.#hasRoom(),
+    );
   }
 
   get #state(): SourceState {
@@ -155,7 +165,7 @@ export class LiveSource implements ProcessEventSource {
     // The collector's thread takes it, if it can: this one has other things to do.
     await new Promise((resolve) => setTimeout(resolve, SNAPSHOT_START_MS));
     await this.drain();
-    return true;
+    return this.#native.stats().hasSnapshot;
   }
 
   release(which: 'overdue' | 'all'): void {
@@ -174,9 +184,9 @@ export class LiveSource implements ProcessEventSource {
     else if (!isDead) this.#hears = hears;
     // What happened between is not known: /proc has to be read again.
     if (isLess || (isRestarted && this.#sensor !== undefined)) this.#tellLoss();
-    const codes = codesOf(this.problems);
-    if (!isLess && codes === this.#toldCodes) return;
-    this.#toldCodes = codes;
+    const told = this.#whatIsTold;
+    if (told === this.#told) return;
+    this.#told = told;
     this.#options.onChange?.(this.#state);
   }
 
@@ -197,11 +207,18 @@ export class LiveSource implements ProcessEventSource {
     return this.#options.sensors[0] !== 'ebpf' || this.#native.tryEbpf().length === 0;
   }
 
+  /** The collector, and the codes of the problems. */
+  get #whatIsTold(): string {
+    return [this.#hears, ...this.problems.map(({ code }) => code)].join();
+  }
+
   #restart(): void {
-    const { lost, queueDropped, kernelLost, malformed, incomplete } = this.#native.stats();
     this.#native.stop();
-    this.#reader?.work();
+    // What it told goes to its own join; what there is no time for is part of the loss.
+    this.#reader?.stop(STOP_MS);
     this.release('all');
+    this.#reader = this.#newReader();
+    const { lost, queueDropped, kernelLost, malformed, incomplete } = this.#native.stats();
     this.#earlier.lost += lost + queueDropped + 1;
     this.#earlier.kernelLost += kernelLost;
     this.#earlier.malformed += malformed;
@@ -291,8 +308,4 @@ export class LiveSource implements ProcessEventSource {
       incomplete: this.#earlier.incomplete + native.incomplete,
     };
   }
-}
-
-function codesOf(problems: readonly CollectorProblem[]): string {
-  return problems.map(({ code }) => code).join();
 }

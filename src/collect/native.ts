@@ -53,6 +53,8 @@ export interface NativeStats {
   readonly incomplete: number;
   readonly queueBytes: number;
   readonly queueDropped: number;
+  /** Whether the last snapshot, if there was one, was taken whole. */
+  readonly hasSnapshot: boolean;
   /** What is wrong now, beside what the start told. */
   readonly problems: readonly NativeProblem[];
 }

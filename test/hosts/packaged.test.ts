@@ -159,7 +159,6 @@ describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, a
     expect(runWithMounts(mounts, program, ['--version'])).toMatchObject({ status: 0, stderr: '' });
     expect(runWithMounts(mounts, program, ['--help'])).toMatchObject({ status: 0, stderr: '' });
     const { status, stdout, stderr } = runWithMounts(mounts, program, ['doctor', '--json']);
-    rmSync(folder, { recursive: true });
     expect({ status, stderr }).toEqual({ status: 2, stderr: '' });
     const findings = JSON.parse(stdout) as { id: string; status: string; message: string; advice: string }[];
     expect(findings.find(({ id }) => id === 'native_collector')).toMatchObject({
@@ -167,8 +166,9 @@ describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, a
       message: expect.stringMatching(/\/dev\/shm: .*failed to map segment.*; \/run: .*; \/tmp: /),
       advice: expect.stringContaining('remount,exec'),
     });
-    const replayed = runWithMounts(mounts, PACKAGED, ['tree', '--replay-file', ':sample:']);
+    const replayed = runWithMounts(mounts, program, ['tree', '--replay-file', ':sample:']);
     expect(replayed).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('cannot be loaded') });
+    rmSync(folder, { recursive: true });
   });
 
   test('runs where /dev/shm and /run are mounted noexec', () => {

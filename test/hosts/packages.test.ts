@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { VERSION } from '../../src/version.ts';
-import { auditSettings, canRecord, hasOurRules } from '../integration/extension_under_test.ts';
+import { auditSettings, canRecord, hasOurRules, until } from '../integration/extension_under_test.ts';
 import { compare, forestBinary, runForest } from '../integration/forest.ts';
 import { AutoloadedExtension } from './autoloaded_extension.ts';
 import { CleanRoot } from './clean_root.ts';
@@ -26,6 +26,8 @@ const NAME = 'osquery-process-ancestry';
 const [DEBIAN, RPM] = process.arch === 'arm64' ? ['arm64', 'aarch64'] : ['amd64', 'x86_64'];
 const EXTENSION = '/usr/lib/osquery-process-ancestry/process_ancestry.ext';
 const LIST = '/etc/osquery/extensions.load';
+const CONFIG_FILE = '/etc/osquery/process_ancestry.json';
+const RECORD_BY_AUDIT = '{"process_ancestry_collector": "audit"}';
 const ORBIT_LIST = '/opt/orbit/extensions.load';
 const ANOTHER = '# kept as it is\n/opt/orbit/bin/another.ext\n';
 const PACKAGED = fileURLToPath(new URL('../../dist/package/process_ancestry.ext', import.meta.url));
@@ -134,7 +136,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     );
     expect(comparison.right_percent, comparison.complaints).toBe(100);
     expect(comparison).toMatchObject({ execs: 2720, seen_percent: 100, doubled: 0 });
-    expect(await extension.stats()).toMatchObject({ collector: 'audit+proc_events', events_lost: '0' });
+    expect(await extension.stats()).toMatchObject({ collector: 'ebpf', events_lost: '0' });
 
     const findings = await doctor();
     expect(findings.get('file_permissions')).toEqual(['ok']);
@@ -158,10 +160,13 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     expect(Number(afterRollBack[0]?.rows)).toBeGreaterThanOrEqual(Number(kept[0]?.rows));
     expect(await extension.stats()).toMatchObject({ store_lost: '0' });
 
+    // What a kill leaves in the kernel is audit's.
+    writeFileSync(root.at(CONFIG_FILE), RECORD_BY_AUDIT);
+    await until('recording by audit', hasOurRules);
     await extension.kill();
     await extension.stop();
     expect(hasOurRules()).toBe(true);
-    writeFileSync(root.at('/etc/osquery/process_ancestry.json'), '{"process_ancestry_database": "/srv/rows"}');
+    writeFileSync(root.at(CONFIG_FILE), '{"process_ancestry_database": "/srv/rows"}');
     const removed = await root.run('dpkg', ['--purge', NAME]);
     expect(removed).toMatch(/removed \d+ audit rules, put audit's settings back/);
     expect(removed).toContain('rows are left in /srv/rows');
@@ -222,8 +227,11 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     await withRpm('--upgrade', rpm(2));
     await extension.replaced(pid);
     expect(linesOf(LIST)).toHaveLength(1);
+    writeFileSync(root.at(CONFIG_FILE), RECORD_BY_AUDIT);
+    await until('recording by audit', hasOurRules);
     await extension.kill();
     await extension.stop();
+    rmSync(root.at(CONFIG_FILE));
     expect(await withRpm('--erase', NAME)).toContain('audit rules');
     expect(changes().filter((change) => !change.startsWith('new: var/osquery/process_ancestry'))).toEqual([]);
     rmSync(root.at('/var/osquery/process_ancestry'), { recursive: true });

@@ -95,6 +95,7 @@ class FakeNative implements NativeBinding {
       incomplete: 0,
       queueBytes: this.queued,
       queueDropped: 0,
+      hasSnapshot: false,
       problems: [],
     };
   }
@@ -189,6 +190,18 @@ describe('a run', () => {
     await recorder.start();
     expect(recorder.stats().problems).toEqual([{ code: 'collector_failed', message: 'no such addon' }]);
   });
+});
+
+test('a host on which nothing works is recorded once something does', async () => {
+  const { recorder, native, store } = setUp();
+  const { start } = native;
+  native.start = () => ({ hears: '', hasSnapshot: false, problems: [] });
+  await recorder.start();
+  native.start = start;
+  await until(() => native.starts > 1, 'started, and started again to be recorded');
+  await recorder.readable;
+  native.deliver(Buffer.concat([forkOf(1, 10, 500), execOf(10, 501)]));
+  await until(() => store.stats.rows === 1);
 });
 
 describe('those who watch a run', () => {

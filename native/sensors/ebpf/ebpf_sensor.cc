@@ -227,10 +227,13 @@ void EbpfSensor::snapshot(Sink& sink) {
   while (processes && ((n = ::read(processes.get(), each, sizeof each)) > 0 || (n < 0 && errno == EAGAIN))) {
     add_events(sink);
   }
+  const int error = errno;
   if (!told_of_first_) add_first_process(sink.batch());
-  if (n == 0) return;
-  problems_.push_back({"ebpf_snapshot_failed", std::strerror(errno)});
-  works_ = false;
+  const bool worked_before = snapshot_works_;
+  snapshot_works_ = n == 0;
+  if (!snapshot_works_ && worked_before) {
+    problems_.push_back({"ebpf_snapshot_failed", std::strerror(error)});
+  }
 }
 
 void EbpfSensor::tick(Sink& sink, double) {
@@ -267,6 +270,7 @@ SensorStats EbpfSensor::stats() const {
   stats.kernel_backlog = mapped_.ring().waiting();
   stats.malformed = malformed_ + mapped_.ring().malformed();
   stats.problems = problems_;
+  stats.has_snapshot = snapshot_works_;
   return stats;
 }
 

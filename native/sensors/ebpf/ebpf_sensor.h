@@ -67,7 +67,7 @@ class EbpfSensor final : public Sensor {
   uint64_t messages_ = 0, malformed_ = 0, lost_ = 0, missed_ = 0;
   uint32_t lost_seen_ = 0;  // of the programs' counter
   uint64_t newtasks_seen_ = 0;
-  bool works_ = false, told_of_first_ = false;
+  bool works_ = false, snapshot_works_ = true, told_of_first_ = false;
   std::vector<Problem> problems_;
 };
 

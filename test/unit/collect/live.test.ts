@@ -40,7 +40,7 @@ class FakeHost implements NativeBinding {
   stats(): NativeStats {
     return {
       ...{ hears: this.hears, messages: 0, lost: this.lost, kernelLost: 0, kernelBacklog: 0, malformed: 0 },
-      ...{ incomplete: 0, queueBytes: 0, queueDropped: 0, problems: this.problems },
+      ...{ incomplete: 0, queueBytes: 0, queueDropped: 0, hasSnapshot: false, problems: this.problems },
     };
   }
 
