@@ -24,7 +24,7 @@ export class MissingDetails {
     if (atMs - this.#began.atMs < WINDOW_MS) return;
     this.#before = this.#began;
     this.#began = this.#last;
-    // Nobody asked for long: what was counted meanwhile is of no window.
+    // The last sample is too old: what was counted since is of no window.
     if (atMs - this.#before.atMs >= 2 * WINDOW_MS) this.#before = this.#began;
   }
 

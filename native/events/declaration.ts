@@ -175,17 +175,17 @@ export const KINDS: readonly EventKind[] = [
       field(
         'groupsUntold',
         'flag',
-        'No setpgid is told of now, as somebody made too many: `details.pgid` is what /proc said at the exec, and where it is undefined nobody knows the group.',
+        'Calls of setpgid are not recorded now, because there were too many: `details.pgid` is what /proc said at the exec; undefined where the group is unknown.',
       ),
       field(
         'cgroupUntold',
         'flag',
-        "The process may have been moved to another control group than its creator's, and where `details.cgroup` is '' nobody knows to which.",
+        "The process may be in another control group than its creator; `details.cgroup` is '' where that group is unknown.",
       ),
       field(
         'isUnrecorded',
         'flag',
-        'The kernel itself executes a helper: no system call does it, so audit has no record of it, and what `details` lack nobody tells.',
+        'The kernel itself executes a helper: no system call does it, so audit has no record of it. What `details` lack stays unknown.',
       ),
     ],
     details: 'optional',

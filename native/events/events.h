@@ -196,14 +196,14 @@ struct ForkEvent {
 
 // A process executes a new image.
 struct ExecEvent {
-  // No setpgid is told of now, as somebody made too many: details.pgid is what /proc said at the exec, and
-  // where it is undefined nobody knows the group.
+  // Calls of setpgid are not recorded now, because there were too many: details.pgid is what /proc said at
+  // the exec; undefined where the group is unknown.
   bool groups_untold = false;
-  // The process may have been moved to another control group than its creator's, and where details.cgroup
-  // is '' nobody knows to which.
+  // The process may be in another control group than its creator; details.cgroup is '' where that group is
+  // unknown.
   bool cgroup_untold = false;
-  // The kernel itself executes a helper: no system call does it, so audit has no record of it, and what
-  // details lack nobody tells.
+  // The kernel itself executes a helper: no system call does it, so audit has no record of it. What details
+  // lack stays unknown.
   bool is_unrecorded = false;
   const ExecDetails* details = nullptr;
   static constexpr Kind kKind = Kind::kExec;

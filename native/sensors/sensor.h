@@ -27,7 +27,7 @@ struct SensorStats {
   // Parts of it that work now, joined by +: "ebpf", "audit+proc_events"; empty if none does.
   std::string hears;
   uint64_t messages = 0;        // of the kernel's
-  uint64_t lost = 0;            // messages that did not come, by whatever cause
+  uint64_t lost = 0;            // messages that did not come, by any cause
   uint64_t kernel_lost = 0;     // of them, those that the kernel counted itself
   uint64_t kernel_backlog = 0;  // waiting in the kernel: records, or bytes where those are not counted
   uint64_t malformed = 0, incomplete = 0;

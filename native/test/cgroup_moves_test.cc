@@ -32,7 +32,7 @@ TEST("a writer whose own group was read moves others for a while only, pid 1 for
   CHECK(moves.may_have_moved(11, 1, kNow + CgroupMoves::kMoverMs));
 }
 
-TEST("who is found where somebody was moved has that group, and moves nobody") {
+TEST("a process that is found in the group of a move has that group, and moved no other") {
   const procfs::ProcDir proc;
   CgroupMoves moves(proc);
   moves.watches_all();

@@ -84,7 +84,7 @@ TEST("what audit does not tell comes from the reading, and nothing else does") {
   CHECK_EQUAL(event.exec.mode, kUnknown);
 }
 
-TEST("arguments that nobody could read are marked") {
+TEST("arguments that could not be read are marked") {
   audit::AuditEvent event;
   fill_gaps(event, {true, false, false, true}, nullptr);
   CHECK(event.exec.args_cut);

@@ -243,7 +243,7 @@ TEST("device numbers are told as stat has them") {
   CHECK_EQUAL(reader.told.details.tty_nr, 0x10882cU);
 }
 
-TEST("a fork by somebody else's child tells whose image it inherits") {
+TEST("a fork with CLONE_PARENT tells whose image the child inherits") {
   ForkRecord record{};
   record.header.kind = kRecordFork;
   record.header.pid = 42;

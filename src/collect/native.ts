@@ -45,7 +45,7 @@ export interface NativeStats {
   /** Now: audit can be switched off, and a place be lost to another reader. */
   readonly hears: NativeHears;
   readonly messages: number;
-  /** Messages that did not come, by whatever cause, and those of them that the kernel counted itself. */
+  /** Messages that did not come, by any cause, and those of them that the kernel counted itself. */
   readonly lost: number;
   readonly kernelLost: number;
   readonly kernelBacklog: number;

@@ -31,7 +31,7 @@ const ADVICE: Readonly<Record<string, (detail: string) => string>> = {
   audit_never_task: () =>
     'an audit rule "never,task" keeps every process from being audited: remove it (auditctl -d never,task, and from /etc/audit/rules.d); processes that were started under it stay unaudited',
   audit_disabled: () =>
-    'somebody switched audit off while it was read (enabled=0): switch it on again (auditctl -e 1); until then execs are read from /proc',
+    'audit was switched off while it was read (enabled=0): switch it on again (auditctl -e 1); until then execs are read from /proc',
   audit_rules_missing: () =>
     'no audit rule records execs, and ours could not be put back: see auditctl -s and -l for what locks or removes them',
   audit_execs_hidden: () =>

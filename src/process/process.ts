@@ -87,7 +87,7 @@ export class Process {
   group: Group | undefined = undefined;
   /** Control group; '' where nobody knows. */
   cgroup = '';
-  /** It may have been moved out of its creator's control group, and nobody knows to which. */
+  /** It may have been moved out of its creator's control group, to one that is unknown. */
   hasLeftCgroup = false;
   /** Undefined where nobody knows. */
   supplementalGroups: readonly number[] | undefined = undefined;

@@ -73,7 +73,7 @@ bool Assembler::has_last_record(const AuditEvent& event) const {
   if (!excluded_.path) return event.items > 0 && event.paths >= event.items;
   if (!excluded_.cwd) return event.cwd.size > 0;
   if (excluded_.execve || event.kind != Kind::kExec) return true;
-  // Of an argument in pieces nobody knows which is the last.
+  // The last piece of an argument is not marked as such.
   const bool is_whole = event.args.next_chunk == std::numeric_limits<uint64_t>::max();
   return event.has_execve && is_whole && event.args.last + 1 == int64_t{event.exec.args_count};
 }

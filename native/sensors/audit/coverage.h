@@ -18,7 +18,7 @@ struct Coverage {
   bool records_execs = false;
   // Types of records that do not come, or not of every exec.
   bool without_execve = false, without_cwd = false, without_path = false, without_end = false;
-  // Nobody is told of a change of the rules.
+  // No reader is told of a change of the rules.
   bool without_changes = false;
 
   // Whether audit tells of every exec, with parts of it missing at most.

@@ -14,7 +14,8 @@ bool FloodWatch::add(uint64_t calls, double stamp_ms, double now_ms) {
   in_window_ += calls;
   if (in_window_ <= kMostInWindow) return false;
   floods_ = true;
-  // While nobody listens nobody knows whether it goes on: one that did is tried less and less often.
+  // Without the rule it is unknown whether the flood goes on: each time that it did, the rule stays out
+  // longer.
   const bool goes_on = listening_since_ms_ > 0 && now_ms - listening_since_ms_ < kQuietMs;
   pause_ms_ = goes_on ? std::min(2 * pause_ms_, kLongestMs) : kQuietMs;
   until_ms_ = now_ms + pause_ms_;

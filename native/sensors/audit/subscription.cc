@@ -280,7 +280,7 @@ bool Subscription::drain(double now_ms, size_t bytes_held_max) {
       ++counters_.records;
       if (header.nlmsg_type == AUDIT_CONFIG_CHANGE) {
         rules_changed_ = true;
-        // Of what follows nobody is told, nor when it is switched on again (kernel/audit.c,
+        // No reader is told of what follows, nor when it is switched on again (kernel/audit.c,
         // audit_do_config_change): that is looked at when it can be over.
         if (payload.find("audit_enabled=0") != std::string_view::npos) was_off_ = true;
         continue;

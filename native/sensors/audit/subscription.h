@@ -45,10 +45,10 @@ class Subscription {
 
   int fd() const { return socket_.get(); }
   Mode mode() const { return mode_; }
-  // Whether audit tells of execs now: nobody has switched it off, and no rule keeps them from it.
+  // Whether audit tells of execs now: it is switched on, and no rule keeps them from it.
   bool works() const { return mode_ != Mode::kOff && works_; }
   const Coverage& coverage() const { return coverage_; }
-  // False while changes of process groups are not listened to, as somebody makes too many.
+  // False while changes of process groups are not recorded, because there are too many.
   bool hears_groups() const { return !flood_.floods(); }
   // What keeps it from telling all, now.
   std::vector<Problem> problems() const;

@@ -35,16 +35,16 @@ class CgroupMoves {
   void forked(int32_t pid) { moves_.erase(pid); }
   // Its control group was read at its exec: whoever it creates later is in there too.
   void was_read(int32_t pid);
-  // Whether a process whose control group nobody read may be in another than its creator's.
+  // Whether a process whose control group was not read may be in another than its creator's.
   bool may_have_moved(int32_t pid, int32_t creator, double now_ms);
 
-  // The control group of a process that was just moved; empty where nobody knows.
+  // The control group of a process that was just moved; empty where it is unknown.
   std::string_view moved_to(int32_t pid);
 
   // Every write is told from now on.
   void watches_all() { watches_ = true; }
   void wrote(int32_t writer, double now_ms);
-  // It is in the control group to which somebody was just moved: in this one, as /proc has it.
+  // It is in the control group to which a process was just moved: in this one, as /proc has it.
   void is_in_target(int32_t pid, std::string_view cgroup);
   void missed_some(double now_ms) { missed_ms_ = now_ms; }
 

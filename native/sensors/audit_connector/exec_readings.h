@@ -57,8 +57,8 @@ class ExecReadings {
   size_t count_ = 0, bytes_ = 0;
 };
 
-// Adds to an event what audit does not tell and /proc said; `reading` is nothing where nobody read. The texts
-// stay in `reading`. What nobody knows is marked where there is a mark for it.
+// Adds to an event what audit does not tell and /proc said; `reading` is null where it was not read. The
+// texts stay in `reading`. What is unknown is marked where there is a mark for it.
 void fill_gaps(audit::AuditEvent& event, const ExecGaps& gaps, const ExecReading* reading);
 
 }  // namespace process_ancestry

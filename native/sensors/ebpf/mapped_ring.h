@@ -17,7 +17,7 @@ class MappedRing {
 
   Ring& ring() { return ring_; }
   const Ring& ring() const { return ring_; }
-  // Readable once for each time that the programs woke us, whatever waits; -1 before `map`.
+  // Readable once for each time that the programs woke the reader; -1 before `map`.
   int woken_fd() const { return woken_.get(); }
   // Forgets that they did.
   void forget_wakes();

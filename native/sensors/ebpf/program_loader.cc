@@ -91,7 +91,7 @@ KernelPrograms* load_undisturbed(const KernelProgramOptions& options, int& error
   return load.programs;
 }
 
-// An instance of tracefs that is seen by nobody else, for hosts that have mounted none.
+// A private mount of tracefs, for hosts that have mounted none.
 UniqueFd own_tracefs() {
   constexpr unsigned kCreate = 6;  // linux/mount.h, FSCONFIG_CMD_CREATE
   const UniqueFd context(static_cast<int>(::syscall(SYS_fsopen, "tracefs", 0)));
