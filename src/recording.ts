@@ -7,9 +7,9 @@ import { readFileSync } from 'node:fs';
 import type { Pid, ProcessEvent } from './collect/event.ts';
 import type { RecordedHost } from './collect/recorded_host.ts';
 import type { CollectorName, CollectorProblem, ProcessEventSource, SourceState } from './collect/source.ts';
-import { recordedHostFragment } from './ecs/host.ts';
 import { messageOf } from './error_message.ts';
 import { HostTrees } from './host_trees.ts';
+import { recordedHost } from './linux/host.ts';
 import type { Logger } from './log.ts';
 import { MEMORY_BOUNDS, textBytes } from './memory_bounds.ts';
 import { RateLimit } from './osquery/log.ts';
@@ -230,7 +230,7 @@ export class Recording {
           now: live ? () => performance.now() : newestUnixMs,
           proc: this.#proc && redactedProc(this.#proc, this.#options.redactPatterns),
           names: this.#revised(host ?? names),
-          host: live ? undefined : { text: recordedHostFragment(host?.hostname ?? '') },
+          host: live ? undefined : recordedHost(host?.hostname ?? ''),
           publish,
         }),
     );

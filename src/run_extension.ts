@@ -12,10 +12,10 @@ import { readConfigFile } from './config/config_file.ts';
 import { type FlagValues, flags } from './config/flags.ts';
 import { LiveSettings } from './config/live_settings.ts';
 import { connectionsWithin, descriptorProblem, readDescriptors } from './descriptors.ts';
-import { HostText } from './ecs/host.ts';
-import { UserNames } from './ecs/user_names.ts';
 import { Configuration } from './extension/configuration.ts';
 import { KeptFlags } from './extension/kept_flags.ts';
+import { HostReader } from './linux/host.ts';
+import { UserNames } from './linux/user_names.ts';
 import { type Logger, makeLogger } from './log.ts';
 import { buildInfo } from './metrics/build_info.ts';
 import { cacheStatsFamilies } from './metrics/cache_stats.ts';
@@ -75,14 +75,14 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
 
   const logLimit = new RateLimit();
   let metrics: Metrics | undefined;
-  const host = new HostText();
+  const host = new HostReader();
   // Closed until the flags are known: they say where rows are kept.
   const store = new EventStore(
     { ...storeSettings(settings.values, ''), directory: undefined },
     {
       log,
       onWritten: (milliseconds) => metrics?.written(milliseconds),
-      host: () => host.text,
+      host: () => host.facts,
     },
   );
   let isKnown = false;

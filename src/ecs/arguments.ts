@@ -1,8 +1,11 @@
 /** The arguments of an exec as ECS has them: a list, their count, and the command line. */
-import type { ExecDetails } from '../collect/event.ts';
 import { integerMember, jsonMember, textMember } from './json_text.ts';
 
-export type Arguments = Pick<ExecDetails, 'args' | 'argsCount'>;
+export interface Arguments {
+  /** Separated by NUL. */
+  readonly args: string;
+  readonly argsCount?: number | undefined;
+}
 
 export interface ArgumentMembers {
   /** args and args_count. */

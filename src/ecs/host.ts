@@ -1,85 +1,9 @@
-/** The host in every document, as it was when the event happened: a boot and an upgrade change it, and so does its owner. */
-import { readFileSync } from 'node:fs';
-import { machine, type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
-import { join } from 'node:path';
+/** The host of an event, as a document has it. */
+import type { HostFacts } from '../process/facts.ts';
 import { jsonMember, objectMember, objectOf, textMember } from './json_text.ts';
-import { osFamily, parseOsRelease } from './os_release.ts';
-
-/** '' for what the host does not tell. */
-export interface EcsHost {
-  readonly id: string;
-  readonly bootId: string;
-  readonly hostname: string;
-  readonly architecture: string;
-  readonly kernel: string;
-  /** Addresses, without a zone, and MACs as RFC 7042 has them, of its interfaces but for the loopback. */
-  readonly ip: readonly string[];
-  readonly mac: readonly string[];
-  readonly os: {
-    readonly family: string;
-    readonly name: string;
-    readonly version: string;
-    readonly platform: string;
-    readonly full: string;
-  };
-}
-
-export interface HostSources {
-  /** Where the host's file system is. */
-  readonly root?: string;
-  /** As `uname -m`. */
-  readonly architecture?: string;
-  /** As os.networkInterfaces. */
-  readonly interfaces?: () => NodeJS.Dict<NetworkInterfaceInfo[]>;
-}
-
-export function readHost(sources: HostSources = {}): EcsHost {
-  const { root = '/', architecture = machine(), interfaces = networkInterfaces } = sources;
-  const read = (...paths: string[]) => firstText(paths.map((path) => join(root, path)));
-  const release = parseOsRelease(read('etc/os-release', 'usr/lib/os-release'));
-  return {
-    id: read('etc/machine-id', 'var/lib/dbus/machine-id'),
-    bootId: read('proc/sys/kernel/random/boot_id'),
-    hostname: read('proc/sys/kernel/hostname', 'etc/hostname'),
-    architecture,
-    kernel: read('proc/sys/kernel/osrelease'),
-    ...addressesOf(interfaces),
-    os: {
-      family: osFamily(release) ?? '',
-      name: release.get('NAME') ?? '',
-      version: release.get('VERSION_ID') ?? release.get('VERSION') ?? '',
-      platform: release.get('ID') ?? '',
-      full: release.get('PRETTY_NAME') ?? '',
-    },
-  };
-}
-
-/** A host of many containers has an interface for each: a document names the first ones. */
-const ADDRESSES_MAX = 64;
-
-function addressesOf(interfaces: () => NodeJS.Dict<NetworkInterfaceInfo[]>): Pick<EcsHost, 'ip' | 'mac'> {
-  const external = listed(interfaces).filter(({ internal }) => !internal);
-  const firstOf = (all: readonly string[]) => [...new Set(all)].slice(0, ADDRESSES_MAX);
-  return {
-    ip: firstOf(external.map(({ address }) => address.split('%', 1)[0] ?? '')),
-    mac: firstOf(external.map(({ mac }) => mac.toUpperCase().replaceAll(':', '-')).filter((mac) => mac !== NO_MAC)),
-  };
-}
-
-/** As of an interface that has no MAC, such as a tunnel. */
-const NO_MAC = '00-00-00-00-00-00';
-
-function listed(interfaces: () => NodeJS.Dict<NetworkInterfaceInfo[]>): NetworkInterfaceInfo[] {
-  try {
-    return Object.values(interfaces()).flatMap((addresses) => addresses ?? []);
-  } catch {
-    // A sandbox may forbid the system calls for it; documents have no addresses then.
-    return [];
-  }
-}
 
 /** A JSON object. A document adds host.pid_ns_ino, which is the event's. */
-export function hostFragment(host: EcsHost): string {
+export function hostFragment(host: HostFacts): string {
   const { os } = host;
   return objectOf(
     textMember('id', host.id) +
@@ -99,52 +23,4 @@ export function hostFragment(host: EcsHost): string {
         textMember('kernel', host.kernel)
       }}`,
   );
-}
-
-/** The host of a recorded log, of which only the name is known, if that: nothing of the host that reads the log. */
-export function recordedHostFragment(name: string): string {
-  const os = { family: '', name: '', version: '', platform: '', full: '' };
-  return hostFragment({ id: '', bootId: '', hostname: name, architecture: '', kernel: '', ip: [], mac: [], os });
-}
-
-/** How old what was read may be. */
-const REREAD_MS = 5000;
-
-/** This host's fragment, read again from time to time: the same text as long as nothing changed. */
-export class HostText {
-  readonly #sources: HostSources;
-  readonly #now: () => number;
-  #text: string | undefined;
-  #readMs = 0;
-
-  /** `now`: milliseconds of a clock that does not jump. */
-  constructor(sources: HostSources = {}, now: () => number = () => performance.now()) {
-    this.#sources = sources;
-    this.#now = now;
-  }
-
-  get text(): string {
-    const now = this.#now();
-    if (this.#text === undefined || now - this.#readMs >= REREAD_MS) {
-      this.#text = hostFragment(readHost(this.#sources));
-      this.#readMs = now;
-    }
-    return this.#text;
-  }
-}
-
-/** What /etc/machine-id says before a first boot has made one (man 5 machine-id). */
-const NO_MACHINE_ID = 'uninitialized';
-
-/** Of the first file that there is and that says anything. */
-function firstText(paths: readonly string[]): string {
-  for (const path of paths) {
-    try {
-      const text = readFileSync(path, 'utf8').trim();
-      if (text !== '' && text !== NO_MACHINE_ID) return text;
-    } catch {
-      // Hosts differ in what they have; what none of the files says is left out of the documents.
-    }
-  }
-  return '';
 }

@@ -1,6 +1,5 @@
-/** Ancestors, nearest first, up to the top (R3): as far as a row tells them, and one of them as JSON. */
-import { type Link, LONGEST_CHAIN, type Process } from './process.ts';
-import { isRootsFile } from './proof.ts';
+/** Ancestors, nearest first, up to the top (R3): as far as a row tells them. */
+import { LONGEST_CHAIN, type Process } from './process.ts';
 import type { RecordedLink } from './recorded_link.ts';
 
 /** The ancestors of one process, as a published row has them: the first `depth` of its creator and those above it. */
@@ -36,31 +35,4 @@ export function ancestryOf({ lineage }: Process, creator: RecordedLink | undefin
     truncated: creator.cut || creator.depth > maxDepth,
     complete: creator.complete && lineage !== 'likely',
   };
-}
-
-export interface AncestorOptions {
-  readonly entityIdOf: (process: Process) => string;
-  /** An ancestor's command line is cut to so many characters, and ends in … then. */
-  readonly cmdlineMax: number;
-}
-
-/** An object of the column ancestry. Only for settled links. */
-export function ancestorObject({ process, image }: Link, { entityIdOf, cmdlineMax }: AncestorOptions): string {
-  const parent = process.creator?.process;
-  const { cmdline, details } = image;
-  const isKnown = details.mode !== undefined && details.ownerUid !== undefined;
-  return JSON.stringify({
-    exe_name: image.exeName,
-    pid: process.pid,
-    ppid: parent?.pid ?? process.ppid,
-    pproc_time_hr: parent?.startUnixHundredths ?? 0,
-    path: details.path,
-    cmdline: (cmdline.length > cmdlineMax ? `${cmdline.slice(0, cmdlineMax)}…` : cmdline).toWellFormed(),
-    proc_time: Math.floor(process.startUnixHundredths / 100),
-    proc_time_hr: process.startUnixHundredths,
-    entity_id: entityIdOf(process),
-    uid: details.uid ?? null,
-    root: details.root || null,
-    root_owned: isKnown ? isRootsFile(details) : null,
-  });
 }

@@ -6,6 +6,9 @@
 /** A process by its identity: entity id, pid, and start in hundredths of Unix seconds. */
 export type ProcessRef = readonly [entityId: string, pid: number, start: number];
 
+/** The kernel allows 65,536 (man 2 setgroups). */
+export const SUPPLEMENTAL_GROUPS_MAX = 256;
+
 /** As whom a process ran. An id that is not known is left out, and so is a name. */
 export interface CredentialFacts {
   readonly uid?: number | undefined;
@@ -14,17 +17,20 @@ export interface CredentialFacts {
   readonly gid?: number | undefined;
   readonly egid?: number | undefined;
   readonly sgid?: number | undefined;
-  /** Supplemental groups. */
+  /** Supplemental groups: the first SUPPLEMENTAL_GROUPS_MAX. */
   readonly groups?: readonly number[] | undefined;
   /** Names of the users and groups above, by id, as they were when the event was recorded. */
   readonly userNames?: Readonly<Record<string, string>> | undefined;
   readonly groupNames?: Readonly<Record<string, string>> | undefined;
 }
 
-/** An image that a process ran before the one of the event. */
+/** Characters of arguments that are told of all images before the one of an event, in equal parts. */
+export const PREVIOUS_ARGS_MAX = 4096;
+
+/** An image that a process ran before the one of the event, where it is known. */
 export interface PreviousImageFacts {
   readonly path: string;
-  /** Separated by NUL; cut to what a document shows, and one character more. */
+  /** Separated by NUL; its part of PREVIOUS_ARGS_MAX, and one character more where it has more. */
   readonly args: string;
   readonly argsCount?: number | undefined;
 }

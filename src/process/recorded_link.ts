@@ -1,26 +1,18 @@
 /**
  * What rows tell of a process that created others or leads them, with the image that it was running then. It is settled
- * when the first row needs it, and shared by all rows that do: as an ancestor in the words of the column, and the rest for
- * whoever makes a leader or a part of a document of it. The texts are made when they are stored and not kept: a chain may be
- * long, and its arguments too.
+ * when the first row needs it, and shared by all rows that do. The facts are made when they are stored and not kept: a chain
+ * may be long, and its arguments too.
  */
 import type { ExecDetails } from '../collect/event.ts';
-import { FRAGMENT_ARGS_MAX } from '../ecs/process_fragment.ts';
-import { ancestorObject } from './ancestry.ts';
-import { argsListOf } from './image.ts';
+import type { LinkFacts, ProcessRef } from './facts.ts';
 import type { Link, Process } from './process.ts';
+import { isRootsFile } from './proof.ts';
 
 /** A link with those above it. Identity counts: what is the same object is stored once. */
 export interface RecordedLink {
   readonly entityId: string;
-  readonly path: string;
-  readonly euid: number | undefined;
-  /** An object of the column ancestry. */
-  readonly ancestor: () => string;
-  /** The rest, as JSON: see LinkRecord. */
-  readonly json: () => string;
-  /** The command line where it is longer than the rest has it, otherwise ''. */
-  readonly longCmdline: () => string;
+  /** The facts as JSON (LinkFacts), made at each call; `argsMax` cuts the arguments to so many characters. */
+  readonly json: (argsMax?: number) => string;
   /** Its creator. Looked up each time: of a chain that grows for ever the top is let go. */
   readonly above: RecordedLink | undefined;
   /** How many there are, this one included. */
@@ -35,42 +27,12 @@ export interface RecordedLink {
   readonly revision: number;
 }
 
-/** Characters of arguments that are recorded: no more are shown of a leader, nor in a document. */
-export const RECORD_ARGS_MAX = FRAGMENT_ARGS_MAX;
 /** What an ancestor takes beside its texts. */
 const ANCESTOR_BYTES = 230;
 
-/** A process by its identity: entity id, pid, and start in hundredths of Unix seconds. */
-export type ProcessRef = readonly [entityId: string, pid: number, start: number];
-
-/** A link as it is stored: what its JSON holds, and the fields that are beside it. */
-export interface LinkRecord {
-  readonly entityId: string;
-  readonly path: string;
-  readonly euid: number | undefined;
-  readonly pid: number;
-  /** In hundredths of Unix seconds. */
-  readonly start: number;
-  /** The program's file name. */
-  readonly name: string;
-  readonly cwd: string;
-  readonly tty: string;
-  readonly args: readonly string[];
-  readonly argsCount: number | undefined;
-  readonly uid: number | undefined;
-  /** In which `path` is a path: see ExecDetails. Undefined in records of before. */
-  readonly root: string | undefined;
-  /** Whether anybody could tell what it ran. */
-  readonly known: boolean;
-  /** Members of an object, with a name each (credentialsFragment). */
-  readonly credentials: string;
-  readonly groupLeader: ProcessRef | undefined;
-  readonly sessionLeader: ProcessRef | undefined;
-}
-
 export interface LinkRecorderOptions {
   readonly entityIdOf: (process: Process) => string;
-  /** Members, from credentialsFragment. */
+  /** JSON of CredentialFacts. */
   readonly credentialsOf: (details: ExecDetails, supplementalGroups: readonly number[] | undefined) => string;
   /** Another one, and names are others: what is told from now on is recorded anew. */
   readonly revision: () => number;
@@ -92,90 +54,108 @@ export class LinkRecorder {
   record(link: Link): RecordedLink {
     const revision = this.#options.revision();
     if (link.recorded?.revision === revision) return link.recorded;
-    // From the first recorded ancestor downwards, not by recursion: a chain may be a thousand long.
-    const pending: Link[] = [];
-    let one: Link | undefined = link.process.creator;
-    for (; one && one.recorded?.revision !== revision; one = one.process.creator) pending.push(one);
-    let above = one?.recorded;
-    for (const higher of pending.reverse()) {
-      above = this.#recordOne(higher, above, revision);
-      higher.recorded = above;
-    }
+    const { creator } = link.process;
+    const above =
+      creator && (creator.recorded?.revision === revision ? creator.recorded : this.#chain(creator, revision));
     link.recorded = this.#recordOne(link, above, revision);
     return link.recorded;
   }
 
-  #recordOne(link: Link, above: RecordedLink | undefined, revision: number): RecordedLink {
-    const { process, image } = link;
-    const { path, euid } = image.details;
-    const { cmdlineMax } = this;
-    const argsLength = Math.min(image.details.args.length, cmdlineMax);
-    if (image.isShortened) this.shortened++;
-    // What was told of its creator stays (see ProcessTable.fork).
-    process.isTold = true;
-    return {
-      entityId: this.#options.entityIdOf(process),
-      path,
-      euid,
-      ancestor: () => ancestorObject(link, { entityIdOf: this.#options.entityIdOf, cmdlineMax }),
-      json: () => this.#json(link),
-      longCmdline: () => (image.details.args.length > RECORD_ARGS_MAX ? image.cmdline : ''),
-      get above() {
-        return process.creator?.recorded;
-      },
-      depth: (above?.depth ?? 0) + 1,
-      bytes: (above?.bytes ?? 0) + ANCESTOR_BYTES + path.length + image.details.root.length + argsLength,
-      complete:
-        (above ? above.complete : process.lineage === 'top' || process.lineage === 'cut') &&
-        image.known &&
-        process.lineage !== 'likely',
-      cut: above ? above.cut : process.lineage === 'cut',
-      revision,
-    };
+  /** Records a link after those above it, from the first that is not recorded downwards: a chain may be a thousand long. */
+  #chain(link: Link, revision: number): RecordedLink | undefined {
+    const pending: Link[] = [];
+    let one: Link | undefined = link;
+    for (; one && one.recorded?.revision !== revision; one = one.process.creator) pending.push(one);
+    let above = one?.recorded;
+    for (let lower = pending.pop(); lower; lower = pending.pop()) {
+      above = this.#recordOne(lower, above, revision);
+      lower.recorded = above;
+    }
+    return above;
   }
 
-  #json({ process, image, session, tty }: Link): string {
+  #recordOne(link: Link, above: RecordedLink | undefined, revision: number): RecordedLink {
+    if (link.image.isShortened) this.shortened++;
+    // What was told of its creator stays (see ProcessTable.fork).
+    link.process.isTold = true;
+    return new SettledLink(this.#options, link, above, { revision, cmdlineMax: this.cmdlineMax });
+  }
+}
+
+class SettledLink implements RecordedLink {
+  readonly entityId: string;
+  readonly depth: number;
+  readonly bytes: number;
+  readonly complete: boolean;
+  readonly cut: boolean;
+  readonly revision: number;
+  readonly #options: LinkRecorderOptions;
+  readonly #link: Link;
+  readonly #cmdlineMax: number;
+
+  constructor(
+    options: LinkRecorderOptions,
+    link: Link,
+    above: RecordedLink | undefined,
+    { revision, cmdlineMax }: { revision: number; cmdlineMax: number },
+  ) {
+    const { process, image } = link;
+    const { path, root, args } = image.details;
+    this.#options = options;
+    this.#link = link;
+    this.#cmdlineMax = cmdlineMax;
+    this.revision = revision;
+    this.entityId = options.entityIdOf(process);
+    const ownBytes = ANCESTOR_BYTES + path.length + root.length + Math.min(args.length, cmdlineMax);
+    const isWhole = image.known && process.lineage !== 'likely';
+    if (above) {
+      this.depth = above.depth + 1;
+      this.bytes = above.bytes + ownBytes;
+      this.complete = above.complete && isWhole;
+      this.cut = above.cut;
+    } else {
+      this.depth = 1;
+      this.bytes = ownBytes;
+      this.complete = isWhole && (process.lineage === 'top' || process.lineage === 'cut');
+      this.cut = process.lineage === 'cut';
+    }
+  }
+
+  get above(): RecordedLink | undefined {
+    return this.#link.process.creator?.recorded;
+  }
+
+  json(argsMax = Number.POSITIVE_INFINITY): string {
+    const { process, image, session, tty } = this.#link;
     const { details } = image;
-    const credentials = this.#options.credentialsOf(details, process.supplementalGroups);
-    const members = JSON.stringify({
+    const { args } = details;
+    const creator = process.creator?.process;
+    const isFileKnown = details.mode !== undefined && details.ownerUid !== undefined;
+    const facts: Omit<LinkFacts, 'credentials'> = {
+      entityId: this.entityId,
       pid: process.pid,
+      ppid: creator?.pid ?? process.ppid,
+      creatorStart: creator?.startUnixHundredths ?? 0,
       start: process.startUnixHundredths,
       name: image.exeName,
+      path: details.path,
+      root: details.root,
+      rootOwned: isFileKnown ? isRootsFile(details) : undefined,
+      args: args.length > argsMax ? `${args.slice(0, argsMax)}…` : args,
+      argsCount: details.argsCount,
+      cmdlineMax: this.#cmdlineMax,
       cwd: details.cwd,
       tty,
-      args: shortArgs(details),
-      argsCount: details.argsCount,
-      uid: details.uid,
-      root: details.root,
       known: image.known,
       groupLeader: this.#refTo(process.group?.leader),
       sessionLeader: this.#refTo(session?.leader),
-    });
-    return `${members.slice(0, -1)},"credentials":{${credentials}}}`;
+    };
+    // The credentials of many processes are one text.
+    const credentials = this.#options.credentialsOf(details, process.supplementalGroups);
+    return `{"credentials":${credentials},${JSON.stringify(facts).slice(1)}`;
   }
 
   #refTo(process: Process | undefined): ProcessRef | undefined {
     return process && [this.#options.entityIdOf(process), process.pid, process.startUnixHundredths];
   }
-}
-
-function shortArgs(details: ExecDetails): string[] {
-  const { args } = details;
-  // One character more than is shown: who shows it sees that it was cut.
-  return argsListOf(args.length > RECORD_ARGS_MAX ? { ...details, args: args.slice(0, RECORD_ARGS_MAX + 1) } : details);
-}
-
-const CREDENTIALS = ',"credentials":{';
-
-/** Throws where the JSON is none that a LinkRecorder wrote. */
-export function parseLinkRecord(stored: Pick<LinkRecord, 'entityId' | 'path' | 'euid'> & { json: string }): LinkRecord {
-  const { json, entityId, path, euid } = stored;
-  // The last of the members is not parsed: documents take it over as text. It is no part of an argument, where a quote is escaped.
-  const at = json.lastIndexOf(CREDENTIALS);
-  const members = JSON.parse(`${json.slice(0, at)}}`) as Omit<LinkRecord, 'credentials' | 'entityId' | 'path' | 'euid'>;
-  return { ...members, entityId, path, euid, credentials: json.slice(at + CREDENTIALS.length, -2) };
-}
-
-export function cmdlineOfRecord({ args }: LinkRecord): string {
-  return args.join(' ');
 }

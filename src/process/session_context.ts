@@ -5,20 +5,79 @@
 
 import { LRUCache } from 'lru-cache';
 import type { ExecDetails } from '../collect/event.ts';
-import { type CredentialIds, credentialsFragment, credentialsKey, type IdNames } from '../ecs/credentials.ts';
-import { previousFragment } from '../ecs/previous.ts';
-import { FRAGMENT_ARGS_MAX } from '../ecs/process_fragment.ts';
+import { type CredentialFacts, PREVIOUS_ARGS_MAX, type PreviousImageFacts, SUPPLEMENTAL_GROUPS_MAX } from './facts.ts';
 import type { Image } from './image.ts';
 import type { Link, Process } from './process.ts';
 import { LinkRecorder, type RecordedLink } from './recorded_link.ts';
 
-/** A text that many rows share; by its identity they are known to. */
-export interface SharedText {
-  readonly text: string;
+/** Facts that many rows share, as JSON; by its identity they are known to. */
+export interface SharedFacts {
+  readonly json: string;
 }
 
-/** The images before a process's present one, as text: made when it is stored and not kept, because arguments may be long. */
-class PreviousText implements SharedText {
+/** Of users and groups, as they are called now. */
+export interface Names {
+  /** Undefined for an id without a name. */
+  user(uid: number): string | undefined;
+  group(gid: number): string | undefined;
+  /** Another one when names have changed: what was made with those from before is not used any more. */
+  readonly revision: number;
+}
+
+type Groups = readonly number[] | undefined;
+
+class Credentials implements SharedFacts {
+  readonly uid: number | undefined;
+  readonly euid: number | undefined;
+  readonly suid: number | undefined;
+  readonly gid: number | undefined;
+  readonly egid: number | undefined;
+  readonly sgid: number | undefined;
+  readonly revision: number;
+  readonly json: string;
+
+  constructor({ uid, euid, suid, gid, egid, sgid }: ExecDetails, groups: Groups, names: Names) {
+    this.uid = uid;
+    this.euid = euid;
+    this.suid = suid;
+    this.gid = gid;
+    this.egid = egid;
+    this.sgid = sgid;
+    this.revision = names.revision;
+    const told = groups?.slice(0, SUPPLEMENTAL_GROUPS_MAX);
+    const userNames = namesOf([uid, euid, suid], (id) => names.user(id));
+    const groupNames = namesOf([gid, egid, sgid, ...(told ?? [])], (id) => names.group(id));
+    const facts: CredentialFacts = { uid, euid, suid, gid, egid, sgid, groups: told, userNames, groupNames };
+    this.json = JSON.stringify(facts);
+  }
+
+  isOf({ uid, euid, suid, gid, egid, sgid }: ExecDetails): boolean {
+    return (
+      this.uid === uid &&
+      this.euid === euid &&
+      this.suid === suid &&
+      this.gid === gid &&
+      this.egid === egid &&
+      this.sgid === sgid
+    );
+  }
+}
+
+/** Undefined where none has a name. */
+function namesOf(
+  ids: readonly (number | undefined)[],
+  nameOf: (id: number) => string | undefined,
+): Record<string, string> | undefined {
+  const names: [string, string][] = [];
+  for (const id of ids) {
+    const name = id === undefined ? undefined : nameOf(id);
+    if (name) names.push([String(id), name]);
+  }
+  return names.length === 0 ? undefined : Object.fromEntries(names);
+}
+
+/** The images before a process's present one. The JSON is made when it is stored and not kept, because arguments may be long. */
+class PreviousImages implements SharedFacts {
   readonly #images: readonly Image[];
   /** See Names. */
   readonly revision: number;
@@ -28,16 +87,18 @@ class PreviousText implements SharedText {
     this.revision = revision;
   }
 
-  get text(): string {
+  get json(): string {
     const known = this.#images.filter((image) => image.known);
-    const details = known.map((image) => image.details);
-    return previousFragment(details, Math.floor(FRAGMENT_ARGS_MAX / Math.max(1, known.length)));
+    const argsMax = Math.floor(PREVIOUS_ARGS_MAX / known.length) + 1;
+    const facts = known.map(
+      ({ details: { path, args, argsCount } }): PreviousImageFacts => ({
+        path,
+        args: args.slice(0, argsMax),
+        argsCount,
+      }),
+    );
+    return JSON.stringify(facts);
   }
-}
-
-/** Of names that change: when they do, what was rendered with them is not used any more. */
-export interface Names extends IdNames {
-  readonly revision: number;
 }
 
 export interface SessionContextOptions {
@@ -51,15 +112,16 @@ const CREDENTIALS_MAX = 1024;
 export class SessionContext {
   readonly #names: Names;
   readonly #recorder: LinkRecorder;
-  readonly #credentials = new LRUCache<string, SharedText>({ max: CREDENTIALS_MAX });
-  #last: Partial<CredentialIds> & { readonly revision?: number; readonly shared?: SharedText } = {};
-  readonly #previous = new WeakMap<readonly Image[], PreviousText>();
+  readonly #credentials = new LRUCache<string, Credentials>({ max: CREDENTIALS_MAX });
+  #last: Credentials | undefined;
+  #lastGroups: Groups;
+  readonly #previous = new WeakMap<readonly Image[], PreviousImages>();
 
   constructor({ entityIdOf, names, ancestorCmdlineMax }: SessionContextOptions) {
     this.#names = names;
     this.#recorder = new LinkRecorder(ancestorCmdlineMax, {
       entityIdOf,
-      credentialsOf: (details, groups) => this.credentials(details, groups).text,
+      credentialsOf: (details, groups) => this.credentials(details, groups).json,
       revision: () => names.revision,
     });
   }
@@ -78,41 +140,33 @@ export class SessionContext {
     return link && this.#recorder.record(link);
   }
 
-  credentials(
-    { uid, euid, suid, gid, egid, sgid }: ExecDetails,
-    supplementalGroups: readonly number[] | undefined,
-  ): SharedText {
+  /** As whom a process runs: CredentialFacts. */
+  credentials(details: ExecDetails, supplementalGroups: Groups): SharedFacts {
     const { revision } = this.#names;
     const last = this.#last;
-    const isLast =
-      last.uid === uid &&
-      last.euid === euid &&
-      last.suid === suid &&
-      last.gid === gid &&
-      last.egid === egid &&
-      last.sgid === sgid &&
-      last.supplementalGroups === supplementalGroups;
     // Most processes run as whom the one before does.
-    if (isLast && last.shared && last.revision === revision) return last.shared;
-    const ids: CredentialIds = { uid, euid, suid, gid, egid, sgid, supplementalGroups };
-    const key = `${revision};${credentialsKey(ids)}`;
+    if (last?.revision === revision && this.#lastGroups === supplementalGroups && last.isOf(details)) return last;
+    const { uid, euid, suid, gid, egid, sgid } = details;
+    const groups = supplementalGroups?.slice(0, SUPPLEMENTAL_GROUPS_MAX).join();
+    const key = `${revision};${uid},${euid},${suid},${gid},${egid},${sgid};${groups}`;
     let shared = this.#credentials.get(key);
     if (!shared) {
-      shared = { text: credentialsFragment(ids, this.#names) };
+      shared = new Credentials(details, supplementalGroups, this.#names);
       this.#credentials.set(key, shared);
     }
-    this.#last = { ...ids, revision, shared };
+    this.#last = shared;
+    this.#lastGroups = supplementalGroups;
     return shared;
   }
 
-  /** Undefined where there were none. Processes that were forked with one image share its text. */
-  previous(images: readonly Image[]): SharedText | undefined {
+  /** PreviousImageFacts; undefined where there were none. Processes that were forked with one image share them. */
+  previous(images: readonly Image[]): SharedFacts | undefined {
     if (images.length === 0) return undefined;
     const { revision } = this.#names;
     let shared = this.#previous.get(images);
-    // A stored text is stored once: what is redacted since must not be told by it.
+    // What is stored is stored once: what is redacted since must not be told by it.
     if (shared?.revision !== revision) {
-      shared = new PreviousText(images, revision);
+      shared = new PreviousImages(images, revision);
       this.#previous.set(images, shared);
     }
     return shared;

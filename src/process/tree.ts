@@ -14,7 +14,7 @@ import { Logins } from './logins.ts';
 import type { Link, Process } from './process.ts';
 import { ProcessTable, type ProcessTableOptions } from './process_table.ts';
 import type { RecordedLink } from './recorded_link.ts';
-import { type Names, SessionContext, type SharedText } from './session_context.ts';
+import { type Names, SessionContext, type SharedFacts } from './session_context.ts';
 
 /** An event as it is published: nothing in it changes any more. */
 export interface PublishedEvent {
@@ -48,8 +48,8 @@ export interface PublishedEvent {
   readonly endUnixMs: number | undefined;
   readonly unixMs: number;
   readonly bootMs: number;
-  /** As ECS has it, of a recorded log; undefined for this host. */
-  readonly host?: SharedText | undefined;
+  /** HostFacts, of a recorded log; undefined for this host. */
+  readonly host?: SharedFacts | undefined;
 }
 
 /** What many events share; undefined where there is nobody, or nothing. */
@@ -59,10 +59,10 @@ export interface EventContext {
   readonly groupLeader: RecordedLink | undefined;
   readonly sessionLeader: RecordedLink | undefined;
   readonly entryLeader: RecordedLink | undefined;
-  /** As ECS has them. */
-  readonly credentials: SharedText | undefined;
-  /** What the process ran before, from the image that it was forked with on, as ECS has it. */
-  readonly previous: SharedText | undefined;
+  /** CredentialFacts. */
+  readonly credentials: SharedFacts | undefined;
+  /** What the process ran before, from the image that it was forked with on: PreviousImageFacts. */
+  readonly previous: SharedFacts | undefined;
 }
 
 export interface TreeSettings {
@@ -79,7 +79,7 @@ export interface TreeSettings {
 export interface TreeOptions extends TreeSettings, ProcessTableOptions {
   readonly names: Names;
   /** See PublishedEvent. */
-  readonly host?: SharedText | undefined;
+  readonly host?: SharedFacts | undefined;
   readonly publish: (exec: PublishedEvent) => void;
 }
 

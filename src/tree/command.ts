@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { FAILED, USAGE } from '../command_status.ts';
-import { UserNames } from '../ecs/user_names.ts';
 import { messageOf } from '../error_message.ts';
+import { UserNames } from '../linux/user_names.ts';
 import type { RedactPattern } from '../process/redact_pattern.ts';
 import { visible, visibleJson } from '../visible_text.ts';
 import { localTimes, sinceTime } from './clock_text.ts';

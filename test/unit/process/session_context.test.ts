@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
-import { cmdlineOfRecord, parseLinkRecord } from '../../../src/process/recorded_link.ts';
+import type { PreviousImageFacts } from '../../../src/process/facts.ts';
 import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { KernelModel } from './kernel_model.ts';
-import { TreeHarness } from './tree_harness.ts';
+import { TreeHarness, toldOf } from './tree_harness.ts';
 
 type Leader = 'groupLeader' | 'sessionLeader' | 'entryLeader' | 'creator';
 const shown = (event: PublishedEvent, leader: Leader) => {
   const link = event.context[leader];
   if (!link) throw new Error(`no ${leader}`);
-  const record = parseLinkRecord({ ...link, json: link.json() });
-  return { pid: record.pid, cmdline: cmdlineOfRecord(record) };
+  const { pid, cmdline } = toldOf(link);
+  return { pid, cmdline };
 };
 
 function shell(): KernelModel {
@@ -21,7 +21,7 @@ function shell(): KernelModel {
 }
 
 const imagesBefore = (event: PublishedEvent) =>
-  (JSON.parse(event.context.previous?.text ?? '[]') as { args: string[] }[]).map(({ args }) => args.join(' '));
+  (JSON.parse(event.context.previous?.json ?? '[]') as PreviousImageFacts[]).map(({ args }) => args.replaceAll('\0', ' '));
 
 test('a process met in /proc has the image that it had then before its next', () => {
   const kernel = new KernelModel();
@@ -100,7 +100,7 @@ test('a user that got a name since is told with it, also as the user of a leader
   const harness = new TreeHarness({ names }).run(kernel);
   const texts = (cmdline: string) => {
     const { credentials, creator, sessionLeader, groupLeader, entryLeader } = harness.row(cmdline).context;
-    return [credentials?.text, ...[creator, sessionLeader, groupLeader, entryLeader].map((link) => link?.json())];
+    return [credentials?.json, ...[creator, sessionLeader, groupLeader, entryLeader].map((link) => link?.json())];
   };
   expect(texts('ls 11').filter((text) => text?.includes('alice'))).toEqual([]);
   names.user = () => 'alice';
@@ -118,12 +118,12 @@ test('what was redacted since is told anew of images before, also where siblings
     kernel.fork(10, pid);
     kernel.exec(pid, `ls ${pid}`);
     const { previous } = harness.run(kernel).row(`ls ${pid}`).context;
-    const text = previous?.text;
+    const json = previous?.json ?? '[]';
     for (const image of harness.tree.processes.images()) image.redact((details) => ({ ...details, args: '***' }));
     names.revision++;
-    return { previous, text };
+    return { previous, json };
   });
-  expect(told.map(({ text }) => JSON.parse(text ?? '[]')[0].args)).toEqual([['bash', '-l'], ['***']]);
+  expect(told.map(({ json }) => JSON.parse(json)[0].args)).toEqual(['bash\0-l', '***']);
   expect(told[1]?.previous).not.toBe(told[0]?.previous);
 });
 
@@ -146,5 +146,5 @@ test('an exec of a process whose fork was lost does not have itself before it', 
   kernel.exec(10, 'tool');
   const harness = new TreeHarness();
   harness.proc.show(10, 1, 'tool', 1);
-  expect(harness.run(kernel).row('tool').context.previous?.text ?? '').toBe('');
+  expect(harness.run(kernel).row('tool').context.previous?.json ?? '[]').toBe('[]');
 });

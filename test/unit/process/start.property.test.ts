@@ -2,11 +2,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ProcessEvent } from '../../../src/collect/event.ts';
 import { MS_PER_TICK } from '../../../src/process/identity.ts';
-import { parseLinkRecord } from '../../../src/process/recorded_link.ts';
 import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { happening, play } from './happenings.ts';
 import { BOOT_UNIX_MS, KernelModel } from './kernel_model.ts';
-import { ancestorsOf, TreeHarness } from './tree_harness.ts';
+import { ancestorsOf, TreeHarness, toldOf } from './tree_harness.ts';
 
 /** A boot time that lies between two hundredths of a second. */
 const BOOT_TO_UNIX_MS = BOOT_UNIX_MS + 3.25;
@@ -23,13 +22,13 @@ function startsIn(rows: readonly PublishedEvent[]): Map<string, Set<number>> {
   for (const row of rows) {
     tell(row.entityId, row.process.startUnixHundredths);
     for (const ancestor of ancestorsOf(row)) {
-      tell(ancestor.entity_id, ancestor.proc_time_hr);
-      if (ancestor.ppid > 0) expect(ancestor.pproc_time_hr).toBeGreaterThan(0);
+      tell(ancestor.entityId, ancestor.start);
+      if (ancestor.ppid > 0) expect(ancestor.creatorStart).toBeGreaterThan(0);
     }
     const { creator, sessionLeader, groupLeader, entryLeader } = row.context;
     for (const link of [creator, sessionLeader, groupLeader, entryLeader]) {
       if (!link) continue;
-      const record = parseLinkRecord({ ...link, json: link.json() });
+      const record = toldOf(link);
       tell(link.entityId, record.start);
       for (const ref of [record.groupLeader, record.sessionLeader]) if (ref) tell(ref[0], ref[2]);
     }

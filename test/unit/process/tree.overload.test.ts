@@ -141,7 +141,7 @@ describe('events of a coarse clock', () => {
     ]);
     harness.tree.flush('all');
     expect(harness.chain('child of the old')).not.toContain('stranger');
-    expect(ancestorsOf(harness.row('child of the old'))[0]?.entity_id).not.toBe(harness.row('new').entityId);
+    expect(ancestorsOf(harness.row('child of the old'))[0]?.entityId).not.toBe(harness.row('new').entityId);
   });
 
   test('without forks, an exec of a known pid under another parent is of another process', () => {

@@ -46,7 +46,7 @@ describe('session and group', () => {
     kernel.exit(12);
     const harness = new TreeHarness().run(kernel);
     expect(harness.row('second').pgid).toBe(11);
-    expect(harness.row('second').context.groupLeader?.json()).toContain('"args":["first"]');
+    expect(harness.row('second').context.groupLeader?.json()).toContain('"args":"first"');
     expect(harness.row('third').pgid).toBe(13);
   });
 
@@ -85,8 +85,8 @@ describe('session and group', () => {
     kernel.exec(60, 'new');
     const row = harness.run(kernel).row('new');
     expect(row).toMatchObject({ sid: 50, pgid: 51 });
-    expect(row.context.sessionLeader?.json()).toContain('"args":["shell"]');
-    expect(row.context.groupLeader?.json()).toContain('"args":["first"]');
+    expect(row.context.sessionLeader?.json()).toContain('"args":"shell"');
+    expect(row.context.groupLeader?.json()).toContain('"args":"first"');
   });
 
   test('that changed while events were lost are read again', () => {

@@ -175,7 +175,7 @@ describe('identity (R1, R6, R7)', () => {
     kernel.fork(10, 11);
     kernel.exec(11, 'child');
     later.run(kernel);
-    expect(ancestorsOf(later.row('child'))[0]?.entity_id).toBe(harness.row('edge').entityId);
+    expect(ancestorsOf(later.row('child'))[0]?.entityId).toBe(harness.row('edge').entityId);
   });
 
   test('an id is URL-safe and tells boots apart', () => {

@@ -1,31 +1,28 @@
 import type { Pid } from '../../../src/collect/event.ts';
 import { NO_DETAILS } from '../../../src/collect/event.ts';
 import type { Action } from '../../../src/process/execution.ts';
+import type { LinkFacts } from '../../../src/process/facts.ts';
 import { MS_PER_TICK, ticksOf } from '../../../src/process/identity.ts';
 import { cmdlineOf } from '../../../src/process/image.ts';
 import type { ProcessSnapshot, ProcReader } from '../../../src/process/procfs.ts';
+import type { RecordedLink } from '../../../src/process/recorded_link.ts';
 import { ProcessTree, type PublishedEvent, type TreeOptions } from '../../../src/process/tree.ts';
 import { BOOT_UNIX_MS, detailsOf, type KernelModel, type TrueExec } from './kernel_model.ts';
 
-export interface AncestorObject {
-  readonly exe_name: string;
-  readonly pid: number;
-  readonly ppid: number;
-  readonly pproc_time_hr: number;
-  readonly path: string;
+/** What a link tells of its process. */
+export interface ToldLink extends LinkFacts {
   readonly cmdline: string;
-  readonly proc_time: number;
-  readonly proc_time_hr: number;
-  readonly entity_id: string;
-  readonly uid: number | null;
-  readonly root: string | null;
-  readonly root_owned: boolean | null;
 }
 
-export function ancestorsOf(exec: PublishedEvent): AncestorObject[] {
-  const objects: AncestorObject[] = [];
-  for (let link = exec.context.creator; link; link = link.above) objects.push(JSON.parse(link.ancestor()));
-  return objects.slice(0, exec.ancestry.depth);
+export function toldOf(link: RecordedLink): ToldLink {
+  const facts = JSON.parse(link.json()) as LinkFacts;
+  return { ...facts, cmdline: facts.args.replaceAll('\0', ' ') };
+}
+
+export function ancestorsOf(exec: PublishedEvent): ToldLink[] {
+  const ancestors: ToldLink[] = [];
+  for (let link = exec.context.creator; link; link = link.above) ancestors.push(toldOf(link));
+  return ancestors.slice(0, exec.ancestry.depth);
 }
 
 /** What a published exec says, in the words of the model's truth. */

@@ -500,7 +500,7 @@ test('an exec waits for the image that its process was forked with, by any creat
   harness.hear([...forks, ...kernel.audit.splice(0)]);
   expect(harness.told.map(({ cmdline }) => cmdline)).not.toContain('ls');
   if (late) harness.hear([late]);
-  expect(harness.row('ls').context.previous?.text).toContain('cloner');
+  expect(harness.row('ls').context.previous?.json).toContain('cloner');
 });
 
 describe('what waits takes no more memory than is for it', () => {

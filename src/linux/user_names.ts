@@ -6,7 +6,7 @@
 import { createReadStream, type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import type { IdNames } from './credentials.ts';
+import type { Names } from '../process/session_context.ts';
 
 export interface UserNamesOptions {
   readonly passwdPath?: string;
@@ -27,7 +27,7 @@ const LAST_ID = 0xfffffffe;
 /** Name, password and id come first in a line, members of a group after them. */
 const LINE_HEAD_MAX = 1024;
 
-export class UserNames implements IdNames {
+export class UserNames implements Names {
   readonly #users: NamesFile;
   readonly #groups: NamesFile;
   readonly #checkEveryMs: number;

@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readdirSync, readlinkSync, renameSync, rmS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { UserNames, type UserNamesOptions } from '../../../src/ecs/user_names.ts';
+import { UserNames, type UserNamesOptions } from '../../../src/linux/user_names.ts';
 import { eventually } from '../eventually.ts';
 
 let directory = '';
