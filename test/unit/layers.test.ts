@@ -7,11 +7,7 @@ const src = new URL('../../src/', import.meta.url);
 /** What each folder may import beside its own files, npm's packages and Node's modules. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   collect: ['collect_garbage', 'error_message', 'memory_bounds', 'own_files'],
-  process: [
-    ...['collect/event', 'collect/terminal', 'descriptors', 'error_message', 'memory_bounds'],
-    // What is recorded of a leader is rendered once.
-    ...['ecs/credentials', 'ecs/previous', 'ecs/process_fragment'],
-  ],
+  process: ['collect/event', 'collect/terminal', 'descriptors', 'error_message', 'memory_bounds'],
 };
 
 const filesOf = (folder: string) =>
@@ -27,6 +23,11 @@ test.each(Object.entries(ALLOWED))('src/%s imports only what it may', (folder, a
       .map((path) => `${file}: ${path}`);
   });
   expect(wrong).toEqual([]);
+});
+
+test.each(['process', 'store', 'recording.ts'])('src/%s records facts, and knows no ECS', (name) => {
+  const files = name.endsWith('.ts') ? [name] : filesOf(name).map((file) => `${name}/${file}`);
+  expect(files.filter((file) => /'\.{1,2}\/(\.\.\/)*ecs\//.test(textOf('.', file)))).toEqual([]);
 });
 
 test('src/process has no word of a source', () => {

@@ -12,7 +12,7 @@ import type { PublishedEvent } from '../../src/process/tree.ts';
 import { Recording } from '../../src/recording.ts';
 import { eventually } from './eventually.ts';
 import { BOOT_UNIX_MS, detailsOf } from './process/kernel_model.ts';
-import { FakeProc } from './process/tree_harness.ts';
+import { ancestorsOf, FakeProc, toldOf } from './process/tree_harness.ts';
 
 /** A kernel whose events wait for as long as there is no room, as those of the real one do. */
 class FakeSource implements ProcessEventSource {
@@ -109,7 +109,7 @@ test('processes that are remembered are told of by patterns that come later', as
     exec(pid, 'true').map((event) => (event.kind === 'fork' ? { ...event, parent: 2 as Pid } : event));
   source.tell(...ofDaemon(10));
   run.finish();
-  const ancestors = () => published.map(({ context }) => JSON.parse(context.creator?.ancestor() ?? '{}').cmdline);
+  const ancestors = () => published.map(({ context }) => context.creator && toldOf(context.creator).cmdline);
   const leaders = () => published.map(({ context }) => context.creator?.json());
   expect(ancestors()).toEqual(['daemon password=hunter1']);
   flags.redact = 'password=(\\w+)';
@@ -149,7 +149,7 @@ describe('a source that tells who lives', () => {
     await run.record();
     source.work();
     run.finish();
-    expect(JSON.parse(published[0]?.context.creator?.ancestor() ?? '').cmdline).toBe('daemon password=***');
+    expect(published.map(ancestorsOf)[0]?.[0]?.cmdline).toBe('daemon password=***');
     expect(published[0]?.ancestry.complete).toBe(true);
   });
 

@@ -188,10 +188,11 @@ describe('any text', () => {
     fc.assert(
       fc.property(text, text, fc.array(argument, { minLength: 1 }), text, (path, cwd, args, name) => {
         const process = { ...ecsProcess(7, path, ...args), cwd, name };
-        const credentials = credentialsFragment(
-          { uid: 1, euid: 2, suid: 3, gid: 4, egid: 5, sgid: 6, supplementalGroups: [7] },
-          { user: () => name, group: () => name },
-        );
+        const credentials = credentialsFragment({
+          ...{ uid: 1, euid: 2, suid: 3, gid: 4, egid: 5, sgid: 6, groups: [7] },
+          userNames: { 1: name, 2: name, 3: name },
+          groupNames: { 4: name, 5: name, 6: name, 7: name },
+        });
         const json = ecsDocument(
           {
             ...EVERYTHING,
@@ -203,7 +204,7 @@ describe('any text', () => {
             cmdline: args.join(' '),
             parent: processFragment({ ...process, credentials }, 'parent', 1e6),
             entryLeader: processFragment({ ...process, credentials }, 'entry_leader', 1e6),
-            previous: previousFragment([process], 1e6),
+            previous: previousFragment([process]),
           },
           hostFragment({
             id: name,

@@ -2,7 +2,7 @@
 import type { ExecDetails } from '../../../src/collect/event.ts';
 import { NO_DETAILS } from '../../../src/collect/event.ts';
 import { charDeviceOf } from '../../../src/collect/terminal.ts';
-import { credentialsFragment, type IdNames } from '../../../src/ecs/credentials.ts';
+import { credentialsFragment } from '../../../src/ecs/credentials.ts';
 import type { EcsEvent } from '../../../src/ecs/document.ts';
 import { hostFragment } from '../../../src/ecs/host.ts';
 import { previousFragment } from '../../../src/ecs/previous.ts';
@@ -10,17 +10,13 @@ import { type EcsProcess, type EcsProcessRef, processFragment } from '../../../s
 
 export const START = Date.UTC(2026, 10, 21, 6, 2, 3, 4);
 
-const USERS = new Map([
-  [0, 'root'],
-  [1000, 'kg'],
-]);
-const GROUPS = new Map([...USERS, [27, 'sudo']]);
-export const NAMES: IdNames = { user: (uid) => USERS.get(uid), group: (gid) => GROUPS.get(gid) };
+const userNames = { 0: 'root', 1000: 'kg' };
+export const NAMES = { userNames, groupNames: { ...userNames, 27: 'sudo' } };
 
-export const CREDENTIALS = credentialsFragment(
-  { uid: 1000, euid: 0, suid: 0, gid: 1000, egid: 1000, sgid: 1000, supplementalGroups: [27, 4711] },
-  NAMES,
-);
+export const CREDENTIALS = credentialsFragment({
+  ...{ uid: 1000, euid: 0, suid: 0, gid: 1000, egid: 1000, sgid: 1000, groups: [27, 4711] },
+  ...NAMES,
+});
 
 export const HOST = hostFragment({
   id: '48c1b3f1ac5da4e0057fc9f60f4d1d5d',

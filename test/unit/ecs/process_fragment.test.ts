@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { NO_DETAILS } from '../../../src/collect/event.ts';
+import { type ExecDetails, NO_DETAILS } from '../../../src/collect/event.ts';
 import { isoDate } from '../../../src/ecs/iso_date.ts';
 import { previousFragment } from '../../../src/ecs/previous.ts';
 import { isFragmentOf, type Place, processFragment } from '../../../src/ecs/process_fragment.ts';
@@ -88,6 +88,15 @@ test('images before this one are told in their order, and those of which nothing
   ]);
   expect(previousFragment([])).toBe('');
   expect(previousFragment([NO_DETAILS])).toBe('');
+});
+
+test('images before this one share the characters of arguments that a document has, and show where they are cut', () => {
+  const long = details('/bin/a', 'x'.repeat(4097));
+  const lengths = (images: ExecDetails[]) =>
+    (JSON.parse(previousFragment(images)) as { args: string[] }[]).map(({ args: [first] }) => first?.length);
+  expect(lengths([long])).toEqual([4097]);
+  expect(lengths([long, details('/bin/b', 'b'), long])).toEqual([1366, 1, 1366]);
+  expect(previousFragment([long])).toContain('x…"');
 });
 
 test('dates have all digits of their fraction', () => {

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { NO_DETAILS } from '../../../src/collect/event.ts';
 import type { PreviousImageFacts } from '../../../src/process/facts.ts';
+import { SessionContext } from '../../../src/process/session_context.ts';
 import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { KernelModel } from './kernel_model.ts';
 import { TreeHarness, toldOf } from './tree_harness.ts';
@@ -21,7 +23,9 @@ function shell(): KernelModel {
 }
 
 const imagesBefore = (event: PublishedEvent) =>
-  (JSON.parse(event.context.previous?.json ?? '[]') as PreviousImageFacts[]).map(({ args }) => args.replaceAll('\0', ' '));
+  (JSON.parse(event.context.previous?.json ?? '[]') as PreviousImageFacts[]).map(({ args }) =>
+    args.replaceAll('\0', ' '),
+  );
 
 test('a process met in /proc has the image that it had then before its next', () => {
   const kernel = new KernelModel();
@@ -108,6 +112,45 @@ test('a user that got a name since is told with it, also as the user of a leader
   exec(12);
   harness.run(kernel);
   expect(texts('ls 12').filter((text) => text?.includes('alice'))).toHaveLength(5);
+});
+
+test('credentials are told with the names of then, and shared by all processes with the same ids', () => {
+  const names = {
+    user: (id: number) => `u${id}`,
+    group: (id: number) => (id === 5 ? undefined : `g${id}`),
+    revision: 0,
+  };
+  const context = new SessionContext({ entityIdOf: () => '', names, ancestorCmdlineMax: 0 });
+  const details = { ...NO_DETAILS, uid: 1, euid: 2, gid: 3, egid: 5 };
+  const told = context.credentials(details, [5, 6]);
+  expect(JSON.parse(told.json)).toEqual({
+    ...{ uid: 1, euid: 2, gid: 3, egid: 5, groups: [5, 6] },
+    ...{ userNames: { 1: 'u1', 2: 'u2' }, groupNames: { 3: 'g3', 6: 'g6' } },
+  });
+  const others = [{ euid: 1 }, { suid: 2 }, { sgid: 2 }, { uid: undefined }, { gid: 4 }];
+  const all = [
+    ...others.map((other) => context.credentials({ ...details, ...other }, [5, 6])),
+    ...[undefined, [], [5], [56]].map((groups) => context.credentials(details, groups)),
+  ];
+  expect(new Set([told, ...all]).size).toBe(10);
+  expect(context.credentials({ ...details, path: '/bin/sh' }, [5, 6])).toBe(told);
+  names.revision = 1;
+  expect(context.credentials(details, [5, 6])).not.toBe(told);
+});
+
+test('of many supplemental groups the first 256 are told', () => {
+  const names = { user: () => undefined, group: () => undefined, revision: 0 };
+  const context = new SessionContext({ entityIdOf: () => '', names, ancestorCmdlineMax: 0 });
+  const groups = Array.from({ length: 65_536 }, (_, n) => n);
+  expect(JSON.parse(context.credentials(NO_DETAILS, groups).json)).toEqual({ groups: groups.slice(0, 256) });
+});
+
+test('images from before are told with equal parts of 4,096 characters of arguments, and one more where they are cut', () => {
+  const kernel = shell();
+  kernel.fork(10, 11);
+  for (const cmdline of ['x'.repeat(5000), 'y']) kernel.exec(11, cmdline);
+  const before = new TreeHarness().run(kernel).row('y').context.previous?.json ?? '';
+  expect((JSON.parse(before) as PreviousImageFacts[]).map(({ args }) => args.length)).toEqual([7, 2049]);
 });
 
 test('what was redacted since is told anew of images before, also where siblings were told already', () => {

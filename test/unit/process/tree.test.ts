@@ -433,43 +433,31 @@ describe('start and loss (R13, R14)', () => {
   });
 });
 
-describe('ancestry as JSON', () => {
-  test('an ancestor has the fields that consumers of the patched osquery know, and what is certain of its file', () => {
+describe('an ancestor', () => {
+  test('is told with who it is, who created it, and what is certain of its file', () => {
     const kernel = new KernelModel(10);
     kernel.fork(1, 10);
-    kernel.exec(10, 'bash -l');
+    kernel.exec(10, 'bash -l', { tty: 'pts/0' });
+    kernel.setsid(10);
     kernel.fork(10, 11);
     kernel.exec(11, 'ls');
-    const [bash, init] = ancestorsOf(new TreeHarness().run(kernel).row('ls'));
-    const startHundredths = Math.floor((BOOT_UNIX_MS + 1_000_010) / 10);
-    expect(bash).toEqual({
-      exe_name: 'bash',
-      pid: 10,
-      ppid: 1,
-      pproc_time_hr: BOOT_UNIX_MS / 10 + 1,
-      path: '/bin/bash',
-      cmdline: 'bash -l',
-      proc_time: Math.floor(startHundredths / 100),
-      proc_time_hr: startHundredths,
-      entity_id: expect.stringMatching(/^\S+$/),
-      uid: 0,
-      root: null,
-      root_owned: true,
+    const row = new TreeHarness().run(kernel).row('ls');
+    const [bash, init] = ancestorsOf(row);
+    const entityId = expect.stringMatching(/^\S+$/);
+    const start = Math.floor((BOOT_UNIX_MS + 1_000_010) / 10);
+    expect(JSON.parse(row.context.creator?.json() ?? '')).toEqual({
+      ...{ entityId, pid: 10, start, ppid: 1, creatorStart: BOOT_UNIX_MS / 10 + 1 },
+      ...{ name: 'bash', path: '/bin/bash', root: '', rootOwned: true, cwd: '/', tty: '', known: true },
+      ...{ args: 'bash\0-l', argsCount: 2, cmdlineMax: 4096 },
+      credentials: expect.objectContaining({ uid: 0, userNames: { 0: 'root' } }),
+      groupLeader: [row.context.creator?.entityId, 10, start],
+      sessionLeader: [row.context.creator?.entityId, 10, start],
     });
-    expect(Object.keys(bash ?? {}).slice(0, 8)).toEqual([
-      'exe_name',
-      'pid',
-      'ppid',
-      'pproc_time_hr',
-      'path',
-      'cmdline',
-      'proc_time',
-      'proc_time_hr',
-    ]);
-    expect(init).toMatchObject({ pid: 1, ppid: 0, pproc_time_hr: 0 });
+    expect(bash?.entityId).toBe(row.context.creator?.entityId);
+    expect(init).toMatchObject({ pid: 1, ppid: 0, creatorStart: 0 });
   });
 
-  test('quotes, control characters and emoji in arguments stay valid JSON', () => {
+  test('with quotes, control characters and emoji in its arguments is valid JSON', () => {
     const nasty = 'sh "quoted"\\ \u0001\t\n🌲 \ufffd';
     const kernel = new KernelModel();
     kernel.fork(1, 10);
@@ -479,14 +467,15 @@ describe('ancestry as JSON', () => {
     expect(new TreeHarness().run(kernel).chain('child')[0]).toBe(nasty);
   });
 
-  test('a very long command line of an ancestor is cut, and shows that it is', () => {
+  test('has no more of its arguments than is asked for, and shows that they are cut', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
-    kernel.exec(10, `sh ${'🌲'.repeat(100)}`);
+    kernel.exec(10, 'sh -c true');
     kernel.fork(10, 11);
     kernel.exec(11, 'child');
-    const [cmdline] = new TreeHarness({ ancestorCmdlineMax: 50 }).run(kernel).chain('child');
-    expect(cmdline).toHaveLength(51);
-    expect(cmdline).toMatch(/^sh 🌲+\ufffd…$/u);
+    const { creator } = new TreeHarness({ ancestorCmdlineMax: 5 }).run(kernel).row('child').context;
+    const args = (max?: number) => JSON.parse(creator?.json(max) ?? '').args;
+    expect([args(), args(10), args(4)]).toEqual(['sh\0-c\0true', 'sh\0-c\0true', 'sh\0-…']);
+    expect(JSON.parse(creator?.json() ?? '').cmdlineMax).toBe(5);
   });
 });
