@@ -38,14 +38,14 @@ const VIRTUAL_TERMINAL = /^tty\d+$/;
  * Only for settled processes.
  */
 export function entryOf(link: Link): Entry {
-  const below: Link[] = [];
-  let entry: Entry | undefined;
-  for (let one: Link | undefined = link; one && !entry; one = one.process.creator) {
+  let last = link;
+  let entry = link.entry ?? ownEntry(link);
+  for (let one = link.process.creator; one && !entry; one = one.process.creator) {
     entry = one.entry ?? ownEntry(one);
-    below.push(one);
+    last = one;
   }
   entry ??= UNKNOWN;
-  for (const one of below) one.entry = entry;
+  for (let one: Link | undefined = link; one; one = one === last ? undefined : one.process.creator) one.entry = entry;
   return entry;
 }
 

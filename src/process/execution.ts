@@ -7,6 +7,11 @@ import type { Group } from './session.ts';
 /** What happened to a process; `existing`: it was there before the recording began. */
 export type Action = 'exec' | 'fork' | 'setsid' | 'exit' | 'existing';
 
+export interface Moment {
+  readonly bootMs: number;
+  readonly unixMs: number;
+}
+
 /** Something that happened to a process and is to be published; most of all, an exec. */
 export class Execution {
   readonly action: Action;
@@ -31,12 +36,7 @@ export class Execution {
   /** When this process heard of it, in ms of the tree's clock. */
   readonly heardMs: number;
 
-  constructor(
-    action: Action,
-    process: Process,
-    at: { bootMs: number; unixMs: number; heardMs: number },
-    details?: ExecDetails,
-  ) {
+  constructor(action: Action, process: Process, at: Moment, heardMs: number, details?: ExecDetails) {
     this.action = action;
     this.process = process;
     this.link = process.link;
@@ -48,7 +48,7 @@ export class Execution {
     this.previous = process.previous;
     this.bootMs = at.bootMs;
     this.unixMs = at.unixMs;
-    this.heardMs = at.heardMs;
+    this.heardMs = heardMs;
   }
 
   /** Whether the terminal at which the image was executed is not the process's any more. */

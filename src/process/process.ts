@@ -150,9 +150,8 @@ export class Process {
 
   /** Takes another image by exec, and remembers the one before: at first that which it was forked with. */
   execute(image: Image, unixMs: number): void {
-    const { previous } = this;
-    const [first, ...later] = previous;
-    this.previous = first === undefined ? this.image.alone : [first, ...later.slice(2 - IMAGES_KEPT), this.image];
+    const [first] = this.previous;
+    this.previous = first ? [first, ...this.previous.slice(1).slice(2 - IMAGES_KEPT), this.image] : this.image.alone;
     this.image = image;
     this.leftTerminal = false;
     this.execUnixMs = unixMs;

@@ -31,6 +31,8 @@ export interface ProcessTableOptions {
 const CLOCK_SET_MS = 500;
 /** A fork that does not tell the start is stamped at most so long after it (measured: 0 of 20,000 lay a tick apart). */
 const FORK_TO_EVENT_SLACK_MS = 0.5;
+/** A start that is the kernel's own. */
+const EXACT = [0, 0] as const;
 
 export class ProcessTable {
   readonly #proc: ProcReader | undefined;
@@ -39,8 +41,8 @@ export class ProcessTable {
   readonly texts = new ImageTexts();
   #bootToUnixMs: number;
   readonly #contested = new ContestedClaims();
-  #losses = 0;
-  #lossesSinceResync = 0;
+  /** Events that were lost. */
+  readonly #losses = { total: 0, sinceResync: 0 };
 
   constructor(options: ProcessTableOptions) {
     const { cacheSize: capacity, cacheTtlSeconds: ttlSeconds, now } = options;
@@ -70,17 +72,17 @@ export class ProcessTable {
 
   /** Events were lost: until the next resync, what is thought dead or alive may not be. */
   lost(count: number): void {
-    this.#losses += count;
-    this.#lossesSinceResync += count;
+    this.#losses.total += count;
+    this.#losses.sinceResync += count;
   }
 
   /** The losses up to `lossesBefore` (of `losses.total`) have been made good by a snapshot. */
   resynced(lossesBefore: number): void {
-    this.#lossesSinceResync = this.#losses - lossesBefore;
+    this.#losses.sinceResync = this.#losses.total - lossesBefore;
   }
 
   get losses(): { readonly total: number; readonly sinceResync: number } {
-    return { total: this.#losses, sinceResync: this.#lossesSinceResync };
+    return this.#losses;
   }
 
   /** One offset for as long as the clock is not set. Processes that are known keep their start. */
@@ -321,7 +323,7 @@ export class ProcessTable {
     const startMs = details?.fromProcfs ? undefined : details?.startMs;
     if (process && !isAnother(process, event) && !this.#isOther(process, startMs)) {
       if (!process.exit) return process;
-      if (!isCoarse && this.#lossesSinceResync === 0) {
+      if (!isCoarse && this.#losses.sinceResync === 0) {
         this.#revive(process);
         return process;
       }
@@ -357,7 +359,7 @@ export class ProcessTable {
   /** Takes a record of a snapshot that comes in its place among the events: without a loss, those told all since the fork. */
   meet(snapshot: ProcessSnapshot): void {
     const known = this.#cache.peek(snapshot.pid);
-    if (!known || this.#lossesSinceResync > 0 || !this.#isShown(known, snapshot)) this.adopt([snapshot]);
+    if (!known || this.#losses.sinceResync > 0 || !this.#isShown(known, snapshot)) this.adopt([snapshot]);
   }
 
   /**
@@ -488,7 +490,7 @@ export class ProcessTable {
   #parent(pid: Pid, event: ForkEvent, startMs?: number): Process {
     const found = this.#cache.find(pid);
     const known = found && this.#isOther(found, startMs) ? this.#former(pid, startMs) : found;
-    if (known && !(known.exit && this.#lossesSinceResync > 0)) return known;
+    if (known && !(known.exit && this.#losses.sinceResync > 0)) return known;
     return this.#readLive(pid, event.bootMs, startMs) ?? known ?? this.#imply(pid, event, startMs);
   }
 
@@ -530,7 +532,7 @@ export class ProcessTable {
       met: 'procfs',
       startMs: details.fromProcfs ? undefined : details.startMs,
       startTicks,
-      startSlackTicks: [0, 0],
+      startSlackTicks: EXACT,
       bootUnixHundredths: this.#bootUnixHundredths,
       twin: this.#twinOf(pid, startTicks),
       image: Image.of(details),
@@ -601,7 +603,7 @@ export class ProcessTable {
       met: 'implied',
       startMs,
       startTicks,
-      startSlackTicks: startMs === undefined ? [Number.MAX_SAFE_INTEGER, 1] : [0, 0],
+      startSlackTicks: startMs === undefined ? [Number.MAX_SAFE_INTEGER, 1] : EXACT,
       bootUnixHundredths: this.#bootUnixHundredths,
       twin: this.#twinOf(pid, startTicks),
       image: Image.pending(),
@@ -641,7 +643,7 @@ export class ProcessTable {
     if (actual !== undefined && actual >= process.startTicks - earlier && actual <= process.startTicks + later) {
       process.startTicks = actual;
     }
-    process.startSlackTicks = [0, 0];
+    process.startSlackTicks = EXACT;
   }
 }
 
@@ -679,9 +681,9 @@ function startAt(process: Process, fork: ForkEvent): void {
 
 /** A fork's event is stamped just after the start that /proc shows; a coarse stamp is that of the call's entry. */
 function startSlack({ startMs, isCoarse, bootMs }: ForkEvent): readonly [number, number] {
-  if (startMs !== undefined) return [0, 0];
+  if (startMs !== undefined) return EXACT;
   if (isCoarse) return [1, 10];
-  return bootMs % MS_PER_TICK < FORK_TO_EVENT_SLACK_MS ? [1, 0] : [0, 0];
+  return bootMs % MS_PER_TICK < FORK_TO_EVENT_SLACK_MS ? [1, 0] : EXACT;
 }
 
 /** Where forks may be untold: an exec under another parent, other than by adoption, is not of the process that is known. */

@@ -8,7 +8,7 @@ import { MEMORY_BOUNDS, textBytes } from '../memory_bounds.ts';
 import { type Ancestry, ancestryOf, isSettled } from './ancestry.ts';
 import type { CacheStats } from './cache.ts';
 import { type Entry, entryOf, hasEntryName, isSshd } from './entry.ts';
-import { type Action, Execution } from './execution.ts';
+import { type Action, Execution, type Moment } from './execution.ts';
 import { Image } from './image.ts';
 import { Logins } from './logins.ts';
 import type { Link, Process } from './process.ts';
@@ -195,7 +195,7 @@ export class ProcessTree {
   }
 
   /** The processes that were there before the first event, as events of their own. */
-  publishExisting(at: { bootMs: number; unixMs: number }): void {
+  publishExisting(at: Moment): void {
     for (const process of this.processes.living()) if (process.met === 'procfs') this.#note('existing', process, at);
     this.#publishReady();
   }
@@ -247,33 +247,33 @@ export class ProcessTree {
     this.processes.setIds(process, sid, details?.pgid);
     if (event.groupsUntold && details?.pgid === undefined) process.group = undefined;
     process.leftTerminal = false;
-    const execution = new Execution('exec', process, this.#timesOf(event), details);
+    const execution = new Execution('exec', process, event, this.#options.now(), details);
     if (details) this.#learn(execution, details, before);
     if (details?.cgroup || event.cgroupUntold) {
       process.cgroup = details?.cgroup ?? '';
       process.hasLeftCgroup = process.cgroup === '';
     }
     execution.cgroup = process.cgroup;
+    // Most are ready at once: the others are looked at when all events have been applied.
+    if (this.#waiting.size === 0 && this.#isReady(execution)) {
+      this.#tell(execution);
+      return;
+    }
     this.#waitingBytes += textBytes(details);
     this.#waiting.add(execution);
-    // Most are ready at once: the others are looked at when all events have been applied.
-    if (this.#waiting.size === 1 && this.#isReady(execution)) this.#publish(execution);
   }
 
   /** What happened beside execs, where it is published. */
-  #note(action: Action, process: Process | undefined, at: { bootMs: number; unixMs: number }): void {
+  #note(action: Action, process: Process | undefined, at: Moment): void {
     if (!process || !this.#settings.actions.has(action)) return;
     // By what waits: it is still to be found under its pid.
     process.isReferredTo = true;
-    this.#waiting.add(new Execution(action, process, this.#timesOf(at)));
-  }
-
-  #timesOf({ bootMs, unixMs }: { bootMs: number; unixMs: number }) {
-    return { bootMs, unixMs, heardMs: this.#options.now() };
+    this.#waiting.add(new Execution(action, process, at, this.#options.now()));
   }
 
   /** What is ready, of each process in the order in which it happened. */
   #publishReady(): void {
+    if (this.#waiting.size === 0) return;
     const held = new Set<Process>();
     for (const execution of this.#waiting) {
       const { process } = execution;
@@ -285,8 +285,8 @@ export class ProcessTree {
   /** Whether all that will be said of it is known. */
   #isReady(execution: Execution): boolean {
     if (!execution.image.sealed || !isSettled(execution.process)) return false;
-    if (!execution.previous.every(({ sealed }) => sealed)) return false;
-    return leadersOf(execution).every(({ image, process }) => image.sealed && isSettled(process));
+    for (const image of execution.previous) if (!image.sealed) return false;
+    return isKnown(execution.sessionLeader) && isKnown(execution.groupLeader);
   }
 
   /** Takes in what the details of an exec tell of the process. */
@@ -329,9 +329,10 @@ export class ProcessTree {
     sealNow(execution.image);
     this.#settle(execution.process);
     for (const image of execution.previous) sealNow(image);
-    for (const { image, process } of leadersOf(execution)) {
-      sealNow(image);
-      this.#settle(process);
+    for (const leader of [execution.sessionLeader, execution.groupLeader]) {
+      if (!leader) continue;
+      sealNow(leader.image);
+      this.#settle(leader.process);
     }
     this.#publish(execution);
   }
@@ -352,6 +353,10 @@ export class ProcessTree {
   #publish(execution: Execution): void {
     if (!this.#waiting.delete(execution)) return;
     this.#waitingBytes -= textBytes(execution.details);
+    this.#tell(execution);
+  }
+
+  #tell(execution: Execution): void {
     const { process } = execution;
     // The end of a leader whose other thread executes is not the process's (R7).
     const isRevived = execution.action === 'exit' && !process.exit;
@@ -372,7 +377,7 @@ export class ProcessTree {
     const details = action === 'exec' ? execution.details : told;
     this.#options.publish({
       action,
-      actions: [action],
+      actions: ALONE[action],
       process,
       link,
       details,
@@ -403,9 +408,18 @@ export class ProcessTree {
   }
 }
 
-/** The leaders of its session and group. */
-function leadersOf({ sessionLeader, groupLeader }: Execution): Link[] {
-  return [sessionLeader, groupLeader].filter((link) => link !== undefined);
+/** Each action as the only one of its event. */
+const ALONE: { readonly [Name in Action]: readonly Name[] } = {
+  exec: ['exec'],
+  fork: ['fork'],
+  setsid: ['setsid'],
+  exit: ['exit'],
+  existing: ['existing'],
+};
+
+/** Whether all that will be said of a leader is known. */
+function isKnown(leader: Link | undefined): boolean {
+  return leader === undefined || (leader.image.sealed && isSettled(leader.process));
 }
 
 /** Gives up on an image that is waited for. */
