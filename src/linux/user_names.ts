@@ -11,7 +11,7 @@ import type { Names } from '../process/session_context.ts';
 export interface UserNamesOptions {
   readonly passwdPath?: string;
   readonly groupPath?: string;
-  /** How often the files are looked at for a change that nobody told of. */
+  /** How often the files are looked at for a change that was not told. */
   readonly checkEveryMs?: number;
   /** Bytes of each file that are read. */
   readonly maxBytes?: number;
@@ -173,7 +173,7 @@ async function readNames(path: string, { maxBytes, maxNames }: Bounds): Promise<
   return names;
 }
 
-/** As getpwuid, the first name of an id counts. A line that is broken, a comment or NIS's (+, -) names nobody. */
+/** As getpwuid, the first name of an id counts. A line that is broken, a comment or NIS's (+, -) has no name. */
 function addName(names: Map<number, string>, line: string): void {
   const [name, , id] = line.split(':', 3);
   if (!name || /^\s*[#+-]/.test(name) || !id || !/^\d{1,10}$/.test(id)) return;

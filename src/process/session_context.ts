@@ -135,7 +135,7 @@ export class SessionContext {
     this.#recorder.cmdlineMax = ancestorCmdlineMax;
   }
 
-  /** Undefined where there is nobody. Only for settled links. */
+  /** Undefined where there is none. Only for settled links. */
   record(link: Link | undefined): RecordedLink | undefined {
     return link && this.#recorder.record(link);
   }

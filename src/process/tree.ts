@@ -24,7 +24,7 @@ export interface PublishedEvent {
   readonly process: Process;
   /** The process with its image and session. */
   readonly link: Link;
-  /** Undefined when nobody can tell what was executed. */
+  /** Undefined when it is not known what was executed. */
   readonly details: ExecDetails | undefined;
   readonly ancestry: Ancestry;
   readonly entityId: string;
@@ -52,7 +52,7 @@ export interface PublishedEvent {
   readonly host?: SharedFacts | undefined;
 }
 
-/** What many events share; undefined where there is nobody, or nothing. */
+/** What many events share; undefined where there is none. */
 export interface EventContext {
   /** Who created it: its first ancestor. */
   readonly creator: RecordedLink | undefined;
