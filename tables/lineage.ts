@@ -91,14 +91,15 @@ export function ecsProcess(link: LineageLink | undefined, place: Place): string 
 }
 
 function ancestorObject(facts: LinkFacts): string {
-  const { start } = facts;
+  const { start, ancestor } = facts;
+  if (ancestor !== undefined) return ancestor;
   return JSON.stringify({
     exe_name: facts.name,
     pid: facts.pid,
     ppid: facts.ppid,
     pproc_time_hr: facts.creatorStart,
     path: facts.path,
-    cmdline: facts.ancestorCmdline ?? cut(cmdlineOf(facts), facts.cmdlineMax),
+    cmdline: cut(cmdlineOf(facts), facts.cmdlineMax),
     proc_time: Math.floor(start / 100),
     proc_time_hr: start,
     entity_id: facts.entityId,

@@ -1,330 +1,379 @@
 /** One row an exec: all that osquery's process_events tells on Linux, and who started it, up to the top. */
 
 import { charDeviceOf } from '../src/collect/terminal.ts';
+import { ContainerIds } from '../src/containers/container_id.ts';
 import type { EcsAction, EcsVocabulary } from '../src/ecs/action.ts';
-import { type EcsEvent, ecsDocument } from '../src/ecs/document.ts';
-import { HostText } from '../src/ecs/host.ts';
-import { type Column, ColumnOption, type ColumnType, JSON_NULL } from '../src/osquery/column.ts';
-import { matcherInPieces } from '../src/osquery/constraint.ts';
-import { integerBounds, type SqlCondition, sqlCondition } from '../src/osquery/constraint_sql.ts';
-import { type Pieces, runToEnd } from '../src/osquery/pieces.ts';
+import { credentialsFragment } from '../src/ecs/credentials.ts';
+import { ecsDocument } from '../src/ecs/document.ts';
+import { hostFragment } from '../src/ecs/host.ts';
+import { previousFragment } from '../src/ecs/previous.ts';
+import { HostReader } from '../src/linux/host.ts';
+import { type Column, ColumnOption, type ColumnType, type ColumnValue, JSON_NULL } from '../src/osquery/column.ts';
+import { rowMatcherInPieces } from '../src/osquery/constraint.ts';
+import { integerBounds } from '../src/osquery/integer_bounds.ts';
+import type { Pieces } from '../src/osquery/pieces.ts';
 import type { Constraint, QueryContext } from '../src/osquery/query_context.ts';
 import { parseSqliteNumber } from '../src/osquery/sqlite_number.ts';
 import type { Answer, TablePlugin } from '../src/osquery/table_plugin.ts';
+import { exitCodeOf } from '../src/process/exit_status.ts';
+import type { HostFacts } from '../src/process/facts.ts';
 import { pidOfEntityId } from '../src/process/identity.ts';
 import { exeNameOf } from '../src/process/image.ts';
-import type { Selection, SqlRow, ValueFilter } from '../src/store/event_database.ts';
+import type { EidRange } from '../src/store/eid_range.ts';
 import type { EventStore } from '../src/store/event_store.ts';
-import { linkCall } from '../src/store/link_functions.ts';
+import type { FactName } from '../src/store/rows/event_facts.ts';
+import type { Search } from '../src/store/rows/row_database.ts';
+import type { StoredEvent } from '../src/store/rows/stored_event.ts';
+import { ancestorIds, ancestryText, ecsProcess, leaderText, linkCmdline } from './lineage.ts';
 
 const HIDDEN = ColumnOption.hidden;
 const KEY = ColumnOption.index | ColumnOption.optimized;
 
-interface EventColumn extends Column<SqlRow> {
-  /** What it is in the database: the events are `e`, their creators `a`. A text that is not known is '' there. */
-  readonly sql: string;
+/** A stored event, and what a query adds to it. */
+export interface EventRow {
+  readonly event: StoredEvent;
+  /** The name that the query reads by; null for none. */
+  readonly subscriber: string | null;
+  /** Of its document. */
+  readonly vocabulary: EcsVocabulary;
+}
+
+type Value = (event: StoredEvent, row: EventRow) => ColumnValue | undefined;
+interface Options {
+  readonly options?: number;
+  readonly alias?: string;
 }
 
 const declare =
   (type: ColumnType) =>
-  (name: string, description: string, sql: string, options: number = ColumnOption.default) => ({
-    ...{ name, type, description, sql, options },
+  (name: string, description: string, value: Value, { options = 0, alias }: Options = {}): Column<EventRow> => ({
+    ...{ name, type, description, options, ...(alias === undefined ? {} : { aliases: [alias] }) },
+    value: (row) => value(row.event, row) ?? null,
   });
 const text = declare('TEXT');
 const integer = declare('INTEGER');
 const bigint = declare('BIGINT');
-const aliased = <Declared extends object>(column: Declared, alias: string) => ({ ...column, aliases: [alias] });
 
-const declared = [
-  bigint('pid', 'Process ID, in the initial pid namespace', 'e.pid', KEY),
-  text('path', 'Path of the executed file, as the kernel loaded it', 'e.path'),
-  text('mode', 'File mode permissions, octal', 'e.mode'),
-  text('cmdline', 'Command line arguments, joined by spaces', 'e.cmdline'),
-  bigint('cmdline_size', 'Actual size (bytes) of command line arguments', 'e.cmdline_size', HIDDEN),
-  aliased(text('env', 'Environment variables delimited by spaces (never recorded)', "''", HIDDEN), 'environment'),
-  aliased(bigint('env_count', 'Number of environment variables (never recorded)', 'NULL', HIDDEN), 'environment_count'),
-  aliased(
-    bigint('env_size', 'Actual size (bytes) of environment list (never recorded)', 'NULL', HIDDEN),
-    'environment_size',
+/** A text as it is stored; NULL where it is not known. */
+const textOf = (name: FactName): Value => {
+  return (event) => event.text(name) || null;
+};
+const numberOf = (name: FactName): Value => {
+  return (event) => event.number(name);
+};
+const unknown: Value = () => null;
+
+/** (uid_t)-1, as osquery's process_events has an audit uid that was never set. */
+const UNSET_ID = 4294967295;
+const isKnown = (event: StoredEvent): boolean => event.number('known') === 1;
+const containerIds = new ContainerIds();
+
+/** osquery's own event ids are decimal numbers of at least ten digits. */
+function eidText({ eid }: StoredEvent): string {
+  return String(eid).padStart(10, '0');
+}
+
+function argsOf(event: StoredEvent): string[] {
+  const args = event.text('args');
+  return args === '' && !event.number('argsCount') ? [] : args.split('\0');
+}
+
+function cmdlineOf(event: StoredEvent): string {
+  return event.text('args').replaceAll('\0', ' ');
+}
+
+function exitCode(event: StoredEvent): number | undefined {
+  const status = event.number('exitStatus');
+  return status === undefined ? undefined : exitCodeOf(status);
+}
+
+function interactive(event: StoredEvent): boolean | undefined {
+  return isKnown(event) ? event.text('tty') !== '' : undefined;
+}
+
+export const columns: readonly Column<EventRow>[] = [
+  bigint('pid', 'Process ID, in the initial pid namespace', numberOf('pid'), { options: KEY }),
+  text('path', 'Path of the executed file, as the kernel loaded it', textOf('path')),
+  text('mode', 'File mode permissions, octal', (event) => {
+    const mode = event.number('mode');
+    return mode === undefined ? null : `0${mode.toString(8)}`;
+  }),
+  text('cmdline', 'Command line arguments, joined by spaces', (event) => cmdlineOf(event) || null),
+  bigint(
+    'cmdline_size',
+    'Actual size (bytes) of command line arguments',
+    (event) => event.number('argsBytes') || Buffer.byteLength(event.text('args')),
+    { options: HIDDEN },
   ),
-  text('cwd', 'The process current working directory', 'e.cwd'),
-  bigint('auid', 'Audit User ID at process start', 'e.auid'),
-  bigint('uid', 'User ID at process start', 'e.uid'),
-  bigint('euid', 'Effective user ID at process start', 'e.euid'),
-  bigint('gid', 'Group ID at process start', 'e.gid'),
-  bigint('egid', 'Effective group ID at process start', 'e.egid'),
-  bigint('owner_uid', 'File owner user ID', 'e.owner_uid'),
-  bigint('owner_gid', 'File owner group ID', 'e.owner_gid'),
-  aliased(bigint('atime', 'File last access in UNIX time', 'e.atime'), 'access_time'),
-  aliased(bigint('mtime', 'File modification in UNIX time', 'e.mtime'), 'modify_time'),
-  aliased(bigint('ctime', 'File last metadata change in UNIX time', 'e.ctime'), 'change_time'),
-  aliased(bigint('btime', 'File creation in UNIX time', 'e.btime'), 'create_time'),
-  text('overflows', 'List of structures that overflowed', 'e.overflows', HIDDEN),
+  text('env', 'Environment variables delimited by spaces (never recorded)', unknown, {
+    options: HIDDEN,
+    alias: 'environment',
+  }),
+  bigint('env_count', 'Number of environment variables (never recorded)', unknown, {
+    options: HIDDEN,
+    alias: 'environment_count',
+  }),
+  bigint('env_size', 'Actual size (bytes) of environment list (never recorded)', unknown, {
+    options: HIDDEN,
+    alias: 'environment_size',
+  }),
+  text('cwd', 'The process current working directory', textOf('cwd')),
+  bigint('auid', 'Audit User ID at process start', (event) =>
+    isKnown(event) ? (event.number('auid') ?? UNSET_ID) : null,
+  ),
+  bigint('uid', 'User ID at process start', numberOf('uid')),
+  bigint('euid', 'Effective user ID at process start', numberOf('euid')),
+  bigint('gid', 'Group ID at process start', numberOf('gid')),
+  bigint('egid', 'Effective group ID at process start', numberOf('egid')),
+  bigint('owner_uid', 'File owner user ID', numberOf('ownerUid')),
+  bigint('owner_gid', 'File owner group ID', numberOf('ownerGid')),
+  bigint('atime', 'File last access in UNIX time', numberOf('atime'), { alias: 'access_time' }),
+  bigint('mtime', 'File modification in UNIX time', numberOf('mtime'), { alias: 'modify_time' }),
+  bigint('ctime', 'File last metadata change in UNIX time', numberOf('ctime'), { alias: 'change_time' }),
+  bigint('btime', 'File creation in UNIX time', numberOf('btime'), { alias: 'create_time' }),
+  text(
+    'overflows',
+    'List of structures that overflowed',
+    (event) => (event.number('argsCut') === 1 ? 'cmdline' : null),
+    { options: HIDDEN },
+  ),
   bigint(
     'parent',
     "Process parent's PID, as the kernel had it at the exec (an adoptive parent counts)",
-    'e.parent',
-    KEY,
+    numberOf('parent'),
+    { options: KEY },
   ),
-  bigint('time', 'Time of execution in UNIX time', 'e.time_ms / 1000', ColumnOption.additional),
-  bigint('uptime', 'Time of execution in system uptime', 'e.boot_ms / 1000'),
-  // osquery's own event ids are decimal numbers of at least ten digits.
-  text('eid', 'Event ID', "printf('%010d', e.eid)", ColumnOption.index | ColumnOption.optimized | HIDDEN),
-  bigint('status', 'OpenBSM Attribute: Status of the process (macOS only)', 'NULL', HIDDEN),
-  bigint('fsuid', 'Filesystem user ID at process start', 'e.fsuid'),
-  bigint('suid', 'Saved user ID at process start', 'e.suid'),
-  bigint('fsgid', 'Filesystem group ID at process start', 'e.fsgid'),
-  bigint('sgid', 'Saved group ID at process start', 'e.sgid'),
-  text('syscall', 'Syscall name: execve, execveat', 'e.syscall'),
+  bigint('time', 'Time of execution in UNIX time', (event) => secondsOf(event.number('timeMs')), {
+    options: ColumnOption.additional,
+  }),
+  bigint('uptime', 'Time of execution in system uptime', (event) => secondsOf(event.number('bootMs'))),
+  text('eid', 'Event ID', eidText, { options: KEY | HIDDEN }),
+  bigint('status', 'OpenBSM Attribute: Status of the process (macOS only)', unknown, { options: HIDDEN }),
+  bigint('fsuid', 'Filesystem user ID at process start', numberOf('fsuid')),
+  bigint('suid', 'Saved user ID at process start', numberOf('suid')),
+  bigint('fsgid', 'Filesystem group ID at process start', numberOf('fsgid')),
+  bigint('sgid', 'Saved group ID at process start', numberOf('sgid')),
+  text('syscall', 'Syscall name: execve, execveat', textOf('syscall')),
   // Below index 63, as all that is dear or has an effect: osquery reads the columns above together (see column.ts).
-  // Put together when it is asked for: see ECS_INPUTS.
-  text('ecs', 'The event as an ECS document (RFC 0030)', "''", HIDDEN),
+  text('ecs', 'The event as an ECS document (RFC 0030)', (event, row) => ecsOf(event, row.vocabulary), {
+    options: HIDDEN,
+  }),
   text(
     'subscriber',
     "Name of the reader: WHERE subscriber = 'name' gives what is new since that name last asked",
-    "''",
-    HIDDEN | ColumnOption.additional,
+    (_, row) => row.subscriber,
+    { options: HIDDEN | ColumnOption.additional },
   ),
-  text(
-    'ancestry',
-    'JSON array of the ancestors as they were when they forked, nearest first',
-    linkCall('ancestry', 'e.creator_id', 'e.ancestry_depth'),
+  text('ancestry', 'JSON array of the ancestors as they were when they forked, nearest first', (event) =>
+    ancestryText(event.link('creator'), event.number('depth') ?? 0),
   ),
-  integer('ancestry_depth', 'How many ancestors the array holds', 'e.ancestry_depth'),
+  integer('ancestry_depth', 'How many ancestors the array holds', numberOf('depth')),
   integer(
     'ancestry_truncated',
     '1 when there are more ancestors than process_ancestry_max_depth',
-    'e.ancestry_truncated',
+    numberOf('truncated'),
   ),
-  integer('ancestry_complete', '1 when every ancestor up to the top is known', 'e.ancestry_complete'),
-  text('parent_path', 'Path of the process that created this one', "coalesce(a.path, '')"),
+  integer('ancestry_complete', '1 when every ancestor up to the top is known', numberOf('complete')),
+  text(
+    'parent_path',
+    'Path of the process that created this one',
+    (event) => event.link('creator')?.facts.path || null,
+  ),
   text(
     'parent_cmdline',
     'Command line of the process that created this one; cut after 32,768 characters',
-    linkCall('link_cmdline', 'e.creator_id', 'e.long_parent_cmdline'),
+    (event) => event.text('parentCmdline') || linkCmdline(event.link('creator')) || null,
   ),
-  bigint('parent_euid', 'Effective user ID of the process that created this one', 'a.euid'),
+  bigint(
+    'parent_euid',
+    'Effective user ID of the process that created this one',
+    (event) => event.link('creator')?.facts.credentials.euid,
+  ),
   text(
     'action',
     'What happened: exec; also fork, setsid, exit, existing where process_ancestry_events_actions says so; several where they were merged',
-    'e.action',
+    textOf('action'),
   ),
-  integer('exit_code', 'Exit code of an exit, or 128 and the signal that killed it', 'e.exit_code'),
+  integer('exit_code', 'Exit code of an exit, or 128 and the signal that killed it', exitCode),
   text(
     'entity_id',
     'Identity of the process: stable over its life and over restarts, unlike its pid',
-    'e.entity_id',
-    KEY,
-  ),
-  text('parent_entity_id', 'Identity of the process that created this one', "coalesce(a.entity_id, '')"),
-  text(
-    'args',
-    'Arguments as a JSON array; null where they are not known',
-    `iif(e.args_count IS NULL, '${JSON_NULL}', e.args)`,
-  ),
-  integer('args_count', 'Number of arguments', 'e.args_count'),
-  text('tty', 'Controlling terminal, as pts/0', 'e.tty'),
-  integer('interactive', '1 when the process has a controlling terminal', 'e.interactive'),
-  bigint('sid', 'Session ID', 'e.sid'),
-  bigint('pgid', 'Process group ID', 'e.pgid'),
-  text(
-    'session_leader',
-    'Leader of the session, as JSON; null where there is none',
-    linkCall('leader', 'e.session_leader_id', 'e.entity_id'),
+    textOf('entityId'),
+    { options: KEY },
   ),
   text(
-    'group_leader',
-    'Leader of the process group, as JSON; null where there is none',
-    linkCall('leader', 'e.group_leader_id', 'e.entity_id'),
+    'parent_entity_id',
+    'Identity of the process that created this one',
+    (event) => event.link('creator')?.facts.entityId,
+  ),
+  text('args', 'Arguments as a JSON array; null where they are not known', (event) =>
+    event.number('argsCount') === undefined ? JSON_NULL : JSON.stringify(argsOf(event)),
+  ),
+  integer('args_count', 'Number of arguments', numberOf('argsCount')),
+  text('tty', 'Controlling terminal, as pts/0', textOf('tty')),
+  integer('interactive', '1 when the process has a controlling terminal', (event) => {
+    const is = interactive(event);
+    return is === undefined ? null : Number(is);
+  }),
+  bigint('sid', 'Session ID', numberOf('sid')),
+  bigint('pgid', 'Process group ID', numberOf('pgid')),
+  text('session_leader', 'Leader of the session, as JSON; null where there is none', (event) =>
+    leaderText(event.link('sessionLeader'), event.text('entityId')),
+  ),
+  text('group_leader', 'Leader of the process group, as JSON; null where there is none', (event) =>
+    leaderText(event.link('groupLeader'), event.text('entityId')),
   ),
   text(
     'entry_leader',
     'Process by which this tree came into the host, as JSON; null where there is none (pid 1, kernel threads, unknown)',
-    linkCall('entry_leader', 'e.entry_leader_id', 'e.entity_id', 'e.entry_type', 'e.entry_source_ip'),
+    (event) =>
+      leaderText(event.link('entryLeader'), event.text('entityId'), {
+        type: event.text('entryType'),
+        sourceIp: event.text('entryAddress'),
+      }),
   ),
   text(
     'entry_type',
     'How this tree came into the host: init, kthread, sshd, ssm, container, terminal, console or unknown',
-    'e.entry_type',
+    textOf('entryType'),
   ),
   text(
     'entry_source_ip',
     'Where the session of an entry by ssh came from: by audit login records, or the connection that the privileged sshd holds',
-    'e.entry_source_ip',
+    textOf('entryAddress'),
   ),
-  text('sha256', 'SHA-256 of the executed file, where process_ancestry_hash says so', 'e.sha256'),
-  text('cgroup_path', 'Control group', 'e.cgroup_path'),
-  text('container_id', 'Container, by the control group', 'e.container_id'),
+  text('sha256', 'SHA-256 of the executed file, where process_ancestry_hash says so', textOf('sha256')),
+  text('cgroup_path', 'Control group', textOf('cgroup')),
+  text('container_id', 'Container, by the control group', (event) => containerIds.of(event.text('cgroup')) || null),
   bigint(
     'pid_namespace',
     'Inode number of the pid namespace; inherited from the parent where the process was gone before it could be read',
-    'e.pid_namespace',
+    numberOf('pidNamespace'),
   ),
-  bigint('start_time', 'Start of the process in UNIX time', 'e.start_time'),
+  bigint('start_time', 'Start of the process in UNIX time', (event) => {
+    const hundredths = event.number('start');
+    return hundredths === undefined ? null : Math.floor(hundredths / 100);
+  }),
   text(
     'root',
     "Root directory in which path is a path: / where the host's path leads to the executed file, a chroot's path on the host, mnt:[INODE] in another mount namespace; NULL where it is not known",
-    'e.root',
+    textOf('root'),
   ),
 ];
 
-export const columns: readonly EventColumn[] = declared.map((column, at) => ({
-  ...column,
-  // A text that is not known is stored as ''.
-  value: column.name === 'ecs' ? ecsOf : (row) => (row[at] === '' ? null : (row[at] ?? null)),
-}));
-
-/** Behind the columns in a row: the number of the event, which is the row's id. */
-const NUMBER_AT = columns.length;
-const numberOf = (row: SqlRow): number => Number(row[NUMBER_AT]);
-
-const PARENT = linkCall('ecs_process', 'e.creator_id', "'parent'");
-const GROUP_LEADER = linkCall('ecs_process', 'e.group_leader_id', "'group_leader'");
-const SESSION_LEADER = linkCall('ecs_process', 'e.session_leader_id', "'session_leader'");
-const ANCESTOR_IDS = linkCall('ancestor_ids', 'e.creator_id', 'e.ancestry_depth');
-const ENTRY_LEADER = linkCall('ecs_process', 'e.entry_leader_id', "'entry_leader'");
-
-/** What a document is made of, behind the number in a row where it is asked for. */
-const ECS_INPUTS = [
-  ...['e.eid', 'e.time_ms', 'e.action', 'e.entity_id', 'e.pid', 'e.start_ms', 'e.end_ms', 'e.exit_code', 'e.signal'],
-  ...['e.path', 'e.comm', 'e.args', 'e.args_count', 'e.cmdline', 'e.cwd', 'e.interactive', 'e.tty', 'e.sha256'],
-  ...[
-    'e.container_id',
-    'e.pid_namespace',
-    'c.text',
-    'p.text',
-    ANCESTOR_IDS,
-    PARENT,
-    GROUP_LEADER,
-    SESSION_LEADER,
-    ENTRY_LEADER,
-    'h.text',
-  ],
-  ...['e.entry_type', 'e.entry_source_ip'],
-];
-
-/** Behind those: in whose words the reader wants the actions. It is no part of what happened, so it is not stored. */
-const VOCABULARY_AT = NUMBER_AT + 1 + ECS_INPUTS.length;
+function secondsOf(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.floor(ms / 1000);
+}
 
 /** Of rows from before hosts were kept with them. */
-const thisHost = new HostText();
+const thisHost = new HostReader();
+/** Texts of what rows share, as long as that is remembered. */
+const fragments = new WeakMap<object, string>();
 
-function ecsOf(row: SqlRow): string {
-  const input = (name: (typeof ECS_INPUTS)[number]) => row[NUMBER_AT + 1 + ECS_INPUTS.indexOf(name)] ?? undefined;
-  const text = (name: (typeof ECS_INPUTS)[number]) => String(input(name) ?? '');
-  const number = (name: (typeof ECS_INPUTS)[number]) => {
-    const value = input(name);
-    return value === undefined ? undefined : Number(value);
-  };
-  const interactive = number('e.interactive');
-  const path = text('e.path');
-  const event: EcsEvent = {
-    eid: String(row[EID_AT] ?? ''),
-    sequence: number('e.eid'),
-    unixMs: number('e.time_ms') ?? 0,
-    actions: text('e.action').split(',') as EcsAction[],
-    entityId: text('e.entity_id'),
-    pid: number('e.pid') ?? 0,
-    startUnixMs: number('e.start_ms'),
-    endUnixMs: number('e.end_ms'),
-    exitCode: number('e.exit_code'),
-    signal: number('e.signal'),
-    path,
-    name: exeNameOf({ path, comm: text('e.comm') }),
-    args: text('e.args'),
-    argsCount: number('e.args_count'),
-    cmdline: text('e.cmdline'),
-    cwd: text('e.cwd'),
-    interactive: interactive === undefined ? undefined : interactive === 1,
-    charDevice: charDeviceOf(text('e.tty')),
-    sha256: text('e.sha256'),
-    containerId: text('e.container_id'),
-    pidNamespace: number('e.pid_namespace'),
-    credentials: text('c.text'),
-    previous: text('p.text'),
-    ancestorIds: text(ANCESTOR_IDS),
-    parent: text(PARENT),
-    groupLeader: text(GROUP_LEADER),
-    sessionLeader: text(SESSION_LEADER),
-    entryLeader: text(ENTRY_LEADER),
-    entryType: text('e.entry_type'),
-    entrySourceIp: text('e.entry_source_ip'),
-  };
-  const vocabulary = row[VOCABULARY_AT] as EcsVocabulary;
-  return ecsDocument(event, text('h.text') || thisHost.text, vocabulary);
-}
-
-const EID_AT = columns.findIndex(({ name }) => name === 'eid');
-const NAME_AT = columns.findIndex(({ name }) => name === 'subscriber');
-
-/** Columns by which a query finds few rows. */
-const KEYS: ReadonlySet<string> = new Set(['eid', 'entity_id', 'pid', 'parent']);
-
-/** A longer list of constraints on a column is no part of a statement, which would read it again for each slice of rows. */
-const LIST_MAX = 500;
-const LIST_CHARACTERS_MAX = 65_536;
-
-/** What to read of the database for a query; the rows that it gives are checked again. */
-export function selectionOf(
-  context: Pick<QueryContext, 'constraints' | 'columnsUsed'>,
-  vocabulary: EcsVocabulary = 'rfc0030',
-): Selection {
-  return runToEnd(selectionInPieces(context, vocabulary));
-}
-
-/** The same; every `undefined` is a pause. */
-function* selectionInPieces(
-  { constraints, columnsUsed }: Pick<QueryContext, 'constraints' | 'columnsUsed'>,
-  vocabulary: EcsVocabulary,
-): Pieces<Selection> {
-  const where: SqlCondition[] = [];
-  const keys: SqlCondition[] = [];
-  const filters: ValueFilter[] = [];
-  for (const column of columns) {
-    const asked = constraints.get(column.name);
-    // Who reads is no property of what is stored, and a document is made when it is read.
-    if (!asked || column.name === 'subscriber' || column.name === 'ecs') continue;
-    if (isLong(asked)) {
-      const admits = yield* matcherInPieces(column, asked);
-      if (admits) filters.push({ expression: column.sql, admits: (value) => admits(value ?? '') });
-      continue;
-    }
-    const condition = (column.name === 'eid' && eidCondition(asked)) || sqlCondition(column, column.sql, asked);
-    if (!condition) continue;
-    where.push(condition);
-    const pids = column.name === 'entity_id' && pidsOfEntities(asked);
-    if (pids) where.push(pids);
-    const isKey = column.name === 'entity_id' ? pids : KEYS.has(column.name) && asked.some(({ op }) => op === 'eq');
-    if (isKey) keys.push(pids || condition);
+function fragmentOf<Facts extends object>(facts: Facts | undefined, render: (facts: Facts) => string): string {
+  if (!facts) return '';
+  let fragment = fragments.get(facts);
+  if (fragment === undefined) {
+    fragment = render(facts);
+    fragments.set(facts, fragment);
   }
-  const isUsed = (name: string) => !columnsUsed || columnsUsed.has(name);
-  const withEcs = isUsed('ecs');
-  const used = columns.map(({ name, sql }) => (isUsed(name) || (withEcs && name === 'eid') ? sql : 'NULL'));
-  const expressions = [...used, 'e.eid', ...(withEcs ? [...ECS_INPUTS, `'${vocabulary}'`] : [])];
-  const times = constraints.get('time');
-  const seconds = times && !isLong(times) ? integerBounds(times) : undefined;
-  return { expressions, where, filters, keys, seconds };
+  return fragment;
 }
 
-function isLong(list: readonly Constraint[]): boolean {
-  if (list.length > LIST_MAX) return true;
-  return list.reduce((sum, { expr }) => sum + expr.length, 0) > LIST_CHARACTERS_MAX;
+function ecsOf(event: StoredEvent, vocabulary: EcsVocabulary): string {
+  const [path, tty] = [event.text('path'), event.text('tty')];
+  const start = event.number('start');
+  const status = event.number('exitStatus');
+  const depth = event.number('depth') ?? 0;
+  return ecsDocument(
+    {
+      eid: eidText(event),
+      sequence: event.eid,
+      unixMs: event.number('timeMs') ?? 0,
+      actions: event.text('action').split(',') as EcsAction[],
+      entityId: event.text('entityId'),
+      pid: event.number('pid') ?? 0,
+      startUnixMs: start === undefined ? undefined : start * 10,
+      endUnixMs: event.number('endMs'),
+      exitCode: exitCode(event),
+      signal: status === undefined ? undefined : status & 0x7f || undefined,
+      path,
+      name: exeNameOf({ path, comm: event.text('comm') }),
+      args: JSON.stringify(argsOf(event)),
+      argsCount: event.number('argsCount'),
+      cmdline: cmdlineOf(event),
+      cwd: event.text('cwd'),
+      interactive: interactive(event),
+      charDevice: charDeviceOf(tty),
+      sha256: event.text('sha256'),
+      containerId: containerIds.of(event.text('cgroup')),
+      pidNamespace: event.number('pidNamespace'),
+      credentials: fragmentOf(event.credentials, credentialsFragment),
+      previous: fragmentOf(event.previous, previousFragment),
+      ancestorIds: ancestorIds(event.link('creator'), depth),
+      parent: ecsProcess(event.link('creator'), 'parent'),
+      groupLeader: ecsProcess(event.link('groupLeader'), 'group_leader'),
+      sessionLeader: ecsProcess(event.link('sessionLeader'), 'session_leader'),
+      entryLeader: ecsProcess(event.link('entryLeader'), 'entry_leader'),
+      entryType: event.text('entryType'),
+      entrySourceIp: event.text('entryAddress'),
+    },
+    fragmentOf(event.host ?? (JSON.parse(thisHost.facts.json) as HostFacts), hostFragment),
+    vocabulary,
+  );
 }
 
-/** Ids that are asked for one by one, as the numbers that they are stored as. */
-function eidCondition(asked: readonly Constraint[]): SqlCondition | undefined {
-  if (!asked.every(({ op }) => op === 'eq')) return undefined;
-  const numbers = asked.map(({ expr }) => parseSqliteNumber(expr));
-  const eids = numbers.flatMap((number) => (number ? [Math.round(Number(number.value))] : []));
-  return { sql: 'e.eid IN (SELECT value FROM json_each(?))', params: [JSON.stringify(eids)] };
+/** Expressions of a list between two pauses: about a millisecond. */
+const EXPRESSIONS_A_PIECE = 1024;
+/** A longer list tells no range of times: the rows are looked at one by one. */
+const TIMES_MAX = 500;
+
+/** What the store is asked for; the rows that it gives are looked at again. Every `undefined` is a pause. */
+export function* searchInPieces({ constraints }: Pick<QueryContext, 'constraints'>): Pieces<Search> {
+  const times = constraints.get('time') ?? [];
+  const seconds = times.length <= TIMES_MAX ? integerBounds(times) : undefined;
+  const pids = yield* equalNumbers(constraints.get('pid'), integerOf);
+  const ofEntities = yield* equalNumbers(constraints.get('entity_id'), (expr) => pidOfEntityId(expr) ?? null);
+  return {
+    eids: yield* equalNumbers(constraints.get('eid'), integerOf),
+    pids: pids && ofEntities ? commonTo(pids, ofEntities) : (pids ?? ofEntities),
+    parents: yield* equalNumbers(constraints.get('parent'), integerOf),
+    times: seconds && { minMs: seconds.min * 1000, maxMs: seconds.max * 1000 + 999 },
+  };
 }
 
-/** Entity ids that are asked for one by one tell the pids, by which rows are indexed. */
-function pidsOfEntities(asked: readonly Constraint[]): SqlCondition | undefined {
-  if (!asked.every(({ op }) => op === 'eq')) return undefined;
-  const pids = asked.flatMap(({ expr }) => pidOfEntityId(expr) ?? []);
-  return { sql: 'e.pid IN (SELECT value FROM json_each(?))', params: [JSON.stringify(pids)] };
+/**
+ * The numbers that a column is to equal; undefined where all are wanted. `numberOf` answers null for an expression that no
+ * row's number stands for, and undefined for one that may stand for any.
+ */
+function* equalNumbers(
+  asked: readonly Constraint[] = [],
+  numberOf: (expr: string) => number | null | undefined,
+): Pieces<Set<number> | undefined> {
+  const numbers = new Set<number>();
+  let areAny = false;
+  for (const [at, { op, expr }] of asked.entries()) {
+    if (at > 0 && at % EXPRESSIONS_A_PIECE === 0) yield undefined;
+    if (op !== 'eq') continue;
+    areAny = true;
+    const number = numberOf(expr);
+    if (number === undefined) return undefined;
+    if (number !== null) numbers.add(number);
+  }
+  return areAny ? numbers : undefined;
 }
+
+function commonTo(one: ReadonlySet<number>, other: ReadonlySet<number>): Set<number> {
+  return new Set([...one].filter((number) => other.has(number)));
+}
+
+function integerOf(expr: string): number | undefined {
+  const number = parseSqliteNumber(expr);
+  return number && Math.round(Number(number.value));
+}
+
+/** Columns that rows are filtered by here. A document is dear to make, and SQLite checks it in any case. */
+const FILTERED = columns.filter(({ name }) => name !== 'subscriber' && name !== 'ecs');
 
 export interface EventsTableOptions {
   readonly store: EventStore;
@@ -336,57 +385,68 @@ export interface EventsTableOptions {
   readonly ecsVocabulary?: () => EcsVocabulary;
 }
 
-export function processAncestryEvents(options: EventsTableOptions): TablePlugin<SqlRow> {
+export function processAncestryEvents(options: EventsTableOptions): TablePlugin<EventRow> {
   const { store, readable, resultMaxBytes, ecsVocabulary = () => 'rfc0030' } = options;
   return {
     name: 'process_ancestry_events',
     description: 'Program executions on this host as they happened, each with its ancestors',
     columns,
-    rowid: numberOf,
+    rowid: ({ event }) => event.eid,
     adviceWhenTooLarge:
       "ask for what is new (WHERE subscriber = 'name'), for some minutes (time > …), or for fewer columns",
     async generate(context, answer) {
       await readable?.();
       const named = context.constraints.get('subscriber') ?? [];
       const name = named.find(({ op }) => op === 'eq')?.expr;
-      if (name === undefined) return allRows(store, context, ecsVocabulary());
+      const asked = { context, vocabulary: ecsVocabulary() };
+      if (name === undefined) return rowsOf(store, asked, null);
       // An IN list comes a name at a time: several at once are all demanded, which no row can satisfy.
       if (named.some(({ op, expr }) => op === 'eq' && expr !== name)) return [];
-      if (name === '') return allRows(store, context, ecsVocabulary());
-      return newRows(store, name, { context, answer, resultMaxBytes: resultMaxBytes(), vocabulary: ecsVocabulary() });
+      if (name === '') return rowsOf(store, asked, null);
+      return newRows(store, name, { ...asked, answer, resultMaxBytes: resultMaxBytes() });
     },
   };
 }
 
-function* allRows(
-  store: EventStore,
-  context: QueryContext,
-  vocabulary: EcsVocabulary,
-): IterableIterator<SqlRow | undefined> {
-  yield* store.select(yield* selectionInPieces(context, vocabulary));
-}
-
 interface Asked {
   readonly context: QueryContext;
+  readonly vocabulary: EcsVocabulary;
+}
+
+/** Rows of a range that a query may want. */
+function* rowsOf(
+  store: EventStore,
+  { context, vocabulary }: Asked,
+  subscriber: string | null,
+  range?: EidRange,
+): IterableIterator<EventRow | undefined> {
+  const search = yield* searchInPieces(context);
+  const admits = yield* rowMatcherInPieces(FILTERED, context);
+  for (const event of store.select(search, range)) {
+    if (!event) {
+      yield undefined;
+      continue;
+    }
+    const row = { event, subscriber, vocabulary };
+    if (!admits || admits(row)) yield row;
+  }
+}
+
+interface AskedByName extends Asked {
   readonly answer: Answer;
   readonly resultMaxBytes: number;
-  readonly vocabulary: EcsVocabulary;
 }
 
 /**
  * A subscriber's portion ends where its answer is large enough, or at a LIMIT: it gets the others next time, in whatever
  * order it sorts these.
  */
-function* newRows(
-  store: EventStore,
-  name: string,
-  { context, answer, resultMaxBytes, vocabulary }: Asked,
-): IterableIterator<SqlRow | undefined> {
+function* newRows(store: EventStore, name: string, asked: AskedByName): IterableIterator<EventRow | undefined> {
+  const { context, answer, resultMaxBytes } = asked;
   // The last row may be larger than all others, and the other answers of a join are as many rows.
   const batch = store.batchFor(name, { bytes: resultMaxBytes / 2 });
   answer.onDelivered(() => store.delivered(batch));
   answer.onUnread?.(() => store.unread(batch));
-  const selection = yield* selectionInPieces(context, vocabulary);
   let left = context.limit === undefined ? Number.POSITIVE_INFINITY : context.limit + (context.offset ?? 0);
   const endAt = (eid: number) => {
     if (!batch.isGivenAgain) batch.upTo = Math.min(batch.upTo, eid);
@@ -395,13 +455,13 @@ function* newRows(
     endAt(batch.after);
     return;
   }
-  for (const row of store.select(selection, { ...batch })) {
-    yield row?.with(NAME_AT, name);
+  for (const row of rowsOf(store, asked, name, { ...batch })) {
+    yield row;
     if (!row) continue;
     left--;
     const isFull = !batch.isGivenAgain && (answer.byteCount?.() ?? 0) >= batch.bytes;
     if (left > 0 && !isFull) continue;
-    endAt(numberOf(row));
+    endAt(row.event.eid);
     return;
   }
 }

@@ -17,7 +17,7 @@ const EXPRESSIONS_A_PIECE = 1024;
 const OTHERS_MAX = 8;
 
 /** An INTEGER column is 32 bits wide in osquery: from minus this to below it. What is outside is not kept as it is. */
-export const INTEGER_LIMIT = 2 ** 31;
+const INTEGER_LIMIT = 2 ** 31;
 
 /**
  * What is left of a column's values under its constraints, as SQLite would compare them, or more: never less. SQLite
@@ -73,13 +73,6 @@ function endsPiece(at: number): boolean {
   return at > 0 && at % EXPRESSIONS_A_PIECE === 0;
 }
 
-/** Without the constraints that are too many: an IN list may be long, all else that is has no good reason to be. */
-export function fewOthers(constraints: readonly Constraint[]): readonly Constraint[] {
-  if (constraints.length <= OTHERS_MAX) return constraints;
-  let others = 0;
-  return constraints.filter(({ op }) => op === 'eq' || ++others <= OTHERS_MAX);
-}
-
 /** `matcher` for all constraints of a query, over rows. Undefined: every row is admitted. */
 export function rowMatcher<Row>(
   columns: readonly Column<Row>[],
@@ -120,7 +113,7 @@ function* textMatcher(
  * Whether an expression's text does not tell what SQLite compares with: bytes that are no UTF-8 arrive as U+FFFD, and
  * an infinite number as a word.
  */
-export function isUnknown(expr: string): boolean {
+function isUnknown(expr: string): boolean {
   return expr.includes('\ufffd') || !expr.isWellFormed() || exceedsDouble(expr);
 }
 
@@ -322,13 +315,13 @@ function textOf(value: ColumnValue): string {
 }
 
 /** Text up to the first NUL, where SQLite's patterns end, and all that osquery hands over of an expression. */
-export function beforeNul(text: string): string {
+function beforeNul(text: string): string {
   const nul = text.indexOf('\0');
   return nul < 0 ? text : text.slice(0, nul);
 }
 
 /** `beforeNul`, without the spaces at its end: what COLLATE RTRIM compares. */
-export function withoutTrail(text: string): string {
+function withoutTrail(text: string): string {
   const upToNul = beforeNul(text);
   let length = upToNul.length;
   while (length > 0 && upToNul.charCodeAt(length - 1) === 0x20) length -= 1;

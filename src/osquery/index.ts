@@ -35,7 +35,6 @@ export {
   text,
 } from './column.ts';
 export { matcher, rowMatcher, type ValuePredicate } from './constraint.ts';
-export { integerBounds, type SqlColumn, type SqlCondition, type SqlValue, sqlCondition } from './constraint_sql.ts';
 export { type ExitReason, Extension, type ExtensionOptions, type Registration } from './extension.ts';
 export { ExtensionClient, type ExtensionClientOptions } from './extension_client.ts';
 export { ExtensionError, type ExtensionErrorCode } from './extension_error.ts';
@@ -46,6 +45,7 @@ export {
   type ServerCounts,
   type ServerLimits,
 } from './extension_server.ts';
+export { integerBounds } from './integer_bounds.ts';
 export { type Log, silentLog } from './log.ts';
 export { type ExtensionInfo, ManagerClient, type OptionInfo, type Registry } from './manager_client.ts';
 export {

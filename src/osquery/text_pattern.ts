@@ -14,6 +14,8 @@ const GLOB: Wildcards = { many: 0x2a, one: 0x3f, foldCase: false };
 
 /** Steps per character of text and pattern before a match gives up and admits: what keeps it linear. */
 const STEPS_PER_CHARACTER = 16;
+/** Of a long text one pass is made, and so many steps more: some milliseconds. */
+const STEPS_BEYOND = 1_000_000;
 
 /** SQLite's LIKE: % and _, ASCII without regard to case. No ESCAPE: SQLite keeps such a LIKE to itself. */
 export function likePattern(pattern: string): TextPredicate {
@@ -31,7 +33,8 @@ export function globPattern(pattern: string): TextPredicate | undefined {
  */
 function matches(pattern: string, text: string, wildcards: Wildcards): boolean {
   const { many, one, foldCase } = wildcards;
-  let steps = (pattern.length + text.length) * STEPS_PER_CHARACTER;
+  const length = pattern.length + text.length;
+  let steps = Math.min(length * STEPS_PER_CHARACTER, length + STEPS_BEYOND);
   let p = 0;
   let t = 0;
   let retryPattern = -1;

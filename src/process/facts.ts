@@ -65,8 +65,8 @@ export interface LinkFacts {
   readonly credentials: CredentialFacts;
   readonly groupLeader?: ProcessRef | undefined;
   readonly sessionLeader?: ProcessRef | undefined;
-  /** Of 0.1.0's rows: the command line as the ancestor showed it; `args` has 4,096 characters there. */
-  readonly ancestorCmdline?: string | undefined;
+  /** Of a row of 0.1.0: the object of the column ancestry, as it was stored. */
+  readonly ancestor?: string | undefined;
 }
 
 /** A host, as it was when an event happened on it. '' is what the host does not tell. */

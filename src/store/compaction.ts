@@ -1,8 +1,10 @@
 /**
- * Rewrites a database of an earlier version, once, so that its freed pages can be given back to the disk a few at a time
- * (sqlite.org/pragma.html, auto_vacuum). In a thread of its own, and while no other process has the database open.
+ * Rewrites a database of an earlier version, once: its rows get the present form, a few at a time, and then its freed pages
+ * can be given back to the disk (sqlite.org/pragma.html, auto_vacuum), in a thread of its own. No other process has the
+ * database open meanwhile.
  */
 import { Worker } from 'node:worker_threads';
+import type { RowDatabase } from './rows/row_database.ts';
 
 /** Rows wait in memory while it goes on. */
 export class CompactionError extends Error {
@@ -23,8 +25,26 @@ db.exec('PRAGMA synchronous = NORMAL; PRAGMA auto_vacuum = INCREMENTAL; VACUUM')
 db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all();
 db.close();`;
 
-/** Resolves when it is done, or with why it could not be. */
-export function compact(database: string): Promise<Error | undefined> {
+/** Rows that are moved before others have their turn: about 5 ms of work. */
+const MOVED_ROWS = 100;
+
+/** Resolves when it is done, or with why it could not be. Closes the database. */
+export async function rewrite(database: RowDatabase, file: string): Promise<Error | undefined> {
+  const canShrink = database.canShrink;
+  try {
+    while (database.hasLegacyRows) {
+      database.moveLegacyRows(MOVED_ROWS);
+      await new Promise(setImmediate);
+    }
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  } finally {
+    database.close();
+  }
+  return canShrink ? undefined : compact(file);
+}
+
+function compact(database: string): Promise<Error | undefined> {
   return new Promise((resolve) => {
     const worker = new Worker(PROGRAM, {
       eval: true,

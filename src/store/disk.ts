@@ -6,12 +6,12 @@ import { statSync } from 'node:fs';
 import { messageOf } from '../error_message.ts';
 import type { Logger } from '../log.ts';
 import { checkpoint } from './checkpoint.ts';
-import { CompactionError, compact } from './compaction.ts';
+import { CompactionError, rewrite } from './compaction.ts';
 import { DatabaseDirectory } from './database_directory.ts';
-import { EventDatabase } from './event_database.ts';
 import { type Expected, ExpectedRows } from './expected_rows.ts';
 import { OpenedFiles } from './opened_files.ts';
-import { NewerSchemaError } from './schema.ts';
+import { RowDatabase } from './rows/row_database.ts';
+import { NewerSchemaError } from './rows/schema.ts';
 import { isDamage, isForeign } from './sqlite_error.ts';
 
 /** So many checkpoints in a row that leave the log full are taken for one that another process keeps from being shortened. */
@@ -28,7 +28,7 @@ export interface DiskOptions {
 
 export class Disk {
   readonly count: ExpectedRows;
-  readonly database: EventDatabase;
+  readonly database: RowDatabase;
   /** Rows that should be in the database and are not. */
   readonly missing: number;
   /** Why they may be missing. */
@@ -51,7 +51,7 @@ export class Disk {
     this.#log = log;
     this.#unixNow = unixNow;
     this.#directory = new DatabaseDirectory(path);
-    let database: EventDatabase | undefined;
+    let database: RowDatabase | undefined;
     let count: ExpectedRows | undefined;
     try {
       const opened = this.#open();
@@ -59,6 +59,8 @@ export class Disk {
       this.#compactFirst(database);
       count = new ExpectedRows(this.#directory.countFile);
       const should = expected ?? count.found;
+      // Rows that were let go and not deleted before a kill.
+      if (should && should.discardedEid <= database.lastEid) database.deleteUpTo(should.discardedEid);
       const all = Number.MAX_SAFE_INTEGER;
       this.missing = should ? Math.max(0, should.rows - database.count({ after: should.discardedEid, upTo: all })) : 0;
       const isOther = opened.isReplaced || database.isNew;
@@ -172,27 +174,25 @@ export class Disk {
   }
 
   /** Lets the directory go only when it is done: no other process may use the database meanwhile. */
-  #compactFirst(database: EventDatabase): void {
+  #compactFirst(database: RowDatabase): void {
     const file = this.#directory.database;
-    if (notCompacted.has(file) || database.canShrink) return;
-    database.close();
-    this.#log.info(`the database in ${this.path} is rewritten once, so that it can become smaller`);
-    const done = compact(file).then((error) => {
+    if (notCompacted.has(file) || (database.canShrink && !database.hasLegacyRows)) return;
+    this.#log.info(`the database in ${this.path} is of an earlier version: it is rewritten once`);
+    const done = rewrite(database, file).then((error) => {
       if (error) notCompacted.add(file);
-      if (error)
-        this.#log.warn({ err: error }, 'the database could not be rewritten: its file does not become smaller');
+      if (error) this.#log.warn({ err: error }, 'the database could not be rewritten: it is used as it is');
       this.#directory.release();
     });
     throw new CompactionError(`the database in ${this.path} is being rewritten`, done);
   }
 
-  #open(): { database: EventDatabase; isReplaced: boolean } {
+  #open(): { database: RowDatabase; isReplaced: boolean } {
     try {
-      return { database: new EventDatabase(this.#directory.database), isReplaced: false };
+      return { database: new RowDatabase(this.#directory.database), isReplaced: false };
     } catch (error) {
       if (!(error instanceof NewerSchemaError || isDamage(error) || isForeign(error))) throw error;
       this.#moveAside(error);
-      return { database: new EventDatabase(this.#directory.database), isReplaced: true };
+      return { database: new RowDatabase(this.#directory.database), isReplaced: true };
     }
   }
 

@@ -12,8 +12,8 @@ export interface DiskBudget {
   readonly rowBytes: number;
   /** What is written in one transaction, unless a single row has more. */
   readonly batchBytes: number;
-  /** What rows share is stored anew after so much of it, so that what only old rows need can be dropped. */
-  readonly epochBytes: number;
+  /** A generation of what rows share ends after so much of it, so that what only old rows need can be dropped. */
+  readonly generationBytes: number;
 }
 
 const TOTAL = 1.1;
@@ -31,6 +31,6 @@ export function diskBudget(maxBytes: number): DiskBudget {
   const growth = TRANSACTIONS * Math.min(rowBytes + TRANSACTION_BYTES, share * 2);
   return {
     databaseBytes: Math.min(maxBytes, Math.floor(TOTAL * maxBytes) - logBytes - growth),
-    ...{ logBytes, rowBytes, batchBytes, epochBytes: share },
+    ...{ logBytes, rowBytes, batchBytes, generationBytes: share },
   };
 }

@@ -8,15 +8,16 @@ import type { CollectorProblem } from '../collect/source.ts';
 import { messageOf } from '../error_message.ts';
 import type { Logger } from '../log.ts';
 import { MEMORY_BOUNDS, textBytes } from '../memory_bounds.ts';
-import type { SharedText } from '../process/session_context.ts';
+import type { SharedFacts } from '../process/session_context.ts';
 import type { PublishedEvent } from '../process/tree.ts';
 import { CompactionError } from './compaction.ts';
 import { Disk } from './disk.ts';
 import { type DiskBudget, diskBudget } from './disk_budget.ts';
 import type { EidRange } from './eid_range.ts';
-import { EventDatabase, type NumberedExec, type Selection, type SqlRow } from './event_database.ts';
 import type { Expected } from './expected_rows.ts';
 import { moveDatabase } from './move_database.ts';
+import { type NumberedEvent, RowDatabase, type Search } from './rows/row_database.ts';
+import type { StoredEvent } from './rows/stored_event.ts';
 import { isBusy, isDamage, isUnstorable, LogHeldError, problemCode, resultCode } from './sqlite_error.ts';
 import { type Batch, SUBSCRIBERS_MAX, type Subscriber, Subscribers, usedForMs } from './subscribers.ts';
 
@@ -35,8 +36,8 @@ export interface EventStoreOptions {
   readonly log: Logger;
   /** After every batch that was written: how long that took, in milliseconds. */
   readonly onWritten?: (milliseconds: number) => void;
-  /** Where events happen, as JSON: a row keeps what it was then. */
-  readonly host?: () => string;
+  /** Where events happen: a row keeps what it was then. The same object as long as nothing changed. */
+  readonly host?: () => SharedFacts;
   /** For tests: milliseconds of performance.now()'s clock, and of Unix time. */
   readonly now?: () => number;
   readonly unixNow?: () => number;
@@ -111,15 +112,14 @@ export class EventStore {
   readonly #now: () => number;
   readonly #subscribers: Subscribers;
   readonly #onWritten: ((milliseconds: number) => void) | undefined;
-  readonly #hostText: () => string;
-  #host: SharedText = { text: '' };
+  readonly #host: (() => SharedFacts) | undefined;
   #settings: EventStoreSettings;
   #disk: Disk | undefined;
   /** Where rows are kept while there is no disk, or it fails. */
-  #memory: EventDatabase | undefined;
+  #memory: RowDatabase | undefined;
   #diskFails = false;
   #problem: CollectorProblem | undefined;
-  #pending: NumberedExec[] = [];
+  #pending: NumberedEvent[] = [];
   #pendingBytes = 0;
   /** Rows that come before it is known where the database is, and so which number is the next. */
   #unnumbered: PublishedEvent[] = [];
@@ -160,7 +160,7 @@ export class EventStore {
     this.#budget = diskBudget(settings.maxBytes);
     this.#unixNow = options.unixNow ?? Date.now;
     this.#onWritten = options.onWritten;
-    this.#hostText = options.host ?? (() => '');
+    this.#host = options.host;
     this.#now = options.now ?? (() => performance.now());
     this.#subscribers = new Subscribers({ now: this.#now, unixNow: this.#unixNow });
     this.#open();
@@ -256,7 +256,7 @@ export class EventStore {
   }
 
   /** The rows of a range that are written, oldest first; `undefined` is a pause in a long search. */
-  *select(selection: Selection, range: EidRange = WHOLE): IterableIterator<SqlRow | undefined> {
+  *select(search: Search, range: EidRange = WHOLE): IterableIterator<StoredEvent | undefined> {
     this.#flush();
     // Those that come meanwhile are of another query.
     const { after, upTo } = { after: range.after, upTo: Math.min(range.upTo, this.#writtenEid) };
@@ -265,7 +265,7 @@ export class EventStore {
     try {
       for (const database of databases) {
         this.#failIfMoved(moves);
-        for (const row of database.select(selection, { after, upTo })) {
+        for (const row of database.select(search, { after, upTo })) {
           this.#failIfMoved(moves);
           yield row;
         }
@@ -436,7 +436,7 @@ export class EventStore {
   }
 
   /** Oldest rows first. */
-  get #databases(): EventDatabase[] {
+  get #databases(): RowDatabase[] {
     return [this.#disk?.database, this.#memory].filter((database) => database !== undefined);
   }
 
@@ -445,13 +445,13 @@ export class EventStore {
   }
 
   /** A disk that fails keeps its rows. */
-  get #deletable(): EventDatabase[] {
+  get #deletable(): RowDatabase[] {
     return this.#diskFails ? this.#databases.filter((one) => one !== this.#disk?.database) : this.#databases;
   }
 
-  get #memoryDatabase(): EventDatabase {
+  get #memoryDatabase(): RowDatabase {
     if (!this.#memory) {
-      this.#memory = new EventDatabase(':memory:');
+      this.#memory = new RowDatabase(':memory:');
       this.#applyBudget();
     }
     return this.#memory;
@@ -480,6 +480,7 @@ export class EventStore {
     this.#unnumberedBytes = 0;
     for (const exec of this.#unnumbered.splice(0)) this.#number(exec);
     this.#flush();
+    this.#trim();
   }
 
   /** Tries again when a database has been rewritten, and otherwise after a while. */
@@ -592,7 +593,7 @@ export class EventStore {
   }
 
   #number(exec: PublishedEvent): void {
-    this.#pending.push({ eid: ++this.#lastEid, exec });
+    this.#pending.push({ eid: ++this.#lastEid, event: exec });
     this.#pendingBytes += textBytes(exec.details);
     this.#disk?.count.note();
   }
@@ -600,12 +601,6 @@ export class EventStore {
   #lostRows(count: number): number {
     this.#lost += count;
     return count;
-  }
-
-  #currentHost(): SharedText {
-    const text = this.#hostText();
-    if (text !== this.#host.text) this.#host = { text };
-    return this.#host;
   }
 
   #scheduleFlush(): void {
@@ -626,9 +621,9 @@ export class EventStore {
     try {
       while (this.#pending.length > 0 && (isAsked || !disk?.isLogFull)) {
         const began = performance.now();
-        const count = (disk?.database ?? this.#memoryDatabase).insert(this.#pending, this.#currentHost());
+        const count = (disk?.database ?? this.#memoryDatabase).insert(this.#pending, this.#host?.());
         this.#onWritten?.(performance.now() - began);
-        for (const { exec } of this.#pending.splice(0, count)) this.#pendingBytes -= textBytes(exec.details);
+        for (const { event } of this.#pending.splice(0, count)) this.#pendingBytes -= textBytes(event.details);
         this.#isLocked = false;
         this.#trim();
       }
@@ -655,11 +650,11 @@ export class EventStore {
   }
 
   /** Rows that no database takes must not keep the others out. */
-  #dropUnstorable(database: EventDatabase, error: unknown): void {
+  #dropUnstorable(database: RowDatabase, error: unknown): void {
     this.#pendingBytes = 0;
     const dropped = this.#pending.splice(0).filter((row) => {
       try {
-        database.insert([row], this.#host);
+        database.insert([row], this.#host?.());
         return false;
       } catch {
         return true;
@@ -717,7 +712,7 @@ export class EventStore {
     this.#flush();
   }
 
-  #unreadIn(database: EventDatabase): Map<number, number> {
+  #unreadIn(database: RowDatabase): Map<number, number> {
     const { rows, lastEid } = database;
     const unread = (after: number) =>
       // One that is damaged may not say: it is no more than all, and no more than there are numbers.
@@ -775,7 +770,7 @@ export class EventStore {
   }
 
   /** Whether there is more to be moved. */
-  #moveRows(disk: EventDatabase, memory: EventDatabase, rows: number): boolean {
+  #moveRows(disk: RowDatabase, memory: RowDatabase, rows: number): boolean {
     this.#moves++;
     do {
       if (disk.takeOldest(memory, MOVED_ROWS) === 0) return false;
@@ -813,7 +808,8 @@ export class EventStore {
   }
 
   #repairIfDamaged(error: unknown): void {
-    if (this.#writableDisk && isDamage(error)) this.#leaveDisk(this.#writableDisk, error);
+    // Also while rows are kept in memory for another reason.
+    if (this.#disk && isDamage(error) && !this.#disk.isCheckpointing) this.#replaceDatabase(this.#disk, error);
   }
 
   /** A step at a time: there may be very many at once when there are to be fewer from now on. */
@@ -829,7 +825,7 @@ export class EventStore {
           const [tooMany, tooLarge] = [rows - maxRows, database.usedBytes - bytesMax];
           if (tooMany <= 0 && tooLarge <= 0) break;
           const upTo = database.eidToDrop(tooMany, tooLarge, STEP_ROWS);
-          if (upTo !== undefined) this.#discard(database, upTo);
+          if (upTo !== undefined) this.#discard(database, upTo, tooLarge > 0);
           if (!database.dropUnneeded() && upTo === undefined) break;
           if (n === DROPS_A_TURN - 1) this.#trimLater();
         }
@@ -852,7 +848,7 @@ export class EventStore {
     });
   }
 
-  #discard(database: EventDatabase, upTo: number): number {
+  #discard(database: RowDatabase, upTo: number, atOnce = false): number {
     // Of those that are far behind, each loses all of these rows: they are counted once.
     const counts = new Map<number, number>();
     const lose = this.#subscribers.losing((cursor) => {
@@ -862,7 +858,7 @@ export class EventStore {
       counts.set(after, count);
       return count;
     });
-    const gone = database.deleteUpTo(upTo);
+    const gone = database.deleteUpTo(upTo, atOnce);
     this.#discarded += gone;
     this.#disk?.count.write();
     for (const subscriber of lose()) this.#losers.add(subscriber);
@@ -923,7 +919,7 @@ export class EventStore {
 }
 
 /** What a database holds, where `lastEid` is the last number that was given. */
-function expectedIn({ discardedEid, rows }: EventDatabase, lastEid: number): Expected {
+function expectedIn({ discardedEid, rows }: RowDatabase, lastEid: number): Expected {
   return { lastEid, discardedEid, rows };
 }
 

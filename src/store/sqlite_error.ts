@@ -1,6 +1,8 @@
 /** What SQLite's errors mean to us: its primary result codes (sqlite.org/rescode.html). */
 import { CompactionError } from './compaction.ts';
 import { DirectoryError } from './database_directory.ts';
+import { DamagedRowError } from './rows/event_facts.ts';
+import { ForeignSchemaError } from './rows/schema.ts';
 
 const ERROR = 1;
 const BUSY = 5;
@@ -37,12 +39,12 @@ export function isUnstorable(error: unknown): boolean {
 
 export function isDamage(error: unknown): boolean {
   const code = resultCode(error);
-  return code === CORRUPT || code === NOT_A_DATABASE;
+  return code === CORRUPT || code === NOT_A_DATABASE || error instanceof DamagedRowError;
 }
 
 /** Of opening a database: its tables are not ours. */
 export function isForeign(error: unknown): boolean {
-  return resultCode(error) === ERROR;
+  return error instanceof ForeignSchemaError || resultCode(error) === ERROR;
 }
 
 /** The stable name of what keeps rows from the disk. */

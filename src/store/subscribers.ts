@@ -5,7 +5,7 @@
  * logging them.
  */
 import type { EidRange } from './eid_range.ts';
-import type { StoredSubscriber } from './event_database.ts';
+import type { StoredSubscriber } from './rows/row_database.ts';
 
 export interface Subscriber {
   readonly name: string;

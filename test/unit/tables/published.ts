@@ -1,4 +1,5 @@
 import type { Pid } from '../../../src/collect/event.ts';
+import type { LinkFacts } from '../../../src/process/facts.ts';
 import { Image } from '../../../src/process/image.ts';
 import { Process } from '../../../src/process/process.ts';
 import type { RecordedLink } from '../../../src/process/recorded_link.ts';
@@ -10,29 +11,21 @@ export function entityId(pid: number, rest = '1'): string {
   return `boot.${pid.toString(36)}.${rest}`;
 }
 
-/** A link as it is recorded, of a process that is somebody's creator or leader. */
+/** A link as it is recorded, of a process that is another's creator or leader. */
 export function recorded(
   what: { pid?: number; cmdline?: string; above?: RecordedLink; user?: string } = {},
 ): RecordedLink {
   const { pid = 7, cmdline = 'sh', above, user = '' } = what;
-  const json = JSON.stringify({
-    ...{ pid, start: 169_999_999_900, name: 'sh', cwd: '/', tty: '', args: cmdline.split(' ') },
-    ...{ argsCount: cmdline.split(' ').length, uid: 0, known: true },
-    credentials: { user: { id: '0', ...(user === '' ? {} : { name: user }) } },
-  });
+  const args = cmdline.split(' ');
+  const facts: LinkFacts = {
+    ...{ entityId: entityId(pid), pid, ppid: 1, creatorStart: 0, start: 169_999_999_900, name: 'sh', path: '/bin/sh' },
+    ...{ root: '', args: args.join('\0'), argsCount: args.length, cmdlineMax: 4096, cwd: '/', tty: '', known: true },
+    credentials: { uid: 0, euid: 0, ...(user === '' ? {} : { userNames: { 0: user } }) },
+  };
+  const json = (argsMax = cmdline.length) => JSON.stringify({ ...facts, args: facts.args.slice(0, argsMax) });
   const depth = (above?.depth ?? 0) + 1;
   return {
-    ...{
-      entityId: entityId(pid),
-      path: '/bin/sh',
-      euid: 0,
-      ancestor: () => `{"pid":${pid}}`,
-      json: () => json,
-      longCmdline: () => '',
-      above,
-      depth,
-      bytes: depth * 10,
-    },
+    ...{ entityId: entityId(pid), json, above, depth, bytes: depth * 10 },
     ...{ complete: true, cut: false, revision: 0 },
   };
 }

@@ -1,0 +1,219 @@
+/**
+ * What is stored of an event: its facts, as a line of JSON. What a reader wants of them (command line, ancestors, documents)
+ * is made when the row is read. What rows share (creators, leaders, credentials, host) is stored once, and a line has its
+ * ids: see shared_facts.ts.
+ */
+import type { ExecDetails } from '../../collect/event.ts';
+import { NO_DETAILS } from '../../collect/event.ts';
+import type { PublishedEvent } from '../../process/tree.ts';
+
+/** The form of lines that is written now. A line of an earlier one is read as it was written. */
+export const FACTS_VERSION = 1;
+
+/**
+ * Where each fact is in a line, which is a JSON array. null is what is not known. A new fact goes to the end: it is
+ * undefined in the lines of before.
+ */
+export const FACT = {
+  eid: 0,
+  /** Unix milliseconds. */
+  timeMs: 1,
+  /** Milliseconds since boot; null in a recorded log, which has no boot time. */
+  bootMs: 2,
+  /** Separated by commas. */
+  action: 3,
+  pid: 4,
+  parent: 5,
+  /** Start of the process, in hundredths of Unix seconds. */
+  start: 6,
+  entityId: 7,
+  endMs: 8,
+  /** As wait(2) gives it. */
+  exitStatus: 9,
+  sid: 10,
+  pgid: 11,
+  pidNamespace: 12,
+  /** 1 where it is known what was executed. */
+  known: 13,
+  auid: 14,
+  uid: 15,
+  euid: 16,
+  suid: 17,
+  fsuid: 18,
+  gid: 19,
+  egid: 20,
+  sgid: 21,
+  fsgid: 22,
+  mode: 23,
+  ownerUid: 24,
+  ownerGid: 25,
+  atime: 26,
+  mtime: 27,
+  ctime: 28,
+  btime: 29,
+  /** How many ancestors the row tells. */
+  depth: 30,
+  truncated: 31,
+  complete: 32,
+  /** Separated by NUL. */
+  args: 33,
+  argsCount: 34,
+  /** Bytes of the arguments before they were cut; 0: as many as `args` has. */
+  argsBytes: 35,
+  argsCut: 36,
+  path: 37,
+  comm: 38,
+  root: 39,
+  cwd: 40,
+  tty: 41,
+  syscall: 42,
+  entryType: 43,
+  entryAddress: 44,
+  sha256: 45,
+  cgroup: 46,
+  /** Ids of shared facts. */
+  creator: 47,
+  groupLeader: 48,
+  sessionLeader: 49,
+  entryLeader: 50,
+  credentials: 51,
+  previous: 52,
+  host: 53,
+  /** What the row takes in an answer, in bytes, about. */
+  answerBytes: 54,
+  /** Of 0.1.0's rows: the creator's command line where it was longer than its stored arguments. */
+  parentCmdline: 55,
+} as const;
+
+/** A stored row that cannot be read: something else than this extension has changed the file, or the disk has. */
+export class DamagedRowError extends Error {
+  override readonly name = 'DamagedRowError';
+}
+
+/** @throws {DamagedRowError} */
+export function factsOf(line: string): EventFacts {
+  try {
+    const facts: unknown = JSON.parse(line);
+    if (Array.isArray(facts)) return facts as EventFacts;
+  } catch {
+    // Told below.
+  }
+  throw new DamagedRowError('a row of the database is malformed');
+}
+
+export type FactName = keyof typeof FACT;
+export type FactValue = string | number | null | undefined;
+export type EventFacts = readonly FactValue[];
+
+/** Ids of what a row shares with others; null where there is none. */
+export interface SharedIds {
+  creator: number | null;
+  groupLeader: number | null;
+  sessionLeader: number | null;
+  entryLeader: number | null;
+  credentials: number | null;
+  previous: number | null;
+  host: number | null;
+}
+
+/** A line, and what goes with it. */
+export interface EventLine {
+  readonly text: string;
+  readonly bytes: number;
+  /** Its arguments were cut, as it was too large for the database. */
+  readonly isCut: boolean;
+  readonly answerBytes: number;
+}
+
+/** What a row takes in an answer beside its own texts: 60 names and lengths, numbers, and three leaders. */
+const ANSWER_ROW_BYTES = 2600;
+
+/** Makes an event's line; cuts arguments that take it over `maxBytes`. */
+export function lineOf(eid: number, exec: PublishedEvent, shared: SharedIds, maxBytes: number): EventLine {
+  const { details = NO_DETAILS } = exec;
+  const { path, cwd, root } = details;
+  const otherBytes =
+    ANSWER_ROW_BYTES + (exec.context.creator?.bytes ?? 0) + path.length + cwd.length + root.length + exec.cgroup.length;
+  let { args } = details;
+  let answerBytes = 0;
+  for (let isCut = false; ; isCut = true) {
+    // An answer has the arguments twice: as a line, and as a list.
+    answerBytes = otherBytes + 2 * args.length;
+    const text = textOf(eid, exec, details, shared, args, isCut, answerBytes);
+    const bytes = Buffer.byteLength(text);
+    if (bytes <= maxBytes || args === '') return { text, bytes, isCut, answerBytes };
+    args = args.slice(0, Math.floor(args.length * Math.min(maxBytes / bytes, 0.9)));
+  }
+}
+
+function textOf(
+  eid: number,
+  exec: PublishedEvent,
+  details: ExecDetails,
+  shared: SharedIds,
+  args: string,
+  isCut: boolean,
+  answerBytes: number,
+): string {
+  const { unixMs, bootMs, actions, process, ancestry } = exec;
+  const isExec = actions.includes('exec');
+  return JSON.stringify([
+    eid,
+    Math.floor(unixMs),
+    bootMs === unixMs ? null : Math.floor(bootMs),
+    actions.length === 1 ? actions[0] : actions.join(),
+    process.pid,
+    exec.ppid,
+    process.startUnixHundredths,
+    exec.entityId,
+    exec.endUnixMs === undefined ? null : Math.floor(exec.endUnixMs),
+    exec.exitStatus,
+    exec.sid,
+    exec.pgid,
+    exec.pidNamespace,
+    exec.details ? 1 : 0,
+    details.auid,
+    details.uid,
+    details.euid,
+    details.suid,
+    details.fsuid,
+    details.gid,
+    details.egid,
+    details.sgid,
+    details.fsgid,
+    details.mode,
+    details.ownerUid,
+    details.ownerGid,
+    details.atime,
+    details.mtime,
+    details.ctime,
+    details.btime,
+    ancestry.depth,
+    ancestry.truncated ? 1 : 0,
+    ancestry.complete ? 1 : 0,
+    args,
+    details.argsCount,
+    isCut && details.argsBytes === 0 ? Buffer.byteLength(details.args) : details.argsBytes,
+    details.argsCut || isCut ? 1 : 0,
+    details.path,
+    // By it goes what has no path: a kernel thread.
+    details.path === '' ? details.comm : '',
+    details.root,
+    details.cwd,
+    details.tty,
+    // An exec's: what others inherit of the image is not what they called.
+    isExec ? details.syscall : '',
+    exec.entry.type,
+    exec.entryAddress,
+    exec.sha256,
+    exec.cgroup,
+    shared.creator,
+    shared.groupLeader,
+    shared.sessionLeader,
+    shared.entryLeader,
+    shared.credentials,
+    shared.previous,
+    shared.host,
+    answerBytes,
+  ]);
+}

@@ -1,0 +1,580 @@
+/**
+ * Rows in one SQLite database: a file, or memory. Knows nothing of queues, ages or readers; throws what SQLite throws.
+ */
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { SharedFacts } from '../../process/session_context.ts';
+import type { PublishedEvent } from '../../process/tree.ts';
+import { type DiskBudget, diskBudget } from '../disk_budget.ts';
+import type { EidRange } from '../eid_range.ts';
+import { type EventFacts, FACT, FACTS_VERSION, factsOf, lineOf, type SharedIds } from './event_facts.ts';
+import { LegacyRows } from './legacy_rows.ts';
+import { prepareSchema } from './schema.ts';
+import { hasKey, lastEidOf, type Segment, type SegmentRow, Segments } from './segments.ts';
+import { SharedFactsWriter } from './shared_facts.ts';
+import { SharedReader } from './shared_reader.ts';
+import { StoredEvent } from './stored_event.ts';
+
+/** What a query looks for. Rows that cannot be it are left out; others may be given. */
+export interface Search {
+  /** Any of them; undefined: all. */
+  readonly eids?: ReadonlySet<number> | undefined;
+  readonly pids?: ReadonlySet<number> | undefined;
+  readonly parents?: ReadonlySet<number> | undefined;
+  /** Unix ms. */
+  readonly times?: { readonly minMs: number; readonly maxMs: number } | undefined;
+}
+
+/** An event with the number that it was given. */
+export interface NumberedEvent {
+  readonly eid: number;
+  readonly event: PublishedEvent;
+}
+
+export interface StoredSubscriber {
+  readonly name: string;
+  /** Up to here it has all rows for sure. */
+  readonly confirmedEid: number;
+  /** Up to here its rows were given to this reader. */
+  readonly lastEid: number;
+  readonly reader: string;
+  readonly firstReadMs: number;
+  readonly lastReadMs: number;
+  readonly lostRows: number;
+}
+
+/** What a row takes on disk beside its line, about. */
+const ROW_BYTES = 16;
+/** sqlite.org/pragma.html, auto_vacuum */
+const INCREMENTAL = 2;
+/** Segments that are deleted in one go. */
+const DELETED_TOGETHER = 16;
+/** Between two lines: no line of JSON has one inside. */
+const BETWEEN = '\n';
+
+/** Lines of a segment that more may come to. */
+interface OpenSegment {
+  readonly segment: Segment;
+  lines: string;
+}
+
+export class RowDatabase {
+  /** There was none before. */
+  readonly isNew: boolean;
+  readonly #db: DatabaseSync;
+  readonly #segments = new Segments();
+  readonly #shared: SharedFactsWriter;
+  readonly #reader: SharedReader;
+  readonly #putSegment: StatementSync;
+  readonly #readLines: StatementSync;
+  readonly #deleteSegments: StatementSync;
+  readonly #putLast: StatementSync;
+  readonly #readPageCount: StatementSync;
+  readonly #readFreePages: StatementSync;
+  readonly #pageBytes: number;
+  readonly #ids: SharedIds = {
+    ...{ creator: null, groupLeader: null, sessionLeader: null, entryLeader: null },
+    ...{ credentials: null, previous: null, host: null },
+  };
+  #open: OpenSegment | undefined;
+  /** Segments that have rows which are not written yet. */
+  readonly #changed: OpenSegment[] = [];
+  /** Segments that have been let go and are still in the database. */
+  #undeleted = 0;
+  /** There may be shared facts that no row needs. */
+  #areFactsUnneeded = true;
+  #legacy: LegacyRows | undefined;
+  #budget: DiskBudget = diskBudget(Number.MAX_SAFE_INTEGER);
+  #cutRows = 0;
+  #lastEid = 0;
+
+  /** @param path a file, which is made when it is not there, or `:memory:` */
+  constructor(path: string) {
+    // Another connection holds a lock only for the end of a checkpoint.
+    this.#db = new DatabaseSync(path, { timeout: 20 });
+    try {
+      // NORMAL: a commit waits for no disk, and a power cut may take the last of them but never the whole.
+      this.#db.exec(
+        'PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0',
+      );
+      this.#db.exec('PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY');
+      this.isNew = prepareSchema(this.#db) === 0;
+      this.#shared = new SharedFactsWriter(this.#db);
+      this.#reader = new SharedReader(this.#db);
+      this.#putSegment = this.#db.prepare(
+        `INSERT OR REPLACE INTO segments (first_eid, version, row_count, min_ms, max_ms, answer_bytes, keys, lines)
+         VALUES (?, ${FACTS_VERSION}, ?, ?, ?, ?, ?, ?)`,
+      );
+      this.#readLines = this.#db.prepare('SELECT lines FROM segments WHERE first_eid = ?');
+      this.#deleteSegments = this.#db.prepare('DELETE FROM segments WHERE first_eid < ?');
+      this.#putLast = this.#db.prepare('UPDATE last_row SET eid = ?, discarded_eid = ?');
+      this.#readPageCount = this.#db.prepare('PRAGMA page_count');
+      this.#readFreePages = this.#db.prepare('PRAGMA freelist_count');
+      this.#pageBytes = this.#number('PRAGMA page_size');
+      if (LegacyRows.areIn(this.#db)) this.#legacy = new LegacyRows(this.#db);
+      this.#load();
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  get rows(): number {
+    return this.#segments.rows;
+  }
+
+  /** Of the pages that are in use; those that are free are used again, or given back by `giveBack`. */
+  get usedBytes(): number {
+    return this.fileBytes - this.freeBytes;
+  }
+
+  get freeBytes(): number {
+    return Number(this.#readFreePages.get()?.freelist_count) * this.#pageBytes;
+  }
+
+  /** Of all pages, once the log is in the file. */
+  get fileBytes(): number {
+    return Number(this.#readPageCount.get()?.page_count) * this.#pageBytes;
+  }
+
+  /** Whether free pages can be given back; not in a database of an earlier version. */
+  get canShrink(): boolean {
+    return this.#number('PRAGMA auto_vacuum') === INCREMENTAL;
+  }
+
+  /** Rows whose arguments were cut because the row was too large for the database. */
+  get cutRows(): number {
+    return this.#cutRows;
+  }
+
+  set budget(budget: DiskBudget) {
+    this.#budget = budget;
+  }
+
+  /** Of the last row that was ever stored; 0 when there was none. */
+  get lastEid(): number {
+    return this.#lastEid;
+  }
+
+  /** Rows up to this one have been let go. */
+  get discardedEid(): number {
+    return this.#segments.floorEid;
+  }
+
+  /**
+   * Writes as many of the first as fit into one transaction, and one at least: answers how many. When it throws, none.
+   * `host` is where they happened.
+   */
+  insert(events: readonly NumberedEvent[], host?: SharedFacts): number {
+    let count = 0;
+    this.#change(() => {
+      let batchBytes = 0;
+      const { batchBytes: most } = this.#budget;
+      while (count < events.length && batchBytes <= most) {
+        const { eid, event } = events[count] as NumberedEvent;
+        batchBytes += this.#insertOne(eid, event, host);
+        count++;
+      }
+      this.#writeChanged();
+    });
+    return count;
+  }
+
+  /** Takes over the oldest rows of another database, and answers how many: 0 when it has no more. */
+  takeOldest(from: RowDatabase, limit: number): number {
+    let count = 0;
+    let last = 0;
+    let bytes = 0;
+    this.#change(() => {
+      const copied = new Map<number, number>();
+      let generation = -1;
+      for (const event of from.select({}, WHOLE)) {
+        if (count >= limit || bytes > this.#budget.batchBytes) break;
+        if (!event) continue;
+        const facts = [...event.facts];
+        const { eid } = event;
+        const begun = this.#shared.beginRow(eid, this.#budget.generationBytes);
+        if (begun !== generation) copied.clear();
+        generation = begun;
+        for (const name of SHARED) facts[FACT[name]] = this.#copyShared(from, facts[FACT[name]], copied);
+        bytes += this.#addFacts(facts);
+        last = eid;
+        count++;
+      }
+      this.#writeChanged();
+    });
+    if (count > 0) from.deleteUpTo(last);
+    return count;
+  }
+
+  /** Whether rows of an earlier version are still to be moved into this one's form. */
+  get hasLegacyRows(): boolean {
+    return this.#legacy !== undefined;
+  }
+
+  /** Moves so many of them. False when there are no more. */
+  moveLegacyRows(limit: number): boolean {
+    let areMore = false;
+    this.#change(() => {
+      areMore =
+        this.#legacy?.move(limit, {
+          beginRow: (eid) => this.#shared.beginRow(eid, this.#budget.generationBytes),
+          addShared: (facts, above) => this.#shared.add(facts, above),
+          addLine: (row, text) => this.#addLine(row, text),
+        }) ?? false;
+      this.#writeChanged();
+    });
+    if (!areMore) this.#legacy = undefined;
+    return areMore;
+  }
+
+  /**
+   * Rows that may be what is looked for, in the order of their eids; `undefined` is a pause in a long search. Those that are
+   * let go meanwhile are left out.
+   */
+  *select(search: Search, range: EidRange): IterableIterator<StoredEvent | undefined> {
+    const { times, eids } = search;
+    for (const segment of this.#segments.within(eids ? narrowed(range, eids) : range)) {
+      if (times && (segment.minMs > times.maxMs || segment.maxMs < times.minMs)) continue;
+      const places = this.#placesOf(segment, range, search);
+      if (places.length === 0) continue;
+      const lines = this.#linesOf(segment);
+      if (!lines) continue;
+      for (const place of places) {
+        yield new StoredEvent(factsOf(lines[place] ?? ''), this.#reader);
+      }
+      yield undefined;
+    }
+  }
+
+  /** How many rows there are in a range. */
+  count(range: EidRange): number {
+    return this.#segments.count(range);
+  }
+
+  /**
+   * The eid up to which a range's rows take so many bytes as an answer, about, and what they take: of one row at least
+   * where `atLeastOne`.
+   */
+  eidWithin(range: EidRange, answerBytes: number, atLeastOne: boolean): { upTo: number; bytes: number } {
+    let sum = 0;
+    let reached = range.after;
+    for (const segment of this.#segments.within(range)) {
+      const { begin, end } = this.#segments.placesIn(segment, range);
+      if (begin === 0 && end === segment.rows && sum + segment.answerBytes <= answerBytes) {
+        sum += segment.answerBytes;
+        reached = lastEidOf(segment);
+        continue;
+      }
+      const lines = this.#linesOf(segment) ?? [];
+      for (let place = begin; place < end; place++) {
+        const facts = factsOf(lines[place] ?? '');
+        const more = Number(facts[FACT.answerBytes] ?? 0);
+        if (sum + more > answerBytes && !(atLeastOne && sum === 0)) return { upTo: reached, bytes: sum };
+        sum += more;
+        reached = segment.firstEid + place;
+      }
+    }
+    return { upTo: range.upTo, bytes: sum };
+  }
+
+  /**
+   * The eid up to which the oldest rows have to go so that there are so many fewer, or so many bytes less: rows by number
+   * exactly, rows by bytes in whole segments. Looks at no more than `limit` rows.
+   */
+  eidToDrop(rows: number, bytes: number, limit: number): number | undefined {
+    let last: number | undefined;
+    let [leftRows, leftBytes, leftLimit] = [rows, bytes, limit];
+    for (const segment of this.#segments.within(WHOLE)) {
+      if ((leftRows <= 0 && leftBytes <= 0) || leftLimit <= 0) break;
+      const { begin, end } = this.#segments.placesIn(segment, WHOLE);
+      const count = leftBytes > 0 ? end - begin : Math.min(end - begin, leftRows);
+      last = segment.firstEid + begin + count - 1;
+      leftRows -= count;
+      leftLimit -= count;
+      leftBytes -= segment.bytes + ROW_BYTES * segment.rows;
+    }
+    return last;
+  }
+
+  /** Drops some of what no row needs any more. True if there may be more of it. */
+  dropUnneeded(): boolean {
+    if (!this.#areFactsUnneeded) return false;
+    this.#change(() => {
+      this.#areFactsUnneeded = this.#shared.dropUnneeded(this.#segments.firstEid);
+    });
+    return this.#areFactsUnneeded;
+  }
+
+  /** Gives free pages back to the disk, so many bytes at most: true if the file became shorter. */
+  giveBack(bytes: number): boolean {
+    const before = this.fileBytes;
+    this.#db.exec(`PRAGMA incremental_vacuum(${Math.max(1, Math.floor(bytes / this.#pageBytes))})`);
+    return this.fileBytes < before;
+  }
+
+  /**
+   * The eid up to which rows are older than this, undefined where the oldest is not. Rows from after `nowMs` do not keep
+   * those behind them: the clock was wrong. Looks at `limit` rows.
+   */
+  eidBefore(unixMs: number, nowMs: number, limit: number): number | undefined {
+    let last: number | undefined;
+    let left = limit;
+    for (const segment of this.#segments.within(WHOLE)) {
+      if (left <= 0) break;
+      left -= segment.rows;
+      if (segment.maxMs < unixMs) {
+        last = lastEidOf(segment);
+        continue;
+      }
+      if (segment.minMs >= unixMs && segment.maxMs <= nowMs) break;
+      for (const line of this.#linesOf(segment) ?? []) {
+        const facts = factsOf(line);
+        const timeMs = Number(facts[FACT.timeMs]);
+        if (timeMs < unixMs) last = Number(facts[FACT.eid]);
+        else if (timeMs <= nowMs) return last;
+      }
+    }
+    return last;
+  }
+
+  /**
+   * Lets go of rows: no search finds them any more. Answers how many those were. They are deleted when they are many
+   * segments, or at once where room is needed.
+   */
+  deleteUpTo(eid: number, atOnce = false): number {
+    const before = this.#segments.size;
+    const gone = this.#segments.removeUpTo(eid);
+    this.#undeleted += before - this.#segments.size;
+    if (this.#undeleted >= (atOnce ? 1 : DELETED_TOGETHER)) this.#deleteGone();
+    return gone;
+  }
+
+  subscribers(): StoredSubscriber[] {
+    return this.#db
+      .prepare('SELECT * FROM subscribers')
+      .all()
+      .map((row) => ({
+        name: String(row.name),
+        confirmedEid: Number(row.confirmed_eid),
+        lastEid: Number(row.last_eid),
+        reader: String(row.reader),
+        // One from before this was kept has been in use for long.
+        firstReadMs: Number(row.first_read_ms ?? 0),
+        lastReadMs: Number(row.last_read_ms),
+        lostRows: Number(row.lost_rows),
+      }));
+  }
+
+  /** All of them or, when it throws, none. */
+  putSubscribers(subscribers: Iterable<StoredSubscriber>): void {
+    this.#change(() => this.#putSubscribers(subscribers));
+  }
+
+  removeSubscriber(name: string): void {
+    this.#db.prepare('DELETE FROM subscribers WHERE name = ?').run(name);
+  }
+
+  /** These and no others. Writes in any case. */
+  replaceSubscribers(subscribers: Iterable<StoredSubscriber>): void {
+    this.#change(() => {
+      this.#db.exec('DELETE FROM subscribers');
+      this.#putSubscribers(subscribers);
+      this.#putLast.run(this.#lastEid, this.discardedEid);
+    });
+  }
+
+  /** Throws nothing of what is left to be deleted: it is let go of again when the database is opened. */
+  close(): void {
+    try {
+      if (this.#undeleted > 0) this.#deleteGone();
+    } catch {
+      // The disk is full or fails, or another program has locked it.
+    }
+    this.#db.close();
+  }
+
+  #deleteGone(): void {
+    this.#change(() => {
+      this.#deleteSegments.run(this.#segments.firstEid);
+      this.#putLast.run(this.#lastEid, this.discardedEid);
+    });
+    this.#undeleted = 0;
+    this.#areFactsUnneeded = true;
+  }
+
+  #load(): void {
+    const rows = this.#db
+      .prepare(
+        'SELECT first_eid, row_count, min_ms, max_ms, answer_bytes, octet_length(lines) AS bytes, keys FROM segments ORDER BY first_eid',
+      )
+      .all();
+    const last = this.#db.prepare('SELECT eid, discarded_eid FROM last_row').get();
+    const segments = rows.map(
+      (row): Segment => ({
+        firstEid: Number(row.first_eid),
+        rows: Number(row.row_count),
+        bytes: Number(row.bytes),
+        answerBytes: Number(row.answer_bytes),
+        minMs: Number(row.min_ms),
+        maxMs: Number(row.max_ms),
+        keys: keysOf(row.keys as Uint8Array, Number(row.row_count)),
+      }),
+    );
+    this.#segments.load(segments, Number(last?.discarded_eid));
+    const newest = segments.at(-1);
+    this.#lastEid = Math.max(Number(last?.eid), newest ? lastEidOf(newest) : 0);
+    this.#shared.load();
+  }
+
+  #insertOne(eid: number, event: PublishedEvent, host: SharedFacts | undefined): number {
+    const shared = this.#shared;
+    const { rowBytes, generationBytes } = this.#budget;
+    shared.beginRow(eid, generationBytes);
+    const { context } = event;
+    const ids = this.#ids;
+    ids.creator = shared.idOfLink(context.creator, rowBytes);
+    ids.groupLeader = shared.idOfLink(context.groupLeader, rowBytes);
+    ids.sessionLeader = shared.idOfLink(context.sessionLeader, rowBytes);
+    ids.entryLeader = shared.idOfLink(context.entryLeader, rowBytes);
+    ids.credentials = shared.idOf(context.credentials);
+    ids.previous = shared.idOf(context.previous);
+    ids.host = shared.idOf(event.host ?? host);
+    const { text, bytes, isCut, answerBytes } = lineOf(eid, event, ids, rowBytes);
+    if (isCut) this.#cutRows++;
+    const timeMs = Math.floor(event.unixMs);
+    this.#addLine({ eid, timeMs, pid: event.process.pid, parent: event.ppid, bytes, answerBytes }, text);
+    return bytes + ROW_BYTES + shared.takeAddedBytes();
+  }
+
+  #addFacts(facts: EventFacts): number {
+    const text = JSON.stringify(facts);
+    const number = (name: keyof typeof FACT) => Number(facts[FACT[name]]);
+    const bytes = Buffer.byteLength(text);
+    this.#addLine(
+      {
+        ...{ eid: number('eid'), timeMs: number('timeMs'), pid: number('pid'), parent: number('parent') },
+        ...{ bytes, answerBytes: number('answerBytes') },
+      },
+      text,
+    );
+    return bytes + ROW_BYTES + this.#shared.takeAddedBytes();
+  }
+
+  #addLine(row: SegmentRow, text: string): void {
+    const segment = this.#segments.add(row);
+    let open = this.#open;
+    if (open?.segment === segment) {
+      open.lines += BETWEEN + text;
+    } else {
+      open = { segment, lines: text };
+      this.#open = open;
+    }
+    if (this.#changed.at(-1) !== open) this.#changed.push(open);
+    this.#lastEid = Math.max(this.#lastEid, row.eid);
+  }
+
+  #writeChanged(): void {
+    for (const { segment, lines } of this.#changed) {
+      const { firstEid, rows, minMs, maxMs, answerBytes, keys } = segment;
+      const bytes = new Uint8Array(keys.buffer, keys.byteOffset, 2 * rows * keys.BYTES_PER_ELEMENT);
+      this.#putSegment.run(firstEid, rows, minMs, maxMs, answerBytes, bytes, lines);
+    }
+    this.#changed.length = 0;
+  }
+
+  /** Undefined where it has been let go. */
+  #linesOf({ firstEid }: Segment): string[] | undefined {
+    const lines = this.#readLines.get(firstEid)?.lines;
+    return typeof lines === 'string' ? lines.split(BETWEEN) : undefined;
+  }
+
+  #placesOf(segment: Segment, range: EidRange, { eids, pids, parents }: Search): number[] {
+    const { begin, end } = this.#segments.placesIn(segment, range);
+    const places: number[] = [];
+    for (let place = begin; place < end; place++) {
+      if (pids && !hasKey(segment, place, 0, pids)) continue;
+      if (parents && !hasKey(segment, place, 1, parents)) continue;
+      if (eids && !eids.has(segment.firstEid + place)) continue;
+      places.push(place);
+    }
+    return places;
+  }
+
+  #copyShared(from: RowDatabase, id: unknown, copied: Map<number, number>): number | null {
+    const pending: { id: number; facts: string }[] = [];
+    let above: number | null = null;
+    for (let next = id as number | null | undefined; next !== null && next !== undefined; ) {
+      const known = copied.get(next);
+      if (known !== undefined) {
+        above = known;
+        break;
+      }
+      const found = from.#reader.found(next);
+      pending.push({ id: next, facts: found.facts });
+      next = found.above;
+    }
+    for (const { id: theirs, facts } of pending.reverse()) {
+      above = this.#shared.add(facts, above);
+      copied.set(theirs, above);
+    }
+    return above;
+  }
+
+  #putSubscribers(subscribers: Iterable<StoredSubscriber>): void {
+    const columns = 'name, confirmed_eid, last_eid, reader, first_read_ms, last_read_ms, lost_rows';
+    const put = this.#db.prepare(`INSERT OR REPLACE INTO subscribers (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?)`);
+    for (const { name, confirmedEid, lastEid, reader, firstReadMs, lastReadMs, lostRows } of subscribers) {
+      put.run(name, confirmedEid, lastEid, reader, firstReadMs, lastReadMs, lostRows);
+    }
+  }
+
+  /** All of some work, or nothing: also of what is known of the rows beside them. */
+  #change(work: () => void): void {
+    this.#db.exec('BEGIN IMMEDIATE');
+    const mark = this.#segments.mark();
+    const lastEid = this.#lastEid;
+    try {
+      work();
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      this.#segments.rollBack(mark);
+      this.#lastEid = lastEid;
+      this.#open = undefined;
+      this.#changed.length = 0;
+      this.#shared.forget();
+      try {
+        // A full disk has ended the transaction already.
+        if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      } catch {
+        // What it failed with first says more.
+      }
+      throw error;
+    }
+  }
+
+  #number(sql: string, ...params: SQLInputValue[]): number {
+    return Number(Object.values(this.#db.prepare(sql).get(...params) ?? {})[0]);
+  }
+}
+
+const WHOLE: EidRange = { after: 0, upTo: Number.MAX_SAFE_INTEGER };
+const SHARED = [
+  ...(['creator', 'groupLeader', 'sessionLeader', 'entryLeader'] as const),
+  ...(['credentials', 'previous', 'host'] as const),
+] as const;
+
+/** The part of a range that can hold any of some eids. */
+function narrowed({ after, upTo }: EidRange, eids: ReadonlySet<number>): EidRange {
+  let [least, most] = [Number.POSITIVE_INFINITY, 0];
+  for (const eid of eids) {
+    if (eid < least) least = eid;
+    if (eid > most) most = eid;
+  }
+  return { after: Math.max(after, least - 1), upTo: Math.min(upTo, most) };
+}
+
+function keysOf(bytes: Uint8Array, rows: number): Int32Array<ArrayBuffer> {
+  const keys = new Int32Array(2 * rows);
+  new Uint8Array(keys.buffer).set(bytes.subarray(0, keys.byteLength));
+  return keys;
+}

@@ -1,0 +1,188 @@
+/**
+ * Rows in segments: a segment holds consecutive eids and is one row of the database. Where each segment is, which pids and
+ * times it has, is kept in memory: a search reads the segments that may have what it looks for, and no others.
+ */
+import type { EidRange } from '../eid_range.ts';
+
+/** A segment takes no more rows, or bytes of lines, than these: to read one row of it is to read all of it. */
+export const SEGMENT_ROWS = 32;
+export const SEGMENT_BYTES = 32 * 1024;
+
+export interface Segment {
+  readonly firstEid: number;
+  /** Its rows have the eids from `firstEid` on. */
+  rows: number;
+  /** Of its lines. */
+  bytes: number;
+  /** As a full answer, about. */
+  answerBytes: number;
+  /** Unix ms. */
+  minMs: number;
+  maxMs: number;
+  /** The pid and the parent of each row. */
+  keys: Int32Array<ArrayBuffer>;
+}
+
+/** What there was before rows were added. */
+export interface Mark {
+  readonly size: number;
+  readonly rows: number;
+  readonly last: Segment | undefined;
+}
+
+export interface SegmentRow {
+  readonly eid: number;
+  readonly timeMs: number;
+  readonly pid: number;
+  readonly parent: number;
+  readonly bytes: number;
+  readonly answerBytes: number;
+}
+
+export function lastEidOf({ firstEid, rows }: Segment): number {
+  return firstEid + rows - 1;
+}
+
+/** Whether a row belongs to a segment that has been begun. */
+function takes(segment: Segment, { eid, bytes }: SegmentRow): boolean {
+  return (
+    eid === segment.firstEid + segment.rows && segment.rows < SEGMENT_ROWS && segment.bytes + bytes <= SEGMENT_BYTES
+  );
+}
+
+/** Numbers wrap in 32 bits here: a key that is equal may be another's, one that differs is not it. */
+export function hasKey({ keys }: Segment, at: number, offset: 0 | 1, wanted: ReadonlySet<number>): boolean {
+  return wanted.has(keys[2 * at + offset] as number);
+}
+
+/** In the order of their eids. */
+export class Segments {
+  #segments: Segment[] = [];
+  #rows = 0;
+  /** Rows up to here have been let go, also within the first segment. */
+  #floorEid = 0;
+  /** The newest one, while it takes more rows: one that was loaded takes none. */
+  #open: Segment | undefined;
+
+  load(segments: Segment[], floorEid: number): void {
+    this.#segments = segments;
+    this.#open = undefined;
+    this.#floorEid = floorEid;
+    this.#rows = segments.reduce((sum, segment) => sum + segment.rows, 0) - this.#hidden;
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** How many segments there are. */
+  get size(): number {
+    return this.#segments.length;
+  }
+
+  get floorEid(): number {
+    return this.#floorEid;
+  }
+
+  mark(): Mark {
+    const last = this.#segments.at(-1);
+    return { size: this.size, rows: this.#rows, last: last && { ...last } };
+  }
+
+  /** Takes back what was added since. The next row begins a segment. */
+  rollBack({ size, rows, last }: Mark): void {
+    this.#segments.length = size;
+    const before = this.#segments.at(-1);
+    if (before && last) Object.assign(before, last);
+    this.#open = undefined;
+    this.#rows = rows;
+  }
+
+  /** Adds a row that is newer than all others; answers its segment, which may be a new one. */
+  add(row: SegmentRow): Segment {
+    const { eid, timeMs, pid, parent, bytes, answerBytes } = row;
+    let segment = this.#open;
+    if (!segment || !takes(segment, row)) {
+      const keys = new Int32Array(2 * SEGMENT_ROWS);
+      segment = { firstEid: eid, rows: 0, bytes: 0, answerBytes: 0, minMs: timeMs, maxMs: timeMs, keys };
+      this.#close(this.#open);
+      this.#segments.push(segment);
+      this.#open = segment;
+    }
+    segment.keys[2 * segment.rows] = pid;
+    segment.keys[2 * segment.rows + 1] = parent;
+    segment.rows++;
+    segment.bytes += bytes;
+    segment.answerBytes += answerBytes;
+    if (timeMs < segment.minMs) segment.minMs = timeMs;
+    if (timeMs > segment.maxMs) segment.maxMs = timeMs;
+    this.#rows++;
+    return segment;
+  }
+
+  /** Lets go of rows up to an eid; answers how many those were. Segments of which nothing is left are forgotten. */
+  removeUpTo(eid: number): number {
+    if (eid <= this.#floorEid) return 0;
+    let gone = -this.#hidden;
+    this.#floorEid = eid;
+    const removed = this.#segments.splice(0, this.#firstBeyond(eid));
+    if (this.#segments.length === 0) this.#open = undefined;
+    for (const { rows } of removed) gone += rows;
+    gone += this.#hidden;
+    this.#rows -= gone;
+    return gone;
+  }
+
+  /** The first eid that a segment may have. */
+  get firstEid(): number {
+    return this.#segments[0]?.firstEid ?? this.#floorEid + 1;
+  }
+
+  /** Those that have rows of a range, in order. */
+  *within({ after, upTo }: EidRange): IterableIterator<Segment> {
+    // A copy: rows may come and go while a search pauses.
+    const all = this.#segments.slice(this.#firstBeyond(Math.max(after, this.#floorEid)));
+    for (const segment of all) {
+      if (segment.firstEid > upTo) return;
+      yield segment;
+    }
+  }
+
+  /** The part of a range that lies in a segment and has not been let go: the places of its rows, `end` excluded. */
+  placesIn(segment: Segment, { after, upTo }: EidRange): { begin: number; end: number } {
+    const begin = Math.max(0, Math.max(after, this.#floorEid) + 1 - segment.firstEid);
+    return { begin, end: Math.min(segment.rows, upTo + 1 - segment.firstEid) };
+  }
+
+  /** How many rows of a range there are. */
+  count(range: EidRange): number {
+    let count = 0;
+    for (const segment of this.within(range)) {
+      const { begin, end } = this.placesIn(segment, range);
+      count += Math.max(0, end - begin);
+    }
+    return count;
+  }
+
+  /** Rows of the first segment that have been let go. */
+  get #hidden(): number {
+    const [first] = this.#segments;
+    return first ? Math.min(first.rows, Math.max(0, this.#floorEid + 1 - first.firstEid)) : 0;
+  }
+
+  /** No more rows come to it: its keys take no more room than they need. */
+  #close(segment: Segment | undefined): void {
+    if (segment) segment.keys = segment.keys.slice(0, 2 * segment.rows);
+  }
+
+  /** The place of the first segment that has a row beyond an eid. */
+  #firstBeyond(eid: number): number {
+    let [low, high] = [0, this.#segments.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (lastEidOf(this.#segments[middle] as Segment) <= eid) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

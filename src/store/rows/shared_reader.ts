@@ -1,0 +1,91 @@
+/** Shared facts as they are read: parsed once, remembered, and the same object for the same fact while it is remembered. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { LRUCache } from 'lru-cache';
+import type { LinkFacts } from '../../process/facts.ts';
+
+/** Rows that a query had found were let go before it came to read them. */
+const GONE = 'rows were let go while they were read: ask again';
+const REMEMBERED_BYTES = 4 * 1024 * 1024;
+/** What a fact takes in memory beside its text; and how often its text, with what readers make of it. */
+const FACT_BYTES = 500;
+const MADE_FACTOR = 4;
+
+interface Found {
+  readonly above: number | null;
+  readonly facts: string;
+}
+
+/** A process that created others or leads them, as it was stored. */
+export class StoredLink {
+  readonly #reader: SharedReader;
+  readonly #found: Found;
+  #facts: LinkFacts | undefined;
+
+  constructor(reader: SharedReader, found: Found) {
+    this.#reader = reader;
+    this.#found = found;
+  }
+
+  get bytes(): number {
+    return this.#found.facts.length;
+  }
+
+  get facts(): LinkFacts {
+    this.#facts ??= JSON.parse(this.#found.facts) as LinkFacts;
+    return this.#facts;
+  }
+
+  /** Its creator. @throws {Error} the rows that it belongs to were let go */
+  get above(): StoredLink | undefined {
+    return this.#reader.link(this.#found.above);
+  }
+}
+
+interface Document {
+  readonly facts: unknown;
+  readonly bytes: number;
+}
+
+const cache = <Value extends { readonly bytes: number }>() =>
+  new LRUCache<number, Value>({
+    maxSize: REMEMBERED_BYTES / 2,
+    sizeCalculation: ({ bytes }) => (bytes + FACT_BYTES) * MADE_FACTOR,
+  });
+
+export class SharedReader {
+  readonly #read: StatementSync;
+  readonly #links = cache<StoredLink>();
+  readonly #documents = cache<Document>();
+
+  constructor(db: DatabaseSync) {
+    this.#read = db.prepare('SELECT above, facts FROM shared WHERE id = ?');
+  }
+
+  /** Undefined for null. @throws {Error} it was let go */
+  link(id: number | null | undefined): StoredLink | undefined {
+    if (id === null || id === undefined) return undefined;
+    const known = this.#links.get(id);
+    if (known) return known;
+    const link = new StoredLink(this, this.found(id));
+    this.#links.set(id, link);
+    return link;
+  }
+
+  /** Facts that are no process; undefined for null. @throws {Error} they were let go */
+  document(id: number | null | undefined): unknown {
+    if (id === null || id === undefined) return undefined;
+    const known = this.#documents.get(id);
+    if (known) return known.facts;
+    const { facts } = this.found(id);
+    const parsed: unknown = JSON.parse(facts);
+    this.#documents.set(id, { facts: parsed, bytes: facts.length });
+    return parsed;
+  }
+
+  /** As it is stored. @throws {Error} it was let go */
+  found(id: number): Found {
+    const found = this.#read.get(id) as unknown as Found | undefined;
+    if (!found) throw new Error(GONE);
+    return found;
+  }
+}

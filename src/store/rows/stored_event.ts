@@ -1,0 +1,58 @@
+/** A row as it is read: its facts, and what they refer to. */
+import type { CredentialFacts, HostFacts, PreviousImageFacts } from '../../process/facts.ts';
+import { type EventFacts, FACT, type FactName } from './event_facts.ts';
+import type { SharedReader, StoredLink } from './shared_reader.ts';
+
+export class StoredEvent {
+  readonly facts: EventFacts;
+  readonly #shared: SharedReader;
+  #creator: StoredLink | undefined;
+
+  constructor(facts: EventFacts, shared: SharedReader) {
+    this.facts = facts;
+    this.#shared = shared;
+  }
+
+  /** '' where it is not known. */
+  text(name: FactName): string {
+    const value = this.facts[FACT[name]];
+    return typeof value === 'string' ? value : '';
+  }
+
+  /** Undefined where it is not known, and where it could not be stored exactly: a file's times are what its owner has set. */
+  number(name: FactName): number | undefined {
+    const value = this.facts[FACT[name]];
+    return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined;
+  }
+
+  get eid(): number {
+    return this.facts[FACT.eid] as number;
+  }
+
+  /** Who created it, and the others around it. @throws {Error} the rows that they belong to were let go */
+  link(name: 'creator' | 'groupLeader' | 'sessionLeader' | 'entryLeader'): StoredLink | undefined {
+    // Many columns tell of it.
+    if (name === 'creator' && this.#creator) return this.#creator;
+    const link = this.#shared.link(this.facts[FACT[name]] as number | null);
+    if (name === 'creator') this.#creator = link;
+    return link;
+  }
+
+  get credentials(): CredentialFacts | undefined {
+    return this.#document('credentials') as CredentialFacts | undefined;
+  }
+
+  /** What the process ran before. */
+  get previous(): readonly PreviousImageFacts[] | undefined {
+    return this.#document('previous') as readonly PreviousImageFacts[] | undefined;
+  }
+
+  /** Where it happened. */
+  get host(): HostFacts | undefined {
+    return this.#document('host') as HostFacts | undefined;
+  }
+
+  #document(name: FactName): unknown {
+    return this.#shared.document(this.facts[FACT[name]] as number | null);
+  }
+}
