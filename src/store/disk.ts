@@ -60,7 +60,7 @@ export class Disk {
       count = new ExpectedRows(this.#directory.countFile);
       const should = expected ?? count.found;
       // Rows that were let go and not deleted before a kill.
-      if (should && should.discardedEid <= database.lastEid) database.deleteUpTo(should.discardedEid);
+      if (should && should.discardedEid <= database.lastEid) database.letGo(should.discardedEid);
       const all = Number.MAX_SAFE_INTEGER;
       this.missing = should ? Math.max(0, should.rows - database.count({ after: should.discardedEid, upTo: all })) : 0;
       const isOther = opened.isReplaced || database.isNew;

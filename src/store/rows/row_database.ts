@@ -202,7 +202,10 @@ export class RowDatabase {
       }
       this.#writeChanged();
     });
-    if (count > 0) from.deleteUpTo(last);
+    if (count > 0) {
+      from.letGo(last);
+      from.deleteGone(false);
+    }
     return count;
   }
 
@@ -337,16 +340,23 @@ export class RowDatabase {
     return last;
   }
 
-  /**
-   * Lets go of rows: no search finds them any more. Answers how many those were. They are deleted when they are many
-   * segments, or at once where room is needed.
-   */
-  deleteUpTo(eid: number, atOnce = false): number {
+  /** Lets go of rows: no search finds them any more. Answers how many those were. `deleteGone` frees their room. */
+  letGo(eid: number): number {
     const before = this.#segments.size;
     const gone = this.#segments.removeUpTo(eid);
     this.#undeleted += before - this.#segments.size;
-    if (this.#undeleted >= (atOnce ? 1 : DELETED_TOGETHER)) this.#deleteGone();
     return gone;
+  }
+
+  /** Deletes rows that were let go when they are many segments, or at once where room is needed. */
+  deleteGone(atOnce: boolean): void {
+    if (this.#undeleted < (atOnce ? 1 : DELETED_TOGETHER)) return;
+    this.#change(() => {
+      this.#deleteSegments.run(this.#segments.firstEid);
+      this.#putLast.run(this.#lastEid, this.discardedEid);
+    });
+    this.#undeleted = 0;
+    this.#areFactsUnneeded = true;
   }
 
   subscribers(): StoredSubscriber[] {
@@ -386,20 +396,11 @@ export class RowDatabase {
   /** Throws nothing of what is left to be deleted: it is let go of again when the database is opened. */
   close(): void {
     try {
-      if (this.#undeleted > 0) this.#deleteGone();
+      this.deleteGone(true);
     } catch {
       // The disk is full or fails, or another program has locked it.
     }
     this.#db.close();
-  }
-
-  #deleteGone(): void {
-    this.#change(() => {
-      this.#deleteSegments.run(this.#segments.firstEid);
-      this.#putLast.run(this.#lastEid, this.discardedEid);
-    });
-    this.#undeleted = 0;
-    this.#areFactsUnneeded = true;
   }
 
   #load(): void {

@@ -79,7 +79,7 @@ const pids = (store: EventStore, search = ALL, range?: { after: number; upTo: nu
 const eids = (store: EventStore) => rows(store).map(({ eid }) => eid);
 const rowsIn = (path: string) => {
   const db = new DatabaseSync(join(path, 'events.db'), { readOnly: true });
-  const rows = Number(db.prepare('SELECT sum(row_count) AS n FROM segments').get()?.n);
+  const rows = Number(db.prepare('SELECT coalesce(sum(row_count), 0) AS n FROM segments').get()?.n);
   db.close();
   return rows;
 };
@@ -128,14 +128,15 @@ describe('rows', () => {
     expect(again.stats).toMatchObject({ rows: 3, lost: 0, database: directory, problems: [] });
   });
 
-  test('are on disk within 100 ms, however few they are', () => {
+  test('are on disk within 250 ms of the first, however few they are', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const store = open();
       store.add(published({}));
-      vi.advanceTimersByTime(50);
+      vi.advanceTimersByTime(249);
       store.add(published({}));
-      vi.advanceTimersByTime(50);
+      expect(rowsIn(directory)).toBe(0);
+      vi.advanceTimersByTime(1);
       expect(rowsIn(directory)).toBe(2);
     } finally {
       vi.useRealTimers();
@@ -911,7 +912,7 @@ describe('trouble', () => {
   );
 
   test.each(['row', 'commit'])(
-    'a disk that can neither be written, from a %s on, nor read for a moment: what is on it is not forgotten',
+    'a disk that cannot be written for a moment, from a %s on: what is on it is not forgotten',
     async (from) => {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
       const store = open();
@@ -922,12 +923,11 @@ describe('trouble', () => {
       };
       const exec = DatabaseSync.prototype.exec;
       const spies = [
-        vi.spyOn(StatementSync.prototype, 'all').mockImplementationOnce(fail),
         from === 'row'
           ? vi.spyOn(StatementSync.prototype, 'run').mockImplementationOnce(fail)
           : vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql) {
               if (sql !== 'COMMIT') return exec.call(this, sql);
-              spies[1]?.mockRestore();
+              spies[0]?.mockRestore();
               return fail();
             }),
       ] as const;
@@ -1498,7 +1498,7 @@ test('a thousand subscribers that lose every row cost few statements beside thos
     const spies = (['all', 'run', 'get'] as const).map((method) => vi.spyOn(StatementSync.prototype, method));
     for (let n = 0; n < 4000; n++) {
       store.add(published({ pid: n }));
-      if (n % 20 === 19) store.batchEnds();
+      if (n % 20 === 19) pids(store, wherePid(-1));
     }
     const statements = spies.reduce((sum, { mock }) => sum + mock.calls.length, 0);
     for (const spy of spies) spy.mockRestore();

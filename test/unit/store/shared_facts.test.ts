@@ -88,10 +88,14 @@ describe('what rows share', () => {
     const shared = leader(7);
     for (let eid = 1; eid < 20_000; eid += 1000) {
       db.insert(session(eid, 1000, shared));
-      if (eid > 2000) db.deleteUpTo(eid - 1500);
+      if (eid > 2000) {
+        db.letGo(eid - 1500);
+        db.deleteGone(false);
+      }
       expect(leaders(db).every((pid) => pid === 7)).toBe(true);
     }
-    db.deleteUpTo(19_999);
+    db.letGo(19_999);
+    db.deleteGone(true);
     while (db.dropUnneeded());
     expect(leaders(db)).toEqual([7]);
     expect(factsIn('long.db', 'links')).toBe(2);
@@ -149,7 +153,8 @@ describe('a chain', () => {
     const [first] = stored(db);
     // Two generations on, the rows of the first have gone.
     for (let eid = 5000; eid < 15_000; eid += 5000) db.insert([under(eid, chain(3), 3)]);
-    db.deleteUpTo(14_999, true);
+    db.letGo(14_999);
+    db.deleteGone(true);
     while (db.dropUnneeded());
     expect(() => first && ancestryOf(first)).toThrow('ask again');
   });
