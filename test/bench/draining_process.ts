@@ -1,12 +1,9 @@
-/** Reads all rows of process_ancestry_events as bytes and says how many: draining_process.ts SOCKET. */
+/** Reads all rows of process_ancestry_events as bytes and says how many: draining_process.ts SOCKET COLUMN... */
 import { connect } from 'node:net';
-import { ColumnOption } from '../../src/osquery/column.ts';
 import { encodeCall } from '../../src/osquery/request.ts';
-import { columns } from '../../tables/process_ancestry_events.ts';
 
-/** As SELECT * has them. */
-const colsUsed = columns.filter(({ options }) => !(options & ColumnOption.hidden)).map(({ name }) => name);
-const socket = connect(process.argv[2] ?? '');
+const [, , path = '', ...colsUsed] = process.argv;
+const socket = connect(path);
 let bytes = 0;
 let tail = Buffer.alloc(0);
 socket.write(

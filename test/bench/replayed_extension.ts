@@ -5,6 +5,7 @@ import { createWriteStream, mkdtempSync, rmSync, type WriteStream } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ExtensionUnderTest, until } from '../integration/extension_under_test.ts';
+import { type Checkout, THIS } from './checkout.ts';
 import { extensionFlags } from './extension_flags.ts';
 import { throwIfInterrupted } from './interruption.ts';
 
@@ -27,11 +28,13 @@ export class ReplayedExtension {
     this.#pipe = pipe;
   }
 
-  static async start(): Promise<ReplayedExtension> {
+  static async start({ program }: Checkout = THIS, env: NodeJS.ProcessEnv = {}): Promise<ReplayedExtension> {
     const directory = mkdtempSync(join(tmpdir(), 'bench-replay-'));
     const fifo = join(directory, 'audit.log');
     execFileSync('mkfifo', [fifo]);
-    const extension = await ExtensionUnderTest.start(extensionFlags({ replayFile: fifo }), { recording: false });
+    const extension = await ExtensionUnderTest.start(extensionFlags({ replayFile: fifo }), {
+      ...{ recording: false, program, env },
+    });
     const pipe = createWriteStream(fifo);
     await once(pipe, 'open');
     return new ReplayedExtension(extension, directory, pipe);
