@@ -12,6 +12,13 @@ import { throwIfInterrupted } from './interruption.ts';
 /** What gives the log: the next so many execs of it. */
 export type Log = (execs: number) => string;
 
+export interface ReplayedOptions {
+  readonly checkout?: Checkout;
+  readonly env?: NodeJS.ProcessEnv;
+  /** More flags. */
+  readonly flags?: readonly string[];
+}
+
 const PIECE = 2_000;
 
 export class ReplayedExtension {
@@ -28,11 +35,15 @@ export class ReplayedExtension {
     this.#pipe = pipe;
   }
 
-  static async start({ program }: Checkout = THIS, env: NodeJS.ProcessEnv = {}): Promise<ReplayedExtension> {
+  static async start({
+    checkout: { program } = THIS,
+    env = {},
+    flags = [],
+  }: ReplayedOptions = {}): Promise<ReplayedExtension> {
     const directory = mkdtempSync(join(tmpdir(), 'bench-replay-'));
     const fifo = join(directory, 'audit.log');
     execFileSync('mkfifo', [fifo]);
-    const extension = await ExtensionUnderTest.start(extensionFlags({ replayFile: fifo }), {
+    const extension = await ExtensionUnderTest.start([...extensionFlags({ replayFile: fifo }), ...flags], {
       ...{ recording: false, program, env },
     });
     const pipe = createWriteStream(fifo);
