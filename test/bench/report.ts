@@ -34,21 +34,31 @@ export interface Results {
 
 const NONE = '–';
 const README = fileURLToPath(new URL('README.md', import.meta.url));
-const BEGIN = '<!-- figures: made by npm run bench -->\n';
-const END = '<!-- end of figures -->';
+/** Where each part of the report goes. */
+const MARKS = {
+  budgets: { begin: '<!-- budgets: made by npm run bench -->\n', end: '<!-- end of budgets -->' },
+  details: { begin: '<!-- figures: made by npm run bench -->\n', end: '<!-- end of figures -->' },
+} as const;
 
-/** The budgets first: what follows is where their figures come from. */
-export function asMarkdown(results: Results): string {
-  const { date, machine, repetitions, storms, idle, soak, javascript, queries } = results;
+export type Report = { readonly [Part in keyof typeof MARKS]: string };
+
+/** The budgets, which fit on a screen, and where their figures come from. */
+export function reportOf(results: Results): Report {
+  const { date, machine, repetitions } = results;
   const { cpu, cpus, memoryGigabytes, kernel, node, auditd, laurel } = machine;
   const versions = [auditd && `auditd ${auditd}`, laurel && `laurel ${laurel}`].filter(Boolean).join(', ');
-  return [
+  const budgets = table(
+    ['budget', 'figure', 'verdict'],
+    verdicts(results).map(({ budget, figure, verdict }) => [budget, figure, verdict]),
+  );
+  const about =
     `${date}: ${cpus} × ${cpu}, ${memoryGigabytes} GB, Linux ${kernel}; Node ${node}${versions && `, ${versions}`}. ` +
-      `Median (lowest–highest) of ${repetitions} repetitions.`,
-    table(
-      ['budget', 'figure', 'verdict'],
-      verdicts(results).map(({ budget, figure, verdict }) => [budget, figure, verdict]),
-    ),
+    `Median (lowest–highest) of ${repetitions} repetitions.`;
+  return { budgets, details: [about, ...detailsOf(results)].join('\n\n') };
+}
+
+function detailsOf({ storms, idle, soak, javascript, queries }: Results): string[] {
+  return [
     ...(storms
       ? [
           '### Storms',
@@ -62,7 +72,7 @@ export function asMarkdown(results: Results): string {
     ...(soak ? ['### Soak', soakTable(soak)] : []),
     ...(javascript ? ['### JavaScript', javaScriptTable(javascript)] : []),
     ...(queries ? ['### Queries', queryTable(queries)] : []),
-  ].join('\n\n');
+  ];
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -210,11 +220,15 @@ function queryTable(all: readonly QueryFigures[]): string {
 }
 
 /** Puts the tables where README.md has its markers. */
-export function drawReadme(markdown: string): void {
-  const text = readFileSync(README, 'utf8');
-  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (from < 0 || to < from) throw new Error(`${README} has no place for the figures: ${BEGIN.trim()} … ${END}`);
-  writeFileSync(README, `${text.slice(0, from + BEGIN.length)}\n${markdown}\n\n${text.slice(to)}`);
+export function drawReadme(report: Report): void {
+  let text = readFileSync(README, 'utf8');
+  for (const part of ['budgets', 'details'] as const) {
+    const { begin, end } = MARKS[part];
+    const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+    if (from < 0 || to < from) throw new Error(`${README} has no place for the ${part}: ${begin.trim()} … ${end}`);
+    text = `${text.slice(0, from + begin.length)}\n${report[part]}\n\n${text.slice(to)}`;
+  }
+  writeFileSync(README, text);
 }
 
 /** Answers the file's path. */

@@ -12,7 +12,7 @@ import { watchForSignals } from './interruption.ts';
 import { measureJavaScript } from './javascript.ts';
 import { installPackages, versionOf } from './peers/packages.ts';
 import { measureQueries } from './queries.ts';
-import { asMarkdown, drawReadme, type Machine, type Results, writeJson } from './report.ts';
+import { drawReadme, type Machine, type Results, reportOf, writeJson } from './report.ts';
 import { measureSoak } from './soak.ts';
 import { measureStorms } from './storms.ts';
 
@@ -83,10 +83,10 @@ async function main(): Promise<void> {
   if (!canRecord()) throw new Error('run it as root on a kernel with audit');
   watchForSignals();
   const results = await measure(asked);
-  const markdown = asMarkdown(results);
-  console.log(`\n${markdown}\n`);
+  const report = reportOf(results);
+  console.log(`\n${report.budgets}\n\n${report.details}\n`);
   // The README shows whole runs only: their figures belong together.
-  if (asked.parts.size === PARTS.length) drawReadme(markdown);
+  if (asked.parts.size === PARTS.length) drawReadme(report);
   say(`as JSON: ${writeJson(results)}`);
 }
 
