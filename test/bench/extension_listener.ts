@@ -1,14 +1,19 @@
-/** This extension as a listener. */
+/** This extension, or one of another checkout, as a listener. */
 import { ExtensionUnderTest, type Row } from '../integration/extension_under_test.ts';
+import { type Checkout, THIS } from './checkout.ts';
 import { extensionFlags } from './extension_flags.ts';
 import type { Listener, RunningListener } from './listener.ts';
 
-export const extensionListener = (name: string, flags: readonly string[] = []): Listener => ({
+export const extensionListener = (
+  name: string,
+  flags: readonly string[] = [],
+  { program }: Checkout = THIS,
+): Listener => ({
   name,
   async start(): Promise<RunningListener> {
     // All rows are read at the end, however long the command lines are of whoever runs this.
     const readable = ['--result-max-bytes', '1073741824'];
-    const extension = await ExtensionUnderTest.start([...extensionFlags(), ...readable, ...flags]);
+    const extension = await ExtensionUnderTest.start([...extensionFlags(), ...readable, ...flags], { program });
     const { pid } = extension.child;
     if (pid === undefined) throw new Error('the extension has no pid');
     let rows: Promise<readonly Row[]> | undefined;
@@ -28,3 +33,14 @@ export const extensionListener = (name: string, flags: readonly string[] = []): 
     };
   },
 });
+
+/** The names that budgets are looked up by. */
+export const EBPF = 'this extension, eBPF';
+export const AUDIT = 'this extension, audit';
+
+/** What is measured wherever listeners are: each sensor and, where there is one, the old commit with its only one. */
+export const extensionListeners = (old: Checkout | undefined): readonly Listener[] => [
+  extensionListener(EBPF, ['--collector', 'ebpf']),
+  extensionListener(AUDIT, ['--collector', 'audit']),
+  ...(old ? [extensionListener(old.name, [], old)] : []),
+];

@@ -1,39 +1,47 @@
 /** What it costs to listen to a host on which nothing happens. */
 import { borrowAudit, quietAudit, restoreAudit } from './audit_state.ts';
-import { extensionListener } from './extension_listener.ts';
+import type { Checkout } from './checkout.ts';
+import { extensionListeners } from './extension_listener.ts';
 import { throwIfInterrupted } from './interruption.ts';
 import { cpuOf, settled } from './listener.ts';
+import { kernelThread, memoryMegabytes } from './process_cost.ts';
 import { type Range, rangeOf } from './range.ts';
 
 const SECONDS = 60;
-const LISTENERS = [
-  extensionListener('this extension, eBPF', ['--collector', 'ebpf']),
-  extensionListener('this extension, audit', ['--collector', 'audit']),
-];
 
 export interface IdleFigures {
   readonly listener: string;
-  /** Of one core, all threads of the extension. */
+  /** Of one core, all threads of the extension, and kauditd. */
   readonly cpuPercent: Range;
+  /** Resident at the end. */
+  readonly megabytes: Range;
 }
 
 /** Each listener for a minute, with nothing to do but what the machine does anyway. Borrows kernel audit. */
-export async function measureIdle(repetitions: number, say: (text: string) => void): Promise<IdleFigures[]> {
+export async function measureIdle(
+  repetitions: number,
+  old: Checkout | undefined,
+  say: (text: string) => void,
+): Promise<IdleFigures[]> {
   const borrowed = borrowAudit();
-  const percents = new Map(LISTENERS.map(({ name }) => [name, [] as number[]]));
+  const listeners = extensionListeners(old);
+  const taken = new Map(listeners.map(({ name }) => [name, [] as { percent: number; megabytes: number }[]]));
   try {
     for (let repetition = 0; repetition < repetitions; repetition++) {
-      for (const listener of LISTENERS) {
+      for (const listener of listeners) {
         say(`idle ${repetition + 1} of ${repetitions}: ${listener.name} …`);
         quietAudit();
         throwIfInterrupted();
         const running = await listener.start();
         try {
+          const kauditd = kernelThread('kauditd');
+          const accounted = { ...running.processes, ...(kauditd === undefined ? {} : { kauditd }) };
+          const cpu = () => Object.values(cpuOf(accounted)).reduce((a, b) => a + b, 0);
           await settled(running.processes);
-          const before = cpuOf(running.processes).extension ?? 0;
+          const before = cpu();
           await new Promise((resolve) => setTimeout(resolve, SECONDS * 1000));
-          const microseconds = (cpuOf(running.processes).extension ?? 0) - before;
-          percents.get(listener.name)?.push(microseconds / (SECONDS * 10_000));
+          const percent = (cpu() - before) / (SECONDS * 10_000);
+          taken.get(listener.name)?.push({ percent, megabytes: memoryMegabytes(running.processes.extension ?? 0).now });
         } finally {
           await running.stop();
         }
@@ -42,5 +50,9 @@ export async function measureIdle(repetitions: number, say: (text: string) => vo
   } finally {
     restoreAudit(borrowed);
   }
-  return [...percents].map(([listener, values]) => ({ listener, cpuPercent: rangeOf(values) }));
+  return [...taken].map(([listener, values]) => ({
+    listener,
+    cpuPercent: rangeOf(values.map(({ percent }) => percent)),
+    megabytes: rangeOf(values.map(({ megabytes }) => megabytes)),
+  }));
 }

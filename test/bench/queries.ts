@@ -1,11 +1,16 @@
 /** What answers cost: latencies as osquery sees them, and the extension's CPU and memory for a large one. */
 import { execFileSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { ColumnOption } from '../../src/osquery/column.ts';
 import { ExtensionClient } from '../../src/osquery/extension_client.ts';
+import { columns } from '../../tables/process_ancestry_events.ts';
 import { ExtensionUnderTest, type Row } from '../integration/extension_under_test.ts';
 import { runForest } from '../integration/forest.ts';
 import { logOfExecs } from '../integration/log_of_execs.ts';
 import { borrowAudit, quietAudit, restoreAudit } from './audit_state.ts';
+import { type Checkout, THIS } from './checkout.ts';
+import { EventLoop } from './event_loop.ts';
 import { extensionFlags } from './extension_flags.ts';
 import { throwIfInterrupted } from './interruption.ts';
 import { settled } from './listener.ts';
@@ -18,8 +23,13 @@ import { SoakLog } from './soak_log.ts';
 const OP = { equals: 2, lessThan: 16, greaterThanOrEquals: 32 } as const;
 const ROWS_KEPT = 50_000;
 const LARGE_ANSWER_ROWS = 10_000;
+/** 10,000 full rows take 37 MB, which is more than this version answers by default. */
+const ROOMY = ['--result-max-bytes', '268435456'];
 const POINT_QUERIES = 300;
 const OUTER_ROWS = 200;
+/** How often each is asked in a repetition, of which the middle one counts. */
+const WINDOW_QUERIES = 5;
+const JOINS = 3;
 const VISIBLE_EXECS = 25;
 const WINDOW_SECONDS = 10;
 /** A subscriber that asks again sooner gets the same rows once more (GIVEN_AGAIN_MS). */
@@ -27,19 +37,26 @@ const SUBSCRIBER_PAUSE_MS = 400;
 
 export interface LatencyFigures {
   readonly milliseconds: Range;
+  /** The longest time that one piece of work held the event loop. */
+  readonly pieceMilliseconds: Range;
   readonly rows: Range;
+  /** Of the old commit's time, of the same repetition. */
+  readonly ofOld: Range | undefined;
 }
 
-/** Undefined: the extension does not answer that query. */
+/** Of one checkout. Undefined: it does not answer that query. */
 export interface QueryFigures {
-  readonly point: LatencyFigures;
-  readonly window: LatencyFigures;
+  readonly checkout: string;
+  readonly point: LatencyFigures | undefined;
+  readonly window: LatencyFigures | undefined;
   readonly join: LatencyFigures | undefined;
   readonly subscriber: LatencyFigures | undefined;
   /** From before a program starts until its row is answered. */
-  readonly visible: LatencyFigures;
+  readonly visible: LatencyFigures | undefined;
   readonly largeAnswer: {
     readonly cpuSeconds: Range;
+    readonly cpuOfOld: Range | undefined;
+    readonly pieceMilliseconds: Range;
     /** Of the first one of the process, whose code is not compiled yet. */
     readonly firstCpuSeconds: number;
     readonly megabytes: Range;
@@ -48,79 +65,143 @@ export interface QueryFigures {
   };
 }
 
+const KINDS = ['point', 'window', 'join', 'subscriber', 'visible'] as const;
+
 /** One answer, or several that a statement needs together. */
 interface Timed {
   readonly milliseconds: number;
   readonly rows: number;
 }
 
-type Constraints = Readonly<Record<string, readonly { readonly op: number; readonly expr: string }[]>>;
-
-/** Borrows kernel audit for the subscriber, who needs rows that are new. */
-export async function measureQueries(repetitions: number, say: (text: string) => void): Promise<QueryFigures> {
-  const taken = {
-    point: [] as Timed[],
-    window: [] as Timed[],
-    join: [] as (Timed | undefined)[],
-    subscriber: [] as (Timed | undefined)[],
-    visible: [] as Timed[],
-  };
-  say('queries: reading logs …');
-  const soak = new SoakLog();
-  const many = await filled((execs) => soak.next(execs), ROWS_KEPT);
-  const large = await filled(atOnce(logOfExecs(LARGE_ANSWER_ROWS)), LARGE_ANSWER_ROWS);
-  const answers: ReturnType<typeof largeAnswer>[] = [];
-  let firstCpuSeconds = 0;
-  try {
-    await settled({ many: many.pid, large: large.pid });
-    const before = memoryMegabytes(large.pid).now;
-    const rows = await many.extension.generate('process_ancestry_events', {}, ['pid', 'time']);
-    // The first time of each is not counted: code is compiled then.
-    for (let repetition = 0; repetition <= repetitions; repetition++) {
-      throwIfInterrupted();
-      if (repetition > 0) say(`queries ${repetition} of ${repetitions} …`);
-      const client = new ExtensionClient(many.extension.socketPath);
-      const point = await pointQueries(client, rows);
-      const window = await windowQuery(client, rows);
-      const join = await orMissing(() => threeWayJoin(client, rows));
-      const answer = largeAnswer(large, before);
-      if (repetition === 0) {
-        firstCpuSeconds = answer.cpuSeconds;
-        continue;
-      }
-      taken.point.push(point);
-      taken.window.push(window);
-      taken.join.push(join);
-      answers.push(answer);
-    }
-  } finally {
-    await many.stop();
-    await large.stop();
-  }
-  say('queries: a subscriber …');
-  const live = await liveQueries(repetitions);
-  taken.subscriber.push(...live.subscriber);
-  taken.visible.push(...live.visible);
-  return {
-    point: figuresOf(taken.point),
-    window: figuresOf(taken.window),
-    join: figuresOrMissing(taken.join),
-    subscriber: figuresOrMissing(taken.subscriber),
-    visible: figuresOf(taken.visible),
-    largeAnswer: {
-      firstCpuSeconds,
-      cpuSeconds: rangeOf(answers.map(({ cpuSeconds }) => cpuSeconds)),
-      megabytes: rangeOf(answers.map(({ megabytes }) => megabytes)),
-      peakMegabytesMore: rangeOf(answers.map(({ peakMegabytesMore }) => peakMegabytesMore)),
-    },
-  };
+interface Watched extends Timed {
+  readonly pieceMilliseconds: number;
 }
 
-async function filled(log: Log, rows: number): Promise<ReplayedExtension> {
-  const replayed = await ReplayedExtension.start();
+type LargeAnswer = Watched & Pick<ReturnType<typeof largeAnswer>, 'cpuSeconds' | 'megabytes' | 'peakMegabytesMore'>;
+
+type Taken = Record<(typeof KINDS)[number], (Watched | undefined)[]> & {
+  large: LargeAnswer[];
+  firstCpuSeconds: number;
+};
+
+type Constraints = Readonly<Record<string, readonly { readonly op: number; readonly expr: string }[]>>;
+
+/** An extension with rows of a log, and what tells how long its event loop is held. */
+interface Filled {
+  readonly replayed: ReplayedExtension;
+  readonly loop: EventLoop;
+}
+
+/** One checkout's two extensions. */
+interface Asked {
+  readonly checkout: Checkout;
+  readonly many: Filled;
+  readonly large: Filled;
+  /** Of `many`. */
+  readonly rows: readonly Row[];
+  readonly megabytesBefore: number;
+}
+
+/** The checkouts in turn, in another order each time. Borrows kernel audit for the subscriber, who needs rows that are new. */
+export async function measureQueries(
+  repetitions: number,
+  old: Checkout | undefined,
+  say: (text: string) => void,
+): Promise<QueryFigures[]> {
+  const checkouts = old ? [THIS, old] : [THIS];
+  const taken = new Map(checkouts.map((checkout) => [checkout, nothingTaken()]));
+  const wanted = await fullRow(old);
+  const all: Asked[] = [];
+  try {
+    for (const checkout of checkouts) {
+      say(`queries: reading logs (${checkout.name}) …`);
+      all.push(await started(checkout));
+    }
+    // The first time of each is not counted: code is compiled then.
+    for (let repetition = 0; repetition <= repetitions; repetition++) {
+      if (repetition > 0) say(`queries ${repetition} of ${repetitions} …`);
+      for (const asked of repetition % 2 === 0 ? all : all.toReversed()) {
+        throwIfInterrupted();
+        const of = taken.get(asked.checkout) ?? nothingTaken();
+        const { many, large, rows, megabytesBefore } = asked;
+        const client = new ExtensionClient(many.replayed.extension.socketPath);
+        const point = await watched(many, () => pointQueries(client, rows));
+        const window = await watched(many, () => several(WINDOW_QUERIES, () => windowQuery(client, rows)));
+        const join = await watched(many, () => several(JOINS, () => threeWayJoin(client, rows)));
+        let answer: ReturnType<typeof largeAnswer> | undefined;
+        const piece = await watched(large, async () => {
+          answer = largeAnswer(large.replayed, megabytesBefore, wanted);
+          return answer;
+        });
+        if (!piece || !answer) throw new Error('the rows were not answered');
+        if (repetition === 0) {
+          of.firstCpuSeconds = answer.cpuSeconds;
+          continue;
+        }
+        of.point.push(point);
+        of.window.push(window);
+        of.join.push(join);
+        of.large.push({ ...piece, ...answer });
+      }
+    }
+  } finally {
+    for (const { many, large } of all) {
+      for (const { replayed, loop } of [many, large]) {
+        await replayed.stop();
+        loop.remove();
+      }
+    }
+  }
+  say('queries: a subscriber …');
+  await liveQueries(repetitions, checkouts, taken);
+  return checkouts.map((checkout) => figuresOf(checkout, taken.get(checkout), old && taken.get(old)));
+}
+
+function nothingTaken(): Taken {
+  return { point: [], window: [], join: [], subscriber: [], visible: [], large: [], firstCpuSeconds: 0 };
+}
+
+async function started(checkout: Checkout): Promise<Asked> {
+  const soak = new SoakLog();
+  const many = await filled(checkout, (execs) => soak.next(execs), ROWS_KEPT);
+  const large = await filled(checkout, atOnce(logOfExecs(LARGE_ANSWER_ROWS)), LARGE_ANSWER_ROWS);
+  await settled({ many: many.replayed.pid, large: large.replayed.pid });
+  const megabytesBefore = memoryMegabytes(large.replayed.pid).now;
+  const rows = await many.replayed.extension.generate('process_ancestry_events', {}, ['pid', 'time', 'entity_id']);
+  return { checkout, many, large, rows, megabytesBefore };
+}
+
+/** Names of the columns that SELECT * has, and that the old commit has, too: both answer the same. */
+async function fullRow(old: Checkout | undefined): Promise<string[]> {
+  const names = columns.filter(({ options }) => !(options & ColumnOption.hidden)).map(({ name }) => name);
+  if (!old) return names;
+  const table = pathToFileURL(join(old.directory, 'dist', 'tables', 'process_ancestry_events.js')).href;
+  const before = (await import(table)) as { readonly columns: readonly { readonly name: string }[] };
+  return names.filter((name) => before.columns.some((column) => column.name === name));
+}
+
+/** With the longest piece of the event loop meanwhile; undefined where the query is not answered. */
+async function watched({ replayed, loop }: Filled, action: () => Promise<Timed>): Promise<Watched | undefined> {
+  return watchedIn(replayed.pid, loop, action);
+}
+
+async function watchedIn(pid: number, loop: EventLoop, action: () => Promise<Timed>): Promise<Watched | undefined> {
+  await loop.longestPiece(pid);
+  try {
+    const { milliseconds, rows } = await action();
+    return { milliseconds, rows, pieceMilliseconds: await loop.longestPiece(pid) };
+  } catch (error) {
+    if (error instanceof TableMissing) return undefined;
+    throw error;
+  }
+}
+
+async function filled(checkout: Checkout, log: Log, rows: number): Promise<Filled> {
+  const loop = new EventLoop();
+  const replayed = await ReplayedExtension.start({ checkout, env: loop.env, flags: ROOMY });
   await replayed.feed(log, rows);
   await replayed.endLog();
-  return replayed;
+  return { replayed, loop };
 }
 
 /** A log that is made as a whole comes as a whole. */
@@ -172,10 +253,20 @@ async function pointQueries(client: ExtensionClient, rows: readonly Row[]): Prom
       ),
     );
   }
+  return middleOf(all);
+}
+
+function middleOf(all: readonly Timed[]): Timed {
   return {
     milliseconds: rangeOf(all.map(({ milliseconds }) => milliseconds)).median,
     rows: rangeOf(all.map(({ rows }) => rows)).median,
   };
+}
+
+async function several(times: number, action: () => Promise<Timed>): Promise<Timed> {
+  const all: Timed[] = [];
+  for (let n = 0; n < times; n++) all.push(await action());
+  return middleOf(all);
 }
 
 function windowQuery(client: ExtensionClient, rows: readonly Row[]): Promise<Timed> {
@@ -208,45 +299,54 @@ function threeWayJoin(client: ExtensionClient, rows: readonly Row[]): Promise<Ti
   });
 }
 
-/** `subscriber`: new rows since the last time, made by a storm in between. `visible`: each exec's row. */
+/** `subscriber`: new rows since the last time, made by a storm in between. `visible`: each exec's row. All hear the same storm. */
 async function liveQueries(
   repetitions: number,
-): Promise<{ readonly subscriber: readonly (Timed | undefined)[]; readonly visible: readonly Timed[] }> {
+  checkouts: readonly Checkout[],
+  taken: ReadonlyMap<Checkout, Taken>,
+): Promise<void> {
   const borrowed = borrowAudit();
-  let extension: ExtensionUnderTest | undefined;
+  const all: { checkout: Checkout; extension: ExtensionUnderTest; loop: EventLoop }[] = [];
   try {
     quietAudit();
-    extension = await ExtensionUnderTest.start(extensionFlags());
-    const client = new ExtensionClient(extension.socketPath);
+    for (const checkout of checkouts) {
+      const loop = new EventLoop();
+      const options = { program: checkout.program, env: loop.env };
+      all.push({ checkout, loop, extension: await ExtensionUnderTest.start(extensionFlags(), options) });
+    }
     const columns = ['time', 'pid', 'path', 'cmdline', 'ancestry'];
     const subscriber = equals('bench');
-    const read = () =>
-      timed(async () => (await ask(client, 'process_ancestry_events', { subscriber }, columns)).length);
-    const all: (Timed | undefined)[] = [];
-    const visible: Timed[] = [];
     for (let repetition = 0; repetition <= repetitions; repetition++) {
       throwIfInterrupted();
       (await runForest({ programs: ['short_lived'], jobs: 2, rounds: 60 })).remove();
       await new Promise((resolve) => setTimeout(resolve, SUBSCRIBER_PAUSE_MS));
-      await settled({ extension: extension.child.pid ?? 0 });
-      const answer = await read();
-      const seen = await visibleAfter(client, repetition);
-      if (repetition === 0) continue;
-      all.push(answer.rows > 0 ? answer : undefined);
-      visible.push(seen);
+      for (const { checkout, extension, loop } of repetition % 2 === 0 ? all : all.toReversed()) {
+        const pid = extension.child.pid ?? 0;
+        await settled({ extension: pid });
+        const client = new ExtensionClient(extension.socketPath);
+        const read = () =>
+          timed(async () => (await ask(client, 'process_ancestry_events', { subscriber }, columns)).length);
+        const answer = await watchedIn(pid, loop, read);
+        const seen = await watchedIn(pid, loop, () => visibleAfter(client, `${repetition}-${checkout.version}`));
+        if (repetition === 0) continue;
+        taken.get(checkout)?.subscriber.push(answer && answer.rows > 0 ? answer : undefined);
+        taken.get(checkout)?.visible.push(seen);
+      }
     }
-    return { subscriber: all, visible };
   } finally {
-    await extension?.stop();
+    for (const { extension, loop } of all) {
+      await extension.stop();
+      loop.remove();
+    }
     restoreAudit(borrowed);
   }
 }
 
 /** The longest of many. */
-async function visibleAfter(client: ExtensionClient, repetition: number): Promise<Timed> {
+async function visibleAfter(client: ExtensionClient, token: string): Promise<Timed> {
   const all: number[] = [];
   for (let n = 0; n < VISIBLE_EXECS; n++) {
-    const name = `visible-${repetition}-${n}`;
+    const name = `visible-${token}-${n}`;
     const cmdline = equals(`/bin/true ${name}`);
     const { milliseconds } = await timed(async () => {
       execFileSync('/bin/true', [name]);
@@ -260,11 +360,14 @@ async function visibleAfter(client: ExtensionClient, repetition: number): Promis
   return { milliseconds: Math.max(...all), rows: VISIBLE_EXECS };
 }
 
-function largeAnswer({ pid, extension }: ReplayedExtension, megabytesBefore: number) {
+function largeAnswer({ pid, extension }: ReplayedExtension, megabytesBefore: number, columns: readonly string[]) {
   const before = cpuMicroseconds(pid);
   resetPeak(pid);
-  const bytes = drain(extension.socketPath);
+  const began = performance.now();
+  const bytes = drain(extension.socketPath, columns);
   return {
+    milliseconds: performance.now() - began,
+    rows: LARGE_ANSWER_ROWS,
     cpuSeconds: (cpuMicroseconds(pid) - before) / 1e6,
     megabytes: bytes / 1e6,
     peakMegabytesMore: memoryMegabytes(pid).peak - megabytesBefore,
@@ -272,32 +375,43 @@ function largeAnswer({ pid, extension }: ReplayedExtension, megabytesBefore: num
 }
 
 /** Reads all rows without looking at them, in a process of its own; answers how many bytes that were. */
-function drain(socketPath: string): number {
+function drain(socketPath: string, columns: readonly string[]): number {
   const program = fileURLToPath(new URL('draining_process.ts', import.meta.url));
   return Number(
-    execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', program, socketPath], {
+    execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', program, socketPath, ...columns], {
       encoding: 'utf8',
     }),
   );
 }
 
-async function orMissing(action: () => Promise<Timed>): Promise<Timed | undefined> {
-  try {
-    return await action();
-  } catch (error) {
-    if (error instanceof TableMissing) return undefined;
-    throw error;
-  }
-}
-
-function figuresOf(all: readonly Timed[]): LatencyFigures {
-  return {
-    milliseconds: rangeOf(all.map(({ milliseconds }) => milliseconds)),
-    rows: rangeOf(all.map(({ rows }) => rows)),
+function figuresOf({ name }: Checkout, taken = nothingTaken(), old: Taken | undefined = undefined): QueryFigures {
+  const latency = (kind: (typeof KINDS)[number]): LatencyFigures | undefined => {
+    const answered = taken[kind].filter((one) => one !== undefined);
+    if (answered.length < taken[kind].length || answered.length === 0) return undefined;
+    const ratios = answered.map(({ milliseconds }, n) => milliseconds / (old?.[kind][n]?.milliseconds ?? Number.NaN));
+    return {
+      milliseconds: rangeOf(answered.map(({ milliseconds }) => milliseconds)),
+      pieceMilliseconds: rangeOf(answered.map(({ pieceMilliseconds }) => pieceMilliseconds)),
+      rows: rangeOf(answered.map(({ rows }) => rows)),
+      ofOld: ratios.some(Number.isNaN) ? undefined : rangeOf(ratios),
+    };
   };
-}
-
-function figuresOrMissing(all: readonly (Timed | undefined)[]): LatencyFigures | undefined {
-  const answered = all.filter((one) => one !== undefined);
-  return answered.length === all.length && all.length > 0 ? figuresOf(answered) : undefined;
+  const { large, firstCpuSeconds } = taken;
+  const range = (of: (answer: LargeAnswer) => number) => rangeOf(large.map(of));
+  return {
+    checkout: name,
+    point: latency('point'),
+    window: latency('window'),
+    join: latency('join'),
+    subscriber: latency('subscriber'),
+    visible: latency('visible'),
+    largeAnswer: {
+      firstCpuSeconds,
+      cpuSeconds: range(({ cpuSeconds }) => cpuSeconds),
+      cpuOfOld: old && rangeOf(large.map(({ cpuSeconds }, n) => cpuSeconds / (old.large[n]?.cpuSeconds ?? Number.NaN))),
+      pieceMilliseconds: range(({ pieceMilliseconds }) => pieceMilliseconds),
+      megabytes: range(({ megabytes }) => megabytes),
+      peakMegabytesMore: range(({ peakMegabytesMore }) => peakMegabytesMore),
+    },
+  };
 }

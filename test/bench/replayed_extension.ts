@@ -5,11 +5,19 @@ import { createWriteStream, mkdtempSync, rmSync, type WriteStream } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ExtensionUnderTest, until } from '../integration/extension_under_test.ts';
+import { type Checkout, THIS } from './checkout.ts';
 import { extensionFlags } from './extension_flags.ts';
 import { throwIfInterrupted } from './interruption.ts';
 
 /** What gives the log: the next so many execs of it. */
 export type Log = (execs: number) => string;
+
+export interface ReplayedOptions {
+  readonly checkout?: Checkout;
+  readonly env?: NodeJS.ProcessEnv;
+  /** More flags. */
+  readonly flags?: readonly string[];
+}
 
 const PIECE = 2_000;
 
@@ -27,11 +35,17 @@ export class ReplayedExtension {
     this.#pipe = pipe;
   }
 
-  static async start(): Promise<ReplayedExtension> {
+  static async start({
+    checkout: { program } = THIS,
+    env = {},
+    flags = [],
+  }: ReplayedOptions = {}): Promise<ReplayedExtension> {
     const directory = mkdtempSync(join(tmpdir(), 'bench-replay-'));
     const fifo = join(directory, 'audit.log');
     execFileSync('mkfifo', [fifo]);
-    const extension = await ExtensionUnderTest.start(extensionFlags({ replayFile: fifo }), { recording: false });
+    const extension = await ExtensionUnderTest.start([...extensionFlags({ replayFile: fifo }), ...flags], {
+      ...{ recording: false, program, env },
+    });
     const pipe = createWriteStream(fifo);
     await once(pipe, 'open');
     return new ReplayedExtension(extension, directory, pipe);

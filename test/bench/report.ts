@@ -1,7 +1,10 @@
 /** The figures as tables in Markdown, and where they go: README.md, between two markers, and a file of JSON. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { verdicts } from './budgets.ts';
+import { OLD_COMMIT } from './checkout.ts';
 import type { IdleFigures } from './idle.ts';
+import type { JavaScriptFigures } from './javascript.ts';
 import type { LatencyFigures, QueryFigures } from './queries.ts';
 import { type Range, rangeOf, rangeText } from './range.ts';
 import type { SoakFigures } from './soak.ts';
@@ -25,19 +28,37 @@ export interface Results {
   readonly storms?: readonly StormFigures[];
   readonly idle?: readonly IdleFigures[];
   readonly soak?: SoakFigures;
-  readonly queries?: QueryFigures;
+  readonly javascript?: readonly JavaScriptFigures[];
+  readonly queries?: readonly QueryFigures[];
 }
 
 const NONE = '–';
 const README = fileURLToPath(new URL('README.md', import.meta.url));
-const BEGIN = '<!-- figures: made by npm run bench -->\n';
-const END = '<!-- end of figures -->';
+/** Where each part of the report goes. */
+const MARKS = {
+  budgets: { begin: '<!-- budgets: made by npm run bench -->\n', end: '<!-- end of budgets -->' },
+  details: { begin: '<!-- figures: made by npm run bench -->\n', end: '<!-- end of figures -->' },
+} as const;
 
-export function asMarkdown({ date, machine, repetitions, storms, idle, soak, queries }: Results): string {
+export type Report = { readonly [Part in keyof typeof MARKS]: string };
+
+/** The budgets, which fit on a screen, and where their figures come from. */
+export function reportOf(results: Results): Report {
+  const { date, machine, repetitions } = results;
   const { cpu, cpus, memoryGigabytes, kernel, node, auditd, laurel } = machine;
+  const versions = [auditd && `auditd ${auditd}`, laurel && `laurel ${laurel}`].filter(Boolean).join(', ');
+  const budgets = table(
+    ['budget', 'figure', 'verdict'],
+    verdicts(results).map(({ budget, figure, verdict }) => [budget, figure, verdict]),
+  );
+  const about =
+    `${date}: ${cpus} × ${cpu}, ${memoryGigabytes} GB, Linux ${kernel}; Node ${node}${versions && `, ${versions}`}. ` +
+    `Median (lowest–highest) of ${repetitions} repetitions.`;
+  return { budgets, details: [about, ...detailsOf(results)].join('\n\n') };
+}
+
+function detailsOf({ storms, idle, soak, javascript, queries }: Results): string[] {
   return [
-    `${date}: ${cpus} × ${cpu}, ${memoryGigabytes} GB, Linux ${kernel}; Node ${node}, auditd ${auditd}, laurel ${laurel}. ` +
-      `Median (lowest–highest) of ${repetitions} repetitions.`,
     ...(storms
       ? [
           '### Storms',
@@ -49,8 +70,9 @@ export function asMarkdown({ date, machine, repetitions, storms, idle, soak, que
       : []),
     ...(idle ? ['### Idle', idleTable(idle)] : []),
     ...(soak ? ['### Soak', soakTable(soak)] : []),
+    ...(javascript ? ['### JavaScript', javaScriptTable(javascript)] : []),
     ...(queries ? ['### Queries', queryTable(queries)] : []),
-  ].join('\n\n');
+  ];
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -113,8 +135,12 @@ function partTable(storms: readonly StormFigures[]): string {
 
 function idleTable(idle: readonly IdleFigures[]): string {
   return table(
-    ['listener', 'CPU of a core over a minute'],
-    idle.map(({ listener, cpuPercent }) => [listener, `${rangeText(cpuPercent, 3)} %`]),
+    ['listener', 'CPU of a core over a minute', 'RSS'],
+    idle.map(({ listener, cpuPercent, megabytes }) => [
+      listener,
+      `${rangeText(cpuPercent, 3)} %`,
+      `${rangeText(megabytes)} MB`,
+    ]),
   );
 }
 
@@ -134,41 +160,75 @@ function soakTable(soak: SoakFigures): string {
   );
 }
 
-function queryTable({ point, window, join, subscriber, visible, largeAnswer }: QueryFigures): string {
-  const latency = (what: string, figures: LatencyFigures | undefined) => [
-    what,
-    figures ? `${rangeText(figures.milliseconds, 2)} ms` : 'not answered by this version',
-    figures ? rangeText(figures.rows) : NONE,
-  ];
+function javaScriptTable(all: readonly JavaScriptFigures[]): string {
+  const ratio = (range: Range | undefined) => (range ? rangeText(range, 2) : NONE);
   return table(
-    ['query', 'end to end', 'rows'],
+    ['batches of', 'checkout', 'CPU µs/exec', `of ${OLD_COMMIT}`, 'bytes/exec', `of ${OLD_COMMIT}`],
+    all.map((one) => [
+      String(one.batch),
+      one.checkout,
+      rangeText(one.cpuMicroseconds, 1),
+      ratio(one.cpuOfOld),
+      rangeText(one.bytes),
+      ratio(one.bytesOfOld),
+    ]),
+  );
+}
+
+function queryTable(all: readonly QueryFigures[]): string {
+  const latency = (what: string, of: (one: QueryFigures) => LatencyFigures | undefined) =>
+    all.map((one) => {
+      const figures = of(one);
+      if (!figures) return [what, one.checkout, 'not answered', NONE, NONE, NONE];
+      const { milliseconds, ofOld, pieceMilliseconds, rows } = figures;
+      const ratio = ofOld ? rangeText(ofOld, 2) : NONE;
+      return [
+        what,
+        one.checkout,
+        `${rangeText(milliseconds, 2)} ms`,
+        ratio,
+        rangeText(pieceMilliseconds),
+        rangeText(rows),
+      ];
+    });
+  const large = (what: string, of: (figures: QueryFigures['largeAnswer']) => readonly string[]) =>
+    all.map((one) => [what, one.checkout, ...of(one.largeAnswer)]);
+  return table(
+    ['query', 'checkout', 'end to end', `of ${OLD_COMMIT}`, 'longest piece ms', 'rows'],
     [
-      latency('`pid = ?`, of 50,000 rows', point),
-      latency('10 seconds of `time`, of 50,000 rows', window),
-      latency('join of three tables, 200 outer rows', join),
-      latency("`subscriber = 'bench'`: what is new", subscriber),
-      latency('an exec, from its start until its row is answered: the longest', visible),
-      [
-        `10,000 full rows, ${rangeText(largeAnswer.megabytes, 1)} MB: CPU of the extension`,
-        `${rangeText(largeAnswer.cpuSeconds, 3)} s`,
-        '10,000',
-      ],
-      ['the first of them in a process', `${largeAnswer.firstCpuSeconds.toFixed(3)} s`, '10,000'],
-      [
-        'the same: peak memory above what it had before the first',
-        `${rangeText(largeAnswer.peakMegabytesMore)} MB`,
-        '',
-      ],
+      ...latency('`pid = ?`, of 50,000 rows', ({ point }) => point),
+      ...latency('10 seconds of `time`, of 50,000 rows', ({ window }) => window),
+      ...latency("`subscriber = 'bench'`: what is new", ({ subscriber }) => subscriber),
+      ...latency('join of three tables, 200 outer rows', ({ join }) => join),
+      ...latency('an exec, from its start until its row is answered: the longest', ({ visible }) => visible),
+      ...large('10,000 full rows: CPU of the extension', ({ cpuSeconds, cpuOfOld, pieceMilliseconds, megabytes }) => [
+        `${rangeText(cpuSeconds, 3)} s`,
+        cpuOfOld ? rangeText(cpuOfOld, 2) : NONE,
+        rangeText(pieceMilliseconds),
+        `10,000, ${rangeText(megabytes, 1)} MB`,
+      ]),
+      ...large('the first of them in a process', ({ firstCpuSeconds }) => [
+        `${firstCpuSeconds.toFixed(3)} s`,
+        ...[NONE, NONE, '10,000'],
+      ]),
+      ...large('the same: peak memory above what it had before the first', ({ peakMegabytesMore }) => [
+        `${rangeText(peakMegabytesMore)} MB`,
+        ...[NONE, NONE, ''],
+      ]),
     ],
   );
 }
 
 /** Puts the tables where README.md has its markers. */
-export function drawReadme(markdown: string): void {
-  const text = readFileSync(README, 'utf8');
-  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (from < 0 || to < from) throw new Error(`${README} has no place for the figures: ${BEGIN.trim()} … ${END}`);
-  writeFileSync(README, `${text.slice(0, from + BEGIN.length)}\n${markdown}\n\n${text.slice(to)}`);
+export function drawReadme(report: Report): void {
+  let text = readFileSync(README, 'utf8');
+  for (const part of ['budgets', 'details'] as const) {
+    const { begin, end } = MARKS[part];
+    const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+    if (from < 0 || to < from) throw new Error(`${README} has no place for the ${part}: ${begin.trim()} … ${end}`);
+    text = `${text.slice(0, from + begin.length)}\n${report[part]}\n\n${text.slice(to)}`;
+  }
+  writeFileSync(README, text);
 }
 
 /** Answers the file's path. */

@@ -1,19 +1,22 @@
 /**
- * npm run bench [-- [storms] [idle] [soak] [queries] [--repetitions N]]: what recording costs, side by side with others and with
- * nothing, and what answers cost. See README.md. Needs root, kernel audit and, for the others, apt-get.
+ * npm run bench [-- [storms] [idle] [soak] [javascript] [queries] [--repetitions N] [--old DIRECTORY]]: what recording costs, side
+ * by side with others, with the old commit and with nothing, and what answers cost. See README.md. Needs root, kernel audit and,
+ * for the storms, apt-get.
  */
 import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { canRecord } from '../integration/extension_under_test.ts';
+import { type Checkout, oldCheckout } from './checkout.ts';
 import { measureIdle } from './idle.ts';
 import { watchForSignals } from './interruption.ts';
+import { measureJavaScript } from './javascript.ts';
 import { installPackages, versionOf } from './peers/packages.ts';
 import { measureQueries } from './queries.ts';
-import { asMarkdown, drawReadme, type Machine, type Results, writeJson } from './report.ts';
+import { drawReadme, type Machine, type Results, reportOf, writeJson } from './report.ts';
 import { measureSoak } from './soak.ts';
 import { measureStorms } from './storms.ts';
 
-const PARTS = ['storms', 'idle', 'soak', 'queries'] as const;
+const PARTS = ['storms', 'idle', 'soak', 'javascript', 'queries'] as const;
 type Part = (typeof PARTS)[number];
 /** A soak and an idle host take minutes: one for so many repetitions of the rest. */
 const SOAK_PACE = 5;
@@ -21,18 +24,26 @@ const PEERS = ['auditd', 'laurel'];
 /** laurel's Debian package keeps them when it is purged. */
 const LEFTOVERS = { users: ['_laurel'], directories: ['/var/log/laurel'] };
 
-const USAGE = `usage: npm run bench -- [${PARTS.join('|')} ...] [--repetitions N]`;
+const USAGE = `usage: npm run bench -- [${PARTS.join('|')} ...] [--repetitions N] [--old DIRECTORY]`;
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
-function commandLine(): { parts: ReadonlySet<Part>; repetitions: number } {
+interface CommandLine {
+  readonly parts: ReadonlySet<Part>;
+  readonly repetitions: number;
+  /** A built checkout that is measured, too. */
+  readonly old: Checkout | undefined;
+}
+
+function commandLine(): CommandLine {
   const { values, positionals } = parseArgs({
-    options: { repetitions: { type: 'string', default: '5' } },
+    options: { repetitions: { type: 'string', default: '5' }, old: { type: 'string' } },
     allowPositionals: true,
   });
   const repetitions = Number(values.repetitions);
   const isPart = (name: string): name is Part => PARTS.some((part) => part === name);
   if (!Number.isInteger(repetitions) || repetitions < 1 || !positionals.every(isPart)) throw new Error(USAGE);
-  return { parts: new Set(positionals.length > 0 ? positionals.filter(isPart) : PARTS), repetitions };
+  const old = values.old === undefined ? undefined : oldCheckout(values.old);
+  return { parts: new Set(positionals.length > 0 ? positionals.filter(isPart) : PARTS), repetitions, old };
 }
 
 function machine(): Machine {
@@ -47,17 +58,20 @@ function machine(): Machine {
   };
 }
 
-async function measure(parts: ReadonlySet<Part>, repetitions: number): Promise<Results> {
-  const removePackages = installPackages(PEERS, LEFTOVERS);
+async function measure({ parts, repetitions, old }: CommandLine): Promise<Results> {
+  const few = Math.max(1, Math.floor(repetitions / SOAK_PACE));
+  // The others are measured beside storms only.
+  const removePackages = parts.has('storms') ? installPackages(PEERS, LEFTOVERS) : () => undefined;
   try {
     return {
       date: new Date().toISOString().slice(0, 19),
       machine: machine(),
       repetitions,
-      ...(parts.has('storms') ? { storms: await measureStorms(repetitions, say) } : {}),
-      ...(parts.has('idle') ? { idle: await measureIdle(Math.max(1, Math.floor(repetitions / SOAK_PACE)), say) } : {}),
-      ...(parts.has('soak') ? { soak: await measureSoak(Math.max(1, Math.floor(repetitions / SOAK_PACE)), say) } : {}),
-      ...(parts.has('queries') ? { queries: await measureQueries(repetitions, say) } : {}),
+      ...(parts.has('storms') ? { storms: await measureStorms(repetitions, old, say) } : {}),
+      ...(parts.has('idle') ? { idle: await measureIdle(few, old, say) } : {}),
+      ...(parts.has('soak') ? { soak: await measureSoak(few, say) } : {}),
+      ...(parts.has('javascript') ? { javascript: await measureJavaScript(repetitions, old, say) } : {}),
+      ...(parts.has('queries') ? { queries: await measureQueries(repetitions, old, say) } : {}),
     };
   } finally {
     removePackages();
@@ -65,14 +79,14 @@ async function measure(parts: ReadonlySet<Part>, repetitions: number): Promise<R
 }
 
 async function main(): Promise<void> {
-  const { parts, repetitions } = commandLine();
+  const asked = commandLine();
   if (!canRecord()) throw new Error('run it as root on a kernel with audit');
   watchForSignals();
-  const results = await measure(parts, repetitions);
-  const markdown = asMarkdown(results);
-  console.log(`\n${markdown}\n`);
+  const results = await measure(asked);
+  const report = reportOf(results);
+  console.log(`\n${report.budgets}\n\n${report.details}\n`);
   // The README shows whole runs only: their figures belong together.
-  if (parts.size === PARTS.length) drawReadme(markdown);
+  if (asked.parts.size === PARTS.length) drawReadme(report);
   say(`as JSON: ${writeJson(results)}`);
 }
 

@@ -1,7 +1,8 @@
 /** Storms of execs under each listener in turn, again and again: what listening costs, and what it sees. */
 import { forestBinary, runForest } from '../integration/forest.ts';
 import { borrowAudit, quietAudit, restoreAudit } from './audit_state.ts';
-import { extensionListener } from './extension_listener.ts';
+import type { Checkout } from './checkout.ts';
+import { extensionListener, extensionListeners } from './extension_listener.ts';
 import { throwIfInterrupted } from './interruption.ts';
 import { cpuOf, type Listener, peakMegabytes, type RunningListener, settled } from './listener.ts';
 import { auditdListener } from './peers/auditd.ts';
@@ -37,14 +38,14 @@ const nothing: Listener = {
     stop: async () => undefined,
   }),
 };
-const LISTENERS: readonly Listener[] = [
+/** Where the old commit is among them, it listens as it does by default: with audit and the connector. */
+const listenersWith = (old: Checkout | undefined): readonly Listener[] => [
   nothing,
-  extensionListener('this extension, eBPF', ['--collector', 'ebpf']),
-  extensionListener('the same, with hashes', ['--collector', 'ebpf', '--hash']),
-  extensionListener('the same, with rows of forks and exits', [
+  ...extensionListeners(old),
+  extensionListener('the same with eBPF and hashes', ['--collector', 'ebpf', '--hash']),
+  extensionListener('the same with eBPF and rows of forks and exits', [
     ...['--collector', 'ebpf', '--events-actions', 'exec,fork,setsid,exit', '--events-max', '500000'],
   ]),
-  extensionListener('this extension, audit', ['--collector', 'audit']),
   auditdListener,
   laurelListener,
 ];
@@ -75,6 +76,9 @@ export interface StormFigures {
   readonly execsPerSecond: Range;
   /** Of the speed with no listener, of the same repetition. */
   readonly ratio: Range;
+  /** Of auditd's speed and CPU, of the same repetition. */
+  readonly speedOfAuditd: Range;
+  readonly cpuOfAuditd: Range;
   readonly stormMicrosecondsPerExec: Range;
   readonly othersPercent: Range;
   readonly cpuMicrosecondsPerExec: Range;
@@ -88,21 +92,26 @@ export interface StormFigures {
 }
 
 /** The storms, one listener after the other, and in another order each time. Borrows kernel audit. */
-export async function measureStorms(repetitions: number, say: (text: string) => void): Promise<StormFigures[]> {
+export async function measureStorms(
+  repetitions: number,
+  old: Checkout | undefined,
+  say: (text: string) => void,
+): Promise<StormFigures[]> {
+  const listeners = listenersWith(old);
   forestBinary();
   const borrowed = borrowAudit();
   try {
     const all: Measurement[] = [];
     for (let repetition = 0; repetition < repetitions; repetition++) {
-      for (let n = 0; n < LISTENERS.length; n++) {
-        const listener = LISTENERS[(n + repetition) % LISTENERS.length];
+      for (let n = 0; n < listeners.length; n++) {
+        const listener = listeners[(n + repetition) % listeners.length];
         if (!listener) continue;
         say(`storms ${repetition + 1} of ${repetitions}: ${listener.name} …`);
         quietAudit();
         all.push(...(await underListener(listener, repetition)));
       }
     }
-    return STORMS.flatMap((storm) => LISTENERS.map((listener) => figuresOf(all, storm.name, listener.name)));
+    return STORMS.flatMap((storm) => listeners.map((listener) => figuresOf(all, storm.name, listener.name)));
   } finally {
     restoreAudit(borrowed);
   }
@@ -164,17 +173,20 @@ async function underListener(listener: Listener, repetition: number): Promise<Me
 function figuresOf(all: readonly Measurement[], storm: string, listener: string): StormFigures {
   const of = (name: string) => all.filter((one) => one.storm === storm && one.listener === name);
   const ours = of(listener);
-  const without = new Map(of(nothing.name).map((one) => [one.repetition, one.execsPerSecond]));
+  const without = new Map(of(nothing.name).map((one) => [one.repetition, one]));
+  const auditd = new Map(of(auditdListener.name).map((one) => [one.repetition, one]));
   const range = (value: (one: Measurement) => number) => rangeOf(ours.map(value));
   const parts = Object.keys(ours[0]?.cpuMicrosecondsPerExec ?? {});
   return {
     storm,
     listener,
     execsPerSecond: range((one) => one.execsPerSecond),
-    ratio: range((one) => one.execsPerSecond / (without.get(one.repetition) ?? Number.NaN)),
+    ratio: range((one) => one.execsPerSecond / (without.get(one.repetition)?.execsPerSecond ?? Number.NaN)),
+    speedOfAuditd: range((one) => one.execsPerSecond / (auditd.get(one.repetition)?.execsPerSecond ?? Number.NaN)),
+    cpuOfAuditd: range((one) => cpuPerExec(one) / cpuPerExec(auditd.get(one.repetition))),
     stormMicrosecondsPerExec: range((one) => one.stormMicrosecondsPerExec),
     othersPercent: range((one) => one.othersPercent),
-    cpuMicrosecondsPerExec: range((one) => Object.values(one.cpuMicrosecondsPerExec).reduce((a, b) => a + b, 0)),
+    cpuMicrosecondsPerExec: range(cpuPerExec),
     cpuParts: Object.fromEntries(
       parts.map((part) => [part, range((one) => one.cpuMicrosecondsPerExec[part] ?? Number.NaN)]),
     ),
@@ -184,4 +196,9 @@ function figuresOf(all: readonly Measurement[], storm: string, listener: string)
     chainRightPercent: range((one) => one.chainRightPercent),
     lost: ours.reduce((sum, one) => sum + one.lost, 0),
   };
+}
+
+/** Of all processes that take part. */
+function cpuPerExec(one: Measurement | undefined): number {
+  return Object.values(one?.cpuMicrosecondsPerExec ?? { none: Number.NaN }).reduce((a, b) => a + b, 0);
 }

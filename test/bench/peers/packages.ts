@@ -15,8 +15,10 @@ function installed(): Set<string> {
   return new Set(lines.flatMap(([name = '', status = '']) => (status.startsWith('ii') ? [name] : [])));
 }
 
+/** '' where it is not installed. */
 export function versionOf(name: string): string {
-  return execFileSync('dpkg-query', ['-W', '-f', VERSION, name], { encoding: 'utf8' });
+  const { status, stdout } = spawnSync('dpkg-query', ['-W', '-f', VERSION, name], { encoding: 'utf8' });
+  return status === 0 ? stdout : '';
 }
 
 function apt(...args: string[]): void {
