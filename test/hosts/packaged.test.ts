@@ -1,6 +1,15 @@
 /** The single executable that `npm run package` makes, where it has been made. */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,8 +24,9 @@ const PACKAGED = fileURLToPath(new URL('../../dist/package/process_ancestry.ext'
 /** It takes no more CPU time to be registered than so many starts of Node with nothing to do: 9 were measured. */
 const BARE_STARTS = 18;
 const IDLE_RSS_KB = 100_000;
-/** Where its collector might be left, or where somebody might have put another. */
-const PLACES = ['/dev/shm', '/run', '/tmp', '/var/tmp', fileURLToPath(new URL('../../dist/package', import.meta.url))];
+/** Where something of it might be left: first directories that are given to it empty, then those that it shares. */
+const OWN_PLACES = ['/dev/shm', '/tmp', '/var/tmp'];
+const SHARED_PLACES = ['/run', fileURLToPath(new URL('../../dist/package', import.meta.url))];
 const SQL = "SELECT cmdline FROM process_ancestry_events WHERE cmdline = 'id'";
 const REPLAY = ['shell', '--embedded', '--json', '--collector', 'replay', '--replay-file', ':sample:', SQL];
 
@@ -69,6 +79,39 @@ describe.skipIf(!existsSync(PACKAGED))('the single executable', () => {
   });
 });
 
+/** Runs the executable where directories for temporary files are its own. A witness shows what is in them after its end. */
+class OwnPlaces implements Disposable {
+  readonly program: string;
+  readonly #directory = mkdtempSync('/var/lib/pa-packaged-');
+  readonly #tmpdir = process.env.TMPDIR;
+
+  constructor() {
+    // The socket is outside of these directories.
+    process.env.TMPDIR = this.#directory;
+    this.program = join(this.#directory, 'process_ancestry.ext');
+    const script = `for place in ${OWN_PLACES.join(' ')}; do mount -t tmpfs tmpfs $place || exit 1; done
+      sleep 600 </dev/null >/dev/null 2>&1 & echo $! >"${this.#directory}/witness"; exec "$@"`;
+    writeFileSync(this.program, `#!/bin/sh\nexec unshare --mount sh -c '${script}' sh "${PACKAGED}" "$@"\n`, {
+      mode: 0o755,
+    });
+  }
+
+  files(): string[] {
+    return OWN_PLACES.flatMap((place) => readdirSync(`/proc/${this.#witness}/root${place}`));
+  }
+
+  get #witness(): number {
+    return Number(readFileSync(join(this.#directory, 'witness'), 'utf8'));
+  }
+
+  [Symbol.dispose](): void {
+    process.kill(this.#witness);
+    if (this.#tmpdir === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = this.#tmpdir;
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
 function bareStartCpuMs(): number {
   const program = 'const { user, system } = process.cpuUsage(); console.log((user + system) / 1000)';
   return Number(execFileSync(process.execPath, ['--eval', program], { encoding: 'utf8' }));
@@ -76,10 +119,11 @@ function bareStartCpuMs(): number {
 
 describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, as root', () => {
   test('is registered at little cost, is small when idle, and after a kill nothing of it is left in a file', async () => {
-    const files = () => PLACES.map((place) => readdirSync(place).filter((name) => !name.startsWith('pa-')));
-    const before = files();
+    const shared = () => SHARED_PLACES.map((place) => readdirSync(place).filter((name) => !name.startsWith('pa-')));
+    const before = shared();
+    using places = new OwnPlaces();
     const bareMs = bareStartCpuMs();
-    extension = await ExtensionUnderTest.start([], { program: PACKAGED, recording: false });
+    extension = await ExtensionUnderTest.start([], { program: places.program, recording: false });
     const startMs = cpuMicroseconds(extension.child.pid ?? 0) / 1000;
     await until('recording', () => extension?.stderr.includes('"recording"'));
     const collector = readFileSync(`/proc/${extension.child.pid}/maps`, 'utf8')
@@ -94,8 +138,10 @@ describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, a
     expect(rss).toBeLessThan(IDLE_RSS_KB);
     extension.child.kill('SIGKILL');
     await until('killed', () => extension?.exited);
-    expect(files().map((names, index) => names.filter((name) => !before[index]?.includes(name)))).toEqual(
-      PLACES.map((place) => (place === '/run' && !before[1]?.includes('process_ancestry') ? ['process_ancestry'] : [])),
+    expect(places.files()).toEqual([]);
+    const left = shared().map((names, index) => names.filter((name) => !before[index]?.includes(name)));
+    expect(left.flat().filter((name) => name.includes('ancestry'))).toEqual(
+      before[0]?.includes('process_ancestry') ? [] : ['process_ancestry'],
     );
     // Puts back what the killed one found in the kernel.
     await extension.stop();

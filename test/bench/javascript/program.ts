@@ -49,7 +49,11 @@ interface Modules {
   readonly NO_DETAILS: object;
 }
 
-const HOST = JSON.stringify({ id: '0f3c', hostname: 'bench', architecture: 'x86_64', os: { type: 'linux' } });
+const HOST = {
+  ...{ id: '0f3c', bootId: '', hostname: 'bench', architecture: 'x86_64', kernel: '', ip: [], mac: [] },
+  os: { family: '', name: '', version: '', platform: '', full: '' },
+};
+const HOST_FACTS = { json: JSON.stringify(HOST) };
 const NAMES = new Map([
   [0, 'root'],
   [33, 'www-data'],
@@ -84,7 +88,7 @@ export async function startProgram(
   const bootToUnixMs = Date.now() - uptimeMs;
   const collector = version === 'this' ? new Collector(bootToUnixMs) : new OldCollector();
   const log = makeLogger('warn', 'json');
-  const store = new EventStore(storeSettings(values, ''), { log, host: () => HOST });
+  const store = new EventStore(storeSettings(values, ''), { log, host: () => (version === 'this' ? HOST_FACTS : HOST_FACTS.json) });
   const nameOf = (id: number) => NAMES.get(id);
   const recorder = new Recorder({
     ...{ values, store, log, native: collector, proc: new MadeUpProc(version, NO_DETAILS) },
