@@ -19,8 +19,7 @@ const TABLES = `
   CREATE TABLE segments (
     first_eid INTEGER PRIMARY KEY, version INTEGER NOT NULL, row_count INTEGER NOT NULL, min_ms INTEGER NOT NULL,
     max_ms INTEGER NOT NULL, answer_bytes INTEGER NOT NULL, keys BLOB NOT NULL, lines TEXT NOT NULL);
-  CREATE TABLE shared (id INTEGER PRIMARY KEY, used INTEGER NOT NULL, above INTEGER, facts TEXT NOT NULL);
-  CREATE INDEX shared_used ON shared (used);`;
+  CREATE TABLE shared (first_id INTEGER PRIMARY KEY, last_id INTEGER NOT NULL, lines TEXT NOT NULL);`;
 
 const BOOKKEEPING = `
   CREATE TABLE last_row (only INTEGER PRIMARY KEY CHECK (only = 1), eid INTEGER NOT NULL, discarded_eid INTEGER NOT NULL);

@@ -1,110 +1,174 @@
 /**
  * Facts that rows share, each stored once: processes that created others or lead them, each with the id of its creator's,
- * and credentials, earlier images and hosts. `used` tells the newest generation of rows that refers to a fact, so it can be
- * dropped when the rows of its generation are. A generation ends after so many rows, or so many bytes of new facts.
+ * and credentials, earlier images and hosts. They are in blocks, as rows are in segments: a block is one row of the
+ * database, and has a line for each fact.
+ *
+ * What is dropped: a fact is used by a generation of rows, the newest that refers to it, and is not needed when that
+ * generation's rows have gone. A generation ends after so many rows, or so many bytes of new facts.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { RecordedLink } from '../../process/recorded_link.ts';
 import type { SharedFacts } from '../../process/session_context.ts';
 
+/** A block takes no more facts, or bytes of lines, than these. */
+const BLOCK_FACTS = 32;
+const BLOCK_BYTES = 32 * 1024;
 const GENERATION_EIDS = 4096;
-/** What is dropped without a pause: bytes of facts, and facts. */
-const DROP_BYTES = 4 * 1024 * 1024;
-const DROP_FACTS = 4096;
+/** Blocks that are dropped, or become smaller, without a pause. */
+const BLOCKS_A_STEP = 64;
+const BETWEEN = '\n';
 
+/** A fact as it is stored. */
+export interface FoundFacts {
+  readonly above: number | null;
+  readonly facts: string;
+}
+
+interface Block {
+  readonly firstId: number;
+  lastId: number;
+  bytes: number;
+  /** How many lines it has. */
+  lines: number;
+  /** Ids that were put into it, and the first eid of the newest generation that uses each. */
+  readonly ids: number[];
+  readonly used: number[];
+}
+
+/** Where a fact is. */
 interface Stored {
   readonly id: number;
-  /** The first eid of the newest generation that uses it. */
+  readonly block: Block;
+  readonly at: number;
   used: number;
 }
 
-export class SharedFactsWriter {
-  readonly #insert: StatementSync;
-  readonly #use: StatementSync;
-  readonly #newestUsedUpTo: StatementSync;
-  readonly #firstUnneeded: StatementSync;
+interface Mark {
+  readonly size: number;
+}
+
+export class SharedFactsTable {
+  readonly #put: StatementSync;
+  readonly #read: StatementSync;
   readonly #delete: StatementSync;
-  readonly #greatestId: StatementSync;
+  readonly #list: StatementSync;
+  /** In the order of their ids. */
+  #blocks: Block[] = [];
+  /** The newest one, while it takes more facts, with its lines. */
+  #open: { readonly block: Block; lines: string } | undefined;
+  readonly #changed: { readonly block: Block; lines: string }[] = [];
   /** By identity: what is the same object is stored once. */
   #stored = new WeakMap<RecordedLink | SharedFacts, Stored>();
   #nextId = 1;
-  #generation = 0;
+  /** First eids of generations, the oldest first. Rows of before the start are one. */
+  readonly #generations: number[] = [0];
   #generationBytes = 0;
   #isGenerationFresh = false;
   /** Of facts that were added since it was asked last. */
   #addedBytes = 0;
+  /** What no generation from this one on uses may have been dropped, and was: as far as `isDropped` says. */
+  #kept = 0;
+  #isDropped = true;
 
   constructor(db: DatabaseSync) {
-    this.#insert = db.prepare('INSERT INTO shared (id, used, above, facts) VALUES (?, ?, ?, ?)');
-    this.#use = db.prepare('UPDATE shared SET used = ? WHERE id = ?');
-    this.#newestUsedUpTo = db.prepare('SELECT max(used) AS used FROM shared WHERE used <= ?');
-    this.#firstUnneeded = db.prepare(
-      `SELECT id, octet_length(facts) AS bytes FROM shared WHERE used < ? LIMIT ${DROP_FACTS}`,
-    );
-    this.#delete = db.prepare('DELETE FROM shared WHERE id = ?');
-    this.#greatestId = db.prepare('SELECT coalesce(max(id), 0) AS id FROM shared');
+    this.#put = db.prepare('INSERT OR REPLACE INTO shared (first_id, last_id, lines) VALUES (?, ?, ?)');
+    this.#read = db.prepare('SELECT lines FROM shared WHERE first_id = ?');
+    this.#delete = db.prepare('DELETE FROM shared WHERE first_id = ?');
+    this.#list = db.prepare('SELECT first_id, last_id, octet_length(lines) AS bytes FROM shared ORDER BY first_id');
   }
 
-  /** After the database was opened. */
+  /** After the database was opened: its rows may use all that is there. */
   load(): void {
-    this.#nextId = Number(this.#greatestId.get()?.id) + 1;
+    this.#blocks = this.#list.all().map((row) => ({
+      ...{ firstId: Number(row.first_id), lastId: Number(row.last_id), bytes: Number(row.bytes) },
+      ...{ lines: 1, ids: [], used: [0] },
+    }));
+    this.#nextId = (this.#blocks.at(-1)?.lastId ?? 0) + 1;
   }
 
-  /** What was stored may not be there: a transaction failed. No id is used again: a query that runs now may have it. */
-  forget(): void {
+  mark(): Mark {
+    return { size: this.#blocks.length };
+  }
+
+  /** Takes back what was added since. No id is used again: a query that runs now may have it. */
+  rollBack({ size }: Mark): void {
+    this.#blocks.length = Math.min(size, this.#blocks.length);
+    this.#open = undefined;
+    this.#changed.length = 0;
+    // What was added to a block that was open is not in it, and is not referred to.
     this.#stored = new WeakMap();
     this.#isGenerationFresh = false;
   }
 
   /** Before the facts of a row are stored. Answers the generation that it belongs to. */
   beginRow(eid: number, generationBytesMax: number): number {
+    const current = this.#generation;
     const goesOn =
-      this.#isGenerationFresh && eid - this.#generation < GENERATION_EIDS && this.#generationBytes < generationBytesMax;
-    if (goesOn) return this.#generation;
-    this.#generation = eid;
+      this.#isGenerationFresh && eid - current < GENERATION_EIDS && this.#generationBytes < generationBytesMax;
+    if (goesOn) return current;
+    this.#generations.push(Math.max(eid, current));
     this.#generationBytes = 0;
     this.#isGenerationFresh = true;
-    return eid;
+    return this.#generation;
   }
 
   /** The id of a process, which is stored with all above it. `argsMax` bounds the characters of its arguments. */
   idOfLink(link: RecordedLink | undefined, argsMax: number): number | null {
     if (!link) return null;
-    const known = this.#stored.get(link);
-    if (known?.used === this.#generation) return known.id;
+    const generation = this.#generation;
+    const known = this.#storedOf(link);
+    if (known?.used === generation) return known.id;
+    const { above } = link;
+    const knownAbove = above && this.#storedOf(above);
+    // Most are new, below one that rows have told of just now.
+    if (!above || knownAbove?.used === generation) return this.#idBelow(link, known, knownAbove?.id, argsMax);
     // From the first one of this generation downwards, not by recursion: a chain may be a thousand long.
-    const pending: RecordedLink[] = [];
-    let above: Stored | undefined;
-    for (let one: RecordedLink | undefined = link; one; one = one.above) {
-      const stored = this.#stored.get(one);
-      if (stored?.used === this.#generation) {
-        above = stored;
+    const pending: RecordedLink[] = [link];
+    let id: number | undefined;
+    for (let one: RecordedLink | undefined = above; one; one = one.above) {
+      const stored = this.#storedOf(one);
+      if (stored?.used === generation) {
+        id = stored.id;
         break;
       }
       pending.push(one);
     }
-    for (let at = pending.length - 1; at >= 0; at--) {
-      const one = pending[at] as RecordedLink;
-      above = this.#keep(one) ?? this.#addNew(one, one.json(argsMax), above?.id ?? null);
+    for (let one = pending.pop(); one; one = pending.pop()) {
+      id = this.#idBelow(one, this.#storedOf(one), id, argsMax);
     }
-    return above?.id ?? null;
+    return id ?? null;
   }
 
   idOf(facts: SharedFacts | undefined): number | null {
     if (!facts) return null;
-    const known = this.#stored.get(facts);
-    if (known?.used === this.#generation) return known.id;
-    const kept = this.#keep(facts);
-    if (kept) return kept.id;
+    const known = this.#storedOf(facts);
+    if (known) return this.#use(known);
     const { json } = facts;
-    return json === '' ? null : this.#addNew(facts, json, null).id;
+    return json === '' ? null : this.#addNew(facts, json, null);
   }
 
   /** Adds facts, with the id of those above them; answers their id. */
   add(facts: string, above: number | null): number {
     const id = this.#nextId++;
-    this.#insert.run(id, this.#generation, above, facts);
-    this.#count(facts);
+    const line = `${id}\t${above ?? ''}\t${facts}`;
+    const bytes = Buffer.byteLength(line);
+    let open = this.#open;
+    if (!open || open.block.ids.length >= BLOCK_FACTS || open.block.bytes + bytes > BLOCK_BYTES) {
+      open = { block: { firstId: id, lastId: id, bytes: 0, lines: 0, ids: [], used: [] }, lines: line };
+      this.#blocks.push(open.block);
+      this.#open = open;
+    } else {
+      open.lines += BETWEEN + line;
+    }
+    const { block } = open;
+    block.lastId = id;
+    block.bytes += bytes;
+    block.lines++;
+    block.ids.push(id);
+    block.used.push(this.#generation);
+    if (this.#changed.at(-1) !== open) this.#changed.push(open);
+    this.#generationBytes += bytes;
+    this.#addedBytes += bytes;
     return id;
   }
 
@@ -114,49 +178,105 @@ export class SharedFactsWriter {
     return bytes;
   }
 
+  /** Within a transaction. */
+  writeChanged(): void {
+    for (const { block, lines } of this.#changed) this.#put.run(block.firstId, block.lastId, lines);
+    this.#changed.length = 0;
+  }
+
+  /** Undefined where they were dropped. */
+  find(id: number): FoundFacts | undefined {
+    const block = this.#blockOf(id);
+    const lines = block && this.#linesOf(block);
+    const line = lines?.find((one) => one.startsWith(`${id}\t`));
+    if (line === undefined) return undefined;
+    const [, above, facts = ''] = line.split('\t', 3);
+    return { above: above === '' ? null : Number(above), facts };
+  }
+
   /**
    * Drops some of what no row from `oldestEid` on needs. Facts of one generation more are kept, for a query that is still
-   * reading. True where there may be more to drop.
+   * reading. Within a transaction. True where there may be more to drop.
    */
   dropUnneeded(oldestEid: number): boolean {
-    const needed = this.#generationUpTo(oldestEid);
-    const kept = needed === undefined ? undefined : this.#generationUpTo(needed - 1);
-    if (kept === undefined) return false;
-    let [count, bytes] = [0, 0];
-    const ids: number[] = [];
-    for (const row of this.#firstUnneeded.iterate(kept)) {
-      if (bytes > DROP_BYTES) break;
-      ids.push(Number(row.id));
-      bytes += Number(row.bytes);
-      count++;
+    const generations = this.#generations;
+    while (generations.length > 2 && (generations[2] as number) <= oldestEid) generations.shift();
+    const [kept = 0] = generations;
+    if (kept === this.#kept && this.#isDropped) return false;
+    this.#kept = kept;
+    this.#isDropped = false;
+    let steps = 0;
+    for (let at = 0; at < this.#blocks.length; at++) {
+      const block = this.#blocks[at] as Block;
+      const needed = block.used.reduce((count, used) => count + Number(used >= kept), 0);
+      // One that is still written to, and one of which most is needed, stays as it is.
+      if (needed * 2 > block.lines || block === this.#open?.block) continue;
+      if (++steps > BLOCKS_A_STEP) return true;
+      if (needed > 0) {
+        this.#shrink(block, kept);
+        continue;
+      }
+      this.#delete.run(block.firstId);
+      this.#blocks.splice(at--, 1);
     }
-    for (const id of ids) this.#delete.run(id);
-    return bytes > DROP_BYTES || count === DROP_FACTS;
+    this.#isDropped = true;
+    return false;
   }
 
-  #generationUpTo(eid: number): number | undefined {
-    const used = this.#newestUsedUpTo.get(eid)?.used;
-    return used === null || used === undefined ? undefined : Number(used);
+  get #generation(): number {
+    return this.#generations.at(-1) ?? 0;
   }
 
-  /** Marks what is stored already as used by this generation; undefined where it is not stored. */
-  #keep(facts: RecordedLink | SharedFacts): Stored | undefined {
-    const stored = this.#stored.get(facts);
-    if (!stored) return undefined;
-    this.#use.run(this.#generation, stored.id);
+  #idBelow(
+    link: RecordedLink,
+    known: Stored | undefined,
+    above: number | undefined,
+    argsMax: number,
+  ): number {
+    return known ? this.#use(known) : this.#addNew(link, link.json(argsMax), above ?? null);
+  }
+
+  /** Undefined where it is not stored, or may have been dropped. */
+  #storedOf(key: RecordedLink | SharedFacts): Stored | undefined {
+    const stored = this.#stored.get(key);
+    return stored && stored.used >= this.#kept ? stored : undefined;
+  }
+
+  #use(stored: Stored): number {
     stored.used = this.#generation;
-    return stored;
+    stored.block.used[stored.at] = stored.used;
+    return stored.id;
   }
 
-  #addNew(key: RecordedLink | SharedFacts, facts: string, above: number | null): Stored {
-    const stored = { id: this.add(facts, above), used: this.#generation };
-    this.#stored.set(key, stored);
-    return stored;
+  #addNew(key: RecordedLink | SharedFacts, facts: string, above: number | null): number {
+    const id = this.add(facts, above);
+    const { block } = this.#open as { block: Block };
+    this.#stored.set(key, { id, block, at: block.ids.length - 1, used: this.#generation });
+    return id;
   }
 
-  #count(facts: string): void {
-    const bytes = Buffer.byteLength(facts);
-    this.#generationBytes += bytes;
-    this.#addedBytes += bytes;
+  /** Leaves what is needed in a block: places stay, so that what is known of its facts holds. */
+  #shrink(block: Block, kept: number): void {
+    const needed = new Set(block.ids.filter((_, at) => (block.used[at] ?? 0) >= kept));
+    const lines = (this.#linesOf(block) ?? []).filter((line) => needed.has(Number.parseInt(line, 10)));
+    block.lines = lines.length;
+    block.bytes = lines.reduce((sum, line) => sum + Buffer.byteLength(line), 0);
+    this.#put.run(block.firstId, block.lastId, lines.join(BETWEEN));
+  }
+
+  #linesOf(block: Block): string[] | undefined {
+    const lines = this.#read.get(block.firstId)?.lines;
+    return typeof lines === 'string' ? lines.split(BETWEEN) : undefined;
+  }
+
+  #blockOf(id: number): Block | undefined {
+    let [low, high] = [0, this.#blocks.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#blocks[middle] as Block).lastId < id) low = middle + 1;
+      else high = middle;
+    }
+    const block = this.#blocks[low];
+    return block && block.firstId <= id ? block : undefined;
   }
 }

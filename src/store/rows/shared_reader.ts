@@ -1,7 +1,7 @@
 /** Shared facts as they are read: parsed once, remembered, and the same object for the same fact while it is remembered. */
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { LRUCache } from 'lru-cache';
 import type { LinkFacts } from '../../process/facts.ts';
+import type { FoundFacts } from './shared_facts.ts';
 
 /** Rows that a query had found were let go before it came to read them. */
 const GONE = 'rows were let go while they were read: ask again';
@@ -10,18 +10,13 @@ const REMEMBERED_BYTES = 4 * 1024 * 1024;
 const FACT_BYTES = 500;
 const MADE_FACTOR = 4;
 
-interface Found {
-  readonly above: number | null;
-  readonly facts: string;
-}
-
 /** A process that created others or leads them, as it was stored. */
 export class StoredLink {
   readonly #reader: SharedReader;
-  readonly #found: Found;
+  readonly #found: FoundFacts;
   #facts: LinkFacts | undefined;
 
-  constructor(reader: SharedReader, found: Found) {
+  constructor(reader: SharedReader, found: FoundFacts) {
     this.#reader = reader;
     this.#found = found;
   }
@@ -53,12 +48,12 @@ const cache = <Value extends { readonly bytes: number }>() =>
   });
 
 export class SharedReader {
-  readonly #read: StatementSync;
+  readonly #find: (id: number) => FoundFacts | undefined;
   readonly #links = cache<StoredLink>();
   readonly #documents = cache<Document>();
 
-  constructor(db: DatabaseSync) {
-    this.#read = db.prepare('SELECT above, facts FROM shared WHERE id = ?');
+  constructor(find: (id: number) => FoundFacts | undefined) {
+    this.#find = find;
   }
 
   /** Undefined for null. @throws {Error} it was let go */
@@ -83,8 +78,8 @@ export class SharedReader {
   }
 
   /** As it is stored. @throws {Error} it was let go */
-  found(id: number): Found {
-    const found = this.#read.get(id) as unknown as Found | undefined;
+  found(id: number): FoundFacts {
+    const found = this.#find(id);
     if (!found) throw new Error(GONE);
     return found;
   }
