@@ -9,7 +9,7 @@ import type { EidRange } from '../eid_range.ts';
 import { type EventFacts, FACT, FACTS_VERSION, factsOf, lineOf, type SharedIds } from './event_facts.ts';
 import { LegacyRows } from './legacy_rows.ts';
 import { prepareSchema } from './schema.ts';
-import { hasKey, lastEidOf, type Segment, type SegmentRow, Segments } from './segments.ts';
+import { asKeys, hasKey, lastEidOf, type Segment, type SegmentRow, Segments } from './segments.ts';
 import { SharedFactsWriter } from './shared_facts.ts';
 import { SharedReader } from './shared_reader.ts';
 import { StoredEvent } from './stored_event.ts';
@@ -236,9 +236,11 @@ export class RowDatabase {
    */
   *select(search: Search, range: EidRange): IterableIterator<StoredEvent | undefined> {
     const { times, eids } = search;
+    const pids = search.pids && asKeys(search.pids);
+    const parents = search.parents && asKeys(search.parents);
     for (const segment of this.#segments.within(eids ? narrowed(range, eids) : range)) {
       if (times && (segment.minMs > times.maxMs || segment.maxMs < times.minMs)) continue;
-      const places = this.#placesOf(segment, range, search);
+      const places = this.#placesOf(segment, range, { eids, pids, parents });
       if (places.length === 0) continue;
       const lines = this.#linesOf(segment);
       if (!lines) continue;
@@ -413,6 +415,7 @@ export class RowDatabase {
     const segments = rows.map(
       (row): Segment => ({
         firstEid: Number(row.first_eid),
+        rowsBefore: 0,
         rows: Number(row.row_count),
         bytes: Number(row.bytes),
         answerBytes: Number(row.answer_bytes),
@@ -422,6 +425,7 @@ export class RowDatabase {
       }),
     );
     this.#segments.load(segments, Number(last?.discarded_eid));
+    this.#undeleted = segments.length - this.#segments.size;
     const newest = segments.at(-1);
     this.#lastEid = Math.max(Number(last?.eid), newest ? lastEidOf(newest) : 0);
     this.#shared.load();
