@@ -14,6 +14,8 @@ const DROP_FACTS = 4096;
 
 interface Stored {
   readonly id: number;
+  /** What is above it is needed as long as this is. */
+  readonly above: number | null;
   /** The first eid of the newest generation that uses it. */
   used: number;
 }
@@ -54,6 +56,7 @@ export class SharedFactsWriter {
   forget(): void {
     this.#stored = new WeakMap();
     this.#isGenerationFresh = false;
+    this.#addedBytes = 0;
   }
 
   /** Before the facts of a row are stored. Answers the generation that it belongs to. */
@@ -85,7 +88,8 @@ export class SharedFactsWriter {
     }
     for (let at = pending.length - 1; at >= 0; at--) {
       const one = pending[at] as RecordedLink;
-      above = this.#keep(one) ?? this.#addNew(one, one.json(argsMax), above?.id ?? null);
+      const aboveId: number | null = above?.id ?? null;
+      above = this.#keep(one, aboveId) ?? this.#addNew(one, one.json(argsMax), aboveId);
     }
     return above?.id ?? null;
   }
@@ -94,7 +98,7 @@ export class SharedFactsWriter {
     if (!facts) return null;
     const known = this.#stored.get(facts);
     if (known?.used === this.#generation) return known.id;
-    const kept = this.#keep(facts);
+    const kept = this.#keep(facts, null);
     if (kept) return kept.id;
     const { json } = facts;
     return json === '' ? null : this.#addNew(facts, json, null).id;
@@ -139,17 +143,17 @@ export class SharedFactsWriter {
     return used === null || used === undefined ? undefined : Number(used);
   }
 
-  /** Marks what is stored already as used by this generation; undefined where it is not stored. */
-  #keep(facts: RecordedLink | SharedFacts): Stored | undefined {
+  /** Marks what is stored already as used by this generation; undefined where it is not stored, or below another link. */
+  #keep(facts: RecordedLink | SharedFacts, above: number | null): Stored | undefined {
     const stored = this.#stored.get(facts);
-    if (!stored) return undefined;
+    if (stored?.above !== above) return undefined;
     this.#use.run(this.#generation, stored.id);
     stored.used = this.#generation;
     return stored;
   }
 
   #addNew(key: RecordedLink | SharedFacts, facts: string, above: number | null): Stored {
-    const stored = { id: this.add(facts, above), used: this.#generation };
+    const stored = { id: this.add(facts, above), above, used: this.#generation };
     this.#stored.set(key, stored);
     return stored;
   }
