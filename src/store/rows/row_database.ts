@@ -304,10 +304,14 @@ export class RowDatabase {
   /** Drops some of what no row needs any more. True if there may be more of it. */
   dropUnneeded(): boolean {
     if (!this.#areFactsUnneeded) return false;
+    let areMore = false;
     this.#change(() => {
-      this.#areFactsUnneeded = this.#shared.dropUnneeded(this.#segments.firstEid);
+      areMore = this.#shared.dropUnneeded(this.#segments.firstEid);
+      // Rows that were let go and are not deleted yet must not come back without them.
+      this.#putLast.run(this.#lastEid, this.discardedEid);
     });
-    return this.#areFactsUnneeded;
+    this.#areFactsUnneeded = areMore;
+    return areMore;
   }
 
   /** Gives free pages back to the disk, so many bytes at most: true if the file became shorter. */
