@@ -541,13 +541,14 @@ export class RowDatabase {
   #change(work: () => void): void {
     this.#db.exec('BEGIN IMMEDIATE');
     const mark = this.#segments.mark();
-    const lastEid = this.#lastEid;
+    const [lastEid, cutRows] = [this.#lastEid, this.#cutRows];
     try {
       work();
       this.#db.exec('COMMIT');
     } catch (error) {
       this.#segments.rollBack(mark);
       this.#lastEid = lastEid;
+      this.#cutRows = cutRows;
       this.#open = undefined;
       this.#changed.length = 0;
       this.#shared.forget();
