@@ -57,6 +57,13 @@ interface OpenSegment {
   lines: string;
 }
 
+/** Shared facts of another database that were taken over in one generation: ours by their ids there. */
+interface Copied {
+  readonly from: RowDatabase;
+  readonly generation: number;
+  readonly ids: Map<number, number>;
+}
+
 export class RowDatabase {
   /** There was none before. */
   readonly isNew: boolean;
@@ -82,6 +89,7 @@ export class RowDatabase {
   #undeleted = 0;
   /** There may be shared facts that no row needs. */
   #areFactsUnneeded = true;
+  #copied: Copied | undefined;
   #legacy: LegacyRows | undefined;
   #budget: DiskBudget = diskBudget(Number.MAX_SAFE_INTEGER);
   #cutRows = 0;
@@ -185,17 +193,16 @@ export class RowDatabase {
     let last = 0;
     let bytes = 0;
     this.#change(() => {
-      const copied = new Map<number, number>();
-      let generation = -1;
       for (const event of from.select({}, WHOLE)) {
         if (count >= limit || bytes > this.#budget.batchBytes) break;
         if (!event) continue;
         const facts = [...event.facts];
         const { eid } = event;
-        const begun = this.#shared.beginRow(eid, this.#budget.generationBytes);
-        if (begun !== generation) copied.clear();
-        generation = begun;
-        for (const name of SHARED) facts[FACT[name]] = this.#copyShared(from, facts[FACT[name]], copied);
+        const generation = this.#shared.beginRow(eid, this.#budget.generationBytes);
+        const isSame = this.#copied?.from === from && this.#copied.generation === generation;
+        const copied = isSame && this.#copied ? this.#copied : { from, generation, ids: new Map<number, number>() };
+        this.#copied = copied;
+        for (const name of SHARED) facts[FACT[name]] = this.#copyShared(copied, facts[FACT[name]]);
         bytes += this.#addFacts(facts);
         last = eid;
         count++;
@@ -205,6 +212,8 @@ export class RowDatabase {
     if (count > 0) {
       from.letGo(last);
       from.deleteGone(false);
+    } else {
+      this.#copied = undefined;
     }
     return count;
   }
@@ -509,11 +518,11 @@ export class RowDatabase {
     return places;
   }
 
-  #copyShared(from: RowDatabase, id: unknown, copied: Map<number, number>): number | null {
+  #copyShared({ from, ids }: Copied, id: unknown): number | null {
     const pending: { id: number; facts: string }[] = [];
     let above: number | null = null;
     for (let next = id as number | null | undefined; next !== null && next !== undefined; ) {
-      const known = copied.get(next);
+      const known = ids.get(next);
       if (known !== undefined) {
         above = known;
         break;
@@ -524,7 +533,7 @@ export class RowDatabase {
     }
     for (const { id: theirs, facts } of pending.reverse()) {
       above = this.#shared.add(facts, above);
-      copied.set(theirs, above);
+      ids.set(theirs, above);
     }
     return above;
   }
@@ -551,6 +560,7 @@ export class RowDatabase {
       this.#cutRows = cutRows;
       this.#open = undefined;
       this.#changed.length = 0;
+      this.#copied = undefined;
       this.#shared.forget();
       try {
         // A full disk has ended the transaction already.
