@@ -9,8 +9,8 @@ import type { SharedFacts } from '../../process/session_context.ts';
 
 const GENERATION_EIDS = 4096;
 /** What is dropped without a pause: bytes of facts, and facts. */
-const DROP_BYTES = 4 * 1024 * 1024;
-const DROP_FACTS = 4096;
+const DROP_BYTES = 1024 * 1024;
+const DROP_FACTS = 1024;
 
 interface Stored {
   readonly id: number;
