@@ -9,8 +9,8 @@ import type { EidRange } from '../eid_range.ts';
 import { type EventFacts, FACT, FACTS_VERSION, factsOf, lineOf, type SharedIds } from './event_facts.ts';
 import { LegacyRows } from './legacy_rows.ts';
 import { prepareSchema } from './schema.ts';
-import { hasKey, lastEidOf, type Segment, type SegmentRow, Segments } from './segments.ts';
-import { SharedFactsWriter } from './shared_facts.ts';
+import { asKeys, hasKey, lastEidOf, type Segment, type SegmentRow, Segments } from './segments.ts';
+import { SharedFactsTable } from './shared_facts.ts';
 import { SharedReader } from './shared_reader.ts';
 import { StoredEvent } from './stored_event.ts';
 
@@ -57,12 +57,19 @@ interface OpenSegment {
   lines: string;
 }
 
+/** Shared facts of another database that were taken over in one generation: ours by their ids there. */
+interface Copied {
+  readonly from: RowDatabase;
+  readonly generation: number;
+  readonly ids: Map<number, number>;
+}
+
 export class RowDatabase {
   /** There was none before. */
   readonly isNew: boolean;
   readonly #db: DatabaseSync;
   readonly #segments = new Segments();
-  readonly #shared: SharedFactsWriter;
+  readonly #shared: SharedFactsTable;
   readonly #reader: SharedReader;
   readonly #putSegment: StatementSync;
   readonly #readLines: StatementSync;
@@ -82,6 +89,7 @@ export class RowDatabase {
   #undeleted = 0;
   /** There may be shared facts that no row needs. */
   #areFactsUnneeded = true;
+  #copied: Copied | undefined;
   #legacy: LegacyRows | undefined;
   #budget: DiskBudget = diskBudget(Number.MAX_SAFE_INTEGER);
   #cutRows = 0;
@@ -98,8 +106,8 @@ export class RowDatabase {
       );
       this.#db.exec('PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY');
       this.isNew = prepareSchema(this.#db) === 0;
-      this.#shared = new SharedFactsWriter(this.#db);
-      this.#reader = new SharedReader(this.#db);
+      this.#shared = new SharedFactsTable(this.#db);
+      this.#reader = new SharedReader((id) => this.#shared.find(id));
       this.#putSegment = this.#db.prepare(
         `INSERT OR REPLACE INTO segments (first_eid, version, row_count, min_ms, max_ms, answer_bytes, keys, lines)
          VALUES (?, ${FACTS_VERSION}, ?, ?, ?, ?, ?, ?)`,
@@ -185,17 +193,16 @@ export class RowDatabase {
     let last = 0;
     let bytes = 0;
     this.#change(() => {
-      const copied = new Map<number, number>();
-      let generation = -1;
       for (const event of from.select({}, WHOLE)) {
         if (count >= limit || bytes > this.#budget.batchBytes) break;
         if (!event) continue;
         const facts = [...event.facts];
         const { eid } = event;
-        const begun = this.#shared.beginRow(eid, this.#budget.generationBytes);
-        if (begun !== generation) copied.clear();
-        generation = begun;
-        for (const name of SHARED) facts[FACT[name]] = this.#copyShared(from, facts[FACT[name]], copied);
+        const generation = this.#shared.beginRow(eid, this.#budget.generationBytes);
+        const isSame = this.#copied?.from === from && this.#copied.generation === generation;
+        const copied = isSame && this.#copied ? this.#copied : { from, generation, ids: new Map<number, number>() };
+        this.#copied = copied;
+        for (const name of SHARED) facts[FACT[name]] = this.#copyShared(copied, facts[FACT[name]]);
         bytes += this.#addFacts(facts);
         last = eid;
         count++;
@@ -205,6 +212,8 @@ export class RowDatabase {
     if (count > 0) {
       from.letGo(last);
       from.deleteGone(false);
+    } else {
+      this.#copied = undefined;
     }
     return count;
   }
@@ -236,9 +245,11 @@ export class RowDatabase {
    */
   *select(search: Search, range: EidRange): IterableIterator<StoredEvent | undefined> {
     const { times, eids } = search;
+    const pids = search.pids && asKeys(search.pids);
+    const parents = search.parents && asKeys(search.parents);
     for (const segment of this.#segments.within(eids ? narrowed(range, eids) : range)) {
       if (times && (segment.minMs > times.maxMs || segment.maxMs < times.minMs)) continue;
-      const places = this.#placesOf(segment, range, search);
+      const places = this.#placesOf(segment, range, { eids, pids, parents });
       if (places.length === 0) continue;
       const lines = this.#linesOf(segment);
       if (!lines) continue;
@@ -302,10 +313,14 @@ export class RowDatabase {
   /** Drops some of what no row needs any more. True if there may be more of it. */
   dropUnneeded(): boolean {
     if (!this.#areFactsUnneeded) return false;
+    let areMore = false;
     this.#change(() => {
-      this.#areFactsUnneeded = this.#shared.dropUnneeded(this.#segments.firstEid);
+      areMore = this.#shared.dropUnneeded(this.#segments.firstEid);
+      // Rows that were let go and are not deleted yet must not come back without them.
+      this.#putLast.run(this.#lastEid, this.discardedEid);
     });
-    return this.#areFactsUnneeded;
+    this.#areFactsUnneeded = areMore;
+    return areMore;
   }
 
   /** Gives free pages back to the disk, so many bytes at most: true if the file became shorter. */
@@ -413,6 +428,7 @@ export class RowDatabase {
     const segments = rows.map(
       (row): Segment => ({
         firstEid: Number(row.first_eid),
+        rowsBefore: 0,
         rows: Number(row.row_count),
         bytes: Number(row.bytes),
         answerBytes: Number(row.answer_bytes),
@@ -422,6 +438,7 @@ export class RowDatabase {
       }),
     );
     this.#segments.load(segments, Number(last?.discarded_eid));
+    this.#undeleted = segments.length - this.#segments.size;
     const newest = segments.at(-1);
     this.#lastEid = Math.max(Number(last?.eid), newest ? lastEidOf(newest) : 0);
     this.#shared.load();
@@ -481,6 +498,7 @@ export class RowDatabase {
       this.#putSegment.run(firstEid, rows, minMs, maxMs, answerBytes, bytes, lines);
     }
     this.#changed.length = 0;
+    this.#shared.writeChanged();
   }
 
   /** Undefined where it has been let go. */
@@ -501,11 +519,11 @@ export class RowDatabase {
     return places;
   }
 
-  #copyShared(from: RowDatabase, id: unknown, copied: Map<number, number>): number | null {
+  #copyShared({ from, ids }: Copied, id: unknown): number | null {
     const pending: { id: number; facts: string }[] = [];
     let above: number | null = null;
     for (let next = id as number | null | undefined; next !== null && next !== undefined; ) {
-      const known = copied.get(next);
+      const known = ids.get(next);
       if (known !== undefined) {
         above = known;
         break;
@@ -516,7 +534,7 @@ export class RowDatabase {
     }
     for (const { id: theirs, facts } of pending.reverse()) {
       above = this.#shared.add(facts, above);
-      copied.set(theirs, above);
+      ids.set(theirs, above);
     }
     return above;
   }
@@ -533,16 +551,19 @@ export class RowDatabase {
   #change(work: () => void): void {
     this.#db.exec('BEGIN IMMEDIATE');
     const mark = this.#segments.mark();
-    const lastEid = this.#lastEid;
+    const sharedMark = this.#shared.mark();
+    const [lastEid, cutRows] = [this.#lastEid, this.#cutRows];
     try {
       work();
       this.#db.exec('COMMIT');
     } catch (error) {
       this.#segments.rollBack(mark);
       this.#lastEid = lastEid;
+      this.#cutRows = cutRows;
       this.#open = undefined;
       this.#changed.length = 0;
-      this.#shared.forget();
+      this.#copied = undefined;
+      this.#shared.rollBack(sharedMark);
       try {
         // A full disk has ended the transaction already.
         if (this.#db.isTransaction) this.#db.exec('ROLLBACK');

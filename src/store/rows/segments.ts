@@ -10,6 +10,8 @@ export const SEGMENT_BYTES = 32 * 1024;
 
 export interface Segment {
   readonly firstEid: number;
+  /** Rows in the segments before it, those that have been forgotten since included. */
+  rowsBefore: number;
   /** Its rows have the eids from `firstEid` on. */
   rows: number;
   /** Of its lines. */
@@ -50,7 +52,14 @@ function takes(segment: Segment, { eid, bytes }: SegmentRow): boolean {
   );
 }
 
-/** Numbers wrap in 32 bits here: a key that is equal may be another's, one that differs is not it. */
+/** Numbers as keys have them: they wrap in 32 bits, so a key that is equal may be of another number. */
+export function asKeys(numbers: ReadonlySet<number>): ReadonlySet<number> {
+  const keys = new Set<number>();
+  for (const number of numbers) keys.add(number | 0);
+  return keys;
+}
+
+/** Whether a row has one of these keys. */
 export function hasKey({ keys }: Segment, at: number, offset: 0 | 1, wanted: ReadonlySet<number>): boolean {
   return wanted.has(keys[2 * at + offset] as number);
 }
@@ -64,11 +73,17 @@ export class Segments {
   /** The newest one, while it takes more rows: one that was loaded takes none. */
   #open: Segment | undefined;
 
-  load(segments: Segment[], floorEid: number): void {
-    this.#segments = segments;
+  /** Segments of which nothing is left beyond the floor are forgotten. */
+  load(segments: readonly Segment[], floorEid: number): void {
+    this.#segments = segments.filter((segment) => lastEidOf(segment) > floorEid);
     this.#open = undefined;
     this.#floorEid = floorEid;
-    this.#rows = segments.reduce((sum, segment) => sum + segment.rows, 0) - this.#hidden;
+    let rows = 0;
+    for (const segment of this.#segments) {
+      segment.rowsBefore = rows;
+      rows += segment.rows;
+    }
+    this.#rows = rows - this.#hidden;
   }
 
   get rows(): number {
@@ -104,7 +119,8 @@ export class Segments {
     let segment = this.#open;
     if (!segment || !takes(segment, row)) {
       const keys = new Int32Array(2 * SEGMENT_ROWS);
-      segment = { firstEid: eid, rows: 0, bytes: 0, answerBytes: 0, minMs: timeMs, maxMs: timeMs, keys };
+      const times = { minMs: timeMs, maxMs: timeMs };
+      segment = { firstEid: eid, rowsBefore: this.#rowsUpTo(eid), rows: 0, bytes: 0, answerBytes: 0, ...times, keys };
       this.#close(this.#open);
       this.#segments.push(segment);
       this.#open = segment;
@@ -155,13 +171,16 @@ export class Segments {
   }
 
   /** How many rows of a range there are. */
-  count(range: EidRange): number {
-    let count = 0;
-    for (const segment of this.within(range)) {
-      const { begin, end } = this.placesIn(segment, range);
-      count += Math.max(0, end - begin);
-    }
-    return count;
+  count({ after, upTo }: EidRange): number {
+    return Math.max(0, this.#rowsUpTo(upTo) - this.#rowsUpTo(Math.max(after, this.#floorEid)));
+  }
+
+  /** How many rows there are up to an eid, those that have been forgotten included. */
+  #rowsUpTo(eid: number): number {
+    const segment = this.#segments[this.#firstBeyond(eid)];
+    if (segment) return segment.rowsBefore + Math.max(0, eid + 1 - segment.firstEid);
+    const last = this.#segments.at(-1);
+    return last ? last.rowsBefore + last.rows : 0;
   }
 
   /** Rows of the first segment that have been let go. */

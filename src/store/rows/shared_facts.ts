@@ -14,8 +14,8 @@ import type { SharedFacts } from '../../process/session_context.ts';
 const BLOCK_FACTS = 32;
 const BLOCK_BYTES = 32 * 1024;
 const GENERATION_EIDS = 4096;
-/** Blocks that are dropped, or become smaller, without a pause. */
-const BLOCKS_A_STEP = 64;
+/** Blocks that are dropped, or become smaller, in a step. A turn of the event loop may have five of them. */
+const BLOCKS_A_STEP = 32;
 const BETWEEN = '\n';
 
 /** A fact as it is stored. */
@@ -38,12 +38,16 @@ interface Block {
 /** Where a fact is. */
 interface Stored {
   readonly id: number;
+  /** What is above it is needed as long as this is. */
+  readonly above: number | null;
   readonly block: Block;
   readonly at: number;
   used: number;
 }
 
+/** What there was before facts were added or dropped. */
 interface Mark {
+  readonly blocks: Block[];
   readonly size: number;
 }
 
@@ -87,17 +91,20 @@ export class SharedFactsTable {
   }
 
   mark(): Mark {
-    return { size: this.#blocks.length };
+    return { blocks: this.#blocks, size: this.#blocks.length };
   }
 
-  /** Takes back what was added since. No id is used again: a query that runs now may have it. */
-  rollBack({ size }: Mark): void {
-    this.#blocks.length = Math.min(size, this.#blocks.length);
+  /** Takes back what was added and dropped since. No id is used again: a query that runs now may have it. */
+  rollBack({ blocks, size }: Mark): void {
+    this.#blocks = blocks;
+    this.#blocks.length = size;
+    this.#isDropped = false;
     this.#open = undefined;
     this.#changed.length = 0;
     // What was added to a block that was open is not in it, and is not referred to.
     this.#stored = new WeakMap();
     this.#isGenerationFresh = false;
+    this.#addedBytes = 0;
   }
 
   /** Before the facts of a row are stored. Answers the generation that it belongs to. */
@@ -206,34 +213,28 @@ export class SharedFactsTable {
     this.#kept = kept;
     this.#isDropped = false;
     let steps = 0;
-    for (let at = 0; at < this.#blocks.length; at++) {
-      const block = this.#blocks[at] as Block;
+    this.#blocks = this.#blocks.filter((block) => {
+      if (steps === BLOCKS_A_STEP || block === this.#open?.block) return true;
       const needed = block.used.reduce((count, used) => count + Number(used >= kept), 0);
-      // One that is still written to, and one of which most is needed, stays as it is.
-      if (needed * 2 > block.lines || block === this.#open?.block) continue;
-      if (++steps > BLOCKS_A_STEP) return true;
-      if (needed > 0) {
-        this.#shrink(block, kept);
-        continue;
-      }
-      this.#delete.run(block.firstId);
-      this.#blocks.splice(at--, 1);
-    }
-    this.#isDropped = true;
-    return false;
+      // One of which most is needed stays as it is.
+      if (needed * 2 > block.lines) return true;
+      steps++;
+      if (needed > 0) this.#shrink(block, kept);
+      else this.#delete.run(block.firstId);
+      return needed > 0;
+    });
+    this.#isDropped = steps < BLOCKS_A_STEP;
+    return !this.#isDropped;
   }
 
   get #generation(): number {
     return this.#generations.at(-1) ?? 0;
   }
 
-  #idBelow(
-    link: RecordedLink,
-    known: Stored | undefined,
-    above: number | undefined,
-    argsMax: number,
-  ): number {
-    return known ? this.#use(known) : this.#addNew(link, link.json(argsMax), above ?? null);
+  #idBelow(link: RecordedLink, known: Stored | undefined, above: number | undefined, argsMax: number): number {
+    // It may be stored below another link, which has been recorded anew.
+    const aboveId = above ?? null;
+    return known?.above === aboveId ? this.#use(known) : this.#addNew(link, link.json(argsMax), aboveId);
   }
 
   /** Undefined where it is not stored, or may have been dropped. */
@@ -251,7 +252,7 @@ export class SharedFactsTable {
   #addNew(key: RecordedLink | SharedFacts, facts: string, above: number | null): number {
     const id = this.add(facts, above);
     const { block } = this.#open as { block: Block };
-    this.#stored.set(key, { id, block, at: block.ids.length - 1, used: this.#generation });
+    this.#stored.set(key, { id, above, block, at: block.ids.length - 1, used: this.#generation });
     return id;
   }
 

@@ -159,10 +159,15 @@ describe('rows', () => {
     for (let n = 0; n < 100; n++) store.add({ ...one, context: { ...one.context, creator, sessionLeader: creator } });
     store.close();
     const db = new DatabaseSync(join(directory, 'events.db'));
-    const stored = db.prepare("SELECT id, above, facts ->> 'entityId' AS entity_id FROM shared").all();
-    expect(stored).toEqual([
-      { id: 1, above: null, entity_id: entityId(7) },
-      { id: 2, above: 1, entity_id: entityId(8) },
+    const stored = db.prepare('SELECT lines FROM shared').all();
+    const lines = stored.flatMap((row) =>
+      String(row.lines)
+        .split('\n')
+        .map((line) => line.split('\t')),
+    );
+    expect(lines.map(([id, above, facts]) => [id, above, JSON.parse(String(facts)).entityId])).toEqual([
+      ['1', '', entityId(7)],
+      ['2', '1', entityId(8)],
     ]);
     db.close();
     for (const row of rows(open())) {

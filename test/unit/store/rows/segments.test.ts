@@ -1,0 +1,234 @@
+/** Segments say of their rows what a plain list of them would. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { EidRange } from '../../../../src/store/eid_range.ts';
+import {
+  asKeys,
+  hasKey,
+  lastEidOf,
+  type Mark,
+  SEGMENT_BYTES,
+  SEGMENT_ROWS,
+  type Segment,
+  type SegmentRow,
+  Segments,
+} from '../../../../src/store/rows/segments.ts';
+
+/** The rows and the eid up to which they have been let go. */
+class Model {
+  rows: SegmentRow[] = [];
+  floorEid = 0;
+
+  within({ after, upTo }: EidRange): SegmentRow[] {
+    return this.rows.filter(({ eid }) => eid > Math.max(after, this.floorEid) && eid <= upTo);
+  }
+
+  removeUpTo(eid: number): number {
+    const gone = this.within({ after: 0, upTo: eid }).length;
+    this.floorEid = Math.max(this.floorEid, eid);
+    return gone;
+  }
+}
+
+const ALL: EidRange = { after: 0, upTo: Number.MAX_SAFE_INTEGER };
+const row = (eid: number, more: Partial<SegmentRow> = {}): SegmentRow => ({
+  ...{ eid, timeMs: 1000 + eid, pid: eid, parent: 1, bytes: 100, answerBytes: 10 },
+  ...more,
+});
+const filled = (eids: readonly number[], more: Partial<SegmentRow> = {}) => {
+  const segments = new Segments();
+  for (const eid of eids) segments.add(row(eid, more));
+  return segments;
+};
+const range = (count: number, from = 1) => Array.from({ length: count }, (_, n) => from + n);
+const list = (segments: Segments, within = ALL) => [...segments.within(within)];
+/** Keys and eids of the rows in a range. */
+const rowsIn = (segments: Segments, within: EidRange) =>
+  list(segments, within).flatMap((segment) => {
+    const { begin, end } = segments.placesIn(segment, within);
+    return range(Math.max(0, end - begin), begin).map((place) => ({
+      eid: segment.firstEid + place,
+      pid: segment.keys[2 * place],
+      parent: segment.keys[2 * place + 1],
+    }));
+  });
+
+type Step =
+  | { kind: 'add'; gap: number; count: number; timeMs: number; key: number; bytes: number }
+  | { kind: 'remove'; back: number }
+  | { kind: 'mark' }
+  | { kind: 'rollBack' }
+  | { kind: 'load' };
+
+const number = (max: number) => fc.integer({ min: 0, max });
+const steps = fc.array(
+  fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        kind: fc.constant('add' as const),
+        gap: fc.oneof(fc.constant(0), number(50)),
+        count: number(2 * SEGMENT_ROWS),
+        timeMs: number(100_000),
+        key: fc.oneof(number(5), fc.integer({ min: 2 ** 31 - 2, max: 2 ** 33 })),
+        bytes: fc.oneof(number(200), number(2 * SEGMENT_BYTES)),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constant('remove' as const), back: fc.integer({ min: -5, max: 90 }) }),
+    },
+    { weight: 1, arbitrary: fc.constant({ kind: 'mark' as const }) },
+    { weight: 1, arbitrary: fc.constant({ kind: 'rollBack' as const }) },
+    { weight: 1, arbitrary: fc.constant({ kind: 'load' as const }) },
+  ),
+  { maxLength: 30 },
+);
+const ranges = fc.array(fc.tuple(number(600), number(600)), { maxLength: 8 });
+
+function run(all: readonly Step[]): { model: Model; segments: Segments; segmentsOfAll: Map<number, Segment> } {
+  const model = new Model();
+  let segments = new Segments();
+  /** As a database has them: what is forgotten in memory may be there still. */
+  const segmentsOfAll = new Map<number, Segment>();
+  let marked: { mark: Mark; rows: SegmentRow[] } | undefined;
+  let lastEid = 0;
+  for (const step of all) {
+    if (step.kind === 'add') {
+      lastEid += step.gap;
+      for (let n = 0; n < step.count; n++) {
+        const { timeMs, key, bytes } = step;
+        const added = row(++lastEid, { timeMs: timeMs + n, pid: key + n, parent: key, bytes });
+        model.rows.push(added);
+        const segment = segments.add(added);
+        segmentsOfAll.set(segment.firstEid, segment);
+      }
+    } else if (step.kind === 'remove') {
+      const eid = Math.min(lastEid, Math.max(0, lastEid - step.back));
+      expect(segments.removeUpTo(eid)).toBe(model.removeUpTo(eid));
+      marked = undefined;
+    } else if (step.kind === 'mark') {
+      marked = { mark: segments.mark(), rows: [...model.rows] };
+    } else if (step.kind === 'rollBack') {
+      if (!marked) continue;
+      segments.rollBack(marked.mark);
+      model.rows = marked.rows;
+      const kept = new Set(marked.rows.map(({ eid }) => eid));
+      for (const firstEid of segmentsOfAll.keys()) if (!kept.has(firstEid)) segmentsOfAll.delete(firstEid);
+      marked = undefined;
+    } else {
+      segments = new Segments();
+      segments.load(
+        [...segmentsOfAll.values()].map((segment) => ({ ...segment })),
+        model.floorEid,
+      );
+      for (const segment of segments.within(ALL)) segmentsOfAll.set(segment.firstEid, segment);
+      marked = undefined;
+    }
+  }
+  return { model, segments, segmentsOfAll };
+}
+
+describe('segments say the same as a list of rows', () => {
+  test('whatever is added, let go, rolled back and loaded again', () => {
+    fc.assert(
+      fc.property(steps, ranges, (all, asked) => {
+        const { model, segments } = run(all);
+        expect(segments.rows).toBe(model.within(ALL).length);
+        expect(segments.floorEid).toBe(model.floorEid);
+        for (const [after, length] of [[0, Number.MAX_SAFE_INTEGER] as const, ...asked]) {
+          const within = { after, upTo: after + length };
+          const wanted = model.within(within);
+          expect(segments.count(within)).toBe(wanted.length);
+          const keys = ({ eid, pid, parent }: SegmentRow) => ({ eid, pid: pid | 0, parent: parent | 0 });
+          expect(rowsIn(segments, within)).toEqual(wanted.map(keys));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('and each says what its own rows have together', () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        const { model, segments } = run(all);
+        for (const segment of segments.within(ALL)) {
+          const its = model.rows.filter(({ eid }) => eid >= segment.firstEid && eid <= lastEidOf(segment));
+          const sum = (of: 'bytes' | 'answerBytes') => its.reduce((total, one) => total + one[of], 0);
+          expect(segment).toMatchObject({
+            rows: its.length,
+            bytes: sum('bytes'),
+            answerBytes: sum('answerBytes'),
+            minMs: Math.min(...its.map(({ timeMs }) => timeMs)),
+            maxMs: Math.max(...its.map(({ timeMs }) => timeMs)),
+          });
+          expect(segment.rows).toBeLessThanOrEqual(SEGMENT_ROWS);
+          if (segment.rows > 1) expect(segment.bytes).toBeLessThanOrEqual(SEGMENT_BYTES);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('a segment', () => {
+  test('is begun anew after so many rows, so many bytes, and a gap in the eids', () => {
+    expect(list(filled(range(SEGMENT_ROWS + 1))).map(({ rows }) => rows)).toEqual([SEGMENT_ROWS, 1]);
+    expect(list(filled(range(5), { bytes: SEGMENT_BYTES / 2 })).map(({ rows }) => rows)).toEqual([2, 2, 1]);
+    expect(list(filled([1, 2, 5, 6])).map(({ firstEid }) => firstEid)).toEqual([1, 5]);
+  });
+
+  test('that was loaded takes no more rows', () => {
+    const before = filled([1, 2]);
+    const after = new Segments();
+    after.load(list(before), 0);
+    after.add(row(3));
+    expect(list(after).map(({ firstEid }) => firstEid)).toEqual([1, 3]);
+  });
+
+  test('is begun anew after a transaction that failed', () => {
+    const segments = filled([1, 2]);
+    const mark = segments.mark();
+    segments.add(row(3));
+    segments.rollBack(mark);
+    segments.add(row(3));
+    expect(list(segments).map(({ firstEid, rows }) => [firstEid, rows])).toEqual([
+      [1, 2],
+      [3, 1],
+    ]);
+  });
+
+  test('is forgotten when its last row has been let go, also before it is loaded', () => {
+    const segments = filled(range(3 * SEGMENT_ROWS));
+    const all = list(segments);
+    segments.removeUpTo(2 * SEGMENT_ROWS - 1);
+    expect(segments.size).toBe(2);
+    segments.removeUpTo(2 * SEGMENT_ROWS);
+    expect(segments.size).toBe(1);
+    const again = new Segments();
+    again.load(all, 2 * SEGMENT_ROWS + 1);
+    expect(again).toMatchObject({ size: 1, rows: SEGMENT_ROWS - 1, firstEid: 2 * SEGMENT_ROWS + 1 });
+  });
+
+  test('has a key of every number, which may be that of another', () => {
+    const [segment] = list(filled([1], { pid: 3_000_000_000, parent: 7 }));
+    const has = (offset: 0 | 1, ...wanted: number[]) => segment && hasKey(segment, 0, offset, asKeys(new Set(wanted)));
+    expect(has(0, 3_000_000_000)).toBe(true);
+    expect(has(0, 3_000_000_000 - 2 ** 32)).toBe(true);
+    expect(has(0, 7)).toBe(false);
+    expect(has(1, 8, 7)).toBe(true);
+  });
+
+  test('that a search has reached keeps its rows while others come and go', () => {
+    const segments = filled(range(2 * SEGMENT_ROWS));
+    const search = segments.within(ALL);
+    expect(search.next().value?.firstEid).toBe(1);
+    segments.removeUpTo(2 * SEGMENT_ROWS);
+    for (const eid of range(SEGMENT_ROWS, 2 * SEGMENT_ROWS + 1)) segments.add(row(eid));
+    const rest = [...search];
+    expect(rest.map(({ firstEid }) => firstEid)).toEqual([SEGMENT_ROWS + 1]);
+    expect(rest.map((segment) => segments.placesIn(segment, ALL))).toEqual([
+      { begin: SEGMENT_ROWS, end: SEGMENT_ROWS },
+    ]);
+  });
+});
