@@ -187,6 +187,8 @@ void EbpfSensor::add_snapshot(Batch& batch) {
 void EbpfSensor::add_first_process(Batch& batch) {
   ExecDetails& details = told_.details;
   details = ExecDetails();
+  // Before it is read, as the programs stamp the others.
+  const double time_ms = boottime_ms();
   const UniqueFd process = proc_.open_process(kFirstPid);
   char text[1024];
   procfs::Stat stat;
@@ -209,7 +211,7 @@ void EbpfSensor::add_first_process(Batch& batch) {
   SnapshotEvent first;
   first.has_executed = true;
   first.details = &details;
-  batch.add(Source::kEbpf, kFirstPid, boottime_ms(), first);
+  batch.add(Source::kEbpf, kFirstPid, time_ms, first);
 }
 
 void EbpfSensor::count_loss(uint32_t count, double time_ms, Batch& batch) {
