@@ -401,7 +401,6 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     set("incomplete", stats.sensors.incomplete);
     set("queueBytes", stats.queue_bytes);
     set("queueDropped", stats.queue_dropped);
-    result.Set("hasSnapshot", stats.sensors.has_snapshot);
     result.Set("problems", to_list(env, stats.sensors.problems));
     return result;
   }

@@ -52,8 +52,6 @@ const PLACE_GRACE_MS = 30_000;
 const LOOK_MS = 1_000;
 /** After a sensor stopped working, how often a better one than the present is tried again. */
 const RETRY_MS = 60_000;
-/** After so long the collector's thread has begun with a snapshot. */
-const SNAPSHOT_START_MS = 2;
 /** An extension has a second to leave. */
 const STOP_MS = 300;
 
@@ -63,6 +61,8 @@ export class LiveSource implements ProcessEventSource {
   #reader: BatchReader | undefined;
   #join = WHOLE;
   #hasSnapshot = false;
+  /** One was asked for, and its end has not come. */
+  #isSnapshotAwaited = false;
   #onEvents: (events: readonly ProcessEvent[]) => void = () => undefined;
   #hasRoom: () => boolean = () => true;
   /** What is recorded with; undefined where no sensor works. */
@@ -125,6 +125,7 @@ export class LiveSource implements ProcessEventSource {
     let partly: SensorName | undefined;
     this.#sensor = undefined;
     this.#hears = '';
+    this.#hasSnapshot = false;
     for (const sensor of this.#options.sensors) {
       const state = this.#startNative(sensor);
       const why = state.problems.map(explainProblem);
@@ -152,6 +153,7 @@ export class LiveSource implements ProcessEventSource {
   }
 
   #deliver(events: readonly SensorEvent[]): void {
+    if (this.#isSnapshotAwaited) this.#isSnapshotAwaited = !events.some(({ kind }) => kind === 'snapshotEnd');
     this.#onEvents(this.#join.take(events));
   }
 
@@ -159,13 +161,11 @@ export class LiveSource implements ProcessEventSource {
     return this.#join;
   }
 
-  async snapshot(): Promise<boolean> {
-    if (!this.#hasSnapshot) return false;
+  requestSnapshot(): boolean {
+    if (!this.#isRunning || !this.#hasSnapshot) return false;
+    this.#isSnapshotAwaited = true;
     this.#native.requestSnapshot();
-    // The collector's thread takes it, if it can: this one has other things to do.
-    await new Promise((resolve) => setTimeout(resolve, SNAPSHOT_START_MS));
-    await this.drain();
-    return this.#native.stats().hasSnapshot;
+    return true;
   }
 
   release(which: 'overdue' | 'all'): void {
@@ -217,6 +217,7 @@ export class LiveSource implements ProcessEventSource {
     // What it told goes to its own join; what there is no time for is part of the loss.
     this.#reader?.stop(STOP_MS);
     this.release('all');
+    if (this.#isSnapshotAwaited) this.#deliver([{ kind: 'snapshotEnd', isWhole: false, ...this.#now }]);
     this.#reader = this.#newReader();
     const { lost, queueDropped, kernelLost, malformed, incomplete } = this.#native.stats();
     this.#earlier.lost += lost + queueDropped + 1;
@@ -231,9 +232,13 @@ export class LiveSource implements ProcessEventSource {
   }
 
   #tellLoss(): void {
-    const bootToUnixMs = this.#native.bootToUnixMs();
+    this.#deliver([{ kind: 'loss', count: 1, ...this.#now }]);
+  }
+
+  /** What an event of this moment has that no sensor tells. */
+  get #now(): { origin: 'none'; pid: Pid; bootMs: number; unixMs: number } {
     const unixMs = Date.now();
-    this.#deliver([{ kind: 'loss', origin: 'none', pid: 0 as Pid, bootMs: unixMs - bootToUnixMs, unixMs, count: 1 }]);
+    return { origin: 'none', pid: 0 as Pid, bootMs: unixMs - this.#native.bootToUnixMs(), unixMs };
   }
 
   #startNative(sensor: SensorName): NativeState {

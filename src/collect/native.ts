@@ -36,7 +36,7 @@ export type NativeHears = SensorName | '';
 
 export interface NativeState {
   readonly hears: NativeHears;
-  /** Whether `requestSnapshot` brings the processes that live, as events; else /proc is to be read. */
+  /** Whether `requestSnapshot` may be called; else /proc is to be read. */
   readonly hasSnapshot: boolean;
   readonly problems: readonly NativeProblem[];
 }
@@ -53,8 +53,6 @@ export interface NativeStats {
   readonly incomplete: number;
   readonly queueBytes: number;
   readonly queueDropped: number;
-  /** Whether the last snapshot, if there was one, was taken whole. */
-  readonly hasSnapshot: boolean;
   /** What is wrong now, beside what the start told. */
   readonly problems: readonly NativeProblem[];
 }
@@ -136,6 +134,7 @@ export interface NativeBinding {
   tryEbpf(): readonly NativeProblem[];
   /** Takes what waits in the kernel now: what ended before can be taken then. */
   drainNow(): void;
+  /** The processes that live come as snapshots, and `snapshotEnd` after the last of them. One at a time. */
   requestSnapshot(): void;
   /** What there still is, in bytes and records: in audit's queue, the sockets and the queue. Asks the kernel. */
   onItsWay(): number;

@@ -308,7 +308,10 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
     listen();
     native.requestSnapshot();
     const of = (pid: number | undefined) => events.find((event) => event.kind === 'snapshot' && event.pid === pid);
-    await until('the snapshot', () => of(zombie));
+    await until('the end', () => events.some(({ kind }) => kind === 'snapshotEnd'));
+    const end = events.findIndex(({ kind }) => kind === 'snapshotEnd');
+    expect(events[end]).toMatchObject({ isWhole: true });
+    expect(events.slice(end).some(({ kind }) => kind === 'snapshot')).toBe(false);
     expect(of(shell)).toMatchObject({
       hasEnded: false,
       hasExecuted: true,
@@ -322,6 +325,28 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
     );
     const forked = new Set(events.flatMap((event) => (event.kind === 'fork' ? [event.pid as number] : [])));
     expect(living.map(Number).filter((pid) => !told.has(pid) && !forked.has(pid))).toEqual([]);
+  });
+
+  test('a snapshot for which the queue has no room waits for it', async () => {
+    const COUNT = 400;
+    // Of bash, that each is a process.
+    const text = `zeros=$(printf '0%.0s' $(seq 4000)); for i in $(seq ${COUNT}); do sleep 1000 $zeros & done; echo; wait`;
+    child = spawn('bash', ['-c', text], { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
+    const shell = child;
+    try {
+      await new Promise((resolve) => shell.stdout?.once('data', resolve));
+      listen({ queueMaxBytes: 1 << 20 });
+      native.requestSnapshot();
+      // Nothing is taken meanwhile.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+      expect(native.stats().queueBytes).toBeGreaterThan(1 << 19);
+      await until('the end', () => events.some(({ kind }) => kind === 'snapshotEnd'));
+    } finally {
+      if (shell.pid) process.kill(-shell.pid, 'SIGKILL');
+    }
+    const told = events.filter((event) => event.kind === 'snapshot' && event.details.ppid === shell.pid);
+    expect(told).toHaveLength(COUNT);
+    expect(native.stats()).toMatchObject({ lost: 0, queueDropped: 0 });
   });
 
   test('new sessions are told where they are asked for', async () => {

@@ -95,7 +95,6 @@ class FakeNative implements NativeBinding {
       incomplete: 0,
       queueBytes: this.queued,
       queueDropped: 0,
-      hasSnapshot: false,
       problems: [],
     };
   }

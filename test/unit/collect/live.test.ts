@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { ProcessEvent } from '../../../src/collect/event.ts';
 import { LiveSource, SENSORS } from '../../../src/collect/live.ts';
 import type {
   NativeBinding,
@@ -26,7 +27,7 @@ class FakeHost implements NativeBinding {
     this.started.push(sensor);
     this.running = sensor;
     const refusal = this.refusals[sensor];
-    return { hears: this.hears, hasSnapshot: false, problems: refusal ? [refusal] : [] };
+    return { hears: this.hears, hasSnapshot: sensor === 'ebpf', problems: refusal ? [refusal] : [] };
   }
 
   get hears(): NativeHears {
@@ -40,7 +41,7 @@ class FakeHost implements NativeBinding {
   stats(): NativeStats {
     return {
       ...{ hears: this.hears, messages: 0, lost: this.lost, kernelLost: 0, kernelBacklog: 0, malformed: 0 },
-      ...{ incomplete: 0, queueBytes: 0, queueDropped: 0, hasSnapshot: false, problems: this.problems },
+      ...{ incomplete: 0, queueBytes: 0, queueDropped: 0, problems: this.problems },
     };
   }
 
@@ -68,11 +69,13 @@ afterEach(() => {
 async function start(host: FakeHost, sensors: readonly SensorName[] = SENSORS.auto) {
   const changes: SourceState[] = [];
   const losses: number[] = [];
+  const told: ProcessEvent[] = [];
   source = new LiveSource(host, { ...LIMITS, sensors, onChange: (state) => changes.push(state) });
   const state = await source.start((events) => {
+    told.push(...events);
     for (const event of events) if (event.kind === 'loss') losses.push(event.count);
   });
-  return { source, state, changes, losses };
+  return { source, state, changes, losses, told };
 }
 
 const codes = ({ problems }: Pick<SourceState, 'problems'>) => problems.map(({ code }) => code);
@@ -199,6 +202,18 @@ describe('a sensor that stops working', () => {
     host.lost = 0;
     expect(source.stats().eventsLost).toBe(8);
   });
+});
+
+test('a snapshot that a sensor stopped in has ended, and is not whole', async () => {
+  const host = new FakeHost();
+  host.works.ebpf = 'ebpf';
+  host.works.proc_events = 'proc_events';
+  const { source, told } = await start(host);
+  expect(source.requestSnapshot()).toBe(true);
+  host.works.ebpf = '';
+  vi.advanceTimersByTime(1_000);
+  expect(told).toMatchObject([{ kind: 'snapshotEnd', isWhole: false }, { kind: 'loss' }]);
+  expect(source.requestSnapshot()).toBe(false);
 });
 
 test('what a sensor says is wrong now is told, and as long as it says so', async () => {
