@@ -31,7 +31,7 @@ struct SensorStats {
   uint64_t kernel_lost = 0;     // of them, those that the kernel counted itself
   uint64_t kernel_backlog = 0;  // waiting in the kernel: records, or bytes where those are not counted
   uint64_t malformed = 0, incomplete = 0;
-  // What is wrong now, beside what `open` told.
+  // What keeps it from working, or from working at its best, now.
   std::vector<Problem> problems;
 
   // Adds the counts and problems of another sensor.
@@ -60,8 +60,8 @@ class Sensor {
  public:
   virtual ~Sensor() = default;
 
-  // Subscribes: what happens from then on is not missed. False if nothing can be heard. Tells why it is not
-  // all.
+  // Subscribes: what happens from then on is not missed. False if nothing can be heard. Tells why, and what
+  // keeps a part of it from being heard.
   virtual bool open(std::vector<Problem>& problems) = 0;
   // Puts back what was changed in the kernel.
   virtual void close() = 0;

@@ -38,6 +38,7 @@ export interface NativeState {
   readonly hears: NativeHears;
   /** Whether `requestSnapshot` may be called; else /proc is to be read. */
   readonly hasSnapshot: boolean;
+  /** What keeps it from working whole. */
   readonly problems: readonly NativeProblem[];
 }
 
@@ -53,7 +54,7 @@ export interface NativeStats {
   readonly incomplete: number;
   readonly queueBytes: number;
   readonly queueDropped: number;
-  /** What is wrong now, beside what the start told. */
+  /** What is wrong now. */
   readonly problems: readonly NativeProblem[];
 }
 
@@ -130,8 +131,11 @@ export interface NativeBinding {
   take(room: Buffer): number;
   stop(): void;
   stats(): NativeStats;
-  /** Loads the eBPF programs and lets go of them: what keeps them from working; empty where they work. */
-  tryEbpf(): readonly NativeProblem[];
+  /**
+   * What keeps a sensor from working whole; empty where it would work. Beside one that works: eBPF's programs are loaded and
+   * let go of, the connector is subscribed to, and audit is looked at. `ruleKey` is that of our audit rules.
+   */
+  trySensor(sensor: SensorName, ruleKey: string): readonly NativeProblem[];
   /** Takes what waits in the kernel now: what ended before can be taken then. */
   drainNow(): void;
   /** The processes that live come as snapshots, and `snapshotEnd` after the last of them. One at a time. */

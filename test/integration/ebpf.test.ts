@@ -30,7 +30,7 @@ const native = loadNative();
 const isRoot = process.getuid?.() === 0;
 /** What a host may lack; that its kernel refuses the programs is a fault of theirs. */
 const LACKS = ['ebpf_no_btf', 'ebpf_no_permission', 'ebpf_lockdown', 'ebpf_pid_namespace', 'ebpf_unsupported'];
-const isOfHost = isRoot && native.tryEbpf().some(({ code }) => LACKS.includes(code));
+const isOfHost = isRoot && native.trySensor('ebpf', '').some(({ code }) => LACKS.includes(code));
 
 describe.skipIf(!isRoot || isOfHost)('eBPF', () => {
   let directory: string;
@@ -395,7 +395,7 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
     ['with CAP_BPF and CAP_PERFMON alone', ['setpriv', '--bounding-set=-all,+bpf,+perfmon'], []],
   ])('what keeps it from working is told: %s', (_, [command = '', ...args], codes) => {
     const addon = join(import.meta.dirname, '../../native/build/Release/process_ancestry.node');
-    const text = 'process.stdout.write(JSON.stringify(require(process.argv[1]).tryEbpf()))';
+    const text = 'process.stdout.write(JSON.stringify(require(process.argv[1]).trySensor("ebpf", "")))';
     const told = execFileSync(command, [...args, process.execPath, '-e', text, addon], { encoding: 'utf8' });
     expect((JSON.parse(told) as { code: string }[]).map(({ code }) => code)).toEqual(codes);
   });

@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "../netlink_receiver.h"
+
 namespace process_ancestry::audit {
 namespace {
 
@@ -55,6 +57,11 @@ std::string place_payload(uint32_t pid) {
 }
 
 int Kernel::open() { return open_socket(socket_); }
+
+int Kernel::open_again(int error) {
+  forget_socket(socket_, error);
+  return open();
+}
 
 int Kernel::answer(uint16_t& type, std::string_view& payload) {
   for (;;) {

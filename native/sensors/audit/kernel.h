@@ -23,6 +23,8 @@ std::string place_payload(uint32_t pid);
 class Kernel {
  public:
   int open();
+  // Another socket, where the one before answered with an error.
+  int open_again(int error);
   int status(Status& status);
   int set(const Changes& changes);
   // Gives the unicast place back; it belongs to the process, whichever socket says so.

@@ -1,7 +1,6 @@
 #include "ebpf_sensor.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "../../clocks.h"
 #include "../../procfs/command_line.h"
 #include "../../procfs/process_reader.h"
+#include "../made_thread.h"
 #include "record.h"
 
 namespace process_ancestry::ebpf {
@@ -34,13 +34,6 @@ constexpr size_t kSnapshotStep = 256;
 
 int errno_of(ssize_t result) { return result < 0 ? errno : 0; }
 
-// Makes a thread and waits until it has ended. False if there can be no other.
-bool make_thread() {
-  pthread_t thread;
-  const auto body = [](void*) -> void* { return nullptr; };
-  return pthread_create(&thread, nullptr, body, nullptr) == 0 && pthread_join(thread, nullptr) == 0;
-}
-
 }  // namespace
 
 EbpfSensor::EbpfSensor(Options options)
@@ -63,14 +56,16 @@ bool EbpfSensor::open(std::vector<Problem>& problems) {
     close();
     return false;
   }
-  if (options_.sessions) {
-    const uint64_t tracepoint = setsid_tracepoint();
-    const int refused =
-        tracepoint == 0 ? -ENOENT : kernel_programs_attach_setsid(programs_.get(), tracepoint);
-    if (refused != 0) problems.push_back({"ebpf_no_sessions", std::strerror(-refused)});
-  }
+  hear_sessions();
   works_ = true;
   return true;
+}
+
+void EbpfSensor::hear_sessions() {
+  if (!options_.sessions || hears_sessions_) return;
+  const uint64_t tracepoint = setsid_tracepoint();
+  sessions_error_ = tracepoint == 0 ? ENOENT : -kernel_programs_attach_setsid(programs_.get(), tracepoint);
+  hears_sessions_ = sessions_error_ == 0;
 }
 
 void EbpfSensor::close() {
@@ -259,6 +254,7 @@ void EbpfSensor::end_snapshot(Batch& batch) {
 
 void EbpfSensor::tick(Sink& sink, double) {
   if (!works_) return;
+  hear_sessions();
   // What is lost last has no record after it that says so.
   const uint32_t counter = shared_->lost;
   const auto lost = static_cast<int32_t>(counter - lost_seen_);
@@ -291,6 +287,7 @@ SensorStats EbpfSensor::stats() const {
   stats.kernel_backlog = mapped_.ring().waiting();
   stats.malformed = malformed_ + mapped_.ring().malformed();
   stats.problems = problems_;
+  if (sessions_error_ != 0) stats.problems.push_back({"ebpf_no_sessions", std::strerror(sessions_error_)});
   if (snapshot_error_ != 0)
     stats.problems.push_back({"ebpf_snapshot_failed", std::strerror(snapshot_error_)});
   return stats;

@@ -52,6 +52,8 @@ class EbpfSensor final : public Sensor {
   bool has_more() const override { return static_cast<bool>(processes_); }
 
  private:
+  // Where it is wanted, and as soon as the kernel lets it.
+  void hear_sessions();
   void add_events(Sink& sink);
   void add_exec(Batch& batch);
   void add_snapshot(Batch& batch);
@@ -78,6 +80,8 @@ class EbpfSensor final : public Sensor {
   // Where in the ring the records of a snapshot end that has.
   std::optional<unsigned long> snapshot_ends_at_;
   int snapshot_error_ = 0;  // of the last snapshot
+  int sessions_error_ = 0;  // that keeps them from being heard
+  bool hears_sessions_ = false;
   std::vector<Problem> problems_;
 };
 

@@ -48,7 +48,10 @@ class FakeHost implements NativeBinding {
   take = () => 0;
   onItsWay = () => 0;
   drainNow = () => undefined;
-  tryEbpf = () => (this.works.ebpf ? [] : [EBPF_REFUSED]);
+  trySensor = (sensor: SensorName): NativeProblem[] => {
+    if (this.works[sensor] === sensor) return [];
+    return [this.refusals[sensor] ?? { code: `no_${sensor}`, detail: '' }];
+  };
   requestSnapshot = () => undefined;
   bootToUnixMs = () => 1_700_000_000_000;
   get LogReader(): never {
@@ -191,6 +194,35 @@ describe('a sensor that stops working', () => {
     expect(source.stats().collector).toBe('ebpf');
   });
 
+  test('is not tried again by stopping the one that records instead, where both are of audit', async () => {
+    const host = new FakeHost();
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    host.works.audit = 'audit';
+    const { source, losses } = await start(host, SENSORS.audit);
+    host.works['audit+proc_events'] = '';
+    vi.advanceTimersByTime(300_000);
+    expect(host.started).toEqual(['audit+proc_events', 'audit+proc_events', 'audit']);
+    expect(losses).toEqual([1]);
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    vi.advanceTimersByTime(61_000);
+    expect(source.stats().collector).toBe('audit+proc_events');
+    expect(codes(source)).toEqual([]);
+  });
+
+  test('and of which audit is left gives way to audit alone, which tells of forks', async () => {
+    const host = new FakeHost();
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    host.works.audit = 'audit';
+    const { source, losses } = await start(host);
+    host.works['audit+proc_events'] = 'audit';
+    vi.advanceTimersByTime(1_000);
+    expect(host.running).toBe('audit');
+    expect(losses).toEqual([1]);
+    expect(codes(source)).toContain('sensor_stopped');
+    vi.advanceTimersByTime(10_000);
+    expect(losses).toEqual([1]);
+  });
+
   test('keeps what it had counted as lost', async () => {
     const host = new FakeHost();
     host.works.ebpf = 'ebpf';
@@ -202,6 +234,63 @@ describe('a sensor that stops working', () => {
     host.lost = 0;
     expect(source.stats().eventsLost).toBe(8);
   });
+});
+
+describe('a sensor that did not work at the start', () => {
+  test('is used once it works, and its reasons are told no more', async () => {
+    const host = new FakeHost();
+    host.refusals.ebpf = EBPF_REFUSED;
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    const { source, losses } = await start(host);
+    expect(source.stats().collectorReason).not.toBe('');
+    vi.advanceTimersByTime(300_000);
+    expect(host.started).toEqual(['ebpf', 'audit+proc_events']);
+    host.works.ebpf = 'ebpf';
+    delete host.refusals.ebpf;
+    vi.advanceTimersByTime(61_000);
+    expect(source.stats()).toMatchObject({ collector: 'ebpf', collectorReason: '' });
+    expect(codes(source)).toEqual([]);
+    expect(losses).toEqual([1]);
+  });
+
+  test('is told of as it is now', async () => {
+    const host = new FakeHost();
+    host.refusals['audit+proc_events'] = { code: 'proc_events_no_permission', detail: '' };
+    host.works.audit = 'audit';
+    const { source } = await start(host, SENSORS.audit);
+    expect(codes(source)).toEqual(['proc_events_no_permission']);
+    host.refusals['audit+proc_events'] = { code: 'proc_events_unavailable', detail: '' };
+    vi.advanceTimersByTime(61_000);
+    expect(codes(source)).toEqual(['proc_events_unavailable']);
+    delete host.refusals['audit+proc_events'];
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    vi.advanceTimersByTime(61_000);
+    expect(codes(source)).toEqual([]);
+    expect(source.stats().collector).toBe('audit+proc_events');
+  });
+
+  test('and does not though it was said to is tried less and less often', async () => {
+    const host = new FakeHost();
+    host.works.proc_events = 'proc_events';
+    const { losses } = await start(host);
+    host.trySensor = () => [];
+    vi.advanceTimersByTime(10 * 60_000);
+    // After one minute, two, four: the next would be the eighth after these.
+    expect(losses).toEqual([1, 1, 1]);
+  });
+});
+
+test('what a sensor tells at its start is a problem as long as it says so', async () => {
+  const host = new FakeHost();
+  host.works['audit+proc_events'] = 'audit+proc_events';
+  host.problems = [{ code: 'audit_unicast_taken', detail: '812' }];
+  host.refusals['audit+proc_events'] = { code: 'audit_unicast_taken', detail: '812' };
+  const { source, state, changes } = await start(host, SENSORS.audit);
+  expect(codes(state)).toEqual(['audit_unicast_taken']);
+  host.problems = [];
+  vi.advanceTimersByTime(1_000);
+  expect(codes(source)).toEqual([]);
+  expect(changes.map(codes)).toEqual([[]]);
 });
 
 test('a snapshot that a sensor stopped in has ended, and is not whole', async () => {
