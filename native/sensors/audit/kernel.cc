@@ -58,11 +58,6 @@ std::string place_payload(uint32_t pid) {
 
 int Kernel::open() { return open_socket(socket_); }
 
-int Kernel::open_again(int error) {
-  forget_socket(socket_, error);
-  return open();
-}
-
 int Kernel::answer(uint16_t& type, std::string_view& payload) {
   for (;;) {
     pollfd ready{socket_.get(), POLLIN, 0};
@@ -104,6 +99,13 @@ int Kernel::ask(uint16_t type, std::string_view payload) {
 }
 
 int Kernel::status(Status& status) {
+  const int error = read_status(status);
+  if (error == 0 || error == ETIMEDOUT) return error;
+  forget_socket(socket_, error);
+  return open() == 0 ? read_status(status) : error;
+}
+
+int Kernel::read_status(Status& status) {
   const int asked = ask(AUDIT_GET, {});
   if (asked != 0) return asked;
   for (;;) {

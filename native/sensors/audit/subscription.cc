@@ -178,7 +178,10 @@ void Subscription::look_at_changes() {
 void Subscription::look_at_rules() {
   rules_changed_ = false;
   std::vector<Rule> present;
-  if (kernel_.rules(present) != 0) return;
+  if (kernel_.rules(present) != 0) {
+    is_look_due_ = true;
+    return;
+  }
   if (owns_rules_) {
     // What came to hide execs while ours were away stands behind them, as it would have if they had not been.
     const bool was_hidden = coverage_.hidden != Hiding::kNone;
@@ -307,7 +310,7 @@ bool Subscription::drain(double now_ms, size_t bytes_held_max) {
         rules_changed_ = true;
         // No reader is told of what follows, nor when it is switched on again (kernel/audit.c,
         // audit_do_config_change): that is looked at when it can be over.
-        if (payload.find("audit_enabled=0") != std::string_view::npos) was_off_ = true;
+        if (payload.find("audit_enabled=0") != std::string_view::npos) is_look_due_ = true;
         continue;
       }
       assembler_.add(header.nlmsg_type, without_padding(payload), now_ms);
@@ -356,10 +359,10 @@ uint32_t Subscription::check(double now_ms) {
   }
   const bool lost_any = status_.lost != lost_seen_ || counters_.enobufs != enobufs_seen_;
   enobufs_seen_ = counters_.enobufs;
-  if (was_off_ || status_.enabled != enabled_judged_ || lost_any || coverage_.without_changes) {
+  if (is_look_due_ || status_.enabled != enabled_judged_ || lost_any || coverage_.without_changes) {
     rules_changed_ = true;
   }
-  was_off_ = false;
+  is_look_due_ = false;
   if (flood_.is_over(now_ms)) hear_groups_again();
   look_at_changes();
   // The counter starts anew when somebody resets it (man 8 auditctl, --reset-lost).
@@ -372,10 +375,9 @@ uint32_t Subscription::check(double now_ms) {
 bool Subscription::answers() {
   const bool has_told = counters_.records != records_checked_;
   records_checked_ = counters_.records;
-  int error = look_at_status();
+  const int error = look_at_status();
   // A busy host may answer too late. What tells meanwhile has not ended.
   if (error == ETIMEDOUT && has_told) return false;
-  if (error != 0 && kernel_.open_again(error) == 0) error = look_at_status();
   if ((error != 0) != (ended_ != 0)) {
     ++counters_.gaps;
     rules_changed_ = true;
@@ -448,13 +450,15 @@ void Subscription::stop() {
   if (changed_anything_) {
     changed_anything_ = false;
     Status now;
-    if (kernel_.status(now) == 0) kernel_.set(restoration(settings_of(now), set_by_us_, found_));
+    const bool does_answer = kernel_.status(now) == 0;
+    if (does_answer) kernel_.set(restoration(settings_of(now), set_by_us_, found_));
     if (owns_rules_) {
       for (const OwnRule& own : rules_) kernel_.remove(own.rule);
       owns_rules_ = false;
     }
     if (mode_ == Mode::kUnicast) kernel_.release_place();
-    remove_state_file(options_.state_file);
+    // The next start puts back what could not be put back now.
+    if (does_answer) remove_state_file(options_.state_file);
   }
   mode_ = Mode::kOff;
   socket_.reset();

@@ -71,7 +71,7 @@ class Subscription {
 
  private:
   int look_at_status();
-  // Whether audit answers, on another socket if need be.
+  // Whether audit answers.
   bool answers();
   void save_found();
   int take_place();
@@ -104,7 +104,7 @@ class Subscription {
   bool changed_anything_ = false;  // there is something to put back
   bool owns_rules_ = false;
   bool rules_changed_ = false;  // maybe, since they were looked at
-  bool was_off_ = false;        // since the last second
+  bool is_look_due_ = false;    // in the next second, at the rules
   uint64_t enobufs_seen_ = 0;
   Coverage coverage_;    // as of the last look
   bool judged_ = false;  // whether there was one

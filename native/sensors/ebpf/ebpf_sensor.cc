@@ -93,7 +93,7 @@ void EbpfSensor::rest(Rest rest) {
 }
 
 int EbpfSensor::nap_ms(uint64_t messages) {
-  if (messages > 0 || processes_) return kNapMs;
+  if (messages > 0 || has_more()) return kNapMs;
   // What waits and was not taken: its taker has no room, or its writer is not done.
   return mapped_.ring().waiting() > 0 ? kShortNapMs : 0;
 }

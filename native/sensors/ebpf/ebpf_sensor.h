@@ -49,7 +49,7 @@ class EbpfSensor final : public Sensor {
   uint64_t on_its_way() const override;
   bool has_snapshot() const override { return true; }
   void begin_snapshot() override;
-  bool has_more() const override { return static_cast<bool>(processes_); }
+  bool has_more() const override { return processes_ || snapshot_ends_at_; }
 
  private:
   // Where it is wanted, and as soon as the kernel lets it.
