@@ -267,7 +267,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
                           InstanceMethod("drainNow", &ProcessAncestryAddon::drain_now),
                           InstanceMethod("requestSnapshot", &ProcessAncestryAddon::request_snapshot),
                           InstanceMethod("onItsWay", &ProcessAncestryAddon::on_its_way),
-                          InstanceMethod("tryEbpf", &ProcessAncestryAddon::try_ebpf),
+                          InstanceMethod("trySensor", &ProcessAncestryAddon::try_sensor),
                           InstanceMethod("inspectAudit", &ProcessAncestryAddon::inspect_audit),
                           InstanceMethod("cleanUpAudit", &ProcessAncestryAddon::clean_up_audit),
                           InstanceMethod("connectorError", &ProcessAncestryAddon::connector_error),
@@ -349,9 +349,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
       return sensors;
     }
     AuditConnector::Options options;
-    options.audit = sensor == "audit+proc_events" || sensor == "audit";
-    options.connector = sensor == "audit+proc_events" || sensor == "proc_events";
-    options.audit_forks = sensor == "audit";
+    choose_parts(sensor, options);
     options.rule_key = read.text("ruleKey");
     options.state_file = read.text("stateFile");
     options.args_max_bytes = read.bytes("argsMaxBytes");
@@ -366,6 +364,12 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     }
     if (!read.failed()) sensors.push_back(std::make_unique<AuditConnector>(std::move(options)));
     return sensors;
+  }
+
+  static void choose_parts(const std::string& sensor, AuditConnector::Options& options) {
+    options.audit = sensor == "audit+proc_events" || sensor == "audit";
+    options.connector = sensor == "audit+proc_events" || sensor == "proc_events";
+    options.audit_forks = sensor == "audit";
   }
 
   Napi::Value stop(const Napi::CallbackInfo& info) {
@@ -401,7 +405,6 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     set("incomplete", stats.sensors.incomplete);
     set("queueBytes", stats.queue_bytes);
     set("queueDropped", stats.queue_dropped);
-    result.Set("hasSnapshot", stats.sensors.has_snapshot);
     result.Set("problems", to_list(env, stats.sensors.problems));
     return result;
   }
@@ -421,12 +424,25 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     return Napi::Number::New(info.Env(), runs ? static_cast<double>(run_->collector().on_its_way()) : 0);
   }
 
-  Napi::Value try_ebpf(const Napi::CallbackInfo& info) {
+  Napi::Value try_sensor(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    if (info.Length() < 2 || !info[0].IsString() || !info[1].IsString()) {
+      Napi::TypeError::New(env, "trySensor takes a sensor and the key of our rules")
+          .ThrowAsJavaScriptException();
+      return env.Undefined();
+    }
+    const std::string sensor = info[0].As<Napi::String>().Utf8Value();
     std::vector<Problem> problems;
-    ebpf::EbpfSensor::Options options;
-    options.ring_bytes = kTrialRingBytes;
-    ebpf::EbpfSensor(std::move(options)).open(problems);
-    return to_list(info.Env(), problems);
+    if (sensor == "ebpf") {
+      ebpf::EbpfSensor::Options options;
+      options.ring_bytes = kTrialRingBytes;
+      ebpf::EbpfSensor(std::move(options)).open(problems);
+      return to_list(env, problems);
+    }
+    AuditConnector::Options options;
+    choose_parts(sensor, options);
+    options.rule_key = info[1].As<Napi::String>().Utf8Value();
+    return to_list(env, AuditConnector::obstacles(options));
   }
 
   Napi::Value inspect_audit(const Napi::CallbackInfo& info) {

@@ -8,7 +8,7 @@ namespace process_ancestry {
 namespace {
 
 constexpr size_t kKeepBytes = 1 << 20;
-constexpr size_t kFlagsAt = 6;
+constexpr size_t kKindAt = 4, kFlagsAt = 6;
 
 template <typename T>
 uint8_t* put(uint8_t* to, const T& value) {
@@ -55,5 +55,7 @@ uint32_t record_size(const uint8_t* record) {
   std::memcpy(&size, record, sizeof size);
   return size;
 }
+
+Kind record_kind(const uint8_t* record) { return static_cast<Kind>(record[kKindAt]); }
 
 }  // namespace process_ancestry

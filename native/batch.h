@@ -62,7 +62,8 @@ class Batch {
   std::vector<uint8_t> bytes_;
 };
 
-// The size that a packed record says it has.
+// The size that a packed record says it has, and its kind.
 uint32_t record_size(const uint8_t* record);
+Kind record_kind(const uint8_t* record);
 
 }  // namespace process_ancestry

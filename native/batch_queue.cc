@@ -38,7 +38,14 @@ bool BatchQueue::push(const Batch& batch, double now, double clock_offset) {
   }
   // What follows the first record that does not fit is dropped too: a batch is told up to one place.
   uint32_t lost = 0;
-  for (; at < batch.size(); at += record_size(batch.data() + at)) ++lost;
+  const uint8_t* end_of_snapshot = nullptr;
+  for (; at < batch.size(); at += record_size(batch.data() + at)) {
+    if (record_kind(batch.data() + at) == Kind::kSnapshotEnd) {
+      end_of_snapshot = batch.data() + at;
+    } else {
+      ++lost;
+    }
+  }
   if (lost > 0) {
     Batch& chunk = open_chunk(now, clock_offset);
     if (loss_at_ == kNoLoss) {
@@ -49,6 +56,10 @@ bool BatchQueue::push(const Batch& batch, double now, double clock_offset) {
       chunk.add_to_loss(loss_at_, lost);
     }
     dropped_.fetch_add(lost, std::memory_order_relaxed);
+  }
+  // There is one for each that is asked for, and the reader waits for it.
+  if (end_of_snapshot != nullptr) {
+    append(open_chunk(now, clock_offset), end_of_snapshot, record_size(end_of_snapshot));
   }
   const bool wake = !wake_under_way_;
   wake_under_way_ = true;

@@ -11,7 +11,8 @@
 namespace process_ancestry {
 
 // Hands records from the collector's thread to JavaScript's, in chunks of bounded size. Bounded: what does
-// not fit is dropped, counted, and told by a loss record in its place.
+// not fit is dropped, counted, and told by a loss record in its place. The end of a snapshot is told in any
+// case.
 class BatchQueue {
  public:
   // A chunk ends once it holds this much, and is larger only by its last record.

@@ -84,8 +84,8 @@ bool Collector::wait(double until_ms) {
 void Collector::run() {
   for (const auto& sensor : sensors_) sensor->begin();
   double next_second = monotonic_ms() + kSecondMs;
-  for (bool go_on = true; go_on;) {
-    go_on = wait(next_second);
+  for (bool go_on = true, has_more = false; go_on;) {
+    go_on = wait(has_more ? 0 : next_second);
     int nap_ms = 0;
     {
       const std::lock_guard<std::mutex> lock(pass_mutex_);
@@ -98,6 +98,7 @@ void Collector::run() {
       // counts.
       const uint64_t messages = !go_on || !queue_.is_full() ? pass(now) : 0;
       if (go_on) nap_ms = sensors_.front()->nap_ms(messages);
+      has_more = sensors_.front()->has_more();
     }
     if (nap_ms > 0) nap(nap_ms);
   }
@@ -117,7 +118,7 @@ uint64_t Collector::pass(double now_ms) {
   in_pass_ = true;
   uint64_t messages = 0;
   // By whichever thread is first: what is drained after the request has it.
-  if (snapshot_wanted_.exchange(false)) sensors_.front()->snapshot(sink_);
+  if (snapshot_wanted_.exchange(false)) sensors_.front()->begin_snapshot();
   for (const auto& sensor : sensors_) messages += sensor->drain(sink_, now_ms);
   sink_.hand_over();
   publish();

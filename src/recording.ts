@@ -62,11 +62,17 @@ export class Recording {
   #unread: Pid[] = [];
   /** The source tells them instead. */
   #isSnapshotTold = false;
+  /** Of the snapshot that was asked for and has not ended. */
+  #snapshot: PromiseWithResolvers<boolean> | undefined;
+  /** Whether the first one was told whole. */
+  #firstSnapshot: Promise<boolean> = Promise.resolve(false);
   /** Events that came while it was read. */
   #held: ProcessEvent[] | undefined = [];
   /** What comes waits in the source. */
   #isPaused = false;
   #heldBytes = 0;
+  /** Resolves when there is no room for more events before `record`. */
+  readonly #heldIsFull = Promise.withResolvers<void>();
   #flushTimer: NodeJS.Timeout | undefined;
   #resyncTimer: NodeJS.Timeout | undefined;
   #resyncs = 0;
@@ -133,7 +139,9 @@ export class Recording {
   async prepare(): Promise<void> {
     // Until that is known, there is room for one.
     this.#isSnapshotTold = true;
-    this.#isSnapshotTold = await this.source.snapshot();
+    this.#firstSnapshot = this.#sourceSnapshot();
+    // What there is no room for comes with `record`.
+    this.#isSnapshotTold = await Promise.race([this.#firstSnapshot, this.#heldIsFull.promise.then(() => true)]);
     const pids = this.#proc && !this.#isSnapshotTold ? this.#pids(this.#proc) : undefined;
     let bytes = 0;
     for await (const slice of this.#slices(pids ?? [])) {
@@ -166,8 +174,8 @@ export class Recording {
     this.#held = undefined;
     this.#isPaused = false;
     if (this.#isSnapshotTold) {
-      // There may not have been room for all of it.
-      await this.source.drain();
+      if (!(await this.#firstSnapshot)) await this.#readProc();
+      if (this.#stopped) return;
       this.#tree.processes.linkLeaders();
     }
     this.#tree.askServers();
@@ -185,6 +193,7 @@ export class Recording {
     if (this.#stopped) return;
     this.#options.source.stop();
     this.#stopped = true;
+    this.#snapshot?.resolve(false);
     this.#snapshots = [];
     clearTimeout(this.#flushTimer);
     clearTimeout(this.#resyncTimer);
@@ -254,14 +263,31 @@ export class Recording {
 
   #receive(events: readonly ProcessEvent[], host: RecordedHost | undefined): void {
     if (this.#stopped) return;
-    if (!this.#held) {
-      this.#apply(events, host);
-      return;
-    }
+    if (this.#held) this.#hold(this.#held, events);
+    else this.#apply(events, host);
+    const end = this.#snapshot && events.find((event) => event.kind === 'snapshotEnd');
+    if (!end) return;
+    this.#snapshot?.resolve(end.isWhole === true);
+    this.#snapshot = undefined;
+  }
+
+  #hold(held: ProcessEvent[], events: readonly ProcessEvent[]): void {
     for (const event of events) {
-      this.#held.push(event);
+      held.push(event);
       this.#heldBytes += EVENT_BYTES + ('details' in event ? textBytes(event.details) : 0);
     }
+    if (this.#heldBytes >= this.#heldBytesMax) this.#heldIsFull.resolve();
+  }
+
+  /** Whether the source tells who lives, and all of them: resolves when the last of them has been applied, or is held. */
+  async #sourceSnapshot(): Promise<boolean> {
+    await this.#snapshot?.promise;
+    if (this.#stopped) return false;
+    const snapshot = Promise.withResolvers<boolean>();
+    this.#snapshot = snapshot;
+    if (this.source.requestSnapshot()) return snapshot.promise;
+    this.#snapshot = undefined;
+    return false;
   }
 
   #apply(events: readonly ProcessEvent[], host: RecordedHost | undefined): void {
@@ -310,11 +336,14 @@ export class Recording {
     if (this.#resyncTimer || this.#stopped) return;
     this.#resyncTimer = setTimeout(async () => {
       const { total } = this.#tree.processes.losses;
-      await this.#readProc();
+      const isDone = await this.#resync();
       this.#resyncTimer = undefined;
       if (this.#stopped) return;
-      this.#resyncs++;
-      this.#tree.processes.resynced(total);
+      if (isDone) {
+        this.#resyncs++;
+        // What was lost meanwhile may be part of it.
+        this.#tree.processes.resynced(total);
+      }
       if (this.#tree.processes.losses.sinceResync > 0) this.#scheduleResync();
     }, RESYNC_PAUSE_MS);
     this.#resyncTimer.unref();
@@ -334,19 +363,25 @@ export class Recording {
     }
   }
 
-  async #readProc(): Promise<void> {
+  /** Reads anew who lives. False where that cannot be known. */
+  async #resync(): Promise<boolean> {
     const proc = this.#proc;
-    if (!proc) return;
+    if (!proc) return false;
     // Before the list is read: who is forked meanwhile is not missing from it.
     const living = this.#tree.processes.living();
     const pids = this.#pids(proc);
-    if (!pids) return;
+    if (!pids) return false;
     const there = new Set(pids);
-    if (!(await this.source.snapshot())) for await (const slice of this.#slices(pids)) this.#adopt(slice);
-    if (this.#stopped) return;
+    if (!(await this.#sourceSnapshot())) await this.#readProc(pids);
+    if (this.#stopped) return false;
     const gone = living.filter((process) => !there.has(process.pid));
     this.#tree.processes.adopt([], gone);
     this.#tree.askServers();
+    return true;
+  }
+
+  async #readProc(pids = this.#proc && this.#pids(this.#proc)): Promise<void> {
+    for await (const slice of this.#slices(pids ?? [])) this.#adopt(slice);
   }
 
   /** Reads processes from /proc, a slice of time after another, until the run is stopped. */

@@ -263,4 +263,10 @@ export const KINDS: readonly EventKind[] = [
     ],
     details: 'always',
   },
+  {
+    name: 'snapshotEnd',
+    code: 10,
+    description: 'All records of the snapshot that was asked for were told before this point, or are counted as lost.',
+    fields: [field('isWhole', 'flag', 'Whether all processes could be gone through.')],
+  },
 ];

@@ -236,4 +236,14 @@ uint8_t* pack(uint8_t* to, const SnapshotEvent& event) {
   return to;
 }
 
+size_t packed_size(const SnapshotEndEvent&) { return 0; }
+
+uint16_t flags_of(const SnapshotEndEvent& event) {
+  uint16_t flags = 0;
+  if (event.is_whole) flags |= 0x100;
+  return flags;
+}
+
+uint8_t* pack(uint8_t* to, const SnapshotEndEvent&) { return to; }
+
 }  // namespace process_ancestry

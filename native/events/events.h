@@ -18,6 +18,7 @@ enum class Kind : uint8_t {
   kSetpgid = 7,
   kLogin = 8,
   kSnapshot = 9,
+  kSnapshotEnd = 10,
 };
 enum class Source : uint8_t {
   kNone = 0,
@@ -283,6 +284,13 @@ struct SnapshotEvent {
   static constexpr Kind kKind = Kind::kSnapshot;
 };
 
+// All records of the snapshot that was asked for were told before this point, or are counted as lost.
+struct SnapshotEndEvent {
+  // Whether all processes could be gone through.
+  bool is_whole = false;
+  static constexpr Kind kKind = Kind::kSnapshotEnd;
+};
+
 // How many bytes the payload of an event takes, the flags of its header, and the payload itself, whose end
 // `pack` returns.
 size_t packed_size(const ForkEvent& event);
@@ -312,5 +320,8 @@ uint8_t* pack(uint8_t* to, const LoginEvent& event);
 size_t packed_size(const SnapshotEvent& event);
 uint16_t flags_of(const SnapshotEvent& event);
 uint8_t* pack(uint8_t* to, const SnapshotEvent& event);
+size_t packed_size(const SnapshotEndEvent& event);
+uint16_t flags_of(const SnapshotEndEvent& event);
+uint8_t* pack(uint8_t* to, const SnapshotEndEvent& event);
 
 }  // namespace process_ancestry

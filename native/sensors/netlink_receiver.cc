@@ -46,6 +46,14 @@ std::string_view NetlinkReceiver::message(int index) const {
   return {bytes_.get() + static_cast<size_t>(index) * stride_, header.msg_len};
 }
 
+void forget_socket(UniqueFd& socket, int error) {
+  if (error == EBADF || error == ENOTSOCK) {
+    socket.release();
+  } else {
+    socket.reset();
+  }
+}
+
 void set_receive_buffer(int fd, size_t bytes) {
   const int size = static_cast<int>(std::min<size_t>(bytes, INT_MAX / 2));
   if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) != 0) {

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "../unique_fd.h"
+
 namespace process_ancestry {
 
 // Receives netlink datagrams in groups, one system call a group, into buffers made once.
@@ -32,6 +34,8 @@ class NetlinkReceiver {
   std::vector<mmsghdr> headers_;
 };
 
+// Lets go of a socket that ended with an error. A number that is no socket of ours any more is not closed.
+void forget_socket(UniqueFd& socket, int error);
 // Sets the receive buffer, over the system's limit if allowed (man 7 socket, SO_RCVBUFFORCE).
 void set_receive_buffer(int fd, size_t bytes);
 // Messages that the kernel dropped at this socket so far (net/core/sock.c, SO_MEMINFO).

@@ -31,8 +31,7 @@ struct SensorStats {
   uint64_t kernel_lost = 0;     // of them, those that the kernel counted itself
   uint64_t kernel_backlog = 0;  // waiting in the kernel: records, or bytes where those are not counted
   uint64_t malformed = 0, incomplete = 0;
-  bool has_snapshot = false;  // see Sensor
-  // What is wrong now, beside what `open` told.
+  // What keeps it from working, or from working at its best, now.
   std::vector<Problem> problems;
 
   // Adds the counts and problems of another sensor.
@@ -61,8 +60,8 @@ class Sensor {
  public:
   virtual ~Sensor() = default;
 
-  // Subscribes: what happens from then on is not missed. False if nothing can be heard. Tells why it is not
-  // all.
+  // Subscribes: what happens from then on is not missed. False if nothing can be heard. Tells why, and what
+  // keeps a part of it from being heard.
   virtual bool open(std::vector<Problem>& problems) = 0;
   // Puts back what was changed in the kernel.
   virtual void close() = 0;
@@ -84,10 +83,12 @@ class Sensor {
   virtual SensorStats stats() const = 0;
   // What waits in the kernel, in bytes or messages. Asks the kernel; on any thread.
   virtual uint64_t on_its_way() const = 0;
-  // Whether `snapshot` tells of the processes that live, as snapshot records; else /proc is to be read
-  // instead.
+  // Whether it tells of the processes that live, as snapshot records; else /proc is to be read instead.
   virtual bool has_snapshot() const { return false; }
-  virtual void snapshot(Sink&) {}
+  // The next calls of `drain` tell of them, as far as the sink has room, and of the end after the last one.
+  virtual void begin_snapshot() {}
+  // Whether `drain` has more to tell, though nothing waits in the kernel.
+  virtual bool has_more() const { return false; }
 };
 
 }  // namespace process_ancestry

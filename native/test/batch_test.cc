@@ -70,7 +70,7 @@ TEST("every field of every kind comes back as it went in") {
   Batch batch;
   test::pack_samples(batch);
   const auto records = unpack(batch);
-  CHECK_EQUAL(records.size(), 9U);
+  CHECK_EQUAL(records.size(), 10U);
   CHECK_EQUAL(records[7].text("address"), "address \xc3\xa4");
   CHECK_EQUAL(records[8].text("environment"), "environment \xc3\xa4");
 }
@@ -174,6 +174,24 @@ TEST("a full queue drops what comes, counts it, and says how much in its place")
   records = unpack(taken);
   CHECK_EQUAL(records.size(), 2U);
   CHECK_EQUAL(records[1].pid, 9);
+}
+
+TEST("a full queue tells the end of a snapshot behind what it lost of it") {
+  BatchQueue queue(100);
+  Batch batch, taken;
+  for (int32_t pid = 1; pid <= 5; ++pid) batch.add(Source::kEbpf, pid, 0, SetsidEvent());
+  SnapshotEndEvent end;
+  end.is_whole = true;
+  batch.add(Source::kEbpf, 0, 0, end);
+  queue.push(batch, 0, 0);
+  CHECK_EQUAL(queue.dropped(), 2U);
+  queue.take(taken);
+  const auto records = unpack(taken);
+  CHECK_EQUAL(records.size(), 6U);
+  CHECK(records[4].kind == Kind::kLoss);
+  CHECK_EQUAL(records[4].number("count"), 2.0);
+  CHECK(records[5].kind == Kind::kSnapshotEnd);
+  CHECK_EQUAL(queue.bytes(), 0U);
 }
 
 }  // namespace

@@ -113,6 +113,9 @@ void pack_samples(Batch& batch) {
   snapshot.has_executed = true;
   snapshot.details = &details;
   batch.add(Source::kEbpf, 9, 8.5, snapshot);
+  SnapshotEndEvent snapshotEnd;
+  snapshotEnd.is_whole = true;
+  batch.add(Source::kEbpf, 10, 9.5, snapshotEnd);
 }
 
 }  // namespace process_ancestry::test

@@ -126,6 +126,9 @@ void read_payload(Reader& reader, uint16_t flags, Unpacked& record) {
       record.flags["has_executed"] = (flags & 0x200) != 0;
       if (has_details) read_texts(reader, flags, record);
       break;
+    case Kind::kSnapshotEnd:
+      record.flags["is_whole"] = (flags & 0x100) != 0;
+      break;
   }
 }
 

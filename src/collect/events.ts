@@ -312,6 +312,13 @@ export interface SnapshotEvent extends EventBase {
   readonly details: ExecDetails;
 }
 
+/** All records of the snapshot that was asked for were told before this point, or are counted as lost. */
+export interface SnapshotEndEvent extends EventBase {
+  readonly kind: 'snapshotEnd';
+  /** Whether all processes could be gone through. */
+  readonly isWhole?: boolean | undefined;
+}
+
 export type SensorEvent =
   | ForkEvent
   | ExecEvent
@@ -320,7 +327,8 @@ export type SensorEvent =
   | LossEvent
   | SetpgidEvent
   | LoginEvent
-  | SnapshotEvent;
+  | SnapshotEvent
+  | SnapshotEndEvent;
 
 const idAt = (batch: Buffer, at: number): number | undefined => {
   const value = batch.readUInt32LE(at);
@@ -516,6 +524,9 @@ export function decodeRecord(batch: Buffer, start: number, bootToUnixMs: number)
         hasExecuted: (flags & 0x200) !== 0,
         details: detailsAt(batch, at + 8, flags, texts),
       };
+    }
+    case 10: {
+      return { kind: 'snapshotEnd', ...base, isWhole: (flags & 0x100) !== 0 };
     }
     default:
       throw new BatchFormatError(`unknown kind ${kind} at byte ${start}`);

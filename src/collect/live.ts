@@ -50,10 +50,10 @@ const PLACE_GRACE_MS = 30_000;
 
 /** How often it is looked whether the sensor still works. */
 const LOOK_MS = 1_000;
-/** After a sensor stopped working, how often a better one than the present is tried again. */
+/** How often it is tried whether a better sensor than the present one works. */
 const RETRY_MS = 60_000;
-/** After so long the collector's thread has begun with a snapshot. */
-const SNAPSHOT_START_MS = 2;
+/** At most, where it was said to work, and did not when it was started. */
+const RETRY_MAX_MS = 3_600_000;
 /** An extension has a second to leave. */
 const STOP_MS = 300;
 
@@ -63,23 +63,26 @@ export class LiveSource implements ProcessEventSource {
   #reader: BatchReader | undefined;
   #join = WHOLE;
   #hasSnapshot = false;
+  /** One was asked for, and its end has not come. */
+  #isSnapshotAwaited = false;
   #onEvents: (events: readonly ProcessEvent[]) => void = () => undefined;
   #hasRoom: () => boolean = () => true;
   /** What is recorded with; undefined where no sensor works. */
   #sensor: SensorName | undefined;
   /** What of it works, as of the last look. */
   #hears: NativeState['hears'] = '';
-  /** Why the best sensor is not used. */
-  #reason = '';
-  /** What the start told, beside that. */
-  #startProblems: readonly CollectorProblem[] = [];
+  /** What kept a sensor from being used, as of the last time that it was tried. */
+  readonly #refusals = new Map<SensorName, readonly CollectorProblem[]>();
+  /** What was wrong when it was stopped. */
+  #lastProblems: readonly CollectorProblem[] = [];
   /** A sensor that stopped working, until it or a better one works again. */
   #stoppedSensor: SensorName | undefined;
   /** What was last told to `onChange`, or at the start. */
   #told = '';
   /** Lost by sensors before the present one. */
   #earlier = { lost: 0, kernelLost: 0, malformed: 0, incomplete: 0 };
-  #retryAtMs = Number.POSITIVE_INFINITY;
+  #retryAtMs = 0;
+  #retryMs = RETRY_MS;
   /** When a host on which nothing works is tried again, and how much later after that. */
   #startAgainMs = 0;
   #pauseMs = LOOK_MS;
@@ -100,6 +103,7 @@ export class LiveSource implements ProcessEventSource {
     this.#reader = this.#newReader();
     this.#isRunning = true;
     this.#startBest();
+    this.#retryAtMs = performance.now() + this.#retryMs;
     this.#lookTimer = setInterval(() => this.#look(), LOOK_MS);
     this.#lookTimer.unref();
     this.#told = this.#whatIsTold;
@@ -115,22 +119,18 @@ export class LiveSource implements ProcessEventSource {
   }
 
   get #state(): SourceState {
-    return { collector: this.#hears || 'none', reason: this.#reason, problems: this.problems };
+    return { collector: this.#hears || 'none', reason: this.#reason(), problems: this.problems };
   }
 
   /** Starts the first sensor of the list that works whole; else the first of which a part works. */
   #startBest(): void {
-    const problems: CollectorProblem[] = [];
-    const reasons: CollectorProblem[] = [];
     let partly: SensorName | undefined;
     this.#sensor = undefined;
     this.#hears = '';
+    this.#hasSnapshot = false;
     for (const sensor of this.#options.sensors) {
       const state = this.#startNative(sensor);
-      const why = state.problems.map(explainProblem);
-      // That a host has no eBPF is no problem where something else records.
-      const list = sensor === 'ebpf' && state.hears === '' ? reasons : problems;
-      list.push(...why.filter(({ code }) => !problems.some((known) => known.code === code)));
+      this.#refusals.set(sensor, state.problems.map(explainProblem));
       if (state.hears === sensor) {
         this.#use(sensor, state);
         break;
@@ -139,9 +139,24 @@ export class LiveSource implements ProcessEventSource {
       this.#native.stop();
     }
     if (!this.#sensor && partly) this.#use(partly, this.#startNative(partly));
-    this.#reason = reasons.map(({ message }) => message).join('; ');
-    const isTold = ({ code }: CollectorProblem) => problems.some((known) => known.code === code);
-    this.#startProblems = this.#sensor ? problems : [...reasons.filter((one) => !isTold(one)), ...problems];
+  }
+
+  /** Those that would be better than the present one; all where there is none. */
+  get #betterSensors(): readonly SensorName[] {
+    const { sensors } = this.#options;
+    return this.#sensor === undefined ? sensors : sensors.slice(0, sensors.indexOf(this.#sensor));
+  }
+
+  #refusalsOf(sensors: readonly SensorName[]): readonly CollectorProblem[] {
+    return sensors.flatMap((sensor) => this.#refusals.get(sensor) ?? []);
+  }
+
+  /** Why eBPF is not used. */
+  #reason(): string {
+    const sensors = this.#sensor === undefined ? [] : this.#betterSensors.filter((sensor) => sensor === 'ebpf');
+    return this.#refusalsOf(sensors)
+      .map(({ message }) => message)
+      .join('; ');
   }
 
   #use(sensor: SensorName, state: NativeState): void {
@@ -152,6 +167,7 @@ export class LiveSource implements ProcessEventSource {
   }
 
   #deliver(events: readonly SensorEvent[]): void {
+    if (this.#isSnapshotAwaited) this.#isSnapshotAwaited = !events.some(({ kind }) => kind === 'snapshotEnd');
     this.#onEvents(this.#join.take(events));
   }
 
@@ -159,13 +175,11 @@ export class LiveSource implements ProcessEventSource {
     return this.#join;
   }
 
-  async snapshot(): Promise<boolean> {
-    if (!this.#hasSnapshot) return false;
+  requestSnapshot(): boolean {
+    if (!this.#isRunning || !this.#hasSnapshot) return false;
+    this.#isSnapshotAwaited = true;
     this.#native.requestSnapshot();
-    // The collector's thread takes it, if it can: this one has other things to do.
-    await new Promise((resolve) => setTimeout(resolve, SNAPSHOT_START_MS));
-    await this.drain();
-    return this.#native.stats().hasSnapshot;
+    return true;
   }
 
   release(which: 'overdue' | 'all'): void {
@@ -176,11 +190,12 @@ export class LiveSource implements ProcessEventSource {
   /** What stopped working is told, and replaced where nothing of it works. */
   #look(): void {
     const { hears } = this.#native.stats();
-    const isDead = hears === '' || this.#sensor === undefined;
-    const isRetryDue = !isDead && this.#isBetterToBeHad();
     const isLess = this.#hears !== '' && hears !== this.#hears;
-    const isRestarted = isRetryDue || (isDead && this.#mayStartAgain(isLess));
-    if (isRestarted) this.#restart();
+    // Of forks that audit with the connector does not tell, audit alone does.
+    const isForkless = isLess && hears === 'audit' && this.#options.sensors.includes('audit');
+    const isDead = hears === '' || this.#sensor === undefined || isForkless;
+    const isRestarted = isDead ? this.#mayStartAgain(isLess) : this.#isBetterToBeHad();
+    if (isRestarted) this.#restart(!isDead);
     else if (!isDead) this.#hears = hears;
     // What happened between is not known: /proc has to be read again.
     if (isLess || (isRestarted && this.#sensor !== undefined)) this.#tellLoss();
@@ -200,11 +215,15 @@ export class LiveSource implements ProcessEventSource {
     return true;
   }
 
-  /** Whether the best sensor works again, as far as that can be known without stopping the present one. */
+  /** Whether a better sensor works, as far as that can be known without stopping the present one. */
   #isBetterToBeHad(): boolean {
     if (performance.now() < this.#retryAtMs) return false;
-    this.#retryAtMs = performance.now() + RETRY_MS;
-    return this.#options.sensors[0] !== 'ebpf' || this.#native.tryEbpf().length === 0;
+    this.#retryAtMs = performance.now() + this.#retryMs;
+    return this.#betterSensors.some((sensor) => {
+      const obstacles = this.#native.trySensor(sensor, RULE_KEY).map(explainProblem);
+      this.#refusals.set(sensor, obstacles);
+      return obstacles.length === 0;
+    });
   }
 
   /** The collector, and the codes of the problems. */
@@ -212,28 +231,37 @@ export class LiveSource implements ProcessEventSource {
     return [this.#hears, ...this.problems.map(({ code }) => code)].join();
   }
 
-  #restart(): void {
+  /** Whether it is for a better sensor, which was said to work. */
+  #restart(isForBetter: boolean): void {
     this.#native.stop();
     // What it told goes to its own join; what there is no time for is part of the loss.
     this.#reader?.stop(STOP_MS);
     this.release('all');
+    if (this.#isSnapshotAwaited) this.#deliver([{ kind: 'snapshotEnd', isWhole: false, ...this.#now }]);
     this.#reader = this.#newReader();
     const { lost, queueDropped, kernelLost, malformed, incomplete } = this.#native.stats();
     this.#earlier.lost += lost + queueDropped + 1;
     this.#earlier.kernelLost += kernelLost;
     this.#earlier.malformed += malformed;
     this.#earlier.incomplete += incomplete;
-    const before = this.#stoppedSensor ?? this.#sensor;
+    const present = this.#sensor;
+    const before = this.#stoppedSensor ?? present;
     this.#startBest();
     const isBest = this.#sensor !== undefined && this.#sensor === this.#options.sensors[0];
     this.#stoppedSensor = isBest || before === this.#sensor ? undefined : before;
-    this.#retryAtMs = isBest ? Number.POSITIVE_INFINITY : performance.now() + RETRY_MS;
+    const isInVain = isForBetter && this.#sensor === present;
+    this.#retryMs = isInVain ? Math.min(2 * this.#retryMs, RETRY_MAX_MS) : RETRY_MS;
+    this.#retryAtMs = performance.now() + this.#retryMs;
   }
 
   #tellLoss(): void {
-    const bootToUnixMs = this.#native.bootToUnixMs();
+    this.#deliver([{ kind: 'loss', count: 1, ...this.#now }]);
+  }
+
+  /** What an event of this moment has that no sensor tells. */
+  get #now(): { origin: 'none'; pid: Pid; bootMs: number; unixMs: number } {
     const unixMs = Date.now();
-    this.#deliver([{ kind: 'loss', origin: 'none', pid: 0 as Pid, bootMs: unixMs - bootToUnixMs, unixMs, count: 1 }]);
+    return { origin: 'none', pid: 0 as Pid, bootMs: unixMs - this.#native.bootToUnixMs(), unixMs };
   }
 
   #startNative(sensor: SensorName): NativeState {
@@ -253,10 +281,13 @@ export class LiveSource implements ProcessEventSource {
   }
 
   get problems(): readonly CollectorProblem[] {
-    if (!this.#isRunning) return this.#startProblems;
-    const now = this.#native.stats().problems.map(explainProblem);
-    const atStart = this.#startProblems.filter(({ code }) => !now.some((one) => one.code === code));
-    return [...atStart, ...this.#stoppedProblems(), ...now];
+    if (!this.#isRunning) return this.#lastProblems;
+    const now = this.#sensor === undefined ? [] : this.#native.stats().problems.map(explainProblem);
+    // That a host has no eBPF is no problem where something else records.
+    const better = this.#betterSensors.filter((sensor) => sensor !== 'ebpf' || this.#sensor === undefined);
+    const known = new Map<string, CollectorProblem>();
+    for (const one of [...this.#refusalsOf(better), ...this.#stoppedProblems(), ...now]) known.set(one.code, one);
+    return [...known.values()];
   }
 
   #stoppedProblems(): CollectorProblem[] {
@@ -283,7 +314,7 @@ export class LiveSource implements ProcessEventSource {
   /** What was received until now is delivered before it returns, unless that would keep it from leaving in time. */
   stop(): void {
     if (!this.#isRunning) return;
-    this.#startProblems = this.problems;
+    this.#lastProblems = this.problems;
     this.#isRunning = false;
     clearInterval(this.#lookTimer);
     this.#native.stop();
@@ -299,7 +330,7 @@ export class LiveSource implements ProcessEventSource {
     const native = this.#native.stats();
     return {
       collector: native.hears || 'none',
-      collectorReason: this.#reason,
+      collectorReason: this.#reason(),
       eventsLost: this.#earlier.lost + native.lost + native.queueDropped,
       kernelLost: this.#earlier.kernelLost + native.kernelLost,
       kernelBacklog: native.kernelBacklog,

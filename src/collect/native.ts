@@ -36,8 +36,9 @@ export type NativeHears = SensorName | '';
 
 export interface NativeState {
   readonly hears: NativeHears;
-  /** Whether `requestSnapshot` brings the processes that live, as events; else /proc is to be read. */
+  /** Whether `requestSnapshot` may be called; else /proc is to be read. */
   readonly hasSnapshot: boolean;
+  /** What keeps it from working whole. */
   readonly problems: readonly NativeProblem[];
 }
 
@@ -53,9 +54,7 @@ export interface NativeStats {
   readonly incomplete: number;
   readonly queueBytes: number;
   readonly queueDropped: number;
-  /** Whether the last snapshot, if there was one, was taken whole. */
-  readonly hasSnapshot: boolean;
-  /** What is wrong now, beside what the start told. */
+  /** What is wrong now. */
   readonly problems: readonly NativeProblem[];
 }
 
@@ -132,10 +131,14 @@ export interface NativeBinding {
   take(room: Buffer): number;
   stop(): void;
   stats(): NativeStats;
-  /** Loads the eBPF programs and lets go of them: what keeps them from working; empty where they work. */
-  tryEbpf(): readonly NativeProblem[];
+  /**
+   * What keeps a sensor from working whole; empty where it would work. Beside one that works: eBPF's programs are loaded and
+   * let go of, the connector is subscribed to, and audit is looked at. `ruleKey` is that of our audit rules.
+   */
+  trySensor(sensor: SensorName, ruleKey: string): readonly NativeProblem[];
   /** Takes what waits in the kernel now: what ended before can be taken then. */
   drainNow(): void;
+  /** The processes that live come as snapshots, and `snapshotEnd` after the last of them. One at a time. */
   requestSnapshot(): void;
   /** What there still is, in bytes and records: in audit's queue, the sockets and the queue. Asks the kernel. */
   onItsWay(): number;

@@ -149,7 +149,7 @@ export class ReplaySource implements ProcessEventSource {
 
   release(): void {}
 
-  async snapshot(): Promise<boolean> {
+  requestSnapshot(): boolean {
     return false;
   }
 

@@ -52,6 +52,8 @@ const ADVICE: Readonly<Record<string, (detail: string) => string>> = {
   audit_state_unsaved: (detail) =>
     `the audit settings as found could not be written (${detail}): they are lost if this process is killed; set --process_ancestry_state_file to a file that root can write`,
   audit_rule_refused: (detail) => `the kernel refused an audit rule: ${detail}`,
+  audit_unanswered: (detail) =>
+    `audit does not answer (${detail}), and is asked again each second: until then execs are read from /proc`,
   audit_start_failed: (detail) => `audit could not be started: ${detail}`,
   proc_events_no_permission: () => 'no permission for the proc connector: run as root, or with CAP_NET_ADMIN',
   proc_events_unavailable: (detail) =>

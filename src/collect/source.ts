@@ -49,10 +49,11 @@ export interface ProcessEventSource {
   stop(): void;
   stats(): SourceStats;
   /**
-   * Hands over the processes that live as snapshots, in their place among the events. Resolves false where the source cannot
-   * tell them: /proc is to be read.
+   * Asks for the processes that live: they are handed over as snapshots, in their place among the events, and `snapshotEnd`
+   * after the last of them, or once it is known that no more of them come. One at a time. False where the source cannot tell
+   * them: /proc is to be read.
    */
-  snapshot(): Promise<boolean>;
+  requestSnapshot(): boolean;
   /** What makes its events whole. */
   readonly join: EventJoin;
   /** Hands over what has waited long enough to become whole, or all that waits. */

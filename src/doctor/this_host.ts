@@ -95,7 +95,7 @@ export class ThisHost implements Host {
   }
 
   ebpf(): readonly NativeProblem[] {
-    this.#ebpf ??= loadNative().tryEbpf();
+    this.#ebpf ??= loadNative().trySensor('ebpf', RULE_KEY);
     return this.#ebpf;
   }
 

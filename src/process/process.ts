@@ -97,6 +97,8 @@ export class Process {
   hasExecuted = false;
   /** Unix ms of the exec that brought the present image; 0 before the first. */
   execUnixMs = 0;
+  /** The same by CLOCK_BOOTTIME. */
+  execBootMs = 0;
   exit: { readonly bootMs: number; readonly status: number | undefined } | undefined = undefined;
   entityId: string | undefined = undefined;
   /** Whether rows tell of it as of somebody's creator or leader. */
@@ -149,12 +151,13 @@ export class Process {
   }
 
   /** Takes another image by exec, and remembers the one before: at first that which it was forked with. */
-  execute(image: Image, unixMs: number): void {
+  execute(image: Image, at: { readonly unixMs: number; readonly bootMs: number }): void {
     const [first] = this.previous;
     this.previous = first ? [first, ...this.previous.slice(1).slice(2 - IMAGES_KEPT), this.image] : this.image.alone;
     this.image = image;
     this.leftTerminal = false;
-    this.execUnixMs = unixMs;
+    this.execUnixMs = at.unixMs;
+    this.execBootMs = at.bootMs;
   }
 
   /** Remembers only its last image beside the present one. */

@@ -2,7 +2,16 @@
  * Who has which pid now, and who created whom: forks, exits and what /proc shows, by the rules R1 to R7 and R11 to R14 of
  * the design.
  */
-import type { ExecDetails, ExecEvent, ExitEvent, ForkEvent, Pid, SetpgidEvent, SetsidEvent } from '../collect/event.ts';
+import type {
+  ExecDetails,
+  ExecEvent,
+  ExitEvent,
+  ForkEvent,
+  Pid,
+  SetpgidEvent,
+  SetsidEvent,
+  SnapshotEvent,
+} from '../collect/event.ts';
 import { type CacheStats, ProcessCache } from './cache.ts';
 import { type Claim, ContestedClaims, claimOf, isImpossible, likelyCountsInitially } from './claims.ts';
 import { EntityIds, MS_PER_TICK, ticksOf } from './identity.ts';
@@ -127,6 +136,7 @@ export class ProcessTable {
       process.previous = image.alone;
       process.image = existing.image;
       process.execUnixMs = existing.execUnixMs;
+      process.execBootMs = existing.execBootMs;
     }
     this.#cache.put(process);
     return process;
@@ -356,9 +366,14 @@ export class ProcessTable {
     return parent.link;
   }
 
-  /** Takes a record of a snapshot that comes in its place among the events: without a loss, those told all since the fork. */
-  meet(snapshot: ProcessSnapshot): void {
+  /**
+   * Takes a record of a snapshot that comes in its place among the events: without a loss, those told all since the fork. It
+   * is stamped before the process is looked at and put into its place after that: what happened meanwhile was told before it,
+   * and is newer.
+   */
+  meet(snapshot: SnapshotEvent): void {
     const known = this.#cache.peek(snapshot.pid);
+    if (known && toldSince(known, snapshot)) return;
     if (!known || this.#losses.sinceResync > 0 || !this.#isShown(known, snapshot)) this.adopt([snapshot]);
   }
 
@@ -645,6 +660,11 @@ export class ProcessTable {
     }
     process.startSlackTicks = EXACT;
   }
+}
+
+/** Whether events told of the pid what came after the record of a snapshot was begun. */
+function toldSince({ startMs = 0, execBootMs, exit }: Process, { bootMs }: SnapshotEvent): boolean {
+  return Math.max(startMs, execBootMs, exit?.bootMs ?? 0) >= bootMs;
 }
 
 /** A process that only others had named names its parent itself. */

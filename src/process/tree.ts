@@ -241,7 +241,7 @@ export class ProcessTree {
     if (!details || (details.args === '' && details.argsCut)) this.#detailsMissing++;
     // While a loss is not made good, they may be those of another exec of the same pid.
     const isCertain = this.processes.losses.sinceResync === 0;
-    process.execute(details ? Image.of(details, isCertain) : Image.unknown(), event.unixMs);
+    process.execute(details ? Image.of(details, isCertain) : Image.unknown(), event);
     // What /proc showed later of its session is not what an event told.
     const sid = details?.fromProcfs && process.session ? undefined : details?.sid;
     this.processes.setIds(process, sid, details?.pgid);

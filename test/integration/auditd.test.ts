@@ -178,6 +178,7 @@ describe.skipIf(!canRecord() || !existsSync(AUDITD))('beside auditd', () => {
       await stop(auditd);
       await until('audit on again', () => auditSettings().status.enabled === 1 && hasOurRules());
       expect(place()).toBe(0);
+      await until('no longer told', () => source.problems.length === 0);
       const first = execs.count;
       await until('taken', () => place() === process.pid);
       expect(auditSettings().status.backlog_wait_time).toBe(0);

@@ -1,15 +1,54 @@
 /** What the kernel of this host tells of groups, sessions, logins and control groups, before anything is made of it. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ExecEvent, SensorEvent } from '../../src/collect/events.ts';
-import { LiveSource } from '../../src/collect/live.ts';
+import { LiveSource, RULE_KEY } from '../../src/collect/live.ts';
 import { loadNative, type SensorName } from '../../src/collect/native.ts';
 import { cgroupPath } from '../../src/process/procfs.ts';
 import { auditControl, auditSettings, canRecord, hasOurRules, until } from './extension_under_test.ts';
+
+/** linux/netlink.h */
+const NETLINK_AUDIT = '9';
+const NETLINK_CONNECTOR = '11';
+
+/** Descriptors of this process that are netlink sockets of a protocol. */
+function netlinkSockets(protocol: string): number[] {
+  const lines = readFileSync('/proc/net/netlink', 'utf8').trim().split('\n').slice(1);
+  const ofProtocol = lines.map((line) => line.trim().split(/\s+/)).filter((fields) => fields[1] === protocol);
+  const links = new Set(ofProtocol.map((fields) => `socket:[${fields.at(-1)}]`));
+  return readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter((fd) => links.has(linkOf(fd)));
+}
+
+function linkOf(fd: number): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return '';
+  }
+}
+
+function close(fds: readonly number[]): void {
+  for (const fd of fds) closeSync(fd);
+}
+
+/** Has the connector tell a socket of this process nothing more (linux/cn_proc.h, PROC_CN_MCAST_IGNORE). */
+function silence(fd: number): void {
+  const script = `
+import ctypes, os, socket, struct, sys
+pid, fd = map(int, sys.argv[1:])
+PIDFD_GETFD = 438
+taken = socket.socket(fileno=ctypes.CDLL(None).syscall(PIDFD_GETFD, os.pidfd_open(pid), fd, 0))
+message = struct.pack('=IIIIHHI', 1, 1, 0, 0, 4, 0, 2)
+taken.send(struct.pack('=IHHII', 16 + len(message), 3, 0, 0, 0) + message)
+`;
+  execFileSync('python3', ['-c', script, `${process.pid}`, `${fd}`]);
+}
 
 describe.skipIf(!canRecord())('what the kernel tells', () => {
   let before: ReturnType<typeof auditSettings>;
@@ -29,7 +68,7 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
     expect(auditSettings()).toEqual(before);
   });
 
-  async function listen(sensor: SensorName): Promise<void> {
+  async function listen(sensor: SensorName, hears = sensor): Promise<void> {
     source = new LiveSource(loadNative(), {
       sensors: [sensor],
       stateFile: join(directory, 'state'),
@@ -38,8 +77,8 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
       socketBufferBytes: 1 << 22,
     });
     const state = await source.start((some) => events.push(...(some as SensorEvent[])));
-    expect(state.collector).toBe(sensor);
-    expect(hasOurRules()).toBe(sensor !== 'proc_events');
+    expect(state.collector).toBe(hears);
+    expect(hasOurRules()).toBe(hears !== 'proc_events');
   }
   /** The events of one kind, once there is one of `pid`. */
   async function heard<K extends SensorEvent['kind']>(kind: K, pid: number) {
@@ -112,6 +151,70 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
     await listen('audit');
     const leader = Number(execFileSync('setsid', ['bash', '-c', 'echo $$'], { encoding: 'utf8' }));
     expect((await heard('setsid', leader)).find(({ pid }) => pid === leader)).toMatchObject({ origin: 'audit' });
+  });
+
+  const losses = (origin: string) => events.filter((event) => event.kind === 'loss' && event.origin === origin).length;
+  const codes = () => source?.problems.map(({ code }) => code);
+  /** A process that is created and executes is told whole. */
+  async function expectAllTold(name: string): Promise<void> {
+    const pid = Number(execFileSync('/bin/sh', ['-c', `echo $$; : ${name}`], { encoding: 'utf8' }));
+    await heard('fork', pid);
+    await until('told of the exec', () =>
+      events.some((event) => event.kind === 'exec' && event.pid === pid && event.details?.args.includes(name)),
+    );
+  }
+
+  test.each([
+    ['is closed', close],
+    ['is told nothing more', ([first = -1]: readonly number[]) => silence(first)],
+  ])('the connector is opened again where its socket %s, and what was missed is a loss', async (_, harm) => {
+    await listen('audit+proc_events');
+    await expectAllTold('before');
+    const lost = source?.stats().eventsLost ?? 0;
+    harm(netlinkSockets(NETLINK_CONNECTOR));
+    await until('a loss', () => losses('proc_events') > 0);
+    expect(source?.stats().eventsLost).toBeGreaterThan(lost);
+    await expectAllTold('after');
+    await until('whole', () => source?.stats().collector === 'audit+proc_events' && codes()?.length === 0);
+  });
+
+  test('audit is taken anew where its sockets are closed, and what was missed is a loss', async () => {
+    await listen('audit+proc_events');
+    await expectAllTold('before');
+    const lost = source?.stats().eventsLost ?? 0;
+    close(netlinkSockets(NETLINK_AUDIT));
+    await until('a loss', () => losses('audit') > 0);
+    expect(source?.stats().eventsLost).toBeGreaterThan(lost);
+    await until('whole', () => source?.stats().collector === 'audit+proc_events' && codes()?.length === 0);
+    await until('a place', () => auditSettings().status.pid === process.pid);
+    expect(hasOurRules()).toBe(true);
+    const told = events.length;
+    await expectAllTold('after');
+    expect(events.slice(told).some(({ kind, origin }) => kind === 'exec' && origin === 'audit')).toBe(true);
+  });
+
+  test('audit that a rule never,task kept from the start is used once that is gone', async () => {
+    auditControl('never-task', 'add');
+    let isThere = true;
+    const remove = () => {
+      if (isThere) auditControl('never-task', 'delete');
+      isThere = false;
+    };
+    try {
+      const native = loadNative();
+      expect(native.trySensor('audit+proc_events', RULE_KEY).map(({ code }) => code)).toEqual(['audit_never_task']);
+      expect(native.trySensor('proc_events', RULE_KEY)).toEqual([]);
+      await listen('audit+proc_events', 'proc_events');
+      expect(codes()).toContain('audit_never_task');
+      remove();
+      // Beside the connector, which goes on.
+      expect(native.trySensor('audit+proc_events', RULE_KEY)).toEqual([]);
+      await until('used', () => source?.stats().collector === 'audit+proc_events' && codes()?.length === 0);
+      expect(losses('audit')).toBeGreaterThan(0);
+      await expectAllTold('audited');
+    } finally {
+      remove();
+    }
   });
 
   test('a login is told with its origin and by whom, by either message; one that failed is not', async () => {

@@ -30,7 +30,7 @@ const native = loadNative();
 const isRoot = process.getuid?.() === 0;
 /** What a host may lack; that its kernel refuses the programs is a fault of theirs. */
 const LACKS = ['ebpf_no_btf', 'ebpf_no_permission', 'ebpf_lockdown', 'ebpf_pid_namespace', 'ebpf_unsupported'];
-const isOfHost = isRoot && native.tryEbpf().some(({ code }) => LACKS.includes(code));
+const isOfHost = isRoot && native.trySensor('ebpf', '').some(({ code }) => LACKS.includes(code));
 
 describe.skipIf(!isRoot || isOfHost)('eBPF', () => {
   let directory: string;
@@ -308,7 +308,10 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
     listen();
     native.requestSnapshot();
     const of = (pid: number | undefined) => events.find((event) => event.kind === 'snapshot' && event.pid === pid);
-    await until('the snapshot', () => of(zombie));
+    await until('the end', () => events.some(({ kind }) => kind === 'snapshotEnd'));
+    const end = events.findIndex(({ kind }) => kind === 'snapshotEnd');
+    expect(events[end]).toMatchObject({ isWhole: true });
+    expect(events.slice(end).some(({ kind }) => kind === 'snapshot')).toBe(false);
     expect(of(shell)).toMatchObject({
       hasEnded: false,
       hasExecuted: true,
@@ -322,6 +325,28 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
     );
     const forked = new Set(events.flatMap((event) => (event.kind === 'fork' ? [event.pid as number] : [])));
     expect(living.map(Number).filter((pid) => !told.has(pid) && !forked.has(pid))).toEqual([]);
+  });
+
+  test('a snapshot for which the queue has no room waits for it', async () => {
+    const COUNT = 400;
+    // Of bash, that each is a process.
+    const text = `zeros=$(printf '0%.0s' $(seq 4000)); for i in $(seq ${COUNT}); do sleep 1000 $zeros & done; echo; wait`;
+    child = spawn('bash', ['-c', text], { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
+    const shell = child;
+    try {
+      await new Promise((resolve) => shell.stdout?.once('data', resolve));
+      listen({ queueMaxBytes: 1 << 20 });
+      native.requestSnapshot();
+      // Nothing is taken meanwhile.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+      expect(native.stats().queueBytes).toBeGreaterThan(1 << 19);
+      await until('the end', () => events.some(({ kind }) => kind === 'snapshotEnd'));
+    } finally {
+      if (shell.pid) process.kill(-shell.pid, 'SIGKILL');
+    }
+    const told = events.filter((event) => event.kind === 'snapshot' && event.details.ppid === shell.pid);
+    expect(told).toHaveLength(COUNT);
+    expect(native.stats()).toMatchObject({ lost: 0, queueDropped: 0 });
   });
 
   test('new sessions are told where they are asked for', async () => {
@@ -370,7 +395,7 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
     ['with CAP_BPF and CAP_PERFMON alone', ['setpriv', '--bounding-set=-all,+bpf,+perfmon'], []],
   ])('what keeps it from working is told: %s', (_, [command = '', ...args], codes) => {
     const addon = join(import.meta.dirname, '../../native/build/Release/process_ancestry.node');
-    const text = 'process.stdout.write(JSON.stringify(require(process.argv[1]).tryEbpf()))';
+    const text = 'process.stdout.write(JSON.stringify(require(process.argv[1]).trySensor("ebpf", "")))';
     const told = execFileSync(command, [...args, process.execPath, '-e', text, addon], { encoding: 'utf8' });
     expect((JSON.parse(told) as { code: string }[]).map(({ code }) => code)).toEqual(codes);
   });

@@ -90,7 +90,7 @@ describe('a file’s hash', () => {
     expect(asked.map(({ inode }) => inode)).toEqual([17, undefined, undefined]);
     expect(asked[0]).toMatchObject({ pid: 10, unixMs: exec.unixMs, startTicks: [100, 100] });
     expect(asked[0]?.stillRuns?.()).toBe(true);
-    exec.process.execute(Image.pending(), exec.unixMs + 1);
+    exec.process.execute(Image.pending(), { unixMs: exec.unixMs + 1, bootMs: exec.bootMs + 1 });
     expect(asked[0]?.stillRuns?.()).toBe(false);
   });
 

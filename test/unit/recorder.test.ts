@@ -76,7 +76,7 @@ class FakeNative implements NativeBinding {
 
   drainNow(): void {}
 
-  tryEbpf = () => [];
+  trySensor = () => [];
 
   requestSnapshot(): void {}
 
@@ -95,7 +95,6 @@ class FakeNative implements NativeBinding {
       incomplete: 0,
       queueBytes: this.queued,
       queueDropped: 0,
-      hasSnapshot: false,
       problems: [],
     };
   }
@@ -339,6 +338,7 @@ test.each([
   ['audit_unsupported', 'Protocol not supported', 'CONFIG_AUDITSYSCALL'],
   ['audit_rule_refused', 'Invalid argument', 'Invalid argument'],
   ['audit_state_unsaved', '/run/x: read-only', 'process_ancestry_state_file'],
+  ['audit_unanswered', 'Connection timed out', 'Connection timed out'],
   ['audit_start_failed', 'Cannot allocate memory', 'Cannot allocate memory'],
   ['proc_events_no_permission', '', 'CAP_NET_ADMIN'],
   ['proc_events_unavailable', 'no answer', 'CONFIG_PROC_EVENTS'],

@@ -37,7 +37,7 @@ class FakeSource implements ProcessEventSource {
 
   stop(): void {}
   release(): void {}
-  snapshot = async () => false;
+  requestSnapshot = () => false;
   join = WHOLE;
   onItsWay = () => false;
   readonly problems = [];
@@ -62,7 +62,7 @@ afterEach(() => {
   for (const run of runs.splice(0)) run.stop();
 });
 
-function setUp() {
+function setUp(hasRoom = () => true) {
   const source = new FakeSource();
   const proc = new FakeProc();
   proc.show(1, 0, 'init');
@@ -80,7 +80,7 @@ function setUp() {
     bootToUnixMs: () => BOOT_UNIX_MS,
     publish: (event) => void published.push(event),
     waiting: () => undefined,
-    hasRoom: () => true,
+    hasRoom,
     log: pino({ enabled: false }),
   });
   runs.push(run);
@@ -127,14 +127,25 @@ describe('a source that tells who lives', () => {
     ...{ kind: 'snapshot', pid: pid as Pid, bootMs: 900, unixMs: Date.now() },
     details: detailsOf(cmdline, ppid, { startMs: 100 + pid, sid: 1, pgid: 1 }),
   });
-  async function started() {
-    const all = setUp();
-    const { source, proc, run } = all;
-    proc.pids = () => [1, 2] as Pid[];
-    source.snapshot = async () => {
-      source.tell(lives(1, 0, 'init'), lives(2, 1, 'daemon password=hunter1'));
+  const end = (isWhole = true): ProcessEvent => ({
+    ...{ kind: 'snapshotEnd', pid: 0 as Pid, bootMs: 901, unixMs: Date.now() },
+    isWhole,
+  });
+  const loss = (): ProcessEvent => ({ kind: 'loss', pid: 0 as Pid, bootMs: 1000, unixMs: Date.now(), count: 1 });
+  /** What the source tells each time that it is asked; the last answer again and again. */
+  function answer(source: FakeSource, ...answers: readonly ProcessEvent[][]): void {
+    const left = [...answers];
+    source.requestSnapshot = () => {
+      const events = left.length > 1 ? left.shift() : left[0];
+      for (const event of events ?? []) source.tell(event);
       return true;
     };
+  }
+  async function started(hasRoom?: () => boolean) {
+    const all = setUp(hasRoom);
+    const { source, proc, run } = all;
+    proc.pids = () => [1, 2] as Pid[];
+    answer(source, [lives(1, 0, 'init'), lives(2, 1, 'daemon password=hunter1'), end()]);
     await run.subscribe();
     await run.prepare();
     return all;
@@ -159,15 +170,104 @@ describe('a source that tells who lives', () => {
     const [tree] = run.trees;
     expect(tree?.processes.living().map(({ pid }) => pid)).toEqual([1, 2]);
     proc.pids = () => [1, 3] as Pid[];
-    source.snapshot = async () => {
-      source.tell(lives(1, 0, 'init'), lives(3, 1, 'new'));
-      return true;
-    };
-    source.tell({ kind: 'loss', pid: 0 as Pid, bootMs: 1000, unixMs: Date.now(), count: 1 });
+    answer(source, [lives(1, 0, 'init'), lives(3, 1, 'new'), end()]);
+    source.tell(loss());
     await eventually(() => expect(run.resyncs).toBe(1));
     expect(tree?.processes.living().map(({ pid }) => pid)).toEqual([1, 3]);
     expect(tree?.processes.losses.sinceResync).toBe(0);
   });
+
+  test('has not made a loss good before its last record is applied', async () => {
+    let hasRoom = true;
+    const { run, source } = await started(() => hasRoom);
+    await run.record();
+    const [tree] = run.trees;
+    let isAsked = false;
+    source.requestSnapshot = () => {
+      isAsked = true;
+      hasRoom = false;
+      source.tell(lives(1, 0, 'init'), lives(2, 1, 'daemon'), lives(3, 1, 'new'), end());
+      return true;
+    };
+    source.tell(loss());
+    await eventually(() => expect(isAsked).toBe(true));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(run.resyncs).toBe(0);
+    expect(tree?.processes.losses.sinceResync).toBe(1);
+    hasRoom = true;
+    source.work();
+    await eventually(() => expect(run.resyncs).toBe(1));
+    expect(tree?.processes.living().map(({ pid }) => pid)).toContain(3);
+    expect(tree?.processes.losses.sinceResync).toBe(0);
+  });
+
+  test('is asked again where part of it was lost', async () => {
+    const { run, source, proc } = await started();
+    await run.record();
+    const [tree] = run.trees;
+    proc.pids = () => [1, 2, 3] as Pid[];
+    const whole = [lives(1, 0, 'init'), lives(2, 1, 'daemon'), lives(3, 1, 'new'), end()];
+    answer(source, [lives(1, 0, 'init'), loss(), end()], whole);
+    source.tell(loss());
+    await eventually(() => expect(run.resyncs).toBe(1));
+    expect(tree?.processes.losses.sinceResync).toBe(1);
+    await eventually(() => expect(run.resyncs).toBe(2));
+    expect(tree?.processes.losses.sinceResync).toBe(0);
+    expect(tree?.processes.living().map(({ pid }) => pid)).toContain(3);
+  });
+
+  test('may tell more than there is room for before the flags are known', async () => {
+    const { run, source } = setUp();
+    const many = Array.from({ length: 20 }, (_, i) => lives(2 + i, 1, `${i} ${'x'.repeat(1_000_000)}`));
+    answer(source, [lives(1, 0, 'init'), ...many, end()]);
+    await run.subscribe();
+    await run.prepare();
+    const recorded = run.record();
+    const timer = setInterval(() => source.work(), 1);
+    await recorded;
+    clearInterval(timer);
+    expect(run.trees[0]?.processes.living()).toHaveLength(21);
+  });
+
+  test('and could not go through all of them, is made good from /proc', async () => {
+    const { run, source, proc } = setUp();
+    proc.show(2, 1, 'daemon');
+    answer(source, [lives(1, 0, 'init'), end(false)]);
+    await run.subscribe();
+    await run.prepare();
+    await run.record();
+    expect(run.trees[0]?.processes.living().map(({ pid }) => pid)).toContain(2);
+  });
+
+  test('and is stopped meanwhile, keeps no one waiting', async () => {
+    const { run, source } = setUp();
+    answer(source, [lives(1, 0, 'init')]);
+    await run.subscribe();
+    const prepared = run.prepare();
+    await new Promise(setImmediate);
+    run.stop();
+    await prepared;
+  });
+});
+
+test('a loss is not made good while /proc cannot be listed', async () => {
+  const { run, source, proc } = setUp();
+  await run.subscribe();
+  await run.prepare();
+  await run.record();
+  const pids = proc.pids.bind(proc);
+  let asked = 0;
+  proc.pids = () => {
+    asked++;
+    throw new Error('EMFILE');
+  };
+  source.tell({ kind: 'loss', pid: 0 as Pid, bootMs: 1000, unixMs: Date.now(), count: 1 });
+  await eventually(() => expect(asked).toBe(2));
+  expect(run.resyncs).toBe(0);
+  expect(run.trees[0]?.processes.losses.sinceResync).toBe(1);
+  proc.pids = pids;
+  await eventually(() => expect(run.resyncs).toBe(1));
+  expect(run.trees[0]?.processes.losses.sinceResync).toBe(0);
 });
 
 describe('before the flags are known', () => {

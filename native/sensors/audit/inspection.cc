@@ -1,5 +1,7 @@
 #include "inspection.h"
 
+#include <unistd.h>
+
 #include "kernel.h"
 
 namespace process_ancestry::audit {
@@ -16,6 +18,18 @@ Inspection inspect(std::string_view our_key) {
                             rule.hides_execs(), rule.excluded_type()});
   }
   return result;
+}
+
+Plan plan_now(std::string_view our_key) {
+  const Inspection found = inspect(our_key);
+  Situation situation;
+  situation.error = found.error;
+  situation.status = found.status;
+  situation.own_pid = static_cast<uint32_t>(::getpid());
+  for (const RuleView& rule : found.rules) {
+    situation.rules.push_back({rule.ours, rule.silences_all_tasks, rule.covers_exec});
+  }
+  return decide(situation);
 }
 
 }  // namespace process_ancestry::audit

@@ -24,4 +24,7 @@ struct Inspection {
 };
 Inspection inspect(std::string_view our_key);
 
+// What a start would do now, without what an earlier run saved.
+Plan plan_now(std::string_view our_key);
+
 }  // namespace process_ancestry::audit

@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "../netlink_receiver.h"
+
 namespace process_ancestry::audit {
 namespace {
 
@@ -97,6 +99,13 @@ int Kernel::ask(uint16_t type, std::string_view payload) {
 }
 
 int Kernel::status(Status& status) {
+  const int error = read_status(status);
+  if (error == 0 || error == ETIMEDOUT) return error;
+  forget_socket(socket_, error);
+  return open() == 0 ? read_status(status) : error;
+}
+
+int Kernel::read_status(Status& status) {
   const int asked = ask(AUDIT_GET, {});
   if (asked != 0) return asked;
   for (;;) {

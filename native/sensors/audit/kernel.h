@@ -23,6 +23,7 @@ std::string place_payload(uint32_t pid);
 class Kernel {
  public:
   int open();
+  // On another socket where this one has ended.
   int status(Status& status);
   int set(const Changes& changes);
   // Gives the unicast place back; it belongs to the process, whichever socket says so.
@@ -34,6 +35,7 @@ class Kernel {
  private:
   static constexpr int kTimeoutMs = 500;
 
+  int read_status(Status& status);
   int ask(uint16_t type, std::string_view payload);
   // The next message that answers the last request; its payload is in buffer_.
   int answer(uint16_t& type, std::string_view& payload);

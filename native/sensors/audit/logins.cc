@@ -46,16 +46,19 @@ int join(int fd) {
 
 Logins::Logins() : assembler_(Assembler::Limits()), receiver_(kMessages, kMessageBytes) {}
 
-bool Logins::open(std::vector<Problem>& problems) {
-  int error = open_socket(socket_);
-  // The filter before the group: nothing else ever comes.
-  if (error == 0) error = keep_only_logins(socket_.get());
-  if (error == 0) error = join(socket_.get());
-  if (error == 0) return true;
-  socket_.reset();
+bool Logins::open(std::vector<Problem>&) {
+  listen();
+  return static_cast<bool>(socket_);
+}
+
+void Logins::listen() {
   // A kernel without audit has no logins to tell of.
-  if (error != EPROTONOSUPPORT) problems.push_back({"logins_unheard", std::strerror(error)});
-  return false;
+  if (socket_ || error_ == EPROTONOSUPPORT) return;
+  error_ = open_socket(socket_);
+  // The filter before the group: nothing else ever comes.
+  if (error_ == 0) error_ = keep_only_logins(socket_.get());
+  if (error_ == 0) error_ = join(socket_.get());
+  if (error_ != 0) socket_.reset();
 }
 
 void Logins::descriptors(std::vector<int>& fds) const {
@@ -69,6 +72,8 @@ uint64_t Logins::drain(Sink& sink, double now_ms) {
     if (received < 0) {
       // The kernel dropped some. A login that is not told is no process that is lost.
       if (received == -ENOBUFS) continue;
+      error_ = -received;
+      forget_socket(socket_, error_);
       break;
     }
     for (int i = 0; i < received; ++i) {
@@ -90,6 +95,8 @@ uint64_t Logins::drain(Sink& sink, double now_ms) {
 SensorStats Logins::stats() const {
   SensorStats stats;
   stats.malformed = assembler_.counters().malformed;
+  if (error_ != 0 && error_ != EPROTONOSUPPORT)
+    stats.problems.push_back({"logins_unheard", std::strerror(error_)});
   return stats;
 }
 

@@ -85,10 +85,14 @@ void Subscription::start(std::vector<Problem>& problems) {
   situation.owner_lives = owner_lives(situation.status.pid);
   situation.saved = read_state_file(options_.state_file);
   const Plan plan = decide(situation);
-  problems.insert(problems.end(), plan.problems.begin(), plan.problems.end());
-  if (plan.mode == Mode::kOff) return;
+  if (plan.mode == Mode::kOff) {
+    problems.insert(problems.end(), plan.problems.begin(), plan.problems.end());
+    return;
+  }
 
   status_ = situation.status;
+  is_taken_ = place_is_taken(status_, situation.owner_lives, situation.own_pid);
+  socket_error_ = 0;
   lost_seen_ = status_.lost;
   found_ = plan.found;
   set_by_us_ = plan.wanted;
@@ -103,10 +107,7 @@ void Subscription::start(std::vector<Problem>& problems) {
   set_receive_buffer(socket_.get(), options_.socket_buffer_bytes);
 
   if (plan.replace_rules) {
-    error = write_state_file(options_.state_file, found_);
-    if (error != 0) {
-      problems.push_back({"audit_state_unsaved", options_.state_file + ": " + std::strerror(error)});
-    }
+    save_found();
     changed_anything_ = true;
   }
   // First somebody who reads, then what is to be read: records without a reader go to the console.
@@ -115,8 +116,7 @@ void Subscription::start(std::vector<Problem>& problems) {
     if (error == EEXIST) {
       mode_ = Mode::kMulticast;
       set_by_us_.backlog_wait_time = status_.backlog_wait_time;
-      kernel_.status(status_);
-      problems.push_back({"audit_unicast_taken", std::to_string(status_.pid)});
+      look_at_status();
     } else if (error != 0) {
       return give_up(problem_of(error));
     }
@@ -137,11 +137,22 @@ void Subscription::start(std::vector<Problem>& problems) {
   lost_seen_ = status_.lost;
 }
 
+int Subscription::look_at_status() {
+  const int error = kernel_.status(status_);
+  if (error == 0) {
+    is_taken_ = place_is_taken(status_, owner_lives(status_.pid), static_cast<uint32_t>(::getpid()));
+  }
+  return error;
+}
+
+void Subscription::save_found() { unsaved_ = write_state_file(options_.state_file, found_); }
+
 int Subscription::set(const Settings& wanted) { return kernel_.set(changes(settings_of(status_), wanted)); }
 
 int Subscription::install_rules() {
   owns_rules_ = true;
   for (const OwnRule& own : rules_) {
+    if (own.is_of_groups && !hears_groups()) continue;
     const int error = kernel_.add(own.rule);
     if (error != 0 && error != EEXIST && !own.optional) return error;
   }
@@ -167,7 +178,10 @@ void Subscription::look_at_changes() {
 void Subscription::look_at_rules() {
   rules_changed_ = false;
   std::vector<Rule> present;
-  if (kernel_.rules(present) != 0) return;
+  if (kernel_.rules(present) != 0) {
+    is_look_due_ = true;
+    return;
+  }
   if (owns_rules_) {
     // What came to hide execs while ours were away stands behind them, as it would have if they had not been.
     const bool was_hidden = coverage_.hidden != Hiding::kNone;
@@ -196,8 +210,18 @@ void Subscription::judge(const Coverage& coverage) {
 }
 
 std::vector<Problem> Subscription::problems() const {
-  if (mode_ == Mode::kOff || !judged_) return {};
-  std::vector<Problem> problems = problems_of(coverage_);
+  std::vector<Problem> problems;
+  if (mode_ == Mode::kOff) return problems;
+  if (ended_ != 0) problems.push_back({"audit_unanswered", std::strerror(ended_)});
+  if (is_immutable(status_)) {
+    problems.push_back({"audit_immutable", "locked until reboot: reading along"});
+  } else if (mode_ == Mode::kMulticast && is_taken_) {
+    problems.push_back({"audit_unicast_taken", std::to_string(status_.pid)});
+  }
+  if (unsaved_ != 0)
+    problems.push_back({"audit_state_unsaved", options_.state_file + ": " + std::strerror(unsaved_)});
+  if (!judged_) return problems;
+  for (const Problem& problem : problems_of(coverage_)) problems.push_back(problem);
   if (status_.enabled == 0) problems.push_back({"audit_disabled", ""});
   if (!hears_groups()) {
     problems.push_back({"audit_setpgid_flood", "process " + std::to_string(flooder_.pid) + " of uid " +
@@ -254,6 +278,10 @@ bool Subscription::drain(double now_ms, size_t bytes_held_max) {
       ++counters_.enobufs;
       continue;
     }
+    if (received < 0) {
+      socket_error_ = -received;
+      forget_socket(socket_, socket_error_);
+    }
     if (received <= 0) break;
     for (int i = 0; i < received; ++i) {
       const std::string_view message = receiver_.message(i);
@@ -282,7 +310,7 @@ bool Subscription::drain(double now_ms, size_t bytes_held_max) {
         rules_changed_ = true;
         // No reader is told of what follows, nor when it is switched on again (kernel/audit.c,
         // audit_do_config_change): that is looked at when it can be over.
-        if (payload.find("audit_enabled=0") != std::string_view::npos) was_off_ = true;
+        if (payload.find("audit_enabled=0") != std::string_view::npos) is_look_due_ = true;
         continue;
       }
       assembler_.add(header.nlmsg_type, without_padding(payload), now_ms);
@@ -300,7 +328,12 @@ bool Subscription::drain(double now_ms, size_t bytes_held_max) {
 uint32_t Subscription::check(double now_ms) {
   if (mode_ == Mode::kOff) return 0;
   monotonic_now_ = now_ms;
-  if (kernel_.status(status_) != 0) return 0;
+  if (!answers()) return 0;
+  if (socket_error_ != 0) {
+    stop();
+    return 0;
+  }
+  if (unsaved_ != 0 && changed_anything_) save_found();
   const auto own_pid = static_cast<uint32_t>(::getpid());
   switch (place_watch_.each_second(mode_, status_, owner_lives(status_.pid), own_pid, now_ms)) {
     case Step::kStay:
@@ -326,10 +359,10 @@ uint32_t Subscription::check(double now_ms) {
   }
   const bool lost_any = status_.lost != lost_seen_ || counters_.enobufs != enobufs_seen_;
   enobufs_seen_ = counters_.enobufs;
-  if (was_off_ || status_.enabled != enabled_judged_ || lost_any || coverage_.without_changes) {
+  if (is_look_due_ || status_.enabled != enabled_judged_ || lost_any || coverage_.without_changes) {
     rules_changed_ = true;
   }
-  was_off_ = false;
+  is_look_due_ = false;
   if (flood_.is_over(now_ms)) hear_groups_again();
   look_at_changes();
   // The counter starts anew when somebody resets it (man 8 auditctl, --reset-lost).
@@ -337,6 +370,20 @@ uint32_t Subscription::check(double now_ms) {
   lost_seen_ = status_.lost;
   counters_.kernel_lost += lost;
   return lost;
+}
+
+bool Subscription::answers() {
+  const bool has_told = counters_.records != records_checked_;
+  records_checked_ = counters_.records;
+  const int error = look_at_status();
+  // A busy host may answer too late. What tells meanwhile has not ended.
+  if (error == ETIMEDOUT && has_told) return false;
+  if ((error != 0) != (ended_ != 0)) {
+    ++counters_.gaps;
+    rules_changed_ = true;
+  }
+  ended_ = error;
+  return error == 0;
 }
 
 void Subscription::give_way() {
@@ -366,7 +413,7 @@ void Subscription::read_beside() {
 void Subscription::leave_settings_to_owner() {
   if (!changed_anything_) return;
   found_ = set_by_us_ = settings_of(status_);
-  write_state_file(options_.state_file, found_);
+  save_found();
 }
 
 void Subscription::fall_back() {
@@ -395,7 +442,7 @@ void Subscription::settle(const Settings& wanted) {
   found_ = to_go_back_to(settings_of(status_), set_by_us_, found_);
   set(wanted);
   set_by_us_ = wanted;
-  write_state_file(options_.state_file, found_);
+  save_found();
   kernel_.status(status_);
 }
 
@@ -403,16 +450,23 @@ void Subscription::stop() {
   if (changed_anything_) {
     changed_anything_ = false;
     Status now;
-    if (kernel_.status(now) == 0) kernel_.set(restoration(settings_of(now), set_by_us_, found_));
+    const bool does_answer = kernel_.status(now) == 0;
+    if (does_answer) kernel_.set(restoration(settings_of(now), set_by_us_, found_));
     if (owns_rules_) {
       for (const OwnRule& own : rules_) kernel_.remove(own.rule);
       owns_rules_ = false;
     }
     if (mode_ == Mode::kUnicast) kernel_.release_place();
-    remove_state_file(options_.state_file);
+    // The next start puts back what could not be put back now.
+    if (does_answer) remove_state_file(options_.state_file);
   }
   mode_ = Mode::kOff;
   socket_.reset();
+  // Of this hold, not of another that is taken after it.
+  place_asked_for_ = false;
+  place_watch_.missed();
+  handover_.cancel();
+  ended_ = unsaved_ = 0;
 }
 
 }  // namespace process_ancestry::audit

@@ -46,11 +46,11 @@ class Subscription {
   int fd() const { return socket_.get(); }
   Mode mode() const { return mode_; }
   // Whether audit tells of execs now: it is switched on, and no rule keeps them from it.
-  bool works() const { return mode_ != Mode::kOff && works_; }
+  bool works() const { return mode_ != Mode::kOff && works_ && ended_ == 0; }
   const Coverage& coverage() const { return coverage_; }
   // False while changes of process groups are not recorded, because there are too many.
   bool hears_groups() const { return !flood_.floods(); }
-  // What keeps it from telling all, now.
+  // What keeps it from telling all, or from being the one reader, now.
   std::vector<Problem> problems() const;
   // Takes the records that wait, until none is left or the assembler holds `bytes_held_max`.
   // False if the socket had overrun.
@@ -61,13 +61,19 @@ class Subscription {
   // Gives the unicast place up if the last drain told that somebody else asked for it; reading goes on by
   // multicast. The next who asks gets it: it is left free for a while.
   void give_way();
-  // Each second: is the place still ours, or free to take. The number of records newly lost in the kernel.
+  // Each second: does audit still answer and tell, is the place still ours, or free to take. The number of
+  // records newly lost in the kernel. It is off after that where the socket for records had ended: to be
+  // started again.
   uint32_t check(double now_ms);
 
   const Counters& counters() const { return counters_; }
   uint32_t kernel_backlog() const { return status_.backlog; }
 
  private:
+  int look_at_status();
+  // Whether audit answers.
+  bool answers();
+  void save_found();
   int take_place();
   // From multicast to unicast, and back.
   bool take_over();
@@ -98,7 +104,7 @@ class Subscription {
   bool changed_anything_ = false;  // there is something to put back
   bool owns_rules_ = false;
   bool rules_changed_ = false;  // maybe, since they were looked at
-  bool was_off_ = false;        // since the last second
+  bool is_look_due_ = false;    // in the next second, at the rules
   uint64_t enobufs_seen_ = 0;
   Coverage coverage_;    // as of the last look
   bool judged_ = false;  // whether there was one
@@ -109,8 +115,13 @@ class Subscription {
   bool place_asked_for_ = false;
   PlaceWatch place_watch_;
   Handover handover_;
-  Status status_;           // as of the last look
-  uint32_t lost_seen_ = 0;  // of status_.lost, what has been told
+  Status status_;                 // as of the last look
+  bool is_taken_ = false;         // the place, by another, as of the last look
+  int ended_ = 0;                 // an errno, for as long as audit does not answer
+  int socket_error_ = 0;          // with which the socket for records ended
+  int unsaved_ = 0;               // an errno: what was found is not in the state file
+  uint64_t records_checked_ = 0;  // of counters_.records, when it was last asked
+  uint32_t lost_seen_ = 0;        // of status_.lost, what has been told
   Settings found_, set_by_us_;
   struct OwnRule {
     Rule rule;

@@ -8,8 +8,10 @@
 
 #include "../../procfs/exec_file.h"
 #include "../../procfs/thread_scan.h"
+#include "../audit/inspection.h"
 #include "../audit/kernel.h"
 #include "../audit/pack_event.h"
+#include "../made_thread.h"
 #include "../netlink_receiver.h"
 
 namespace process_ancestry {
@@ -28,6 +30,11 @@ constexpr double kRecordMs = 30000;
 constexpr size_t kHeldMaxBytes = 1 << 20;
 // How much is packed before it is handed over.
 constexpr size_t kPackedMaxBytes = 256 << 10;
+// How often what could not be opened is tried again.
+constexpr double kAgainMs = 60000;
+// An attempt on the main thread, which may not wait long; nothing is lost by a wrong answer but a minute.
+constexpr double kTrialAnswerMs = 20;
+constexpr size_t kTrialBytes = 64 << 10;
 
 Problem problem_of_connector(int error) {
   if (error == EPERM || error == EACCES) return {"proc_events_no_permission", std::strerror(error)};
@@ -58,13 +65,32 @@ AuditConnector::AuditConnector(Options options)
       process_reader_(proc_, options_.args_max_bytes, true),
       nap_ms_(kNapMs) {}
 
+std::vector<Problem> AuditConnector::obstacles(const Options& options) {
+  std::vector<Problem> problems;
+  if (options.connector) {
+    connector::Connector trial;
+    const int error = trial.open(kTrialBytes, kTrialAnswerMs);
+    if (error != 0) problems.push_back(problem_of_connector(error));
+  }
+  if (options.audit) {
+    const audit::Plan plan = audit::plan_now(options.rule_key);
+    if (plan.mode == audit::Mode::kOff)
+      problems.insert(problems.end(), plan.problems.begin(), plan.problems.end());
+  }
+  return problems;
+}
+
 bool AuditConnector::open(std::vector<Problem>& problems) {
+  const double now = monotonic_ms();
   // The connector first: an exec that audit tells of must have been heard of there.
   if (options_.connector) {
     const int error = connector_.open(options_.socket_buffer_bytes);
-    if (error != 0) problems.push_back(problem_of_connector(error));
+    if (error != 0) connector_problem_ = problem_of_connector(error);
+    connector_again_ms_ = now + kAgainMs;
   }
-  if (options_.audit) subscription_.start(problems);
+  if (options_.audit) start_audit(now);
+  if (connector_problem_) problems.push_back(*connector_problem_);
+  problems.insert(problems.end(), audit_obstacles_.begin(), audit_obstacles_.end());
   // Without it the control group of who was gone too soon is not known.
   cgroup_moves_.open();
   return connector_.is_open() || subscription_.mode() != audit::Mode::kOff;
@@ -137,12 +163,57 @@ uint64_t AuditConnector::drain(Sink& sink, double now_ms) {
   return subscription_.counters().records - records_before + proc_messages_ - messages_before;
 }
 
+void AuditConnector::start_audit(double now_ms) {
+  audit_obstacles_.clear();
+  subscription_.start(audit_obstacles_);
+  if (subscription_.mode() != audit::Mode::kOff) audit_obstacles_.clear();
+  audit_again_ms_ = now_ms + kAgainMs;
+}
+
+void AuditConnector::look_after_audit(Batch& batch, double now_ms) {
+  if (!options_.audit) return;
+  const bool was_on = subscription_.mode() != audit::Mode::kOff;
+  const uint32_t lost = subscription_.check(now_ms);
+  if (lost > 0) batch.loss(Source::kAudit, boottime_ms(), lost);
+  if (subscription_.mode() == audit::Mode::kOff && (was_on || now_ms >= audit_again_ms_)) {
+    start_audit(now_ms);
+    const bool is_on = subscription_.mode() != audit::Mode::kOff;
+    if (is_on) subscription_.begin();
+    if (was_on || is_on) tell_interruption(Source::kAudit, batch);
+  }
+  tell_gaps(batch);
+}
+
+void AuditConnector::look_after_connector(Batch& batch, double now_ms) {
+  if (!options_.connector) return;
+  // On a quiet host something has to happen that it tells of.
+  if (connector_.is_open() && proc_messages_ == messages_looked_at_ && make_thread()) {
+    drain_connector(batch);
+    if (connector_.is_open() && proc_messages_ == messages_looked_at_) connector_.end(ENOMSG);
+  }
+  messages_looked_at_ = proc_messages_;
+  if (connector_.is_open()) return;
+  // One that has ended is opened at once.
+  const bool has_ended = connector_.error() != 0;
+  if (!has_ended && now_ms < connector_again_ms_) return;
+  connector_again_ms_ = now_ms + kAgainMs;
+  const int error = connector_.open(options_.socket_buffer_bytes);
+  connector_problem_.reset();
+  if (error != 0) connector_problem_ = problem_of_connector(error);
+  if (error == 0) rescan_threads_ = true;
+  if (error == 0 || has_ended) tell_interruption(Source::kProcEvents, batch);
+}
+
+void AuditConnector::tell_interruption(Source source, Batch& batch) {
+  ++interruptions_;
+  batch.loss(source, boottime_ms(), 1);
+}
+
 void AuditConnector::tick(Sink& sink, double now_ms) {
   assembler_.expire(now_ms);
   begun_ = assembler_.pending();
-  const uint32_t lost = subscription_.check(now_ms);
-  if (lost > 0) sink.batch().loss(Source::kAudit, boottime_ms(), lost);
-  tell_gaps(sink.batch());
+  look_after_connector(sink.batch(), now_ms);
+  look_after_audit(sink.batch(), now_ms);
   if (!readings_.empty()) readings_.forget(boottime_ms() + unix_minus_boottime_ms() - kRecordMs);
   if (rescan_threads_) {
     rescan_threads_ = false;
@@ -182,12 +253,15 @@ SensorStats AuditConnector::stats() const {
   if (connector_.is_open()) stats.hears += stats.hears.empty() ? "proc_events" : "+proc_events";
   stats.messages = received.records + proc_messages_;
   stats.kernel_lost = received.kernel_lost;
-  stats.lost =
-      received.kernel_lost + received.enobufs + received.gaps + connector_.enobufs() + connector_.lost();
+  stats.lost = received.kernel_lost + received.enobufs + received.gaps + connector_.enobufs() +
+               connector_.lost() + interruptions_;
   stats.kernel_backlog = subscription_.kernel_backlog();
   stats.malformed = assembled.malformed + received.malformed;
   stats.incomplete = assembled.incomplete;
-  stats.problems = subscription_.problems();
+  if (connector_problem_) stats.problems.push_back(*connector_problem_);
+  for (const auto& some : {audit_obstacles_, subscription_.problems()}) {
+    stats.problems.insert(stats.problems.end(), some.begin(), some.end());
+  }
   return stats;
 }
 

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,10 @@ class AuditConnector final : public Sensor {
     double place_grace_ms = 30000;
   };
 
+  // What keeps one with such options from working whole; none if it would. Changes nothing, and may be asked
+  // beside one that works.
+  static std::vector<Problem> obstacles(const Options& options);
+
   explicit AuditConnector(Options options);
   ~AuditConnector() override { close(); }
 
@@ -52,6 +57,12 @@ class AuditConnector final : public Sensor {
   uint64_t on_its_way() const override;
 
  private:
+  void start_audit(double now_ms);
+  // Each second: whether the connector still tells, and opens it again where it does not.
+  void look_after_connector(Batch& batch, double now_ms);
+  void look_after_audit(Batch& batch, double now_ms);
+  // What happened before this point is to be read from /proc.
+  void tell_interruption(Source source, Batch& batch);
   void drain_connector(Batch& batch);
   void on_proc_event(const proc_event& event, Batch& batch);
   void on_exec(int32_t pid, uint64_t at_ns, Batch& batch);
@@ -86,6 +97,13 @@ class AuditConnector final : public Sensor {
   ExecReadings readings_;
   uint64_t proc_messages_ = 0, gaps_told_ = 0;
   double awake_until_ms_ = 0;
+  // Why the connector is not open, and what kept audit from being started.
+  std::optional<Problem> connector_problem_;
+  std::vector<Problem> audit_obstacles_;
+  // When what could not be opened is tried again.
+  double connector_again_ms_ = 0, audit_again_ms_ = 0;
+  uint64_t messages_looked_at_ = 0;  // of proc_messages_
+  uint64_t interruptions_ = 0;
   // Events that the assembler has in part: their other records are still being made or sent.
   std::atomic<uint64_t> begun_{0};
   bool rescan_threads_ = false;

@@ -16,7 +16,6 @@ namespace process_ancestry::connector {
 namespace {
 
 constexpr size_t kGroup = 128, kMessageBytes = 128;
-constexpr double kAnswerMs = 500;
 constexpr size_t kEventAt = NLMSG_HDRLEN + sizeof(cn_msg);
 
 int bind_to_group(int fd) {
@@ -68,7 +67,9 @@ int try_to_bind() {
 
 Connector::Connector() : receiver_(kGroup, kMessageBytes) {}
 
-int Connector::open(size_t socket_buffer_bytes) {
+int Connector::open(size_t socket_buffer_bytes, double answer_ms) {
+  dropped_ = 0;
+  error_ = 0;
   socket_.reset(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR));
   if (!socket_) return errno;
   set_receive_buffer(socket_.get(), socket_buffer_bytes);
@@ -91,7 +92,7 @@ int Connector::open(size_t socket_buffer_bytes) {
     std::memcpy(request + kEventAt, &operation, sizeof operation);
     if (::send(socket_.get(), request, sizeof request, 0) < 0) error = errno;
   }
-  if (error == 0) error = wait_for_answer(token);
+  if (error == 0) error = wait_for_answer(token, answer_ms);
   if (error == 0) error = keep_only_wanted_events(socket_.get());
   if (error != 0) socket_.reset();
   if (error == 0) listen_to_kernel_forks();
@@ -109,12 +110,15 @@ void Connector::listen_to_kernel_forks() {
 void Connector::empty_kernel_forks() {
   char message[kMessageBytes];
   while (kernel_forks_) {
-    if (::recv(kernel_forks_.get(), message, sizeof message, 0) < 0 && errno != ENOBUFS) return;
+    if (::recv(kernel_forks_.get(), message, sizeof message, 0) >= 0 || errno == ENOBUFS) continue;
+    // It only wakes: without it the other is looked at as often as before.
+    if (errno != EAGAIN && errno != EINTR) forget_socket(kernel_forks_, errno);
+    return;
   }
 }
 
-int Connector::wait_for_answer(uint32_t token) {
-  for (const double until = monotonic_ms() + kAnswerMs;;) {
+int Connector::wait_for_answer(uint32_t token, double answer_ms) {
+  for (const double until = monotonic_ms() + answer_ms;;) {
     pollfd ready{socket_.get(), POLLIN, 0};
     const double left = until - monotonic_ms();
     if (left <= 0) return ETIMEDOUT;

@@ -31,9 +31,12 @@ class Connector {
  public:
   Connector();
 
+  // How long its answer may take. It lies in the socket when the question has been sent, maybe behind events.
+  static constexpr double kAnswerMs = 500;
+
   // Subscribes. 0, EPERM, ETIMEDOUT if the kernel keeps silent (it does so towards other pid and user
   // namespaces than the first), or another errno.
-  int open(size_t socket_buffer_bytes);
+  int open(size_t socket_buffer_bytes, double answer_ms = kAnswerMs);
   void close() {
     socket_.reset();
     kernel_forks_.reset();
@@ -43,9 +46,18 @@ class Connector {
   // Readable when the kernel itself made a process; -1 if that cannot be told. `drain` empties it.
   int kernel_forks_fd() const { return kernel_forks_.get(); }
 
-  // Takes all that waits: on_event(const proc_event&) for each. False if the socket had overrun.
+  // Takes all that waits: on_event(const proc_event&) for each. False if the socket had overrun. Closes it
+  // where it ended: `error` says with what.
   template <typename OnEvent>
   bool drain(OnEvent on_event);
+
+  // Closes it: it does not tell what happens any more.
+  void end(int error) {
+    error_ = error;
+    forget_socket(socket_, error);
+    kernel_forks_.reset();
+  }
+  int error() const { return error_; }
 
   uint64_t enobufs() const { return enobufs_; }
   // Messages lost since the last call, and in all.
@@ -55,7 +67,7 @@ class Connector {
  private:
   void listen_to_kernel_forks();
   void empty_kernel_forks();
-  int wait_for_answer(uint32_t token);
+  int wait_for_answer(uint32_t token, double answer_ms);
   static bool parse(std::string_view message, cn_msg& header, proc_event& event);
 
   UniqueFd socket_, kernel_forks_;
@@ -63,19 +75,21 @@ class Connector {
   uint64_t enobufs_ = 0;
   uint64_t lost_ = 0;
   unsigned dropped_ = 0;
+  int error_ = 0;  // with which it ended
 };
 
 template <typename OnEvent>
 bool Connector::drain(OnEvent on_event) {
   bool overrun = false;
   empty_kernel_forks();
-  for (;;) {
+  while (socket_) {
     const int received = receiver_.receive(socket_.get());
     if (received == -ENOBUFS) {
       overrun = true;
       ++enobufs_;
       continue;
     }
+    if (received < 0) end(-received);
     if (received <= 0) return !overrun;
     for (int i = 0; i < received; ++i) {
       cn_msg header;
@@ -84,6 +98,7 @@ bool Connector::drain(OnEvent on_event) {
     }
     if (!receiver_.full(received)) return !overrun;
   }
+  return !overrun;
 }
 
 }  // namespace process_ancestry::connector

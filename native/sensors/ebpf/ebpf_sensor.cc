@@ -1,7 +1,6 @@
 #include "ebpf_sensor.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "../../clocks.h"
 #include "../../procfs/command_line.h"
 #include "../../procfs/process_reader.h"
+#include "../made_thread.h"
 #include "record.h"
 
 namespace process_ancestry::ebpf {
@@ -32,12 +32,7 @@ constexpr size_t kSnapshotArgsMaxBytes = 4 << 10;
 // Processes that a snapshot tells of between two looks at the ring.
 constexpr size_t kSnapshotStep = 256;
 
-// Makes a thread and waits until it has ended. False if there can be no other.
-bool make_thread() {
-  pthread_t thread;
-  const auto body = [](void*) -> void* { return nullptr; };
-  return pthread_create(&thread, nullptr, body, nullptr) == 0 && pthread_join(thread, nullptr) == 0;
-}
+int errno_of(ssize_t result) { return result < 0 ? errno : 0; }
 
 }  // namespace
 
@@ -61,18 +56,21 @@ bool EbpfSensor::open(std::vector<Problem>& problems) {
     close();
     return false;
   }
-  if (options_.sessions) {
-    const uint64_t tracepoint = setsid_tracepoint();
-    const int refused =
-        tracepoint == 0 ? -ENOENT : kernel_programs_attach_setsid(programs_.get(), tracepoint);
-    if (refused != 0) problems.push_back({"ebpf_no_sessions", std::strerror(-refused)});
-  }
+  hear_sessions();
   works_ = true;
   return true;
 }
 
+void EbpfSensor::hear_sessions() {
+  if (!options_.sessions || hears_sessions_) return;
+  const uint64_t tracepoint = setsid_tracepoint();
+  sessions_error_ = tracepoint == 0 ? ENOENT : -kernel_programs_attach_setsid(programs_.get(), tracepoint);
+  hears_sessions_ = sessions_error_ == 0;
+}
+
 void EbpfSensor::close() {
   works_ = false;
+  processes_.reset();
   shared_ = nullptr;
   mapped_.reset();
   programs_.reset();
@@ -95,7 +93,7 @@ void EbpfSensor::rest(Rest rest) {
 }
 
 int EbpfSensor::nap_ms(uint64_t messages) {
-  if (messages > 0) return kNapMs;
+  if (messages > 0 || has_more()) return kNapMs;
   // What waits and was not taken: its taker has no room, or its writer is not done.
   return mapped_.ring().waiting() > 0 ? kShortNapMs : 0;
 }
@@ -104,6 +102,7 @@ uint64_t EbpfSensor::drain(Sink& sink, double) {
   if (!programs_) return 0;
   const uint64_t before = messages_;
   add_events(sink);
+  go_on_with_snapshot(sink);
   for (const CgroupId& id : decoder_.take_forgotten()) {
     kernel_programs_forget_cgroup(programs_.get(), id.id, id.hierarchy);
   }
@@ -148,6 +147,7 @@ void EbpfSensor::add_events(Sink& sink) {
     sink.hand_over();
     if (sink.is_full()) return;
   }
+  end_snapshot(batch);
   if (mapped_.ring().malformed() == malformed_before) return;
   // Where a record ends is not known any more: what followed was passed over.
   count_loss(1, boottime_ms(), batch);
@@ -187,6 +187,8 @@ void EbpfSensor::add_snapshot(Batch& batch) {
 void EbpfSensor::add_first_process(Batch& batch) {
   ExecDetails& details = told_.details;
   details = ExecDetails();
+  // Before it is read, as the programs stamp the others.
+  const double time_ms = boottime_ms();
   const UniqueFd process = proc_.open_process(kFirstPid);
   char text[1024];
   procfs::Stat stat;
@@ -209,7 +211,7 @@ void EbpfSensor::add_first_process(Batch& batch) {
   SnapshotEvent first;
   first.has_executed = true;
   first.details = &details;
-  batch.add(Source::kEbpf, kFirstPid, boottime_ms(), first);
+  batch.add(Source::kEbpf, kFirstPid, time_ms, first);
 }
 
 void EbpfSensor::count_loss(uint32_t count, double time_ms, Batch& batch) {
@@ -218,26 +220,41 @@ void EbpfSensor::count_loss(uint32_t count, double time_ms, Batch& batch) {
   batch.loss(Source::kEbpf, time_ms, count);
 }
 
-void EbpfSensor::snapshot(Sink& sink) {
+void EbpfSensor::begin_snapshot() {
   if (!programs_) return;
-  const UniqueFd processes(kernel_programs_snapshot(programs_.get()));
-  char each[kSnapshotStep];
   told_of_first_ = false;
-  ssize_t n = -1;
-  while (processes && ((n = ::read(processes.get(), each, sizeof each)) > 0 || (n < 0 && errno == EAGAIN))) {
+  snapshot_ends_at_.reset();
+  processes_.reset(kernel_programs_snapshot(programs_.get()));
+  snapshot_error_ = processes_ ? 0 : errno;
+  if (!processes_) snapshot_ends_at_ = mapped_.ring().end();
+}
+
+void EbpfSensor::go_on_with_snapshot(Sink& sink) {
+  char each[kSnapshotStep];
+  while (processes_ && !sink.is_full()) {
+    const ssize_t n = ::read(processes_.get(), each, sizeof each);
+    if (n <= 0 && errno_of(n) != EAGAIN && errno_of(n) != EINTR) {
+      snapshot_error_ = errno_of(n);
+      processes_.reset();
+      snapshot_ends_at_ = mapped_.ring().end();
+    }
     add_events(sink);
   }
-  const int error = errno;
-  if (!told_of_first_) add_first_process(sink.batch());
-  const bool worked_before = snapshot_works_;
-  snapshot_works_ = n == 0;
-  if (!snapshot_works_ && worked_before) {
-    problems_.push_back({"ebpf_snapshot_failed", std::strerror(error)});
-  }
+}
+
+// Once all that it put into the ring has been told.
+void EbpfSensor::end_snapshot(Batch& batch) {
+  if (!snapshot_ends_at_ || !mapped_.ring().has_read_to(*snapshot_ends_at_)) return;
+  snapshot_ends_at_.reset();
+  if (!told_of_first_) add_first_process(batch);
+  SnapshotEndEvent end;
+  end.is_whole = snapshot_error_ == 0;
+  batch.add(Source::kEbpf, 0, boottime_ms(), end);
 }
 
 void EbpfSensor::tick(Sink& sink, double) {
   if (!works_) return;
+  hear_sessions();
   // What is lost last has no record after it that says so.
   const uint32_t counter = shared_->lost;
   const auto lost = static_cast<int32_t>(counter - lost_seen_);
@@ -270,7 +287,9 @@ SensorStats EbpfSensor::stats() const {
   stats.kernel_backlog = mapped_.ring().waiting();
   stats.malformed = malformed_ + mapped_.ring().malformed();
   stats.problems = problems_;
-  stats.has_snapshot = snapshot_works_;
+  if (sessions_error_ != 0) stats.problems.push_back({"ebpf_no_sessions", std::strerror(sessions_error_)});
+  if (snapshot_error_ != 0)
+    stats.problems.push_back({"ebpf_snapshot_failed", std::strerror(snapshot_error_)});
   return stats;
 }
 

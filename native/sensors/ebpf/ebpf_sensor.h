@@ -2,10 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "../../procfs/proc_dir.h"
+#include "../../unique_fd.h"
 #include "../sensor.h"
 #include "executed_files.h"
 #include "kernel_programs.h"
@@ -46,13 +48,18 @@ class EbpfSensor final : public Sensor {
   SensorStats stats() const override;
   uint64_t on_its_way() const override;
   bool has_snapshot() const override { return true; }
-  void snapshot(Sink& sink) override;
+  void begin_snapshot() override;
+  bool has_more() const override { return processes_ || snapshot_ends_at_; }
 
  private:
+  // Where it is wanted, and as soon as the kernel lets it.
+  void hear_sessions();
   void add_events(Sink& sink);
   void add_exec(Batch& batch);
   void add_snapshot(Batch& batch);
   void add_first_process(Batch& batch);
+  void go_on_with_snapshot(Sink& sink);
+  void end_snapshot(Batch& batch);
   void count_loss(uint32_t count, double time_ms, Batch& batch);
 
   const Options options_;
@@ -67,7 +74,14 @@ class EbpfSensor final : public Sensor {
   uint64_t messages_ = 0, malformed_ = 0, lost_ = 0, missed_ = 0;
   uint32_t lost_seen_ = 0;  // of the programs' counter
   uint64_t newtasks_seen_ = 0;
-  bool works_ = false, snapshot_works_ = true, told_of_first_ = false;
+  bool works_ = false, told_of_first_ = false;
+  // Goes through all processes; open while a snapshot has not gone through them.
+  UniqueFd processes_;
+  // Where in the ring the records of a snapshot end that has.
+  std::optional<unsigned long> snapshot_ends_at_;
+  int snapshot_error_ = 0;  // of the last snapshot
+  int sessions_error_ = 0;  // that keeps them from being heard
+  bool hears_sessions_ = false;
   std::vector<Problem> problems_;
 };
 

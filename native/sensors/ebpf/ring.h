@@ -24,6 +24,10 @@ class Ring {
   bool next(Record& record);
 
   size_t waiting() const;
+  // Where the next record of the programs will begin, and whether all before such a position has been handed
+  // out.
+  unsigned long end() const { return __atomic_load_n(producer_, __ATOMIC_ACQUIRE); }
+  bool has_read_to(unsigned long position) const { return static_cast<long>(at_ - position) >= 0; }
   // Pieces that made no sense: all that waited was skipped.
   uint64_t malformed() const { return malformed_; }
 

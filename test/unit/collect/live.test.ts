@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { ProcessEvent } from '../../../src/collect/event.ts';
 import { LiveSource, SENSORS } from '../../../src/collect/live.ts';
 import type {
   NativeBinding,
@@ -26,7 +27,7 @@ class FakeHost implements NativeBinding {
     this.started.push(sensor);
     this.running = sensor;
     const refusal = this.refusals[sensor];
-    return { hears: this.hears, hasSnapshot: false, problems: refusal ? [refusal] : [] };
+    return { hears: this.hears, hasSnapshot: sensor === 'ebpf', problems: refusal ? [refusal] : [] };
   }
 
   get hears(): NativeHears {
@@ -40,14 +41,17 @@ class FakeHost implements NativeBinding {
   stats(): NativeStats {
     return {
       ...{ hears: this.hears, messages: 0, lost: this.lost, kernelLost: 0, kernelBacklog: 0, malformed: 0 },
-      ...{ incomplete: 0, queueBytes: 0, queueDropped: 0, hasSnapshot: false, problems: this.problems },
+      ...{ incomplete: 0, queueBytes: 0, queueDropped: 0, problems: this.problems },
     };
   }
 
   take = () => 0;
   onItsWay = () => 0;
   drainNow = () => undefined;
-  tryEbpf = () => (this.works.ebpf ? [] : [EBPF_REFUSED]);
+  trySensor = (sensor: SensorName): NativeProblem[] => {
+    if (this.works[sensor] === sensor) return [];
+    return [this.refusals[sensor] ?? { code: `no_${sensor}`, detail: '' }];
+  };
   requestSnapshot = () => undefined;
   bootToUnixMs = () => 1_700_000_000_000;
   get LogReader(): never {
@@ -68,11 +72,13 @@ afterEach(() => {
 async function start(host: FakeHost, sensors: readonly SensorName[] = SENSORS.auto) {
   const changes: SourceState[] = [];
   const losses: number[] = [];
+  const told: ProcessEvent[] = [];
   source = new LiveSource(host, { ...LIMITS, sensors, onChange: (state) => changes.push(state) });
   const state = await source.start((events) => {
+    told.push(...events);
     for (const event of events) if (event.kind === 'loss') losses.push(event.count);
   });
-  return { source, state, changes, losses };
+  return { source, state, changes, losses, told };
 }
 
 const codes = ({ problems }: Pick<SourceState, 'problems'>) => problems.map(({ code }) => code);
@@ -188,6 +194,35 @@ describe('a sensor that stops working', () => {
     expect(source.stats().collector).toBe('ebpf');
   });
 
+  test('is not tried again by stopping the one that records instead, where both are of audit', async () => {
+    const host = new FakeHost();
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    host.works.audit = 'audit';
+    const { source, losses } = await start(host, SENSORS.audit);
+    host.works['audit+proc_events'] = '';
+    vi.advanceTimersByTime(300_000);
+    expect(host.started).toEqual(['audit+proc_events', 'audit+proc_events', 'audit']);
+    expect(losses).toEqual([1]);
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    vi.advanceTimersByTime(61_000);
+    expect(source.stats().collector).toBe('audit+proc_events');
+    expect(codes(source)).toEqual([]);
+  });
+
+  test('and of which audit is left gives way to audit alone, which tells of forks', async () => {
+    const host = new FakeHost();
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    host.works.audit = 'audit';
+    const { source, losses } = await start(host);
+    host.works['audit+proc_events'] = 'audit';
+    vi.advanceTimersByTime(1_000);
+    expect(host.running).toBe('audit');
+    expect(losses).toEqual([1]);
+    expect(codes(source)).toContain('sensor_stopped');
+    vi.advanceTimersByTime(10_000);
+    expect(losses).toEqual([1]);
+  });
+
   test('keeps what it had counted as lost', async () => {
     const host = new FakeHost();
     host.works.ebpf = 'ebpf';
@@ -199,6 +234,75 @@ describe('a sensor that stops working', () => {
     host.lost = 0;
     expect(source.stats().eventsLost).toBe(8);
   });
+});
+
+describe('a sensor that did not work at the start', () => {
+  test('is used once it works, and its reasons are told no more', async () => {
+    const host = new FakeHost();
+    host.refusals.ebpf = EBPF_REFUSED;
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    const { source, losses } = await start(host);
+    expect(source.stats().collectorReason).not.toBe('');
+    vi.advanceTimersByTime(300_000);
+    expect(host.started).toEqual(['ebpf', 'audit+proc_events']);
+    host.works.ebpf = 'ebpf';
+    delete host.refusals.ebpf;
+    vi.advanceTimersByTime(61_000);
+    expect(source.stats()).toMatchObject({ collector: 'ebpf', collectorReason: '' });
+    expect(codes(source)).toEqual([]);
+    expect(losses).toEqual([1]);
+  });
+
+  test('is told of as it is now', async () => {
+    const host = new FakeHost();
+    host.refusals['audit+proc_events'] = { code: 'proc_events_no_permission', detail: '' };
+    host.works.audit = 'audit';
+    const { source } = await start(host, SENSORS.audit);
+    expect(codes(source)).toEqual(['proc_events_no_permission']);
+    host.refusals['audit+proc_events'] = { code: 'proc_events_unavailable', detail: '' };
+    vi.advanceTimersByTime(61_000);
+    expect(codes(source)).toEqual(['proc_events_unavailable']);
+    delete host.refusals['audit+proc_events'];
+    host.works['audit+proc_events'] = 'audit+proc_events';
+    vi.advanceTimersByTime(61_000);
+    expect(codes(source)).toEqual([]);
+    expect(source.stats().collector).toBe('audit+proc_events');
+  });
+
+  test('and does not though it was said to is tried less and less often', async () => {
+    const host = new FakeHost();
+    host.works.proc_events = 'proc_events';
+    const { losses } = await start(host);
+    host.trySensor = () => [];
+    vi.advanceTimersByTime(10 * 60_000);
+    // After one minute, two, four: the next would be the eighth after these.
+    expect(losses).toEqual([1, 1, 1]);
+  });
+});
+
+test('what a sensor tells at its start is a problem as long as it says so', async () => {
+  const host = new FakeHost();
+  host.works['audit+proc_events'] = 'audit+proc_events';
+  host.problems = [{ code: 'audit_unicast_taken', detail: '812' }];
+  host.refusals['audit+proc_events'] = { code: 'audit_unicast_taken', detail: '812' };
+  const { source, state, changes } = await start(host, SENSORS.audit);
+  expect(codes(state)).toEqual(['audit_unicast_taken']);
+  host.problems = [];
+  vi.advanceTimersByTime(1_000);
+  expect(codes(source)).toEqual([]);
+  expect(changes.map(codes)).toEqual([[]]);
+});
+
+test('a snapshot that a sensor stopped in has ended, and is not whole', async () => {
+  const host = new FakeHost();
+  host.works.ebpf = 'ebpf';
+  host.works.proc_events = 'proc_events';
+  const { source, told } = await start(host);
+  expect(source.requestSnapshot()).toBe(true);
+  host.works.ebpf = '';
+  vi.advanceTimersByTime(1_000);
+  expect(told).toMatchObject([{ kind: 'snapshotEnd', isWhole: false }, { kind: 'loss' }]);
+  expect(source.requestSnapshot()).toBe(false);
 });
 
 test('what a sensor says is wrong now is told, and as long as it says so', async () => {

@@ -115,4 +115,5 @@ export const SAMPLES = [
     hasExecuted: true,
     details,
   },
+  { kind: 'snapshotEnd', origin: 'ebpf', pid: 10, time: 9.5, isWhole: true },
 ] as const;

@@ -137,6 +137,39 @@ describe('a snapshot among the events', () => {
     expect(process?.session?.id).toBe(10);
   });
 
+  describe('that was begun before what stands in front of it', () => {
+    const older = (bootMs: number, event: SnapshotEvent): SnapshotEvent => ({ ...event, ...at(bootMs) });
+    const shown = snapshot(10, 1, 'shown', START, { sid: 10 });
+
+    test('does not take back an exec', () => {
+      const harness = new TreeHarness();
+      harness.tree.apply([fork(1, 10, START), loss(), exec(10, 1, 'told', START), older(START + 0.5, shown)]);
+      const [process] = harness.tree.processes.withPid(10 as Pid);
+      expect(process?.image.details.comm).toBe('told');
+      expect(process?.session?.id).toBe(1);
+    });
+
+    test('does not take back an exit', () => {
+      const harness = new TreeHarness();
+      harness.tree.apply([fork(1, 10, START), loss(), exit(10, START), older(START + 4, shown)]);
+      expect(harness.livePids).not.toContain(10);
+    });
+
+    test('does not give the pid back to the process that had it before', () => {
+      const harness = new TreeHarness();
+      harness.tree.apply([loss(), fork(1, 10, START + 9), older(START + 4, shown)]);
+      const [now] = harness.tree.processes.withPid(10 as Pid);
+      expect(now?.startMs).toBe(START + 9);
+    });
+
+    test('and ended since, takes back no exec by its end', () => {
+      const harness = new TreeHarness();
+      harness.tree.apply([fork(1, 10, START), loss(), exec(10, 1, 'told', START)]);
+      harness.tree.apply([older(START + 0.5, { ...shown, hasEnded: true })]);
+      expect(harness.livePids).toContain(10);
+    });
+  });
+
   test('names a parent that is not the one that had its pid before', () => {
     const harness = new TreeHarness();
     harness.tree.apply([fork(1, 10, START), exec(10, 1, 'before', START), loss()]);
