@@ -111,7 +111,7 @@ export class Publishing {
 
   /** On, unless something earlier of the same process is held. */
   #pass(event: PublishedEvent): void {
-    if (this.#held.has(event.entityId)) this.#hold(event, false);
+    if (this.#heldCount > 0 && this.#held.has(event.entityId)) this.#hold(event, false);
     else this.#merge(event);
   }
 
@@ -150,6 +150,10 @@ export class Publishing {
   }
 
   #merge(event: PublishedEvent): void {
+    if (this.#merger.isIdle) {
+      this.#options.add(event);
+      return;
+    }
     for (const one of this.#merger.add(event, this.#now())) this.#options.add(one);
     this.#schedule();
   }

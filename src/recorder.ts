@@ -143,7 +143,7 @@ export class Recorder {
       add: (event) => {
         this.#store.add(event);
         // A recorded log's events are as old as it is.
-        if (this.#run?.state.collector !== 'replay') this.#options.onPublished?.(event);
+        if (this.#run?.isLive) this.#options.onPublished?.(event);
       },
     });
     this.#publishing.configure(options.values.process_ancestry_aggregate_ms);
@@ -452,7 +452,7 @@ export class Recorder {
       answerBytes: this.#options.answerBytes?.() ?? 0,
     });
     // A recorded log is kept whole: its times are not now.
-    if (this.#run?.state.collector !== 'replay') this.#store.expire(Date.now());
+    if (this.#run?.isLive ?? true) this.#store.expire(Date.now());
     this.#store.tidy();
   }
 }

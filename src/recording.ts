@@ -92,6 +92,11 @@ export class Recording {
     return { collector: this.#collector, reason: this.source.stats().collectorReason, problems };
   }
 
+  /** Whether it is of this host, and not of a recorded log. */
+  get isLive(): boolean {
+    return this.#proc !== undefined;
+  }
+
   get source(): ProcessEventSource {
     return this.#options.source;
   }

@@ -29,13 +29,18 @@ export class EventMerger {
     this.#windowMs = windowMs;
   }
 
+  /** Nothing is merged, and nothing is held. */
+  get isIdle(): boolean {
+    return this.#windowMs === 0 && this.#held.size === 0;
+  }
+
   get size(): number {
     return this.#held.size;
   }
 
   /** Takes an event in, and gives those that nothing more is to be added to. */
   add(event: PublishedEvent, nowMs: number): PublishedEvent[] {
-    if (this.#windowMs === 0 && this.#held.size === 0) return [event];
+    if (this.isIdle) return [event];
     const before = this.#held.get(event.entityId);
     const joined = before && join(before.event, event);
     const done: PublishedEvent[] = [];

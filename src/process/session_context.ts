@@ -63,6 +63,9 @@ class Credentials implements SharedFacts {
   }
 }
 
+/** Stands for the image of a row's creator: most processes ran nothing else before. */
+export const CREATORS_IMAGE: SharedFacts = { json: '' };
+
 /** Undefined where none has a name. */
 function namesOf(
   ids: readonly (number | undefined)[],
@@ -159,9 +162,13 @@ export class SessionContext {
     return shared;
   }
 
-  /** PreviousImageFacts; undefined where there were none. Processes that were forked with one image share them. */
-  previous(images: readonly Image[]): SharedFacts | undefined {
+  /**
+   * PreviousImageFacts; undefined where there were none, and CREATORS_IMAGE where they are the creator's link's. Processes that
+   * were forked with one image share them.
+   */
+  previous(images: readonly Image[], creator: Link | undefined): SharedFacts | undefined {
     if (images.length === 0) return undefined;
+    if (images.length === 1 && images[0] === creator?.image) return CREATORS_IMAGE;
     const { revision } = this.#names;
     let shared = this.#previous.get(images);
     // What is stored is stored once: what is redacted since must not be told by it.

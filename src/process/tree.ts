@@ -394,7 +394,7 @@ export class ProcessTree {
         sessionLeader: context.record(sessionLeader),
         entryLeader: context.record(entry.link),
         credentials: details && context.credentials(details, process.supplementalGroups),
-        previous: context.previous(execution.previous),
+        previous: context.previous(execution.previous, process.creator),
       },
       entryAddress: this.#logins.addressOf(entry),
       cgroup: execution.cgroup || process.cgroup,

@@ -105,6 +105,9 @@ export type FactName = keyof typeof FACT;
 export type FactValue = string | number | null | undefined;
 export type EventFacts = readonly FactValue[];
 
+/** In place of the id of earlier images: the only one was the creator's. */
+export const CREATORS_IMAGE_ID = 0;
+
 /** Ids of what a row shares with others; null where there is none. */
 export interface SharedIds {
   creator: number | null;

@@ -2,11 +2,19 @@
  * Rows in one SQLite database: a file, or memory. Knows nothing of queues, ages or readers; throws what SQLite throws.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import type { SharedFacts } from '../../process/session_context.ts';
+import { CREATORS_IMAGE, type SharedFacts } from '../../process/session_context.ts';
 import type { PublishedEvent } from '../../process/tree.ts';
 import { type DiskBudget, diskBudget } from '../disk_budget.ts';
 import type { EidRange } from '../eid_range.ts';
-import { type EventFacts, FACT, FACTS_VERSION, factsOf, lineOf, type SharedIds } from './event_facts.ts';
+import {
+  CREATORS_IMAGE_ID,
+  type EventFacts,
+  FACT,
+  FACTS_VERSION,
+  factsOf,
+  lineOf,
+  type SharedIds,
+} from './event_facts.ts';
 import { LegacyRows } from './legacy_rows.ts';
 import { prepareSchema } from './schema.ts';
 import { asKeys, hasKey, lastEidOf, type Segment, type SegmentRow, Segments } from './segments.ts';
@@ -455,7 +463,7 @@ export class RowDatabase {
     ids.sessionLeader = shared.idOfLink(context.sessionLeader, rowBytes);
     ids.entryLeader = shared.idOfLink(context.entryLeader, rowBytes);
     ids.credentials = shared.idOf(context.credentials);
-    ids.previous = shared.idOf(context.previous);
+    ids.previous = context.previous === CREATORS_IMAGE ? CREATORS_IMAGE_ID : shared.idOf(context.previous);
     ids.host = shared.idOf(event.host ?? host);
     const { text, bytes, isCut, answerBytes } = lineOf(eid, event, ids, rowBytes);
     if (isCut) this.#cutRows++;
@@ -520,6 +528,7 @@ export class RowDatabase {
   }
 
   #copyShared({ from, ids }: Copied, id: unknown): number | null {
+    if (id === CREATORS_IMAGE_ID) return CREATORS_IMAGE_ID;
     const pending: { id: number; facts: string }[] = [];
     let above: number | null = null;
     for (let next = id as number | null | undefined; next !== null && next !== undefined; ) {

@@ -1,6 +1,6 @@
 /** A row as it is read: its facts, and what they refer to. */
 import type { CredentialFacts, HostFacts, PreviousImageFacts } from '../../process/facts.ts';
-import { type EventFacts, FACT, type FactName } from './event_facts.ts';
+import { CREATORS_IMAGE_ID, type EventFacts, FACT, type FactName } from './event_facts.ts';
 import type { SharedReader, StoredLink } from './shared_reader.ts';
 
 export class StoredEvent {
@@ -44,6 +44,10 @@ export class StoredEvent {
 
   /** What the process ran before. */
   get previous(): readonly PreviousImageFacts[] | undefined {
+    if (this.facts[FACT.previous] === CREATORS_IMAGE_ID) {
+      const creator = this.link('creator')?.facts;
+      return creator?.known ? [creator] : [];
+    }
     return this.#document('previous') as readonly PreviousImageFacts[] | undefined;
   }
 
