@@ -275,7 +275,9 @@ export class ProcessTable {
     // A session's leader cannot be put into a group (kernel/sys.c, setpgid: EPERM): this was before, and is told late.
     if (!process || process.exit || process.session?.leader === process) return;
     if (event.goneCaller !== undefined && !this.#couldSet(process, event, event.goneCaller)) return;
-    this.setIds(process, undefined, event.pgid ?? this.#proc?.read(event.pid)?.details.pgid);
+    const pgid = event.pgid ?? this.#proc?.read(event.pid)?.details.pgid;
+    if (pgid === undefined) process.group = undefined;
+    this.setIds(process, undefined, pgid);
   }
 
   /**
