@@ -8,6 +8,7 @@ import type {
   ExitEvent,
   ForkEvent,
   LoginEvent,
+  LossEvent,
   SensorEvent,
   SetpgidEvent,
 } from '../../../src/collect/events.ts';
@@ -217,9 +218,19 @@ export class KernelModel {
     this.exact.push({ ...event, startMs, sid, pgid });
   }
 
+  /** The connector's word of an end. */
+  exitEvent(pid: number, status: number): ExitEvent {
+    return { kind: 'exit', origin: 'proc_events', pid: pid as Pid, ...this.#tick(), status };
+  }
+
+  /** Its word that it lost something. */
+  loss(): LossEvent {
+    return { kind: 'loss', origin: 'proc_events', pid: 0 as Pid, ...this.#tick(), count: 1 };
+  }
+
   /** The connector's word that the leader of a process ended, where the process goes on. */
   leaderExit(pid: number): void {
-    this.tell({ kind: 'exit', origin: 'proc_events', pid: pid as Pid, ...this.#tick(), status: 0 });
+    this.tell(this.exitEvent(pid, 0));
   }
 
   /** Lets time pass. */
