@@ -1,12 +1,8 @@
 #include "logins.h"
 
 #include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/netlink.h>
-#include <sys/socket.h>
 
-#include <cstddef>
 #include <cstring>
 
 #include "kernel.h"
@@ -18,29 +14,7 @@ namespace {
 // They come one by one. Bytes: MAX_AUDIT_MESSAGE_LENGTH (8970) and a header, rounded up.
 constexpr size_t kMessages = 8, kMessageBytes = 9216;
 
-// Has the kernel drop all others at the socket, before anybody is woken.
-int keep_only_logins(int fd) {
-  // nlmsg_type is in the host's order, the filter loads in the network's.
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(nlmsghdr, nlmsg_type)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap16(kUserStart), 2, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap16(kUserLogin), 1, 0),
-      BPF_STMT(BPF_RET | BPF_K, 0),
-      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-  };
-  const sock_fprog filter{sizeof program / sizeof *program, program};
-  return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0 ? 0 : errno;
-}
-
-std::string_view without_padding(std::string_view text) {
-  while (!text.empty() && (text.back() == '\0' || text.back() == '\n')) text.remove_suffix(1);
-  return text;
-}
-
-int join(int fd) {
-  const int group = AUDIT_NLGRP_READLOG;
-  return ::setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0 ? 0 : errno;
-}
+std::vector<uint16_t> wanted_types() { return {kUserStart, kUserLogin}; }
 
 }  // namespace
 
@@ -49,8 +23,8 @@ Logins::Logins() : assembler_(Assembler::Limits()), receiver_(kMessages, kMessag
 bool Logins::open(std::vector<Problem>& problems) {
   int error = open_socket(socket_);
   // The filter before the group: nothing else ever comes.
-  if (error == 0) error = keep_only_logins(socket_.get());
-  if (error == 0) error = join(socket_.get());
+  if (error == 0) error = keep_only_types(socket_.get(), wanted_types());
+  if (error == 0) error = set_multicast(socket_.get(), true);
   if (error == 0) return true;
   socket_.reset();
   // A kernel without audit has no logins to tell of.
@@ -78,7 +52,7 @@ uint64_t Logins::drain(Sink& sink, double now_ms) {
       if (message.size() < NLMSG_HDRLEN) continue;
       std::memcpy(&header, message.data(), sizeof header);
       ++messages_;
-      assembler_.add(header.nlmsg_type, without_padding(message.substr(NLMSG_HDRLEN)), now_ms);
+      assembler_.add(header.nlmsg_type, record_text(message.substr(NLMSG_HDRLEN)), now_ms);
     }
     if (!receiver_.full(received)) break;
   }
