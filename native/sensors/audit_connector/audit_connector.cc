@@ -104,8 +104,9 @@ uint64_t AuditConnector::drain(Sink& sink, double now_ms) {
       tell_gaps(sink.batch());
       more = assembler_.bytes_held() >= kHeldMaxBytes && !assembler_.completed().empty();
     }
+    // A move is told before the fork and the exec that follow it.
+    cgroup_moves_.drain(now_ms);
     if (connector_.is_open()) drain_connector(sink.batch());
-    // A move is told before the exec that follows it.
     cgroup_moves_.drain(now_ms);
     procfs::CgroupBuffer cgroup;
     procfs::RootBuffer root;
@@ -143,7 +144,7 @@ void AuditConnector::tick(Sink& sink, double now_ms) {
   const uint32_t lost = subscription_.check(now_ms);
   if (lost > 0) sink.batch().loss(Source::kAudit, boottime_ms(), lost);
   tell_gaps(sink.batch());
-  if (!readings_.empty()) readings_.forget(boottime_ms() + unix_minus_boottime_ms() - kRecordMs);
+  readings_.forget(boottime_ms() + unix_minus_boottime_ms() - kRecordMs);
   if (rescan_threads_) {
     rescan_threads_ = false;
     thread_groups_.clear();
@@ -226,7 +227,7 @@ void AuditConnector::on_proc_event(const proc_event& event, Batch& batch) {
         thread_groups_.thread_started(fork.child_tgid, fork.child_pid);
       } else {
         thread_groups_.process_started(fork.child_tgid);
-        cgroup_moves_.forked(fork.child_tgid);
+        cgroup_moves_.forked(fork.child_tgid, fork.parent_tgid);
         if (kernel_children_.forked(fork.parent_tgid, fork.child_tgid)) {
           awake_until_ms_ = monotonic_ms() + kHelperMs;
         }
