@@ -26,6 +26,7 @@
             "sensors/audit/group_change.cc",
             "sensors/audit/inspection.cc",
             "sensors/audit/kernel.cc",
+            "sensors/audit/log_clock.cc",
             "sensors/audit/log_line.cc",
             "sensors/audit/log_reader.cc",
             "sensors/audit/login_record.cc",
