@@ -23,8 +23,7 @@ LogClock::Place LogClock::add(double ms) {
     place.time = {latest_.era, ms};
   } else {
     doubtful_ms_ = ms;
-    place.time = latest_;
-    place.is_certain = false;
+    place.time = {latest_.era, latest_.ms, ++doubts_};
   }
   return place;
 }

@@ -11,8 +11,15 @@ namespace process_ancestry::audit {
 struct LogTime {
   uint64_t era = 0;
   double ms = -std::numeric_limits<double>::infinity();
+  uint64_t doubt = 0;  // above 0: its own time is in doubt or absurd, and it comes after those of this time
 
-  bool operator<(const LogTime& other) const { return era != other.era ? era < other.era : ms < other.ms; }
+  bool operator==(const LogTime& other) const {
+    return era == other.era && ms == other.ms && doubt == other.doubt;
+  }
+  bool operator<(const LogTime& other) const {
+    if (era != other.era) return era < other.era;
+    return ms != other.ms ? ms < other.ms : doubt < other.doubt;
+  }
   // Whether it is before another, by at least `by_ms`.
   bool is_before(const LogTime& other, double by_ms) const {
     return era != other.era ? era < other.era : ms + by_ms <= other.ms;
@@ -28,21 +35,19 @@ class LogClock {
   static constexpr double kReorderMs = 3000;
 
   struct Place {
-    LogTime time;
-    bool is_certain = true;  // else it is the place after all that came before, until the next time is told
-    std::optional<LogTime> previous;  // of the one before, which was not certain and is now
+    LogTime time;                     // if the time is in doubt, that of the latest
+    std::optional<LogTime> previous;  // of the time before, if that was in doubt and is not absurd
   };
 
   // Takes the next time.
   Place add(double ms);
   // The latest that is certain.
   const LogTime& latest() const { return latest_; }
-  // Whether the last time is not certain.
-  bool is_in_doubt() const { return doubtful_ms_.has_value(); }
 
  private:
   LogTime latest_;
   std::optional<double> doubtful_ms_;
+  uint64_t doubts_ = 0;
 };
 
 }  // namespace process_ancestry::audit

@@ -32,8 +32,7 @@ constexpr size_t kReorderEvents = 1024;
 constexpr size_t kWaitingEvents = 16 * kReorderEvents;
 
 bool is_before(const AuditEvent& one, const AuditEvent& other) {
-  if (one.log_time < other.log_time || other.log_time < one.log_time) return one.log_time < other.log_time;
-  return one.id.serial < other.id.serial;
+  return one.log_time == other.log_time ? one.id.serial < other.id.serial : one.log_time < other.log_time;
 }
 
 // Moves the newly completed events among those that wait.
@@ -41,16 +40,29 @@ void order_completed(RecordedHost& host) {
   auto& events = host.assembler.completed();
   for (; host.ordered < events.size(); ++host.ordered) {
     size_t to = host.ordered;
-    AuditEvent& event = *events[to];
-    const LogClock::Place place = host.event_clock.add(event.id.time_ms);
-    // What was not certain is the last, where it still waits.
-    if (place.previous && to > 0) events[to - 1]->log_time = *place.previous;
-    event.log_time = place.time;
-    if (!place.is_certain) continue;
-    while (to > 0 && is_before(event, *events[to - 1])) --to;
+    while (to > 0 && is_before(*events[host.ordered], *events[to - 1])) --to;
     const auto begin = events.begin();
     std::rotate(begin + static_cast<std::ptrdiff_t>(to), begin + static_cast<std::ptrdiff_t>(host.ordered),
                 begin + static_cast<std::ptrdiff_t>(host.ordered) + 1);
+  }
+}
+
+// Gives an event the place that turned out to be its own.
+void place_again(RecordedHost& host, const RecordId& id, const LogTime& time) {
+  if (AuditEvent* const begun = host.assembler.begun(id)) {
+    begun->log_time = time;
+    return;
+  }
+  auto& events = host.assembler.completed();
+  for (size_t i = events.size(); i-- > 0;) {
+    if (!(events[i]->id == id)) continue;
+    events[i]->log_time = time;
+    if (i >= host.ordered) return;
+    const auto begin = events.begin();
+    std::rotate(begin + static_cast<std::ptrdiff_t>(i), begin + static_cast<std::ptrdiff_t>(i) + 1,
+                begin + static_cast<std::ptrdiff_t>(host.ordered));
+    --host.ordered;
+    return;
   }
 }
 
@@ -68,12 +80,8 @@ void pack_ordered(RecordedHost& host) {
   order_completed(host);
   const auto& events = host.assembler.completed();
   size_t count = events.size() - std::min(events.size(), kReorderEvents);
-  LogTime latest = host.event_clock.latest();
-  // Records come before their event is complete.
-  latest.ms = std::max(latest.ms, host.record_clock.latest().ms);
-  // The place of the last may not be known yet.
-  const size_t placed = events.size() - (host.event_clock.is_in_doubt() ? 1 : 0);
-  while (count < placed && events[count]->log_time.is_before(latest, LogClock::kReorderMs)) ++count;
+  const LogTime& latest = host.clock.latest();
+  while (count < events.size() && events[count]->log_time.is_before(latest, LogClock::kReorderMs)) ++count;
   pack_first(host, count);
 }
 
@@ -172,18 +180,20 @@ void LogReader::read_line(std::string_view line) {
   std::string_view body;
   // The records of an event have one time.
   if (parse_record_id(parsed.record, id, body) && !(id == host->last_record)) {
+    const LogClock::Place place = host->clock.add(id.time_ms);
+    if (place.previous) place_again(*host, host->last_record, *place.previous);
     host->last_record = id;
-    host->record_clock.add(id.time_ms);
+    host->assembler.set_log_time(place.time);
   }
   if (!parsed.enriched.empty() && (parsed.type == kSyscall || parsed.type == kPath)) {
     host->names.learn(body, parsed.enriched);
   }
-  host->assembler.expire(host->record_clock.latest().ms);
+  host->assembler.expire(host->clock.latest().ms);
   const bool is_kernels = parsed.type != kUserStart && parsed.type != kUserLogin;
   const std::string_view record =
       is_kernels ? as_the_kernel_writes(parsed.record, rewritten_) : parsed.record;
   // An event whose time is not certain yet is not to expire once it is.
-  const double now_ms = std::max(host->record_clock.latest().ms, id.time_ms);
+  const double now_ms = std::max(host->clock.latest().ms, id.time_ms);
   host->assembler.add(parsed.type, record, now_ms, parsed.has_prefix);
   pack_ordered(*host);
   if (host->assembler.bytes_held() > kHeldMaxBytes) pack_completed(*host);

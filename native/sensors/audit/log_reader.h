@@ -24,11 +24,10 @@ struct RecordedHost {
   const std::string name;  // empty where no line tells
   Assembler assembler;
   RecordedNames names;
-  Batch batch;            // events that are complete and were not taken yet
-  LogClock event_clock;   // by the completed events
-  size_t ordered = 0;     // of the assembler's completed events
-  LogClock record_clock;  // by the records, whose events may not be complete
-  RecordId last_record;
+  Batch batch;         // events that are complete and were not taken yet
+  size_t ordered = 0;  // of the assembler's completed events
+  LogClock clock;
+  RecordId last_record;  // whose time the clock was told last
 };
 
 // Reads a recorded audit log, in pieces cut anywhere, into a batch for each host. Touches nothing of this
