@@ -10,6 +10,8 @@ export type Action = 'exec' | 'fork' | 'setsid' | 'exit' | 'existing';
 /** Something that happened to a process and is to be published; most of all, an exec. */
 export class Execution {
   readonly action: Action;
+  /** Its place among all that happened. */
+  readonly order: number;
   readonly process: Process;
   /** The process with image and session as they were then. */
   readonly link: Link;
@@ -34,10 +36,11 @@ export class Execution {
   constructor(
     action: Action,
     process: Process,
-    at: { bootMs: number; unixMs: number; heardMs: number },
+    at: { order: number; bootMs: number; unixMs: number; heardMs: number },
     details?: ExecDetails,
   ) {
     this.action = action;
+    this.order = at.order;
     this.process = process;
     this.link = process.link;
     this.image = process.image;
