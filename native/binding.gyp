@@ -91,6 +91,7 @@
           "dependencies" : ["collector"],
           "sources" : [
             "test/assembler_test.cc",
+            "test/audit_start_test.cc",
             "test/batch_test.cc",
             "test/cgroup_moves_test.cc",
             "test/cgroup_test.cc",

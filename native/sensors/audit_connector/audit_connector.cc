@@ -46,6 +46,8 @@ audit::Assembler::Limits live_limits(size_t args_max_bytes) {
   return limits;
 }
 
+uint64_t monotonic_ns() { return static_cast<uint64_t>(monotonic_ms() * 1e6); }
+
 }  // namespace
 
 AuditConnector::AuditConnector(Options options)
@@ -65,6 +67,7 @@ bool AuditConnector::open(std::vector<Problem>& problems) {
     if (error != 0) problems.push_back(problem_of_connector(error));
   }
   if (options_.audit) subscription_.start(problems);
+  if (subscription_.mode() != audit::Mode::kOff) audit_start_.began(monotonic_ns());
   // Without it the control group of who was gone too soon is not known.
   cgroup_moves_.open();
   return connector_.is_open() || subscription_.mode() != audit::Mode::kOff;
@@ -227,6 +230,7 @@ void AuditConnector::on_proc_event(const proc_event& event, Batch& batch) {
         thread_groups_.thread_started(fork.child_tgid, fork.child_pid);
       } else {
         thread_groups_.process_started(fork.child_tgid);
+        audit_start_.forked(fork.child_tgid, event.timestamp_ns);
         cgroup_moves_.forked(fork.child_tgid, fork.parent_tgid);
         if (kernel_children_.forked(fork.parent_tgid, fork.child_tgid)) {
           awake_until_ms_ = monotonic_ms() + kHelperMs;
@@ -249,6 +253,7 @@ void AuditConnector::on_proc_event(const proc_event& event, Batch& batch) {
       if (thread_groups_.exited(exit.process_tgid, exit.process_pid)) {
         withdraw_older_details(exit.process_tgid, event.timestamp_ns, batch);
         kernel_children_.exited(exit.process_tgid);
+        audit_start_.exited(exit.process_tgid);
         ExitEvent ended;
         ended.status = static_cast<int32_t>(exit.exit_code);
         batch.add(Source::kProcEvents, exit.process_tgid, time, ended);
@@ -265,13 +270,13 @@ void AuditConnector::on_exec(int32_t pid, uint64_t at_ns, Batch& batch) {
   withdraw_older_details(pid, at_ns, batch);
   // What the kernel itself executes makes no record of audit's, as no system call does it.
   const bool by_kernel = kernel_children_.executes(pid);
-  const bool is_whole = by_kernel || !subscription_.works();
+  const bool is_whole = by_kernel || audit_start_.may_miss(pid, at_ns) || !subscription_.works();
   ExecDetails details;
   ExecEvent executed;
   executed.groups_untold = groups_untold();
   executed.is_unrecorded = by_kernel;
   if ((is_whole || gaps().any()) && process_reader_.read(pid, details)) {
-    const auto done_ns = static_cast<uint64_t>(monotonic_ms() * 1e6);
+    const auto done_ns = monotonic_ns();
     if (is_whole) {
       proc_reads_.at(pid) = {batch.size(), done_ns};
       executed.details = &details;
