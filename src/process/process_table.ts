@@ -156,8 +156,8 @@ export class ProcessTable {
   }
 
   /**
-   * The kernel lets a parent collect a process, and use its pid again, before the connector tells its end (kernel/exit.c,
-   * do_exit). Audit alone does not tell all ends.
+   * The kernel lets a parent collect a process, and use its pid again, before it tells the end (kernel/exit.c, do_exit). Where
+   * stamps are coarse, not all ends are told.
    */
   #awaitEnd(former: Process, fork: ForkEvent): void {
     if (fork.isCoarse || fork.startMs !== undefined || former.met !== 'event' || this.#lossesSinceResync > 0) return;
