@@ -69,6 +69,17 @@ TEST("a child of a process that has moved is in an unknown control group, and so
   CHECK(moves.may_have_moved(12, 11, kNow));
 }
 
+TEST("a move that is told after the forks that followed it is the children's too") {
+  const procfs::ProcDir proc;
+  CgroupMoves moves(proc);
+  moves.watches_all();
+  moves.forked(11, 10);
+  moves.forked(12, 11);
+  moves.wrote(10, kNow);
+  moves.drain(kNow);
+  CHECK(moves.may_have_moved(12, 11, kNow));
+}
+
 TEST("where writes are not told, or some were missed, any process may have moved until it is read") {
   const procfs::ProcDir proc;
   CgroupMoves moves(proc);

@@ -107,9 +107,8 @@ uint64_t AuditConnector::drain(Sink& sink, double now_ms) {
       tell_gaps(sink.batch());
       more = assembler_.bytes_held() >= kHeldMaxBytes && !assembler_.completed().empty();
     }
-    // A move is told before the fork and the exec that follow it.
-    cgroup_moves_.drain(now_ms);
     if (connector_.is_open()) drain_connector(sink.batch());
+    // A move is told after the fork of the process that moves, and before the exec that follows it.
     cgroup_moves_.drain(now_ms);
     procfs::CgroupBuffer cgroup;
     procfs::RootBuffer root;

@@ -66,7 +66,7 @@ void CgroupMoves::drain(double now_ms) {
   constexpr int kReadsMost = 8;
   for (int i = 0; events_ && i < kReadsMost; ++i) {
     ssize_t left = ::read(events_.get(), buffer, sizeof buffer);
-    if (left <= 0) return;
+    if (left <= 0) break;
     const auto* event = reinterpret_cast<const fanotify_event_metadata*>(buffer);
     for (; FAN_EVENT_OK(event, left); event = FAN_EVENT_NEXT(event, left)) {
       const UniqueFd file(event->fd);
@@ -76,6 +76,7 @@ void CgroupMoves::drain(double now_ms) {
       read_target(file.get());
     }
   }
+  inherit();
 }
 
 // Who was moved is in there by now, if it lives: a manager (systemd) moves others than those it created.
@@ -109,8 +110,16 @@ void CgroupMoves::set_moved(int32_t pid, bool moved) {
 
 void CgroupMoves::forked(int32_t pid, int32_t creator) {
   set_moved(pid, has_moved(creator));
+  forks_.push_back({pid, creator});
   cgroups_.erase(pid);
   wrote_ms_.erase(pid);
+}
+
+void CgroupMoves::inherit() {
+  for (const Fork& fork : forks_) {
+    if (has_moved(fork.creator)) set_moved(fork.pid, true);
+  }
+  forks_.clear();
 }
 
 void CgroupMoves::missed_some(double now_ms) {

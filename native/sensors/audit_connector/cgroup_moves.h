@@ -29,7 +29,7 @@ class CgroupMoves {
     watches_ = false;
   }
   int fd() const { return events_.get(); }
-  // Takes the writes that wait.
+  // Takes the writes that wait, and hands the moves on to those who were forked since the last time.
   void drain(double now_ms);
 
   // A new process: what had this pid before is gone. Where its creator has moved, it was created before or
@@ -55,16 +55,22 @@ class CgroupMoves {
   static constexpr size_t kMost = 1 << 14;
   static constexpr int32_t kInit = 1, kPidsEnd = 1 << 22;  // include/linux/threads.h, PID_MAX_LIMIT
 
+  struct Fork {
+    int32_t pid, creator;
+  };
+
   bool has_moved(int32_t pid) const;
   void set_moved(int32_t pid, bool moved);
   bool may_move_others(int32_t pid, double now_ms);
   void read_target(int fd);
+  void inherit();
 
   const procfs::ProcDir& proc_;
   UniqueFd events_;
   // By pid: it may be in another group than that in which it was created or read. Never forgotten.
   std::vector<bool> moved_;
   bool moved_beyond_ = false;  // of the pids behind the last of these
+  std::vector<Fork> forks_;    // whose creator's move may not have been told yet
   // Of those that have moved, where that is known.
   connector::PidTable<std::string> cgroups_;
   connector::PidTable<double> wrote_ms_;
