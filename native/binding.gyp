@@ -26,6 +26,7 @@
             "sensors/audit/group_change.cc",
             "sensors/audit/inspection.cc",
             "sensors/audit/kernel.cc",
+            "sensors/audit/log_clock.cc",
             "sensors/audit/log_line.cc",
             "sensors/audit/log_reader.cc",
             "sensors/audit/login_record.cc",
@@ -90,6 +91,7 @@
           "dependencies" : ["collector"],
           "sources" : [
             "test/assembler_test.cc",
+            "test/audit_start_test.cc",
             "test/batch_test.cc",
             "test/cgroup_moves_test.cc",
             "test/cgroup_test.cc",

@@ -182,8 +182,10 @@ function failed(error: unknown): number {
   return FAILED;
 }
 
+/** Ends this process once what it has written is read: process.exit loses what waits for the reader of a pipe. */
+function end(status: number): void {
+  process.stdout.write('', () => process.exit(status));
+}
+
 // No await: the single executable's program is a CommonJS module.
-void main().then(
-  (status) => process.exit(status),
-  (error: unknown) => process.exit(failed(error)),
-);
+void main().then(end, (error: unknown) => end(failed(error)));

@@ -50,18 +50,78 @@ TEST("a pid that is used again has not moved") {
   CgroupMoves moves(proc);
   moves.watches_all();
   moves.wrote(10, kNow);
-  moves.forked(10);
+  moves.forked(10, 5);
   CHECK(!moves.may_have_moved(10, 5, kNow));
 }
 
-TEST("where writes are not told, or some were missed, everybody may have moved") {
+TEST("a child of a process that has moved is in an unknown control group, and so are its children") {
+  const procfs::ProcDir proc;
+  CgroupMoves moves(proc);
+  moves.watches_all();
+  moves.is_in_target(10, "/docker/1");
+  moves.forked(11, 10);
+  moves.forked(12, 11);
+  CHECK_EQUAL(moves.moved_to(11), "");
+  CHECK(moves.may_have_moved(12, 11, kNow));
+  moves.was_read(10);
+  moves.forked(13, 10);
+  CHECK(!moves.may_have_moved(13, 10, kNow));
+  CHECK(moves.may_have_moved(12, 11, kNow));
+}
+
+TEST("a move that is told after the forks that followed it is the children's too") {
+  const procfs::ProcDir proc;
+  CgroupMoves moves(proc);
+  moves.watches_all();
+  moves.forked(11, 10);
+  moves.forked(12, 11);
+  moves.wrote(10, kNow);
+  moves.drain(kNow);
+  CHECK(moves.may_have_moved(12, 11, kNow));
+}
+
+TEST("where writes are not told, or some were missed, any process may have moved until it is read") {
   const procfs::ProcDir proc;
   CgroupMoves moves(proc);
   CHECK(moves.may_have_moved(10, 5, kNow));
   moves.watches_all();
   moves.missed_some(kNow);
   CHECK(moves.may_have_moved(10, 5, kNow));
-  CHECK(!moves.may_have_moved(10, 5, kNow + CgroupMoves::kMoverMs));
+  constexpr double kLater = kNow + CgroupMoves::kMoverMs;
+  CHECK(moves.may_have_moved(10, 5, kLater));
+  moves.was_read(5);
+  moves.was_read(10);
+  CHECK(!moves.may_have_moved(10, 5, kLater));
+  moves.forked(11, 5);
+  CHECK(!moves.may_have_moved(11, 5, kLater));
+}
+
+TEST("no move is forgotten, however many there are: what is forgotten of it is unknown") {
+  const procfs::ProcDir proc;
+  CgroupMoves moves(proc);
+  moves.watches_all();
+  constexpr int32_t kMany = 200'000;
+  for (int32_t pid = 10; pid < kMany; ++pid) moves.is_in_target(pid, "/docker/1");
+  size_t told = 0, wrong = 0;
+  for (int32_t pid = 10; pid < kMany; ++pid) {
+    const std::string_view cgroup = moves.moved_to(pid);
+    told += cgroup.empty() ? 0 : 1;
+    wrong += cgroup.empty() && !moves.may_have_moved(pid, 5, kNow) ? 1 : 0;
+  }
+  CHECK_EQUAL(wrong, 0U);
+  CHECK(told < 20'000);
+}
+
+TEST("writers that are forgotten may still move those whom they created") {
+  const procfs::ProcDir proc;
+  CgroupMoves moves(proc);
+  moves.watches_all();
+  for (int32_t writer = 10; writer < 100'000; ++writer) {
+    moves.wrote(writer, kNow);
+    moves.was_read(writer);
+  }
+  CHECK(moves.may_have_moved(200'000, 10, kNow));
+  CHECK(!moves.may_have_moved(200'000, 10, kNow + CgroupMoves::kMoverMs));
 }
 
 }  // namespace

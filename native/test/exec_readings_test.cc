@@ -71,6 +71,27 @@ TEST("readings without a record are forgotten after a while, and are bounded") {
   CHECK(readings.bytes() <= ExecReadings::kMost * 4);
 }
 
+TEST("an exec that was told makes no second row, though its reading had to be forgotten") {
+  ExecReadings readings;
+  ExecReading told = reading(20'000, "");
+  told.is_told = true;
+  for (size_t i = 0; i < 3 * ExecReadings::kMost; ++i) {
+    readings.add(static_cast<int32_t>(i + 1), told);
+    told.exec_ms += 1;
+  }
+  size_t doubled = 0;
+  for (size_t i = 0; i < 3 * ExecReadings::kMost; ++i) {
+    const auto taken = readings.take(static_cast<int32_t>(i + 1), 20'000 + static_cast<double>(i) - 3);
+    if (!taken || !taken->is_told) ++doubled;
+  }
+  CHECK_EQUAL(doubled, 0U);
+  // Those from before and after are audit's to tell.
+  CHECK(!readings.take(9, 18'000));
+  CHECK(!readings.take(9, 20'000 + 3.0 * ExecReadings::kMost));
+  readings.forget(20'000 + 3.0 * ExecReadings::kMost);
+  CHECK(!readings.take(9, 20'000));
+}
+
 TEST("what audit does not tell comes from the reading, and nothing else does") {
   const ExecReading read = reading(1000, "from proc");
   audit::AuditEvent event;

@@ -124,6 +124,38 @@ TEST("a clock that was set back, or another log behind it, changes no order") {
   CHECK(serials_or_pids(read_all(exec_lines(2, 1700003600) + exec_lines(1, 1700000000))) == as_written);
 }
 
+std::string ended_exec_lines(unsigned serial, unsigned long long seconds) {
+  return exec_lines(serial, seconds) + line("EOE", record(serial, "", seconds));
+}
+
+TEST("one absurd time ends no order: its event is told where it stood in the log") {
+  for (const unsigned long long absurd : {1700090000ULL, 1600000000ULL}) {
+    std::string log;
+    for (const unsigned serial : {2U, 9U, 1U, 4U, 3U}) {
+      log += ended_exec_lines(serial, serial == 9 ? absurd : 1700000000 + serial);
+    }
+    CHECK(serials_or_pids(read_all(log)) == (std::vector<double>{1, 2, 9, 3, 4}));
+  }
+}
+
+TEST("events are put in order again after a clock that was set, and after silence") {
+  for (const unsigned long long then : {1700090000ULL, 1600000000ULL}) {
+    std::string log = ended_exec_lines(2, 1700000000) + ended_exec_lines(1, 1700000000);
+    for (const unsigned serial : {4U, 3U, 6U, 5U}) log += ended_exec_lines(serial, then);
+    CHECK(serials_or_pids(read_all(log)) == (std::vector<double>{1, 2, 3, 4, 5, 6}));
+  }
+}
+
+TEST("an absurd time ends no event whose records are still to come") {
+  const std::string whole = exec_lines(1);
+  const size_t half = whole.find('\n') + 1;
+  const auto events = read_all(whole.substr(0, half) + ended_exec_lines(9, 1700090000) + whole.substr(half));
+  CHECK_EQUAL(events.size(), 3U);
+  for (const auto& event : events) {
+    if (event.kind == Kind::kExec) CHECK(!event.text("args").empty());
+  }
+}
+
 TEST("events wait for earlier ones for three seconds of the log, or until nothing comes") {
   LogReader reader(1 << 20);
   reader.feed(exec_lines(1) + line("EOE", record(1, "")));
@@ -279,8 +311,10 @@ TEST("the recorded log of RHEL 7 has one login, one line that is none, and no ex
 }
 
 TEST("a recorded argument in hex is decoded, once its event is whole") {
-  const auto records = read_all(test::read_fixture("audit-rhel7.log") + "\n" +
-                                line("SYSCALL", record(1075898, test::kExecSyscall, 1491946471, "575")));
+  std::string log = test::read_fixture("audit-rhel7.log");
+  log.insert(log.find('\n', log.find(":1075898): argc")) + 1,
+             line("SYSCALL", record(1075898, test::kExecSyscall, 1491946471, "575")));
+  const auto records = read_all(log);
   CHECK_EQUAL(records.size(), 4U);
   if (records.size() != 4) return;
   const std::string& args = records[3].text("args");

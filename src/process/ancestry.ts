@@ -1,4 +1,5 @@
 /** Ancestors, nearest first, up to the top (R3): as far as a row tells them. */
+import type { Image } from './image.ts';
 import { LONGEST_CHAIN, type Process } from './process.ts';
 import type { RecordedLink } from './recorded_link.ts';
 
@@ -11,14 +12,20 @@ export interface Ancestry {
   readonly complete: boolean;
 }
 
+/** What of a process's ancestors is still to be known: an image, or who created one; undefined once all that will be said is. */
+export function unsettledOf(process: Process): Process | Image | undefined {
+  if (process.lineage === 'awaited') return process;
+  for (let link = process.creator; link; link = link.process.creator) {
+    if (link.recorded) return undefined;
+    if (!link.image.sealed) return link.image;
+    if (link.process.lineage === 'awaited') return link.process;
+  }
+  return undefined;
+}
+
 /** Whether all that will be said of a process's ancestors is known. */
 export function isSettled(process: Process): boolean {
-  if (process.lineage === 'awaited') return false;
-  for (let link = process.creator; link; link = link.process.creator) {
-    if (link.recorded) return true;
-    if (!link.image.sealed || link.process.lineage === 'awaited') return false;
-  }
-  return true;
+  return unsettledOf(process) === undefined;
 }
 
 /** Of a process with this creator, and no more than `maxDepth`. Only for settled processes. */

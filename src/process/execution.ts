@@ -15,6 +15,8 @@ export interface Moment {
 /** Something that happened to a process and is to be published; most of all, an exec. */
 export class Execution {
   readonly action: Action;
+  /** Its place among all that happened. */
+  order = 0;
   readonly process: Process;
   /** The process with image and session as they were then. */
   readonly link: Link;

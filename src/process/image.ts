@@ -52,6 +52,7 @@ export class Image {
   isLong = false;
   /** Whether its texts were cut to make room. */
   isShortened = false;
+  #toCall: (() => void)[] | undefined;
   /** Images that were forked from this one, and become known with it. */
   #followers: Image[] | undefined;
   #alone: readonly Image[] | undefined;
@@ -122,6 +123,15 @@ export class Image {
   #setDetails(details: ExecDetails | undefined, certain: boolean): void {
     this.#keep(details ?? NO_DETAILS);
     this.#known = details !== undefined && certain;
+    const toCall = this.#toCall ?? [];
+    this.#toCall = undefined;
+    for (const call of toCall) call();
+  }
+
+  /** Calls it once this pending image is sealed. */
+  whenSettled(call: () => void): void {
+    this.#toCall ??= [];
+    this.#toCall.push(call);
   }
 
   #takeFollowers(): Image[] {

@@ -65,7 +65,8 @@ export class Process {
   readonly twin: number;
   image: Image;
   creator: Link | undefined = undefined;
-  lineage: Lineage = 'awaited';
+  #lineage: Lineage = 'awaited';
+  #toCall: (() => void)[] | undefined;
   /** Whom to take for the creator when no event tells. */
   likelyCreator: Link | undefined = undefined;
   /** Whether its fork was seen, and its creator is certain to have called it: not another in its name, with CLONE_PARENT. */
@@ -127,6 +128,23 @@ export class Process {
     this.twin = init.twin;
     this.image = init.image;
     this.ppid = init.ppid;
+  }
+
+  get lineage(): Lineage {
+    return this.#lineage;
+  }
+
+  set lineage(lineage: Lineage) {
+    this.#lineage = lineage;
+    const toCall = this.#toCall ?? [];
+    this.#toCall = undefined;
+    for (const call of toCall) call();
+  }
+
+  /** Calls it once the lineage is not awaited any more. */
+  whenSettled(call: () => void): void {
+    this.#toCall ??= [];
+    this.#toCall.push(call);
   }
 
   /** The link for children that are forked now; the same one for as long as image and session stay. */

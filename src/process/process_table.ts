@@ -50,6 +50,8 @@ export class ProcessTable {
   readonly texts = new ImageTexts();
   #bootToUnixMs: number;
   readonly #contested = new ContestedClaims();
+  /** Those whose pid is another's, and whose end is still to be told: the oldest first. */
+  readonly #untoldEnds = new Map<Pid, Process[]>();
   /** Events that were lost. */
   readonly #losses = { total: 0, sinceResync: 0 };
 
@@ -83,6 +85,8 @@ export class ProcessTable {
   lost(count: number): void {
     this.#losses.total += count;
     this.#losses.sinceResync += count;
+    // Their ends may be among what was lost.
+    this.#untoldEnds.clear();
   }
 
   /** The losses up to `lossesBefore` (of `losses.total`) have been made good by a snapshot. */
@@ -145,7 +149,10 @@ export class ProcessTable {
   #makeForked(event: ForkEvent, image: Image): Process {
     const existing = this.#cache.holder(event.pid);
     // The pid is another process's now, whether or not the end of the one before was reported (R6).
-    if (existing && !existing.exit) this.#end(existing, undefined, event.bootMs);
+    if (existing && !existing.exit) {
+      this.#end(existing, undefined, event.bootMs);
+      this.#awaitEnd(existing, event);
+    }
     const startTicks = ticksOf(event.startMs ?? event.bootMs);
     return new Process({
       pid: event.pid,
@@ -158,6 +165,27 @@ export class ProcessTable {
       image,
       ppid: event.parent,
     });
+  }
+
+  /**
+   * The kernel lets a parent collect a process, and use its pid again, before it tells the end (kernel/exit.c, do_exit). Where
+   * stamps are coarse, not all ends are told.
+   */
+  #awaitEnd(former: Process, fork: ForkEvent): void {
+    if (fork.isCoarse || fork.startMs !== undefined || former.met !== 'event' || this.#losses.sinceResync > 0) return;
+    const untold = this.#untoldEnds.get(former.pid);
+    if (untold) untold.push(former);
+    else this.#untoldEnds.set(former.pid, [former]);
+  }
+
+  /** The process that had the pid before, and whose end is told only now. */
+  #takeUntoldEnd({ pid, bootMs, status }: ExitEvent): Process | undefined {
+    const [former, ...later] = this.#untoldEnds.get(pid) ?? [];
+    if (!former) return undefined;
+    if (later.length > 0) this.#untoldEnds.set(pid, later);
+    else this.#untoldEnds.delete(pid);
+    former.exit = { bootMs, status };
+    return former;
   }
 
   /** How many processes had the pid before, and this very start. */
@@ -287,7 +315,9 @@ export class ProcessTable {
     // A session's leader cannot be put into a group (kernel/sys.c, setpgid: EPERM): this was before, and is told late.
     if (!process || process.exit || process.session?.leader === process) return;
     if (event.goneCaller !== undefined && !this.#couldSet(process, event, event.goneCaller)) return;
-    this.setIds(process, undefined, event.pgid ?? this.#proc?.read(event.pid)?.details.pgid);
+    const pgid = event.pgid ?? this.#proc?.read(event.pid)?.details.pgid;
+    if (pgid === undefined) process.group = undefined;
+    this.setIds(process, undefined, pgid);
   }
 
   /**
@@ -305,6 +335,8 @@ export class ProcessTable {
 
   /** A process ends. */
   exit(event: ExitEvent): Process | undefined {
+    const former = event.startMs === undefined ? this.#takeUntoldEnd(event) : undefined;
+    if (former) return former;
     const process = this.#cache.peek(event.pid);
     // An end from before this process's start is that of another one, which had the pid before.
     if (!process || ticksOf(event.bootMs) < process.startTicks - 1) return undefined;

@@ -5,7 +5,7 @@
  */
 import type { ExecDetails, ExecEvent, ProcessEvent } from '../collect/event.ts';
 import { MEMORY_BOUNDS, textBytes } from '../memory_bounds.ts';
-import { type Ancestry, ancestryOf, isSettled } from './ancestry.ts';
+import { type Ancestry, ancestryOf, unsettledOf } from './ancestry.ts';
 import type { CacheStats } from './cache.ts';
 import { type Entry, entryOf, hasEntryName, isSshd } from './entry.ts';
 import { type Action, Execution, type Moment } from './execution.ts';
@@ -108,6 +108,11 @@ export class ProcessTree {
   readonly #context: SessionContext;
   /** What is not published yet, in the order in which it happened. */
   readonly #waiting = new Set<Execution>();
+  /** Of that, what is to be looked at: it is new, or what it waited for is known. */
+  #candidates: Execution[] = [];
+  /** What was looked at and is not ready, and what is behind it, of each process in the order in which it happened. */
+  readonly #held = new Map<Process, Execution[]>();
+  #happened = 0;
   #eventsReceived = 0;
   #eventsPublished = 0;
   #detailsMissing = 0;
@@ -225,8 +230,10 @@ export class ProcessTree {
   flush(which: 'overdue' | 'all' = 'overdue'): void {
     const heardBeforeMs = this.#options.now() - this.#settings.publishWaitMs;
     for (const execution of this.#waiting) {
-      if (which === 'all' || execution.heardMs <= heardBeforeMs) this.#giveUpWaiting(execution);
+      if (which === 'overdue' && execution.heardMs > heardBeforeMs) break;
+      this.#giveUpWaiting(execution);
     }
+    this.#publishReady();
     if (which === 'all') this.processes.decideClaims();
   }
 
@@ -255,12 +262,12 @@ export class ProcessTree {
     }
     execution.cgroup = process.cgroup;
     // Most are ready at once: the others are looked at when all events have been applied.
-    if (this.#waiting.size === 0 && this.#isReady(execution)) {
+    if (this.#waiting.size === 0 && !blockerOf(execution)) {
       this.#tell(execution);
       return;
     }
     this.#waitingBytes += textBytes(details);
-    this.#waiting.add(execution);
+    this.#wait(execution);
   }
 
   /** What happened beside execs, where it is published. */
@@ -268,25 +275,48 @@ export class ProcessTree {
     if (!process || !this.#settings.actions.has(action)) return;
     // By what waits: it is still to be found under its pid.
     process.isReferredTo = true;
-    this.#waiting.add(new Execution(action, process, at, this.#options.now()));
+    this.#wait(new Execution(action, process, at, this.#options.now()));
+  }
+
+  #wait(execution: Execution): void {
+    execution.order = this.#happened++;
+    this.#waiting.add(execution);
+    this.#candidates.push(execution);
   }
 
   /** What is ready, of each process in the order in which it happened. */
   #publishReady(): void {
-    if (this.#waiting.size === 0) return;
-    const held = new Set<Process>();
-    for (const execution of this.#waiting) {
-      const { process } = execution;
-      if (!held.has(process) && this.#isReady(execution)) this.#publish(execution);
-      else held.add(process);
+    while (this.#candidates.length > 0) {
+      const candidates = this.#candidates.sort((one, other) => one.order - other.order);
+      this.#candidates = [];
+      for (const execution of candidates) if (this.#waiting.has(execution)) this.#lookAt(execution);
     }
   }
 
-  /** Whether all that will be said of it is known. */
-  #isReady(execution: Execution): boolean {
-    if (!execution.image.sealed || !isSettled(execution.process)) return false;
-    for (const image of execution.previous) if (!image.sealed) return false;
-    return isKnown(execution.sessionLeader) && isKnown(execution.groupLeader);
+  #lookAt(execution: Execution): void {
+    const { process } = execution;
+    const held = this.#held.get(process);
+    if (held && held[0] !== execution) {
+      held.push(execution);
+      return;
+    }
+    const blocker = blockerOf(execution);
+    if (!blocker) {
+      this.#publish(execution);
+      return;
+    }
+    if (!held) this.#held.set(process, [execution]);
+    blocker.whenSettled(() => this.#candidates.push(execution));
+  }
+
+  /** What is behind it can be looked at. */
+  #letGo({ process }: Execution): void {
+    const held = this.#held.get(process);
+    if (!held) return;
+    held.shift();
+    const [next] = held;
+    if (next) this.#candidates.push(next);
+    else this.#held.delete(process);
   }
 
   /** Takes in what the details of an exec tell of the process. */
@@ -322,10 +352,6 @@ export class ProcessTree {
   }
 
   #giveUpWaiting(execution: Execution): void {
-    for (const earlier of this.#waiting) {
-      if (earlier === execution) break;
-      if (earlier.process === execution.process) this.#giveUpWaiting(earlier);
-    }
     sealNow(execution.image);
     this.#settle(execution.process);
     for (const image of execution.previous) sealNow(image);
@@ -351,7 +377,8 @@ export class ProcessTree {
   }
 
   #publish(execution: Execution): void {
-    if (!this.#waiting.delete(execution)) return;
+    this.#waiting.delete(execution);
+    this.#letGo(execution);
     this.#waitingBytes -= textBytes(execution.details);
     this.#tell(execution);
   }
@@ -417,9 +444,16 @@ const ALONE: { readonly [Name in Action]: readonly Name[] } = {
   existing: ['existing'],
 };
 
-/** Whether all that will be said of a leader is known. */
-function isKnown(leader: Link | undefined): boolean {
-  return leader === undefined || (leader.image.sealed && isSettled(leader.process));
+/** What is still to be known of all that will be said of it. */
+function blockerOf(execution: Execution): Process | Image | undefined {
+  if (!execution.image.sealed) return execution.image;
+  for (const image of execution.previous) if (!image.sealed) return image;
+  return unsettledOf(execution.process) ?? blockerIn(execution.sessionLeader) ?? blockerIn(execution.groupLeader);
+}
+
+function blockerIn(leader: Link | undefined): Process | Image | undefined {
+  if (!leader) return undefined;
+  return leader.image.sealed ? unsettledOf(leader.process) : leader.image;
 }
 
 /** Gives up on an image that is waited for. */

@@ -101,10 +101,11 @@ Assembler::Slot Assembler::new_slot(const RecordId& id, double now_ms) {
   }
   slot->id = id;
   slot->first_seen_ms = now_ms;
+  slot->log_time = log_time_;
   return slot;
 }
 
-AuditEvent* Assembler::find(const RecordId& id, bool begin, double now_ms) {
+AuditEvent* Assembler::begun(const RecordId& id) {
   if (last_ < pending_.size() && pending_[last_]->id == id) return pending_[last_].get();
   for (size_t i = pending_.size(); i-- > 0;) {
     if (pending_[i]->id == id) {
@@ -112,6 +113,11 @@ AuditEvent* Assembler::find(const RecordId& id, bool begin, double now_ms) {
       return pending_[i].get();
     }
   }
+  return nullptr;
+}
+
+AuditEvent* Assembler::find(const RecordId& id, bool begin, double now_ms) {
+  if (AuditEvent* const event = begun(id)) return event;
   if (!begin || was_completed(id)) return nullptr;
   if (limits_.from_log) {
     while (!pending_.empty() && begun_ - pending_.front()->born > limits_.later_events_max) finish(0, true);

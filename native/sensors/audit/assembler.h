@@ -52,6 +52,10 @@ class Assembler {
   // One record: "audit(…): field=value …". `now_ms` is any clock that does not go back; `may_be_cut` is
   // whether the record's end may be missing.
   void add(uint16_t type, std::string_view record, double now_ms, bool may_be_cut = false);
+  // Of the events that begin from now on.
+  void set_log_time(const LogTime& time) { log_time_ = time; }
+  // An event that is not complete; null if there is none.
+  AuditEvent* begun(const RecordId& id);
   // Without EOE an event ends with its last record: the kernel writes SYSCALL, which counts the PATHs,
   // EXECVE, CWD, PATHs (kernel/auditsc.c, audit_log_exit).
   void set_excluded(const Excluded& excluded);
@@ -96,6 +100,7 @@ class Assembler {
   Counters counters_;
   Excluded excluded_;
   GroupCaller group_caller_;
+  LogTime log_time_;
   std::vector<Slot> pending_, completed_, free_;
   size_t last_ = 0;  // where in pending_ the last record belonged
   uint64_t begun_ = 0;

@@ -8,6 +8,7 @@
 
 #include "../../events/events.h"
 #include "group_change.h"
+#include "log_clock.h"
 #include "record.h"
 
 namespace process_ancestry::audit {
@@ -43,6 +44,7 @@ struct AuditEvent {
   };
 
   RecordId id;
+  LogTime log_time;  // of a recorded log
   double first_seen_ms = 0;
   uint64_t born = 0;  // how many events had been begun before
   State state = State::kWaitingForSyscall;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -28,6 +29,30 @@ int open_socket(UniqueFd& fd) {
   address.nl_family = AF_NETLINK;
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return errno;
   return 0;
+}
+
+int keep_only_types(int fd, const std::vector<uint16_t>& types) {
+  // nlmsg_type is in the host's order, the filter loads in the network's.
+  std::vector<sock_filter> program = {BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(nlmsghdr, nlmsg_type))};
+  for (size_t i = 0; i < types.size(); ++i) {
+    const auto to_the_end = static_cast<uint8_t>(types.size() - i);
+    program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap16(types[i]), to_the_end, 0));
+  }
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, UINT32_MAX));
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0 ? 0 : errno;
+}
+
+int set_multicast(int fd, bool joined) {
+  const int group = AUDIT_NLGRP_READLOG;
+  const int option = joined ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP;
+  return ::setsockopt(fd, SOL_NETLINK, option, &group, sizeof group) == 0 ? 0 : errno;
+}
+
+std::string_view record_text(std::string_view payload) {
+  while (!payload.empty() && (payload.back() == '\0' || payload.back() == '\n')) payload.remove_suffix(1);
+  return payload;
 }
 
 int send_request(int fd, uint16_t type, uint32_t sequence, std::string_view payload) {

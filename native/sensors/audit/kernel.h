@@ -13,6 +13,13 @@ namespace process_ancestry::audit {
 
 // A netlink socket to the audit system. Everything returns 0 or an errno.
 int open_socket(UniqueFd& socket);
+// Lets the kernel drop at the socket all messages of other types: a record that is never received costs no
+// system call (kernel/audit.c sends it with netlink_unicast, which runs the socket's filter).
+int keep_only_types(int fd, const std::vector<uint16_t>& types);
+// Whether it also gets each record that is sent to all readers.
+int set_multicast(int fd, bool joined);
+// A record as it came, without what pads it.
+std::string_view record_text(std::string_view payload);
 // Sends one request that is answered with NLMSG_ERROR (0 for success).
 int send_request(int fd, uint16_t type, uint32_t sequence, std::string_view payload);
 // The payload of an AUDIT_SET that makes `pid` the one unicast reader, 0 for nobody.

@@ -25,16 +25,14 @@ Assembler::Limits log_limits(size_t args_max_bytes) {
 constexpr size_t kHeldMaxBytes = 8 << 20;
 
 // Lines of a log that was relayed may have changed places, and an event's record comes when its call returns:
-// events are told in the order of their times and serials where these are no further apart, and no more
-// events between them. A clock that was set back by more changes no order.
-constexpr double kReorderMs = 3000;
+// events are told in the order of their times and serials where these are no further apart than the clock
+// takes for that, and no more events between them.
 constexpr size_t kReorderEvents = 1024;
 // Of all hosts.
 constexpr size_t kWaitingEvents = 16 * kReorderEvents;
 
 bool is_before(const AuditEvent& one, const AuditEvent& other) {
-  if (one.id.time_ms != other.id.time_ms) return one.id.time_ms < other.id.time_ms;
-  return one.id.serial < other.id.serial;
+  return one.log_time == other.log_time ? one.id.serial < other.id.serial : one.log_time < other.log_time;
 }
 
 // Moves the newly completed events among those that wait.
@@ -42,14 +40,29 @@ void order_completed(RecordedHost& host) {
   auto& events = host.assembler.completed();
   for (; host.ordered < events.size(); ++host.ordered) {
     size_t to = host.ordered;
-    const AuditEvent& event = *events[to];
-    while (to > 0 && is_before(event, *events[to - 1]) &&
-           events[to - 1]->id.time_ms - event.id.time_ms <= kReorderMs) {
-      --to;
-    }
+    while (to > 0 && is_before(*events[host.ordered], *events[to - 1])) --to;
     const auto begin = events.begin();
     std::rotate(begin + static_cast<std::ptrdiff_t>(to), begin + static_cast<std::ptrdiff_t>(host.ordered),
                 begin + static_cast<std::ptrdiff_t>(host.ordered) + 1);
+  }
+}
+
+// Gives an event the place that turned out to be its own.
+void place_again(RecordedHost& host, const RecordId& id, const LogTime& time) {
+  if (AuditEvent* const begun = host.assembler.begun(id)) {
+    begun->log_time = time;
+    return;
+  }
+  auto& events = host.assembler.completed();
+  for (size_t i = events.size(); i-- > 0;) {
+    if (!(events[i]->id == id)) continue;
+    events[i]->log_time = time;
+    if (i >= host.ordered) return;
+    const auto begin = events.begin();
+    std::rotate(begin + static_cast<std::ptrdiff_t>(i), begin + static_cast<std::ptrdiff_t>(i) + 1,
+                begin + static_cast<std::ptrdiff_t>(host.ordered));
+    --host.ordered;
+    return;
   }
 }
 
@@ -67,7 +80,8 @@ void pack_ordered(RecordedHost& host) {
   order_completed(host);
   const auto& events = host.assembler.completed();
   size_t count = events.size() - std::min(events.size(), kReorderEvents);
-  while (count < events.size() && events[count]->id.time_ms + kReorderMs <= host.log_time_ms) ++count;
+  const LogTime& latest = host.clock.latest();
+  while (count < events.size() && events[count]->log_time.is_before(latest, LogClock::kReorderMs)) ++count;
   pack_first(host, count);
 }
 
@@ -164,16 +178,24 @@ void LogReader::read_line(std::string_view line) {
   }
   RecordId id;
   std::string_view body;
-  if (parse_record_id(parsed.record, id, body)) host->log_time_ms = std::max(host->log_time_ms, id.time_ms);
+  // The records of an event have one time.
+  if (parse_record_id(parsed.record, id, body) && !(id == host->last_record)) {
+    const LogClock::Place place = host->clock.add(id.time_ms);
+    if (place.previous) place_again(*host, host->last_record, *place.previous);
+    host->last_record = id;
+    host->assembler.set_log_time(place.time);
+  }
   if (!parsed.enriched.empty() && (parsed.type == kSyscall || parsed.type == kPath)) {
     host->names.learn(body, parsed.enriched);
   }
-  host->assembler.expire(host->log_time_ms);
+  host->assembler.expire(host->clock.latest().ms);
   const bool is_kernels = parsed.type != kUserStart && parsed.type != kUserLogin;
   const std::string_view record =
       is_kernels ? as_the_kernel_writes(parsed.record, rewritten_) : parsed.record;
-  host->assembler.add(parsed.type, record, host->log_time_ms, parsed.has_prefix);
-  if (host->assembler.completed().size() >= 2 * kReorderEvents) pack_ordered(*host);
+  // An event whose time is not certain yet is not to expire once it is.
+  const double now_ms = std::max(host->clock.latest().ms, id.time_ms);
+  host->assembler.add(parsed.type, record, now_ms, parsed.has_prefix);
+  pack_ordered(*host);
   if (host->assembler.bytes_held() > kHeldMaxBytes) pack_completed(*host);
 }
 

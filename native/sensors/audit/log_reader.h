@@ -11,6 +11,7 @@
 
 #include "../../batch.h"
 #include "assembler.h"
+#include "log_clock.h"
 #include "log_line.h"
 #include "recorded_names.h"
 
@@ -23,9 +24,10 @@ struct RecordedHost {
   const std::string name;  // empty where no line tells
   Assembler assembler;
   RecordedNames names;
-  Batch batch;             // events that are complete and were not taken yet
-  double log_time_ms = 0;  // the latest seen
-  size_t ordered = 0;      // of the assembler's completed events
+  Batch batch;         // events that are complete and were not taken yet
+  size_t ordered = 0;  // of the assembler's completed events
+  LogClock clock;
+  RecordId last_record;  // whose time the clock was told last
 };
 
 // Reads a recorded audit log, in pieces cut anywhere, into a batch for each host. Touches nothing of this

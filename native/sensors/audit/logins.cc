@@ -1,12 +1,8 @@
 #include "logins.h"
 
 #include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/netlink.h>
-#include <sys/socket.h>
 
-#include <cstddef>
 #include <cstring>
 
 #include "kernel.h"
@@ -18,29 +14,7 @@ namespace {
 // They come one by one. Bytes: MAX_AUDIT_MESSAGE_LENGTH (8970) and a header, rounded up.
 constexpr size_t kMessages = 8, kMessageBytes = 9216;
 
-// Has the kernel drop all others at the socket, before anybody is woken.
-int keep_only_logins(int fd) {
-  // nlmsg_type is in the host's order, the filter loads in the network's.
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(nlmsghdr, nlmsg_type)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap16(kUserStart), 2, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap16(kUserLogin), 1, 0),
-      BPF_STMT(BPF_RET | BPF_K, 0),
-      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-  };
-  const sock_fprog filter{sizeof program / sizeof *program, program};
-  return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0 ? 0 : errno;
-}
-
-std::string_view without_padding(std::string_view text) {
-  while (!text.empty() && (text.back() == '\0' || text.back() == '\n')) text.remove_suffix(1);
-  return text;
-}
-
-int join(int fd) {
-  const int group = AUDIT_NLGRP_READLOG;
-  return ::setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0 ? 0 : errno;
-}
+std::vector<uint16_t> wanted_types() { return {kUserStart, kUserLogin}; }
 
 }  // namespace
 
@@ -56,8 +30,8 @@ void Logins::listen() {
   if (socket_ || error_ == EPROTONOSUPPORT) return;
   error_ = open_socket(socket_);
   // The filter before the group: nothing else ever comes.
-  if (error_ == 0) error_ = keep_only_logins(socket_.get());
-  if (error_ == 0) error_ = join(socket_.get());
+  if (error_ == 0) error_ = keep_only_types(socket_.get(), wanted_types());
+  if (error_ == 0) error_ = set_multicast(socket_.get(), true);
   if (error_ != 0) socket_.reset();
 }
 
@@ -83,7 +57,7 @@ uint64_t Logins::drain(Sink& sink, double now_ms) {
       if (message.size() < NLMSG_HDRLEN) continue;
       std::memcpy(&header, message.data(), sizeof header);
       ++messages_;
-      assembler_.add(header.nlmsg_type, without_padding(message.substr(NLMSG_HDRLEN)), now_ms);
+      assembler_.add(header.nlmsg_type, record_text(message.substr(NLMSG_HDRLEN)), now_ms);
     }
     if (!receiver_.full(received)) break;
   }

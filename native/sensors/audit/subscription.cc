@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <linux/audit.h>
-#include <linux/filter.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -17,29 +16,10 @@ namespace {
 constexpr size_t kMessageBytes = 9216, kGroup = 64;
 constexpr int kNoAnswer = -1;
 
-// Lets the kernel drop at the socket what nobody here reads, PROCTITLE above all: a record that is never
-// received costs no system call (kernel/audit.c sends it with netlink_unicast, which runs the socket's
-// filter).
-int keep_only_wanted_types(int fd) {
-  constexpr uint16_t kWanted[] = {kSyscall,   kExecve,    kCwd,          kPath,       kEndOfEvent,
-                                  kUserStart, kUserLogin, AUDIT_REPLACE, NLMSG_ERROR, AUDIT_CONFIG_CHANGE};
-  constexpr size_t kCount = sizeof kWanted / sizeof *kWanted;
-  sock_filter program[kCount + 3];
-  // nlmsg_type is in the host's order, the filter loads in the network's.
-  program[0] = BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(nlmsghdr, nlmsg_type));
-  for (size_t i = 0; i < kCount; ++i) {
-    program[1 + i] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap16(kWanted[i]),
-                              static_cast<uint8_t>(kCount - i), 0);
-  }
-  program[1 + kCount] = BPF_STMT(BPF_RET | BPF_K, 0);
-  program[2 + kCount] = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
-  const sock_fprog filter{kCount + 3, program};
-  return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0 ? 0 : errno;
-}
-
-std::string_view without_padding(std::string_view text) {
-  while (!text.empty() && (text.back() == '\0' || text.back() == '\n')) text.remove_suffix(1);
-  return text;
+// What is read of records, PROCTITLE above all is not, and what else comes to the socket.
+std::vector<uint16_t> wanted_types() {
+  return {kSyscall,   kExecve,    kCwd,          kPath,       kEndOfEvent,
+          kUserStart, kUserLogin, AUDIT_REPLACE, NLMSG_ERROR, AUDIT_CONFIG_CHANGE};
 }
 
 }  // namespace
@@ -102,7 +82,7 @@ void Subscription::start(std::vector<Problem>& problems) {
     stop();
   };
   int error = open_socket(socket_);
-  if (error == 0) error = keep_only_wanted_types(socket_.get());
+  if (error == 0) error = keep_only_types(socket_.get(), wanted_types());
   if (error != 0) return give_up(problem_of(error));
   set_receive_buffer(socket_.get(), options_.socket_buffer_bytes);
 
@@ -122,7 +102,7 @@ void Subscription::start(std::vector<Problem>& problems) {
     }
   }
   if (mode_ == Mode::kMulticast) {
-    error = set_multicast(true);
+    error = set_multicast(socket_.get(), true);
     if (error != 0) return give_up(problem_of(error));
   }
   if (!plan.replace_rules) return;
@@ -260,12 +240,6 @@ int Subscription::take_place() {
   return place_answer_ == kNoAnswer ? ETIMEDOUT : place_answer_;
 }
 
-int Subscription::set_multicast(bool joined) {
-  const int group = AUDIT_NLGRP_READLOG;
-  const int option = joined ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP;
-  return ::setsockopt(socket_.get(), SOL_NETLINK, option, &group, sizeof group) == 0 ? 0 : errno;
-}
-
 bool Subscription::drain(double now_ms, size_t bytes_held_max) {
   monotonic_now_ = now_ms;
   bool overrun = false;
@@ -313,7 +287,7 @@ bool Subscription::drain(double now_ms, size_t bytes_held_max) {
         if (payload.find("audit_enabled=0") != std::string_view::npos) is_look_due_ = true;
         continue;
       }
-      assembler_.add(header.nlmsg_type, without_padding(payload), now_ms);
+      assembler_.add(header.nlmsg_type, record_text(payload), now_ms);
     }
     const uint64_t calls = assembler_.counters().group_changes - group_changes;
     if (calls > 0 && owns_rules_ && flood_.add(calls, assembler_.group_caller().time_ms, now_ms))
@@ -321,7 +295,7 @@ bool Subscription::drain(double now_ms, size_t bytes_held_max) {
     group_changes += calls;
     if (!receiver_.full(received) || assembler_.bytes_held() >= bytes_held_max) break;
   }
-  if (both_ways && !handover_.underway()) set_multicast(false);
+  if (both_ways && !handover_.underway()) set_multicast(socket_.get(), false);
   return !overrun;
 }
 
@@ -390,9 +364,9 @@ void Subscription::give_way() {
   if (!place_asked_for_) return;
   place_asked_for_ = false;
   // Without CAP_AUDIT_READ there is no reading beside another: the place is kept.
-  if (mode_ != Mode::kUnicast || set_multicast(true) != 0) return;
+  if (mode_ != Mode::kUnicast || set_multicast(socket_.get(), true) != 0) return;
   if (kernel_.release_place() != 0) {
-    set_multicast(false);
+    set_multicast(socket_.get(), false);
     return;
   }
   place_watch_.given_up(monotonic_now_);
@@ -417,7 +391,7 @@ void Subscription::leave_settings_to_owner() {
 }
 
 void Subscription::fall_back() {
-  if (mode_ != Mode::kUnicast || set_multicast(true) != 0) return;
+  if (mode_ != Mode::kUnicast || set_multicast(socket_.get(), true) != 0) return;
   read_beside();
   leave_settings_to_owner();
 }
@@ -427,7 +401,7 @@ bool Subscription::take_over() {
   handover_.begin();
   if (take_place() != 0) {
     handover_.cancel();
-    set_multicast(true);
+    set_multicast(socket_.get(), true);
     return false;
   }
   mode_ = Mode::kUnicast;

@@ -82,7 +82,6 @@ class Subscription {
   // Sets `wanted`; what others have changed since we last set anything becomes what is put back.
   void settle(const Settings& wanted);
   void leave_settings_to_owner();
-  int set_multicast(bool joined);
   int install_rules();
   // Reads the rules that are in force, puts ours back, and judges what they leave.
   void look_at_rules();

@@ -53,6 +53,8 @@ audit::Assembler::Limits live_limits(size_t args_max_bytes) {
   return limits;
 }
 
+uint64_t monotonic_ns() { return static_cast<uint64_t>(monotonic_ms() * 1e6); }
+
 }  // namespace
 
 AuditConnector::AuditConnector(Options options)
@@ -89,6 +91,7 @@ bool AuditConnector::open(std::vector<Problem>& problems) {
     connector_again_ms_ = now + kAgainMs;
   }
   if (options_.audit) start_audit(now);
+  if (subscription_.mode() != audit::Mode::kOff) audit_start_.began(monotonic_ns());
   if (connector_problem_) problems.push_back(*connector_problem_);
   problems.insert(problems.end(), audit_obstacles_.begin(), audit_obstacles_.end());
   // Without it the control group of who was gone too soon is not known.
@@ -131,7 +134,7 @@ uint64_t AuditConnector::drain(Sink& sink, double now_ms) {
       more = assembler_.bytes_held() >= kHeldMaxBytes && !assembler_.completed().empty();
     }
     if (connector_.is_open()) drain_connector(sink.batch());
-    // A move is told before the exec that follows it.
+    // A move is told after the fork of the process that moves, and before the exec that follows it.
     cgroup_moves_.drain(now_ms);
     procfs::CgroupBuffer cgroup;
     procfs::RootBuffer root;
@@ -214,7 +217,7 @@ void AuditConnector::tick(Sink& sink, double now_ms) {
   begun_ = assembler_.pending();
   look_after_connector(sink.batch(), now_ms);
   look_after_audit(sink.batch(), now_ms);
-  if (!readings_.empty()) readings_.forget(boottime_ms() + unix_minus_boottime_ms() - kRecordMs);
+  readings_.forget(boottime_ms() + unix_minus_boottime_ms() - kRecordMs);
   if (rescan_threads_) {
     rescan_threads_ = false;
     thread_groups_.clear();
@@ -300,7 +303,8 @@ void AuditConnector::on_proc_event(const proc_event& event, Batch& batch) {
         thread_groups_.thread_started(fork.child_tgid, fork.child_pid);
       } else {
         thread_groups_.process_started(fork.child_tgid);
-        cgroup_moves_.forked(fork.child_tgid);
+        audit_start_.forked(fork.child_tgid, event.timestamp_ns);
+        cgroup_moves_.forked(fork.child_tgid, fork.parent_tgid);
         if (kernel_children_.forked(fork.parent_tgid, fork.child_tgid)) {
           awake_until_ms_ = monotonic_ms() + kHelperMs;
         }
@@ -322,6 +326,7 @@ void AuditConnector::on_proc_event(const proc_event& event, Batch& batch) {
       if (thread_groups_.exited(exit.process_tgid, exit.process_pid)) {
         withdraw_older_details(exit.process_tgid, event.timestamp_ns, batch);
         kernel_children_.exited(exit.process_tgid);
+        audit_start_.exited(exit.process_tgid);
         ExitEvent ended;
         ended.status = static_cast<int32_t>(exit.exit_code);
         batch.add(Source::kProcEvents, exit.process_tgid, time, ended);
@@ -338,13 +343,13 @@ void AuditConnector::on_exec(int32_t pid, uint64_t at_ns, Batch& batch) {
   withdraw_older_details(pid, at_ns, batch);
   // What the kernel itself executes makes no record of audit's, as no system call does it.
   const bool by_kernel = kernel_children_.executes(pid);
-  const bool is_whole = by_kernel || !subscription_.works();
+  const bool is_whole = by_kernel || audit_start_.may_miss(pid, at_ns) || !subscription_.works();
   ExecDetails details;
   ExecEvent executed;
   executed.groups_untold = groups_untold();
   executed.is_unrecorded = by_kernel;
   if ((is_whole || gaps().any()) && process_reader_.read(pid, details)) {
-    const auto done_ns = static_cast<uint64_t>(monotonic_ms() * 1e6);
+    const auto done_ns = monotonic_ns();
     if (is_whole) {
       proc_reads_.at(pid) = {batch.size(), done_ns};
       executed.details = &details;

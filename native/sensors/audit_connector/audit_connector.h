@@ -16,6 +16,7 @@
 #include "../connector/kernel_children.h"
 #include "../connector/thread_groups.h"
 #include "../sensor.h"
+#include "audit_start.h"
 #include "cgroup_moves.h"
 #include "exec_readings.h"
 
@@ -85,6 +86,7 @@ class AuditConnector final : public Sensor {
   connector::ThreadGroups thread_groups_;
   connector::KernelChildren kernel_children_;
   procfs::ProcDir proc_;
+  AuditStart audit_start_;
   CgroupMoves cgroup_moves_;
   procfs::ProcessReader process_reader_;
   MonotonicToBoottime to_boottime_;

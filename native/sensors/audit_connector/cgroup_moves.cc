@@ -66,7 +66,7 @@ void CgroupMoves::drain(double now_ms) {
   constexpr int kReadsMost = 8;
   for (int i = 0; events_ && i < kReadsMost; ++i) {
     ssize_t left = ::read(events_.get(), buffer, sizeof buffer);
-    if (left <= 0) return;
+    if (left <= 0) break;
     const auto* event = reinterpret_cast<const fanotify_event_metadata*>(buffer);
     for (; FAN_EVENT_OK(event, left); event = FAN_EVENT_NEXT(event, left)) {
       const UniqueFd file(event->fd);
@@ -76,6 +76,7 @@ void CgroupMoves::drain(double now_ms) {
       read_target(file.get());
     }
   }
+  inherit();
 }
 
 // Who was moved is in there by now, if it lives: a manager (systemd) moves others than those it created.
@@ -95,52 +96,82 @@ void CgroupMoves::read_target(int fd) {
   }
 }
 
-CgroupMoves::Move& CgroupMoves::of(int32_t pid, double now_ms) {
-  if (moves_.size() >= kMost) {
-    moves_.clear();
-    missed_some(now_ms);
+bool CgroupMoves::has_moved(int32_t pid) const {
+  const auto at = static_cast<size_t>(pid);
+  return at < moved_.size() ? moved_[at] : moved_beyond_;
+}
+
+void CgroupMoves::set_moved(int32_t pid, bool moved) {
+  if (pid <= 0 || pid >= kPidsEnd || has_moved(pid) == moved) return;
+  const auto at = static_cast<size_t>(pid);
+  if (at >= moved_.size()) moved_.resize(at + 1, moved_beyond_);
+  moved_[at] = moved;
+}
+
+void CgroupMoves::forked(int32_t pid, int32_t creator) {
+  set_moved(pid, has_moved(creator));
+  forks_.push_back({pid, creator});
+  cgroups_.erase(pid);
+  wrote_ms_.erase(pid);
+}
+
+void CgroupMoves::inherit() {
+  for (const Fork& fork : forks_) {
+    if (has_moved(fork.creator)) set_moved(fork.pid, true);
   }
-  return moves_.at(pid);
+  forks_.clear();
+}
+
+void CgroupMoves::missed_some(double now_ms) {
+  moved_.clear();
+  moved_beyond_ = true;
+  cgroups_.clear();
+  missed_ms_ = now_ms;
 }
 
 void CgroupMoves::wrote(int32_t writer, double now_ms) {
   if (writer <= 0) return;
-  Move& move = of(writer, now_ms);
-  move.moved = true;
-  move.wrote_ms = now_ms;
-  move.cgroup.clear();
+  set_moved(writer, true);
+  cgroups_.erase(writer);
+  if (writer == kInit) init_wrote_ = true;
+  if (wrote_ms_.size() >= kMost) {
+    // Any process may be the child of one of them, for as long as they may move others.
+    wrote_ms_.clear();
+    missed_ms_ = now_ms;
+  }
+  wrote_ms_.at(writer) = now_ms;
 }
 
 void CgroupMoves::is_in_target(int32_t pid, std::string_view cgroup) {
   if (pid <= 0) return;
-  Move& move = of(pid, 0);
-  move.moved = true;
-  move.cgroup = cgroup;
+  set_moved(pid, true);
+  // Without its group it is in an unknown one.
+  if (cgroups_.size() >= kMost) cgroups_.clear();
+  cgroups_.at(pid) = cgroup;
   // A writer that is in there has moved itself, or another to where it is too.
-  move.wrote_ms = 0;
+  wrote_ms_.erase(pid);
+  if (pid == kInit) init_wrote_ = false;
 }
 
 std::string_view CgroupMoves::moved_to(int32_t pid) {
-  const Move* const move = moves_.find(pid);
-  return move != nullptr && move->moved ? std::string_view(move->cgroup) : std::string_view();
+  const std::string* const cgroup = cgroups_.find(pid);
+  return cgroup != nullptr ? std::string_view(*cgroup) : std::string_view();
 }
 
 void CgroupMoves::was_read(int32_t pid) {
-  Move* const move = moves_.find(pid);
-  if (move == nullptr) return;
-  move->moved = false;
-  if (move->wrote_ms == 0) moves_.erase(pid);
+  set_moved(pid, false);
+  cgroups_.erase(pid);
+}
+
+bool CgroupMoves::may_move_others(int32_t pid, double now_ms) {
+  if (pid == kInit && init_wrote_) return true;  // it moves every service that it starts
+  const double* const wrote_ms = wrote_ms_.find(pid);
+  return wrote_ms != nullptr && now_ms - *wrote_ms < kMoverMs;
 }
 
 bool CgroupMoves::may_have_moved(int32_t pid, int32_t creator, double now_ms) {
-  if (!watches_ || now_ms - missed_ms_ < kMoverMs) return true;
-  const Move* const own = moves_.find(pid);
-  if (own != nullptr && own->moved) return true;
-  const Move* const creators = moves_.find(creator);
-  if (creators == nullptr) return false;
-  constexpr int32_t kInit = 1;  // who moves every service that it starts
-  const bool moves_others = creators->wrote_ms > 0 && now_ms - creators->wrote_ms < kMoverMs;
-  return creators->moved || moves_others || (creator == kInit && creators->wrote_ms > 0);
+  if (!watches_ || now_ms - missed_ms_ < kMoverMs || has_moved(pid)) return true;
+  return has_moved(creator) || may_move_others(creator, now_ms);
 }
 
 }  // namespace process_ancestry

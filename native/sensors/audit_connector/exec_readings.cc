@@ -1,17 +1,40 @@
 #include "exec_readings.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace process_ancestry {
+namespace {
+
+size_t bytes_of(const ExecReading& reading) {
+  return reading.args.size() + reading.cwd.size() + reading.cgroup.size() + reading.root.size();
+}
+
+}  // namespace
 
 void ExecReadings::add(int32_t pid, ExecReading reading) {
-  if (count_ >= kMost || bytes_ >= kMostBytes) {
-    readings_.clear();
-    count_ = bytes_ = 0;
-  }
+  if (count_ >= kMost || bytes_ >= kMostBytes) forget_all();
   ++count_;
-  bytes_ += reading.args.size() + reading.cwd.size();
+  bytes_ += bytes_of(reading);
   readings_[pid].push_back(std::move(reading));
+}
+
+void ExecReadings::forget_all() {
+  for (const auto& [pid, of_pid] : readings_) {
+    for (const ExecReading& reading : of_pid) {
+      if (!reading.is_told) continue;
+      told_from_ms_ = std::min(told_from_ms_, reading.exec_ms);
+      told_until_ms_ = std::max(told_until_ms_, reading.exec_ms);
+    }
+  }
+  readings_.clear();
+  count_ = bytes_ = 0;
+}
+
+// A record of an exec from that time is dropped, though it may be of one that was not told: that is a row
+// without details then, which is counted, but never a second one.
+bool ExecReadings::was_told(double stamp_ms) const {
+  return stamp_ms + kLongestMs >= told_from_ms_ && stamp_ms <= told_until_ms_ + kSlackMs;
 }
 
 ExecReading* ExecReadings::last(int32_t pid) {
@@ -31,19 +54,20 @@ void ExecReadings::taken_back(int32_t pid) {
 
 void ExecReadings::drop_first(std::deque<ExecReading>& of_pid) {
   --count_;
-  bytes_ -= of_pid.front().args.size() + of_pid.front().cwd.size();
+  bytes_ -= bytes_of(of_pid.front());
   of_pid.pop_front();
 }
 
 std::optional<ExecReading> ExecReadings::take(int32_t pid, double stamp_ms) {
+  std::optional<ExecReading> taken;
+  if (was_told(stamp_ms)) taken.emplace().is_told = true;
   const auto found = readings_.find(pid);
-  if (found == readings_.end()) return std::nullopt;
+  if (found == readings_.end()) return taken;
   std::deque<ExecReading>& of_pid = found->second;
   // The records of earlier execs were lost.
   while (!of_pid.empty() && of_pid.front().exec_ms + kSlackMs < stamp_ms) drop_first(of_pid);
-  std::optional<ExecReading> taken;
   if (!of_pid.empty() && of_pid.front().exec_ms - stamp_ms < kLongestMs) {
-    bytes_ -= of_pid.front().args.size() + of_pid.front().cwd.size();
+    bytes_ -= bytes_of(of_pid.front());
     --count_;
     taken = std::move(of_pid.front());
     of_pid.pop_front();
@@ -53,6 +77,10 @@ std::optional<ExecReading> ExecReadings::take(int32_t pid, double stamp_ms) {
 }
 
 void ExecReadings::forget(double before_ms) {
+  if (told_until_ms_ < before_ms) {
+    told_from_ms_ = std::numeric_limits<double>::infinity();
+    told_until_ms_ = -std::numeric_limits<double>::infinity();
+  }
   for (auto at = readings_.begin(); at != readings_.end();) {
     while (!at->second.empty() && at->second.front().exec_ms < before_ms) drop_first(at->second);
     at = at->second.empty() ? readings_.erase(at) : std::next(at);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -39,7 +40,8 @@ class ExecReadings {
   void went_on(int32_t pid, uint64_t at_ns);
   // What was told of its last exec was taken back.
   void taken_back(int32_t pid);
-  // The reading that belongs to audit's record, stamped `stamp_ms` (Unix).
+  // The reading that belongs to audit's record, stamped `stamp_ms` (Unix). Of what was told of execs whose
+  // readings had to be forgotten, all that is known is that it was.
   std::optional<ExecReading> take(int32_t pid, double stamp_ms);
   // Of execs before `before_ms` (Unix) no record comes any more.
   void forget(double before_ms);
@@ -51,10 +53,15 @@ class ExecReadings {
   static constexpr double kSlackMs = 5, kLongestMs = 1000;
 
   ExecReading* last(int32_t pid);
+  void forget_all();
+  bool was_told(double stamp_ms) const;
   void drop_first(std::deque<ExecReading>& of_pid);
 
   std::unordered_map<int32_t, std::deque<ExecReading>> readings_;
   size_t count_ = 0, bytes_ = 0;
+  // From when to when the execs were, of the readings that were told and then forgotten (Unix).
+  double told_from_ms_ = std::numeric_limits<double>::infinity();
+  double told_until_ms_ = -std::numeric_limits<double>::infinity();
 };
 
 // Adds to an event what audit does not tell and /proc said; `reading` is null where it was not read. The

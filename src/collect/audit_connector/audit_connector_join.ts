@@ -7,8 +7,8 @@
  */
 import { MEMORY_BOUNDS, textBytes } from '../../memory_bounds.ts';
 import type { ExecDetails, Pid, ProcessEvent } from '../event.ts';
-import type { ExecEvent, ExitEvent, ForkEvent, SensorEvent, SetpgidEvent, SetsidEvent } from '../events.ts';
-import { AUDIT_TICK_MS, GroupChanges } from '../group_changes.ts';
+import type { ExecEvent, ExitEvent, ForkEvent, SensorEvent, SetsidEvent } from '../events.ts';
+import { type GroupChange, GroupChanges } from '../group_changes.ts';
 import type { EventJoin, JoinOptions, JoinStats } from '../join.ts';
 import { type AnnouncedExec, ExecPairing } from './exec_pairing.ts';
 
@@ -43,6 +43,12 @@ const isExec = (entry: Entry): entry is Exec => entry.event.kind === 'exec';
 
 /** What an entry of the queue takes beside its texts, about. */
 const ENTRY_BYTES = 300;
+
+/**
+ * Whether a change is of a process that had the pid before this fork. The sensor empties audit's socket before the
+ * connector's: whatever a process did that audit has told, the connector has told its fork before.
+ */
+const isFormer = ({ forkedMs = Number.NEGATIVE_INFINITY }: GroupChange, fork: ForkEvent) => forkedMs < fork.bootMs;
 
 export class AuditConnectorJoin implements EventJoin {
   readonly #options: JoinOptions;
@@ -93,7 +99,7 @@ export class AuditConnectorJoin implements EventJoin {
           else this.#announce(event, now);
           break;
         case 'setpgid':
-          this.#groups.add(event);
+          this.#groups.add(event, this.#forkedMs.get(event.pid));
           break;
         case 'fork':
         case 'exit':
@@ -203,7 +209,7 @@ export class AuditConnectorJoin implements EventJoin {
   }
 
   #releaseOther({ event }: OtherMessage, whole: ProcessEvent[]): void {
-    this.#groups.release(event, (change) => this.#isBefore(change, event), whole);
+    this.#groups.release(event, (change) => this.#isBefore(change, event), isFormer, whole);
     whole.push(event);
     const isOver = event.kind === 'exit' && (this.#forkedMs.get(event.pid) ?? 0) <= event.bootMs;
     if (isOver) this.#forkedMs.delete(event.pid);
@@ -218,7 +224,8 @@ export class AuditConnectorJoin implements EventJoin {
     const serial = details?.serial || undefined;
     this.#groups.release(
       event,
-      (change) => (serial === undefined ? this.#isBefore(change, event) : change.serial < serial),
+      (change) => (serial === undefined ? this.#isBefore(change, event) : change.event.serial < serial),
+      isFormer,
       whole,
     );
     const { groupsUntold, cgroupUntold } = exec;
@@ -227,11 +234,19 @@ export class AuditConnectorJoin implements EventJoin {
     if (this.#lastExecs.get(event.pid) === exec) this.#lastExecs.delete(event.pid);
   }
 
-  /** By time, unless the pid was used again so soon that the change may be of the process that has it next. */
-  #isBefore(change: SetpgidEvent, { bootMs }: SensorEvent): boolean {
-    if (change.bootMs > bootMs) return false;
-    const forkedMs = this.#forkedMs.get(change.pid) ?? 0;
-    return forkedMs <= bootMs || forkedMs > change.bootMs + AUDIT_TICK_MS;
+  /**
+   * Whether a group was set before an event of the same pid. Audit's stamp is never later than the call, but may be earlier
+   * by as long as the kernel's tick was late: a stamp from after the event proves the contrary, one from before proves nothing
+   * where the pid was another process's by the time that the change was told.
+   */
+  #isBefore(change: GroupChange, { bootMs }: SensorEvent): boolean {
+    const { event, forkedMs = Number.NEGATIVE_INFINITY } = change;
+    if (forkedMs <= bootMs) return event.bootMs <= bootMs;
+    if (this.#timesCompare && event.bootMs > bootMs) return false;
+    // All in the queue happened after this event, which is its head or was.
+    const isAfter = this.#queue.some((entry) => isExec(entry) && (entry.details?.serial || Infinity) < event.serial);
+    change.isDoubtful ||= !isAfter;
+    return false;
   }
 
   /** What /proc shows of a process that lives, if it still runs what this exec loaded. */

@@ -98,10 +98,10 @@ describe('replay of a recorded audit log', () => {
     const { events } = await replay(write('sessions.log', `${log}${logins.join('\n')}\n`));
     const from = { pid: 1298, ses: 1, address: '96.241.146.97', exe: '/usr/sbin/sshd' };
     expect(events).toMatchObject([
-      { kind: 'login', ...from, terminal: 'ssh' },
-      { kind: 'login', ...from, terminal: 'pts/0' },
       { kind: 'setpgid', pid: 60, pgid: 40, serial: 1 },
       { kind: 'setsid', origin: 'audit', pid: 60 },
+      { kind: 'login', ...from, terminal: 'ssh' },
+      { kind: 'login', ...from, terminal: 'pts/0' },
     ]);
   });
 

@@ -8,6 +8,7 @@ import type {
   ExitEvent,
   ForkEvent,
   LoginEvent,
+  LossEvent,
   SensorEvent,
   SetpgidEvent,
 } from '../../../src/collect/events.ts';
@@ -92,6 +93,8 @@ export class KernelModel {
   readonly connector: SensorEvent[] = [];
   /** What audit says, in its order: execs, each at its return from the system call. */
   readonly audit: (ExecEvent | SetpgidEvent | LoginEvent)[] = [];
+  /** How many of the connector's messages were sent before each of audit's records: those are received before it. */
+  readonly toldBefore = new Map<SensorEvent, number>();
   /** What happened, as whole events in their order. */
   readonly whole: ProcessEvent[] = [];
   /** The same as one ordered stream tells it that has all ids and starts in each event, and nothing of calls that change ids. */
@@ -99,6 +102,8 @@ export class KernelModel {
   readonly truth: TrueExec[] = [];
   /** Boot time of the next thing to happen. */
   bootMs = 1_000_000;
+  /** How late audit's coarse clock is. */
+  lateMs = 3;
   readonly #stepMs: number;
   #serial = 0;
 
@@ -152,16 +157,21 @@ export class KernelModel {
     const event = { kind: 'exec', origin: 'proc_events', pid: pid as Pid, ...at } as const;
     this.connector.push({ ...event, details: undefined });
     const details = detailsOf(cmdline, process.parent, { serial: ++this.#serial, ...more });
-    this.audit.push({ kind: 'exec', origin: 'audit', pid: pid as Pid, ...this.#coarse(at), details });
+    this.#record({ kind: 'exec', origin: 'audit', pid: pid as Pid, ...this.#coarse(at), details });
     this.whole.push({ ...event, details });
     const { creator: ancestry, sid, pgid, startMs } = process;
     this.exact.push({ ...event, details: { ...details, startMs, sid, pgid } });
     this.truth.push({ pid, cmdline, ancestry, bootMs: at.bootMs, sid, pgid });
   }
 
+  #record(record: ExecEvent | SetpgidEvent | LoginEvent): void {
+    this.audit.push(record);
+    this.toldBefore.set(record, this.connector.length);
+  }
+
   /** Audit's clock is coarse, and read when the call was entered. */
   #coarse(at: { unixMs: number }): { bootMs: number; unixMs: number } {
-    const unixMs = Math.floor(at.unixMs) - 3;
+    const unixMs = Math.floor(at.unixMs) - this.lateMs;
     return { bootMs: unixMs - BOOT_UNIX_MS, unixMs };
   }
 
@@ -186,7 +196,7 @@ export class KernelModel {
       goneCaller: goneCaller as Pid,
       serial,
     } as const;
-    this.audit.push(event);
+    this.#record(event);
     this.whole.push(event);
   }
 
@@ -194,7 +204,7 @@ export class KernelModel {
   login(ses: number, address: string, exe = '/usr/sbin/sshd'): void {
     const at = this.#coarse(this.#tick());
     const event = { kind: 'login', origin: 'audit', pid: 1 as Pid, ...at, ses, address, terminal: '', exe } as const;
-    this.audit.push(event);
+    this.#record(event);
     this.whole.push(event);
   }
 
@@ -208,9 +218,19 @@ export class KernelModel {
     this.exact.push({ ...event, startMs, sid, pgid });
   }
 
+  /** The connector's word of an end. */
+  exitEvent(pid: number, status: number): ExitEvent {
+    return { kind: 'exit', origin: 'proc_events', pid: pid as Pid, ...this.#tick(), status };
+  }
+
+  /** Its word that it lost something. */
+  loss(): LossEvent {
+    return { kind: 'loss', origin: 'proc_events', pid: 0 as Pid, ...this.#tick(), count: 1 };
+  }
+
   /** The connector's word that the leader of a process ended, where the process goes on. */
   leaderExit(pid: number): void {
-    this.tell({ kind: 'exit', origin: 'proc_events', pid: pid as Pid, ...this.#tick(), status: 0 });
+    this.tell(this.exitEvent(pid, 0));
   }
 
   /** Lets time pass. */

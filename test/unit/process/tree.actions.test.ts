@@ -43,3 +43,41 @@ test('an end that /proc showed before it was told has its row and its exit code,
     [11, 256],
   ]);
 });
+
+describe('an end that is told after the pid was used again', () => {
+  const endsOf = (told: (kernel: KernelModel, next: () => void) => void) => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'first');
+    told(kernel, () => {
+      kernel.fork(1, 10);
+      kernel.exec(10, 'second');
+    });
+    const harness = new TreeHarness({ actions: ALL }).run(kernel);
+    harness.tree.flush('all');
+    const ends = harness.published.filter(({ action }) => action === 'exit');
+    return ends.map(({ link, exitStatus }) => [link.image.details.comm, exitStatus]);
+  };
+  const exit = (kernel: KernelModel, status: number) => kernel.tell(kernel.exitEvent(10, status));
+
+  test('is that of the process that had the pid before', () => {
+    const ends = endsOf((kernel, next) => {
+      next();
+      exit(kernel, 256);
+      exit(kernel, 512);
+    });
+    expect(ends).toEqual([
+      ['first', 256],
+      ['second', 512],
+    ]);
+  });
+
+  test('is that of the process that has it now, where events were lost meanwhile', () => {
+    const ends = endsOf((kernel, next) => {
+      next();
+      kernel.tell(kernel.loss());
+      exit(kernel, 512);
+    });
+    expect(ends).toEqual([['second', 512]]);
+  });
+});

@@ -1,6 +1,7 @@
 /** What happens to rows when messages are lost, late or out of order: never a wrong ancestor that is called complete. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { ExecEvent, LossEvent, Pid, ProcessEvent } from '../../../src/collect/event.ts';
+import { Image } from '../../../src/process/image.ts';
 import { BOOT_UNIX_MS, detailsOf, KernelModel } from './kernel_model.ts';
 import { ancestorsOf, TreeHarness } from './tree_harness.ts';
 
@@ -177,4 +178,21 @@ test.each([
   if (!process) throw new Error('no process');
   harness.tree.processes.entityIdOf(process);
   expect(process.startTicks).toBe(ticks);
+});
+
+test('an event costs no more, however many execs wait for the forks of their processes', () => {
+  const harness = new TreeHarness({ proc: undefined });
+  const one = (pid: number) => exec(pid, 1, `program ${pid}`, 1000 + pid);
+  const waiting = 2_000;
+  harness.tree.apply(Array.from({ length: waiting }, (_, n) => one(n + 10)));
+  expect(harness.tree.stats.waiting).toBe(waiting);
+  const looked = vi.spyOn(Image.prototype, 'sealed', 'get');
+  harness.tree.apply([one(5_000)]);
+  expect(looked.mock.calls.length).toBeLessThan(100);
+  looked.mockRestore();
+  harness.tree.flush('all');
+  expect(harness.published.map(({ process }) => process.pid)).toEqual([
+    ...Array.from({ length: waiting }, (_, n) => n + 10),
+    5_000,
+  ]);
 });

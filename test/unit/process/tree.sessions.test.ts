@@ -1,7 +1,8 @@
 /** Sessions, groups, and what is published beside execs. */
 import { describe, expect, test } from 'vitest';
+import type { Pid } from '../../../src/collect/event.ts';
 import type { Action } from '../../../src/process/execution.ts';
-import { KernelModel } from './kernel_model.ts';
+import { BOOT_UNIX_MS, KernelModel } from './kernel_model.ts';
 import { TreeHarness } from './tree_harness.ts';
 
 const EVERYTHING = new Set<Action>(['exec', 'fork', 'setsid', 'exit', 'existing']);
@@ -48,6 +49,26 @@ describe('session and group', () => {
     expect(harness.row('second').pgid).toBe(11);
     expect(harness.row('second').context.groupLeader?.json()).toContain('"args":"first"');
     expect(harness.row('third').pgid).toBe(13);
+  });
+
+  test('are unknown where one was set in another namespace by a process that is gone', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'before');
+    const at = { bootMs: kernel.bootMs, unixMs: BOOT_UNIX_MS + kernel.bootMs };
+    kernel.tell({
+      kind: 'setpgid',
+      origin: 'audit',
+      pid: 10 as Pid,
+      ...at,
+      pgid: undefined,
+      goneCaller: undefined,
+      serial: 9,
+    });
+    kernel.exec(10, 'after');
+    const harness = new TreeHarness().run(kernel);
+    expect(harness.row('before').pgid).toBe(1);
+    expect(harness.row('after').pgid).toBeUndefined();
   });
 
   test('are not what one that was gone at once said of its namespace’s numbers', () => {

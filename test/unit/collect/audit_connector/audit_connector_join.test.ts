@@ -303,41 +303,67 @@ describe('records that are lost or late', () => {
 });
 
 describe('sessions and groups', () => {
-  test('a group that was set before the connector told of the fork is the new process’s', () => {
-    const kernel = new KernelModel();
+  test.each([0, 10, 500])(
+    'a group is the new process’s that set it, however late audit’s clock is: %i ms',
+    (lateMs) => {
+      const kernel = new KernelModel();
+      kernel.fork(1, 10);
+      kernel.exec(10, 'old');
+      kernel.exit(10);
+      kernel.pass(600);
+      kernel.fork(1, 10);
+      kernel.lateMs = lateMs;
+      kernel.setpgid(10, 10);
+      kernel.exec(10, 'new');
+      kernel.exit(10);
+      expect(new JoinHarness().run(kernel).row('new').pgid).toBe(10);
+    },
+  );
+
+  test('a group’s record that comes before the pid is another’s is not of that one', () => {
+    const kernel = new KernelModel(50);
     const harness = new JoinHarness();
     kernel.fork(1, 10);
     kernel.setpgid(10, 10);
-    harness.hear(kernel.audit.splice(0));
-    kernel.exec(10, 'job');
-    expect(harness.run(kernel).row('job').pgid).toBe(10);
+    kernel.exit(10);
+    harness.run(kernel);
+    kernel.fork(1, 10);
+    kernel.exec(10, 'another');
+    expect(harness.run(kernel).row('another').pgid).toBe(1);
   });
 
-  test('a group’s record that comes when the pid is another’s is not of that one', () => {
+  test('a group’s record that comes when the pid is another’s is of either: the group is unknown', () => {
     const kernel = new KernelModel(50);
     kernel.fork(1, 10);
     kernel.setpgid(10, 10);
     kernel.exit(10);
-    kernel.pass(1000);
     kernel.fork(1, 10);
     kernel.exec(10, 'another');
-    const harness = new JoinHarness();
-    harness.hear(kernel.connector.filter(({ kind }) => kind !== 'exec'));
-    harness.hear(kernel.audit.splice(0, 1));
-    kernel.connector.splice(0, 3);
-    expect(harness.run(kernel).row('another').pgid).toBe(1);
+    expect(new JoinHarness().run(kernel).row('another').pgid).toBeUndefined();
   });
 
-  test('a group that was set within a tick of the end of the one that had the pid before is the new process’s', () => {
-    const kernel = new KernelModel(0.5);
-    kernel.fork(1, 10);
-    kernel.exec(10, 'old');
-    kernel.exit(10);
-    kernel.fork(1, 10);
-    kernel.setpgid(10, 10);
-    kernel.exec(10, 'new');
-    kernel.exit(10);
-    expect(new JoinHarness().run(kernel).row('new').pgid).toBe(10);
+  describe('a group that is stamped before the end of the one that had the pid before', () => {
+    const reused = (between: (kernel: KernelModel) => void) => {
+      const kernel = new KernelModel(0.5);
+      kernel.fork(1, 10);
+      kernel.exec(10, 'old');
+      kernel.fork(1, 11);
+      kernel.exit(10);
+      between(kernel);
+      kernel.fork(1, 10);
+      kernel.setpgid(10, 10);
+      kernel.exec(10, 'new');
+      kernel.exit(10);
+      return new JoinHarness().run(kernel).row('new').pgid;
+    };
+
+    test('is the new process’s where audit told it after an exec from then', () => {
+      expect(reused((kernel) => kernel.exec(11, 'between'))).toBe(10);
+    });
+
+    test('is unknown where nothing else was executed', () => {
+      expect(reused(() => undefined)).toBeUndefined();
+    });
   });
 
   test.each([3_600_000, 300])(
