@@ -178,7 +178,8 @@ export class Placement {
       work();
     } catch (error) {
       const disk = this.writableDisk;
-      if (disk && resultCode(error) !== undefined && !isBusy(error)) this.leaveDisk(error);
+      const isOfDisk = resultCode(error) !== undefined || isDamage(error);
+      if (disk && isOfDisk && !isBusy(error)) this.leaveDisk(error);
       else if (!isBusy(error)) this.#log.error({ err: error }, 'the rows could not be kept in order');
     }
   }
