@@ -7,6 +7,8 @@ import { SUBSCRIBERS_MAX, type Subscriber } from '../../../src/store/subscribers
 
 const IDLE_MS = 100_000;
 let clockMs: number;
+/** By which Unix time is ahead. */
+let aheadMs: number;
 let lines: Record<string, unknown>[];
 /** What a database would hold, and the names that each write to it has. */
 let stored: Map<string, Subscriber>;
@@ -15,6 +17,7 @@ let isWritable: boolean;
 
 beforeEach(() => {
   clockMs = 0;
+  aheadMs = 0;
   lines = [];
   stored = new Map();
   writes = [];
@@ -32,7 +35,7 @@ function cursors(): Cursors {
   return new Cursors({
     log: pino({}, { write: (line: string) => lines.push(JSON.parse(line)) }),
     now: () => clockMs,
-    unixNow: () => 1_700_000_000_000 + clockMs,
+    unixNow: () => 1_700_000_000_000 + clockMs + aheadMs,
     write: (work) => {
       if (isWritable) work(database as unknown as RowDatabase);
     },
@@ -169,6 +172,20 @@ describe('subscribers of too many names', () => {
     clockMs += IDLE_MS;
     makeUp(one, SUBSCRIBERS_MAX);
     expect(names(one)).not.toContain('given up');
+  });
+
+  test('are not taken for new where they were read first while the clock was ahead', () => {
+    const one = cursors();
+    aheadMs = 1e9;
+    read(one, 'fleet');
+    aheadMs = 0;
+    for (let n = 0; n < 2; n++) {
+      clockMs += 60_000;
+      read(one, 'fleet');
+    }
+    clockMs += 60_000;
+    makeUp(one, 2000);
+    expect(names(one)).toContain('fleet');
   });
 
   test('are logged together once a minute, by name where they were in use, and the first twenty of those', () => {
