@@ -114,6 +114,17 @@ describe('subscribers that lost rows', () => {
     expect(writes).toHaveLength(3);
   });
 
+  test('are stored the next time where the database is locked', () => {
+    const one = cursors();
+    const subscriber = read(one, 'fleet');
+    isWritable = false;
+    subscriber.lostRows = 5;
+    one.lost([subscriber]);
+    isWritable = true;
+    one.tidy();
+    expect(stored.get('fleet')?.lostRows).toBe(5);
+  });
+
   test('are not stored again once they are forgotten', () => {
     const one = cursors();
     const first = read(one, 'first');
