@@ -390,7 +390,8 @@ export class Placement {
   /** Opens the disk again where there is none, and moves rows there from memory, so many at a time. */
   #retry(rows: number): void {
     if (this.#isRewriting) return;
-    if (this.isCheckpointing) {
+    // At the end there is no other time.
+    if (this.isCheckpointing && rows !== Number.POSITIVE_INFINITY) {
       this.#scheduleRetry();
       return;
     }

@@ -113,6 +113,19 @@ describe('rows', () => {
     expect(again.told.lost).toBe(0);
   });
 
+  test('of memory go to the disk at the end, also while its log is brought into the database', () => {
+    const one = placed();
+    one.placement.budget = { ...diskBudget(1 << 30), logBytes: 1 };
+    one.add(3);
+    one.placement.writableDisk?.tidy(() => undefined);
+    expect(one.placement.isCheckpointing).toBe(true);
+    one.placement.leaveDisk(FULL);
+    one.add(2);
+    one.placement.close();
+    expect(one.told.lost).toBe(0);
+    expect(placed().eids()).toEqual([1, 2, 3, 4, 5]);
+  });
+
   test('wait in memory while another has the directory, with numbers beyond any that it can have given', async () => {
     const other = placed();
     other.add(5);
