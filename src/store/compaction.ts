@@ -4,9 +4,11 @@
  * database open meanwhile.
  */
 import { statSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { checkpoint } from './checkpoint.ts';
 import type { RowDatabase } from './rows/row_database.ts';
+import { isBusy } from './sqlite_error.ts';
 
 /** Rows wait in memory while it goes on. */
 export class CompactionError extends Error {
@@ -31,13 +33,22 @@ db.close();`;
 const MOVED_ROWS = 100;
 /** Of the log: it would take the room of all rows again, and closing the database would copy it at once. */
 const LOG_BYTES = 2 * 1024 * 1024;
+/** How often, and how soon, a database that another program has locked is tried again: no query finds a row before it is moved. */
+const LOCKED = { tries: 50, againMs: 100 };
 
 /** Resolves when it is done, or with why it could not be. Closes the database. */
 export async function rewrite(database: RowDatabase, file: string): Promise<Error | undefined> {
   const canShrink = database.canShrink;
   try {
-    while (database.hasLegacyRows) {
-      database.moveLegacyRows(MOVED_ROWS);
+    for (let tries = 1; database.hasLegacyRows; ) {
+      try {
+        database.moveLegacyRows(MOVED_ROWS);
+        tries = 1;
+      } catch (error) {
+        if (!isBusy(error) || tries === LOCKED.tries) throw error;
+        tries++;
+        await pause(LOCKED.againMs);
+      }
       if (logBytes(file) > LOG_BYTES) await checkpoint(file);
       else await new Promise(setImmediate);
     }

@@ -561,6 +561,7 @@ export class RowDatabase {
       this.#open = undefined;
       this.#changed.length = 0;
       this.#copied = undefined;
+      this.#legacy?.forget();
       this.#shared.forget();
       try {
         // A full disk has ended the transaction already.

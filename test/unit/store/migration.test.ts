@@ -122,6 +122,38 @@ describe('a database of 0.1.0', () => {
     after.close();
   });
 
+  test('waits for another program that has it locked', async () => {
+    const file = join(directory, 'events.db');
+    const rows = new RowDatabase(file);
+    rows.moveLegacyRows(100);
+    const other = new DatabaseSync(file);
+    other.exec('BEGIN IMMEDIATE');
+    const done = rewrite(rows, file);
+    other.exec('ROLLBACK');
+    other.close();
+    expect(await done).toBeUndefined();
+    const after = new RowDatabase(file);
+    expect([after.rows, after.hasLegacyRows]).toEqual([read('rows.json').length, false]);
+    after.close();
+  });
+
+  test('has its rows with all that they share though a part of them could not be moved at first', () => {
+    const file = join(directory, 'events.db');
+    const rows = new RowDatabase(file);
+    const { exec } = DatabaseSync.prototype;
+    const spy = vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql) {
+      if (sql === 'COMMIT') throw Object.assign(new Error('disk I/O error'), { errcode: 10 });
+      exec.call(this, sql);
+    });
+    expect(() => rows.moveLegacyRows(100)).toThrow('disk I/O error');
+    spy.mockRestore();
+    while (rows.moveLegacyRows(100));
+    const found = [...rows.select({}, { after: 0, upTo: Number.MAX_SAFE_INTEGER })].filter((row) => row !== undefined);
+    const creators = read('rows.json').map((row) => row.parent_entity_id ?? '');
+    expect(found.map((row) => row.link('creator')?.facts.entityId ?? '')).toEqual(creators);
+    rows.close();
+  });
+
   test('keeps its subscribers where they are', async () => {
     const store = open();
     await moved(store);
