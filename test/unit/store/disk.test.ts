@@ -72,7 +72,7 @@ describe('trouble', () => {
     expect(second.stats.problems[0]?.message).toMatch(/another process_ancestry_database, or :memory:/);
   });
 
-  test('a directory of somebody else is not used', () => {
+  test('a directory of another user is not used', () => {
     mkdirSync(directory);
     execFileSync('chown', ['65534', directory]);
     const store = open();
@@ -230,7 +230,7 @@ describe('trouble', () => {
     expect(open({ directory: left }).stats.lost).toBe(0);
   });
 
-  test('a database of somebody else is kept aside untouched', () => {
+  test('a database of another program is kept aside untouched', () => {
     mkdirSync(directory, { mode: 0o700 });
     const db = new DatabaseSync(join(directory, 'events.db'));
     db.exec('CREATE TABLE events (what TEXT); PRAGMA user_version = 1');
@@ -713,7 +713,7 @@ describe('rows that went with files are counted and logged', () => {
   });
 });
 
-describe('a database that somebody else has locked', () => {
+describe('a database that another program has locked', () => {
   const locked = (work: () => void) => {
     const other = new DatabaseSync(join(directory, 'events.db'));
     other.exec('BEGIN IMMEDIATE');
@@ -736,7 +736,7 @@ describe('a database that somebody else has locked', () => {
     expect(read(store, 'fleet')).toEqual([2]);
   });
 
-  test('makes nobody wait for each row', () => {
+  test('costs no wait for each row', () => {
     const store = open();
     const rows = 2400;
     const sleeps = () => process.resourceUsage().voluntaryContextSwitches;

@@ -196,7 +196,7 @@ describe('what must not stop it', () => {
     }
   });
 
-  test('a directory that was somebody else’s for a while: the gap that this leaves in the numbers is no loss', async () => {
+  test('a directory that another extension had for a while: the gap that this leaves in the numbers is no loss', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const leaving = open();
