@@ -3,8 +3,12 @@
  * can be given back to the disk (sqlite.org/pragma.html, auto_vacuum), in a thread of its own. No other process has the
  * database open meanwhile.
  */
+import { statSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { checkpoint } from './checkpoint.ts';
 import type { RowDatabase } from './rows/row_database.ts';
+import { isBusy } from './sqlite_error.ts';
 
 /** Rows wait in memory while it goes on. */
 export class CompactionError extends Error {
@@ -27,14 +31,26 @@ db.close();`;
 
 /** Rows that are moved before others have their turn: about 5 ms of work. */
 const MOVED_ROWS = 100;
+/** Of the log: it would take the room of all rows again, and closing the database would copy it at once. */
+const LOG_BYTES = 2 * 1024 * 1024;
+/** How often, and how soon, a database that another program has locked is tried again: no query finds a row before it is moved. */
+const LOCKED = { tries: 50, againMs: 100 };
 
 /** Resolves when it is done, or with why it could not be. Closes the database. */
 export async function rewrite(database: RowDatabase, file: string): Promise<Error | undefined> {
   const canShrink = database.canShrink;
   try {
-    while (database.hasLegacyRows) {
-      database.moveLegacyRows(MOVED_ROWS);
-      await new Promise(setImmediate);
+    for (let tries = 1; database.hasLegacyRows; ) {
+      try {
+        database.moveLegacyRows(MOVED_ROWS);
+        tries = 1;
+      } catch (error) {
+        if (!isBusy(error) || tries === LOCKED.tries) throw error;
+        tries++;
+        await pause(LOCKED.againMs);
+      }
+      if (logBytes(file) > LOG_BYTES) await checkpoint(file);
+      else await new Promise(setImmediate);
     }
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
@@ -42,6 +58,10 @@ export async function rewrite(database: RowDatabase, file: string): Promise<Erro
     database.close();
   }
   return canShrink ? undefined : compact(file);
+}
+
+function logBytes(file: string): number {
+  return statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 function compact(database: string): Promise<Error | undefined> {

@@ -101,8 +101,11 @@ export class Cursors {
   #keepLosers(): void {
     if (this.#losers.size === 0) return;
     this.#losersKeptMs = this.#options.now();
-    this.keep([...this.#losers]);
-    this.#losers.clear();
+    this.#options.write((database) => {
+      database.putSubscribers(this.#losers);
+      // Not before: a locked database gets them the next time.
+      this.#losers.clear();
+    });
   }
 
   #forget(evicted: Subscriber): void {

@@ -178,7 +178,8 @@ export class Placement {
       work();
     } catch (error) {
       const disk = this.writableDisk;
-      if (disk && resultCode(error) !== undefined && !isBusy(error)) this.leaveDisk(error);
+      const isOfDisk = resultCode(error) !== undefined || isDamage(error);
+      if (disk && isOfDisk && !isBusy(error)) this.leaveDisk(error);
       else if (!isBusy(error)) this.#log.error({ err: error }, 'the rows could not be kept in order');
     }
   }
@@ -389,7 +390,8 @@ export class Placement {
   /** Opens the disk again where there is none, and moves rows there from memory, so many at a time. */
   #retry(rows: number): void {
     if (this.#isRewriting) return;
-    if (this.isCheckpointing) {
+    // At the end there is no other time.
+    if (this.isCheckpointing && rows !== Number.POSITIVE_INFINITY) {
       this.#scheduleRetry();
       return;
     }

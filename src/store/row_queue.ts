@@ -45,9 +45,11 @@ export class RowQueue {
     return this.#lastEid - this.#numbered.length;
   }
 
-  /** The next numbers are beyond this one. Only while nothing numbered waits, or by less than what has been given. */
+  /** The next numbers are beyond this one, and so are those of the rows that wait: the database has others up to there. */
   skipTo(eid: number): void {
-    this.#lastEid = Math.max(this.#lastEid, eid);
+    if (eid <= this.#lastEid) return;
+    this.#lastEid = eid;
+    this.#numbered = this.#numbered.map(({ event }) => ({ eid: ++this.#lastEid, event }));
   }
 
   add(event: PublishedEvent): void {

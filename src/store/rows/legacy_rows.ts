@@ -109,6 +109,12 @@ export class LegacyRows {
     return false;
   }
 
+  /** What was moved may not be there: a transaction failed. */
+  forget(): void {
+    this.#links.clear();
+    this.#documents.clear();
+  }
+
   #moveRow(row: Row, target: LegacyTarget): void {
     const facts: FactValue[] = new Array(Math.max(...Object.values(FACT)) + 1).fill(null);
     for (const [name, column] of Object.entries(SAME)) facts[FACT[name as FactName]] = row[column] ?? null;

@@ -572,6 +572,7 @@ export class RowDatabase {
       this.#open = undefined;
       this.#changed.length = 0;
       this.#copied = undefined;
+      this.#legacy?.forget();
       this.#shared.rollBack(sharedMark);
       try {
         // A full disk has ended the transaction already.

@@ -45,6 +45,11 @@ export function lastEidOf({ firstEid, rows }: Segment): number {
   return firstEid + rows - 1;
 }
 
+/** A time of a recorded log may be any number; one that is not exact could not be read back from the database. */
+function storable(ms: number): number {
+  return Math.min(Number.MAX_SAFE_INTEGER, Math.max(Number.MIN_SAFE_INTEGER, ms)) || 0;
+}
+
 /** Whether a row belongs to a segment that has been begun. */
 function takes(segment: Segment, { eid, bytes }: SegmentRow): boolean {
   return (
@@ -115,7 +120,8 @@ export class Segments {
 
   /** Adds a row that is newer than all others; answers its segment, which may be a new one. */
   add(row: SegmentRow): Segment {
-    const { eid, timeMs, pid, parent, bytes, answerBytes } = row;
+    const { eid, pid, parent, bytes, answerBytes } = row;
+    const timeMs = storable(row.timeMs);
     let segment = this.#open;
     if (!segment || !takes(segment, row)) {
       const keys = new Int32Array(2 * SEGMENT_ROWS);

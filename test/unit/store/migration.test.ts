@@ -1,10 +1,11 @@
 /** A database of 0.1.0 becomes one of this version, and its rows read the same. */
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { rewrite } from '../../../src/store/compaction.ts';
 import { EventStore } from '../../../src/store/event_store.ts';
 import { RowDatabase } from '../../../src/store/rows/row_database.ts';
 import { columns, processAncestryEvents } from '../../../tables/process_ancestry_events.ts';
@@ -91,6 +92,66 @@ describe('a database of 0.1.0', () => {
     const again = open();
     expect(again.stats).toMatchObject({ rows: rows.length, lost: 0, database: directory });
     expect(await rowsOf(again)).toEqual(rows);
+  });
+
+  test('is rewritten with a log that stays small, however many rows it has', async () => {
+    const file = join(directory, 'events.db');
+    const db = new DatabaseSync(file);
+    const columnsOf = db.prepare("SELECT name FROM pragma_table_info('events') WHERE name != 'eid'").all();
+    const names = columnsOf.map(({ name }) => name).join();
+    const [{ last } = {}] = db.prepare('SELECT max(eid) AS last FROM events').all();
+    for (let n = 1; n <= 15; n++) {
+      db.exec(
+        `INSERT INTO events (eid, ${names}) SELECT eid + ${n * Number(last)}, ${names} FROM events WHERE eid <= ${last}`,
+      );
+    }
+    const count = Number(db.prepare('SELECT count(*) AS n FROM events').get()?.n);
+    db.close();
+    const rows = new RowDatabase(file);
+    const sizes: number[] = [];
+    const move = vi.spyOn(rows, 'moveLegacyRows').mockImplementation((limit) => {
+      const areMore = RowDatabase.prototype.moveLegacyRows.call(rows, limit);
+      sizes.push(statSync(`${file}-wal`).size);
+      return areMore;
+    });
+    expect(await rewrite(rows, file)).toBeUndefined();
+    expect(move.mock.calls.length).toBeGreaterThan(50);
+    expect(Math.max(...sizes)).toBeLessThan(4 * 1024 * 1024);
+    const after = new RowDatabase(file);
+    expect(after.rows).toBe(count);
+    after.close();
+  });
+
+  test('waits for another program that has it locked', async () => {
+    const file = join(directory, 'events.db');
+    const rows = new RowDatabase(file);
+    rows.moveLegacyRows(100);
+    const other = new DatabaseSync(file);
+    other.exec('BEGIN IMMEDIATE');
+    const done = rewrite(rows, file);
+    other.exec('ROLLBACK');
+    other.close();
+    expect(await done).toBeUndefined();
+    const after = new RowDatabase(file);
+    expect([after.rows, after.hasLegacyRows]).toEqual([read('rows.json').length, false]);
+    after.close();
+  });
+
+  test('has its rows with all that they share though a part of them could not be moved at first', () => {
+    const file = join(directory, 'events.db');
+    const rows = new RowDatabase(file);
+    const { exec } = DatabaseSync.prototype;
+    const spy = vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql) {
+      if (sql === 'COMMIT') throw Object.assign(new Error('disk I/O error'), { errcode: 10 });
+      exec.call(this, sql);
+    });
+    expect(() => rows.moveLegacyRows(100)).toThrow('disk I/O error');
+    spy.mockRestore();
+    while (rows.moveLegacyRows(100));
+    const found = [...rows.select({}, { after: 0, upTo: Number.MAX_SAFE_INTEGER })].filter((row) => row !== undefined);
+    const creators = read('rows.json').map((row) => row.parent_entity_id ?? '');
+    expect(found.map((row) => row.link('creator')?.facts.entityId ?? '')).toEqual(creators);
+    rows.close();
   });
 
   test('keeps its subscribers where they are', async () => {

@@ -370,6 +370,19 @@ describe('rows that are let go', () => {
   });
 });
 
+test.each([1e16, -1e17, 1e300, Number.NaN, Number.POSITIVE_INFINITY])(
+  'a row of the time %d, which a recorded log may have, is stored and does not keep the database from being opened',
+  (unixMs) => {
+    const db = open('times.db');
+    insertAll(db, [...events(1, 1), ...events(2, 1, { unixMs }), ...events(3, 1)]);
+    close(db);
+    const again = open('times.db');
+    expect(eids(again)).toEqual([1, 2, 3]);
+    expect(eids(again, { times: { minMs: 1_699_999_999_000, maxMs: 1_700_000_001_000 } })).toEqual([1, 2, 3]);
+    expect(select(again)[1]?.number('timeMs')).toBeUndefined();
+  },
+);
+
 describe('rows of another database', () => {
   test('are taken over as they are, in steps, with what they share stored once', () => {
     const [memory, disk] = [open(), open('disk.db')];

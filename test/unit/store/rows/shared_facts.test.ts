@@ -13,6 +13,7 @@ import { prepareSchema } from '../../../../src/store/rows/schema.ts';
 import { SharedFactsTable } from '../../../../src/store/rows/shared_facts.ts';
 import { SharedReader } from '../../../../src/store/rows/shared_reader.ts';
 import type { StoredEvent } from '../../../../src/store/rows/stored_event.ts';
+import { ancestryText } from '../../../../tables/lineage.ts';
 import { published, recorded } from '../../tables/published.ts';
 
 let directory: string;
@@ -245,6 +246,79 @@ describe('rows share facts', () => {
       }),
       { numRuns: 30 },
     );
+  });
+});
+
+describe('what rows share', () => {
+  test('is there as long as a row needs it, however many have gone, and goes then', () => {
+    const path = join(directory, 'long.db');
+    const db = new RowDatabase(path);
+    opened.push(db);
+    const sessionLeader = recorded({ pid: 7, above: recorded({ pid: 107 }) });
+    const event = published();
+    const leaders = () => new Set(rowsOf(db).map((row) => row.link('sessionLeader')?.facts.pid));
+    for (let from = 1; from < 20_000; from += 1000) {
+      const credentials = { json: JSON.stringify({ from }) };
+      const context = { ...event.context, sessionLeader, credentials };
+      db.insert(Array.from({ length: 1000 }, (_, n) => ({ eid: from + n, event: { ...event, context } })));
+      if (from > 2000) {
+        db.letGo(from - 1500);
+        db.deleteGone(false);
+      }
+      expect(leaders()).toEqual(new Set([7]));
+    }
+    db.letGo(19_999);
+    db.deleteGone(true);
+    while (db.dropUnneeded());
+    expect(leaders()).toEqual(new Set([7]));
+    const file = new DatabaseSync(path, { readOnly: true });
+    const facts = file.prepare('SELECT lines FROM shared').all();
+    const lines = facts.flatMap((row) => String(row.lines).split('\n'));
+    expect(lines.filter((line) => line.includes('"entityId"'))).toHaveLength(2);
+    // Those of the last generations, at most as many of others, and the block that is written to.
+    expect(lines.length).toBeLessThan(2 * 10 + 32);
+    file.close();
+  });
+
+  test('and is gone before a query reads it is an error, not a row without ancestors', () => {
+    const db = new RowDatabase(':memory:');
+    opened.push(db);
+    const insert = (eid: number) => {
+      const event = published();
+      const creator = recorded({ pid: 3, above: recorded({ pid: 2 }) });
+      db.insert([{ eid, event: { ...event, context: { ...event.context, creator } } }]);
+    };
+    // More than a block takes: one that is written to stays.
+    for (let eid = 1; eid <= 20; eid++) insert(eid);
+    const [first] = rowsOf(db);
+    // Two generations on, what the first row had has gone.
+    for (let eid = 5000; eid < 15_000; eid += 5000) insert(eid);
+    db.letGo(14_999);
+    db.deleteGone(true);
+    while (db.dropUnneeded());
+    expect(() => first && chainOf(first, 'creator')).toThrow('ask again');
+  });
+
+  test('is a chain, of which each row tells as much as it did', () => {
+    const db = new RowDatabase(':memory:');
+    opened.push(db);
+    let top = recorded({ pid: 1000 });
+    for (let pid = 1001; pid < 1500; pid++) top = recorded({ pid, above: top });
+    const below = recorded({ pid: 1500, above: top });
+    const under = (eid: number, creator: RecordedLink, depth: number): NumberedEvent => {
+      const event = published();
+      const ancestry = { ...event.ancestry, depth };
+      return { eid, event: { ...event, ancestry, context: { ...event.context, creator } } };
+    };
+    db.insert([under(1, top, 32)]);
+    db.insert([under(2, below, 3), under(3, below, 40)]);
+    const ancestors = rowsOf(db).map((row) =>
+      (JSON.parse(ancestryText(row.link('creator'), Number(row.number('depth')))) as { pid: number }[]).map(
+        ({ pid }) => pid,
+      ),
+    );
+    const from = (pid: number, length: number) => Array.from({ length }, (_, n) => pid - n);
+    expect(ancestors).toEqual([from(1499, 32), from(1500, 3), from(1500, 40)]);
   });
 });
 

@@ -1,0 +1,258 @@
+/** Subscribers get every row once, and again what did not arrive or died with its reader. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { published } from '../tables/published.ts';
+import { ALL, checkpointed, clock, directory, open, pids, read, useStores, WHOLE } from './stores.ts';
+
+useStores();
+
+describe('subscribers', () => {
+  test('get every row once, in order', () => {
+    const store = open();
+    for (let pid = 1; pid <= 3; pid++) store.add(published({ pid }));
+    expect(read(store, 'fleet')).toEqual([1, 2, 3]);
+    clock.ms += 1000;
+    expect(read(store, 'fleet')).toEqual([]);
+    store.add(published({ pid: 4 }));
+    clock.ms += 1000;
+    expect(read(store, 'fleet')).toEqual([4]);
+    expect(read(store, 'other')).toEqual([1, 2, 3, 4]);
+  });
+
+  test('get the same rows again within 300 ms, whatever came meanwhile', () => {
+    const store = open();
+    store.add(published({ pid: 1 }));
+    expect(read(store, 'fleet')).toEqual([1]);
+    store.add(published({ pid: 2 }));
+    clock.ms += 300;
+    expect(read(store, 'fleet')).toEqual([1]);
+    clock.ms += 301;
+    expect(read(store, 'fleet')).toEqual([2]);
+  });
+
+  test.each([400, 1000])('that ask every %d ms never get a row twice', (intervalMs) => {
+    const store = open();
+    for (let pid = 1; pid <= 50; pid++) {
+      store.add(published({ pid }));
+      expect(read(store, 'fleet')).toEqual([pid]);
+      clock.ms += intervalMs;
+    }
+  });
+
+  test('that asked twice within 300 ms go on as before', () => {
+    const store = open();
+    store.add(published({ pid: 1 }));
+    expect(read(store, 'fleet')).toEqual([1]);
+    clock.ms += 200;
+    expect(read(store, 'fleet')).toEqual([1]);
+    for (let pid = 2; pid <= 20; pid++) {
+      store.add(published({ pid }));
+      clock.ms += 1000;
+      expect(read(store, 'fleet')).toEqual([pid]);
+    }
+  });
+
+  test('that ask all the time get new rows after 5 s, which no call prolongs', () => {
+    const store = open();
+    store.add(published({ pid: 1 }));
+    expect(read(store, 'fleet')).toEqual([1]);
+    store.add(published({ pid: 2 }));
+    for (let n = 0; n < 50; n++) {
+      clock.ms += 100;
+      expect(read(store, 'fleet')).toEqual([1]);
+    }
+    clock.ms += 1;
+    expect(read(store, 'fleet')).toEqual([2]);
+  });
+
+  test('whose answer took long get it again within 300 ms of its end', () => {
+    const store = open();
+    store.add(published({ pid: 1 }));
+    const batch = store.batchFor('fleet', WHOLE);
+    clock.ms += 60_000;
+    // The times begin with the answer, however long that took.
+    store.delivered(batch);
+    clock.ms += 300;
+    expect(read(store, 'fleet')).toEqual([1]);
+  });
+
+  test('get what did not arrive again, with what is new', () => {
+    const store = open();
+    store.add(published({ pid: 1 }));
+    expect(pids(store, ALL, store.batchFor('fleet', WHOLE))).toEqual([1]);
+    store.add(published({ pid: 2 }));
+    clock.ms += 5000;
+    expect(read(store, 'fleet')).toEqual([1, 2]);
+  });
+
+  test('get again what they were given before they died, unless they lived on for a while, or asked again', () => {
+    const store = open();
+    store.readBy('worker 1');
+    store.add(published({ pid: 1 }));
+    read(store, 'early');
+    read(store, 'asked again');
+    clock.ms += 20_000;
+    read(store, 'asked again');
+    store.add(published({ pid: 2 }));
+    read(store, 'late');
+    clock.ms += 10_000;
+    store.confirm();
+    store.readBy('worker 1');
+    store.readBy('worker 2');
+    expect(read(store, 'late')).toEqual([1, 2]);
+    expect(read(store, 'early')).toEqual([2]);
+    expect(read(store, 'asked again')).toEqual([2]);
+  });
+
+  test('get again what they were given last when osqueryd was killed with the extension', () => {
+    const store = open();
+    store.readBy('worker 1');
+    store.add(published({ pid: 1 }));
+    read(store, 'fleet');
+    const readAfterwards = (worker: string, name: string) => {
+      const left = join(directory, '..', name);
+      execFileSync('cp', ['-r', directory, left]);
+      const after = open({ directory: left });
+      after.readBy(worker);
+      return read(after, 'fleet');
+    };
+    expect(readAfterwards('worker 1', 'the same')).toEqual([]);
+    expect(readAfterwards('worker 2', 'another')).toEqual([1]);
+    expect(readAfterwards('', 'who knows')).toEqual([1]);
+    // Who asks it to leave has done with what it had.
+    store.close();
+    expect(readAfterwards('worker 2', 'at last')).toEqual([]);
+  });
+
+  test('go on after a restart where they were', () => {
+    const store = open();
+    for (let pid = 1; pid <= 3; pid++) store.add(published({ pid }));
+    read(store, 'fleet');
+    store.add(published({ pid: 4 }));
+    store.close();
+    expect(read(open(), 'fleet')).toEqual([4]);
+  });
+
+  test('get again what they were given when the last answer of a join does not arrive', () => {
+    const store = open();
+    store.readBy('worker 1');
+    for (let pid = 1; pid <= 3; pid++) store.add(published({ pid }));
+    expect(read(store, 'fleet')).toEqual([1, 2, 3]);
+    store.add(published({ pid: 4 }));
+    clock.ms += 100;
+    expect(pids(store, ALL, store.batchFor('fleet', WHOLE))).toEqual([1, 2, 3]);
+    expect(store.subscribers()).toMatchObject([{ lagRows: 4 }]);
+    expect(read(store, 'fleet')).toEqual([1, 2, 3, 4]);
+    clock.ms += 100;
+    expect(read(store, 'fleet')).toEqual([1, 2, 3, 4]);
+    clock.ms += 301;
+    expect(read(store, 'fleet')).toEqual([]);
+  });
+
+  test('are given half of what did not arrive, but 4 MiB at least, and more by and by when it does', () => {
+    const store = open({ maxBytes: 2 ** 31 });
+    for (let n = 0; n < 300; n++) store.add(published({ cmdline: 'x'.repeat(100_000) }));
+    const ask = () => {
+      clock.ms += 1000;
+      const batch = store.batchFor('fleet', { bytes: 3.3e7 });
+      return { batch, rows: pids(store, ALL, batch).length };
+    };
+    const sizes = Array.from({ length: 6 }, () => ask().rows);
+    expect(sizes[0]).toBe(300);
+    expect(sizes[1]).toBe(54);
+    expect(sizes.slice(-2)).toEqual([13, 13]);
+    const { batch, rows } = ask();
+    store.delivered(batch);
+    expect(ask().rows).toBeGreaterThan(rows);
+  });
+
+  test('are given less of what their reader may have died of, and then more by and by', async () => {
+    const store = open();
+    store.readBy('worker 1');
+    const add = (count: number) => {
+      for (let n = 0; n < count; n++) store.add(published({ cmdline: 'x'.repeat(100_000) }));
+    };
+    add(108);
+    const sizeFor = (worker: string, reader = store) => {
+      reader.readBy(worker);
+      clock.ms += 1000;
+      return read(reader, 'fleet', { bytes: 3.3e7 }).length;
+    };
+    expect(sizeFor('worker 1')).toBe(108);
+    add(192);
+    expect(store.subscribers()).toHaveLength(1);
+    await checkpointed(store);
+    const half = sizeFor('worker 2');
+    expect(half).toBe(54);
+    // Also where the extension died with it.
+    const left = join(directory, '..', 'left');
+    execFileSync('cp', ['-r', directory, left]);
+    expect(sizeFor('worker 3', open({ directory: left }))).toBe(Math.floor(half / 2));
+    const sizes = [half, sizeFor('worker 2'), sizeFor('worker 2')];
+    expect(sizes.map((size) => Math.round((4 * size) / half))).toEqual([4, 5, 6]);
+    expect(sizes.reduce((a, b) => a + b) + sizeFor('worker 2')).toBe(300);
+  });
+
+  test('are given as much as ever where what their reader died with is little', () => {
+    const store = open();
+    store.readBy('worker 1');
+    for (let pid = 1; pid <= 40; pid++) store.add(published({ pid }));
+    expect(read(store, 'fleet')).toHaveLength(40);
+    store.readBy('worker 2');
+    clock.ms += 1000;
+    expect(read(store, 'fleet')).toHaveLength(40);
+  });
+
+  test('hold back what they have not read from growing old, not from making room, which is counted', () => {
+    const store = open({ maxRows: 5, expirySeconds: 60 });
+    for (let pid = 1; pid <= 3; pid++) store.add(published({ pid, unixMs: 1000 }));
+    read(store, 'fleet');
+    // What it was given may have died with it, until it has lived on.
+    store.expire(1e9);
+    expect(pids(store)).toEqual([1, 2, 3]);
+    clock.ms += 30_000;
+    store.confirm();
+    for (let pid = 4; pid <= 6; pid++) store.add(published({ pid, unixMs: 1000 }));
+    store.expire(1e9);
+    expect(pids(store)).toEqual([4, 5, 6]);
+    for (let pid = 7; pid <= 10; pid++) store.add(published({ pid, unixMs: 1000 }));
+    expect(pids(store)).toEqual([6, 7, 8, 9, 10]);
+    expect(store.subscribers()).toMatchObject([{ name: 'fleet', lastEid: 3, lagRows: 5, lostRows: 2 }]);
+    clock.ms += 1000;
+    expect(read(store, 'fleet')).toEqual([6, 7, 8, 9, 10]);
+  });
+
+  test('hold nothing back when they have not asked for long, and lose what goes', () => {
+    const store = open({ expirySeconds: 60, subscriberExpirySeconds: 100 });
+    read(store, 'fleet');
+    for (let pid = 1; pid <= 3; pid++) store.add(published({ pid, unixMs: 1000 }));
+    clock.ms += 99_999;
+    store.expire(1e9);
+    expect(pids(store)).toEqual([1, 2, 3]);
+    clock.ms += 1;
+    store.expire(1e9);
+    expect(pids(store)).toEqual([]);
+    expect(store.subscribers()).toMatchObject([{ name: 'fleet', lagRows: 0, lostRows: 3 }]);
+  });
+
+  test('that could not ask because the host was off or asleep, or whose clock was set, have an hour to come back', () => {
+    const WEEK_MS = 604_800_000;
+    const settings = { expirySeconds: 60, subscriberExpirySeconds: WEEK_MS / 1000 };
+    const store = open(settings);
+    read(store, 'fleet');
+    for (let pid = 1; pid <= 3; pid++) store.add(published({ pid, unixMs: 1000 }));
+    clock.asleepMs += WEEK_MS;
+    store.expire(1e9);
+    expect(pids(store)).toEqual([1, 2, 3]);
+    store.close();
+    const afterwards = open(settings);
+    clock.asleepMs += WEEK_MS;
+    clock.ms += 3_599_999;
+    afterwards.expire(1e9);
+    expect(pids(afterwards)).toEqual([1, 2, 3]);
+    clock.ms += 1;
+    afterwards.expire(1e9);
+    expect(afterwards.subscribers()).toMatchObject([{ name: 'fleet', lagRows: 0, lostRows: 3 }]);
+  });
+});
