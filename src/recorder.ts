@@ -371,6 +371,8 @@ export class Recorder {
       },
       waiting: (count) => {
         this.#store.expect(count + this.#publishing.waiting);
+        // A log comes in small pieces, one right after the other.
+        if (proc) this.#store.batchEnds();
       },
       hasRoom: () => this.#store.hasRoom,
       log: this.#log,

@@ -68,9 +68,11 @@ export interface Portion {
 }
 
 /** Rows wait for others so long, before they are written together. A query does not wait, and a kill loses these rows. */
-export const FLUSH_MS = 250;
+export const FLUSH_MS = 1000;
 /** A batch is written at once when it has so many rows: a few ms of work. */
 const BATCH_ROWS = 500;
+/** Of rows that wait when a batch of events ends: they are written with what else is done then. */
+const MANY_ROWS = 64;
 /** How often another directory is tried while the files of this one are in use. */
 const CONFIGURE_AGAIN_MS = 50;
 /** How often a database that is locked is tried again before leaving. */
@@ -90,6 +92,8 @@ export class EventStore {
   /** Execs that will become rows. */
   #expected = 0;
   #flushTimer: NodeJS.Timeout | undefined;
+  /** By another program, when it was written last: each try waits for a while. */
+  #isLocked = false;
   #configureTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -186,6 +190,11 @@ export class EventStore {
     if (isTooMuch) this.#flush();
     else if (isMuch) this.#flushIfRoom();
     else this.#scheduleFlush();
+  }
+
+  /** What came together has come. Many rows are written with what else is done now: no timer has to wake for them. */
+  batchEnds(): void {
+    if (this.#queue.numbered.length >= MANY_ROWS && !this.#isLocked) this.#flushIfRoom();
   }
 
   /** While the log is brought into the database, which locks it for moments. */
@@ -365,11 +374,13 @@ export class EventStore {
       while (queue.numbered.length > 0 && (isAsked || !disk?.isLogFull)) {
         const began = performance.now();
         queue.remove(database.insert(queue.numbered, this.#host?.()));
+        this.#isLocked = false;
         this.#onWritten?.(performance.now() - began);
         this.#retention.trim();
       }
       this.#tidyLog();
     } catch (error) {
+      this.#isLocked = isBusy(error);
       if (isUnstorable(error) || !disk) this.#dropUnstorable(error);
       // Our own checkpoint locks it for as long as its disk takes.
       else if (isBusy(error) && (this.#mayWait || disk.isCheckpointing)) this.#scheduleFlush();

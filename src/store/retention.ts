@@ -33,6 +33,7 @@ const SPARE_SHARE = 1 / 64;
 /** What is dropped after a batch, in steps, before others have their turn. */
 const DROPS_A_TURN = 4;
 const STEP_ROWS = 1000;
+const SIZED_EVERY_BYTES = 64 * 1024;
 /** How long a clock may have been ahead and rows be taken for new. */
 const CLOCK_SLACK_MS = 60_000;
 
@@ -40,6 +41,9 @@ export class Retention {
   readonly #options: RetentionOptions;
   #limits: RetentionLimits;
   #discarded = 0;
+  /** What had been written to each database when its size was asked for, and was not too large. */
+  #sizedAt = new WeakMap<RowDatabase, number>();
+  #areRowsGone = false;
   #isTrimDue = false;
   #isGivingBack = false;
   #closed = false;
@@ -51,6 +55,7 @@ export class Retention {
 
   set limits(limits: RetentionLimits) {
     this.#limits = limits;
+    this.#sizedAt = new WeakMap();
   }
 
   /** Rows that made room for newer ones, or were too old. */
@@ -76,6 +81,8 @@ export class Retention {
       }
       for (const database of deletable) if (database.dropUnneeded()) this.#trimLater();
     });
+    if (!this.#areRowsGone || this.#isTrimDue) return;
+    this.#areRowsGone = false;
     this.giveBack();
   }
 
@@ -125,12 +132,20 @@ export class Retention {
     const { placement } = this.#options;
     const bytesMax = this.#bytesMax(database);
     const tooManyRows = placement.deletable.reduce((sum, { rows }) => sum + rows, 0) - this.#limits.maxRows;
-    const tooManyBytes = database.usedBytes - bytesMax;
+    const tooManyBytes = this.#isSizeDue(database) ? database.usedBytes - bytesMax : 0;
+    if (tooManyBytes <= 0) this.#sizedAt.set(database, database.writtenBytes);
     if (tooManyRows <= 0 && tooManyBytes <= 0) return false;
     const bytes = tooManyBytes > 0 ? tooManyBytes + bytesMax * SPARE_SHARE : 0;
     const upTo = database.eidToDrop(tooManyRows, bytes, STEP_ROWS);
     if (upTo !== undefined) this.#discard(database, upTo, tooManyBytes > 0);
     return database.dropUnneeded() || upTo !== undefined;
+  }
+
+  /** Its size is asked for after some rows only: that takes longer than to write a few. */
+  #isSizeDue(database: RowDatabase): boolean {
+    const before = this.#sizedAt.get(database);
+    if (before === undefined) return true;
+    return database.writtenBytes - before >= Math.min(SIZED_EVERY_BYTES, this.#limits.budget.rowBytes);
   }
 
   #bytesMax(database: RowDatabase): number {
@@ -162,6 +177,7 @@ export class Retention {
       return count;
     });
     const gone = database.letGo(upTo);
+    this.#areRowsGone = true;
     this.#discarded += gone;
     placement.writeExpected();
     cursors.lost(lose());

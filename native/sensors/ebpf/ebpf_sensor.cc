@@ -17,7 +17,8 @@ namespace {
 
 // Between passes. A query does not wait for it (Collector::drain_now), and the programs end it when an eighth
 // of the ring is full.
-constexpr int kNapMs = 100, kShortNapMs = 5;
+// Events are told together while there are some: a query asks for them itself.
+constexpr int kNapMs = 250, kShortNapMs = 5;
 constexpr uint32_t kWakeAtPart = 8, kNoChunksAtPart = 2;
 // Of a process's environment.
 constexpr uint32_t kEnvMaxBytes = 16 << 10;

@@ -13,6 +13,8 @@ import type { SharedFacts } from '../../process/session_context.ts';
 /** A block takes no more facts, or bytes of lines, than these. */
 const BLOCK_FACTS = 32;
 const BLOCK_BYTES = 32 * 1024;
+/** A block of fewer facts is written again with those that come. */
+const REWRITTEN_FACTS = 16;
 const GENERATION_EIDS = 4096;
 /** Blocks that are dropped, or become smaller, in a step. A turn of the event loop may have five of them. */
 const BLOCKS_A_STEP = 32;
@@ -189,6 +191,8 @@ export class SharedFactsTable {
   writeChanged(): void {
     for (const { block, lines } of this.#changed) this.#put.run(block.firstId, block.lastId, lines);
     this.#changed.length = 0;
+    // What is there is not written again, unless it is little.
+    if (this.#open && this.#open.block.lines >= REWRITTEN_FACTS) this.#open = undefined;
   }
 
   /** Undefined where they were dropped. */
