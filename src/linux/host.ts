@@ -68,8 +68,8 @@ export function recordedHost(name: string): SharedFacts {
   return { json: JSON.stringify(facts) };
 }
 
-/** How old what was read may be. */
-const REREAD_MS = 5000;
+/** How old what was read may be. Who asks for addresses may wait for a change of the network that is under way. */
+const REREAD_MS = 60_000;
 
 /** This host, read again from time to time: the same object as long as nothing changed. */
 export class HostReader {

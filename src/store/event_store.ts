@@ -92,6 +92,7 @@ export class EventStore {
   /** Execs that will become rows. */
   #expected = 0;
   #flushTimer: NodeJS.Timeout | undefined;
+  #flushedMs = Number.NEGATIVE_INFINITY;
   /** By another program, when it was written last: each try waits for a while. */
   #isLocked = false;
   #configureTimer: NodeJS.Timeout | undefined;
@@ -192,9 +193,14 @@ export class EventStore {
     else this.#scheduleFlush();
   }
 
-  /** What came together has come. Many rows are written with what else is done now: no timer has to wake for them. */
+  /**
+   * What came together has come. It is written with what else is done now where it is much, or where nothing was written for
+   * a while: then it has waited in the collector, and no timer has to wake for it.
+   */
   batchEnds(): void {
-    if (this.#queue.numbered.length >= MANY_ROWS && !this.#isLocked) this.#flushIfRoom();
+    const { length } = this.#queue.numbered;
+    if (length === 0 || this.#isLocked) return;
+    if (length >= MANY_ROWS || performance.now() - this.#flushedMs >= FLUSH_MS / 2) this.#flushIfRoom();
   }
 
   /** While the log is brought into the database, which locks it for moments. */
@@ -368,6 +374,7 @@ export class EventStore {
     this.#flushTimer = undefined;
     const queue = this.#queue;
     if (queue.numbered.length === 0 || this.#closed) return;
+    this.#flushedMs = performance.now();
     const disk = this.#placement.writableDisk;
     const database = this.#placement.writable;
     try {

@@ -154,6 +154,8 @@ export class ExtensionUnderTest {
       env?: NodeJS.ProcessEnv;
       recording?: boolean;
       program?: string;
+      /** Seconds between two looks at osquery; few, so that tests need not wait. */
+      interval?: number;
       /** What osquery is like when the extension starts. */
       prepare?: (manager: EmbeddedManager) => void;
     } = {},
@@ -163,7 +165,7 @@ export class ExtensionUnderTest {
     options.prepare?.(manager);
     await manager.start();
     const database = ['--database', join(directory, 'rows')];
-    const args = ['--socket', manager.socketPath, '--timeout', '120', '--interval', '1', ...database, ...flags];
+    const args = ['--socket', manager.socketPath, '--timeout', '120', '--interval', String(options.interval ?? 1), ...database, ...flags];
     const env = { ...process.env, ...options.env };
     const program = options.program ?? LAUNCHER;
     const spawnChild = () => spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env });
