@@ -19,7 +19,7 @@ export interface UserNamesOptions {
   readonly maxNames?: number;
 }
 
-const CHECK_EVERY_MS = 2000;
+const CHECK_EVERY_MS = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_NAMES = 100_000;
 /** (uid_t)-1 means no id. */
