@@ -1,4 +1,4 @@
-/** Every flag, declared once: its name, type, default, bounds and meaning. Help, parsing and README come from here. */
+/** Every flag, declared once: its name, type, default, bounds and meaning. Help, parsing and docs/reference come from here. */
 
 import { ECS_VOCABULARIES } from '../ecs/action.ts';
 import { messageOf } from '../error_message.ts';

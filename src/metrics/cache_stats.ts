@@ -88,8 +88,10 @@ export function cacheStatsFamilies(row: CacheStatsRow): Family[] {
   return [...columnFamilies(columns, cacheStatsMetrics, [row]), ...hashingFamilies(row.hashes)];
 }
 
-/** What hashing costs, which no column tells. */
-function hashingFamilies({ filesRead, bytesRead, cacheSize, queueDepth }: FileHasherStats): Family[] {
+type HashingCosts = Pick<FileHasherStats, 'filesRead' | 'bytesRead' | 'cacheSize' | 'queueDepth'>;
+
+/** What hashing costs; no column has it. */
+export function hashingFamilies({ filesRead, bytesRead, cacheSize, queueDepth }: HashingCosts): Family[] {
   return [
     counterOf('hash_read_files_total', 'Files that were read to be hashed', filesRead),
     counterOf('hash_read_bytes_total', 'Bytes of those files', bytesRead),

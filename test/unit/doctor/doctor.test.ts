@@ -97,15 +97,15 @@ describe('its report', () => {
     );
   });
 
-  test('in README.md is what it says of such a host', async () => {
+  test('in docs/reference/commands.md is what it says of such a host', async () => {
     const host = hostWith({
       ...WITH_AUDIT,
       texts: { [LOAD]: '' },
       stats: { collector: 'proc_events' },
       audit: { enabled: 0, pid: 0, rules: [anyRule({ silencesAllTasks: true })] },
     });
-    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
-    expect(readme).toContain(`\`\`\`\n${asText(await diagnose(host), false)}\`\`\``);
+    const page = readFileSync(new URL('../../../docs/reference/commands.md', import.meta.url), 'utf8');
+    expect(page).toContain(`\`\`\`\n${asText(await diagnose(host), false)}\`\`\``);
   });
 
   test('has colours on a terminal only', () => {
