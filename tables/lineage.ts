@@ -2,10 +2,11 @@
  * The processes around an event as its row shows them: ancestors, leaders, and the parts of its ECS document. They are made
  * of stored facts when they are read, and remembered, because the rows of siblings have the same.
  */
-import { charDeviceOf } from '../src/collect/terminal.ts';
+
 import { credentialsFragment } from '../src/ecs/credentials.ts';
 import { isoDate } from '../src/ecs/iso_date.ts';
 import { type EcsProcessRef, FRAGMENT_ARGS_MAX, type Place, processFragment } from '../src/ecs/process_fragment.ts';
+import { charDeviceOf } from '../src/linux/terminal.ts';
 import { JSON_NULL } from '../src/osquery/column.ts';
 import type { LinkFacts, ProcessRef } from '../src/process/facts.ts';
 

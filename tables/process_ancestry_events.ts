@@ -1,13 +1,14 @@
 /** One row an exec: all that osquery's process_events tells on Linux, and who started it, up to the top. */
 
-import { charDeviceOf } from '../src/collect/terminal.ts';
-import { ContainerIds } from '../src/containers/container_id.ts';
 import type { EcsAction, EcsVocabulary } from '../src/ecs/action.ts';
 import { credentialsFragment } from '../src/ecs/credentials.ts';
 import { ecsDocument } from '../src/ecs/document.ts';
 import { hostFragment } from '../src/ecs/host.ts';
 import { previousFragment } from '../src/ecs/previous.ts';
+import { ContainerIds } from '../src/linux/container_id.ts';
+import { exitCodeOf } from '../src/linux/exit_status.ts';
 import { HostReader } from '../src/linux/host.ts';
+import { charDeviceOf } from '../src/linux/terminal.ts';
 import { type Column, ColumnOption, type ColumnType, type ColumnValue, JSON_NULL } from '../src/osquery/column.ts';
 import { rowMatcherInPieces } from '../src/osquery/constraint.ts';
 import { integerBounds } from '../src/osquery/integer_bounds.ts';
@@ -15,7 +16,6 @@ import type { Pieces } from '../src/osquery/pieces.ts';
 import type { Constraint, QueryContext } from '../src/osquery/query_context.ts';
 import { parseSqliteNumber } from '../src/osquery/sqlite_number.ts';
 import type { Answer, TablePlugin } from '../src/osquery/table_plugin.ts';
-import { exitCodeOf } from '../src/process/exit_status.ts';
 import type { HostFacts } from '../src/process/facts.ts';
 import { pidOfEntityId } from '../src/process/identity.ts';
 import { exeNameOf } from '../src/process/image.ts';

@@ -1,3 +1,4 @@
+import { exitCodeOf } from '../src/linux/exit_status.ts';
 import { bigint, type Column, ColumnOption, integer, text } from '../src/osquery/column.ts';
 import { rowMatcherInPieces } from '../src/osquery/constraint.ts';
 import type { QueryContext } from '../src/osquery/query_context.ts';
@@ -5,7 +6,6 @@ import { RowIds } from '../src/osquery/row_ids.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
 import { isSettled } from '../src/process/ancestry.ts';
 import { entryOf } from '../src/process/entry.ts';
-import { exitCodeOf } from '../src/process/exit_status.ts';
 import { MS_PER_TICK } from '../src/process/identity.ts';
 import { argsListOf } from '../src/process/image.ts';
 import type { Process } from '../src/process/process.ts';

@@ -1,7 +1,7 @@
 /** The native addon (native/addon.cc), typed. Nothing else loads it. */
 import { createRequire } from 'node:module';
-import { messageOf } from '../error_message.ts';
-import { ownPath, readOwnFile } from '../own_files.ts';
+import { ownPath, readOwnFile } from '../program/bundled_files.ts';
+import { messageOf } from '../text/error_message.ts';
 import { loadUnnamed } from './unnamed_addon.ts';
 
 /** What is recorded with. */

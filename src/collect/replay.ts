@@ -4,8 +4,8 @@ import { closeSync, constants, createReadStream, fstatSync, openSync, readSync, 
 import { Socket } from 'node:net';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { messageOf } from '../error_message.ts';
-import { readOwnFile } from '../own_files.ts';
+import { readOwnFile } from '../program/bundled_files.ts';
+import { messageOf } from '../text/error_message.ts';
 import { AuditEvents } from './audit_events.ts';
 import { BatchDecoder } from './batch.ts';
 import { WHOLE } from './join.ts';

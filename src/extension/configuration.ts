@@ -2,11 +2,11 @@
  * The flags that osquery's configuration gives, looked at until they are known and at every interval after (R15). What is
  * given is kept on disk, for the next start.
  */
-import type { Logger } from '../log.ts';
-import { QueriedFlags } from '../queried_flags.ts';
+import type { Logger } from '../program/log.ts';
 import type { Kept, KeptFlags } from './kept_flags.ts';
 import { type GivenFlags, OsqueryFlags, REPEATED_AFTER_MS } from './osquery_flags.ts';
 import { type AskedOsquery, askOsquery, OSQUERY_DATABASE, type OsqueryState } from './osquery_state.ts';
+import { QueriedFlags } from './queried_flags.ts';
 
 /** Nothing is recorded for so long for want of osquery's answer; then the kept flags are in force. */
 export const KNOWN_WITHIN_MS = 30_000;

@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { messageOf } from '../error_message.ts';
+import { messageOf } from '../text/error_message.ts';
 
 export const KEPT_FLAGS_DIRECTORY = '/var/lib/process_ancestry';
 /** Far more than all flags take. */

@@ -16,8 +16,8 @@ import {
   statSync,
 } from 'node:fs';
 import type { ExecDetails, Pid } from '../collect/event.ts';
-import { isNoDescriptor } from '../descriptors.ts';
-import { ServedFileSystems } from './served_file_systems.ts';
+import { isNoDescriptor } from '../linux/descriptors.ts';
+import { ServedFileSystems } from './remote_file_systems.ts';
 
 /** What is known of an exec whose file is wanted. */
 export interface Executed {

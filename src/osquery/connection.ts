@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { messageOf } from '../error_message.ts';
+import { messageOf } from '../text/error_message.ts';
 import { AnswerBuilder, type ResultLimit } from './answer_builder.ts';
 import type { AnswerMemory } from './answer_memory.ts';
 import type { AnswerReport } from './answer_report.ts';

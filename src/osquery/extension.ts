@@ -1,4 +1,4 @@
-import { messageOf } from '../error_message.ts';
+import { messageOf } from '../text/error_message.ts';
 import type { ResultLimit } from './answer_builder.ts';
 import type { AnswerReport } from './answer_report.ts';
 import { routes } from './column.ts';

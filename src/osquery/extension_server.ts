@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:net';
-import { messageOf } from '../error_message.ts';
+import { messageOf } from '../text/error_message.ts';
 import { DEFAULT_RESULT_LIMIT, type ResultLimit } from './answer_builder.ts';
 import { AnswerMemory } from './answer_memory.ts';
 import type { AnswerReport } from './answer_report.ts';

@@ -1,4 +1,4 @@
-import { messageOf } from '../error_message.ts';
+import { messageOf } from '../text/error_message.ts';
 import { routes } from './column.ts';
 import type { EventLoopShare } from './event_loop_share.ts';
 import { inTurns } from './pieces.ts';

@@ -1,10 +1,10 @@
 /** Where sessions came from: what sshd and PAM told of their logins, else the connection that sshd holds. */
 import { LRUCache } from 'lru-cache';
 import type { LoginEvent } from '../collect/event.ts';
+import type { ProcReader } from '../collect/procfs.ts';
 import { type Entry, isSshdName, sshServersOf } from './entry.ts';
 import { exeNameOf } from './image.ts';
 import type { Process } from './process.ts';
-import type { ProcReader } from './procfs.ts';
 
 const LOGINS_MAX = 1024;
 

@@ -1,9 +1,9 @@
 /** A process, and the link by which its children know it. */
 import type { Pid } from '../collect/event.ts';
+import type { RecordedLink } from './ancestor_record.ts';
 import type { Claim } from './claims.ts';
 import type { Entry } from './entry.ts';
 import type { Image } from './image.ts';
-import type { RecordedLink } from './recorded_link.ts';
 import type { Group } from './session.ts';
 
 /**

@@ -12,13 +12,13 @@ import type {
   SetsidEvent,
   SnapshotEvent,
 } from '../collect/event.ts';
+import type { ProcessSnapshot, ProcReader } from '../collect/procfs.ts';
 import { type CacheStats, ProcessCache } from './cache.ts';
 import { type Claim, ContestedClaims, claimOf, isImpossible, likelyCountsInitially } from './claims.ts';
 import { EntityIds, MS_PER_TICK, ticksOf } from './identity.ts';
 import { Image } from './image.ts';
 import { ImageTexts } from './image_texts.ts';
 import { type Link, Process } from './process.ts';
-import type { ProcessSnapshot, ProcReader } from './procfs.ts';
 import type { Group } from './session.ts';
 
 export interface ProcessTableOptions {

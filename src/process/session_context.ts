@@ -5,10 +5,10 @@
 
 import { LRUCache } from 'lru-cache';
 import type { ExecDetails } from '../collect/event.ts';
+import { LinkRecorder, type RecordedLink } from './ancestor_record.ts';
 import { type CredentialFacts, PREVIOUS_ARGS_MAX, type PreviousImageFacts, SUPPLEMENTAL_GROUPS_MAX } from './facts.ts';
 import type { Image } from './image.ts';
 import type { Link, Process } from './process.ts';
-import { LinkRecorder, type RecordedLink } from './recorded_link.ts';
 
 /** Facts that many rows share, as JSON; by its identity they are known to. */
 export interface SharedFacts {

@@ -6,10 +6,10 @@
  * the subscribers, rows/ what a database holds.
  */
 import type { CollectorProblem } from '../collect/source.ts';
-import type { Logger } from '../log.ts';
-import { MEMORY_BOUNDS } from '../memory_bounds.ts';
+import { MEMORY_BOUNDS } from '../memory/memory_bounds.ts';
 import type { SharedFacts } from '../process/session_context.ts';
 import type { PublishedEvent } from '../process/tree.ts';
+import type { Logger } from '../program/log.ts';
 import { Cursors } from './cursors.ts';
 import { type DiskBudget, diskBudget } from './disk_budget.ts';
 import type { EidRange } from './eid_range.ts';

@@ -6,8 +6,8 @@
  */
 import { resolve } from 'node:path';
 import type { CollectorProblem } from '../collect/source.ts';
-import { messageOf } from '../error_message.ts';
-import type { Logger } from '../log.ts';
+import type { Logger } from '../program/log.ts';
+import { messageOf } from '../text/error_message.ts';
 import { CompactionError } from './compaction.ts';
 import type { Cursors } from './cursors.ts';
 import { Disk } from './disk.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadUnnamed } from '../../../src/collect/unnamed_addon.ts';
-import { readOwnFile } from '../../../src/own_files.ts';
+import { readOwnFile } from '../../../src/program/bundled_files.ts';
 
 let directory: string;
 beforeEach(() => {

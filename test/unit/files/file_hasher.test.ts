@@ -23,10 +23,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Pid } from '../../../src/collect/event.ts';
+import { Procfs } from '../../../src/collect/procfs.ts';
 import { type Executed, ExecutedFiles } from '../../../src/files/executed_file.ts';
 import { FileHasher, type FileHasherOptions, type HashMiss } from '../../../src/files/file_hasher.ts';
 import { HashThread } from '../../../src/files/hash_thread.ts';
-import { Procfs } from '../../../src/process/procfs.ts';
 import { cpuMs, leastCpuMs } from '../cpu_time.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,6 +1,6 @@
 /** Rows of more than execs: in the order in which things happened. */
 import { describe, expect, test } from 'vitest';
-import type { Action } from '../../../src/process/execution.ts';
+import type { Action } from '../../../src/process/pending_event.ts';
 import { LIFE, oneLife } from './happenings.ts';
 import { KernelModel } from './kernel_model.ts';
 import { TreeHarness } from './tree_harness.ts';

@@ -1,11 +1,11 @@
 import type { Pid } from '../../../src/collect/event.ts';
 import { NO_DETAILS } from '../../../src/collect/event.ts';
-import type { Action } from '../../../src/process/execution.ts';
+import type { ProcessSnapshot, ProcReader } from '../../../src/collect/procfs.ts';
+import type { RecordedLink } from '../../../src/process/ancestor_record.ts';
 import type { LinkFacts } from '../../../src/process/facts.ts';
 import { MS_PER_TICK, ticksOf } from '../../../src/process/identity.ts';
 import { cmdlineOf } from '../../../src/process/image.ts';
-import type { ProcessSnapshot, ProcReader } from '../../../src/process/procfs.ts';
-import type { RecordedLink } from '../../../src/process/recorded_link.ts';
+import type { Action } from '../../../src/process/pending_event.ts';
 import { ProcessTree, type PublishedEvent, type TreeOptions } from '../../../src/process/tree.ts';
 import { BOOT_UNIX_MS, detailsOf, type KernelModel, type TrueExec } from './kernel_model.ts';
 
