@@ -1,3 +1,4 @@
+import { MS_PER_TICK } from '../src/linux/clock_ticks.ts';
 import { exitCodeOf } from '../src/linux/exit_status.ts';
 import { bigint, type Column, ColumnOption, integer, text } from '../src/osquery/column.ts';
 import { rowMatcherInPieces } from '../src/osquery/constraint.ts';
@@ -6,7 +7,6 @@ import { RowIds } from '../src/osquery/row_ids.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
 import { isSettled } from '../src/process/ancestry.ts';
 import { entryOf } from '../src/process/entry.ts';
-import { MS_PER_TICK } from '../src/process/identity.ts';
 import { argsListOf } from '../src/process/image.ts';
 import type { Process } from '../src/process/process.ts';
 import type { ProcessTable } from '../src/process/process_table.ts';

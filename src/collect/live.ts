@@ -3,8 +3,9 @@
  */
 import { BatchReader } from './batch_reader.ts';
 import type { Pid, ProcessEvent } from './event.ts';
+import type { EventJoin } from './event_join.ts';
 import type { SensorEvent } from './events.ts';
-import { type EventJoin, WHOLE } from './join.ts';
+import { WHOLE } from './join.ts';
 import type { NativeBinding, NativeState, SensorName } from './native.ts';
 import { explainProblem } from './sensor_problems.ts';
 import type { CollectorProblem, ProcessEventSource, SourceState, SourceStats } from './source.ts';

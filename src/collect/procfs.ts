@@ -3,9 +3,9 @@
  * after a loss, and for the rare process that no event tells of; never for each event (R13).
  */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, type Stats, statSync } from 'node:fs';
+import { MS_PER_TICK } from '../linux/clock_ticks.ts';
 import { isNoDescriptor } from '../linux/descriptors.ts';
-import { type CharDevice, terminalOf } from '../linux/terminal.ts';
-import { MS_PER_TICK } from '../process/identity.ts';
+import { cgroupPath, groupsOf, idsOf, inodeOf, parseStat, type Stat, ttyNameOf } from '../linux/process_files.ts';
 import { type ExecDetails, NO_DETAILS, type Pid, type SnapshotEvent } from './event.ts';
 
 /** A process as it is now. The details tell its start, as /proc shows it: in whole ticks. */
@@ -29,85 +29,12 @@ export interface ProcReader {
   connectionPeer(pid: Pid): string;
 }
 
-interface Stat {
-  readonly comm: string;
-  readonly state: string;
-  readonly ppid: number;
-  readonly pgid: number;
-  readonly sid: number;
-  readonly ttyNr: number;
-  readonly flags: number;
-  readonly startTicks: number;
-}
-
 /** A process may have its arguments begin and end where it likes (man 2 prctl, PR_SET_MM_MAP). */
 const CMDLINE_MAX = 2 * 1024 * 1024;
 
 /** include/linux/sched.h */
 const PF_FORKNOEXEC = 0x40;
 const PF_KTHREAD = 0x200000;
-
-/** The text of /proc/PID/stat. comm is in parentheses and may itself hold spaces and parentheses. */
-export function parseStat(text: string): Stat | undefined {
-  const open = text.indexOf('(');
-  const close = text.lastIndexOf(')');
-  if (open < 0 || close < open) return undefined;
-  const fields = text.slice(close + 2).split(' ');
-  const [state, ppid, pgid, sid, tty, , flags] = fields;
-  const start = Number(fields[19]);
-  if (state === undefined || !Number.isInteger(start)) return undefined;
-  return {
-    comm: text.slice(open + 1, close),
-    state,
-    ppid: Number(ppid),
-    pgid: Number(pgid),
-    sid: Number(sid),
-    // Printed as a signed number.
-    ttyNr: Number(tty) >>> 0,
-    flags: Number(flags),
-    startTicks: start,
-  };
-}
-
-/** The real, effective, saved and file system ids of one line of /proc/PID/status. */
-function idsOf(status: string, name: 'Uid' | 'Gid'): [number?, number?, number?, number?] {
-  const line = new RegExp(`^${name}:\\s+(\\d+)\\s+(\\d+)\\s+(\\d+)\\s+(\\d+)`, 'm').exec(status);
-  return line ? [Number(line[1]), Number(line[2]), Number(line[3]), Number(line[4])] : [];
-}
-
-/** The number in a link such as pid:[4026531836]. */
-function inodeOf(link: string): number | undefined {
-  return Number(/\[(\d+)\]/.exec(link)?.[1]) || undefined;
-}
-
-function groupsOf(status: string): readonly number[] {
-  return (/^Groups:[ \t]*([\d ]*)/m.exec(status)?.[1] ?? '').split(' ').filter(Boolean).map(Number);
-}
-
-/** A device number as /proc/PID/stat and stat(2) have it (include/linux/kdev_t.h, new_decode_dev). */
-export function deviceOf(number: number): CharDevice {
-  return { major: (number >> 8) & 0xfff, minor: (number & 0xff) | ((number >> 12) & 0xfff00) };
-}
-
-/** The name of the controlling terminal; '' for none. */
-export function ttyNameOf(ttyNr: number): string {
-  return ttyNr === 0 ? '' : terminalOf(deviceOf(ttyNr));
-}
-
-/**
- * The path in the text of a cgroup file, lines of HIERARCHY:CONTROLLERS:PATH; '' if there is none. cgroup v2 has one line;
- * of v1's the longest path is the one that names the service or the container.
- */
-export function cgroupPath(text: string): string {
-  const paths = text.split('\n').flatMap((line) => {
-    const at = line.indexOf(':/');
-    // kernel/cgroup/cgroup.c, proc_cgroup_show
-    return at < 0 ? [] : [line.slice(at + 1).replace(/ \(deleted\)$/, '')];
-  });
-  const longest = paths.reduce((most, path) => (path.length > most.length ? path : most), '');
-  // In the hierarchies of v1 a process that is exiting is at the top, wherever it was.
-  return paths.length > 1 && longest === '/' ? '' : longest;
-}
 
 export class Procfs implements ProcReader {
   readonly #root: string;

@@ -1,11 +1,11 @@
 /** Every flag, declared once: its name, type, default, bounds and meaning. Help, parsing and README come from here. */
 
 import { ECS_VOCABULARIES } from '../ecs/action.ts';
-import { checkTextfilePath } from '../metrics/textfile.ts';
 import { parseActions } from '../process/actions.ts';
 import { parseRedactPatterns, REDACT_ALL } from '../process/redact.ts';
 import { messageOf } from '../text/error_message.ts';
 import { parseListenAddress } from './listen_address.ts';
+import { checkTextfilePath } from './textfile_path.ts';
 
 interface FlagBase {
   readonly description: string;

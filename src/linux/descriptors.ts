@@ -3,7 +3,6 @@
  * is opened: without a descriptor a connection is refused, and a process in /proc looks like one that is gone.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { CollectorProblem } from '../collect/source.ts';
 
 export interface Descriptors {
   readonly open: number;
@@ -44,7 +43,10 @@ export function connectionsWithin({ open, most }: Descriptors): number | { reado
 }
 
 /** What is wrong when hardly any are left. */
-export function descriptorProblem({ open, most }: Descriptors): CollectorProblem | undefined {
+export function descriptorProblem({
+  open,
+  most,
+}: Descriptors): { readonly code: string; readonly message: string } | undefined {
   if (most - open >= FEW_LEFT) return undefined;
   const message = `${open} of the ${most} files that may be open at a time are: ${WHAT_TO_DO}`;
   return { code: 'few_descriptors', message };

@@ -1,4 +1,4 @@
-import { messageOf } from '../text/error_message.ts';
+import { messageOf } from './error_message.ts';
 import { ExtensionError } from './extension_error.ts';
 import { MessageSocket } from './message_socket.ts';
 import { type ProtocolLimits, REQUEST_LIMITS } from './protocol.ts';

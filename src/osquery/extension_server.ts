@@ -1,10 +1,10 @@
 import { createServer, type Server } from 'node:net';
-import { messageOf } from '../text/error_message.ts';
 import { DEFAULT_RESULT_LIMIT, type ResultLimit } from './answer_builder.ts';
 import { AnswerMemory } from './answer_memory.ts';
 import type { AnswerReport } from './answer_report.ts';
 import { routes } from './column.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
+import { messageOf } from './error_message.ts';
 import { EventLoopShare } from './event_loop_share.ts';
 import { ExtensionError } from './extension_error.ts';
 import { type Log, RateLimit } from './log.ts';

@@ -2,7 +2,7 @@ import Int64 from 'node-int64';
 import thrift from 'thrift';
 import ExtensionManager from '../../thrift/gen-nodejs/ExtensionManager.js';
 import types from '../../thrift/gen-nodejs/osquery_types.js';
-import { messageOf } from '../text/error_message.ts';
+import { messageOf } from './error_message.ts';
 import { ExtensionError } from './extension_error.ts';
 import { MessageSocket } from './message_socket.ts';
 import { type ProtocolLimits, REQUEST_LIMITS } from './protocol.ts';

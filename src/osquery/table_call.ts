@@ -1,5 +1,5 @@
-import { messageOf } from '../text/error_message.ts';
 import { routes } from './column.ts';
+import { messageOf } from './error_message.ts';
 import type { EventLoopShare } from './event_loop_share.ts';
 import { inTurns } from './pieces.ts';
 import { ONE_PIECE_LENGTH, parseQueryContext, parseQueryContextInPieces, type QueryContext } from './query_context.ts';

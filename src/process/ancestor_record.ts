@@ -5,27 +5,8 @@
  */
 import type { ExecDetails } from '../collect/event.ts';
 import type { LinkFacts, ProcessRef } from './facts.ts';
-import type { Link, Process } from './process.ts';
+import type { Link, Process, RecordedLink } from './process.ts';
 import { isRootsFile } from './proof.ts';
-
-/** A link with those above it. Identity counts: what is the same object is stored once. */
-export interface RecordedLink {
-  readonly entityId: string;
-  /** The facts as JSON (LinkFacts), made at each call; `argsMax` cuts the arguments to so many characters. */
-  readonly json: (argsMax?: number) => string;
-  /** Its creator. Looked up each time: of a chain that grows for ever the top is let go. */
-  readonly above: RecordedLink | undefined;
-  /** How many there are, this one included. */
-  readonly depth: number;
-  /** What all of them take in the column ancestry, in bytes, about. */
-  readonly bytes: number;
-  /** The top is reached, and every image is known. */
-  readonly complete: boolean;
-  /** The topmost has a creator that was let go. */
-  readonly cut: boolean;
-  /** Of the names of users and groups that it was recorded with. */
-  readonly revision: number;
-}
 
 /** What an ancestor takes beside its texts. */
 const ANCESTOR_BYTES = 230;

@@ -1,7 +1,7 @@
 /** Ancestors, nearest first, up to the top (R3): as far as a row tells them. */
 
-import type { RecordedLink } from './ancestor_record.ts';
 import type { Image } from './image.ts';
+import type { RecordedLink } from './process.ts';
 import { LONGEST_CHAIN, type Process } from './process.ts';
 
 /** The ancestors of one process, as a published row has them: the first `depth` of its creator and those above it. */

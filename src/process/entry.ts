@@ -1,15 +1,7 @@
 /** How a tree of processes came into the host: the entry leader of ECS RFC 0030. */
 import type { Image } from './image.ts';
-import type { Link, Process } from './process.ts';
+import type { Entry, EntryType, Link, Process } from './process.ts';
 import { isRootsFile, isRootsProgram } from './proof.ts';
-
-export type EntryType = 'init' | 'kthread' | 'sshd' | 'ssm' | 'container' | 'terminal' | 'console' | 'unknown';
-
-export interface Entry {
-  readonly type: EntryType;
-  /** The process by which it came in, with the image that it ran then; undefined for pid 1, the kernel's threads and unknown. */
-  readonly link: Link | undefined;
-}
 
 const UNKNOWN: Entry = { type: 'unknown', link: undefined };
 /** OpenSSH's server programs: sshd-session since 9.8, sshd-auth since 10.0. */

@@ -68,22 +68,3 @@ export interface LinkFacts {
   /** Of a row of 0.1.0: the object of the column ancestry, as it was stored. */
   readonly ancestor?: string | undefined;
 }
-
-/** A host, as it was when an event happened on it. '' is what the host does not tell. */
-export interface HostFacts {
-  readonly id: string;
-  readonly bootId: string;
-  readonly hostname: string;
-  readonly architecture: string;
-  readonly kernel: string;
-  /** Addresses, without a zone, and MACs as RFC 7042 has them, of its interfaces but for the loopback. */
-  readonly ip: readonly string[];
-  readonly mac: readonly string[];
-  readonly os: {
-    readonly family: string;
-    readonly name: string;
-    readonly version: string;
-    readonly platform: string;
-    readonly full: string;
-  };
-}

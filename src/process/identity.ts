@@ -6,14 +6,6 @@ import type { Pid } from '../collect/event.ts';
 
 export type EntityId = string & { readonly brand: 'EntityId' };
 
-/** USER_HZ: 100 on every architecture that osquery runs on (include/asm-generic/param.h). */
-export const TICKS_PER_SECOND = 100;
-export const MS_PER_TICK = 1000 / TICKS_PER_SECOND;
-
-export function ticksOf(bootMs: number): number {
-  return Math.floor(bootMs / MS_PER_TICK);
-}
-
 /** Makes entity ids for one boot of one host: the boot id, then the pid, then the start, URL-safe and opaque. */
 export class EntityIds {
   readonly #prefix: string;

@@ -2,9 +2,9 @@
 import { LRUCache } from 'lru-cache';
 import type { LoginEvent } from '../collect/event.ts';
 import type { ProcReader } from '../collect/procfs.ts';
-import { type Entry, isSshdName, sshServersOf } from './entry.ts';
+import { isSshdName, sshServersOf } from './entry.ts';
 import { exeNameOf } from './image.ts';
-import type { Process } from './process.ts';
+import type { Entry, Process } from './process.ts';
 
 const LOGINS_MAX = 1024;
 

@@ -1,8 +1,7 @@
 /** Events on their way to being published: an exec, or something else that happened to a process. */
 import type { ExecDetails } from '../collect/event.ts';
 import type { Image } from './image.ts';
-import type { Link, Process } from './process.ts';
-import type { Group } from './session.ts';
+import type { Group, Link, Process } from './process.ts';
 
 /** What happened to a process; `existing`: it was there before the recording began. */
 export type Action = 'exec' | 'fork' | 'setsid' | 'exit' | 'existing';

@@ -1,10 +1,6 @@
 /** A process, and the link by which its children know it. */
-import type { Pid } from '../collect/event.ts';
-import type { RecordedLink } from './ancestor_record.ts';
-import type { Claim } from './claims.ts';
-import type { Entry } from './entry.ts';
+import type { ForkEvent, Pid } from '../collect/event.ts';
 import type { Image } from './image.ts';
-import type { Group } from './session.ts';
 
 /**
  * What is known of where a process came from:
@@ -42,6 +38,52 @@ export class Link {
   get tty(): string {
     return this.leftTerminal ? '' : this.image.details.tty;
   }
+}
+
+/** A session or a process group (man 2 setsid, setpgid): a number, and the process that leads, also when it has died. */
+export interface Group {
+  readonly id: number;
+  /** Undefined where it was gone before it could be looked at. */
+  readonly leader: Process | undefined;
+}
+
+/** A fork that is not believed yet, with the creator as it was then. */
+export interface Claim {
+  readonly event: ForkEvent;
+  readonly creator: Link;
+  /** Whose image and session the child inherits. */
+  readonly forker: Link;
+  readonly session: Group | undefined;
+  readonly group: Group | undefined;
+  readonly leftTerminal: boolean;
+}
+
+export type EntryType = 'init' | 'kthread' | 'sshd' | 'ssm' | 'container' | 'terminal' | 'console' | 'unknown';
+
+/** By what it came into the host: see entry.ts. */
+export interface Entry {
+  readonly type: EntryType;
+  /** The process by which it came in, with the image that it ran then; undefined for pid 1, the kernel's threads and unknown. */
+  readonly link: Link | undefined;
+}
+
+/** A link with those above it. Identity counts: what is the same object is stored once. */
+export interface RecordedLink {
+  readonly entityId: string;
+  /** The facts as JSON (LinkFacts), made at each call; `argsMax` cuts the arguments to so many characters. */
+  readonly json: (argsMax?: number) => string;
+  /** Its creator. Looked up each time: of a chain that grows for ever the top is let go. */
+  readonly above: RecordedLink | undefined;
+  /** How many there are, this one included. */
+  readonly depth: number;
+  /** What all of them take in the column ancestry, in bytes, about. */
+  readonly bytes: number;
+  /** The top is reached, and every image is known. */
+  readonly complete: boolean;
+  /** The topmost has a creator that was let go. */
+  readonly cut: boolean;
+  /** Of the names of users and groups that it was recorded with. */
+  readonly revision: number;
 }
 
 /** So many images of one process are remembered: the one that it was forked with, and the last ones. */

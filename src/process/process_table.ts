@@ -13,13 +13,14 @@ import type {
   SnapshotEvent,
 } from '../collect/event.ts';
 import type { ProcessSnapshot, ProcReader } from '../collect/procfs.ts';
+import { MS_PER_TICK, ticksOf } from '../linux/clock_ticks.ts';
 import { type CacheStats, ProcessCache } from './cache.ts';
-import { type Claim, ContestedClaims, claimOf, isImpossible, likelyCountsInitially } from './claims.ts';
-import { EntityIds, MS_PER_TICK, ticksOf } from './identity.ts';
+import { ContestedClaims, claimOf, isImpossible, likelyCountsInitially } from './claims.ts';
+import { EntityIds } from './identity.ts';
 import { Image } from './image.ts';
 import { ImageTexts } from './image_texts.ts';
-import { type Link, Process } from './process.ts';
-import type { Group } from './session.ts';
+import type { Group } from './process.ts';
+import { type Claim, type Link, Process } from './process.ts';
 
 export interface ProcessTableOptions {
   readonly bootId: string;

@@ -5,23 +5,15 @@
 
 import { LRUCache } from 'lru-cache';
 import type { ExecDetails } from '../collect/event.ts';
-import { LinkRecorder, type RecordedLink } from './ancestor_record.ts';
+import type { Names } from '../linux/user_names.ts';
+import { LinkRecorder } from './ancestor_record.ts';
 import { type CredentialFacts, PREVIOUS_ARGS_MAX, type PreviousImageFacts, SUPPLEMENTAL_GROUPS_MAX } from './facts.ts';
 import type { Image } from './image.ts';
-import type { Link, Process } from './process.ts';
+import type { Link, Process, RecordedLink } from './process.ts';
 
 /** Facts that many rows share, as JSON; by its identity they are known to. */
 export interface SharedFacts {
   readonly json: string;
-}
-
-/** Of users and groups, as they are called now. */
-export interface Names {
-  /** Undefined for an id without a name. */
-  user(uid: number): string | undefined;
-  group(gid: number): string | undefined;
-  /** Another one when names have changed: what was made with those from before is not used any more. */
-  readonly revision: number;
 }
 
 type Groups = readonly number[] | undefined;

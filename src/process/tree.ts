@@ -4,17 +4,17 @@
  * or socket of its own.
  */
 import type { ExecDetails, ExecEvent, ProcessEvent } from '../collect/event.ts';
+import type { Names } from '../linux/user_names.ts';
 import { MEMORY_BOUNDS, textBytes } from '../memory/memory_bounds.ts';
-import type { RecordedLink } from './ancestor_record.ts';
 import { type Ancestry, ancestryOf, unsettledOf } from './ancestry.ts';
 import type { CacheStats } from './cache.ts';
-import { type Entry, entryOf, hasEntryName, isSshd } from './entry.ts';
+import { entryOf, hasEntryName, isSshd } from './entry.ts';
 import { Image } from './image.ts';
 import { Logins } from './logins.ts';
 import { type Action, Execution, type Moment } from './pending_event.ts';
-import type { Link, Process } from './process.ts';
+import type { Entry, Link, Process, RecordedLink } from './process.ts';
 import { ProcessTable, type ProcessTableOptions } from './process_table.ts';
-import { type Names, SessionContext, type SharedFacts } from './session_context.ts';
+import { SessionContext, type SharedFacts } from './session_context.ts';
 
 /** An event as it is published: nothing in it changes any more. */
 export interface PublishedEvent {

@@ -2,7 +2,6 @@
 
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { CacheStatsRow } from '../../tables/process_ancestry_cache_stats.ts';
 import type { Pid } from '../collect/event.ts';
 import { joinOf } from '../collect/join.ts';
 import { type LiveCollector, LiveSource, SENSORS } from '../collect/live.ts';
@@ -13,20 +12,21 @@ import type { CollectorProblem, SourceState, SourceStats } from '../collect/sour
 import type { FlagValues } from '../config/flags.ts';
 import { ExecutedFiles } from '../files/executed_file.ts';
 import { FileHasher, type HashLimits } from '../files/file_hasher.ts';
+import type { Names } from '../linux/user_names.ts';
 import { IdleMemory } from '../memory/idle_memory.ts';
-import { RateLimit } from '../osquery/log.ts';
 import { ACTIONS, parseActions } from '../process/actions.ts';
 import type { Action } from '../process/pending_event.ts';
 import type { ProcessTable } from '../process/process_table.ts';
 import { parseRedactPatterns } from '../process/redact.ts';
 import type { RedactPattern } from '../process/redact_pattern.ts';
-import type { Names } from '../process/session_context.ts';
 import type { PublishedEvent, TreeSettings, TreeStats } from '../process/tree.ts';
 import type { Logger } from '../program/log.ts';
+import { RateLimit } from '../program/rate_limit.ts';
 import type { EventStore } from '../store/event_store.ts';
 import { messageOf } from '../text/error_message.ts';
 import { MissingDetails } from './missing_details.ts';
 import { Publishing } from './publishing.ts';
+import type { RecorderStats } from './recorder_stats.ts';
 import { Recording } from './recording.ts';
 
 const SWEEP_MS = 5_000;
@@ -209,7 +209,7 @@ export class Recorder {
     return this.#run?.trees.map(({ processes }) => processes) ?? [];
   }
 
-  stats(): CacheStatsRow {
+  stats(): RecorderStats {
     const source = this.#run?.source.stats() ?? NO_STATS;
     const tree = this.#run?.treeStats ?? { ...NO_TREE, capacity: this.#values.process_ancestry_cache_size };
     const totals = addTotals(this.#earlier, tree, source, this.#run?.resyncs ?? 0);

@@ -3,20 +3,20 @@
  * (R13), applies nothing before the flags are known (R15), lets execs wait no longer than they may (R10), and takes a new
  * snapshot after a loss (R14). It ends once and for all: other settings of the source are another run.
  */
-import { readFileSync } from 'node:fs';
 import type { Pid, ProcessEvent } from '../collect/event.ts';
 import type { ProcessSnapshot, ProcReader } from '../collect/procfs.ts';
 import type { RecordedHost } from '../collect/recorded_host.ts';
 import type { CollectorName, CollectorProblem, ProcessEventSource, SourceState } from '../collect/source.ts';
+import { readBootId } from '../linux/boot_id.ts';
 import { recordedHost } from '../linux/host.ts';
+import type { Names } from '../linux/user_names.ts';
 import { MEMORY_BOUNDS, textBytes } from '../memory/memory_bounds.ts';
-import { RateLimit } from '../osquery/log.ts';
 import { redact } from '../process/redact.ts';
 import type { RedactPattern } from '../process/redact_pattern.ts';
 import { redactedProc, redactSnapshot } from '../process/redacted_proc.ts';
-import type { Names } from '../process/session_context.ts';
 import { ProcessTree, type PublishedEvent, type TreeSettings, type TreeStats } from '../process/tree.ts';
 import type { Logger } from '../program/log.ts';
+import { RateLimit } from '../program/rate_limit.ts';
 import { messageOf } from '../text/error_message.ts';
 import { HostTrees } from './host_trees.ts';
 
@@ -420,12 +420,4 @@ function redactEvent(event: ProcessEvent, patterns: readonly RedactPattern[]): P
 /** What stands for the boot of a recorded log's host in entity ids: no boot id, which has 32 hex digits, looks like it. */
 function recordedBootId(host: RecordedHost | undefined): string {
   return host && host.name !== '' ? `replay:${host.name}` : 'replay';
-}
-
-function readBootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return 'unknown-boot';
-  }
 }

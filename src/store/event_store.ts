@@ -18,7 +18,8 @@ import { Retention, type RetentionLimits } from './retention.ts';
 import { QUEUED_MAX, RowQueue } from './row_queue.ts';
 import type { Search } from './rows/row_database.ts';
 import type { StoredEvent } from './rows/stored_event.ts';
-import { isBusy, isUnstorable, LogHeldError } from './sqlite_error.ts';
+import { isUnstorable, LogHeldError } from './sqlite_error.ts';
+import { isBusy } from './sqlite_result.ts';
 import type { Batch, Subscriber } from './subscribers.ts';
 
 export interface EventStoreSettings {

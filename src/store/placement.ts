@@ -16,7 +16,8 @@ import type { Expected } from './expected_rows.ts';
 import { moveDatabase } from './move_database.ts';
 import type { RowQueue } from './row_queue.ts';
 import { RowDatabase } from './rows/row_database.ts';
-import { isBusy, isDamage, LogHeldError, problemCode, resultCode } from './sqlite_error.ts';
+import { isDamage, LogHeldError, problemCode } from './sqlite_error.ts';
+import { isBusy, resultCode } from './sqlite_result.ts';
 
 /** The directory that keeps no rows on disk. */
 export const IN_MEMORY = ':memory:';

@@ -21,7 +21,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BatchDecoder } from '../../src/collect/batch.ts';
 import type { ExecDetails, ExecEvent, SensorEvent } from '../../src/collect/events.ts';
 import { loadNative, type NativeCollectorOptions } from '../../src/collect/native.ts';
-import { cgroupPath } from '../../src/collect/procfs.ts';
+import { cgroupPath } from '../../src/linux/process_files.ts';
 import { rowsOf } from './event_rows.ts';
 import { auditControl, auditSettings, canRecord, until } from './extension_under_test.ts';
 import { compare, forestBinary, runForest, truthOf } from './forest.ts';

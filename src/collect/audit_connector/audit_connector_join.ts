@@ -7,9 +7,9 @@
  */
 import { MEMORY_BOUNDS, textBytes } from '../../memory/memory_bounds.ts';
 import type { ExecDetails, Pid, ProcessEvent } from '../event.ts';
+import type { EventJoin, JoinOptions, JoinStats } from '../event_join.ts';
 import type { ExecEvent, ExitEvent, ForkEvent, SensorEvent, SetsidEvent } from '../events.ts';
 import { type GroupChange, GroupChanges } from '../group_changes.ts';
-import type { EventJoin, JoinOptions, JoinStats } from '../join.ts';
 import { type AnnouncedExec, ExecPairing } from './exec_pairing.ts';
 
 /** While audit is behind, an event waits for it so many times longer at most. */

@@ -31,7 +31,7 @@ export const UNREACHABLE: Omit<OsqueryView, 'error'> = {
 const NAME = 'process_ancestry';
 
 /** @param bootUnixSeconds when the host was started, by its clock now */
-export async function askOsquery(
+export async function readOsqueryView(
   client: ManagerClient,
   pidOf: (uuid: string) => number | undefined,
   bootUnixSeconds: number,

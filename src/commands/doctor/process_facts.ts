@@ -1,4 +1,5 @@
-/** What /proc says of a process. */
+/** What /proc says of a process, as far as the checks ask. */
+import { capabilitiesOf as capabilitiesIn, residentKiB } from '../../linux/process_files.ts';
 import type { Host } from './host.ts';
 
 /** Its name, and '' where it is gone. */
@@ -8,12 +9,11 @@ export function processName(host: Host, pid: number): string {
 
 /** Its effective capabilities as a bit mask (man 7 capabilities). */
 export function capabilitiesOf(host: Host, pid: number | 'self'): bigint | undefined {
-  const hex = /^CapEff:\s*([0-9a-f]+)/m.exec(host.text(`/proc/${pid}/status`) ?? '')?.[1];
-  return hex === undefined ? undefined : BigInt(`0x${hex}`);
+  return capabilitiesIn(host.text(`/proc/${pid}/status`) ?? '');
 }
 
 /** Resident memory in MiB. */
 export function residentMiB(host: Host, pid: number): number | undefined {
-  const kib = /^VmRSS:\s*(\d+) kB/m.exec(host.text(`/proc/${pid}/status`) ?? '')?.[1];
-  return kib === undefined ? undefined : Math.round(Number(kib) / 1024);
+  const kib = residentKiB(host.text(`/proc/${pid}/status`) ?? '');
+  return kib === undefined ? undefined : Math.round(kib / 1024);
 }

@@ -13,7 +13,7 @@ import {
 import { ManagerClient } from '../../osquery/manager_client.ts';
 import { messageOf } from '../../text/error_message.ts';
 import type { FileFacts, Host } from './host.ts';
-import { askOsquery, type OsqueryView } from './osquery_view.ts';
+import { type OsqueryView, readOsqueryView } from './osquery_view.ts';
 
 export interface ThisHostOptions {
   readonly extensionPath: string;
@@ -66,11 +66,11 @@ export class ThisHost implements Host {
   }
 
   osquery(): Promise<OsqueryView> {
-    this.#osquery ??= this.#askOsquery();
+    this.#osquery ??= this.#readOsquery();
     return this.#osquery;
   }
 
-  async #askOsquery(): Promise<OsqueryView> {
+  async #readOsquery(): Promise<OsqueryView> {
     const client = new ManagerClient(this.socketPath, ANSWER_MS);
     const listener = (uuid: string) => {
       if (this.nativeError !== undefined) return undefined;
@@ -78,7 +78,7 @@ export class ThisHost implements Host {
       return pid > 0 ? pid : undefined;
     };
     try {
-      return await askOsquery(client, listener, Date.now() / 1000 - uptime());
+      return await readOsqueryView(client, listener, Date.now() / 1000 - uptime());
     } finally {
       client.close();
     }

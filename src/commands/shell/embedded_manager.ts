@@ -13,29 +13,13 @@ import thrift from 'thrift';
 import ExtensionManager from '../../../thrift/gen-nodejs/ExtensionManager.js';
 import types from '../../../thrift/gen-nodejs/osquery_types.js';
 import { ExtensionClient } from '../../osquery/extension_client.ts';
+import { MAX_SOCKET_PATH_BYTES } from '../../osquery/socket_path.ts';
 import { messageOf } from '../../text/error_message.ts';
-import { ownTables } from './own_tables.ts';
+import { type ManagerOption, ownTables, type RegisteredExtension } from './own_tables.ts';
 import { parseTableRoute, type RegisteredTable } from './registered_table.ts';
 import { type QueryResult, SqlEngine } from './sql_engine.ts';
 import { allStatements } from './sql_text.ts';
 import { type Answer, callTable, queryable, type TableSource } from './table_source.ts';
-
-export interface RegisteredExtension {
-  readonly uuid: number;
-  readonly name: string;
-  readonly version: string;
-  readonly sdkVersion: string;
-  readonly minSdkVersion: string;
-  /** Where the extension itself listens. */
-  readonly socketPath: string;
-  readonly tables: readonly RegisteredTable[];
-}
-
-export interface ManagerOption {
-  readonly value: string;
-  readonly default_value: string;
-  readonly type: string;
-}
 
 export interface EmbeddedManagerOptions {
   /** Default: `osquery.em` in a directory of its own that only the owner can enter. */
@@ -48,8 +32,6 @@ export interface EmbeddedManagerOptions {
   readonly log?: (message: string) => void;
 }
 
-/** sun_path has 108 bytes (`man 7 unix`), and an extension appends a dot and its UUID. */
-const longestSocketPath = 97;
 type Routes = Readonly<Record<string, Readonly<Record<string, readonly Readonly<Record<string, string>>[]>>>>;
 
 const pingTimeoutMs = 3000;
@@ -112,8 +94,8 @@ export class EmbeddedManager {
       this.#socketPath = join(this.#ownDirectory, 'osquery.em');
     }
     const path = this.#socketPath;
-    if (Buffer.byteLength(path) > longestSocketPath) {
-      throw new Error(`socket path ${path} is longer than ${longestSocketPath} bytes`);
+    if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+      throw new Error(`socket path ${path} is longer than ${MAX_SOCKET_PATH_BYTES} bytes`);
     }
     await removeStaleSocket(path);
     const server = this.#serve();

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseStat } from '../../linux/process_files.ts';
 
 const termTimeoutMs = 2000;
 const lookMs = 100;
@@ -53,9 +54,8 @@ export class ExtensionProcess {
   /** Processor time in clock ticks, and whether it sleeps (`man 5 proc`, /proc/pid/stat). */
   #activity(): { isAsleep: boolean; ticks: number } {
     try {
-      const text = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8');
-      const [state, ...fields] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-      return { isAsleep: state === 'S', ticks: Number(fields[10]) + Number(fields[11]) };
+      const stat = parseStat(readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8'));
+      return { isAsleep: stat?.state === 'S', ticks: stat?.cpuTicks ?? 0 };
     } catch {
       // It is gone, which `ended` tells.
       return { isAsleep: false, ticks: 0 };

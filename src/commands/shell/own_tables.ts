@@ -1,5 +1,4 @@
 /** Those of osquery's own tables that extensions ask for what they cannot know otherwise, and people for extensions. */
-import type { ManagerOption, RegisteredExtension } from './embedded_manager.ts';
 import type { RegisteredTable } from './registered_table.ts';
 import type { TableSource } from './table_source.ts';
 
@@ -24,6 +23,23 @@ const EXTENSIONS = table('osquery_extensions', {
   path: 'TEXT',
   type: 'TEXT',
 });
+
+export interface RegisteredExtension {
+  readonly uuid: number;
+  readonly name: string;
+  readonly version: string;
+  readonly sdkVersion: string;
+  readonly minSdkVersion: string;
+  /** Where the extension itself listens. */
+  readonly socketPath: string;
+  readonly tables: readonly RegisteredTable[];
+}
+
+export interface ManagerOption {
+  readonly value: string;
+  readonly default_value: string;
+  readonly type: string;
+}
 
 export interface ManagerState {
   /** Unix time. */

@@ -1,8 +1,8 @@
 /** What /proc shows now, where no extension can be asked: the living, without a past. */
-import { readFileSync } from 'node:fs';
 import { processAncestryTree } from '../../../tables/process_ancestry_tree.ts';
 import { loadNative } from '../../collect/native.ts';
 import { Procfs, type ProcReader } from '../../collect/procfs.ts';
+import { readBootId } from '../../linux/boot_id.ts';
 import { ProcessTable } from '../../process/process_table.ts';
 import type { RedactPattern } from '../../process/redact_pattern.ts';
 import { redactedProc } from '../../process/redacted_proc.ts';
@@ -12,7 +12,7 @@ import { OwnTables, type TableReader } from './table_reader.ts';
 export function living(patterns: readonly RedactPattern[] = [], host: ProcReader = new Procfs()): TableReader {
   const proc = redactedProc(host, () => patterns);
   const processes = new ProcessTable({
-    bootId: read('/proc/sys/kernel/random/boot_id').trim(),
+    bootId: readBootId(),
     bootToUnixMs: loadNative().bootToUnixMs(),
     cacheSize: 50_000,
     cacheTtlSeconds: 604_800,
@@ -21,12 +21,4 @@ export function living(patterns: readonly RedactPattern[] = [], host: ProcReader
   });
   processes.adopt(proc.pids().flatMap((pid) => proc.read(pid) ?? []));
   return new OwnTables([processAncestryTree(() => [processes])]);
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

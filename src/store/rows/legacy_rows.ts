@@ -3,7 +3,8 @@
  * again every 4,096 rows. They are moved to segments a few at a time, the oldest first, and read the same as before.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { CredentialFacts, HostFacts, LinkFacts, PreviousImageFacts, ProcessRef } from '../../process/facts.ts';
+import type { HostFacts } from '../../linux/host.ts';
+import type { CredentialFacts, LinkFacts, PreviousImageFacts, ProcessRef } from '../../process/facts.ts';
 import { FACT, type FactName, type FactValue } from './event_facts.ts';
 import type { SegmentRow } from './segments.ts';
 

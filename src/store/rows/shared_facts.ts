@@ -7,7 +7,7 @@
  * generation's rows have gone. A generation ends after so many rows, or so many bytes of new facts.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { RecordedLink } from '../../process/ancestor_record.ts';
+import type { RecordedLink } from '../../process/process.ts';
 import type { SharedFacts } from '../../process/session_context.ts';
 
 /** A block takes no more facts, or bytes of lines, than these. */

@@ -1,5 +1,7 @@
 /** A row as it is read: its facts, and what they refer to. */
-import type { CredentialFacts, HostFacts, PreviousImageFacts } from '../../process/facts.ts';
+
+import type { HostFacts } from '../../linux/host.ts';
+import type { CredentialFacts, PreviousImageFacts } from '../../process/facts.ts';
 import { CREATORS_IMAGE_ID, type EventFacts, FACT, type FactName } from './event_facts.ts';
 import type { SharedReader, StoredLink } from './shared_reader.ts';
 

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import { isLoopbackName, parseListenAddress } from '../../../src/config/listen_address.ts';
 import { resolveFlags } from '../../../src/config/settings.ts';
+import { checkTextfilePath } from '../../../src/config/textfile_path.ts';
 import { groupIdOf } from '../../../src/metrics/group.ts';
-import { checkTextfilePath } from '../../../src/metrics/textfile.ts';
 
 test.each([
   ['', { kind: 'off' }],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ProcessEvent } from '../../../src/collect/event.ts';
-import { MS_PER_TICK } from '../../../src/process/identity.ts';
+import { MS_PER_TICK } from '../../../src/linux/clock_ticks.ts';
 import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { happening, play } from './happenings.ts';
 import { BOOT_UNIX_MS, KernelModel } from './kernel_model.ts';

@@ -1,11 +1,11 @@
 import type { Pid } from '../../../src/collect/event.ts';
 import { NO_DETAILS } from '../../../src/collect/event.ts';
 import type { ProcessSnapshot, ProcReader } from '../../../src/collect/procfs.ts';
-import type { RecordedLink } from '../../../src/process/ancestor_record.ts';
+import { MS_PER_TICK, ticksOf } from '../../../src/linux/clock_ticks.ts';
 import type { LinkFacts } from '../../../src/process/facts.ts';
-import { MS_PER_TICK, ticksOf } from '../../../src/process/identity.ts';
 import { cmdlineOf } from '../../../src/process/image.ts';
 import type { Action } from '../../../src/process/pending_event.ts';
+import type { RecordedLink } from '../../../src/process/process.ts';
 import { ProcessTree, type PublishedEvent, type TreeOptions } from '../../../src/process/tree.ts';
 import { BOOT_UNIX_MS, detailsOf, type KernelModel, type TrueExec } from './kernel_model.ts';
 

@@ -1,7 +1,7 @@
 /** What rows say of the processes around theirs. */
 import { describe, expect, test } from 'vitest';
-import type { RecordedLink } from '../../../src/process/ancestor_record.ts';
 import type { LinkFacts } from '../../../src/process/facts.ts';
+import type { RecordedLink } from '../../../src/process/process.ts';
 import {
   ancestorIds,
   ancestryText,

@@ -1,7 +1,7 @@
 import type { Pid } from '../../../src/collect/event.ts';
-import type { RecordedLink } from '../../../src/process/ancestor_record.ts';
 import type { LinkFacts } from '../../../src/process/facts.ts';
 import { Image } from '../../../src/process/image.ts';
+import type { RecordedLink } from '../../../src/process/process.ts';
 import { Process } from '../../../src/process/process.ts';
 import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { detailsOf } from '../process/kernel_model.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { RecordedLink } from '../../../../src/process/ancestor_record.ts';
+import type { RecordedLink } from '../../../../src/process/process.ts';
 import type { SharedFacts } from '../../../../src/process/session_context.ts';
 import { diskBudget } from '../../../../src/store/disk_budget.ts';
 import { type NumberedEvent, RowDatabase } from '../../../../src/store/rows/row_database.ts';
