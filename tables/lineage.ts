@@ -66,7 +66,7 @@ export function linkCmdline(link: LineageLink | undefined): string {
 }
 
 /** How a tree of processes came into the host. */
-export interface EntryMeta {
+interface EntryMeta {
   readonly type: string;
   /** '' where it is not known. */
   readonly sourceIp: string;

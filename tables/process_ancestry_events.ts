@@ -375,7 +375,7 @@ function integerOf(expr: string): number | undefined {
 /** Columns that rows are filtered by here. A document is dear to make, and SQLite checks it in any case. */
 const FILTERED = columns.filter(({ name }) => name !== 'subscriber' && name !== 'ecs');
 
-export interface EventsTableOptions {
+interface EventsTableOptions {
   readonly store: EventStore;
   /** Resolves when the rows are all there: a log that is being read is asked about as a whole. */
   readonly readable?: () => Promise<void>;

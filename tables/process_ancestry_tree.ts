@@ -13,7 +13,7 @@ import type { ProcessTable } from '../src/process/process_table.ts';
 import { namedProcesses } from './named_processes.ts';
 import { stateOf } from './process_state.ts';
 
-export interface TreeRow {
+interface TreeRow {
   readonly process: Process;
   readonly processes: ProcessTable;
 }

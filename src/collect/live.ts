@@ -21,7 +21,7 @@ export const SENSORS: Readonly<Record<LiveCollector, readonly [SensorName, ...Se
   proc_events: ['proc_events'],
 };
 
-export interface LiveSourceOptions {
+interface LiveSourceOptions {
   /** The sensors to try, the best first. */
   readonly sensors: readonly SensorName[];
   readonly stateFile: string;

@@ -161,7 +161,7 @@ export interface NativeCleanup {
 }
 
 /** What only looks: for a diagnosis, beside an extension that runs or without one. */
-export interface NativeDiagnosis {
+interface NativeDiagnosis {
   /** Asks, and changes nothing. `key` is that of our rules. */
   inspectAudit(key: string): NativeAuditInspection;
   /** 0 when the proc connector's group can be bound, or an errno. Nothing is subscribed. */

@@ -13,7 +13,7 @@ export const KNOWN_WITHIN_MS = 30_000;
 /** osquery reads a file of configuration within milliseconds of listening. */
 const LOOK_AGAIN_MS = 250;
 
-export interface ConfigurationOptions {
+interface ConfigurationOptions {
   readonly osquery: AskedOsquery;
   /** What an earlier process was given, and where what is given is kept. */
   readonly kept: Kept;

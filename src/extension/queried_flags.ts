@@ -5,7 +5,7 @@
 import { ExtensionError } from '../osquery/extension_error.ts';
 import type { Response } from '../osquery/response_decoder.ts';
 
-export const FLAGS_QUERY = 'process_ancestry_flags';
+const FLAGS_QUERY = 'process_ancestry_flags';
 
 /**
  * A query that asks for a view that is not there fails; to ask what there is does not. A scheduled query's name begins with
@@ -39,7 +39,7 @@ const QUIET_MS = 30_000;
 /** Characters of all values. What is longer would be in the log, too, as a bad value. */
 const ANSWER_MOST = 65_536;
 
-export interface QueriedFlagsRead {
+interface QueriedFlagsRead {
   /** Values as text, by name; an empty one, as osquery makes of NULL, is none. */
   readonly flags: ReadonlyMap<string, string>;
   /** osquery named all that gave `flags` just now: nothing is only remembered. */
@@ -48,7 +48,7 @@ export interface QueriedFlagsRead {
 }
 
 /** Values by flag, by the name of the scheduled query that gave them, '' for the view. */
-export type FlagsByPlace = Readonly<Record<string, Readonly<Record<string, string>>>>;
+type FlagsByPlace = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 interface Said {
   /** Undefined for what an earlier process was told: the SQL has still to be run again. */

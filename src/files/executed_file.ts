@@ -115,7 +115,7 @@ function isUnwritten(executed: Executed, stat: BigIntStats, nowMs: number): bool
   return !wasWritten && (executed.stillRuns?.() ?? true);
 }
 
-export interface ExecutedFilesOptions {
+interface ExecutedFilesOptions {
   /** As ProcReader has it. */
   readonly startTicks: (pid: Pid) => number | undefined;
   /** Where proc is mounted. */

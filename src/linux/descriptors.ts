@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
-export interface Descriptors {
+interface Descriptors {
   readonly open: number;
   /** Infinity where there is no limit. */
   readonly most: number;

@@ -24,11 +24,11 @@ export interface HostFacts {
 }
 
 /** HostFacts as JSON. One object is one state of the host. */
-export interface HostJson {
+interface HostJson {
   readonly json: string;
 }
 
-export interface HostSources {
+interface HostSources {
   /** Where the host's file system is. */
   readonly root?: string;
   /** As `uname -m`. */

@@ -14,7 +14,7 @@ import { groupIdOf } from './group.ts';
 import type { Health, MetricsServer } from './metrics_server.ts';
 import { Textfile } from './textfile.ts';
 
-export interface MetricsOptions {
+interface MetricsOptions {
   readonly values: FlagValues;
   readonly log: Logger;
   /** The names of the tables that are served. */

@@ -11,7 +11,7 @@ import { isRootsFile } from './proof.ts';
 /** What an ancestor takes beside its texts. */
 const ANCESTOR_BYTES = 230;
 
-export interface LinkRecorderOptions {
+interface LinkRecorderOptions {
   readonly entityIdOf: (process: Process) => string;
   /** JSON of CredentialFacts. */
   readonly credentialsOf: (details: ExecDetails, supplementalGroups: readonly number[] | undefined) => string;

@@ -4,7 +4,7 @@
  */
 import type { Pid } from '../collect/event.ts';
 
-export type EntityId = string & { readonly brand: 'EntityId' };
+type EntityId = string & { readonly brand: 'EntityId' };
 
 /** Makes entity ids for one boot of one host: the boot id, then the pid, then the start, URL-safe and opaque. */
 export class EntityIds {

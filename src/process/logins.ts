@@ -8,7 +8,7 @@ import type { Entry, Process } from './process.ts';
 
 const LOGINS_MAX = 1024;
 
-export interface LoginsOptions {
+interface LoginsOptions {
   readonly proc: ProcReader | undefined;
   /** Whether a start that /proc shows is this process's. */
   readonly isSame: (process: Process, startTicks: number) => boolean;

@@ -8,10 +8,10 @@ import type { Image } from './image.ts';
  * `top` it has none (pid 1, the kernel's own); `awaited` it was met before the event that tells; `unknown` nobody can
  * tell any more; `cut` it has one, which was let go because the chain is too long.
  */
-export type Lineage = 'known' | 'likely' | 'top' | 'awaited' | 'unknown' | 'cut';
+type Lineage = 'known' | 'likely' | 'top' | 'awaited' | 'unknown' | 'cut';
 
 /** How a process was met: `event` its fork was seen, `procfs` it was read from /proc, `implied` something named it. */
-export type Met = 'event' | 'procfs' | 'implied';
+type Met = 'event' | 'procfs' | 'implied';
 
 /**
  * A process with the image that it was running when it forked: what its child remembers of it (R3, R4). What rows tell of

@@ -96,7 +96,7 @@ class PreviousImages implements SharedFacts {
   }
 }
 
-export interface SessionContextOptions {
+interface SessionContextOptions {
   readonly entityIdOf: (process: Process) => string;
   readonly names: Names;
   readonly ancestorCmdlineMax: number;

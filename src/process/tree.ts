@@ -53,7 +53,7 @@ export interface PublishedEvent {
 }
 
 /** What many events share; undefined where there is none. */
-export interface EventContext {
+interface EventContext {
   /** Who created it: its first ancestor. */
   readonly creator: RecordedLink | undefined;
   readonly groupLeader: RecordedLink | undefined;

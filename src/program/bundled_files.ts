@@ -10,7 +10,7 @@ const BESIDE = {
   'audit.log': ['../../sample/audit.log', '../../packaging/sample/audit.log'],
 } as const;
 
-export type OwnFile = keyof typeof BESIDE;
+type OwnFile = keyof typeof BESIDE;
 
 /** Where it is in the file system; undefined where it is inside the single executable. */
 export function ownPath(name: OwnFile): string | undefined {

@@ -3,12 +3,12 @@ import type { RecordedHost } from '../collect/recorded_host.ts';
 import type { ProcessTree, TreeSettings, TreeStats } from '../process/tree.ts';
 
 /** A host's tree, and the newest time that its events told. */
-export interface HostTree {
+interface HostTree {
   readonly tree: ProcessTree;
   newestUnixMs: number;
 }
 
-export type MakeTree = (host: RecordedHost | undefined, newestUnixMs: () => number) => ProcessTree;
+type MakeTree = (host: RecordedHost | undefined, newestUnixMs: () => number) => ProcessTree;
 
 export class HostTrees {
   readonly #make: MakeTree;

@@ -4,7 +4,7 @@ import { MEMORY_BOUNDS, textBytes } from '../memory/memory_bounds.ts';
 import { EventMerger } from '../process/merge.ts';
 import type { PublishedEvent } from '../process/tree.ts';
 
-export interface PublishingOptions {
+interface PublishingOptions {
   /** Undefined: nothing is hashed. */
   readonly hasher: () => Pick<FileHasher, 'hash'> | undefined;
   readonly add: (event: PublishedEvent) => void;

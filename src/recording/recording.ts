@@ -30,7 +30,7 @@ const UNLISTED = 'proc_unlisted';
 const EVENT_BYTES = 200;
 const SNAPSHOT_BYTES = 1000;
 
-export interface RecordingOptions {
+interface RecordingOptions {
   readonly source: ProcessEventSource;
   /** Undefined for a recorded log, of which this host's /proc knows nothing. */
   readonly proc: ProcReader | undefined;

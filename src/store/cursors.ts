@@ -6,7 +6,7 @@ import type { Logger } from '../program/log.ts';
 import type { RowDatabase } from './rows/row_database.ts';
 import { type Batch, SUBSCRIBERS_MAX, type Subscriber, Subscribers, usedForMs } from './subscribers.ts';
 
-export interface CursorsOptions {
+interface CursorsOptions {
   readonly log: Logger;
   /** Milliseconds of a clock that does not jump, and of Unix time. */
   readonly now: () => number;

@@ -37,7 +37,7 @@ const ASIDE_MAX = 2;
 const OTHERS_MAY_WRITE = 0o022;
 
 /** Where the database of a directory is. */
-export function databaseFile(directory: string): string {
+function databaseFile(directory: string): string {
   return join(resolve(directory), DATABASE);
 }
 

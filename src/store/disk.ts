@@ -19,7 +19,7 @@ const CHECKPOINTS_IN_VAIN = 8;
 /** Databases that could not be rewritten: they are used as they are. */
 const notCompacted = new Set<string>();
 
-export interface DiskOptions {
+interface DiskOptions {
   readonly log: Logger;
   readonly unixNow: () => number;
   /** What this process knows that the database should hold, where it has used it before. */

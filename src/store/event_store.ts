@@ -33,7 +33,7 @@ export interface EventStoreSettings {
   readonly subscriberExpirySeconds: number;
 }
 
-export interface EventStoreOptions {
+interface EventStoreOptions {
   readonly log: Logger;
   /** After every batch that was written: how long that took, in milliseconds. */
   readonly onWritten?: (milliseconds: number) => void;
@@ -64,12 +64,12 @@ export interface EventStoreStats {
 }
 
 /** How much a subscriber is given at a time: bytes of the answer that it makes. */
-export interface Portion {
+interface Portion {
   readonly bytes: number;
 }
 
 /** Rows wait for others so long, before they are written together. A query does not wait, and a kill loses these rows. */
-export const FLUSH_MS = 250;
+const FLUSH_MS = 250;
 /** A batch is written at once when it has so many rows: a few ms of work. */
 const BATCH_ROWS = 500;
 /** How often another directory is tried while the files of this one are in use. */

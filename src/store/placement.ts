@@ -22,7 +22,7 @@ import { isBusy, resultCode } from './sqlite_result.ts';
 /** The directory that keeps no rows on disk. */
 export const IN_MEMORY = ':memory:';
 
-export interface PlacementOptions {
+interface PlacementOptions {
   readonly log: Logger;
   readonly unixNow: () => number;
   readonly queue: RowQueue;

@@ -130,6 +130,37 @@ function folderOfArrow(arrow: string): string {
   return arrow in ALLOWED ? arrow : folderOf(arrow);
 }
 
+test('every export is imported by some file', () => {
+  const all = [...program, ...modulesIn('test', 'packaging', 'native/events')];
+  const imported = new Set<string>();
+  const loadedWhole = new Set<string>();
+  for (const { name, text } of all) {
+    const inFolder = `${/^(test|packaging|native|tables)\//.test(name) ? '' : 'src/'}${dirname(name)}`;
+    const target = (to: string) => nameOf(normalize(`${inFolder}/${to}`));
+    for (const [, body = '', to = ''] of text.matchAll(
+      /\b(?:import|export)\s+(?:type\s+)?\{([^}]*)\}\s*from\s*'(\.[^']+)'/g,
+    ))
+      for (const one of body.split(','))
+        imported.add(
+          `${target(to)}: ${
+            one
+              .trim()
+              .replace(/^type\s+/, '')
+              .split(' as ')[0]
+          }`,
+        );
+    for (const [, to = ''] of text.matchAll(/(?:\* as \w+ from|\bimport\()\s*'(\.[^']+)'/g))
+      loadedWhole.add(target(to));
+  }
+  const exported = program.flatMap(({ name, text }) =>
+    [...text.matchAll(/^export (?:abstract |async )?(?:class|const|let|function\*?|interface|type) (\w+)/gm)].map(
+      ([, one = '']) => ({ name, one }),
+    ),
+  );
+  const unused = exported.filter(({ name, one }) => !loadedWhole.has(name) && !imported.has(`${name}: ${one}`));
+  expect(unused.map(({ name, one }) => `${name}: ${one}`)).toEqual([]);
+});
+
 test('src/process has no word of a source', () => {
   const sources = /\borigin\b|audit|proc_events|connector|netlink|ebpf|\bring\b|\bserial\b(?! line)|\bsensor/i;
   const folder = new URL('src/process/', root);

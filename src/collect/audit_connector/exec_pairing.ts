@@ -16,7 +16,7 @@ export interface AnnouncedExec {
 }
 
 /** A record of audit's whose exec is not announced yet. */
-export interface EarlyRecord {
+interface EarlyRecord {
   readonly event: ExecEvent;
   readonly details: ExecDetails;
   readonly heardMs: number;

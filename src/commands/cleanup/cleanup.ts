@@ -20,7 +20,7 @@ export interface CleanupHost {
   readonly programs: () => Iterable<RunningProgram>;
 }
 
-export interface CleanupResult {
+interface CleanupResult {
   /** Whether it is certain that nothing is left. */
   readonly isClean: boolean;
   readonly message: string;

@@ -20,7 +20,7 @@ export interface OsqueryView {
   readonly oldest: { readonly unixSeconds: number; readonly uptimeSeconds: number } | undefined;
 }
 
-export const UNREACHABLE: Omit<OsqueryView, 'error'> = {
+const UNREACHABLE: Omit<OsqueryView, 'error'> = {
   extension: undefined,
   stats: undefined,
   statsError: undefined,

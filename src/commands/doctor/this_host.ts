@@ -15,7 +15,7 @@ import { messageOf } from '../../text/error_message.ts';
 import type { FileFacts, Host } from './host.ts';
 import { type OsqueryView, readOsqueryView } from './osquery_view.ts';
 
-export interface ThisHostOptions {
+interface ThisHostOptions {
   readonly extensionPath: string;
   readonly socketPath: string;
   readonly databasePath: Host['databasePath'];

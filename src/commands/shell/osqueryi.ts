@@ -26,7 +26,7 @@ export function isExecutable(path: string): boolean {
   }
 }
 
-export interface OsqueryiOptions {
+interface OsqueryiOptions {
   readonly osqueryi: string;
   /** The executable that osqueryi starts as its extension. */
   readonly extensionPath: string;
@@ -70,7 +70,7 @@ export function runOsqueryi(options: OsqueryiOptions): Promise<number> {
   });
 }
 
-export interface OsqueryiFlags {
+interface OsqueryiFlags {
   readonly flags: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }

@@ -13,7 +13,7 @@ export function isOutputMode(text: string): text is OutputMode {
   return outputModes.some((mode) => mode === text);
 }
 
-export interface Terminal {
+interface Terminal {
   /** Its width, where it is known. */
   readonly columns: number | undefined;
 }

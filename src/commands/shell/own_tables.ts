@@ -41,7 +41,7 @@ export interface ManagerOption {
   readonly type: string;
 }
 
-export interface ManagerState {
+interface ManagerState {
   /** Unix time. */
   readonly startedMs: number;
   readonly isConfigValid: boolean;

@@ -7,7 +7,7 @@ import { historyEntries, StatementHistory } from './prompt_history.ts';
 import { PromptSession, type SessionOptions } from './prompt_session.ts';
 import { allStatements } from './sql_text.ts';
 
-export interface PromptOptions extends SessionOptions {
+interface PromptOptions extends SessionOptions {
   readonly input: Readable & { isTTY?: boolean };
   /** Default: no history. */
   readonly historyPath?: string;

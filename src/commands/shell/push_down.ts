@@ -47,7 +47,7 @@ const notAnAlias = new Set(
  * `column IN (…)` on a text column that is not OPTIMIZED takes a list per value, as it does in osquery; rows of
  * different calls must then be told apart by that column, `splitBy`.
  */
-export interface PushDown {
+interface PushDown {
   readonly calls: readonly (readonly Constraint[])[];
   readonly splitBy?: string;
 }

@@ -8,7 +8,7 @@ import type { QueryResult } from './sql_engine.ts';
 import type { TableSource } from './table_source.ts';
 
 /** What the statements read. */
-export interface QueriedTables {
+interface QueriedTables {
   readonly tables: readonly RegisteredTable[];
   readonly sources: readonly TableSource[];
   readonly views: ReadonlyMap<string, string>;

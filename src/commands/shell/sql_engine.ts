@@ -12,7 +12,7 @@ import { isNumeric, type RegisteredColumn, type RegisteredTable } from './regist
 import { addOsqueryFunctions } from './sql_functions.ts';
 import { allStatements, tokenize } from './sql_text.ts';
 
-export interface ResultColumn {
+interface ResultColumn {
   readonly name: string;
   /** The declared type of the table's column it comes from, UNKNOWN for an expression. */
   readonly type: string;

@@ -1,6 +1,6 @@
 /** SQL as text: SQLite's tokens, and where one statement ends and the next begins. */
 
-export type TokenKind = 'word' | 'quoted name' | 'string' | 'blob' | 'number' | 'sign' | 'semicolon';
+type TokenKind = 'word' | 'quoted name' | 'string' | 'blob' | 'number' | 'sign' | 'semicolon';
 
 export interface Token {
   readonly kind: TokenKind;
@@ -11,7 +11,7 @@ export interface Token {
   readonly end: number;
 }
 
-export interface Tokens {
+interface Tokens {
   readonly tokens: readonly Token[];
   /** A quote or a comment is still open at the end. */
   readonly open: boolean;
@@ -57,7 +57,7 @@ function unquote(kind: TokenKind, raw: string): string {
   return raw.slice(1, -1).replaceAll(quote + quote, quote);
 }
 
-export interface Statements {
+interface Statements {
   /** Complete statements, without the semicolon; empty ones are left out. */
   readonly complete: readonly string[];
   /** What follows the last semicolon. */

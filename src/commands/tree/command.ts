@@ -21,7 +21,7 @@ import { withSessions } from './sessions.ts';
 import { SocketTables, type TableReader } from './table_reader.ts';
 import { glyphsOf } from './tree_line_style.ts';
 
-export interface TreeCommand extends TreeOptions {
+interface TreeCommand extends TreeOptions {
   readonly version: string;
   /** osquery's. */
   readonly socketPath: string;

@@ -11,7 +11,7 @@ export interface ForestRows {
   readonly ancestors: readonly AncestorRecord[];
 }
 
-export interface ForestOptions {
+interface ForestOptions {
   /** What is known of a process that nobody told the end of. */
   readonly unlessEnded: 'running' | 'unknown';
   readonly userName: (uid: number) => string;

@@ -5,7 +5,7 @@ import type { ForestProcess } from './forest.ts';
 /** Entries of which each is a session of its own. */
 const ENTRIES: ReadonlySet<string> = new Set(['sshd', 'ssm', 'container', 'terminal', 'console', 'kthread']);
 
-export interface Sessions {
+interface Sessions {
   readonly processes: readonly TreeProcess[];
   readonly sessions: readonly TreeSession[];
 }

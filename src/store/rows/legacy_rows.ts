@@ -11,7 +11,7 @@ import type { SegmentRow } from './segments.ts';
 type Row = Readonly<Record<string, string | number | null | undefined>>;
 
 /** Where moved rows go. */
-export interface LegacyTarget {
+interface LegacyTarget {
   /** A row begins: what it shares with others is stored next. */
   beginRow(eid: number): void;
   addShared(facts: string, above: number | null): number;

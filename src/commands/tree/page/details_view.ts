@@ -8,7 +8,7 @@ import { button, byId, element, marked } from './element.ts';
 import type { Model } from './model.ts';
 import { stateElement } from './tree_view.ts';
 
-export interface DetailsEvents {
+interface DetailsEvents {
   onSelect(index: number): void;
   onClose(): void;
 }

@@ -3,9 +3,7 @@ import { hasFailed } from '../document.ts';
 import { type Model, timesOf } from './model.ts';
 import type { ViewState } from './view_state.ts';
 
-/** What a process is to the filter. */
-export const LEFT_OUT = 0;
-/** Above one that matches. */
+/** What a process is to the filter; 0 is one that is left out. This one is above one that matches. */
 export const CONTEXT = 1;
 export const MATCH = 2;
 

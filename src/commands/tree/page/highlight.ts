@@ -1,6 +1,6 @@
 /** Where the words of a search are in a text. */
 
-export interface Piece {
+interface Piece {
   readonly text: string;
   readonly isMatch: boolean;
 }

@@ -1,7 +1,7 @@
 /** How many execs there were when. */
 import type { Model } from './model.ts';
 
-export interface Histogram {
+interface Histogram {
   readonly from: number;
   readonly to: number;
   /** Seconds of a bar. */

@@ -8,7 +8,7 @@ import { CONTEXT, type Filtered } from './filter.ts';
 import type { Model } from './model.ts';
 import type { VisibleRows } from './visible_rows.ts';
 
-export const ROW_HEIGHT = 26;
+const ROW_HEIGHT = 26;
 /** Rows above and below the edge that are there already when they come into sight. */
 const SPARE_ROWS = 12;
 const INDENT = 16;
@@ -19,7 +19,7 @@ const PRINTED_ROWS = 10_000;
 /** Of a command line in a row: more of it is in the details. */
 const SHOWN_CHARACTERS = 400;
 
-export interface Shown {
+interface Shown {
   readonly rows: VisibleRows;
   readonly filtered: Filtered;
   readonly words: readonly string[];
@@ -27,7 +27,7 @@ export interface Shown {
   readonly isFolded: (index: number) => boolean;
 }
 
-export interface TreeViewEvents {
+interface TreeViewEvents {
   onSelect(index: number): void;
   onToggle(index: number): void;
 }
