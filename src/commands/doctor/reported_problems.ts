@@ -2,7 +2,7 @@
 import type { CollectorProblem } from '../../collect/source.ts';
 import type { OsqueryView } from './osquery_view.ts';
 
-export function toldProblems({ stats }: Pick<OsqueryView, 'stats'>): readonly CollectorProblem[] {
+export function reportedProblems({ stats }: Pick<OsqueryView, 'stats'>): readonly CollectorProblem[] {
   const list: unknown = JSON.parse(stats?.problems || '[]');
   if (!Array.isArray(list)) return [];
   return list.map((one: { code?: unknown; message?: unknown } | null) => ({

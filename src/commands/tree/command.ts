@@ -10,16 +10,16 @@ import { FAILED, USAGE } from '../command_status.ts';
 import { localTimes, sinceTime } from './clock_text.ts';
 import type { TreeDocument } from './document.ts';
 import { draw } from './drawing.ts';
-import { gather } from './fetch_rows.ts';
+import { fetchRows } from './fetch_rows.ts';
 import { type ForestProcess, forestOf } from './forest.ts';
 import { pageOf, writePage } from './page_file.ts';
-import { living } from './procfs_snapshot.ts';
+import { procfsSnapshot } from './procfs_snapshot.ts';
 import type { RecordedLog } from './recorded_log.ts';
 import { extensionSocket } from './running_extension.ts';
 import { aroundAny, named, ranSince } from './selection.ts';
 import { withSessions } from './sessions.ts';
 import { SocketTables, type TableReader } from './table_reader.ts';
-import { glyphsOf } from './tree_line_style.ts';
+import { treeLineStyleOf } from './tree_line_style.ts';
 
 interface TreeCommand extends TreeOptions {
   readonly version: string;
@@ -64,7 +64,7 @@ export async function tree(command: TreeCommand): Promise<number> {
     const userName = (uid: number) =>
       (source.kind === 'log' ? (uid === 0 ? 'root' : undefined) : names.user(uid)) ?? String(uid);
     const unlessEnded = source.kind === 'log' ? 'unknown' : 'running';
-    const all = forestOf(await gather(source.tables, since), { unlessEnded, userName });
+    const all = forestOf(await fetchRows(source.tables, since), { unlessEnded, userName });
     if (all.length === 0) say(`${source.name} tells of no process`);
     const asked = command.process === undefined ? undefined : named(all, command.process);
     if (asked?.length === 0) {
@@ -123,7 +123,7 @@ async function sourceOf(command: TreeCommand, say: (message: string) => void): P
       ? 'Only root may ask osquery: run this as root'
       : 'Start osquery with the extension, name its socket with --socket, or ask "process_ancestry.ext doctor" what is missing';
     say(`${message}. Drawn is what /proc shows now: who lives, and nothing of the past. ${advice}`);
-    return { tables: living(command.redactPatterns), kind: 'proc', name: '/proc', close };
+    return { tables: procfsSnapshot(command.redactPatterns), kind: 'proc', name: '/proc', close };
   }
 }
 
@@ -149,7 +149,7 @@ async function show(
   const text = command.json
     ? `${visibleJson(JSON.stringify(document, undefined, 1))}\n`
     : draw(document, {
-        glyphs: glyphsOf(env),
+        lineStyle: treeLineStyleOf(env),
         times: localTimes(document.taken_time, document.source === 'log' ? { day: newestTime(document) } : {}),
         columns: output.isTTY ? Math.max(1, output.columns || 80) : undefined,
         colour: output.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb',

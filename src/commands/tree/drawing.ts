@@ -4,10 +4,10 @@ import type { LocalTimes } from './clock_text.ts';
 import { hasFailed, imageName, lastImage, type TreeDocument, type TreeProcess, type TreeSession } from './document.ts';
 import { sessionText } from './session_text.ts';
 import { stateText } from './state_text.ts';
-import { type Glyphs, inGlyphs } from './tree_line_style.ts';
+import { inLineStyle, type TreeLineStyle } from './tree_line_style.ts';
 
 export interface DrawingOptions {
-  readonly glyphs: Glyphs;
+  readonly lineStyle: TreeLineStyle;
   readonly times: LocalTimes;
   /** Columns of the terminal, to which lines are cut; undefined: whole lines. */
   readonly columns: number | undefined;
@@ -45,7 +45,7 @@ interface Line {
 type Apart = (process: TreeProcess, parent: TreeProcess | undefined) => string | undefined;
 
 export function draw(document: TreeDocument, options: DrawingOptions): string {
-  const { glyphs } = options;
+  const { lineStyle } = options;
   const blocks = blocksOf(document, options);
   const all = blocks.flatMap(({ lines }) => lines);
   const layout = layoutOf(all, options);
@@ -54,7 +54,7 @@ export function draw(document: TreeDocument, options: DrawingOptions): string {
   for (const [at, { title, lines }] of blocks.entries()) {
     if (title !== undefined) {
       if (at > 0) text.push('');
-      text.push(paint(cut(`${glyphs.rule} ${title}`, options), CYAN, options));
+      text.push(paint(cut(`${lineStyle.rule} ${title}`, options), CYAN, options));
     }
     for (const line of lines) text.push(lineText(line, layout, options));
   }
@@ -84,7 +84,10 @@ function blocksOf(document: TreeDocument, options: DrawingOptions): readonly Blo
       return [{ title: `${session.processes} kernel threads (--all draws them)`, lines: [] }];
     }
     return [
-      { title: `${sessionText(session, options.times)} ${options.glyphs.dot} ${counts(session)}`, lines: treeOf(at) },
+      {
+        title: `${sessionText(session, options.times)} ${options.lineStyle.dot} ${counts(session)}`,
+        lines: treeOf(at),
+      },
     ];
   });
   return [{ title: undefined, lines: treeOf(HOST) }, ...blocks];
@@ -122,7 +125,7 @@ function counts({ processes, failed, running }: TreeSession): string {
 function linesOf(
   processes: readonly TreeProcess[],
   apart: Apart,
-  { glyphs, depth, marked }: DrawingOptions,
+  { lineStyle, depth, marked }: DrawingOptions,
 ): readonly Line[] {
   const isLast = lastSiblings(processes);
   const lines: Line[] = [];
@@ -141,8 +144,8 @@ function linesOf(
     // What is above the process that was asked for is drawn whatever the depth.
     const isCounted = marked.size === 0 || parent?.isBelow === true;
     const level = isCounted && parent ? parent.level + 1 : 0;
-    const own = isTop ? '' : isLast[at] ? glyphs.last : glyphs.branch;
-    const continues = isTop ? '' : `${parent.continues}${isLast[at] ? glyphs.empty : glyphs.through}`;
+    const own = isTop ? '' : isLast[at] ? lineStyle.last : lineStyle.branch;
+    const continues = isTop ? '' : `${parent.continues}${isLast[at] ? lineStyle.empty : lineStyle.through}`;
     const isBelow = parent?.isBelow === true || marked.has(process.entity_id);
     above.push({ process, continues, level, isBelow });
     if (level > depth) {
@@ -217,26 +220,26 @@ function usedBy({ pid, user, started, state }: Omit<Layout, 'header'>): number {
   return [pid, user, started, state].reduce((sum, width) => sum + (width > 0 ? width + 1 : 0), 0);
 }
 
-function markWidth({ marked, glyphs }: DrawingOptions): number {
-  return marked.size === 0 ? 0 : glyphs.mark.length;
+function markWidth({ marked, lineStyle }: DrawingOptions): number {
+  return marked.size === 0 ? 0 : lineStyle.mark.length;
 }
 
 function lineText({ process, lines, hidden, apart }: Line, layout: Layout, options: DrawingOptions): string {
-  const { glyphs, times, marked, columns } = options;
+  const { lineStyle, times, marked, columns } = options;
   const isMarked = marked.has(process.entity_id);
-  const mark = isMarked ? glyphs.mark : ' '.repeat(markWidth(options));
+  const mark = isMarked ? lineStyle.mark : ' '.repeat(markWidth(options));
   const left = [
     `${mark}${String(process.pid).padStart(layout.pid)}`,
-    ...(layout.user > 0 ? [fill(shown(process.user, options), layout.user, glyphs)] : []),
-    ...(layout.started > 0 ? [fill(times.short(process.start_time), layout.started, glyphs)] : []),
+    ...(layout.user > 0 ? [fill(shown(process.user, options), layout.user, lineStyle)] : []),
+    ...(layout.started > 0 ? [fill(times.short(process.start_time), layout.started, lineStyle)] : []),
   ].join(' ');
-  const stateColumn = fill(stateText(process), layout.state, glyphs);
+  const stateColumn = fill(stateText(process), layout.state, lineStyle);
   const before = `${left} ${stateColumn} `;
   const room = columns === undefined ? Number.POSITIVE_INFINITY : columns - width(before);
-  const drawn = shortLines(lines, room, glyphs);
+  const drawn = shortLines(lines, room, lineStyle);
   const more = hidden === 0 ? '' : `  (${hidden} more below)`;
   const command = apart ?? `${commandText(process, options)}${more}`;
-  const rest = cutTo(shown(command, options), room - width(drawn), glyphs);
+  const rest = cutTo(shown(command, options), room - width(drawn), lineStyle);
   const isDead = process.state === 'exited';
   const stateColour = hasFailed(process) ? RED : process.state === 'running' ? GREEN : DIM;
   const body = isMarked ? paint(rest, BOLD, options) : isDead ? paint(rest, DIM, options) : rest;
@@ -246,9 +249,9 @@ function lineText({ process, lines, hidden, apart }: Line, layout: Layout, optio
 }
 
 /** `bash → sudo → sh -c id`: what it was before by name, what it is in full. */
-function commandText(process: TreeProcess, { glyphs }: DrawingOptions): string {
+function commandText(process: TreeProcess, { lineStyle }: DrawingOptions): string {
   const image = lastImage(process);
-  const before = process.images.slice(0, -1).map((one) => `${imageName(one)}${glyphs.became}`);
+  const before = process.images.slice(0, -1).map((one) => `${imageName(one)}${lineStyle.became}`);
   // Who writes over its own arguments (setproctitle) leaves blanks where they were.
   const command = image.args.join(' ').trimEnd() || image.path || '?';
   const inherited = image.inherited ? '(forked) ' : '';
@@ -256,40 +259,40 @@ function commandText(process: TreeProcess, { glyphs }: DrawingOptions): string {
 }
 
 /** Tree lines of a deep tree leave room for what they lead to. */
-function shortLines(lines: string, room: number, glyphs: Glyphs): string {
+function shortLines(lines: string, room: number, lineStyle: TreeLineStyle): string {
   const most = Math.max(6, Math.floor(room * LINES_SHARE));
   if (lines.length <= most) return lines;
-  return `${glyphs.cut}${lines.slice(lines.length - most + glyphs.cut.length)}`;
+  return `${lineStyle.cut}${lines.slice(lines.length - most + lineStyle.cut.length)}`;
 }
 
 /** Nothing of what anybody wrote reaches the terminal as anything but text. */
-function shown(text: string, { glyphs }: DrawingOptions): string {
-  return inGlyphs(visible(text), glyphs);
+function shown(text: string, { lineStyle }: DrawingOptions): string {
+  return inLineStyle(visible(text), lineStyle);
 }
 
-function cut(text: string, { columns, glyphs }: DrawingOptions): string {
-  return cutTo(inGlyphs(visible(text), glyphs), columns ?? Number.POSITIVE_INFINITY, glyphs);
+function cut(text: string, { columns, lineStyle }: DrawingOptions): string {
+  return cutTo(inLineStyle(visible(text), lineStyle), columns ?? Number.POSITIVE_INFINITY, lineStyle);
 }
 
 /** As much of it as so many columns of a terminal show. */
-export function cutTo(text: string, columns: number, glyphs: Pick<Glyphs, 'cut'>): string {
+export function cutTo(text: string, columns: number, lineStyle: Pick<TreeLineStyle, 'cut'>): string {
   if (columns === Number.POSITIVE_INFINITY) return text;
   if (columns <= 0) return '';
   // Longer than it can be wide, and so not all to be measured.
   const head = text.length > columns * 16 ? text.slice(0, columns * 16) : text;
   if (head.length === text.length && width(text) <= columns) return text;
   let kept = '';
-  let left = columns - glyphs.cut.length;
+  let left = columns - lineStyle.cut.length;
   for (const { segment } of graphemes.segment(head)) {
     left -= width(segment);
     if (left < 0) break;
     kept += segment;
   }
-  return `${kept}${glyphs.cut.slice(0, columns)}`;
+  return `${kept}${lineStyle.cut.slice(0, columns)}`;
 }
 
-function fill(text: string, columns: number, glyphs: Glyphs): string {
-  const short = cutTo(text, columns, glyphs);
+function fill(text: string, columns: number, lineStyle: TreeLineStyle): string {
+  const short = cutTo(text, columns, lineStyle);
   return short + ' '.repeat(Math.max(0, columns - width(short)));
 }
 

@@ -24,7 +24,7 @@ const ROWS_AT_ONCE = 5_000;
 const CHAINS_AT_ONCE = 200;
 
 /** `since`: Unix seconds, before which no exec is asked for. */
-export async function gather(tables: TableReader, since: number | undefined): Promise<ForestRows> {
+export async function fetchRows(tables: TableReader, since: number | undefined): Promise<ForestRows> {
   const from: Asked[] = since === undefined ? [] : [{ column: 'time', op: '>=', value: String(since) }];
   // Before the processes: whoever is born between the two is among those.
   const times = (await tables.read(EVENTS, ['time'], from)).map(({ time }) => Number(time)).toSorted((a, b) => a - b);

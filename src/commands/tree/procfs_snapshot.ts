@@ -1,4 +1,4 @@
-/** What /proc shows now, where no extension can be asked: the living, without a past. */
+/** The living processes as /proc shows them now, without a past: what is drawn where no extension answers. */
 import { processAncestryTree } from '../../../tables/process_ancestry_tree.ts';
 import { loadNative } from '../../collect/native.ts';
 import { Procfs, type ProcReader } from '../../collect/procfs.ts';
@@ -9,7 +9,7 @@ import { redactedProc } from '../../process/redacted_proc.ts';
 import { OwnTables, type TableReader } from './table_reader.ts';
 
 /** `patterns`: what is not to be shown of arguments. */
-export function living(patterns: readonly RedactPattern[] = [], host: ProcReader = new Procfs()): TableReader {
+export function procfsSnapshot(patterns: readonly RedactPattern[] = [], host: ProcReader = new Procfs()): TableReader {
   const proc = redactedProc(host, () => patterns);
   const processes = new ProcessTable({
     bootId: readBootId(),

@@ -1,6 +1,6 @@
 /** What tree lines are drawn with: the locale says whether the terminal knows more than ASCII. */
 
-export interface Glyphs {
+export interface TreeLineStyle {
   readonly branch: string;
   readonly last: string;
   readonly through: string;
@@ -13,7 +13,7 @@ export interface Glyphs {
   readonly to: string;
 }
 
-const UTF8: Glyphs = {
+const UTF8: TreeLineStyle = {
   branch: '├─ ',
   last: '└─ ',
   through: '│  ',
@@ -25,7 +25,7 @@ const UTF8: Glyphs = {
   dot: '·',
   to: '–',
 };
-const ASCII: Glyphs = {
+const ASCII: TreeLineStyle = {
   branch: '|- ',
   last: '`- ',
   through: '|  ',
@@ -39,13 +39,13 @@ const ASCII: Glyphs = {
 };
 
 /** By the first of the variables that is set (man 7 locale). */
-export function glyphsOf(env: Readonly<Record<string, string | undefined>>): Glyphs {
+export function treeLineStyleOf(env: Readonly<Record<string, string | undefined>>): TreeLineStyle {
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || '';
   return /utf-?8/i.test(locale) ? UTF8 : ASCII;
 }
 
 /** In ASCII, what is more than that is told by its code. */
-export function inGlyphs(text: string, glyphs: Glyphs): string {
-  if (glyphs === UTF8) return text;
+export function inLineStyle(text: string, lineStyle: TreeLineStyle): string {
+  if (lineStyle === UTF8) return text;
   return text.replaceAll('…', '...').replace(/[^\0-\x7f]/gu, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`);
 }

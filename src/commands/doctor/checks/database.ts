@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Check } from '../check.ts';
 import { type Finding, ok, problem, skipped, warning } from '../finding.ts';
 import type { FileFacts, Host } from '../host.ts';
-import { toldProblems } from '../reported_problems.ts';
+import { reportedProblems } from '../reported_problems.ts';
 import { octal } from './writable_by_others.ts';
 
 const MIB = 1024 * 1024;
@@ -18,9 +18,9 @@ export const database: Check = {
   async run(host) {
     const osquery = await host.osquery();
     const { stats, flags } = osquery;
-    const told = toldProblems(osquery).filter(({ code }) => code.startsWith('database'));
-    if (told.length > 0)
-      return told.map(({ message }) =>
+    const reported = reportedProblems(osquery).filter(({ code }) => code.startsWith('database'));
+    if (reported.length > 0)
+      return reported.map(({ message }) =>
         problem(`rows are kept in memory: ${message}`, 'make it usable; rows go there at once'),
       );
     const osquerys = flags.database_path;

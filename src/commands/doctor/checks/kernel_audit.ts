@@ -6,7 +6,7 @@ import { type Finding, ok, problem, skipped, warning } from '../finding.ts';
 import type { Host } from '../host.ts';
 import type { OsqueryView } from '../osquery_view.ts';
 import { processName } from '../process_facts.ts';
-import { toldProblems } from '../reported_problems.ts';
+import { reportedProblems } from '../reported_problems.ts';
 import { isEbpfUsed } from '../sensor_in_use.ts';
 
 type Audit = ReturnType<Host['audit']>;
@@ -135,7 +135,7 @@ const TOLD: Readonly<Record<string, string>> = {
 };
 
 function* told(osquery: OsqueryView): Generator<Finding> {
-  for (const { code, message } of toldProblems(osquery)) {
+  for (const { code, message } of reportedProblems(osquery)) {
     const advice = TOLD[code];
     if (advice) yield warning(`the extension says: ${message}`, advice);
   }

@@ -4,7 +4,7 @@ import type { Check } from '../check.ts';
 import { type Finding, ok, problem, skipped, warning } from '../finding.ts';
 import type { Host } from '../host.ts';
 import type { OsqueryView, Row } from '../osquery_view.ts';
-import { toldProblems } from '../reported_problems.ts';
+import { reportedProblems } from '../reported_problems.ts';
 
 /** Of all events: where this much is gone, what there is cannot be relied on. */
 const SERIOUS_SHARE = 0.01;
@@ -73,7 +73,7 @@ function* lost(stats: Row): Generator<Finding> {
 
 /** Not what was missing once, but what is missing in these minutes. */
 function* missingNow(osquery: OsqueryView): Generator<Finding> {
-  for (const { code, message } of toldProblems(osquery))
+  for (const { code, message } of reportedProblems(osquery))
     if (code === 'details_missing_many')
       yield problem(
         `the extension says: ${message}`,

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { Check } from '../check.ts';
 import { ok, problem, skipped, warning } from '../finding.ts';
-import { toldProblems } from '../reported_problems.ts';
+import { reportedProblems } from '../reported_problems.ts';
 import { isEbpfUsed } from '../sensor_in_use.ts';
 
 /** include/linux/proc_ns.h: the inode numbers of the namespaces that the host booted with. */
@@ -36,11 +36,11 @@ export const procConnector: Check = {
     }
     const osquery = await host.osquery();
     const { stats } = osquery;
-    const told = toldProblems(osquery).find(({ code }) => code.startsWith('proc_events_'));
-    if (told)
+    const reported = reportedProblems(osquery).find(({ code }) => code.startsWith('proc_events_'));
+    if (reported)
       return [
         warning(
-          `the extension could not use it: ${told.message}`,
+          `the extension could not use it: ${reported.message}`,
           'boot a kernel with CONFIG_PROC_EVENTS=y, and restart osqueryd: audit tells of forks meanwhile, at a cost',
         ),
       ];

@@ -1,17 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { localTimes, sinceTime } from '../../../../src/commands/tree/clock_text.ts';
 import { cutTo, type DrawingOptions, draw } from '../../../../src/commands/tree/drawing.ts';
-import { glyphsOf } from '../../../../src/commands/tree/tree_line_style.ts';
+import { treeLineStyleOf } from '../../../../src/commands/tree/tree_line_style.ts';
 import { visibleJson, width } from '../../../../src/text/terminal_escape.ts';
 import { incident } from '../../../tree/incident.ts';
 import { Scene } from '../../../tree/scene.ts';
 
 /** 2026-11-01 09:05:00 UTC. */
 const NOW = 1_793_523_900;
-const UTF8 = glyphsOf({ LANG: 'de_DE.UTF-8' });
-const ASCII = glyphsOf({ LANG: 'C' });
+const UTF8 = treeLineStyleOf({ LANG: 'de_DE.UTF-8' });
+const ASCII = treeLineStyleOf({ LANG: 'C' });
 const plain: DrawingOptions = {
-  glyphs: UTF8,
+  lineStyle: UTF8,
   times: localTimes(NOW, { zone: 'UTC' }),
   columns: undefined,
   colour: false,
@@ -49,12 +49,12 @@ describe('a drawing', () => {
   });
 
   test('is ASCII where the locale knows no more', () => {
-    const text = drawn(shells(), { glyphs: ASCII });
+    const text = drawn(shells(), { lineStyle: ASCII });
     expect(text).toContain('`- bash -> sudo -> sh -i');
     expect(text).toMatch(/^[\n -~]*$/);
     const scene = new Scene();
     scene.run(5, ['écho', '日本', '😀'], { at: NOW });
-    expect(drawn(scene, { glyphs: ASCII })).toContain('\\u{e9}cho \\u{65e5}\\u{672c} \\u{1f600}');
+    expect(drawn(scene, { lineStyle: ASCII })).toContain('\\u{e9}cho \\u{65e5}\\u{672c} \\u{1f600}');
   });
 
   test.each([
@@ -64,16 +64,16 @@ describe('a drawing', () => {
     [{ LANG: 'en_US.utf8' }, UTF8],
     [{ LANG: 'en_US.UTF-8', LC_ALL: 'POSIX' }, ASCII],
     [{ LANG: 'C', LC_CTYPE: 'C.UTF-8' }, UTF8],
-  ])('takes the glyphs that the locale %j has', (env, glyphs) => {
-    expect(glyphsOf(env)).toBe(glyphs);
+  ])('takes the line style that the locale %j has', (env, lineStyle) => {
+    expect(treeLineStyleOf(env)).toBe(lineStyle);
   });
 
   test.each([20, 43, 60, 80, 132])('no line is wider than a terminal of %i columns', (columns) => {
     const scene = shells();
     let parent = scene.run(500, ['日本語'.repeat(100)], { at: NOW });
     for (let n = 1; n < 60; n++) parent = scene.run(500 + n, ['x'.repeat(300)], { at: NOW, parent });
-    for (const glyphs of [UTF8, ASCII]) {
-      const lines = drawn(scene, { columns, glyphs }).trimEnd().split('\n');
+    for (const lineStyle of [UTF8, ASCII]) {
+      const lines = drawn(scene, { columns, lineStyle }).trimEnd().split('\n');
       expect(Math.max(...lines.map((line) => width(line)))).toBeLessThanOrEqual(columns);
       expect(lines.length).toBe(66);
     }
@@ -175,9 +175,9 @@ describe('what anybody wrote', () => {
       const twice = scene.run(30 + n, [text], { parent: init, at: NOW, path: `/tmp/${text}` });
       scene.exec(twice, [text.repeat(50)], { at: NOW });
     }
-    for (const glyphs of [UTF8, ASCII])
+    for (const lineStyle of [UTF8, ASCII])
       for (const columns of [undefined, 40, 70, 71, 72, 73]) {
-        const text = drawn(scene, { columns, glyphs });
+        const text = drawn(scene, { columns, lineStyle });
         expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/);
       }
     const text = drawn(scene);

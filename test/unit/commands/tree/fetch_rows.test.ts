@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { gather, spans } from '../../../../src/commands/tree/fetch_rows.ts';
+import { fetchRows, spans } from '../../../../src/commands/tree/fetch_rows.ts';
 import type { Row } from '../../../../src/commands/tree/rows.ts';
 import type { Asked, TableReader } from '../../../../src/commands/tree/table_reader.ts';
 import { ExtensionError } from '../../../../src/osquery/extension_error.ts';
@@ -36,7 +36,7 @@ const event = (n: number, time: number, more: Row = {}): Row => ({
 test('all rows are asked for, some thousands at a time, and each comes once', async () => {
   const rows = Array.from({ length: 12_000 }, (_, n) => event(n, 100 + Math.floor(n / 7)));
   const answers = new Answers({ process_ancestry_events: rows });
-  const { events } = await gather(answers, undefined);
+  const { events } = await fetchRows(answers, undefined);
   expect(events.map(({ pid }) => pid)).toEqual(rows.map((_, n) => n));
   const [times, ...pieces] = answers.asked.filter(({ table }) => table === 'process_ancestry_events');
   expect(times?.columns).toEqual(['time']);
@@ -47,7 +47,7 @@ test('all rows are asked for, some thousands at a time, and each comes once', as
 
 test('nothing is asked of rows from before the time that is of interest', async () => {
   const answers = new Answers({ process_ancestry_events: [event(1, 100), event(2, 200)] });
-  expect((await gather(answers, 150)).events.map(({ pid }) => pid)).toEqual([2]);
+  expect((await fetchRows(answers, 150)).events.map(({ pid }) => pid)).toEqual([2]);
   expect(Math.max(...answers.asked.map(({ rows }) => rows))).toBe(1);
 });
 
@@ -63,7 +63,7 @@ test('ancestors are asked for only where nothing else tells of a parent', async 
       event(4, 100, { parent_entity_id: 'b.7.1', ancestry }),
     ],
   });
-  expect((await gather(answers, undefined)).ancestors.map(({ pid }) => pid)).toEqual([7]);
+  expect((await fetchRows(answers, undefined)).ancestors.map(({ pid }) => pid)).toEqual([7]);
   expect(answers.asked.filter(({ columns }) => columns.includes('ancestry'))).toMatchObject([{ rows: 1 }]);
 });
 
@@ -78,9 +78,9 @@ test('rows that are too much for one answer are asked for in smaller portions', 
       return found;
     },
   });
-  const { events } = await gather(bounded(60), undefined);
+  const { events } = await fetchRows(bounded(60), undefined);
   expect(events.map(({ pid }) => pid)).toEqual(rows.map((_, n) => n));
-  await expect(gather(bounded(5), undefined)).rejects.toThrow('the answer would be larger');
+  await expect(fetchRows(bounded(5), undefined)).rejects.toThrow('the answer would be larger');
 });
 
 test('an extension that does not answer is asked once', async () => {
@@ -92,7 +92,7 @@ test('an extension that does not answer is asked once', async () => {
       return Promise.reject(new ExtensionError('timeout', 'no answer'));
     },
   };
-  await expect(gather(silent, undefined)).rejects.toThrow('no answer');
+  await expect(fetchRows(silent, undefined)).rejects.toThrow('no answer');
   expect(asked).toBe(1);
 });
 

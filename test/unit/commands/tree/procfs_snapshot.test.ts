@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Pid } from '../../../../src/collect/event.ts';
 import type { ProcReader } from '../../../../src/collect/procfs.ts';
-import { living } from '../../../../src/commands/tree/procfs_snapshot.ts';
+import { procfsSnapshot } from '../../../../src/commands/tree/procfs_snapshot.ts';
 import { parseRedactPatterns } from '../../../../src/process/redact.ts';
 import { detailsOf } from '../../process/kernel_model.ts';
 
@@ -21,8 +21,8 @@ const proc: ProcReader = {
     },
   }),
 };
-const argsOf = async (...patterns: Parameters<typeof living>[0] & object) =>
-  (await living(patterns, proc).read('process_ancestry_tree', ['args']))[0]?.args;
+const argsOf = async (...patterns: Parameters<typeof procfsSnapshot>[0] & object) =>
+  (await procfsSnapshot(patterns, proc).read('process_ancestry_tree', ['args']))[0]?.args;
 
 test('what is drawn of /proc has the secrets taken out that the flags name', async () => {
   expect(await argsOf()).toBe('["init","--password","hunter2"]');
