@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 
-const SERVED = /^(?:fuse|nfs|cifs|smb|ceph|afs|9p|lustre|orangefs|coda|ncp)/;
+const REMOTE = /^(?:fuse|nfs|cifs|smb|ceph|afs|9p|lustre|orangefs|coda|ncp)/;
 
 /** File system types by device number, from the text of /proc/PID/mountinfo (man 5 proc_pid_mountinfo). */
 export function mountedTypes(mountinfo: string): Map<string, string> {
@@ -28,26 +28,26 @@ export function deviceText(dev: bigint): string {
 /** Numbers without a disk are given to other mounts after an unmount. */
 const REMEMBER_MS = 60_000;
 
-export class ServedFileSystems {
+export class RemoteFileSystems {
   readonly #proc: string;
-  readonly #served: LRUCache<bigint, boolean>;
+  readonly #remote: LRUCache<bigint, boolean>;
 
   constructor(proc = '/proc') {
     this.#proc = proc;
-    this.#served = new LRUCache({ max: 256, ttl: REMEMBER_MS });
+    this.#remote = new LRUCache({ max: 256, ttl: REMEMBER_MS });
   }
 
   /** `pid` is a process that may see the mount where we do not: one of a container. */
   has(dev: bigint, pid: number): boolean {
     // Only file systems without a disk have major 0.
     if (((dev >> 8n) & 0xfffn) !== 0n) return false;
-    const known = this.#served.get(dev);
+    const known = this.#remote.get(dev);
     if (known !== undefined) return known;
     const device = deviceText(dev);
     const type = this.#types('self').get(device) ?? this.#types(pid).get(device) ?? '';
-    const served = SERVED.test(type);
-    this.#served.set(dev, served);
-    return served;
+    const remote = REMOTE.test(type);
+    this.#remote.set(dev, remote);
+    return remote;
   }
 
   #types(pid: number | 'self'): Map<string, string> {

@@ -235,8 +235,8 @@ os.execve(fd, ['nameless', '60'], {})`;
     symlinkSync(path, exe);
     const { ino, ctimeMs } = statSync(path);
     const about = { ...executed(path, pid), inode: ino, unixMs: ctimeMs };
-    const served = { has: () => false };
-    const hasher = hasherWith({ files: new ExecutedFiles({ startTicks: () => undefined, proc, served }) });
+    const remote = { has: () => false };
+    const hasher = hasherWith({ files: new ExecutedFiles({ startTicks: () => undefined, proc, remote }) });
     expect(await hasher.hash({ ...about, stillRuns: () => true })).toBe(sha256Of(path));
     let looks = 0;
     const stillRuns = () => {
@@ -245,7 +245,7 @@ os.execve(fd, ['nameless', '60'], {})`;
       return true;
     };
     expect(
-      await hasherWith({ files: new ExecutedFiles({ startTicks: () => undefined, proc, served }) }).hash({
+      await hasherWith({ files: new ExecutedFiles({ startTicks: () => undefined, proc, remote }) }).hash({
         ...about,
         stillRuns,
       }),
@@ -360,7 +360,7 @@ describe('a process that is gone', () => {
 });
 
 test('a file that somebody serves is not opened', async () => {
-  const files = new ExecutedFiles({ startTicks: () => undefined, served: { has: () => true } });
+  const files = new ExecutedFiles({ startTicks: () => undefined, remote: { has: () => true } });
   const hasher = hasherWith({ files });
   const path = program('a');
   expect(hasher.hash(executed(path, GONE))).toBeUndefined();

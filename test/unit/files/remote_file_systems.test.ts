@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { deviceText, mountedTypes, ServedFileSystems } from '../../../src/files/remote_file_systems.ts';
+import { deviceText, mountedTypes, RemoteFileSystems } from '../../../src/files/remote_file_systems.ts';
 
 const OURS = `22 28 0:21 / /proc rw,nosuid,nodev,noexec,relatime shared:5 - proc proc rw
 28 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
@@ -41,8 +41,8 @@ test.each<[string, bigint, boolean]>([
   ['an overlay', 47n, false],
   ['what nobody has mounted', 48n, false],
   ["a container's own FUSE", 80n, true],
-])('%s is served by somebody or not', (_, dev, served) => {
-  expect(new ServedFileSystems(proc).has(dev, 7)).toBe(served);
+])('%s is remote or not', (_, dev, remote) => {
+  expect(new RemoteFileSystems(proc).has(dev, 7)).toBe(remote);
 });
 
 test('device numbers are those of the table', () => {
