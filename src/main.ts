@@ -28,7 +28,7 @@ import { parseRedactPatterns } from './process/redact.ts';
 import { makeLogger } from './program/log.ts';
 import { VERSION } from './program/version.ts';
 import { storeSettings } from './recording/store_settings.ts';
-import { visible } from './text/terminal_escape.ts';
+import { escapeTerminal } from './text/terminal_escape.ts';
 
 async function main(): Promise<number> {
   if (process.argv[2] === QUERY_PROCESS && process.connected) return serveQueries();
@@ -89,7 +89,7 @@ async function shell(commandLine: CommandLine): Promise<number> {
   const log = values.process_ancestry_collector === 'replay' ? values.process_ancestry_replay_file : '';
   const unreadable = log === '' ? undefined : await whyUnreadable(loadNative(), log);
   if (unreadable !== undefined) {
-    process.stderr.write(`process_ancestry: ${visible(unreadable)}\n`);
+    process.stderr.write(`process_ancestry: ${escapeTerminal(unreadable)}\n`);
     return FAILED;
   }
   // What a FIFO holds is known once it has been read, and then only to our own shell.

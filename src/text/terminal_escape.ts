@@ -1,4 +1,4 @@
-/** Text that anybody may have written, for a terminal or a page: what would drive it or mislead is made visible. */
+/** Text that anybody may have written, for a terminal or a page: what would drive it or mislead is escaped. */
 
 /**
  * Controls, line separators, halves of characters, and what reorders or hides text, or is not seen itself (Unicode's
@@ -13,7 +13,7 @@ const escapes = new Map([
   ['\t', '\\t'],
 ]);
 
-export function visible(text: string): string {
+export function escapeTerminal(text: string): string {
   return text.replace(unsafe, (one) => {
     const code = one.codePointAt(0) ?? 0;
     if (code > 0xffff) return `\\u{${code.toString(16)}}`;
@@ -22,7 +22,7 @@ export function visible(text: string): string {
 }
 
 /** JSON as JSON.stringify has it, with escapes for what would drive or mislead a terminal: it reads back as the same. */
-export function visibleJson(json: string): string {
+export function escapeTerminalJson(json: string): string {
   // Within its texts there are no C0 controls, and between them line breaks that are to stay. Above U+FFFF two escapes.
   return json.replace(unsafe, (one) =>
     one < ' ' ? one : [...Array(one.length).keys()].map((at) => `\\u${hex(one.charCodeAt(at), 4)}`).join(''),

@@ -1,9 +1,9 @@
 /** Query results as text, in the formats of osqueryi. */
 
-import { visible, visibleJson, width } from '../../text/terminal_escape.ts';
+import { escapeTerminal, escapeTerminalJson, width } from '../../text/terminal_escape.ts';
 import type { QueryResult } from './sql_engine.ts';
 
-export { visible, width };
+export { escapeTerminal, width };
 
 /** `auto` is `pretty`, or `line` where the columns are wider than the terminal. */
 export const outputModes = ['auto', 'pretty', 'line', 'json', 'csv'] as const;
@@ -43,7 +43,9 @@ export function formatResult(result: QueryResult, mode: OutputMode, terminal: Te
 
 function prettyTable({ columns, rows }: QueryResult): string {
   if (rows.length === 0) return '';
-  const table = [columns.map(({ name }) => name), ...rows].map((row) => row.map((value) => visible(value ?? '')));
+  const table = [columns.map(({ name }) => name), ...rows].map((row) =>
+    row.map((value) => escapeTerminal(value ?? '')),
+  );
   const widths = columns.map((_, index) => table.reduce((most, row) => Math.max(most, width(row[index])), 0));
   const border = `+${widths.map((columns) => '-'.repeat(columns + 2)).join('+')}+\n`;
   const [head = '', ...body] = table.map(
@@ -53,13 +55,13 @@ function prettyTable({ columns, rows }: QueryResult): string {
 }
 
 function lines({ columns, rows }: QueryResult): string {
-  const names = columns.map(({ name }) => visible(name));
+  const names = columns.map(({ name }) => escapeTerminal(name));
   const longest = names.reduce((most, name) => Math.max(most, width(name)), 0);
   const blocks = rows.map((row) =>
     row
       .map((value, index) => {
         const name = names[index] ?? '';
-        return `${' '.repeat(longest - width(name))}${name} = ${visible(value ?? '')}\n`;
+        return `${' '.repeat(longest - width(name))}${name} = ${escapeTerminal(value ?? '')}\n`;
       })
       .join(''),
   );
@@ -77,12 +79,12 @@ function json({ columns, rows }: QueryResult): string {
 
 /** JSON escapes C0 controls by itself; the others are escaped here, which reads back as the same text. */
 function jsonText(text: string): string {
-  return visibleJson(JSON.stringify(text));
+  return escapeTerminalJson(JSON.stringify(text));
 }
 
 function csv({ columns, rows }: QueryResult, forTerminal: boolean): string {
   const field = (value: string): string => {
-    const text = forTerminal ? visible(value) : value;
+    const text = forTerminal ? escapeTerminal(value) : value;
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const table = [columns.map(({ name }) => name), ...rows];

@@ -2,7 +2,7 @@
 
 import type { Writable } from 'node:stream';
 import { messageOf } from '../../text/error_message.ts';
-import { formatResult, isOutputMode, type OutputMode, outputModes, visible } from './output_format.ts';
+import { escapeTerminal, formatResult, isOutputMode, type OutputMode, outputModes } from './output_format.ts';
 import type { RegisteredTable } from './registered_table.ts';
 import type { QueryResult } from './sql_engine.ts';
 import { splitStatements } from './sql_text.ts';
@@ -102,14 +102,14 @@ export class PromptSession {
 
   #fail(message: string): void {
     this.failures += 1;
-    this.#error.write(`Error: ${visible(message)}\n`);
+    this.#error.write(`Error: ${escapeTerminal(message)}\n`);
   }
 
   #command(line: string): void {
     const [command, argument] = line.split(/\s+/);
     switch (command) {
       case '.tables':
-        for (const { name } of this.#runner.tables) this.#output.write(`  => ${visible(name)}\n`);
+        for (const { name } of this.#runner.tables) this.#output.write(`  => ${escapeTerminal(name)}\n`);
         return;
       case '.schema':
         this.#schema(argument);
@@ -137,7 +137,7 @@ export class PromptSession {
       const columns = table.columns.map(
         (column) => `\`${column.name}\` ${column.type}${column.hidden ? ' HIDDEN' : ''}`,
       );
-      this.#output.write(`CREATE TABLE ${visible(table.name)}(${visible(columns.join(', '))});\n`);
+      this.#output.write(`CREATE TABLE ${escapeTerminal(table.name)}(${escapeTerminal(columns.join(', '))});\n`);
     }
   }
 }

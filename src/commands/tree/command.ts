@@ -5,7 +5,7 @@ import type { TreeOptions } from '../../config/tree_options.ts';
 import { UserNames } from '../../linux/user_names.ts';
 import type { RedactPattern } from '../../process/redact_pattern.ts';
 import { messageOf } from '../../text/error_message.ts';
-import { visible, visibleJson } from '../../text/terminal_escape.ts';
+import { escapeTerminal, escapeTerminalJson } from '../../text/terminal_escape.ts';
 import { FAILED, USAGE } from '../command_status.ts';
 import { localTimes, sinceTime } from './clock_text.ts';
 import type { TreeDocument } from './document.ts';
@@ -43,7 +43,7 @@ interface Source {
 
 /** Gives the exit status. */
 export async function tree(command: TreeCommand): Promise<number> {
-  const say = (message: string) => command.error.write(`process_ancestry: ${visible(message)}\n`);
+  const say = (message: string) => command.error.write(`process_ancestry: ${escapeTerminal(message)}\n`);
   const taken = Math.floor(Date.now() / 1000);
   const since = command.since === undefined ? undefined : sinceTime(command.since, taken);
   if (command.since !== undefined && since === undefined) {
@@ -147,7 +147,7 @@ async function show(
     return 0;
   }
   const text = command.json
-    ? `${visibleJson(JSON.stringify(document, undefined, 1))}\n`
+    ? `${escapeTerminalJson(JSON.stringify(document, undefined, 1))}\n`
     : draw(document, {
         lineStyle: treeLineStyleOf(env),
         times: localTimes(document.taken_time, document.source === 'log' ? { day: newestTime(document) } : {}),

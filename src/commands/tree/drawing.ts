@@ -1,5 +1,5 @@
 /** The tree as lines of text: columns on the left, tree lines before each command line. */
-import { graphemes, visible, width } from '../../text/terminal_escape.ts';
+import { escapeTerminal, graphemes, width } from '../../text/terminal_escape.ts';
 import type { LocalTimes } from './clock_text.ts';
 import { hasFailed, imageName, lastImage, type TreeDocument, type TreeProcess, type TreeSession } from './document.ts';
 import { sessionText } from './session_text.ts';
@@ -267,11 +267,11 @@ function shortLines(lines: string, room: number, lineStyle: TreeLineStyle): stri
 
 /** Nothing of what anybody wrote reaches the terminal as anything but text. */
 function shown(text: string, { lineStyle }: DrawingOptions): string {
-  return inLineStyle(visible(text), lineStyle);
+  return inLineStyle(escapeTerminal(text), lineStyle);
 }
 
 function cut(text: string, { columns, lineStyle }: DrawingOptions): string {
-  return cutTo(inLineStyle(visible(text), lineStyle), columns ?? Number.POSITIVE_INFINITY, lineStyle);
+  return cutTo(inLineStyle(escapeTerminal(text), lineStyle), columns ?? Number.POSITIVE_INFINITY, lineStyle);
 }
 
 /** As much of it as so many columns of a terminal show. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { visible, visibleJson, width } from '../../../src/text/terminal_escape.ts';
+import { escapeTerminal, escapeTerminalJson, width } from '../../../src/text/terminal_escape.ts';
 
 describe('text that anybody may have written', () => {
   test.each([
@@ -12,23 +12,24 @@ describe('text that anybody may have written', () => {
     ['variants of what has none', 'a\ufe0f\ufe01', 'a\\ufe0f\\ufe01'],
     ['half a character', 'a\ud800b', 'a\\ud800b'],
   ])('shows %s', (_, text, shown) => {
-    expect(visible(text)).toBe(shown);
+    expect(escapeTerminal(text)).toBe(shown);
   });
 
   test('is left alone where it is but text', () => {
-    for (const text of ['ls -la', 'écho 日本 नमस्ते', '👩‍💻 ❤️‍🔥 🏳️‍🌈 👍🏽 1️⃣', 'e\u0301']) expect(visible(text)).toBe(text);
-    expect(width(visible('👩‍💻'))).toBe(2);
+    for (const text of ['ls -la', 'écho 日本 नमस्ते', '👩‍💻 ❤️‍🔥 🏳️‍🌈 👍🏽 1️⃣', 'e\u0301'])
+      expect(escapeTerminal(text)).toBe(text);
+    expect(width(escapeTerminal('👩‍💻'))).toBe(2);
   });
 
   test('in JSON reads back as it was', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
-        const json = visibleJson(JSON.stringify(text));
+        const json = escapeTerminalJson(JSON.stringify(text));
         expect(JSON.parse(json)).toBe(text);
-        expect(visible(json)).toBe(json);
+        expect(escapeTerminal(json)).toBe(json);
       }),
       { numRuns: 2000 },
     );
-    expect(visibleJson(JSON.stringify('\u{e0041}'))).toBe('"\\udb40\\udc41"');
+    expect(escapeTerminalJson(JSON.stringify('\u{e0041}'))).toBe('"\\udb40\\udc41"');
   });
 });

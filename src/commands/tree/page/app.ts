@@ -1,5 +1,5 @@
 /** The page: its state, and what changes it. */
-import { visible } from '../../../text/terminal_escape.ts';
+import { escapeTerminal } from '../../../text/terminal_escape.ts';
 import { localTimes } from '../clock_text.ts';
 import type { PageData } from '../page_text.ts';
 import { DetailsView } from './details_view.ts';
@@ -185,7 +185,7 @@ function head(): void {
     proc: 'as /proc shows it: only the living',
   };
   const place = source === 'log' ? source_name : host;
-  document.title = visible(`${place}: process ancestry`);
+  document.title = escapeTerminal(`${place}: process ancestry`);
   byId('host', HTMLHeadingElement).replaceChildren(...marked(place || 'Process ancestry'));
   const range = newest > 0 ? `${times.short(from)} – ${times.short(newest)} (${times.title})` : '';
   const boot = boot_time === null ? '' : `booted ${times.short(boot_time)}`;

@@ -1,5 +1,5 @@
 /** Everything about the selected process. */
-import { visible } from '../../../text/terminal_escape.ts';
+import { escapeTerminal } from '../../../text/terminal_escape.ts';
 import type { LocalTimes } from '../clock_text.ts';
 import { imageName, lastImage, type TreeImage, type TreeProcess } from '../document.ts';
 import { KIND_NAMES } from '../session_text.ts';
@@ -124,7 +124,7 @@ function copies({ pid, entity_id, images }: TreeProcess): HTMLElement[] {
   ];
   return all.map(([label, raw]) => {
     // Pasted into a terminal, a line break would run what is before it.
-    const text = visible(raw);
+    const text = escapeTerminal(raw);
     const made = button('plain', label, () => {
       void copyText(text).then((isCopied) => {
         made.textContent = isCopied ? 'copied' : 'not allowed here';

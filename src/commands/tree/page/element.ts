@@ -1,5 +1,5 @@
 /** Elements made of text alone: nothing that anybody wrote is ever read as HTML. */
-import { visible } from '../../../text/terminal_escape.ts';
+import { escapeTerminal } from '../../../text/terminal_escape.ts';
 import { piecesOf } from './highlight.ts';
 
 export function element<K extends keyof HTMLElementTagNameMap>(
@@ -20,9 +20,9 @@ export function button(className: string, label: string, onPress: () => void): H
   return made;
 }
 
-/** Text of anybody's, with what would reorder or hide it made visible, and the words of a search marked. */
+/** Text of anybody's, with what would reorder or hide it escaped, and the words of a search marked. */
 export function marked(text: string, words: readonly string[] = []): Node[] {
-  return piecesOf(visible(text), words).map(({ text, isMatch }) =>
+  return piecesOf(escapeTerminal(text), words).map(({ text, isMatch }) =>
     isMatch ? element('mark', '', text) : document.createTextNode(text),
   );
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatResult, visible, width } from '../../../../src/commands/shell/output_format.ts';
+import { escapeTerminal, formatResult, width } from '../../../../src/commands/shell/output_format.ts';
 import type { QueryResult } from '../../../../src/commands/shell/sql_engine.ts';
 
 function result(names: string[], ...rows: (string | null)[][]): QueryResult {
@@ -106,8 +106,8 @@ describe('csv', () => {
 });
 
 test('what could drive a terminal is shown, not sent', () => {
-  expect(visible(hostile)).toBe('a\\x1b[2J\\x07\\nb\\r\\t\\x7f\\x9b31m\\u202e\\u2028');
-  expect(visible('plain ü 🌲 👩‍👩‍👧')).toBe('plain ü 🌲 👩‍👩‍👧');
+  expect(escapeTerminal(hostile)).toBe('a\\x1b[2J\\x07\\nb\\r\\t\\x7f\\x9b31m\\u202e\\u2028');
+  expect(escapeTerminal('plain ü 🌲 👩‍👩‍👧')).toBe('plain ü 🌲 👩‍👩‍👧');
 });
 
 test.each([

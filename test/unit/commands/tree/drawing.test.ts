@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { localTimes, sinceTime } from '../../../../src/commands/tree/clock_text.ts';
 import { cutTo, type DrawingOptions, draw } from '../../../../src/commands/tree/drawing.ts';
 import { treeLineStyleOf } from '../../../../src/commands/tree/tree_line_style.ts';
-import { visibleJson, width } from '../../../../src/text/terminal_escape.ts';
+import { escapeTerminalJson, width } from '../../../../src/text/terminal_escape.ts';
 import { incident } from '../../../tree/incident.ts';
 import { Scene } from '../../../tree/scene.ts';
 
@@ -190,7 +190,7 @@ describe('what anybody wrote', () => {
 
 test('JSON too shows what would drive a terminal as escapes, and reads back as it was', () => {
   const hostile = { text: '\x1b[31m\x9b31m\u202Egpj.exe\n\u2028\u200d\x7f' };
-  const json = visibleJson(JSON.stringify(hostile, undefined, 1));
+  const json = escapeTerminalJson(JSON.stringify(hostile, undefined, 1));
   expect(json).toMatch(/^[\n -~]*$/);
   expect(JSON.parse(json)).toEqual(hostile);
 });
