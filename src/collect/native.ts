@@ -1,6 +1,6 @@
 /** The native addon (native/addon.cc), typed. Nothing else loads it. */
 import { createRequire } from 'node:module';
-import { ownPath, readOwnFile } from '../program/bundled_files.ts';
+import { bundledPath, readBundledFile } from '../program/bundled_files.ts';
 import { messageOf } from '../text/error_message.ts';
 import { loadUnnamed } from './unnamed_addon.ts';
 
@@ -192,8 +192,8 @@ export class NativeUnavailableError extends Error {
 export function loadNative(): Native {
   if (loaded) return loaded;
   try {
-    const path = ownPath(ADDON);
-    loaded = (path ? createRequire(path)(path) : loadUnnamed(readOwnFile(ADDON))) as Native;
+    const path = bundledPath(ADDON);
+    loaded = (path ? createRequire(path)(path) : loadUnnamed(readBundledFile(ADDON))) as Native;
     return loaded;
   } catch (error) {
     throw new NativeUnavailableError(`the native collector cannot be loaded: ${messageOf(error).trim()}`, {

@@ -1,4 +1,4 @@
-/** The files that come with the program: inside the single executable, or beside the compiled program or its sources. */
+/** Bundled files: inside the single executable, or beside the compiled program or its sources. */
 import { existsSync, readFileSync } from 'node:fs';
 import { getRawAsset, isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
@@ -10,10 +10,10 @@ const BESIDE = {
   'audit.log': ['../../sample/audit.log', '../../packaging/sample/audit.log'],
 } as const;
 
-type OwnFile = keyof typeof BESIDE;
+type BundledFile = keyof typeof BESIDE;
 
 /** Where it is in the file system; undefined where it is inside the single executable. */
-export function ownPath(name: OwnFile): string | undefined {
+export function bundledPath(name: BundledFile): string | undefined {
   if (isSea()) return undefined;
   const places = BESIDE[name].map((place) => fileURLToPath(new URL(place, import.meta.url)));
   const found = places.find((path) => existsSync(path));
@@ -22,7 +22,7 @@ export function ownPath(name: OwnFile): string | undefined {
 }
 
 /** What is in it, not to be written to. */
-export function readOwnFile(name: OwnFile): Uint8Array {
-  const path = ownPath(name);
+export function readBundledFile(name: BundledFile): Uint8Array {
+  const path = bundledPath(name);
   return path === undefined ? new Uint8Array(getRawAsset(name)) : readFileSync(path);
 }

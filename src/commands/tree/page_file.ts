@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { readOwnFile } from '../../program/bundled_files.ts';
+import { readBundledFile } from '../../program/bundled_files.ts';
 import type { TreeDocument } from './document.ts';
 import { pageText } from './page_text.ts';
 
 export function pageOf(document: TreeDocument, selected: string): string {
-  return pageText(Buffer.from(readOwnFile('tree.html')).toString(), document, selected);
+  return pageText(Buffer.from(readBundledFile('tree.html')).toString(), document, selected);
 }
 
 /**
