@@ -138,7 +138,7 @@ function isForkOfSshd({ process, image }: Link): boolean {
   const above = process.creator?.image;
   if (!above || !SSHD.test(image.exeName)) return false;
   if (image === above) return true;
-  const isFork = process.met === 'procfs' && !process.hasExecuted && process.execUnixMs === 0;
+  const isFork = process.discoveredBy === 'procfs' && !process.hasExecuted && process.execUnixMs === 0;
   return isFork && isRootsFile(image.details) && isSameFile(image, above);
 }
 

@@ -17,10 +17,10 @@ export class EntityIds {
     this.#prefix = bytes.toString('base64url');
   }
 
-  /** `twin` tells apart processes that had the same pid and were started within the same tick. */
-  of(pid: Pid, startTicks: number, twin: number): EntityId {
+  /** `sameTickIndex` tells apart processes that had the same pid and were started within the same tick. */
+  of(pid: Pid, startTicks: number, sameTickIndex: number): EntityId {
     const id = `${this.#prefix}.${pid.toString(36)}.${startTicks.toString(36)}`;
-    return (twin === 0 ? id : `${id}.${twin.toString(36)}`) as EntityId;
+    return (sameTickIndex === 0 ? id : `${id}.${sameTickIndex.toString(36)}`) as EntityId;
   }
 }
 

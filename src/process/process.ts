@@ -11,7 +11,7 @@ import type { Image } from './image.ts';
 type Lineage = 'known' | 'likely' | 'top' | 'awaited' | 'unknown' | 'cut';
 
 /** How a process was met: `event` its fork was seen, `procfs` it was read from /proc, `implied` something named it. */
-type Met = 'event' | 'procfs' | 'implied';
+type DiscoveredBy = 'event' | 'procfs' | 'implied';
 
 /**
  * A process with the image that it was running when it forked: what its child remembers of it (R3, R4). What rows tell of
@@ -94,7 +94,7 @@ export const LONGEST_CHAIN = 1024;
 
 export class Process {
   readonly pid: Pid;
-  readonly met: Met;
+  readonly discoveredBy: DiscoveredBy;
   /** Its start as the kernel keeps it, CLOCK_BOOTTIME in milliseconds; undefined where no event told it. */
   readonly startMs: number | undefined;
   /** Clock ticks since boot. A fork's event may come just after it: see `startSlackTicks`. */
@@ -104,7 +104,7 @@ export class Process {
   /** Unix time at boot, in hundredths of a second, when the process was met; 0 in a replay. */
   readonly bootUnixHundredths: number;
   /** Which of the processes with this pid and this very start it is: 0 for nearly all. */
-  readonly twin: number;
+  readonly sameTickIndex: number;
   image: Image;
   creator: Link | undefined = undefined;
   #lineage: Lineage = 'awaited';
@@ -152,22 +152,22 @@ export class Process {
 
   constructor(init: {
     pid: Pid;
-    met: Met;
+    discoveredBy: DiscoveredBy;
     startMs?: number | undefined;
     startTicks: number;
     startSlackTicks: readonly [number, number];
     bootUnixHundredths: number;
-    twin: number;
+    sameTickIndex: number;
     image: Image;
     ppid: number;
   }) {
     this.pid = init.pid;
-    this.met = init.met;
+    this.discoveredBy = init.discoveredBy;
     this.startMs = init.startMs;
     this.startTicks = init.startTicks;
     this.startSlackTicks = init.startSlackTicks;
     this.bootUnixHundredths = init.bootUnixHundredths;
-    this.twin = init.twin;
+    this.sameTickIndex = init.sameTickIndex;
     this.image = init.image;
     this.ppid = init.ppid;
   }

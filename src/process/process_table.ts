@@ -157,12 +157,12 @@ export class ProcessTable {
     const startTicks = ticksOf(event.startMs ?? event.bootMs);
     return new Process({
       pid: event.pid,
-      met: 'event',
+      discoveredBy: 'event',
       startMs: event.startMs,
       startTicks,
       startSlackTicks: startSlack(event),
       bootUnixHundredths: this.#bootUnixHundredths,
-      twin: this.#twinOf(event.pid, startTicks),
+      sameTickIndex: this.#sameTickIndexOf(event.pid, startTicks),
       image,
       ppid: event.parent,
     });
@@ -173,7 +173,8 @@ export class ProcessTable {
    * stamps are coarse, not all ends are told.
    */
   #awaitEnd(former: Process, fork: ForkEvent): void {
-    if (fork.isCoarse || fork.startMs !== undefined || former.met !== 'event' || this.#losses.sinceResync > 0) return;
+    if (fork.isCoarse || fork.startMs !== undefined || former.discoveredBy !== 'event' || this.#losses.sinceResync > 0)
+      return;
     const untold = this.#untoldEnds.get(former.pid);
     if (untold) untold.push(former);
     else this.#untoldEnds.set(former.pid, [former]);
@@ -190,9 +191,9 @@ export class ProcessTable {
   }
 
   /** How many processes had the pid before, and this very start. */
-  #twinOf(pid: Pid, startTicks: number): number {
+  #sameTickIndexOf(pid: Pid, startTicks: number): number {
     const before = this.#cache.holder(pid);
-    return before?.startTicks === startTicks ? before.twin + 1 : 0;
+    return before?.startTicks === startTicks ? before.sameTickIndex + 1 : 0;
   }
 
   /** What a child has of the process that forked. */
@@ -498,7 +499,7 @@ export class ProcessTable {
   forgetImages(pids: Iterable<Pid>): void {
     for (const pid of pids) {
       const process = this.#cache.peek(pid);
-      if (process?.met === 'procfs') process.image = Image.unknown();
+      if (process?.discoveredBy === 'procfs') process.image = Image.unknown();
     }
   }
 
@@ -525,13 +526,13 @@ export class ProcessTable {
   #isForkOf(event: ForkEvent, existing: Process): boolean {
     if (this.#isOther(existing, event.startMs)) return false;
     const ticks = ticksOf(event.startMs ?? event.bootMs);
-    if (existing.met === 'procfs') {
+    if (existing.discoveredBy === 'procfs') {
       const [earlier, later] = startSlack(event);
       return existing.startTicks >= ticks - Math.max(1, earlier) && existing.startTicks <= ticks + Math.max(1, later);
     }
     // Its record may come late, but it happened before anything else told of the process.
     const before = ticks <= existing.startTicks + 1;
-    return existing.met === 'implied' && existing.lineage === 'awaited' && !existing.exit && before;
+    return existing.discoveredBy === 'implied' && existing.lineage === 'awaited' && !existing.exit && before;
   }
 
   /** The process that forks: from the cache, else from /proc if it lives, else one of which only the pid is known. */
@@ -577,12 +578,12 @@ export class ProcessTable {
     const startTicks = ticksOf(startMs);
     const process = new Process({
       pid,
-      met: 'procfs',
+      discoveredBy: 'procfs',
       startMs: details.fromProcfs ? undefined : details.startMs,
       startTicks,
       startSlackTicks: EXACT,
       bootUnixHundredths: this.#bootUnixHundredths,
-      twin: this.#twinOf(pid, startTicks),
+      sameTickIndex: this.#sameTickIndexOf(pid, startTicks),
       image: Image.of(details),
       ppid: details.ppid ?? 0,
     });
@@ -648,12 +649,12 @@ export class ProcessTable {
     const startTicks = ticksOf(startMs ?? at.bootMs);
     const process = new Process({
       pid,
-      met: 'implied',
+      discoveredBy: 'implied',
       startMs,
       startTicks,
       startSlackTicks: startMs === undefined ? [Number.MAX_SAFE_INTEGER, 1] : EXACT,
       bootUnixHundredths: this.#bootUnixHundredths,
-      twin: this.#twinOf(pid, startTicks),
+      sameTickIndex: this.#sameTickIndexOf(pid, startTicks),
       image: Image.pending(),
       ppid: 0,
     });
@@ -680,7 +681,7 @@ export class ProcessTable {
 
   #makeEntityId(process: Process): string {
     this.#settleStart(process);
-    return this.#entityIds.of(process.pid, process.startTicks, process.twin);
+    return this.#entityIds.of(process.pid, process.startTicks, process.sameTickIndex);
   }
 
   /** A start close to a tick's border is looked up in /proc while the process lives: only then can it be met there. */
@@ -702,7 +703,7 @@ function toldSince({ startMs = 0, execBootMs, exit }: Process, { bootMs }: Snaps
 
 /** A process that only others had named names its parent itself. */
 function learnParent(process: Process, ppid: number): void {
-  if (process.met === 'implied' && process.lineage === 'awaited' && process.ppid === 0) process.ppid = ppid;
+  if (process.discoveredBy === 'implied' && process.lineage === 'awaited' && process.ppid === 0) process.ppid = ppid;
 }
 
 /** Whether a process of this pid adopts the orphans of another: init, or an ancestor that is a subreaper (man 2 prctl). */
@@ -727,7 +728,7 @@ function isOfCaller({ event, creator, forker }: Claim): boolean {
 
 /** Takes the start of a process's fork for that of what named it first. Only a start that was told stays. */
 function startAt(process: Process, fork: ForkEvent): void {
-  if (process.met !== 'implied' || process.entityId !== undefined) return;
+  if (process.discoveredBy !== 'implied' || process.entityId !== undefined) return;
   process.startTicks = ticksOf(fork.startMs ?? fork.bootMs);
   process.startSlackTicks = startSlack(fork);
 }

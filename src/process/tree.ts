@@ -201,7 +201,8 @@ export class ProcessTree {
 
   /** The processes that were there before the first event, as events of their own. */
   publishExisting(at: Moment): void {
-    for (const process of this.processes.living()) if (process.met === 'procfs') this.#note('existing', process, at);
+    for (const process of this.processes.living())
+      if (process.discoveredBy === 'procfs') this.#note('existing', process, at);
     this.#publishReady();
   }
 
@@ -241,7 +242,7 @@ export class ProcessTree {
     const { details } = event;
     const process = this.processes.executor(event);
     // A process that was implied by this very exec has no other image; one implied by a child's fork had an unknown one before.
-    const unseen = process.met === 'implied' && process.execUnixMs === 0;
+    const unseen = process.discoveredBy === 'implied' && process.execUnixMs === 0;
     if (unseen && !process.image.sealed) process.image.seal(undefined);
     const before = process.image;
     // Of one whose arguments are cut to nothing a part was lost, or is kept from every reader.

@@ -75,7 +75,7 @@ export class Publishing {
     }
     const [earlier, later] = process.startSlackTicks;
     const startTicks: [number, number] | undefined =
-      process.met === 'implied' ? undefined : [process.startTicks - earlier, process.startTicks + later];
+      process.discoveredBy === 'implied' ? undefined : [process.startTicks - earlier, process.startTicks + later];
     const { inode } = details;
     // Beyond that it is rounded, and stands for its neighbours too: overlayfs puts numbers of layers into the highest bits.
     const file = inode !== undefined && Number.isSafeInteger(inode) ? { inode } : {};

@@ -7,11 +7,11 @@ import { Process } from '../../../src/process/process.ts';
 function child(number: number, of?: Process): Process {
   const process = new Process({
     pid: number as Pid,
-    met: 'event',
+    discoveredBy: 'event',
     startTicks: number,
     startSlackTicks: [0, 0],
     bootUnixHundredths: 0,
-    twin: 0,
+    sameTickIndex: 0,
     image: of?.image ?? Image.unknown(),
     ppid: of?.pid ?? 0,
   });

@@ -39,11 +39,11 @@ export function published(
   const image = Image.of(details);
   const process = new Process({
     pid: pid as Pid,
-    met: 'event',
+    discoveredBy: 'event',
     startTicks: 100,
     startSlackTicks: [0, 0],
     bootUnixHundredths: 169_999_999_899,
-    twin: 0,
+    sameTickIndex: 0,
     image,
     ppid,
   });
