@@ -12,7 +12,7 @@ export interface Moment {
 }
 
 /** Something that happened to a process and is to be published; most of all, an exec. */
-export class Execution {
+export class PendingEvent {
   readonly action: Action;
   /** Its place among all that happened. */
   order = 0;
