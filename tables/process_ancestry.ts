@@ -1,4 +1,4 @@
-/** The closure of the process tree: one row a process and ancestor, for joins. */
+/** One row a process and ancestor, for joins. */
 import type { ExecDetails, Pid } from '../src/collect/event.ts';
 import { exitCodeOf } from '../src/linux/exit_status.ts';
 import { bigint, type Column, ColumnOption, integer, text } from '../src/osquery/column.ts';

@@ -88,7 +88,7 @@ class SettledLink implements RecordedLink {
     this.revision = revision;
     this.entityId = options.entityIdOf(process);
     const ownBytes = ANCESTOR_BYTES + path.length + root.length + Math.min(args.length, cmdlineMax);
-    const isWhole = image.known && process.lineage !== 'likely';
+    const isWhole = image.known && process.creatorState !== 'likely';
     if (above) {
       this.depth = above.depth + 1;
       this.bytes = above.bytes + ownBytes;
@@ -97,8 +97,8 @@ class SettledLink implements RecordedLink {
     } else {
       this.depth = 1;
       this.bytes = ownBytes;
-      this.complete = isWhole && (process.lineage === 'top' || process.lineage === 'cut');
-      this.cut = process.lineage === 'cut';
+      this.complete = isWhole && (process.creatorState === 'top' || process.creatorState === 'cut');
+      this.cut = process.creatorState === 'cut';
     }
   }
 

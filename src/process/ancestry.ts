@@ -15,11 +15,11 @@ export interface Ancestry {
 
 /** What of a process's ancestors is still to be known: an image, or who created one; undefined once all that will be said is. */
 export function unsettledOf(process: Process): Process | Image | undefined {
-  if (process.lineage === 'awaited') return process;
+  if (process.creatorState === 'awaited') return process;
   for (let link = process.creator; link; link = link.process.creator) {
     if (link.recorded) return undefined;
     if (!link.image.sealed) return link.image;
-    if (link.process.lineage === 'awaited') return link.process;
+    if (link.process.creatorState === 'awaited') return link.process;
   }
   return undefined;
 }
@@ -30,8 +30,8 @@ export function isSettled(process: Process): boolean {
 }
 
 /** Of a process with this creator, and no more than `maxDepth`. Only for settled processes. */
-export function ancestryOf({ lineage }: Process, creator: RecordedLink | undefined, maxDepth: number): Ancestry {
-  if (!creator) return { depth: 0, truncated: lineage === 'cut', complete: lineage === 'top' };
+export function ancestryOf({ creatorState }: Process, creator: RecordedLink | undefined, maxDepth: number): Ancestry {
+  if (!creator) return { depth: 0, truncated: creatorState === 'cut', complete: creatorState === 'top' };
   // Of a chain that was too long the top was let go meanwhile.
   let depth = Math.min(creator.depth, maxDepth);
   if (creator.depth >= LONGEST_CHAIN) {
@@ -41,6 +41,6 @@ export function ancestryOf({ lineage }: Process, creator: RecordedLink | undefin
   return {
     depth,
     truncated: creator.cut || creator.depth > maxDepth,
-    complete: creator.complete && lineage !== 'likely',
+    complete: creator.complete && creatorState !== 'likely',
   };
 }

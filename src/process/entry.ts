@@ -73,7 +73,7 @@ function ownEntry(link: Link): Entry | undefined {
   const { process, image } = link;
   // Pid 1 and the kernel's own threads came in by nothing else.
   if (process.pid === 1) return { type: 'init', link: undefined };
-  if (process.pid === 2 && process.lineage === 'top') return { type: 'kthread', link: undefined };
+  if (process.pid === 2 && process.creatorState === 'top') return { type: 'kthread', link: undefined };
   const { creator } = process;
   if (creator && isKernelThread(creator) && image.known && image.details.path !== '') return { type: 'kthread', link };
   const type = ownType(link, creator);

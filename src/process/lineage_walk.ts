@@ -1,5 +1,5 @@
 /**
- * The closure of the process tree: every process with every one of its ancestors (R3 to R5), from a process upwards, or
+ * The lineage walk: every process with every one of its ancestors (R3 to R5), from a process upwards, or
  * from ancestors down to all that descend from them.
  */
 import type { Link, Process } from './process.ts';

@@ -5,12 +5,12 @@ import type { Image } from './image.ts';
 /**
  * What is known of where a process came from:
  * `known` its creator is at hand; `likely` its creator is the parent that it had when it executed, for want of better;
- * `top` it has none (pid 1, the kernel's own); `awaited` it was met before the event that tells; `unknown` nobody can
+ * `top` it has none (pid 1, the kernel's own); `awaited` it was discovered before the event that tells; `unknown` nobody can
  * tell any more; `cut` it has one, which was let go because the chain is too long.
  */
-type Lineage = 'known' | 'likely' | 'top' | 'awaited' | 'unknown' | 'cut';
+type CreatorState = 'known' | 'likely' | 'top' | 'awaited' | 'unknown' | 'cut';
 
-/** How a process was met: `event` its fork was seen, `procfs` it was read from /proc, `implied` something named it. */
+/** How a process was discovered: `event` its fork was seen, `procfs` it was read from /proc, `implied` something named it. */
 type DiscoveredBy = 'event' | 'procfs' | 'implied';
 
 /**
@@ -101,13 +101,13 @@ export class Process {
   startTicks: number;
   /** How many ticks earlier or later the kernel's own value may be, until it was looked up. */
   startSlackTicks: readonly [earlier: number, later: number];
-  /** Unix time at boot, in hundredths of a second, when the process was met; 0 in a replay. */
+  /** Unix time at boot, in hundredths of a second, when the process was discovered; 0 in a replay. */
   readonly bootUnixHundredths: number;
   /** Which of the processes with this pid and this very start it is: 0 for nearly all. */
   readonly sameTickIndex: number;
   image: Image;
   creator: Link | undefined = undefined;
-  #lineage: Lineage = 'awaited';
+  #creatorState: CreatorState = 'awaited';
   #toCall: (() => void)[] | undefined;
   /** Whom to take for the creator when no event tells. */
   likelyCreator: Link | undefined = undefined;
@@ -172,18 +172,18 @@ export class Process {
     this.ppid = init.ppid;
   }
 
-  get lineage(): Lineage {
-    return this.#lineage;
+  get creatorState(): CreatorState {
+    return this.#creatorState;
   }
 
-  set lineage(lineage: Lineage) {
-    this.#lineage = lineage;
+  set creatorState(creatorState: CreatorState) {
+    this.#creatorState = creatorState;
     const toCall = this.#toCall ?? [];
     this.#toCall = undefined;
     for (const call of toCall) call();
   }
 
-  /** Calls it once the lineage is not awaited any more. */
+  /** Calls it once the creator is not awaited any more. */
   whenSettled(call: () => void): void {
     this.#toCall ??= [];
     this.#toCall.push(call);
@@ -249,7 +249,7 @@ export class Process {
   attachCreator(creator: Link): void {
     this.creator = creator;
     creator.process.isReferredTo = true;
-    this.lineage = 'known';
+    this.creatorState = 'known';
     this.likelyCreator = undefined;
     this.depth = creator.process.depth + 1;
     this.ppid = creator.process.pid;
@@ -271,13 +271,13 @@ export class Process {
 
   #forgetCreator(): void {
     this.creator = undefined;
-    this.lineage = 'cut';
+    this.creatorState = 'cut';
   }
 
   setTop(): void {
     this.creator = undefined;
     this.likelyCreator = undefined;
-    this.lineage = 'top';
+    this.creatorState = 'top';
     this.depth = 0;
   }
 }

@@ -433,7 +433,7 @@ export class ProcessTable {
     for (const process of gone) if (!process.exit) this.#end(process, undefined);
   }
 
-  /** The leaders of what was met one by one, some of them before those that lead them. */
+  /** The leaders of what was discovered one by one, some of them before those that lead them. */
   linkLeaders(): void {
     for (const process of this.living()) this.#linkLeaders(process);
   }
@@ -522,7 +522,7 @@ export class ProcessTable {
     );
   }
 
-  /** Whether a fork's event tells of a process that was met before it: in the snapshot, or by what it did. */
+  /** Whether a fork's event tells of a process that was discovered before it: in the snapshot, or by what it did. */
   #isForkOf(event: ForkEvent, existing: Process): boolean {
     if (this.#isOther(existing, event.startMs)) return false;
     const ticks = ticksOf(event.startMs ?? event.bootMs);
@@ -532,7 +532,7 @@ export class ProcessTable {
     }
     // Its record may come late, but it happened before anything else told of the process.
     const before = ticks <= existing.startTicks + 1;
-    return existing.discoveredBy === 'implied' && existing.lineage === 'awaited' && !existing.exit && before;
+    return existing.discoveredBy === 'implied' && existing.creatorState === 'awaited' && !existing.exit && before;
   }
 
   /** The process that forks: from the cache, else from /proc if it lives, else one of which only the pid is known. */
@@ -615,7 +615,7 @@ export class ProcessTable {
   /** Parents of what /proc showed, up to the first that is known. */
   #linkByPpid(process: Process, parentStartMs?: number): void {
     const chain = [process];
-    for (let child: Process | undefined = process; child && child.lineage === 'awaited'; ) {
+    for (let child: Process | undefined = process; child && child.creatorState === 'awaited'; ) {
       if (child.ppid === 0) {
         child.setTop();
         break;
@@ -628,7 +628,7 @@ export class ProcessTable {
         if (snapshot) parent = this.#fromSnapshot(snapshot);
       }
       if (!parent || chain.includes(parent) || !child.setCreator(parent.link)) {
-        child.lineage = 'unknown';
+        child.creatorState = 'unknown';
         break;
       }
       chain.push(parent);
@@ -684,7 +684,7 @@ export class ProcessTable {
     return this.#entityIds.of(process.pid, process.startTicks, process.sameTickIndex);
   }
 
-  /** A start close to a tick's border is looked up in /proc while the process lives: only then can it be met there. */
+  /** A start close to a tick's border is looked up in /proc while the process lives: only then can it be discovered there. */
   #settleStart(process: Process): void {
     const [earlier, later] = process.startSlackTicks;
     if ((earlier === 0 && later === 0) || process.exit) return;
@@ -703,7 +703,8 @@ function toldSince({ startMs = 0, execBootMs, exit }: Process, { bootMs }: Snaps
 
 /** A process that only others had named names its parent itself. */
 function learnParent(process: Process, ppid: number): void {
-  if (process.discoveredBy === 'implied' && process.lineage === 'awaited' && process.ppid === 0) process.ppid = ppid;
+  if (process.discoveredBy === 'implied' && process.creatorState === 'awaited' && process.ppid === 0)
+    process.ppid = ppid;
 }
 
 /** Whether a process of this pid adopts the orphans of another: init, or an ancestor that is a subreaper (man 2 prctl). */
@@ -742,7 +743,7 @@ function startSlack({ startMs, isCoarse, bootMs }: ForkEvent): readonly [number,
 
 /** Where forks may be untold: an exec under another parent, other than by adoption, is not of the process that is known. */
 function isAnother(process: Process, { isCoarse, details }: ExecEvent): boolean {
-  const certain = process.lineage === 'known' || process.lineage === 'top';
+  const certain = process.creatorState === 'known' || process.creatorState === 'top';
   if (!isCoarse || certain || process.execUnixMs === 0 || details?.ppid === undefined) return false;
   return details.ppid !== process.ppid && details.ppid !== 1;
 }

@@ -328,7 +328,7 @@ export class ProcessTree {
     process.userNamespace = details.userNamespace ?? process.userNamespace;
     this.#keepGroups(pending, details, before.details);
     if (hasEntryName(image)) this.#proveEntry(pending);
-    if (details.ppid === undefined || process.lineage !== 'awaited') return;
+    if (details.ppid === undefined || process.creatorState !== 'awaited') return;
     process.ppid = details.ppid;
     if (details.ppid === 0) process.setTop();
     else process.likelyCreator ??= this.processes.likelyParent(details.ppid, pending);
@@ -368,9 +368,9 @@ export class ProcessTree {
   #settle(process: Process): void {
     for (let child: Process | undefined = process; child; ) {
       this.processes.decideClaim(child);
-      if (child.lineage === 'awaited') {
+      if (child.creatorState === 'awaited') {
         const likely = child.likelyCreator;
-        child.lineage = likely && child.setCreator(likely) ? 'likely' : 'unknown';
+        child.creatorState = likely && child.setCreator(likely) ? 'likely' : 'unknown';
       }
       if (child.creator) sealNow(child.creator.image);
       child = child.creator?.process;
