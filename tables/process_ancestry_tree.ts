@@ -76,7 +76,7 @@ export const columns: readonly Column<TreeRow>[] = [
     orNull((process.exit?.status ?? 0) & 0x7f || undefined),
   ),
   text('entry_type', 'How its tree came into the host, as in process_ancestry_events', ({ process }) =>
-    isSettled(process) && process.image.sealed ? entryOf(process.link).type : 'unknown',
+    isSettled(process) && process.image.sealed ? entryOf(process.atFork).type : 'unknown',
   ),
 ];
 
@@ -118,7 +118,7 @@ function* selected(hosts: readonly ProcessTable[], context: QueryContext): Itera
   }
 }
 
-/** All of them, and whoever is above them: a chain outlives the memory of its links. Each once. */
+/** All of them, and whoever is above them: a chain outlives the memory of its processes. Each once. */
 function* withAncestors(remembered: Iterable<Process>): Generator<Process> {
   const seen = new Set<Process>();
   for (const process of remembered) {

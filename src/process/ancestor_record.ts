@@ -4,14 +4,14 @@
  * may be long, and its arguments too.
  */
 import type { ExecDetails } from '../collect/event.ts';
-import type { LinkFacts, ProcessRef } from './facts.ts';
-import type { Link, Process, RecordedLink } from './process.ts';
+import type { AncestorFacts, ProcessRef } from './facts.ts';
+import type { AncestorRecord, Process, ProcessAtFork } from './process.ts';
 import { isRootsFile } from './proof.ts';
 
 /** What an ancestor takes beside its texts. */
 const ANCESTOR_BYTES = 230;
 
-interface LinkRecorderOptions {
+interface AncestorRecorderOptions {
   readonly entityIdOf: (process: Process) => string;
   /** JSON of CredentialFacts. */
   readonly credentialsOf: (details: ExecDetails, supplementalGroups: readonly number[] | undefined) => string;
@@ -19,33 +19,33 @@ interface LinkRecorderOptions {
   readonly revision: () => number;
 }
 
-export class LinkRecorder {
-  readonly #options: LinkRecorderOptions;
+export class AncestorRecorder {
+  readonly #options: AncestorRecorderOptions;
   /** Longest command line that an ancestor is told with, in characters. */
   cmdlineMax: number;
   /** How many were recorded with texts that had been cut to make room in memory. */
   shortened = 0;
 
-  constructor(cmdlineMax: number, options: LinkRecorderOptions) {
+  constructor(cmdlineMax: number, options: AncestorRecorderOptions) {
     this.cmdlineMax = cmdlineMax;
     this.#options = options;
   }
 
-  /** Only for settled links. */
-  record(link: Link): RecordedLink {
+  /** Only for settled processes. */
+  record(atFork: ProcessAtFork): AncestorRecord {
     const revision = this.#options.revision();
-    if (link.recorded?.revision === revision) return link.recorded;
-    const { creator } = link.process;
+    if (atFork.recorded?.revision === revision) return atFork.recorded;
+    const { creator } = atFork.process;
     const above =
       creator && (creator.recorded?.revision === revision ? creator.recorded : this.#chain(creator, revision));
-    link.recorded = this.#recordOne(link, above, revision);
-    return link.recorded;
+    atFork.recorded = this.#recordOne(atFork, above, revision);
+    return atFork.recorded;
   }
 
-  /** Records a link after those above it, from the first that is not recorded downwards: a chain may be a thousand long. */
-  #chain(link: Link, revision: number): RecordedLink | undefined {
-    const pending: Link[] = [];
-    let one: Link | undefined = link;
+  /** Records a process after those above it, from the first that is not recorded downwards: a chain may be a thousand long. */
+  #chain(atFork: ProcessAtFork, revision: number): AncestorRecord | undefined {
+    const pending: ProcessAtFork[] = [];
+    let one: ProcessAtFork | undefined = atFork;
     for (; one && one.recorded?.revision !== revision; one = one.process.creator) pending.push(one);
     let above = one?.recorded;
     for (let lower = pending.pop(); lower; lower = pending.pop()) {
@@ -55,35 +55,35 @@ export class LinkRecorder {
     return above;
   }
 
-  #recordOne(link: Link, above: RecordedLink | undefined, revision: number): RecordedLink {
-    if (link.image.isShortened) this.shortened++;
+  #recordOne(atFork: ProcessAtFork, above: AncestorRecord | undefined, revision: number): AncestorRecord {
+    if (atFork.image.isShortened) this.shortened++;
     // What was told of its creator stays (see ProcessTable.fork).
-    link.process.isTold = true;
-    return new SettledLink(this.#options, link, above, { revision, cmdlineMax: this.cmdlineMax });
+    atFork.process.isTold = true;
+    return new SettledAncestor(this.#options, atFork, above, { revision, cmdlineMax: this.cmdlineMax });
   }
 }
 
-class SettledLink implements RecordedLink {
+class SettledAncestor implements AncestorRecord {
   readonly entityId: string;
   readonly depth: number;
   readonly bytes: number;
   readonly complete: boolean;
   readonly cut: boolean;
   readonly revision: number;
-  readonly #options: LinkRecorderOptions;
-  readonly #link: Link;
+  readonly #options: AncestorRecorderOptions;
+  readonly #atFork: ProcessAtFork;
   readonly #cmdlineMax: number;
 
   constructor(
-    options: LinkRecorderOptions,
-    link: Link,
-    above: RecordedLink | undefined,
+    options: AncestorRecorderOptions,
+    atFork: ProcessAtFork,
+    above: AncestorRecord | undefined,
     { revision, cmdlineMax }: { revision: number; cmdlineMax: number },
   ) {
-    const { process, image } = link;
+    const { process, image } = atFork;
     const { path, root, args } = image.details;
     this.#options = options;
-    this.#link = link;
+    this.#atFork = atFork;
     this.#cmdlineMax = cmdlineMax;
     this.revision = revision;
     this.entityId = options.entityIdOf(process);
@@ -102,17 +102,17 @@ class SettledLink implements RecordedLink {
     }
   }
 
-  get above(): RecordedLink | undefined {
-    return this.#link.process.creator?.recorded;
+  get above(): AncestorRecord | undefined {
+    return this.#atFork.process.creator?.recorded;
   }
 
   json(argsMax = Number.POSITIVE_INFINITY): string {
-    const { process, image, session, tty } = this.#link;
+    const { process, image, session, tty } = this.#atFork;
     const { details } = image;
     const { args } = details;
     const creator = process.creator?.process;
     const isFileKnown = details.mode !== undefined && details.ownerUid !== undefined;
-    const facts: Omit<LinkFacts, 'credentials'> = {
+    const facts: Omit<AncestorFacts, 'credentials'> = {
       entityId: this.entityId,
       pid: process.pid,
       ppid: creator?.pid ?? process.ppid,

@@ -9,7 +9,7 @@ import type { Claim, Process } from './process.ts';
 
 export function claimOf(event: ForkEvent, creator: Process, forker: Process): Claim {
   const { session, group, leftTerminal } = forker;
-  return { event, creator: creator.link, forker: forker.link, session, group, leftTerminal };
+  return { event, creator: creator.atFork, forker: forker.atFork, session, group, leftTerminal };
 }
 
 /**

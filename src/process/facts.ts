@@ -36,7 +36,7 @@ export interface PreviousImageFacts {
 }
 
 /** A process that created others or leads them, with the image that it ran then. */
-export interface LinkFacts {
+export interface AncestorFacts {
   readonly entityId: string;
   readonly pid: number;
   /** Of its creator, or the kernel's parent where no creator is known. */

@@ -2,13 +2,13 @@
  * The lineage walk: every process with every one of its ancestors (R3 to R5), from a process upwards, or
  * from ancestors down to all that descend from them.
  */
-import type { Link, Process } from './process.ts';
+import type { Process, ProcessAtFork } from './process.ts';
 
 /** A process and one of its ancestors. */
 export interface Descent {
   readonly process: Process;
   /** The ancestor with the image that it was running when it forked, on the way down to the process. */
-  readonly ancestor: Link;
+  readonly ancestor: ProcessAtFork;
   /** 1: it created the process; 2: it created the one that did; and so on. */
   readonly depth: number;
 }
@@ -16,7 +16,8 @@ export interface Descent {
 /** From its creator up to the top. */
 export function* ancestorsOf(process: Process): Generator<Descent> {
   let depth = 0;
-  for (let link = process.creator; link; link = link.process.creator) yield { process, ancestor: link, depth: ++depth };
+  for (let ancestor = process.creator; ancestor; ancestor = ancestor.process.creator)
+    yield { process, ancestor, depth: ++depth };
 }
 
 /** Processes that are looked at between two pauses. */
@@ -32,7 +33,7 @@ interface Visit {
 }
 
 interface Wanted {
-  readonly link: Link;
+  readonly ancestor: ProcessAtFork;
   readonly level: number;
   readonly above: Wanted | undefined;
 }
@@ -53,7 +54,7 @@ export function* descendantsOf(
   for (const process of remembered) {
     for (const visit of visitFromAbove(process, ancestors, visits)) {
       for (let wanted = visit.nearest; wanted; wanted = wanted.above) {
-        yield { process: visit.process, ancestor: wanted.link, depth: visit.level - wanted.level };
+        yield { process: visit.process, ancestor: wanted.ancestor, depth: visit.level - wanted.level };
       }
     }
     if (++looked % PAUSE_EVERY === 0) yield undefined;
@@ -69,13 +70,13 @@ function visitFromAbove(
   const unvisited: Process[] = [];
   for (let one: Process | undefined = process; one && !visits.has(one); one = one.creator?.process) unvisited.push(one);
   return unvisited.reverse().map((one) => {
-    const link = one.creator;
-    const above = link && visits.get(link.process);
+    const ancestor = one.creator;
+    const above = ancestor && visits.get(ancestor.process);
     let visit: Visit = { process: one, level: 0, nearest: undefined };
-    if (link && above) {
+    if (ancestor && above) {
       const { level, nearest } = above;
-      const wanted = !ancestors || ancestors.has(link.process);
-      visit = { process: one, level: level + 1, nearest: wanted ? { link, level, above: nearest } : nearest };
+      const wanted = !ancestors || ancestors.has(ancestor.process);
+      visit = { process: one, level: level + 1, nearest: wanted ? { ancestor, level, above: nearest } : nearest };
     }
     visits.set(one, visit);
     return visit;

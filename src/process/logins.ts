@@ -42,15 +42,15 @@ export class Logins {
   }
 
   /** Of an entry by ssh; '' for others, and where it is not known. */
-  addressOf({ type, link }: Entry): string {
-    if (type !== 'sshd' || !link) return '';
-    const { process, image } = link;
+  addressOf({ type, leader }: Entry): string {
+    if (type !== 'sshd' || !leader) return '';
+    const { process, image } = leader;
     const { ses } = image.details;
     // A server that was started in a session, and does not use PAM, leaves its guests in that session.
     const isOwnSession = ses !== process.creator?.image.details.ses;
     const said = ses === undefined || !isOwnSession ? undefined : this.#addresses.get(ses);
     if (said !== undefined) return said;
-    for (const server of sshServersOf(link)) {
+    for (const server of sshServersOf(leader)) {
       const peer = this.#peerOf(server);
       if (peer !== '') return peer;
     }

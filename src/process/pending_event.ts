@@ -1,7 +1,7 @@
 /** Events on their way to being published: an exec, or something else that happened to a process. */
 import type { ExecDetails } from '../collect/event.ts';
 import type { Image } from './image.ts';
-import type { Group, Link, Process } from './process.ts';
+import type { Group, Process, ProcessAtFork } from './process.ts';
 
 /** What happened to a process; `existing`: it was there before the recording began. */
 export type Action = 'exec' | 'fork' | 'setsid' | 'exit' | 'existing';
@@ -18,13 +18,13 @@ export class PendingEvent {
   order = 0;
   readonly process: Process;
   /** The process with image and session as they were then. */
-  readonly link: Link;
+  readonly atFork: ProcessAtFork;
   readonly image: Image;
   /** The session's leader as it was then. */
-  readonly sessionLeader: Link | undefined;
+  readonly sessionLeader: ProcessAtFork | undefined;
   readonly group: Group | undefined;
   /** The group's leader as it was then. */
-  readonly groupLeader: Link | undefined;
+  readonly groupLeader: ProcessAtFork | undefined;
   readonly bootMs: number;
   /** When it happened, in Unix ms. */
   readonly unixMs: number;
@@ -40,11 +40,11 @@ export class PendingEvent {
   constructor(action: Action, process: Process, at: Moment, heardMs: number, details?: ExecDetails) {
     this.action = action;
     this.process = process;
-    this.link = process.link;
+    this.atFork = process.atFork;
     this.image = process.image;
-    this.sessionLeader = this.#linkOf(process.session);
+    this.sessionLeader = this.#atForkOf(process.session);
     this.group = process.group;
-    this.groupLeader = this.#linkOf(process.group);
+    this.groupLeader = this.#atForkOf(process.group);
     this.details = details;
     this.previous = process.previous;
     this.bootMs = at.bootMs;
@@ -54,15 +54,15 @@ export class PendingEvent {
 
   /** Whether the terminal at which the image was executed is not the process's any more. */
   get hasLostTerminal(): boolean {
-    if (this.link.leftTerminal) return true;
+    if (this.atFork.leftTerminal) return true;
     // A leader's end takes the terminal away from all of its session (drivers/tty/tty_jobctrl.c, disassociate_ctty).
     const leader = this.sessionLeader?.process;
     const end = leader === this.process ? undefined : leader?.exit?.bootMs;
     return end !== undefined && end > 0 && end <= this.bootMs;
   }
 
-  #linkOf(group: Group | undefined): Link | undefined {
+  #atForkOf(group: Group | undefined): ProcessAtFork | undefined {
     const leader = group?.leader;
-    return leader === this.process ? this.link : leader?.link;
+    return leader === this.process ? this.atFork : leader?.atFork;
   }
 }

@@ -1,4 +1,4 @@
-/** A process, and the link by which its children know it. */
+/** A process, and what its children remember of it. */
 import type { ForkEvent, Pid } from '../collect/event.ts';
 import type { Image } from './image.ts';
 
@@ -17,13 +17,13 @@ type DiscoveredBy = 'event' | 'procfs' | 'implied';
  * A process with the image that it was running when it forked: what its child remembers of it (R3, R4). What rows tell of
  * it is recorded once everything above is settled.
  */
-export class Link {
+export class ProcessAtFork {
   readonly process: Process;
   readonly image: Image;
   readonly session: Group | undefined;
   /** It, or who forked it, has left the session in which the image was executed, and with it the image's terminal. */
   readonly leftTerminal: boolean;
-  recorded: RecordedLink | undefined;
+  recorded: AncestorRecord | undefined;
   /** The cache of entry.ts. */
   entry: Entry | undefined;
 
@@ -50,9 +50,9 @@ export interface Group {
 /** A fork that is not believed yet, with the creator as it was then. */
 export interface Claim {
   readonly event: ForkEvent;
-  readonly creator: Link;
+  readonly creator: ProcessAtFork;
   /** Whose image and session the child inherits. */
-  readonly forker: Link;
+  readonly forker: ProcessAtFork;
   readonly session: Group | undefined;
   readonly group: Group | undefined;
   readonly leftTerminal: boolean;
@@ -64,16 +64,16 @@ export type EntryType = 'init' | 'kthread' | 'sshd' | 'ssm' | 'container' | 'ter
 export interface Entry {
   readonly type: EntryType;
   /** The process by which it came in, with the image that it ran then; undefined for pid 1, the kernel's threads and unknown. */
-  readonly link: Link | undefined;
+  readonly leader: ProcessAtFork | undefined;
 }
 
-/** A link with those above it. Identity counts: what is the same object is stored once. */
-export interface RecordedLink {
+/** What rows tell of an ancestor or a leader, with those above it. Identity counts: the same object is stored once. */
+export interface AncestorRecord {
   readonly entityId: string;
-  /** The facts as JSON (LinkFacts), made at each call; `argsMax` cuts the arguments to so many characters. */
+  /** The facts as JSON (AncestorFacts), made at each call; `argsMax` cuts the arguments to so many characters. */
   readonly json: (argsMax?: number) => string;
   /** Its creator. Looked up each time: of a chain that grows for ever the top is let go. */
-  readonly above: RecordedLink | undefined;
+  readonly above: AncestorRecord | undefined;
   /** How many there are, this one included. */
   readonly depth: number;
   /** What all of them take in the column ancestry, in bytes, about. */
@@ -106,11 +106,11 @@ export class Process {
   /** Which of the processes with this pid and this very start it is: 0 for nearly all. */
   readonly sameTickIndex: number;
   image: Image;
-  creator: Link | undefined = undefined;
+  creator: ProcessAtFork | undefined = undefined;
   #creatorState: CreatorState = 'awaited';
   #toCall: (() => void)[] | undefined;
   /** Whom to take for the creator when no event tells. */
-  likelyCreator: Link | undefined = undefined;
+  likelyCreator: ProcessAtFork | undefined = undefined;
   /** Whether its fork was seen, and its creator is certain to have called it: not another in its name, with CLONE_PARENT. */
   isForkedByCreator = false;
   /** Who may have created it: see claims.ts. */
@@ -125,7 +125,7 @@ export class Process {
   /** As pidNamespace: an inode number, inherited at a fork. */
   userNamespace: number | undefined = undefined;
   session: Group | undefined = undefined;
-  /** See Link. */
+  /** See ProcessAtFork. */
   leftTerminal = false;
   group: Group | undefined = undefined;
   /** Control group; '' where nobody knows. */
@@ -148,7 +148,7 @@ export class Process {
   isTold = false;
   /** Whether others may refer to it: as their creator, or as the leader of their session or group. */
   isReferredTo = false;
-  #link: Link | undefined;
+  #atFork: ProcessAtFork | undefined;
 
   constructor(init: {
     pid: Pid;
@@ -189,19 +189,19 @@ export class Process {
     this.#toCall.push(call);
   }
 
-  /** The link for children that are forked now; the same one for as long as image and session stay. */
-  get link(): Link {
-    let link = this.#link;
-    if (!link || link.image !== this.image || link.session !== this.session) {
-      link = new Link(this, this.image, this.session, this.leftTerminal);
-      this.#link = link;
+  /** What children that are forked now remember; the same object for as long as image and session stay. */
+  get atFork(): ProcessAtFork {
+    let atFork = this.#atFork;
+    if (!atFork || atFork.image !== this.image || atFork.session !== this.session) {
+      atFork = new ProcessAtFork(this, this.image, this.session, this.leftTerminal);
+      this.#atFork = atFork;
     }
-    return link;
+    return atFork;
   }
 
   /** Takes the image that it was forked with, where that is told after others have asked for it. */
   inheritImage(image: Image): void {
-    if (this.#link) this.image.follow(image);
+    if (this.#atFork) this.image.follow(image);
     else this.image = image;
   }
 
@@ -237,8 +237,8 @@ export class Process {
    * Records who created it. Refuses what would close a circle (R12), which only contradictory input can ask for, and
    * then answers false.
    */
-  setCreator(creator: Link): boolean {
-    for (let above: Link | undefined = creator; above; above = above.process.creator) {
+  setCreator(creator: ProcessAtFork): boolean {
+    for (let above: ProcessAtFork | undefined = creator; above; above = above.process.creator) {
       if (above.process === this) return false;
     }
     this.attachCreator(creator);
@@ -246,7 +246,7 @@ export class Process {
   }
 
   /** Like setCreator, for a process that was only now made: nobody can be its descendant. */
-  attachCreator(creator: Link): void {
+  attachCreator(creator: ProcessAtFork): void {
     this.creator = creator;
     creator.process.isReferredTo = true;
     this.creatorState = 'known';
@@ -264,7 +264,7 @@ export class Process {
       if (!above) return;
       last = above;
     }
-    const leaders = [last.session?.leader, last.#link?.session?.leader, last.group?.leader];
+    const leaders = [last.session?.leader, last.#atFork?.session?.leader, last.group?.leader];
     // A leader that is itself so deep would hold what lies above it.
     for (const one of [last, ...leaders]) if (one && one.depth >= LONGEST_CHAIN) one.#forgetCreator();
   }

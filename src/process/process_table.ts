@@ -20,7 +20,7 @@ import { EntityIds } from './identity.ts';
 import { Image } from './image.ts';
 import { ImageTexts } from './image_texts.ts';
 import type { Group } from './process.ts';
-import { type Claim, type Link, Process } from './process.ts';
+import { type Claim, Process, type ProcessAtFork } from './process.ts';
 
 export interface ProcessTableOptions {
   readonly bootId: string;
@@ -197,8 +197,8 @@ export class ProcessTable {
   }
 
   /** What a child has of the process that forked. */
-  #inherit(process: Process, { event, creator, forker: link, session, group, leftTerminal }: Claim): void {
-    const forker = link.process;
+  #inherit(process: Process, { event, creator, forker: forkerAtFork, session, group, leftTerminal }: Claim): void {
+    const forker = forkerAtFork.process;
     // Its session and its groups may be those that the forker leads.
     forker.isReferredTo = true;
     // A claimed child may have left them before its claim is believed.
@@ -394,10 +394,10 @@ export class ProcessTable {
   }
 
   /** The parent that a process without a known creator has as it executes. */
-  likelyParent(ppid: number, at: { bootMs: number }): Link {
+  likelyParent(ppid: number, at: { bootMs: number }): ProcessAtFork {
     const pid = ppid as Pid;
     const parent = this.#cache.find(pid) ?? this.#readLive(pid, at.bootMs) ?? this.#imply(pid, at);
-    return parent.link;
+    return parent.atFork;
   }
 
   /**
@@ -485,8 +485,8 @@ export class ProcessTable {
         seen.add(one);
         yield one.image;
         yield* one.previous;
-        for (const link of [one.creator, one.likelyCreator, one.claim?.creator, one.claim?.forker])
-          if (link) yield link.image;
+        for (const known of [one.creator, one.likelyCreator, one.claim?.creator, one.claim?.forker])
+          if (known) yield known.image;
         for (const leader of [one.session?.leader, one.group?.leader]) if (leader) yield leader.image;
       }
     }
@@ -627,7 +627,7 @@ export class ProcessTable {
         const snapshot = this.#proc?.read(ppid);
         if (snapshot) parent = this.#fromSnapshot(snapshot);
       }
-      if (!parent || chain.includes(parent) || !child.setCreator(parent.link)) {
+      if (!parent || chain.includes(parent) || !child.setCreator(parent.atFork)) {
         child.creatorState = 'unknown';
         break;
       }

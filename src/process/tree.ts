@@ -12,7 +12,7 @@ import { entryOf, hasEntryName, isSshd } from './entry.ts';
 import { Image } from './image.ts';
 import { Logins } from './logins.ts';
 import { type Action, type Moment, PendingEvent } from './pending_event.ts';
-import type { Entry, Link, Process, RecordedLink } from './process.ts';
+import type { AncestorRecord, Entry, Process, ProcessAtFork } from './process.ts';
 import { ProcessTable, type ProcessTableOptions } from './process_table.ts';
 import { SessionContext, type SharedFacts } from './session_context.ts';
 
@@ -23,7 +23,7 @@ export interface PublishedEvent {
   readonly actions: readonly Action[];
   readonly process: Process;
   /** The process with its image and session. */
-  readonly link: Link;
+  readonly atFork: ProcessAtFork;
   /** Undefined when it is not known what was executed. */
   readonly details: ExecDetails | undefined;
   readonly ancestry: Ancestry;
@@ -55,10 +55,10 @@ export interface PublishedEvent {
 /** What many events share; undefined where there is none. */
 interface EventContext {
   /** Who created it: its first ancestor. */
-  readonly creator: RecordedLink | undefined;
-  readonly groupLeader: RecordedLink | undefined;
-  readonly sessionLeader: RecordedLink | undefined;
-  readonly entryLeader: RecordedLink | undefined;
+  readonly creator: AncestorRecord | undefined;
+  readonly groupLeader: AncestorRecord | undefined;
+  readonly sessionLeader: AncestorRecord | undefined;
+  readonly entryLeader: AncestorRecord | undefined;
   /** CredentialFacts. */
   readonly credentials: SharedFacts | undefined;
   /** What the process ran before, from the image that it was forked with on: PreviousImageFacts. */
@@ -209,7 +209,7 @@ export class ProcessTree {
   /** Asks the servers that /proc showed for their connections: their sessions may end before the next row. */
   askServers(): void {
     for (const process of this.processes.living()) {
-      if (hasEntryName(process.image) && isSshd(process.link)) this.#logins.askServer(process);
+      if (hasEntryName(process.image) && isSshd(process.atFork)) this.#logins.askServer(process);
     }
   }
 
@@ -335,20 +335,20 @@ export class ProcessTree {
   }
 
   /** Reads what proves an entry, while the process lives: for the few programs that let others in. */
-  #proveEntry({ process, details, link }: PendingEvent): void {
+  #proveEntry({ process, details, atFork }: PendingEvent): void {
     const { proc } = this.#options;
     if (details?.userNamespace === undefined) {
       const startTicks = proc?.startTicks(process.pid);
       if (startTicks === undefined || !this.processes.isSame(process, startTicks)) return;
       process.userNamespace = proc?.userNamespace(process.pid) ?? process.userNamespace;
     }
-    if (isSshd(link)) this.#logins.askServer(process);
+    if (isSshd(atFork)) this.#logins.askServer(process);
   }
 
   /** Supplemental groups are set by what sets other ids too, and by what lets people in: no event tells of them. */
-  #keepGroups({ process, link }: PendingEvent, { uid, gid }: ExecDetails, before: ExecDetails): void {
+  #keepGroups({ process, atFork }: PendingEvent, { uid, gid }: ExecDetails, before: ExecDetails): void {
     const isSame = uid === before.uid && gid === before.gid;
-    if (isSame && link.session?.leader !== process) return;
+    if (isSame && atFork.session?.leader !== process) return;
     process.supplementalGroups = this.#options.proc?.supplementalGroups(process.pid);
   }
 
@@ -397,8 +397,8 @@ export class ProcessTree {
     const ancestry = ancestryOf(process, creator, this.#settings.maxDepth);
     // Until /proc was read again, an exec or a fork of any ancestor may be among what was lost.
     const certain = this.processes.losses.sinceResync === 0;
-    const { action, link, image, group, sessionLeader, groupLeader } = pending;
-    const entry = entryOf(link);
+    const { action, atFork, image, group, sessionLeader, groupLeader } = pending;
+    const entry = entryOf(atFork);
     const inherited = image.known ? image.details : undefined;
     const hasLost = inherited && inherited.tty !== '' && pending.hasLostTerminal;
     const told = hasLost ? { ...inherited, tty: '', ttyNr: 0 } : inherited;
@@ -407,20 +407,20 @@ export class ProcessTree {
       action,
       actions: ALONE[action],
       process,
-      link,
+      atFork,
       details,
       ancestry: certain ? ancestry : { ...ancestry, complete: false },
       entityId: this.processes.entityIdOf(process),
       ppid: pending.details?.ppid ?? process.ppid,
       pidNamespace: process.pidNamespace,
-      sid: link.session?.id,
+      sid: atFork.session?.id,
       pgid: group?.id,
       entry,
       context: {
         creator,
         groupLeader: context.record(groupLeader),
         sessionLeader: context.record(sessionLeader),
-        entryLeader: context.record(entry.link),
+        entryLeader: context.record(entry.leader),
         credentials: details && context.credentials(details, process.supplementalGroups),
         previous: context.previous(pending.previous, process.creator),
       },
@@ -452,7 +452,7 @@ function blockerOf(pending: PendingEvent): Process | Image | undefined {
   return unsettledOf(pending.process) ?? blockerIn(pending.sessionLeader) ?? blockerIn(pending.groupLeader);
 }
 
-function blockerIn(leader: Link | undefined): Process | Image | undefined {
+function blockerIn(leader: ProcessAtFork | undefined): Process | Image | undefined {
   if (!leader) return undefined;
   return leader.image.sealed ? unsettledOf(leader.process) : leader.image;
 }
@@ -469,10 +469,10 @@ function fromCreators<Value>(
   end?: 'hasLeftCgroup',
 ): Value | undefined {
   if (end && process[end]) return undefined;
-  for (let link = process.creator; link; link = link.process.creator) {
-    const value = of(link.image.details) || of(link.process);
+  for (let ancestor = process.creator; ancestor; ancestor = ancestor.process.creator) {
+    const value = of(ancestor.image.details) || of(ancestor.process);
     if (value) return value;
-    if (end && link.process[end]) return undefined;
+    if (end && ancestor.process[end]) return undefined;
   }
   return undefined;
 }

@@ -67,7 +67,7 @@ export class Publishing {
 
   /** `isLive`: of this host, whose files can be read. */
   take(event: PublishedEvent, isLive: boolean): void {
-    const { process, link, details, unixMs } = event;
+    const { process, atFork, details, unixMs } = event;
     const hasher = isLive && event.action === 'exec' && details ? this.#options.hasher() : undefined;
     if (!hasher || !details || details.path === '') {
       this.#pass(event);
@@ -79,7 +79,7 @@ export class Publishing {
     const { inode } = details;
     // Beyond that it is rounded, and stands for its neighbours too: overlayfs puts numbers of layers into the highest bits.
     const file = inode !== undefined && Number.isSafeInteger(inode) ? { inode } : {};
-    const stillRuns = () => process.image === link.image && !process.exit;
+    const stillRuns = () => process.image === atFork.image && !process.exit;
     const sha256 = hasher.hash({ pid: process.pid, unixMs, startTicks, details, stillRuns, ...file });
     if (!(sha256 instanceof Promise)) {
       this.#pass(sha256 === undefined ? event : { ...event, sha256 });

@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { HostFacts } from '../../linux/host.ts';
-import type { CredentialFacts, LinkFacts, PreviousImageFacts, ProcessRef } from '../../process/facts.ts';
+import type { AncestorFacts, CredentialFacts, PreviousImageFacts, ProcessRef } from '../../process/facts.ts';
 import { FACT, type FactName, type FactValue } from './event_facts.ts';
 import type { SegmentRow } from './segments.ts';
 
@@ -200,7 +200,7 @@ interface LegacyLink {
   readonly credentials: LegacyCredentials;
 }
 
-function linkFactsOf(row: Row): LinkFacts {
+function linkFactsOf(row: Row): AncestorFacts {
   const link = JSON.parse(String(row.json)) as LegacyLink;
   const ancestor = String(row.ancestor);
   const { ppid, pproc_time_hr } = JSON.parse(ancestor) as { ppid?: number; pproc_time_hr?: number };

@@ -15,7 +15,7 @@ function child(number: number, of?: Process): Process {
     image: of?.image ?? Image.unknown(),
     ppid: of?.pid ?? 0,
   });
-  if (of) process.setCreator(of.link);
+  if (of) process.setCreator(of.atFork);
   else process.setTop();
   return process;
 }
@@ -108,8 +108,8 @@ describe('descendants', () => {
     const first = descents.next().value as Descent;
     expect(told([first])).toEqual(['2 < 1 at 1']);
     const stranger = child(9);
-    two.setCreator(stranger.link);
-    four.setCreator(five.link);
+    two.setCreator(stranger.atFork);
+    four.setCreator(five.atFork);
     expect(told(descents)).toEqual([
       '3 < 2 at 1',
       '3 < 1 at 2',

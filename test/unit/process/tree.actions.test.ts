@@ -56,7 +56,7 @@ describe('an end that is told after the pid was used again', () => {
     const harness = new TreeHarness({ actions: ALL }).run(kernel);
     harness.tree.flush('all');
     const ends = harness.published.filter(({ action }) => action === 'exit');
-    return ends.map(({ link, exitStatus }) => [link.image.details.comm, exitStatus]);
+    return ends.map(({ atFork, exitStatus }) => [atFork.image.details.comm, exitStatus]);
   };
   const exit = (kernel: KernelModel, status: number) => kernel.tell(kernel.exitEvent(10, status));
 
