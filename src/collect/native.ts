@@ -16,8 +16,8 @@ export interface NativeCollectorOptions {
   readonly argsMaxBytes: number;
   readonly queueMaxBytes: number;
   readonly socketBufferBytes: number;
-  /** For how long audit's unicast place is left to others once it is free, after the start. */
-  readonly placeGraceMs: number;
+  /** For how long audit's unicast is left to others once it is free, after the start. */
+  readonly ownerGraceMs: number;
   /** Of eBPF: a power of 2 from 2^16 on; 8 MiB if undefined. All of it counts as the process's memory. */
   readonly ringBytes?: number;
   /** Of eBPF: whether setsid(2) is told, which slows every system call of the host a little. */
@@ -73,7 +73,7 @@ export interface NativeAuditRule {
 export interface NativeAuditInspection {
   readonly error: number;
   readonly enabled: number;
-  /** Who holds the unicast place; 0 for nobody. */
+  /** The pid of the unicast owner; 0 for none. */
   readonly pid: number;
   readonly backlogLimit: number;
   readonly backlog: number;

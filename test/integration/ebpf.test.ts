@@ -67,7 +67,7 @@ describe.skipIf(!isRoot || isOfHost)('eBPF', () => {
         argsMaxBytes: 128 << 10,
         queueMaxBytes: 1 << 26,
         socketBufferBytes: 1 << 20,
-        placeGraceMs: 1000,
+        ownerGraceMs: 1000,
         ...options,
       },
       take,

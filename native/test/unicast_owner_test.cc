@@ -1,4 +1,4 @@
-#include "../sensors/audit/place.h"
+#include "../sensors/audit/unicast_owner.h"
 
 #include "harness.h"
 
@@ -10,7 +10,7 @@ constexpr double kGraceMs = 30000, kSecondMs = 1000;
 
 // Audit as the kernel says it is, second by second.
 struct Host {
-  PlaceWatch watch{kGraceMs};
+  UnicastOwnerWatch watch{kGraceMs};
   Mode mode = Mode::kMulticast;
   Status status;
   bool owner_lives = true;
@@ -32,24 +32,24 @@ struct Host {
   }
 };
 
-TEST("a place that is ours stays ours") {
+TEST("unicast that we own stays ours") {
   Host host(Mode::kUnicast, kOurs);
   for (int i = 0; i < 100; ++i) CHECK(host.second() == Step::kStay);
 }
 
-TEST("beside an owner that lives the place is never asked for") {
+TEST("beside an owner that lives unicast is never asked for") {
   Host host(Mode::kMulticast, kOther);
   for (int i = 0; i < 100; ++i) CHECK(host.second() == Step::kStay);
 }
 
-TEST("a place that its owner left is left free for the time of grace, and taken then") {
+TEST("unicast that its owner left is left free for the time of grace, and taken then") {
   Host host(Mode::kMulticast, kOther);
   CHECK(host.second() == Step::kStay);
   host.status.pid = 0;
   CHECK(host.second() == Step::kOwnerLeft);
   Step then;
   CHECK_EQUAL(host.seconds_of_patience(then), 29);
-  CHECK(then == Step::kTakePlace);
+  CHECK(then == Step::kBecomeOwner);
 }
 
 TEST("an owner that died has left") {
@@ -60,7 +60,7 @@ TEST("an owner that died has left") {
   CHECK(host.second() == Step::kStay);
 }
 
-TEST("an owner that comes back in time has the place, and all the time again when it goes again") {
+TEST("an owner that comes back in time owns unicast, and all the time again when it goes again") {
   Host host(Mode::kMulticast, 0);
   CHECK(host.second() == Step::kOwnerLeft);
   for (int i = 0; i < 20; ++i) CHECK(host.second() == Step::kStay);
@@ -71,10 +71,10 @@ TEST("an owner that comes back in time has the place, and all the time again whe
   CHECK(host.second() == Step::kOwnerLeft);
   Step then;
   CHECK_EQUAL(host.seconds_of_patience(then), 29);
-  CHECK(then == Step::kTakePlace);
+  CHECK(then == Step::kBecomeOwner);
 }
 
-TEST("a place that was given up is taken back when nobody came for it") {
+TEST("unicast that was given up is taken back when no other process took it") {
   Host host(Mode::kUnicast, kOurs);
   CHECK(host.second() == Step::kStay);
   host.watch.given_up(host.now_ms);
@@ -82,10 +82,10 @@ TEST("a place that was given up is taken back when nobody came for it") {
   host.status.pid = 0;
   Step then;
   CHECK_EQUAL(host.seconds_of_patience(then), 29);
-  CHECK(then == Step::kTakePlace);
+  CHECK(then == Step::kBecomeOwner);
 }
 
-TEST("a place that was given up belongs to whoever takes it") {
+TEST("unicast that was given up belongs to the process that takes it") {
   Host host(Mode::kUnicast, kOurs);
   host.watch.given_up(host.now_ms);
   host.mode = Mode::kMulticast;
@@ -94,25 +94,25 @@ TEST("a place that was given up belongs to whoever takes it") {
   CHECK(host.second() == Step::kStay);
 }
 
-TEST("who was too late for a free place waits anew rather than asks again") {
+TEST("who was too late for free unicast waits anew rather than asks again") {
   Host host(Mode::kMulticast, 0);
   Step then;
   CHECK(host.second() == Step::kOwnerLeft);
   host.seconds_of_patience(then);
-  CHECK(then == Step::kTakePlace);
+  CHECK(then == Step::kBecomeOwner);
   host.watch.missed();
   // The other one of us steps down, since it was asked.
   CHECK(host.second() == Step::kOwnerLeft);
   CHECK_EQUAL(host.seconds_of_patience(then), 29);
 }
 
-TEST("a place that the kernel took from a slow reader is taken again at once, unless another has it") {
+TEST("unicast that the kernel took from a slow reader is taken again at once, unless another has it") {
   Host host(Mode::kUnicast, 0);
-  CHECK(host.second() == Step::kTakePlace);
+  CHECK(host.second() == Step::kBecomeOwner);
   host.status.pid = kOther;
   CHECK(host.second() == Step::kFallBack);
   host.owner_lives = false;
-  CHECK(host.second() == Step::kTakePlace);
+  CHECK(host.second() == Step::kBecomeOwner);
 }
 
 TEST("without audit, or with a locked configuration, nothing is taken") {
@@ -125,9 +125,9 @@ TEST("without audit, or with a locked configuration, nothing is taken") {
 }
 
 TEST("only the holder gives way, and not to itself") {
-  CHECK(PlaceWatch::gives_way(Mode::kUnicast, kOther, kOurs));
-  CHECK(!PlaceWatch::gives_way(Mode::kUnicast, kOurs, kOurs));
-  CHECK(!PlaceWatch::gives_way(Mode::kMulticast, kOther, kOurs));
+  CHECK(UnicastOwnerWatch::gives_way(Mode::kUnicast, kOther, kOurs));
+  CHECK(!UnicastOwnerWatch::gives_way(Mode::kUnicast, kOurs, kOurs));
+  CHECK(!UnicastOwnerWatch::gives_way(Mode::kMulticast, kOther, kOurs));
 }
 
 TEST("without a handover every record is read, whichever way it comes") {

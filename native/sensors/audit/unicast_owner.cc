@@ -1,27 +1,27 @@
-#include "place.h"
+#include "unicast_owner.h"
 
 namespace process_ancestry::audit {
 
-Step PlaceWatch::each_second(Mode mode, const Status& status, bool owner_lives, uint32_t own_pid,
-                             double now_ms) {
+Step UnicastOwnerWatch::each_second(Mode mode, const Status& status, bool owner_lives, uint32_t own_pid,
+                                    double now_ms) {
   if (mode == Mode::kOff || (mode == Mode::kUnicast && status.pid == own_pid)) return Step::kStay;
-  if (place_is_taken(status, owner_lives, own_pid)) {
+  if (has_other_owner(status, owner_lives, own_pid)) {
     const bool was_free = free_since_ms_.has_value();
     free_since_ms_.reset();
     if (mode == Mode::kUnicast) return Step::kFallBack;
     return was_free ? Step::kOwnerCame : Step::kStay;
   }
   // Nobody asked for it: the kernel itself gives up on a reader that is too slow.
-  if (mode == Mode::kUnicast) return Step::kTakePlace;
+  if (mode == Mode::kUnicast) return Step::kBecomeOwner;
   if (is_immutable(status)) return Step::kStay;
   if (!free_since_ms_) {
     free_since_ms_ = now_ms;
     return Step::kOwnerLeft;
   }
-  return now_ms - *free_since_ms_ < grace_ms_ ? Step::kStay : Step::kTakePlace;
+  return now_ms - *free_since_ms_ < grace_ms_ ? Step::kStay : Step::kBecomeOwner;
 }
 
-bool PlaceWatch::gives_way(Mode mode, uint32_t asker, uint32_t own_pid) {
+bool UnicastOwnerWatch::gives_way(Mode mode, uint32_t asker, uint32_t own_pid) {
   return mode == Mode::kUnicast && asker != own_pid;
 }
 
