@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { boundsOf, type Flag, flagNames, flags } from '../src/config/flags.ts';
 import { type Column, ColumnOption } from '../src/osquery/column.ts';
-import { columns as ancestors } from '../tables/process_ancestry.ts';
+import { columns as closure } from '../tables/process_ancestry.ts';
 import { columns as cacheStats } from '../tables/process_ancestry_cache_stats.ts';
 import { columns as events } from '../tables/process_ancestry_events.ts';
 import { columns as subscribers } from '../tables/process_ancestry_subscribers.ts';
@@ -38,7 +38,7 @@ function flagTable(): string {
 export function withReference(readme: string): string {
   const parts: Record<string, string> = {
     process_ancestry_events: columnTable(events),
-    process_ancestry: columnTable(ancestors),
+    process_ancestry: columnTable(closure),
     process_ancestry_tree: columnTable(tree),
     process_ancestry_subscribers: columnTable(subscribers),
     process_ancestry_cache_stats: columnTable(cacheStats),
