@@ -95,7 +95,7 @@ describe('a transaction that fails', () => {
     fails: fc.option(failures, { nil: undefined }),
   });
   const all = (db: RowDatabase) => ({
-    rows: select(db).map((row) => [row.eid, row.number('pid'), row.link('creator')?.facts.pid]),
+    rows: select(db).map((row) => [row.eid, row.number('pid'), row.ancestorRecord('creator')?.facts.pid]),
     ...{ count: db.rows, lastEid: db.lastEid, cut: db.cutRows, subscribers: db.subscribers() },
   });
 
@@ -138,7 +138,7 @@ describe('a transaction that fails', () => {
           if (work === 'insert') eid += count;
           if (work === 'insert' || work === 'take') wanted.push(...rows.map((row) => row.eid));
           expect(eids(db)).toEqual(wanted);
-          for (const row of select(db)) expect([7, 8]).toContain(row.link('creator')?.facts.pid);
+          for (const row of select(db)) expect([7, 8]).toContain(row.ancestorRecord('creator')?.facts.pid);
         }
         expect(memory.rows).toBe(0);
         const { discardedEid } = db;
@@ -367,7 +367,7 @@ describe('rows that are let go', () => {
     db.deleteGone(false);
     while (db.dropUnneeded());
     const after = open(copyOf('facts.db'));
-    expect(select(after).map((row) => row.link('creator')?.facts.pid)).toEqual(numbers(151, 50));
+    expect(select(after).map((row) => row.ancestorRecord('creator')?.facts.pid)).toEqual(numbers(151, 50));
   });
 });
 
@@ -416,7 +416,7 @@ describe('rows of another database', () => {
       memory.insert([{ eid, event: { ...event, context: { ...event.context, creator: recorded({ pid }) } } }]);
       expect(disk.takeOldest(memory, 10)).toBe(1);
     }
-    expect(select(disk).map((row) => row.link('creator')?.facts.pid)).toEqual([7, 8]);
+    expect(select(disk).map((row) => row.ancestorRecord('creator')?.facts.pid)).toEqual([7, 8]);
   });
 });
 
