@@ -1,3 +1,5 @@
+import { MS_PER_TICK } from '../src/linux/clock_ticks.ts';
+import { exitCodeOf } from '../src/linux/exit_status.ts';
 import { bigint, type Column, ColumnOption, integer, text } from '../src/osquery/column.ts';
 import { rowMatcherInPieces } from '../src/osquery/constraint.ts';
 import type { QueryContext } from '../src/osquery/query_context.ts';
@@ -5,15 +7,13 @@ import { RowIds } from '../src/osquery/row_ids.ts';
 import type { TablePlugin } from '../src/osquery/table_plugin.ts';
 import { isSettled } from '../src/process/ancestry.ts';
 import { entryOf } from '../src/process/entry.ts';
-import { exitCodeOf } from '../src/process/exit_status.ts';
-import { MS_PER_TICK } from '../src/process/identity.ts';
 import { argsListOf } from '../src/process/image.ts';
 import type { Process } from '../src/process/process.ts';
 import type { ProcessTable } from '../src/process/process_table.ts';
 import { namedProcesses } from './named_processes.ts';
 import { stateOf } from './process_state.ts';
 
-export interface TreeRow {
+interface TreeRow {
   readonly process: Process;
   readonly processes: ProcessTable;
 }
@@ -76,7 +76,7 @@ export const columns: readonly Column<TreeRow>[] = [
     orNull((process.exit?.status ?? 0) & 0x7f || undefined),
   ),
   text('entry_type', 'How its tree came into the host, as in process_ancestry_events', ({ process }) =>
-    isSettled(process) && process.image.sealed ? entryOf(process.link).type : 'unknown',
+    isSettled(process) && process.image.sealed ? entryOf(process.atFork).type : 'unknown',
   ),
 ];
 
@@ -118,7 +118,7 @@ function* selected(hosts: readonly ProcessTable[], context: QueryContext): Itera
   }
 }
 
-/** All of them, and whoever is above them: a chain outlives the memory of its links. Each once. */
+/** All of them, and whoever is above them: a chain outlives the memory of its processes. Each once. */
 function* withAncestors(remembered: Iterable<Process>): Generator<Process> {
   const seen = new Set<Process>();
   for (const process of remembered) {

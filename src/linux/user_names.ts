@@ -6,7 +6,15 @@
 import { createReadStream, type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import type { Names } from '../process/session_context.ts';
+
+/** Of users and groups, as they are called now. */
+export interface Names {
+  /** Undefined for an id without a name. */
+  user(uid: number): string | undefined;
+  group(gid: number): string | undefined;
+  /** Another one when names have changed: what was made with those from before is not used any more. */
+  readonly revision: number;
+}
 
 export interface UserNamesOptions {
   readonly passwdPath?: string;

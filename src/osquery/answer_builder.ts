@@ -14,7 +14,7 @@ export const DEFAULT_RESULT_LIMIT: ResultLimit = { name: 'resultMaxBytes', bytes
 const ADVICE = 'add constraints, or ask for fewer columns';
 
 /** An answer that is too large, or one too many. The message says by how much, and what to do. */
-export class AnswerRefused extends Error {
+class AnswerRefused extends Error {
   override readonly name = 'AnswerRefused';
 }
 

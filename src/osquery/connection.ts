@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import { messageOf } from '../error_message.ts';
 import { AnswerBuilder, type ResultLimit } from './answer_builder.ts';
 import type { AnswerMemory } from './answer_memory.ts';
 import type { AnswerReport } from './answer_report.ts';
 import type { EventLoopShare } from './event_loop_share.ts';
+import { messageOf } from './extension_error.ts';
 import { MessageBuffer } from './message_buffer.ts';
 import { ProtocolError, REQUEST_LIMITS } from './protocol.ts';
 import { decodeRequest, type Request } from './request.ts';

@@ -44,7 +44,7 @@ export function matcher(
 }
 
 /** The same; every `undefined` is a pause. */
-export function* matcherInPieces(
+function* matcherInPieces(
   column: { readonly type: ColumnType; readonly options?: number },
   constraints: readonly Constraint[] | undefined,
 ): Pieces<ValuePredicate | undefined> {
@@ -228,7 +228,7 @@ function compared(op: Constraint['op'], number: SqliteNumber): ((value: number |
 }
 
 /** What a comparison with a number leaves: that, or more where fifteen digits do not tell the number. */
-export interface NumericComparison {
+interface NumericComparison {
   readonly op: 'gt' | 'ge' | 'lt' | 'le' | 'ne';
   readonly value: number | bigint;
 }

@@ -1,5 +1,4 @@
-import { messageOf } from '../error_message.ts';
-import { ExtensionError } from './extension_error.ts';
+import { ExtensionError, messageOf } from './extension_error.ts';
 import { MessageSocket } from './message_socket.ts';
 import { type ProtocolLimits, REQUEST_LIMITS } from './protocol.ts';
 import { encodeCall, encodeRequest } from './request.ts';

@@ -2,7 +2,7 @@
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-export interface JsonLimits {
+interface JsonLimits {
   /** Lists and objects in one another. */
   readonly maxDepth: number;
   /** A longer string becomes `longString`. Characters as they are written. */

@@ -23,7 +23,7 @@ const UNKNOWN_METHOD = 1;
 export type EncodedTable<Row> = Pick<TablePlugin<Row>, 'columns' | 'rowid'>;
 
 /** What `ResponseEncoder` calls when a column throws, or gives what is no value: the value is NULL then. */
-export type OnValueError = (column: string, error: unknown) => void;
+type OnValueError = (column: string, error: unknown) => void;
 
 /**
  * Writes the reply to a `call` that asked for rows, row by row, straight into bytes. They are kept in chunks until all

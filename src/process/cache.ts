@@ -16,7 +16,7 @@ export interface CacheStats {
   readonly expirations: number;
 }
 
-export interface CacheOptions {
+interface CacheOptions {
   readonly capacity: number;
   readonly ttlSeconds: number;
   /** Milliseconds of a clock that does not jump. */

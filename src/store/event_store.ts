@@ -6,10 +6,10 @@
  * the subscribers, rows/ what a database holds.
  */
 import type { CollectorProblem } from '../collect/source.ts';
-import type { Logger } from '../log.ts';
-import { MEMORY_BOUNDS } from '../memory_bounds.ts';
+import { MEMORY_BOUNDS } from '../memory/memory_bounds.ts';
 import type { SharedFacts } from '../process/session_context.ts';
 import type { PublishedEvent } from '../process/tree.ts';
+import type { Logger } from '../program/log.ts';
 import { Cursors } from './cursors.ts';
 import { type DiskBudget, diskBudget } from './disk_budget.ts';
 import type { EidRange } from './eid_range.ts';
@@ -18,7 +18,8 @@ import { Retention, type RetentionLimits } from './retention.ts';
 import { QUEUED_MAX, RowQueue } from './row_queue.ts';
 import type { Search } from './rows/row_database.ts';
 import type { StoredEvent } from './rows/stored_event.ts';
-import { isBusy, isUnstorable, LogHeldError } from './sqlite_error.ts';
+import { isUnstorable, LogHeldError } from './sqlite_error.ts';
+import { isBusy } from './sqlite_result.ts';
 import type { Batch, Subscriber } from './subscribers.ts';
 
 export interface EventStoreSettings {
@@ -32,7 +33,7 @@ export interface EventStoreSettings {
   readonly subscriberExpirySeconds: number;
 }
 
-export interface EventStoreOptions {
+interface EventStoreOptions {
   readonly log: Logger;
   /** After every batch that was written: how long that took, in milliseconds. */
   readonly onWritten?: (milliseconds: number) => void;
@@ -63,12 +64,12 @@ export interface EventStoreStats {
 }
 
 /** How much a subscriber is given at a time: bytes of the answer that it makes. */
-export interface Portion {
+interface Portion {
   readonly bytes: number;
 }
 
 /** Rows wait for others so long, before they are written together. A query does not wait, and a kill loses these rows. */
-export const FLUSH_MS = 1000;
+const FLUSH_MS = 1000;
 /** A batch is written at once when it has so many rows: a few ms of work. */
 const BATCH_ROWS = 500;
 /** Of rows that wait when a batch of events ends: they are written with what else is done then. */

@@ -15,7 +15,7 @@ export interface RetentionLimits {
   readonly subscriberIdleMs: number;
 }
 
-export interface RetentionOptions {
+interface RetentionOptions {
   readonly placement: Placement;
   readonly cursors: Cursors;
   readonly limits: RetentionLimits;

@@ -5,9 +5,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { EmbeddedManager } from '../../src/commands/shell/embedded_manager.ts';
 import { KeptFlags, NOTHING_KEPT } from '../../src/extension/kept_flags.ts';
 import { ExtensionClient } from '../../src/osquery/extension_client.ts';
-import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
 import { GIVEN_AGAIN_MS } from '../../src/store/subscribers.ts';
 
 export type Row = Record<string, string>;

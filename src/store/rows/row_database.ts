@@ -464,10 +464,10 @@ export class RowDatabase {
     shared.beginRow(eid, generationBytes);
     const { context } = event;
     const ids = this.#ids;
-    ids.creator = shared.idOfLink(context.creator, rowBytes);
-    ids.groupLeader = shared.idOfLink(context.groupLeader, rowBytes);
-    ids.sessionLeader = shared.idOfLink(context.sessionLeader, rowBytes);
-    ids.entryLeader = shared.idOfLink(context.entryLeader, rowBytes);
+    ids.creator = shared.idOfAncestor(context.creator, rowBytes);
+    ids.groupLeader = shared.idOfAncestor(context.groupLeader, rowBytes);
+    ids.sessionLeader = shared.idOfAncestor(context.sessionLeader, rowBytes);
+    ids.entryLeader = shared.idOfAncestor(context.entryLeader, rowBytes);
     ids.credentials = shared.idOf(context.credentials);
     ids.previous = context.previous === CREATORS_IMAGE ? CREATORS_IMAGE_ID : shared.idOf(context.previous);
     ids.host = shared.idOf(event.host ?? host);

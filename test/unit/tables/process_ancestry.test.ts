@@ -6,12 +6,12 @@ import { routes } from '../../../src/osquery/column.ts';
 import { rowMatcher } from '../../../src/osquery/constraint.ts';
 import { type Constraint, parseQueryContext, type QueryContext } from '../../../src/osquery/query_context.ts';
 import type { Answer } from '../../../src/osquery/table_plugin.ts';
-import type { Action } from '../../../src/process/execution.ts';
+import type { Action } from '../../../src/process/pending_event.ts';
 import { type AncestryRow, processAncestry } from '../../../tables/process_ancestry.ts';
+import { recordedRoutes } from '../commands/shell/stand_in_extension.ts';
 import { happening, play } from '../process/happenings.ts';
 import { BOOT_UNIX_MS, KernelModel } from '../process/kernel_model.ts';
 import { TreeHarness } from '../process/tree_harness.ts';
-import { recordedRoutes } from '../shell/stand_in_extension.ts';
 
 type Constraints = Record<string, Constraint[]>;
 
