@@ -43,7 +43,8 @@ export class Retention {
   #discarded = 0;
   /** What had been written to each database when its size was asked for, and was not too large. */
   #sizedAt = new WeakMap<RowDatabase, number>();
-  #areRowsGone = false;
+  /** Pages may be free for good. */
+  #arePagesFree = false;
   #isTrimDue = false;
   #isGivingBack = false;
   #closed = false;
@@ -81,9 +82,7 @@ export class Retention {
       }
       for (const database of deletable) if (database.dropUnneeded()) this.#trimLater();
     });
-    if (!this.#areRowsGone || this.#isTrimDue) return;
-    this.#areRowsGone = false;
-    this.giveBack();
+    if (this.#arePagesFree) this.giveBack();
   }
 
   /** Lets go of what is older than the expiry, but for what subscribers still have to read. */
@@ -107,12 +106,11 @@ export class Retention {
     if (!disk || this.#isGivingBack || this.#isTrimDue || this.#closed) return;
     placement.attempt(() => {
       const { database } = disk;
-      const { freeBytes } = database;
-      if (freeBytes === 0) return;
-      const { fileBytes } = database;
+      const { fileBytes, freeBytes } = database;
       const { databaseBytes, rowBytes } = this.#limits.budget;
-      const isTooLarge = fileBytes > databaseBytes + rowBytes;
-      if (!isTooLarge && freeBytes <= fileBytes * FREE_SHARE + GIVE_BACK_BYTES) return;
+      const isTooLarge = fileBytes > databaseBytes + rowBytes && freeBytes > 0;
+      this.#arePagesFree = isTooLarge || freeBytes > fileBytes * FREE_SHARE + GIVE_BACK_BYTES;
+      if (!this.#arePagesFree) return;
       if (disk.isLogFull) {
         tidyLog();
         return;
@@ -177,7 +175,7 @@ export class Retention {
       return count;
     });
     const gone = database.letGo(upTo);
-    this.#areRowsGone = true;
+    this.#arePagesFree = true;
     this.#discarded += gone;
     placement.writeExpected();
     cursors.lost(lose());
