@@ -90,10 +90,12 @@ const volatile __u32 no_chunks_at_bytes = 4 << 20;  // of what waits
 
 // Wakes a reader that sleeps. After the record, whose commit is a full barrier (kernel/bpf/ringbuf.c): either
 // the reader sees the record before it sleeps, or we see that it sleeps. Only the first who sees it wakes it.
-static __always_inline void wake_reader(void) {
+// A nap is ended by much data, or by a record that is urgent.
+static __always_inline void wake_reader(bool is_urgent) {
   u32 state = *(volatile __u32*)&reader_state;
   if (state == kReaderBusy) return;
-  if (state == kReaderNaps && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < wake_at_bytes) return;
+  if (state == kReaderNaps && !is_urgent && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < wake_at_bytes)
+    return;
   // Nothing wakes without a record: one that the reader passes over.
   void* nothing = bpf_ringbuf_reserve(&ring, 8, 0);
   if (!nothing) return;
@@ -104,12 +106,20 @@ static __always_inline void wake_reader(void) {
   }
 }
 
+// Whether a record tells of an exec of OpenSSH's server: its connection is read while it lives.
+static __always_inline bool is_urgent(struct RecordHeader* record) {
+  if (record->kind != kRecordExec) return false;
+  char comm[16] = {};
+  bpf_get_current_comm(comm, sizeof comm);
+  return comm[0] == 's' && comm[1] == 's' && comm[2] == 'h' && comm[3] == 'd';
+}
+
 // Whether it found room.
 static __always_inline bool put(struct RecordHeader* record, u64 bytes) {
   record->lost = *(volatile __u32*)&lost;
   bool has_room = bpf_ringbuf_output(&ring, record, bytes, BPF_RB_NO_WAKEUP) == 0;
   if (!has_room) __sync_fetch_and_add(&lost, 1);
-  wake_reader();
+  wake_reader(is_urgent(record));
   return has_room;
 }
 
