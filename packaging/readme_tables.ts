@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { boundsOf, type Flag, flagNames, flags } from '../src/config/flags.ts';
-import { type Column, ColumnOption } from '../src/osquery/column.ts';
+import { type Column, ColumnOption } from '../src/osquery/index.ts';
 import { columns as closure } from '../tables/process_ancestry.ts';
 import { columns as cacheStats } from '../tables/process_ancestry_cache_stats.ts';
 import { columns as events } from '../tables/process_ancestry_events.ts';

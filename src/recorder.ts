@@ -16,7 +16,7 @@ import { FileHasher, type HashLimits } from './files/file_hasher.ts';
 import { IdleMemory } from './idle_memory.ts';
 import type { Logger } from './log.ts';
 import { MissingDetails } from './missing_details.ts';
-import { RateLimit } from './osquery/log.ts';
+import { RateLimit } from './osquery/index.ts';
 import { ACTIONS, parseActions } from './process/actions.ts';
 import type { Action } from './process/execution.ts';
 import type { ProcessTable } from './process/process_table.ts';

@@ -12,7 +12,7 @@ import { HostTrees } from './host_trees.ts';
 import { recordedHost } from './linux/host.ts';
 import type { Logger } from './log.ts';
 import { MEMORY_BOUNDS, textBytes } from './memory_bounds.ts';
-import { RateLimit } from './osquery/log.ts';
+import { RateLimit } from './osquery/index.ts';
 import type { ProcessSnapshot, ProcReader } from './process/procfs.ts';
 import { redact } from './process/redact.ts';
 import type { RedactPattern } from './process/redact_pattern.ts';

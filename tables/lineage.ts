@@ -6,7 +6,7 @@ import { charDeviceOf } from '../src/collect/terminal.ts';
 import { credentialsFragment } from '../src/ecs/credentials.ts';
 import { isoDate } from '../src/ecs/iso_date.ts';
 import { type EcsProcessRef, FRAGMENT_ARGS_MAX, type Place, processFragment } from '../src/ecs/process_fragment.ts';
-import { JSON_NULL } from '../src/osquery/column.ts';
+import { JSON_NULL } from '../src/osquery/index.ts';
 import type { LinkFacts, ProcessRef } from '../src/process/facts.ts';
 
 /** What rendering needs of a stored link: the same object for the same link while it is remembered. */

@@ -2,8 +2,7 @@
 
 import type { CollectorProblem, SourceStats } from '../src/collect/source.ts';
 import type { FileHasherStats } from '../src/files/file_hasher.ts';
-import { bigint, type Column, double, json, text } from '../src/osquery/column.ts';
-import type { TablePlugin } from '../src/osquery/table_plugin.ts';
+import { bigint, type Column, double, json, type TablePlugin, text } from '../src/osquery/index.ts';
 import type { Action } from '../src/process/execution.ts';
 import type { TreeStats } from '../src/process/tree.ts';
 import type { EventStoreStats } from '../src/store/event_store.ts';

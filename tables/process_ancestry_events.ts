@@ -8,13 +8,21 @@ import { ecsDocument } from '../src/ecs/document.ts';
 import { hostFragment } from '../src/ecs/host.ts';
 import { previousFragment } from '../src/ecs/previous.ts';
 import { HostReader } from '../src/linux/host.ts';
-import { type Column, ColumnOption, type ColumnType, type ColumnValue, JSON_NULL } from '../src/osquery/column.ts';
-import { rowMatcherInPieces } from '../src/osquery/constraint.ts';
-import { integerBounds } from '../src/osquery/integer_bounds.ts';
-import type { Pieces } from '../src/osquery/pieces.ts';
-import type { Constraint, QueryContext } from '../src/osquery/query_context.ts';
-import { parseSqliteNumber } from '../src/osquery/sqlite_number.ts';
-import type { Answer, TablePlugin } from '../src/osquery/table_plugin.ts';
+import {
+  type Answer,
+  type Column,
+  ColumnOption,
+  type ColumnType,
+  type ColumnValue,
+  type Constraint,
+  integerBounds,
+  JSON_NULL,
+  type Pieces,
+  parseSqliteNumber,
+  type QueryContext,
+  rowMatcherInPieces,
+  type TablePlugin,
+} from '../src/osquery/index.ts';
 import { exitCodeOf } from '../src/process/exit_status.ts';
 import type { HostFacts } from '../src/process/facts.ts';
 import { pidOfEntityId } from '../src/process/identity.ts';

@@ -1,6 +1,6 @@
 /** osquery and the extension as they answer on osquery's socket. */
 import { messageOf } from '../error_message.ts';
-import type { ManagerClient } from '../osquery/manager_client.ts';
+import type { ManagerClient } from '../osquery/index.ts';
 
 export type Row = Readonly<Record<string, string>>;
 

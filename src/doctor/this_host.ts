@@ -11,7 +11,7 @@ import {
   NativeUnavailableError,
 } from '../collect/native.ts';
 import { messageOf } from '../error_message.ts';
-import { ManagerClient } from '../osquery/manager_client.ts';
+import { ManagerClient } from '../osquery/index.ts';
 import type { FileFacts, Host } from './host.ts';
 import { askOsquery, type OsqueryView } from './osquery_view.ts';
 

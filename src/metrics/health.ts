@@ -1,6 +1,6 @@
 /** What /healthz says: whether it does its work, and if not, in which respect. */
 import type { CacheStatsRow } from '../../tables/process_ancestry_cache_stats.ts';
-import type { Registration } from '../osquery/extension.ts';
+import type { Registration } from '../osquery/index.ts';
 import type { Health } from './metrics_server.ts';
 
 /** Problems with which it still does its work are named, and not counted as sickness. */

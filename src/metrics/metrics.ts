@@ -6,7 +6,7 @@ import type { CollectorProblem } from '../collect/source.ts';
 import type { FlagValues } from '../config/flags.ts';
 import { messageOf } from '../error_message.ts';
 import type { Logger } from '../log.ts';
-import type { AnswerReport } from '../osquery/answer_report.ts';
+import type { AnswerReport } from '../osquery/index.ts';
 import type { Exporter, ExporterOptions } from './exporter.ts';
 import type { Family } from './family.ts';
 import { groupIdOf } from './group.ts';

@@ -1,4 +1,3 @@
-import { MessageScanner } from './message_scanner.ts';
 import {
   minimumSize,
   ProtocolError,
@@ -9,20 +8,13 @@ import {
   VERSION_1,
 } from './protocol.ts';
 
-/**
- * The length of the message that `bytes` starts with, or how many bytes are needed at least to say more. For bytes that
- * come bit by bit, `MessageBuffer` does it without starting over.
- *
- * @throws {ProtocolError} no message, or not within the limits
- */
-export function measureMessage(
-  bytes: Uint8Array,
-  limits: ProtocolLimits = REQUEST_LIMITS,
-): { complete: true; length: number } | { complete: false; needed: number } {
-  const scanner = new MessageScanner(limits);
-  const length = scanner.scan(bytes);
-  return length === undefined ? { complete: false, needed: scanner.needed } : { complete: true, length };
+/** A string and its UTF-8 bytes. */
+interface ExpectedString {
+  readonly text: string;
+  readonly bytes: Uint8Array;
 }
+/** Keys of a row that are remembered. */
+const EXPECTED_MAX = 4096;
 
 /**
  * Reads Thrift's strict binary protocol from bytes in memory. Nothing is read past their end (`Underrun`), no size is
@@ -86,21 +78,6 @@ export class BinaryReader {
     return this.#bytes.toString('utf8', at, at + length);
   }
 
-  /**
-   * A string that is likely to be `expected`, with its bytes: comparing is cheaper than decoding. For the names that
-   * every row of an answer repeats.
-   */
-  stringLike(expected: { readonly text: string; readonly bytes: Uint8Array } | undefined): string {
-    const length = this.length();
-    const at = this.#take(length);
-    if (expected !== undefined && expected.bytes.length === length) {
-      let i = 0;
-      while (i < length && this.#bytes[at + i] === expected.bytes[i]) i += 1;
-      if (i === length) return expected.text;
-    }
-    return this.#bytes.toString('utf8', at, at + length);
-  }
-
   map(): { key: number; value: number; count: number } {
     const key = this.byte();
     const value = this.byte();
@@ -128,6 +105,52 @@ export class BinaryReader {
       }
     }
     return entries;
+  }
+
+  /** A map with string keys; `read` reads a value of type `valueType`. Entries of other types are skipped. */
+  mapOf<Value>(valueType: number, read: () => Value): [string, Value][] {
+    const { key, value, count } = this.map();
+    const entries: [string, Value][] = [];
+    for (let i = 0; i < count; i++) {
+      if (key === Type.STRING && value === valueType) entries.push([this.string(), read()]);
+      else {
+        this.skip(key);
+        this.skip(value);
+      }
+    }
+    return entries;
+  }
+
+  /** A list of maps of strings: the rows of an answer. */
+  stringMaps(): Record<string, string>[] {
+    const { element, count } = this.list();
+    const rows: Record<string, string>[] = [];
+    // Nearly all rows have the same keys in the same order: the first row with a key at an index says what to expect.
+    const names: ExpectedString[] = [];
+    for (let i = 0; i < count; i++) {
+      if (element !== Type.MAP) {
+        this.skip(element);
+        continue;
+      }
+      const map = this.map();
+      const row: Record<string, string> = {};
+      for (let k = 0; k < map.count; k++) {
+        if (map.key !== Type.STRING || map.value !== Type.STRING) {
+          this.skip(map.key);
+          this.skip(map.value);
+          continue;
+        }
+        const expected = names[k];
+        const name = this.#stringLike(expected);
+        if (expected === undefined && k < EXPECTED_MAX) names[k] = { text: name, bytes: Buffer.from(name) };
+        const value = this.string();
+        // A plain assignment would set the prototype.
+        if (name === '__proto__') Object.defineProperty(row, name, { value, enumerable: true, configurable: true });
+        else row[name] = value;
+      }
+      rows.push(row);
+    }
+    return rows;
   }
 
   /** Steps over a value of a type. */
@@ -164,6 +187,18 @@ export class BinaryReader {
     const length = this.#i32();
     if (length < 0) throw new ProtocolError(`negative size ${length}`);
     return length;
+  }
+
+  /** Reads a string that is probably `expected`: comparing its bytes is cheaper than decoding them. */
+  #stringLike(expected: ExpectedString | undefined): string {
+    const length = this.length();
+    const at = this.#take(length);
+    if (expected !== undefined && expected.bytes.length === length) {
+      let i = 0;
+      while (i < length && this.#bytes[at + i] === expected.bytes[i]) i += 1;
+      if (i === length) return expected.text;
+    }
+    return this.#bytes.toString('utf8', at, at + length);
   }
 
   #counted(count: number, size: number): void {

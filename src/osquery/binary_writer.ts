@@ -80,6 +80,15 @@ export class BinaryWriter {
     this.i32(count);
   }
 
+  stringMap(record: Readonly<Record<string, string>>): void {
+    const entries = Object.entries(record);
+    this.map(Type.STRING, Type.STRING, entries.length);
+    for (const [key, value] of entries) {
+      this.string(key);
+      this.string(value);
+    }
+  }
+
   byte(value: number): void {
     this.#reserve(1);
     this.#bytes[this.#position++] = value;

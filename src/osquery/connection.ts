@@ -1,26 +1,21 @@
 import type { Socket } from 'node:net';
-import { messageOf } from '../error_message.ts';
 import { AnswerBuilder, type ResultLimit } from './answer_builder.ts';
 import type { AnswerMemory } from './answer_memory.ts';
 import type { AnswerReport } from './answer_report.ts';
 import type { EventLoopShare } from './event_loop_share.ts';
+import { messageOf } from './extension_error.ts';
 import { MessageBuffer } from './message_buffer.ts';
 import { ProtocolError, REQUEST_LIMITS } from './protocol.ts';
+import { encodeResponseReply, encodeShutdownReply, encodeStatusReply, encodeUnknownMethod } from './reply_encoder.ts';
 import { decodeRequest, type Request } from './request.ts';
-import {
-  encodePong,
-  encodeRecords,
-  encodeShutdownReply,
-  encodeUnknownMethod,
-  ResponseEncoder,
-  type Status,
-} from './response_encoder.ts';
+import type { Response, Status } from './response.ts';
+import { ResponseEncoder } from './response_encoder.ts';
 import { type CallOutcome, callTable } from './table_call.ts';
 import type { TablePlugin } from './table_plugin.ts';
 
 /** What a connection has of the server that it belongs to. */
 export interface ConnectionHost {
-  readonly uuid: bigint;
+  readonly uuid: string;
   readonly tables: ReadonlyMap<string, TablePlugin<unknown>>;
   readonly share: EventLoopShare;
   readonly answers: AnswerMemory;
@@ -147,7 +142,7 @@ export class Connection {
   #answer(request: Request): void {
     switch (request.method) {
       case 'ping':
-        this.#hold(this.#write(encodePong(request.seqid, this.#status(0, 'OK'))));
+        this.#hold(this.#write(encodeStatusReply('ping', request.seqid, this.#status(0, 'OK'))));
         return;
       case 'unknown':
         this.#hold(this.#write(encodeUnknownMethod(request.name, request.seqid)));
@@ -183,9 +178,9 @@ export class Connection {
       case 'failed':
         this.#host.onQueryError(item, outcome.message);
         this.#report(item, 'failed', began);
-        return this.#write(encodeRecords(seqid, this.#status(1, outcome.message), []));
+        return this.#write(this.#response(seqid, 1, outcome.message, []));
       case 'records':
-        return this.#write(encodeRecords(seqid, this.#status(0, 'OK'), outcome.records));
+        return this.#write(this.#response(seqid, 0, 'OK', outcome.records));
       case 'rows':
         return this.#replyRows(seqid, outcome, began);
     }
@@ -268,6 +263,10 @@ export class Connection {
     // A name that a peer made up is nobody's.
     const table = tables.has(item) ? item : '';
     this.#host.onAnswer?.({ table, outcome, rows, bytes, milliseconds: now() - began });
+  }
+
+  #response(seqid: number, code: number, message: string, rows: Response['rows']): Buffer {
+    return encodeResponseReply('call', seqid, { status: this.#status(code, message), rows });
   }
 
   #status(code: number, message: string): Status {

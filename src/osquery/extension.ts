@@ -1,12 +1,11 @@
-import { messageOf } from '../error_message.ts';
 import type { ResultLimit } from './answer_builder.ts';
 import type { AnswerReport } from './answer_report.ts';
 import { routes } from './column.ts';
-import { ExtensionError } from './extension_error.ts';
+import { ExtensionError, messageOf } from './extension_error.ts';
 import { ExtensionServer, NO_COUNTS, type ServerCounts, type ServerLimits } from './extension_server.ts';
 import { type Log, RateLimit, silentLog } from './log.ts';
-import { type ExtensionInfo, ManagerClient, type OptionInfo, type Registry } from './manager_client.ts';
-import type { Response } from './response_decoder.ts';
+import { ManagerClient } from './manager_client.ts';
+import type { ExtensionInfo, OptionInfo, Registry, Response } from './response.ts';
 import { checkSocketPath } from './socket_path.ts';
 import { TABLE_REGISTRY } from './table_call.ts';
 import type { TablePlugin } from './table_plugin.ts';

@@ -1,9 +1,10 @@
-import { messageOf } from '../error_message.ts';
-import { ExtensionError } from './extension_error.ts';
+import { ExtensionError, messageOf } from './extension_error.ts';
 import { MessageSocket } from './message_socket.ts';
 import { type ProtocolLimits, REQUEST_LIMITS } from './protocol.ts';
+import { decodeReply, RemoteError } from './reply_decoder.ts';
 import { encodeCall, encodeRequest } from './request.ts';
-import { decodePong, decodeResponse, type ReceivedStatus, type Response } from './response_decoder.ts';
+import type { Response, Status } from './response.ts';
+import { readResponse, readStatus } from './thrift_structs.ts';
 
 export interface ExtensionClientOptions {
   /** For connecting and for the answer, each. Milliseconds, or Infinity; default 30 s. */
@@ -26,8 +27,8 @@ export class ExtensionClient {
   }
 
   /** @throws {ExtensionError} nobody there, no answer, or none that can be read */
-  ping(): Promise<ReceivedStatus> {
-    return this.#ask(encodeRequest('ping', 0), (reply) => decodePong(reply, 0, this.#limits));
+  ping(): Promise<Status> {
+    return this.#ask(encodeRequest('ping', 0), (reply) => decodeReply(reply, 'ping', 0, this.#limits, readStatus));
   }
 
   /**
@@ -37,7 +38,9 @@ export class ExtensionClient {
    * @throws {ExtensionError} nobody there, no answer, or none that can be read
    */
   call(registry: string, item: string, request: Readonly<Record<string, string>>): Promise<Response> {
-    return this.#ask(encodeCall(0, registry, item, request), (reply) => decodeResponse(reply, 0, this.#limits));
+    return this.#ask(encodeCall(0, registry, item, request), (reply) =>
+      decodeReply(reply, 'call', 0, this.#limits, readResponse),
+    );
   }
 
   /** Asks the extension to leave. */
@@ -52,7 +55,8 @@ export class ExtensionClient {
       try {
         return decode(reply);
       } catch (cause) {
-        throw new ExtensionError('protocol', `${this.#path}: ${messageOf(cause)}`, { cause });
+        const code = cause instanceof RemoteError ? 'refused' : 'protocol';
+        throw new ExtensionError(code, `${this.#path}: ${messageOf(cause)}`, { cause });
       }
     } finally {
       socket.close();

@@ -25,3 +25,8 @@ export class ExtensionError extends Error {
     this.code = code;
   }
 }
+
+/** The message of a thrown value, which need not be an `Error`. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,12 +1,11 @@
 import { createServer, type Server } from 'node:net';
-import { messageOf } from '../error_message.ts';
 import { DEFAULT_RESULT_LIMIT, type ResultLimit } from './answer_builder.ts';
 import { AnswerMemory } from './answer_memory.ts';
 import type { AnswerReport } from './answer_report.ts';
 import { routes } from './column.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { EventLoopShare } from './event_loop_share.ts';
-import { ExtensionError } from './extension_error.ts';
+import { ExtensionError, messageOf } from './extension_error.ts';
 import { type Log, RateLimit } from './log.ts';
 import { cannotListen, type RemoveSocket, removeStaleSocket, settleSocket, temporaryName } from './stale_socket.ts';
 import type { TablePlugin } from './table_plugin.ts';
@@ -115,7 +114,7 @@ export class ExtensionServer {
     );
     this.#answers = answers;
     this.#host = {
-      uuid: BigInt(options.uuid),
+      uuid: options.uuid,
       tables,
       share: new EventLoopShare(),
       answers,

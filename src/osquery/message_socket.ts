@@ -1,6 +1,5 @@
 import { createConnection, type Socket } from 'node:net';
-import { messageOf } from '../error_message.ts';
-import { ExtensionError } from './extension_error.ts';
+import { ExtensionError, messageOf } from './extension_error.ts';
 import { MessageBuffer } from './message_buffer.ts';
 import { ProtocolError, type ProtocolLimits } from './protocol.ts';
 

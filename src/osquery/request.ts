@@ -65,12 +65,7 @@ export function encodeCall(
   writer.field(Type.STRING, 2);
   writer.string(item);
   writer.field(Type.MAP, 3);
-  const entries = Object.entries(request);
-  writer.map(Type.STRING, Type.STRING, entries.length);
-  for (const [key, value] of entries) {
-    writer.string(key);
-    writer.string(value);
-  }
+  writer.stringMap(request);
   writer.stop();
   return writer.take();
 }

@@ -1,14 +1,9 @@
 import { BinaryWriter } from './binary_writer.ts';
 import { type Column, type ColumnValue, ROWID } from './column.ts';
 import { MessageType, Type } from './protocol.ts';
+import { writeResponseHead } from './reply_encoder.ts';
+import type { Status } from './response.ts';
 import type { TablePlugin } from './table_plugin.ts';
-
-/** ExtensionStatus: code 0 is success (ExtensionCode of thrift/osquery.thrift). */
-export interface Status {
-  readonly code: number;
-  readonly message: string;
-  readonly uuid: bigint;
-}
 
 /** Bytes of a chunk of a reply, and at most a row more. */
 export const CHUNK_BYTES = 128 * 1024;
@@ -17,7 +12,6 @@ export const CHUNK_BYTES = 128 * 1024;
 const COUNT_BYTES = 4;
 /** The ends of two structures. */
 const END_BYTES = 2;
-const UNKNOWN_METHOD = 1;
 
 /** What of a table its answers are made of. */
 export type EncodedTable<Row> = Pick<TablePlugin<Row>, 'columns' | 'rowid'>;
@@ -54,7 +48,8 @@ export class ResponseEncoder<Row> {
       .filter(({ name }) => columnsUsed === undefined || columnsUsed.has(name))
       .map((column) => ({ column, key: encodedString(column.name) }));
     this.#onValueError = onValueError;
-    responseHead(this.#writer, seqid, status, 0);
+    this.#writer.message('call', MessageType.REPLY, seqid);
+    writeResponseHead(this.#writer, status, 0);
     this.#countAt = this.#writer.pending - COUNT_BYTES;
   }
 
@@ -134,90 +129,6 @@ export class ResponseEncoder<Row> {
     this.#chunkedBytes += this.#writer.pending;
     this.#writer.discard();
   }
-}
-
-/** The whole reply to a `call`, in chunks. */
-export function* encodeResponse<Row>(
-  seqid: number,
-  status: Status,
-  table: EncodedTable<Row>,
-  columnsUsed: ReadonlySet<string> | undefined,
-  rows: readonly Row[],
-  onValueError?: OnValueError,
-): Generator<Buffer, void, void> {
-  const encoder = new ResponseEncoder(seqid, status, table, columnsUsed, onValueError);
-  for (const row of rows) encoder.row(row);
-  yield* encoder.end();
-}
-
-/** The reply to a `call` with rows that are maps already: `columns`, `{status: readonly}`, or none for a failure. */
-export function encodeRecords(
-  seqid: number,
-  status: Status,
-  records: readonly Readonly<Record<string, string>>[],
-): Buffer {
-  const writer = new BinaryWriter();
-  responseHead(writer, seqid, status, records.length);
-  for (const record of records) {
-    const entries = Object.entries(record);
-    writer.map(Type.STRING, Type.STRING, entries.length);
-    for (const [key, value] of entries) {
-      writer.string(key);
-      writer.string(value);
-    }
-  }
-  writer.stop();
-  writer.stop();
-  return writer.take();
-}
-
-/** The reply to a `ping`. */
-export function encodePong(seqid: number, status: Status): Buffer {
-  const writer = new BinaryWriter();
-  writer.message('ping', MessageType.REPLY, seqid);
-  writer.field(Type.STRUCT, 0);
-  writeStatus(writer, status);
-  writer.stop();
-  return writer.take();
-}
-
-/** The reply to a `shutdown`, which says nothing. */
-export function encodeShutdownReply(seqid: number): Buffer {
-  const writer = new BinaryWriter();
-  writer.message('shutdown', MessageType.REPLY, seqid);
-  writer.stop();
-  return writer.take();
-}
-
-/** TApplicationException UNKNOWN_METHOD, worded as Thrift's library does. */
-export function encodeUnknownMethod(name: string, seqid: number): Buffer {
-  const writer = new BinaryWriter();
-  writer.message(name, MessageType.EXCEPTION, seqid);
-  writer.field(Type.STRING, 1);
-  writer.string(`Unknown function ${name}`);
-  writer.field(Type.I32, 2);
-  writer.i32(UNKNOWN_METHOD);
-  writer.stop();
-  return writer.take();
-}
-
-function responseHead(writer: BinaryWriter, seqid: number, status: Status, rowCount: number): void {
-  writer.message('call', MessageType.REPLY, seqid);
-  writer.field(Type.STRUCT, 0);
-  writer.field(Type.STRUCT, 1);
-  writeStatus(writer, status);
-  writer.field(Type.LIST, 2);
-  writer.list(Type.MAP, rowCount);
-}
-
-function writeStatus(writer: BinaryWriter, { code, message, uuid }: Status): void {
-  writer.field(Type.I32, 1);
-  writer.i32(code);
-  writer.field(Type.STRING, 2);
-  writer.string(message);
-  writer.field(Type.I64, 3);
-  writer.i64(uuid);
-  writer.stop();
 }
 
 function checkedRowid(rowid: number | bigint): number | bigint {

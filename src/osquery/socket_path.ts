@@ -1,7 +1,6 @@
 import { type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { messageOf } from '../error_message.ts';
-import { ExtensionError } from './extension_error.ts';
+import { ExtensionError, messageOf } from './extension_error.ts';
 
 /** sun_path has 108 bytes (man 7 unix), and a dot, a uuid of nine digits and a NUL come behind. */
 export const MAX_SOCKET_PATH_BYTES = 97;

@@ -1,7 +1,6 @@
 /** What a server that was killed leaves where the next one wants to listen, and what one that ends must leave. */
 import { lstatSync, renameSync, unlinkSync } from 'node:fs';
-import { messageOf } from '../error_message.ts';
-import { ExtensionError } from './extension_error.ts';
+import { ExtensionError, messageOf } from './extension_error.ts';
 import { connectSocket } from './message_socket.ts';
 
 /**

@@ -1,6 +1,6 @@
-import { messageOf } from '../error_message.ts';
 import { routes } from './column.ts';
 import type { EventLoopShare } from './event_loop_share.ts';
+import { messageOf } from './extension_error.ts';
 import { inTurns } from './pieces.ts';
 import { ONE_PIECE_LENGTH, parseQueryContext, parseQueryContextInPieces, type QueryContext } from './query_context.ts';
 import type { TablePlugin } from './table_plugin.ts';

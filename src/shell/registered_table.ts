@@ -1,7 +1,6 @@
 /** A table as an extension describes it at registration, and as it describes it again when asked for its columns. */
 
-/** The bits of a column's `op` (osquery/core/sql/column.h). */
-export const ColumnOption = { index: 1, required: 2, additional: 4, optimized: 8, hidden: 16 } as const;
+import { ColumnOption } from '../osquery/index.ts';
 
 export interface RegisteredColumn {
   readonly name: string;

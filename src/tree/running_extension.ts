@@ -1,6 +1,6 @@
 /** The extension that runs on this host, by way of osquery, which knows its socket. */
 import { messageOf } from '../error_message.ts';
-import { ManagerClient } from '../osquery/manager_client.ts';
+import { ManagerClient } from '../osquery/index.ts';
 
 const NAME = 'process_ancestry';
 const TIMEOUT_MS = 3_000;

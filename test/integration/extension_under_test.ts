@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KeptFlags, NOTHING_KEPT } from '../../src/extension/kept_flags.ts';
-import { ExtensionClient } from '../../src/osquery/extension_client.ts';
+import { ExtensionClient } from '../../src/osquery/index.ts';
 import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
 import { GIVEN_AGAIN_MS } from '../../src/store/subscribers.ts';
 

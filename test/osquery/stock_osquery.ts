@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KeptFlags, NOTHING_KEPT } from '../../src/extension/kept_flags.ts';
-import { ManagerClient } from '../../src/osquery/manager_client.ts';
+import { ManagerClient } from '../../src/osquery/index.ts';
 import { LAUNCHER, type Row, until } from '../integration/extension_under_test.ts';
 
 export const OSQUERYD = process.env.OSQUERYD ?? onPath('osqueryd');

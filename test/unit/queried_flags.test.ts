@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ExtensionError } from '../../src/osquery/extension_error.ts';
-import { ManagerClient } from '../../src/osquery/manager_client.ts';
+import { ExtensionError, ManagerClient } from '../../src/osquery/index.ts';
 import { GONE_AFTER_MS, QueriedFlags } from '../../src/queried_flags.ts';
 import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
 

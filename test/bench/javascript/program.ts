@@ -88,7 +88,10 @@ export async function startProgram(
   const bootToUnixMs = Date.now() - uptimeMs;
   const collector = version === 'this' ? new Collector(bootToUnixMs) : new OldCollector();
   const log = makeLogger('warn', 'json');
-  const store = new EventStore(storeSettings(values, ''), { log, host: () => (version === 'this' ? HOST_FACTS : HOST_FACTS.json) });
+  const store = new EventStore(storeSettings(values, ''), {
+    log,
+    host: () => (version === 'this' ? HOST_FACTS : HOST_FACTS.json),
+  });
   const nameOf = (id: number) => NAMES.get(id);
   const recorder = new Recorder({
     ...{ values, store, log, native: collector, proc: new MadeUpProc(version, NO_DETAILS) },

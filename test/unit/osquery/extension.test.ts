@@ -354,14 +354,12 @@ describe('the end', () => {
   });
 });
 
-test('the example of the documentation runs, and its process ends when osquery asks', async () => {
+test('the first table of the README runs, and its process ends when osquery asks', async () => {
   const index = new URL('../../../src/osquery/index.ts', import.meta.url);
-  const example = readFileSync(index, 'utf8')
-    .split('\n')
-    .filter((line) => line.startsWith(' *     '))
-    .map((line) => line.slice(7))
-    .join('\n')
-    .replace("'./index.ts'", JSON.stringify(index.href));
+  const readme = readFileSync(new URL('README.md', index), 'utf8');
+  const [, code = ''] = /```ts\n(.*?)```/s.exec(readme) ?? [];
+  expect(code.trim().split('\n').length).toBeLessThanOrEqual(15);
+  const example = code.replace("'./index.ts'", JSON.stringify(index.href));
   const path = managerSocket();
   const manager = await new FakeManager(path).listen();
   const file = join(path, '..', 'example.mts');

@@ -10,14 +10,22 @@ import { ExtensionError } from '../../../src/osquery/extension_error.ts';
 import { ExtensionServer } from '../../../src/osquery/extension_server.ts';
 import { MessageBuffer } from '../../../src/osquery/message_buffer.ts';
 import { REQUEST_LIMITS } from '../../../src/osquery/protocol.ts';
+import { encodeUnknownMethod } from '../../../src/osquery/reply_encoder.ts';
 import { decodeRequest, encodeCall, encodeRequest } from '../../../src/osquery/request.ts';
-import { decodeResponse } from '../../../src/osquery/response_decoder.ts';
-import { encodeRecords, encodeResponse, encodeUnknownMethod } from '../../../src/osquery/response_encoder.ts';
 import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
 import { cpuMs, turnsUntil } from '../cpu_time.ts';
 import { EXCHANGES, QUERIES, QUERIES_WITHOUT_DEFAULT_INDEX, recordedTables } from './recording.ts';
 import { afterwards, directory, Peer, recorder, until } from './sandbox.ts';
-import { GENERATE, large, type Numbered, numbers, serve } from './serving.ts';
+import {
+  decodeResponse,
+  encodeRecords,
+  encodeResponse,
+  GENERATE,
+  large,
+  type Numbered,
+  numbers,
+  serve,
+} from './serving.ts';
 
 const PING = encodeRequest('ping', 0);
 const PONG_BYTES = 48;
@@ -42,7 +50,7 @@ describe('the recorded session', () => {
   const withRowids = (reply: Buffer): Buffer => {
     const { rows } = decodeResponse(reply, 0, REQUEST_LIMITS);
     const numbered = rows.map((row, index) => ({ rowid: String(index + 1), ...row }));
-    return encodeRecords(0, { code: 0, message: 'OK', uuid: 20658n }, numbered);
+    return encodeRecords(0, { code: 0, message: 'OK', uuid: '20658' }, numbered);
   };
 
   test('every request of it gets the recorded reply, byte for byte, but for the ids of rows', async () => {
@@ -78,7 +86,7 @@ describe('the recorded session', () => {
       const expected = Buffer.concat([
         ...encodeResponse(
           0,
-          { code: 0, message: 'OK', uuid: 20658n },
+          { code: 0, message: 'OK', uuid: '20658' },
           table,
           new Set(used),
           stub.get(decoded.item) ?? [],

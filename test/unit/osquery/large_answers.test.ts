@@ -6,12 +6,11 @@ import { describe, expect, test } from 'vitest';
 import { text } from '../../../src/osquery/column.ts';
 import { ExtensionClient } from '../../../src/osquery/extension_client.ts';
 import { encodeCall, encodeRequest } from '../../../src/osquery/request.ts';
-import { encodeResponse } from '../../../src/osquery/response_encoder.ts';
 import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
 import { memoryMegabytes, resetPeak } from '../../bench/process_cost.ts';
 import { turnsUntil } from '../cpu_time.ts';
 import { afterwards, directory, Peer, until } from './sandbox.ts';
-import { GENERATE, large, type Numbered, numbers, serve } from './serving.ts';
+import { encodeResponse, GENERATE, large, type Numbered, numbers, serve } from './serving.ts';
 
 const CALL = encodeCall(1, 'table', 'numbers', GENERATE);
 const limitOf = (bytes: number) => ({ name: 'result_max', bytes: () => bytes });
@@ -19,7 +18,7 @@ const limitOf = (bytes: number) => ({ name: 'result_max', bytes: () => bytes });
 /** What the whole reply takes on the wire. */
 function wireBytes(table: TablePlugin<Numbered>, count: number): number {
   const rows = Array.from({ length: count }, (_, n) => ({ n }));
-  const chunks = encodeResponse(0, { code: 0, message: 'OK', uuid: 20658n }, table, undefined, rows);
+  const chunks = encodeResponse(0, { code: 0, message: 'OK', uuid: '20658' }, table, undefined, rows);
   return [...chunks].reduce((sum, { length }) => sum + length, 0);
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ExtensionError } from '../../../src/osquery/extension_error.ts';
+import { ExtensionError } from '../../../src/osquery/index.ts';
 import { gather, spans } from '../../../src/tree/gather.ts';
 import type { Row } from '../../../src/tree/rows.ts';
 import type { Asked, TableReader } from '../../../src/tree/table_reader.ts';
