@@ -1,6 +1,6 @@
 /**
- * A table that refuses writes. osquery sends INSERT, UPDATE and DELETE to a table as the actions `insert`, `update` and
- * `delete`. Every table of this SDK answers them with `{ status: 'readonly' }`, and the statement fails in osquery.
+ * A table that refuses writes. osqueryi refuses INSERT, UPDATE and DELETE itself; osqueryd sends the table the actions
+ * `insert`, `update` and `delete`. Every table of this SDK answers `{ status: 'readonly' }`, and the statement fails.
  *
  *     node src/osquery/examples/read_only_table.ts --socket /tmp/osquery.em
  *     osquery> SELECT * FROM agent_settings;
