@@ -17,8 +17,8 @@ interface ExpectedString {
 const EXPECTED_MAX = 4096;
 
 /**
- * Reads Thrift's strict binary protocol from bytes in memory. Nothing is read past their end (`Underrun`), no size is
- * taken on trust, and what is wrong is a `ProtocolError`.
+ * Reads Thrift's strict binary protocol from bytes in memory. A read past the end throws `Underrun`, other invalid bytes
+ * throw `ProtocolError`. Sizes are checked before they are used.
  */
 export class BinaryReader {
   readonly #bytes: Buffer;
@@ -30,7 +30,7 @@ export class BinaryReader {
     this.#maxDepth = limits.maxDepth;
   }
 
-  /** Bytes read so far. */
+  /** Number of bytes read. */
   get position(): number {
     return this.#position;
   }
@@ -41,13 +41,13 @@ export class BinaryReader {
     return { name: this.string(), type: version & 0xff, seqid: this.i32() };
   }
 
-  /** The next field's type and id; type `STOP` ends the struct. */
+  /** Type and id of the next field; type `STOP` ends the struct. */
   field(): { type: number; id: number } {
     const type = this.byte();
     return { type, id: type === Type.STOP ? 0 : this.i16() };
   }
 
-  /** Calls `read` for every field of a struct; where it answers false, the field is skipped. */
+  /** Calls `read` for each field of a struct; a field is skipped where it returns false. */
   struct(read: (id: number, type: number) => boolean): void {
     for (;;) {
       const { type, id } = this.field();
@@ -93,7 +93,7 @@ export class BinaryReader {
     return { element, count };
   }
 
-  /** A map of strings; empty when it is a map of something else. */
+  /** A map of strings; empty where keys or values have another type. */
   stringMap(): Map<string, string> {
     const { key, value, count } = this.map();
     const entries = new Map<string, string>();
@@ -153,7 +153,7 @@ export class BinaryReader {
     return rows;
   }
 
-  /** Steps over a value of a type. */
+  /** Skips a value of a type. */
   skip(type: number, depth = 1): void {
     if (depth > this.#maxDepth) throw new ProtocolError(`nested deeper than ${this.#maxDepth}`);
     switch (type) {
@@ -182,7 +182,7 @@ export class BinaryReader {
     }
   }
 
-  /** A size that precedes bytes. */
+  /** The size before a string. */
   length(): number {
     const length = this.#i32();
     if (length < 0) throw new ProtocolError(`negative size ${length}`);

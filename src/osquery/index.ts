@@ -32,10 +32,16 @@ export { type Log, RateLimit, silentLog } from './log.ts';
 export { ManagerClient } from './manager_client.ts';
 export { type ManagerService, serveManager } from './manager_server.ts';
 export { type Pieces, runToEnd } from './pieces.ts';
-export { type Constraint, type ConstraintOp, parseQueryContext, type QueryContext } from './query_context.ts';
+export {
+  type Constraint,
+  type ConstraintOp,
+  parseQueryContext,
+  type QueryContext,
+  QueryContextError,
+} from './query_context.ts';
 export type { ExtensionInfo, OptionInfo, Registry, Response, Status } from './response.ts';
 export { RowIds } from './row_ids.ts';
 export { MAX_SOCKET_PATH_BYTES } from './socket_path.ts';
-export { parseSqliteNumber } from './sqlite_number.ts';
+export { parseSqliteNumber, type SqliteNumber } from './sqlite_number.ts';
 export { removeStaleSocket } from './stale_socket.ts';
 export type { Answer, TablePlugin } from './table_plugin.ts';

@@ -11,9 +11,9 @@ import { readExtensionInfo, readOptionInfo, readResponse, readStatus } from './t
 const ANSWER_LIMITS: ProtocolLimits = { ...REQUEST_LIMITS, maxMessageBytes: 256 * 1024 * 1024 };
 
 /**
- * Client of osquery's extension manager. It connects when it is first asked something, and again after a connection was
- * lost; requests go one after the other. Every method fails with an `ExtensionError`: `unreachable`, `lost`, `timeout`,
- * `protocol`, or `refused` where osquery answered with an exception.
+ * Client of osquery's extension manager. It connects at the first request, and again after a lost connection. Requests
+ * are sent one after the other. Every method fails with an `ExtensionError`: `unreachable`, `lost`, `timeout`, `protocol`,
+ * or `refused` where osquery answered with an exception.
  */
 export class ManagerClient {
   readonly #path: string;
@@ -24,14 +24,14 @@ export class ManagerClient {
 
   /**
    * @param path the manager's socket
-   * @param timeoutMs for connecting and for each answer
+   * @param timeoutMs limit for the connection, and for each answer
    */
   constructor(path: string, timeoutMs = 5000) {
     this.#path = path;
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Whether there is a connection now. When osquery goes away, this is the first to know. */
+  /** Whether the connection is open. It closes as soon as osquery ends. */
   get connected(): boolean {
     return this.#socket?.open === true;
   }

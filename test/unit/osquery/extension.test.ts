@@ -134,7 +134,7 @@ describe('the beginning', () => {
         writeFileSync(join(dir, 'f'), '');
         return join(dir, 'f', 'o.em');
       },
-      'is no directory',
+      'is not a directory',
     ],
     [
       'a file',
@@ -142,7 +142,7 @@ describe('the beginning', () => {
         writeFileSync(join(dir, 'f'), '');
         return join(dir, 'f');
       },
-      'is no socket: check --socket',
+      'is not a socket: check --socket',
     ],
   ])('does not wait for what will not come: %s', async (_name, path, message) => {
     const { run } = start(path(directory()));
@@ -225,7 +225,7 @@ describe('a worker that is restarted', () => {
     manager.extensions.clear();
     await until(() => registered.length === 2);
     expect(log.lines.map(({ message }) => message)).toContain(
-      'osquery does not know the extension any more, registering again',
+      'osquery no longer knows the extension: registering again',
     );
   });
 

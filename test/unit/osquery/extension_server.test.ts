@@ -121,11 +121,11 @@ describe('actions', () => {
   });
 
   test.each<[string, string, Record<string, string>, string]>([
-    ['another registry', 'logger', {}, 'no registry "logger" here, only "table"'],
-    ['another table', 'nothing', GENERATE, 'no table "nothing" here, only numbers'],
+    ['another registry', 'logger', {}, 'no registry "logger": this extension has "table"'],
+    ['another table', 'nothing', GENERATE, 'no table "nothing": this extension has numbers'],
     ['another action', 'numbers', { action: 'explode' }, 'numbers: no action "explode"'],
-    ['no action', 'numbers', {}, 'numbers: a request without an action'],
-    ['no context', 'numbers', { action: 'generate' }, 'numbers: generate without a context'],
+    ['no action', 'numbers', {}, 'numbers: the request has no action'],
+    ['no context', 'numbers', { action: 'generate' }, 'numbers: the request has no context'],
     [
       'a broken context',
       'numbers',
@@ -160,7 +160,7 @@ describe('actions', () => {
     [
       'gives nothing',
       () => undefined as unknown as Iterable<Numbered>,
-      'numbers: generate gave something that has no rows',
+      'numbers: generate returned a value that is not iterable',
     ],
   ])('a table that %s fails the query, not the server', async (_name, generate, message) => {
     const { client, log } = await serve([numbers(generate)]);
@@ -220,8 +220,8 @@ describe('the socket', () => {
   });
 
   test.each<[string, (path: string) => void, string]>([
-    ['a file', (path) => writeFileSync(path, 'precious'), 'is in the way: it is no socket'],
-    ['a directory', (path) => mkdirSync(path), 'is in the way: it is no socket'],
+    ['a file', (path) => writeFileSync(path, 'precious'), 'is not a socket: move the file'],
+    ['a directory', (path) => mkdirSync(path), 'is not a socket: move the file'],
   ])('leaves alone %s that is in its place', async (_name, make, message) => {
     const path = join(directory(), 'o.1');
     make(path);
@@ -233,7 +233,7 @@ describe('the socket', () => {
   test('is not taken from another that answers', async () => {
     const { path, client } = await serve();
     const second = new ExtensionServer({ path, uuid: '2', tables: [], log: recorder() });
-    await expect(second.listen()).rejects.toThrow(`${path} is in use: another extension answers there`);
+    await expect(second.listen()).rejects.toThrow(`${path} is in use: another process listens on it`);
     expect((await client.ping()).uuid).toBe('20658');
   });
 
@@ -271,10 +271,10 @@ describe('the socket', () => {
   test('tables that cannot be are refused before anything listens', () => {
     const make = (tables: TablePlugin<unknown>[]) => () =>
       new ExtensionServer({ path: '/nowhere', uuid: '1', tables, log: recorder() });
-    expect(make([numbers(1), numbers(2)])).toThrow('two tables are called numbers');
+    expect(make([numbers(1), numbers(2)])).toThrow('two tables have the name numbers');
     const [column] = numbers(1).columns;
     expect(make([{ ...numbers(1), columns: column ? [column, column] : [] }])).toThrow('column "n" is declared twice');
-    expect(make([{ ...numbers(1), columns: [text('a b', '', () => '')] }])).toThrow('column "a b" is no SQL name');
+    expect(make([{ ...numbers(1), columns: [text('a b', '', () => '')] }])).toThrow('column "a b" is not a SQL name');
   });
 });
 
