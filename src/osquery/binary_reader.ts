@@ -36,7 +36,7 @@ export class BinaryReader {
   }
 
   message(): { name: string; type: number; seqid: number } {
-    const version = this.#i32();
+    const version = this.i32();
     if (version >>> 16 !== VERSION_1) throw new ProtocolError(`wrong version 0x${(version >>> 16).toString(16)}`);
     return { name: this.string(), type: version & 0xff, seqid: this.i32() };
   }
@@ -65,7 +65,7 @@ export class BinaryReader {
   }
 
   i32(): number {
-    return this.#i32();
+    return this.#bytes.readInt32BE(this.#take(4));
   }
 
   i64(): bigint {
@@ -73,7 +73,7 @@ export class BinaryReader {
   }
 
   string(): string {
-    const length = this.length();
+    const length = this.#length();
     const at = this.#take(length);
     return this.#bytes.toString('utf8', at, at + length);
   }
@@ -81,14 +81,14 @@ export class BinaryReader {
   map(): { key: number; value: number; count: number } {
     const key = this.byte();
     const value = this.byte();
-    const count = this.#i32();
+    const count = this.i32();
     if (count !== 0) this.#counted(count, minimumSize(key) + minimumSize(value));
     return { key, value, count };
   }
 
   list(): { element: number; count: number } {
     const element = this.byte();
-    const count = this.#i32();
+    const count = this.i32();
     if (count !== 0) this.#counted(count, minimumSize(element));
     return { element, count };
   }
@@ -158,7 +158,7 @@ export class BinaryReader {
     if (depth > this.#maxDepth) throw new ProtocolError(`nested deeper than ${this.#maxDepth}`);
     switch (type) {
       case Type.STRING:
-        this.#take(this.length());
+        this.#take(this.#length());
         return;
       case Type.STRUCT:
         for (let field = this.field(); field.type !== Type.STOP; field = this.field()) this.skip(field.type, depth + 1);
@@ -183,15 +183,15 @@ export class BinaryReader {
   }
 
   /** The size before a string. */
-  length(): number {
-    const length = this.#i32();
+  #length(): number {
+    const length = this.i32();
     if (length < 0) throw new ProtocolError(`negative size ${length}`);
     return length;
   }
 
   /** Reads a string that is probably `expected`: comparing its bytes is cheaper than decoding them. */
   #stringLike(expected: ExpectedString | undefined): string {
-    const length = this.length();
+    const length = this.#length();
     const at = this.#take(length);
     if (expected !== undefined && expected.bytes.length === length) {
       let i = 0;
@@ -204,10 +204,6 @@ export class BinaryReader {
   #counted(count: number, size: number): void {
     if (count < 0) throw new ProtocolError(`negative size ${count}`);
     if (count * size > this.#bytes.length - this.#position) throw new Underrun(this.#position + count * size);
-  }
-
-  #i32(): number {
-    return this.#bytes.readInt32BE(this.#take(4));
   }
 
   #take(count: number): number {
