@@ -354,7 +354,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     options.state_file = read.text("stateFile");
     options.args_max_bytes = read.bytes("argsMaxBytes");
     options.socket_buffer_bytes = read.bytes("socketBufferBytes");
-    options.place_grace_ms = read.milliseconds("placeGraceMs");
+    options.owner_grace_ms = read.milliseconds("ownerGraceMs");
     constexpr size_t kKeyMax = 256;  // linux/audit.h, AUDIT_MAX_KEY_LEN
     if (!read.failed() && (options.rule_key.empty() || options.rule_key.size() > kKeyMax)) {
       read.fail("ruleKey", "1 to 256 bytes long");

@@ -16,6 +16,8 @@ namespace process_ancestry {
 namespace {
 
 constexpr double kSecondMs = 1000;
+// So much is worth waking the reader for.
+constexpr size_t kWorthWakingBytes = 64 << 10;
 
 void raise_event(int fd) {
   const uint64_t one = 1;
@@ -85,7 +87,7 @@ void Collector::run() {
   for (const auto& sensor : sensors_) sensor->begin();
   double next_second = monotonic_ms() + kSecondMs;
   for (bool go_on = true, has_more = false; go_on;) {
-    go_on = wait(has_more ? 0 : next_second);
+    go_on = wait(has_more ? 0 : std::min(next_second, wake_due_ms_));
     int nap_ms = 0;
     {
       const std::lock_guard<std::mutex> lock(pass_mutex_);
@@ -99,6 +101,7 @@ void Collector::run() {
       const uint64_t messages = !go_on || !queue_.is_full() ? pass(now) : 0;
       if (go_on) nap_ms = sensors_.front()->nap_ms(messages);
       has_more = sensors_.front()->has_more();
+      wake_if_due(now);
     }
     if (nap_ms > 0) nap(nap_ms);
   }
@@ -126,6 +129,14 @@ uint64_t Collector::pass(double now_ms) {
   return messages;
 }
 
+void Collector::wake_if_due(double now_ms) {
+  if (wake_due_ms_ == kNever) return;
+  const bool may_wait = sensors_.front()->may_wait() && queue_.bytes() < kWorthWakingBytes;
+  if (may_wait && now_ms < wake_due_ms_ && running_) return;
+  wake_due_ms_ = kNever;
+  wake_();
+}
+
 void Collector::drain_now() {
   if (!running_) return;
   const std::lock_guard<std::mutex> lock(pass_mutex_);
@@ -141,7 +152,7 @@ void Collector::QueueSink::hand_over() {
   if (batch_.empty()) return;
   const bool must_wake = collector_.queue_.push(batch_, boottime_ms(), unix_minus_boottime_ms());
   batch_.clear();
-  if (must_wake) collector_.wake_();
+  if (must_wake) collector_.wake_due_ms_ = std::min(collector_.wake_due_ms_, monotonic_ms() + kSecondMs);
 }
 
 void Collector::publish() {

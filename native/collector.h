@@ -29,7 +29,7 @@ class Collector {
   };
 
   // `wake` is called on the collector's thread when batches wait and it has not been called since the last
-  // take.
+  // take: at once, or, where the sensor lets them wait, within a second.
   Collector(Sensors sensors, size_t queue_max_bytes, std::function<void()> wake);
   ~Collector() { stop(); }
   Collector(const Collector&) = delete;
@@ -73,6 +73,8 @@ class Collector {
   void nap(int ms);
   // How many messages came.
   uint64_t pass(double now_ms);
+  // Wakes the reader when it is due.
+  void wake_if_due(double now_ms);
   void publish();
 
   const std::function<void()> wake_;
@@ -85,6 +87,9 @@ class Collector {
   // Guarded by pass_mutex_ while the thread runs.
   Sensors sensors_;
   QueueSink sink_;
+  // When the reader is to be woken for what waits in the queue; kNever where nothing does.
+  static constexpr double kNever = 1e300;
+  double wake_due_ms_ = kNever;
 
   UniqueFd stop_event_, ask_event_;
   pthread_t thread_{};

@@ -1,5 +1,5 @@
 /**
- * Makes dist/page/tree.html, the page that `tree --html` fills: markup, style and program of src/tree/page in one file, which
+ * Makes dist/page/tree.html, the page that `tree --html` fills: markup, style and program of src/commands/tree/page in one file, which
  * asks nobody for anything. Its policy names both by their hashes, so that nothing else in it can run.
  */
 import { createHash } from 'node:crypto';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const source = join(root, 'src', 'tree', 'page');
+const source = join(root, 'src', 'commands', 'tree', 'page');
 const output = join(root, 'dist', 'page');
 
 async function bundled(entry: string): Promise<string> {

@@ -4,31 +4,31 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
-import { cleanUp } from './cleanup.ts';
 import { loadNative, NativeUnavailableError } from './collect/native.ts';
 import { isFifo, SAMPLE_LOG, whyUnreadable } from './collect/replay.ts';
-import { FAILED, USAGE } from './command_status.ts';
+import { cleanUp } from './commands/cleanup/cleanup.ts';
+import { FAILED, USAGE } from './commands/command_status.ts';
+import { diagnose } from './commands/doctor/doctor.ts';
+import { exitCode } from './commands/doctor/finding.ts';
+import { asJson, asText } from './commands/doctor/report.ts';
+import { ThisHost } from './commands/doctor/this_host.ts';
+import { QUERY_PROCESS } from './commands/shell/query_channel.ts';
+import { serveQueries } from './commands/shell/query_server.ts';
+import { runShell } from './commands/shell/shell.ts';
+import { tree } from './commands/tree/command.ts';
+import { RecordedLog } from './commands/tree/recorded_log.ts';
 import { type CommandLine, helpText, parseCommandLine } from './config/command_line.ts';
 import { readConfigFile } from './config/config_file.ts';
 import { FlagError, type FlagValues } from './config/flags.ts';
 import { resolveFlags } from './config/settings.ts';
-import { diagnose } from './doctor/doctor.ts';
-import { exitCode } from './doctor/finding.ts';
-import { asJson, asText } from './doctor/report.ts';
-import { ThisHost } from './doctor/this_host.ts';
+import { osquerySocket } from './extension/osquery_socket.ts';
 import { OSQUERY_DATABASE } from './extension/osquery_state.ts';
-import { makeLogger } from './log.ts';
-import { osquerySocket } from './osquery_socket.ts';
+import { runExtension } from './extension/run_extension.ts';
 import { parseRedactPatterns } from './process/redact.ts';
-import { runExtension } from './run_extension.ts';
-import { QUERY_PROCESS } from './shell/query_channel.ts';
-import { serveQueries } from './shell/query_server.ts';
-import { runShell } from './shell/shell.ts';
-import { storeSettings } from './store_settings.ts';
-import { tree } from './tree/command.ts';
-import { RecordedLog } from './tree/recorded_log.ts';
-import { VERSION } from './version.ts';
-import { visible } from './visible_text.ts';
+import { makeLogger } from './program/log.ts';
+import { VERSION } from './program/version.ts';
+import { storeSettings } from './recording/store_settings.ts';
+import { escapeTerminal } from './text/terminal_escape.ts';
 
 async function main(): Promise<number> {
   if (process.argv[2] === QUERY_PROCESS && process.connected) return serveQueries();
@@ -89,7 +89,7 @@ async function shell(commandLine: CommandLine): Promise<number> {
   const log = values.process_ancestry_collector === 'replay' ? values.process_ancestry_replay_file : '';
   const unreadable = log === '' ? undefined : await whyUnreadable(loadNative(), log);
   if (unreadable !== undefined) {
-    process.stderr.write(`process_ancestry: ${visible(unreadable)}\n`);
+    process.stderr.write(`process_ancestry: ${escapeTerminal(unreadable)}\n`);
     return FAILED;
   }
   // What a FIFO holds is known once it has been read, and then only to our own shell.

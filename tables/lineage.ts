@@ -2,21 +2,22 @@
  * The processes around an event as its row shows them: ancestors, leaders, and the parts of its ECS document. They are made
  * of stored facts when they are read, and remembered, because the rows of siblings have the same.
  */
-import { charDeviceOf } from '../src/collect/terminal.ts';
+
 import { credentialsFragment } from '../src/ecs/credentials.ts';
 import { isoDate } from '../src/ecs/iso_date.ts';
 import { type EcsProcessRef, FRAGMENT_ARGS_MAX, type Place, processFragment } from '../src/ecs/process_fragment.ts';
+import { charDeviceOf } from '../src/linux/terminal.ts';
 import { JSON_NULL } from '../src/osquery/index.ts';
-import type { LinkFacts, ProcessRef } from '../src/process/facts.ts';
+import type { AncestorFacts, ProcessRef } from '../src/process/facts.ts';
 
-/** What rendering needs of a stored link: the same object for the same link while it is remembered. */
-export interface LineageLink {
-  readonly facts: LinkFacts;
+/** What rendering needs of a stored ancestor: the same object for the same ancestor while it is remembered. */
+export interface LineageAncestor {
+  readonly facts: AncestorFacts;
   /** Its creator. */
-  readonly above: LineageLink | undefined;
+  readonly above: LineageAncestor | undefined;
 }
 
-/** What was made of a link. */
+/** What was made of an ancestor. */
 interface Made {
   /** An object of the column ancestry. */
   ancestor?: string;
@@ -28,69 +29,70 @@ interface Made {
   entry_leader?: string;
 }
 
-const made = new WeakMap<LineageLink, Made>();
+const made = new WeakMap<LineageAncestor, Made>();
 
-function madeOf(link: LineageLink): Made {
-  let one = made.get(link);
+function madeOf(ancestor: LineageAncestor): Made {
+  let one = made.get(ancestor);
   if (!one) {
     one = {};
-    made.set(link, one);
+    made.set(ancestor, one);
   }
   return one;
 }
 
 /** The column ancestry: a creator, and those above it, `depth` altogether. */
-export function ancestryText(creator: LineageLink | undefined, depth: number): string {
+export function ancestryText(creator: LineageAncestor | undefined, depth: number): string {
   let text = '';
-  let link = creator;
-  for (let n = 0; link && n < depth; n++) {
-    const its = madeOf(link);
-    its.ancestor ??= ancestorObject(link.facts);
+  let ancestor = creator;
+  for (let n = 0; ancestor && n < depth; n++) {
+    const its = madeOf(ancestor);
+    its.ancestor ??= ancestorObject(ancestor.facts);
     text += n === 0 ? its.ancestor : `,${its.ancestor}`;
-    link = link.above;
+    ancestor = ancestor.above;
   }
   return `[${text}]`;
 }
 
 /** The entity ids of the same, as a JSON array. */
-export function ancestorIds(creator: LineageLink | undefined, depth: number): string {
+export function ancestorIds(creator: LineageAncestor | undefined, depth: number): string {
   const ids: string[] = [];
-  for (let link = creator; link && ids.length < depth; link = link.above) ids.push(link.facts.entityId);
+  for (let ancestor = creator; ancestor && ids.length < depth; ancestor = ancestor.above)
+    ids.push(ancestor.facts.entityId);
   return JSON.stringify(ids);
 }
 
 /** '' for none. */
-export function linkCmdline(link: LineageLink | undefined): string {
-  return link ? cmdlineOf(link.facts) : '';
+export function ancestorCmdline(ancestor: LineageAncestor | undefined): string {
+  return ancestor ? cmdlineOf(ancestor.facts) : '';
 }
 
 /** How a tree of processes came into the host. */
-export interface EntryMeta {
+interface EntryMeta {
   readonly type: string;
   /** '' where it is not known. */
   readonly sourceIp: string;
 }
 
 /** A leader as JSON, null where there is none. `entityId` is that of the row's own process. */
-export function leaderText(link: LineageLink | undefined, entityId: string, entryMeta?: EntryMeta): string {
-  if (!link) return JSON_NULL;
-  const its = madeOf(link);
-  its.leader ??= leaderMembers(link.facts);
-  const own = `{${its.leader},"same_as_process":${link.facts.entityId === entityId}`;
+export function leaderText(ancestor: LineageAncestor | undefined, entityId: string, entryMeta?: EntryMeta): string {
+  if (!ancestor) return JSON_NULL;
+  const its = madeOf(ancestor);
+  its.leader ??= leaderMembers(ancestor.facts);
+  const own = `{${its.leader},"same_as_process":${ancestor.facts.entityId === entityId}`;
   if (!entryMeta) return `${own}}`;
   const { type, sourceIp } = entryMeta;
   return `${own},"entry_meta":${JSON.stringify(sourceIp === '' ? { type } : { type, source: { ip: sourceIp } })}}`;
 }
 
 /** A process as a document has it in some place; '' for none. */
-export function ecsProcess(link: LineageLink | undefined, place: Place): string {
-  if (!link) return '';
-  const its = madeOf(link);
-  its[place] ??= ecsFragment(link, place);
+export function ecsProcess(ancestor: LineageAncestor | undefined, place: Place): string {
+  if (!ancestor) return '';
+  const its = madeOf(ancestor);
+  its[place] ??= ecsFragment(ancestor, place);
   return its[place];
 }
 
-function ancestorObject(facts: LinkFacts): string {
+function ancestorObject(facts: AncestorFacts): string {
   const { start, ancestor } = facts;
   if (ancestor !== undefined) return ancestor;
   return JSON.stringify({
@@ -109,7 +111,7 @@ function ancestorObject(facts: LinkFacts): string {
   });
 }
 
-function leaderMembers(facts: LinkFacts): string {
+function leaderMembers(facts: AncestorFacts): string {
   const object = JSON.stringify({
     pid: facts.pid,
     entity_id: facts.entityId,
@@ -122,7 +124,7 @@ function leaderMembers(facts: LinkFacts): string {
   return object.slice(1, -1);
 }
 
-function ecsFragment({ facts, above }: LineageLink, place: Place): string {
+function ecsFragment({ facts, above }: LineageAncestor, place: Place): string {
   const { entityId, pid, start, path, cwd, tty, name, args, argsCount, known } = facts;
   const creator = above?.facts;
   const process = {
@@ -139,7 +141,7 @@ function ecsFragment({ facts, above }: LineageLink, place: Place): string {
   return processFragment(process, place);
 }
 
-function cmdlineOf({ args }: LinkFacts): string {
+function cmdlineOf({ args }: AncestorFacts): string {
   return args.replaceAll('\0', ' ');
 }
 

@@ -1,5 +1,6 @@
-/** The closure of the process tree: one row a process and ancestor, for joins. */
+/** One row a process and ancestor, for joins. */
 import type { ExecDetails, Pid } from '../src/collect/event.ts';
+import { exitCodeOf } from '../src/linux/exit_status.ts';
 import {
   bigint,
   type Column,
@@ -11,9 +12,8 @@ import {
   type TablePlugin,
   text,
 } from '../src/osquery/index.ts';
-import { ancestorsOf, type Descent, descendantsOf } from '../src/process/closure.ts';
-import { exitCodeOf } from '../src/process/exit_status.ts';
 import { cmdlineOf } from '../src/process/image.ts';
+import { ancestorsOf, type Descent, descendantsOf } from '../src/process/lineage_walk.ts';
 import { LONGEST_CHAIN, type Process } from '../src/process/process.ts';
 import type { ProcessTable } from '../src/process/process_table.ts';
 import { namedProcesses } from './named_processes.ts';

@@ -1,25 +1,10 @@
 /** One row: how the cache does, what was seen, published and lost, and by which collector. */
 
-import type { CollectorProblem, SourceStats } from '../src/collect/source.ts';
-import type { FileHasherStats } from '../src/files/file_hasher.ts';
 import { bigint, type Column, double, json, type TablePlugin, text } from '../src/osquery/index.ts';
-import type { Action } from '../src/process/execution.ts';
 import type { TreeStats } from '../src/process/tree.ts';
-import type { EventStoreStats } from '../src/store/event_store.ts';
+import type { RecorderStats } from '../src/recording/recorder_stats.ts';
 
-export interface CacheStatsRow {
-  readonly tree: TreeStats;
-  readonly source: SourceStats;
-  readonly store: Omit<EventStoreStats, 'problems'>;
-  readonly hashes: FileHasherStats;
-  /** Of tree.eventsPublished, how many were what. */
-  readonly published: Readonly<Record<Action, number>>;
-  readonly resyncs: number;
-  readonly problems: readonly CollectorProblem[];
-  readonly uptimeSeconds: number;
-}
-
-export const columns: readonly Column<CacheStatsRow>[] = [
+export const columns: readonly Column<RecorderStats>[] = [
   bigint('cache_size', 'Processes in the cache', ({ tree }) => tree.size),
   bigint('cache_capacity', 'Processes that fit: process_ancestry_cache_size', ({ tree }) => tree.capacity),
   bigint('cache_hits', 'Look-ups of a parent or of an executing process that found it', ({ tree }) => tree.hits),
@@ -107,7 +92,7 @@ function hitRate({ hits, misses }: TreeStats): number {
   return hits + misses === 0 ? 0 : Number((hits / (hits + misses)).toFixed(6));
 }
 
-export function processAncestryCacheStats(read: () => CacheStatsRow): TablePlugin<CacheStatsRow> {
+export function processAncestryCacheStats(read: () => RecorderStats): TablePlugin<RecorderStats> {
   return {
     name: 'process_ancestry_cache_stats',
     description: 'Health of the process cache, the collector and the event store, in one row',

@@ -1,13 +1,15 @@
 /** One row an exec: all that osquery's process_events tells on Linux, and who started it, up to the top. */
 
-import { charDeviceOf } from '../src/collect/terminal.ts';
-import { ContainerIds } from '../src/containers/container_id.ts';
 import type { EcsAction, EcsVocabulary } from '../src/ecs/action.ts';
 import { credentialsFragment } from '../src/ecs/credentials.ts';
 import { ecsDocument } from '../src/ecs/document.ts';
 import { hostFragment } from '../src/ecs/host.ts';
 import { previousFragment } from '../src/ecs/previous.ts';
+import { ContainerIds } from '../src/linux/container_id.ts';
+import { exitCodeOf } from '../src/linux/exit_status.ts';
+import type { HostFacts } from '../src/linux/host.ts';
 import { HostReader } from '../src/linux/host.ts';
+import { charDeviceOf } from '../src/linux/terminal.ts';
 import {
   type Answer,
   type Column,
@@ -23,8 +25,6 @@ import {
   rowMatcherInPieces,
   type TablePlugin,
 } from '../src/osquery/index.ts';
-import { exitCodeOf } from '../src/process/exit_status.ts';
-import type { HostFacts } from '../src/process/facts.ts';
 import { pidOfEntityId } from '../src/process/identity.ts';
 import { exeNameOf } from '../src/process/image.ts';
 import type { EidRange } from '../src/store/eid_range.ts';
@@ -32,7 +32,7 @@ import type { EventStore } from '../src/store/event_store.ts';
 import type { FactName } from '../src/store/rows/event_facts.ts';
 import type { Search } from '../src/store/rows/row_database.ts';
 import type { StoredEvent } from '../src/store/rows/stored_event.ts';
-import { ancestorIds, ancestryText, ecsProcess, leaderText, linkCmdline } from './lineage.ts';
+import { ancestorCmdline, ancestorIds, ancestryText, ecsProcess, leaderText } from './lineage.ts';
 
 const HIDDEN = ColumnOption.hidden;
 const KEY = ColumnOption.index | ColumnOption.optimized;
@@ -173,7 +173,7 @@ export const columns: readonly Column<EventRow>[] = [
     { options: HIDDEN | ColumnOption.additional },
   ),
   text('ancestry', 'JSON array of the ancestors as they were when they forked, nearest first', (event) =>
-    ancestryText(event.link('creator'), event.number('depth') ?? 0),
+    ancestryText(event.ancestorRecord('creator'), event.number('depth') ?? 0),
   ),
   integer('ancestry_depth', 'How many ancestors the array holds', numberOf('depth')),
   integer(
@@ -185,17 +185,17 @@ export const columns: readonly Column<EventRow>[] = [
   text(
     'parent_path',
     'Path of the process that created this one',
-    (event) => event.link('creator')?.facts.path || null,
+    (event) => event.ancestorRecord('creator')?.facts.path || null,
   ),
   text(
     'parent_cmdline',
     'Command line of the process that created this one; cut after 32,768 characters',
-    (event) => event.text('parentCmdline') || linkCmdline(event.link('creator')) || null,
+    (event) => event.text('parentCmdline') || ancestorCmdline(event.ancestorRecord('creator')) || null,
   ),
   bigint(
     'parent_euid',
     'Effective user ID of the process that created this one',
-    (event) => event.link('creator')?.facts.credentials.euid,
+    (event) => event.ancestorRecord('creator')?.facts.credentials.euid,
   ),
   text(
     'action',
@@ -212,7 +212,7 @@ export const columns: readonly Column<EventRow>[] = [
   text(
     'parent_entity_id',
     'Identity of the process that created this one',
-    (event) => event.link('creator')?.facts.entityId,
+    (event) => event.ancestorRecord('creator')?.facts.entityId,
   ),
   text('args', 'Arguments as a JSON array; null where they are not known', (event) =>
     event.number('argsCount') === undefined ? JSON_NULL : JSON.stringify(argsOf(event)),
@@ -226,16 +226,16 @@ export const columns: readonly Column<EventRow>[] = [
   bigint('sid', 'Session ID', numberOf('sid')),
   bigint('pgid', 'Process group ID', numberOf('pgid')),
   text('session_leader', 'Leader of the session, as JSON; null where there is none', (event) =>
-    leaderText(event.link('sessionLeader'), event.text('entityId')),
+    leaderText(event.ancestorRecord('sessionLeader'), event.text('entityId')),
   ),
   text('group_leader', 'Leader of the process group, as JSON; null where there is none', (event) =>
-    leaderText(event.link('groupLeader'), event.text('entityId')),
+    leaderText(event.ancestorRecord('groupLeader'), event.text('entityId')),
   ),
   text(
     'entry_leader',
     'Process by which this tree came into the host, as JSON; null where there is none (pid 1, kernel threads, unknown)',
     (event) =>
-      leaderText(event.link('entryLeader'), event.text('entityId'), {
+      leaderText(event.ancestorRecord('entryLeader'), event.text('entityId'), {
         type: event.text('entryType'),
         sourceIp: event.text('entryAddress'),
       }),
@@ -318,11 +318,11 @@ function ecsOf(event: StoredEvent, vocabulary: EcsVocabulary): string {
       pidNamespace: event.number('pidNamespace'),
       credentials: fragmentOf(event.credentials, credentialsFragment),
       previous: fragmentOf(event.previous, previousFragment),
-      ancestorIds: ancestorIds(event.link('creator'), depth),
-      parent: ecsProcess(event.link('creator'), 'parent'),
-      groupLeader: ecsProcess(event.link('groupLeader'), 'group_leader'),
-      sessionLeader: ecsProcess(event.link('sessionLeader'), 'session_leader'),
-      entryLeader: ecsProcess(event.link('entryLeader'), 'entry_leader'),
+      ancestorIds: ancestorIds(event.ancestorRecord('creator'), depth),
+      parent: ecsProcess(event.ancestorRecord('creator'), 'parent'),
+      groupLeader: ecsProcess(event.ancestorRecord('groupLeader'), 'group_leader'),
+      sessionLeader: ecsProcess(event.ancestorRecord('sessionLeader'), 'session_leader'),
+      entryLeader: ecsProcess(event.ancestorRecord('entryLeader'), 'entry_leader'),
       entryType: event.text('entryType'),
       entrySourceIp: event.text('entryAddress'),
     },
@@ -383,7 +383,7 @@ function integerOf(expr: string): number | undefined {
 /** Columns that rows are filtered by here. A document is dear to make, and SQLite checks it in any case. */
 const FILTERED = columns.filter(({ name }) => name !== 'subscriber' && name !== 'ecs');
 
-export interface EventsTableOptions {
+interface EventsTableOptions {
   readonly store: EventStore;
   /** Resolves when the rows are all there: a log that is being read is asked about as a whole. */
   readonly readable?: () => Promise<void>;

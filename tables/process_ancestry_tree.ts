@@ -1,3 +1,5 @@
+import { MS_PER_TICK } from '../src/linux/clock_ticks.ts';
+import { exitCodeOf } from '../src/linux/exit_status.ts';
 import {
   bigint,
   type Column,
@@ -11,15 +13,13 @@ import {
 } from '../src/osquery/index.ts';
 import { isSettled } from '../src/process/ancestry.ts';
 import { entryOf } from '../src/process/entry.ts';
-import { exitCodeOf } from '../src/process/exit_status.ts';
-import { MS_PER_TICK } from '../src/process/identity.ts';
 import { argsListOf } from '../src/process/image.ts';
 import type { Process } from '../src/process/process.ts';
 import type { ProcessTable } from '../src/process/process_table.ts';
 import { namedProcesses } from './named_processes.ts';
 import { stateOf } from './process_state.ts';
 
-export interface TreeRow {
+interface TreeRow {
   readonly process: Process;
   readonly processes: ProcessTable;
 }
@@ -82,7 +82,7 @@ export const columns: readonly Column<TreeRow>[] = [
     orNull((process.exit?.status ?? 0) & 0x7f || undefined),
   ),
   text('entry_type', 'How its tree came into the host, as in process_ancestry_events', ({ process }) =>
-    isSettled(process) && process.image.sealed ? entryOf(process.link).type : 'unknown',
+    isSettled(process) && process.image.sealed ? entryOf(process.atFork).type : 'unknown',
   ),
 ];
 
@@ -124,7 +124,7 @@ function* selected(hosts: readonly ProcessTable[], context: QueryContext): Itera
   }
 }
 
-/** All of them, and whoever is above them: a chain outlives the memory of its links. Each once. */
+/** All of them, and whoever is above them: a chain outlives the memory of its processes. Each once. */
 function* withAncestors(remembered: Iterable<Process>): Generator<Process> {
   const seen = new Set<Process>();
   for (const process of remembered) {

@@ -80,7 +80,7 @@ const nativeSources = () =>
 
 function checks() {
   check('types', bin('tsc'), ['-p', 'tsconfig.json']);
-  check('types of the page', bin('tsc'), ['-p', 'src/tree/page/tsconfig.json']);
+  check('types of the page', bin('tsc'), ['-p', 'src/commands/tree/page/tsconfig.json']);
   check('lint and format', bin('biome'), ['check', '--error-on-warnings', '.']);
   checkWith('clang-format', 'native format', 'clang-format', ['--dry-run', '-Werror', ...nativeSources()]);
   checkWith('thrift', 'thrift/gen-nodejs is what the compiler makes', 'sh', ['thrift/generate.sh', '--check']);

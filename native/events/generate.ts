@@ -364,7 +364,7 @@ export function typescript(): string {
     ' * The events that cross from the native sensors, as types, and the decoder of their packed form (native/batch.h).',
     ` * ${MADE}`,
     ' */',
-    "import { terminalNamed } from './terminal.ts';",
+    "import { terminalNamed } from '../linux/terminal.ts';",
     '',
     '/** A process id (a tgid) in the initial pid namespace. A process is a pid *and* a start time: see EntityId. */',
     "export type Pid = number & { readonly brand: 'Pid' };",

@@ -80,6 +80,9 @@ class Sensor {
   // For how many ms the descriptors are left alone after a pass of so many messages: many then cost one
   // wake-up.
   virtual int nap_ms(uint64_t messages) = 0;
+  // Whether what was drained last may wait a moment for its reader: nothing of it has to be looked up while
+  // its process lives.
+  virtual bool may_wait() const { return false; }
   virtual SensorStats stats() const = 0;
   // What waits in the kernel, in bytes or messages. Asks the kernel; on any thread.
   virtual uint64_t on_its_way() const = 0;

@@ -35,7 +35,7 @@ RuleFacts ours() { return {true, false, true}; }
 RuleFacts never_task() { return {false, true, false}; }
 RuleFacts covering() { return {false, false, true}; }
 
-TEST("a free place is taken, and a full backlog stops nobody") {
+TEST("free unicast is taken, and a full backlog stops nobody") {
   const Plan plan = decide(fresh_machine());
   CHECK(plan.mode == Mode::kUnicast);
   CHECK(plan.replace_rules);
@@ -72,7 +72,7 @@ TEST("with an owner present we read along, with our rules, and leave waiting to 
   CHECK_EQUAL(plan.problems[0].detail, "200");
 }
 
-TEST("the place of a dead owner, or our own of before, is free") {
+TEST("unicast of a dead owner, or our own of before, is free") {
   Situation situation = with_auditd();
   situation.owner_lives = false;
   CHECK(decide(situation).mode == Mode::kUnicast);
@@ -148,7 +148,7 @@ TEST("what we set is put back, what others set meanwhile is theirs") {
   CHECK(!restoration({2, 8192, 0}, set_by_us, found).any());
 }
 
-TEST("after a kill what still is as we set it goes back, by whoever the place is held now") {
+TEST("after a kill what still is as we set it goes back, by the process that owns unicast now") {
   Situation situation = with_auditd();
   situation.rules = {ours()};
   situation.saved = Settings{0, 64, 15000};
@@ -172,7 +172,7 @@ TEST("settings that were saved by a run whose rules are gone are nobody's") {
 }
 
 TEST("what an owner puts back as it leaves is what we go back to") {
-  // We read along and found its settings; it went, put back its own, and we took the place.
+  // We read along and found its settings; it went, put back its own, and we took unicast.
   const Settings found = to_go_back_to({0, 64, 15000}, {1, 8192, 0}, {1, 8192, 0});
   CHECK_EQUAL(found.enabled, 0U);
   CHECK_EQUAL(found.backlog_limit, 64U);

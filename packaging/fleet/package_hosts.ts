@@ -1,5 +1,5 @@
 /** Which hosts get which package, and Fleet's files that ask: pre-install queries and policies that install. */
-import { VERSION } from '../../src/version.ts';
+import { VERSION } from '../../src/program/version.ts';
 import { toYaml } from './yaml.ts';
 
 interface PackageKind {

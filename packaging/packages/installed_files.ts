@@ -18,6 +18,8 @@ import { SBOM_FILE } from '../executable/sbom.ts';
 
 export const NAME = 'osquery-process-ancestry';
 const DOCUMENTS = `usr/share/doc/${NAME}`;
+/** README.md leads to it. */
+const REFERENCE = 'docs/reference';
 /** Folders below packaging/ that an administrator takes files from. */
 const EXAMPLES = ['ansible', 'osquery', 'fleet', 'grafana', 'prometheus', 'systemd', 'operations'] as const;
 /** What makes those files, and tries them. */
@@ -46,6 +48,9 @@ export function layOut(stage: string, { root, built, manPage, bashCompletion }: 
   copy(join(built, SBOM_FILE), into(`${DOCUMENTS}/${SBOM_FILE}`));
   write(into(`${DOCUMENTS}/LICENSES.txt.gz`), gzipped(readFileSync(join(built, 'LICENSES.txt'), 'utf8')));
   copy(join(root, 'README.md'), into(`${DOCUMENTS}/README.md`));
+  for (const file of filesOf(join(root, REFERENCE), root)) {
+    copy(join(root, REFERENCE, file), into(`${DOCUMENTS}/${REFERENCE}/${file}`));
+  }
   copy(join(root, 'packaging', 'packages', 'README.md'), into(`${DOCUMENTS}/installation.md`));
   copy(join(root, 'packaging', 'README.md'), into(`usr/share/${NAME}/README.md`));
   for (const folder of EXAMPLES) {

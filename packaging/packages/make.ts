@@ -24,7 +24,7 @@ import {
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { VERSION } from '../../src/version.ts';
+import { VERSION } from '../../src/program/version.ts';
 import { BOUNDS, OLDEST_GCC } from '../executable/oldest_host.ts';
 import { licenseOf, SBOM_FILE } from '../executable/sbom.ts';
 import { architectureNamed, outputFor, runnerFor } from '../executable/target.ts';

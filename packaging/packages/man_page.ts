@@ -74,7 +74,7 @@ const files = [
   ['/run/process_ancestry/audit-state', "audit's settings as found, while the extension runs"],
 ] as const;
 
-/** src/command_status.ts, src/doctor/finding.ts and the commands. */
+/** src/commands/command_status.ts, src/commands/doctor/finding.ts and the commands. */
 const exitStatuses = [
   ['0', 'It did what it was asked to. doctor: nothing is to be done.'],
   [

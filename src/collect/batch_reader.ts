@@ -1,5 +1,5 @@
 /** Takes the batches of the native queue and decodes them, a slice of time after another. */
-import { collectGarbage } from '../collect_garbage.ts';
+import { collectGarbage } from '../memory/collect_garbage.ts';
 import { BatchDecoder } from './batch.ts';
 import type { SensorEvent } from './events.ts';
 import type { NativeBinding } from './native.ts';

@@ -29,7 +29,7 @@ export type SetpgidEvent = Omit<Whole<sensor.SetpgidEvent>, 'serial'>;
 export type LossEvent = Whole<sensor.LossEvent>;
 export type LoginEvent = Whole<sensor.LoginEvent>;
 export type SnapshotEvent = Whole<sensor.SnapshotEvent>;
-export type SnapshotEndEvent = Whole<sensor.SnapshotEndEvent>;
+type SnapshotEndEvent = Whole<sensor.SnapshotEndEvent>;
 
 export type ProcessEvent =
   | ForkEvent

@@ -3,8 +3,9 @@
  */
 import { BatchReader } from './batch_reader.ts';
 import type { Pid, ProcessEvent } from './event.ts';
+import type { EventJoin } from './event_join.ts';
 import type { SensorEvent } from './events.ts';
-import { type EventJoin, WHOLE } from './join.ts';
+import { WHOLE } from './join.ts';
 import type { NativeBinding, NativeState, SensorName } from './native.ts';
 import { explainProblem } from './sensor_problems.ts';
 import type { CollectorProblem, ProcessEventSource, SourceState, SourceStats } from './source.ts';
@@ -20,7 +21,7 @@ export const SENSORS: Readonly<Record<LiveCollector, readonly [SensorName, ...Se
   proc_events: ['proc_events'],
 };
 
-export interface LiveSourceOptions {
+interface LiveSourceOptions {
   /** The sensors to try, the best first. */
   readonly sensors: readonly SensorName[];
   readonly stateFile: string;
@@ -31,7 +32,7 @@ export interface LiveSourceOptions {
   readonly tellsSessions?: boolean;
   readonly queueMaxBytes: number;
   readonly socketBufferBytes: number;
-  readonly placeGraceMs?: number;
+  readonly ownerGraceMs?: number;
   /** What makes whole events of a sensor's; without it they are handed over as the sensor tells them. */
   readonly join?: (sensor: SensorName) => EventJoin;
   /** Called when what is recorded with, or what is wrong with it, has changed after the start. */
@@ -42,11 +43,11 @@ export interface LiveSourceOptions {
 export const RULE_KEY = 'process_ancestry';
 
 /**
- * How long audit's unicast place is left free once auditd has left it or has asked us for it. It is refused when it asks,
+ * How long audit's unicast is left free once auditd has left it or has asked us for it. It is refused when it asks,
  * and does not ask twice: whoever starts it again has this long. Meanwhile we read by multicast, and the kernel prints
  * some of the records to its log (kernel/audit.c, kauditd_printk_skb: no more than printk's rate limit allows).
  */
-const PLACE_GRACE_MS = 30_000;
+const OWNER_GRACE_MS = 30_000;
 
 /** How often it is looked whether the sensor still works. */
 const LOOK_MS = 1_000;
@@ -274,7 +275,7 @@ export class LiveSource implements ProcessEventSource {
         tellsSessions: this.#options.tellsSessions ?? false,
         queueMaxBytes: this.#options.queueMaxBytes,
         socketBufferBytes: this.#options.socketBufferBytes,
-        placeGraceMs: this.#options.placeGraceMs ?? PLACE_GRACE_MS,
+        ownerGraceMs: this.#options.ownerGraceMs ?? OWNER_GRACE_MS,
       },
       () => this.#reader?.work(),
     );

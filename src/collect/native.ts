@@ -1,7 +1,7 @@
 /** The native addon (native/addon.cc), typed. Nothing else loads it. */
 import { createRequire } from 'node:module';
-import { messageOf } from '../error_message.ts';
-import { ownPath, readOwnFile } from '../own_files.ts';
+import { bundledPath, readBundledFile } from '../program/bundled_files.ts';
+import { messageOf } from '../text/error_message.ts';
 import { loadUnnamed } from './unnamed_addon.ts';
 
 /** What is recorded with. */
@@ -16,8 +16,8 @@ export interface NativeCollectorOptions {
   readonly argsMaxBytes: number;
   readonly queueMaxBytes: number;
   readonly socketBufferBytes: number;
-  /** For how long audit's unicast place is left to others once it is free, after the start. */
-  readonly placeGraceMs: number;
+  /** For how long audit's unicast is left to others once it is free, after the start. */
+  readonly ownerGraceMs: number;
   /** Of eBPF: a power of 2 from 2^16 on; 8 MiB if undefined. All of it counts as the process's memory. */
   readonly ringBytes?: number;
   /** Of eBPF: whether setsid(2) is told, which slows every system call of the host a little. */
@@ -73,7 +73,7 @@ export interface NativeAuditRule {
 export interface NativeAuditInspection {
   readonly error: number;
   readonly enabled: number;
-  /** Who holds the unicast place; 0 for nobody. */
+  /** The pid of the unicast owner; 0 for none. */
   readonly pid: number;
   readonly backlogLimit: number;
   readonly backlog: number;
@@ -161,7 +161,7 @@ export interface NativeCleanup {
 }
 
 /** What only looks: for a diagnosis, beside an extension that runs or without one. */
-export interface NativeDiagnosis {
+interface NativeDiagnosis {
   /** Asks, and changes nothing. `key` is that of our rules. */
   inspectAudit(key: string): NativeAuditInspection;
   /** 0 when the proc connector's group can be bound, or an errno. Nothing is subscribed. */
@@ -192,8 +192,8 @@ export class NativeUnavailableError extends Error {
 export function loadNative(): Native {
   if (loaded) return loaded;
   try {
-    const path = ownPath(ADDON);
-    loaded = (path ? createRequire(path)(path) : loadUnnamed(readOwnFile(ADDON))) as Native;
+    const path = bundledPath(ADDON);
+    loaded = (path ? createRequire(path)(path) : loadUnnamed(readBundledFile(ADDON))) as Native;
     return loaded;
   } catch (error) {
     throw new NativeUnavailableError(`the native collector cannot be loaded: ${messageOf(error).trim()}`, {

@@ -4,8 +4,8 @@ import { closeSync, constants, createReadStream, fstatSync, openSync, readSync, 
 import { Socket } from 'node:net';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { messageOf } from '../error_message.ts';
-import { readOwnFile } from '../own_files.ts';
+import { readBundledFile } from '../program/bundled_files.ts';
+import { messageOf } from '../text/error_message.ts';
 import { AuditEvents } from './audit_events.ts';
 import { BatchDecoder } from './batch.ts';
 import { WHOLE } from './join.ts';
@@ -269,7 +269,7 @@ async function* joined({ head, rest }: Begun): AsyncGenerator<Buffer, void, unde
 
 function openLog(file: string): Readable {
   try {
-    if (file === SAMPLE_LOG) return Readable.from([Buffer.from(readOwnFile('audit.log'))]);
+    if (file === SAMPLE_LOG) return Readable.from([Buffer.from(readBundledFile('audit.log'))]);
     return openFile(file);
   } catch (error) {
     throw new ReplayError(

@@ -1,5 +1,5 @@
 import type { ProcessEvent } from './event.ts';
-import type { EventJoin } from './join.ts';
+import type { EventJoin } from './event_join.ts';
 import type { SensorName } from './native.ts';
 import type { RecordedHost } from './recorded_host.ts';
 

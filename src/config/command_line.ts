@@ -2,8 +2,9 @@
  * The command line: osquery's four flags for extensions, and the project's own, with or without the prefix
  * `process_ancestry_` and with - or _ between words, as `--name value`, `--name=value`, or for a boolean `--name`.
  */
-import type { TreeOptions } from '../tree/options.ts';
+
 import { boundsOf, type Flag, FlagError, type FlagName, flagNames, flags } from './flags.ts';
+import type { TreeOptions } from './tree_options.ts';
 
 export interface CommandLine {
   readonly command: 'extension' | 'shell' | 'doctor' | 'cleanup' | 'tree' | 'help' | 'version';

@@ -1,7 +1,7 @@
 /** The JSON file of flags. */
 import { existsSync } from 'node:fs';
-import { messageOf } from '../error_message.ts';
 import { readRegularFile } from '../files/regular_file.ts';
+import { messageOf } from '../text/error_message.ts';
 
 const DEFAULT_CONFIG_FILE = '/etc/osquery/process_ancestry.json';
 

@@ -1,39 +1,39 @@
-/** Every flag, declared once: its name, type, default, bounds and meaning. Help, parsing and README come from here. */
+/** Every flag, declared once: its name, type, default, bounds and meaning. Help, parsing and docs/reference come from here. */
 
 import { ECS_VOCABULARIES } from '../ecs/action.ts';
-import { messageOf } from '../error_message.ts';
-import { parseListenAddress } from '../metrics/listen_address.ts';
-import { checkTextfilePath } from '../metrics/textfile.ts';
 import { parseActions } from '../process/actions.ts';
 import { parseRedactPatterns, REDACT_ALL } from '../process/redact.ts';
+import { messageOf } from '../text/error_message.ts';
+import { parseListenAddress } from './listen_address.ts';
+import { checkTextfilePath } from './textfile_path.ts';
 
 interface FlagBase {
   readonly description: string;
   /** Read once, at the start; the others take effect whenever they change. */
   readonly atStartOnly?: true;
 }
-export interface BooleanFlag extends FlagBase {
+interface BooleanFlag extends FlagBase {
   readonly type: 'boolean';
   readonly default: boolean;
 }
-export interface IntegerFlag extends FlagBase {
+interface IntegerFlag extends FlagBase {
   readonly type: 'integer';
   readonly default: number;
   readonly min: number;
   readonly max: number;
   readonly unit?: string;
 }
-export interface ChoiceFlag<Choice extends string = string> extends FlagBase {
+interface ChoiceFlag<Choice extends string = string> extends FlagBase {
   readonly type: 'choice';
   readonly default: Choice;
   readonly choices: readonly Choice[];
 }
-export interface WhenRefused {
+interface WhenRefused {
   readonly value: string;
   /** What that means, for the error and the problem that tell it. */
   readonly meaning: string;
 }
-export interface TextFlag extends FlagBase {
+interface TextFlag extends FlagBase {
   readonly type: 'text';
   readonly default: string;
   /** Throws for a text that is not to be taken; the message says why. */

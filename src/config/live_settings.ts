@@ -3,7 +3,7 @@ import type { ConfigFile } from './config_file.ts';
 import { type FlagName, type FlagValues, UnsafeFlagError } from './flags.ts';
 import { changedFlags, type Resolved, resolveFlags, type Sources } from './settings.ts';
 
-export interface LiveSettingsOptions {
+interface LiveSettingsOptions {
   readonly commandLine: Sources['commandLine'];
   readonly environment: Sources['environment'];
   readonly readFile: () => ConfigFile;
@@ -17,7 +17,7 @@ export interface LiveSettingsOptions {
 export const FORGIVEN_AFTER_MS = 600_000;
 
 /** What became of news. */
-export interface Change {
+interface Change {
   readonly changed: readonly FlagName[];
   /** What was not refused lately. */
   readonly refused: readonly string[];

@@ -38,7 +38,7 @@ export interface Resolved {
 }
 
 /** osquery passes on options that begin with this, and refuses others that it does not know. */
-export const OSQUERY_PREFIX = 'custom_';
+const OSQUERY_PREFIX = 'custom_';
 
 /** Merges all sources. `running` holds the values in force until now, which a bad new value leaves as they are. */
 export function resolveFlags(sources: Sources, running?: FlagValues): Resolved {

@@ -18,7 +18,7 @@ const TYPES: Readonly<Record<EcsAction, 'start' | 'change' | 'end' | 'info'>> = 
 
 const ORDER = Object.keys(TYPES) as EcsAction[];
 
-export interface EventCategory {
+interface EventCategory {
   /** event.type: each once, in the order in which they happen. */
   readonly types: readonly string[];
   /** event.action: undefined when nothing happened. */

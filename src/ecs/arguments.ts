@@ -7,7 +7,7 @@ export interface Arguments {
   readonly argsCount?: number | undefined;
 }
 
-export interface ArgumentMembers {
+interface ArgumentMembers {
   /** args and args_count. */
   readonly list: string;
   readonly commandLine: string;

@@ -3,7 +3,7 @@
  * that rows share. Fragments are joined as text and never parsed.
  */
 import { isIP } from 'node:net';
-import type { CharDevice } from '../collect/terminal.ts';
+import type { CharDevice } from '../linux/terminal.ts';
 import { type EcsAction, type EcsVocabulary, eventCategory } from './action.ts';
 import { effectiveMembers } from './credentials.ts';
 import { dateMember, isoDate } from './iso_date.ts';

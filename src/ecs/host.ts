@@ -1,5 +1,5 @@
 /** The host of an event, as a document has it. */
-import type { HostFacts } from '../process/facts.ts';
+import type { HostFacts } from '../linux/host.ts';
 import { jsonMember, objectMember, objectOf, textMember } from './json_text.ts';
 
 /** A JSON object. A document adds host.pid_ns_ino, which is the event's. */

@@ -3,7 +3,7 @@
  * once as JSON, and many documents share the text. What depends on the document (same_as_process, entry_meta) is added
  * when a document is put together.
  */
-import type { CharDevice } from '../collect/terminal.ts';
+import type { CharDevice } from '../linux/terminal.ts';
 import { type Arguments, argumentMembers } from './arguments.ts';
 import { dateMember } from './iso_date.ts';
 import { booleanMember, integerMember, quoted, textMember } from './json_text.ts';

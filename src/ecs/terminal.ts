@@ -1,5 +1,5 @@
 /** A terminal as ECS has it. */
-import type { CharDevice } from '../collect/terminal.ts';
+import type { CharDevice } from '../linux/terminal.ts';
 import { integerMember, objectMember } from './json_text.ts';
 
 export function ttyMember(device: CharDevice | undefined): string {

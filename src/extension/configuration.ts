@@ -2,18 +2,18 @@
  * The flags that osquery's configuration gives, looked at until they are known and at every interval after (R15). What is
  * given is kept on disk, for the next start.
  */
-import type { Logger } from '../log.ts';
-import { QueriedFlags } from '../queried_flags.ts';
+import type { Logger } from '../program/log.ts';
 import type { Kept, KeptFlags } from './kept_flags.ts';
 import { type GivenFlags, OsqueryFlags, REPEATED_AFTER_MS } from './osquery_flags.ts';
-import { type AskedOsquery, askOsquery, OSQUERY_DATABASE, type OsqueryState } from './osquery_state.ts';
+import { type AskedOsquery, OSQUERY_DATABASE, type OsqueryState, readOsqueryState } from './osquery_state.ts';
+import { QueriedFlags } from './queried_flags.ts';
 
 /** Nothing is recorded for so long for want of osquery's answer; then the kept flags are in force. */
 export const KNOWN_WITHIN_MS = 30_000;
 /** osquery reads a file of configuration within milliseconds of listening. */
 const LOOK_AGAIN_MS = 250;
 
-export interface ConfigurationOptions {
+interface ConfigurationOptions {
   readonly osquery: AskedOsquery;
   /** What an earlier process was given, and where what is given is kept. */
   readonly kept: Kept;
@@ -91,7 +91,7 @@ export class Configuration {
     clearTimeout(this.#lookTimer);
     let state: OsqueryState;
     try {
-      state = await askOsquery(this.#options.osquery);
+      state = await readOsqueryState(this.#options.osquery);
     } catch (error) {
       this.#options.log.debug({ err: error }, 'osquery did not say what its configuration is');
       this.#lookAgain(LOOK_AGAIN_MS, !this.#isKnown);

@@ -16,9 +16,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { messageOf } from '../error_message.ts';
+import { messageOf } from '../text/error_message.ts';
 
-export const KEPT_FLAGS_DIRECTORY = '/var/lib/process_ancestry';
+const KEPT_FLAGS_DIRECTORY = '/var/lib/process_ancestry';
 /** Far more than all flags take. */
 const MOST_BYTES = 1024 * 1024;
 const OTHERS_MAY_WRITE = 0o022;

@@ -25,7 +25,7 @@ export interface AskedOsquery {
 }
 
 /** @throws {ExtensionError} osquery does not answer */
-export async function askOsquery(osquery: AskedOsquery): Promise<OsqueryState> {
+export async function readOsqueryState(osquery: AskedOsquery): Promise<OsqueryState> {
   // In this order: what is valid now was so before the options were asked for, or the answer is not believed.
   const { rows } = await osquery.query('SELECT pid, start_time, config_valid FROM osquery_info');
   const { pid, start_time = '', config_valid } = rows[0] ?? {};

@@ -16,8 +16,8 @@ import {
   statSync,
 } from 'node:fs';
 import type { ExecDetails, Pid } from '../collect/event.ts';
-import { isNoDescriptor } from '../descriptors.ts';
-import { ServedFileSystems } from './served_file_systems.ts';
+import { isNoDescriptor } from '../linux/descriptors.ts';
+import { RemoteFileSystems } from './remote_file_systems.ts';
 
 /** What is known of an exec whose file is wanted. */
 export interface Executed {
@@ -115,25 +115,25 @@ function isUnwritten(executed: Executed, stat: BigIntStats, nowMs: number): bool
   return !wasWritten && (executed.stillRuns?.() ?? true);
 }
 
-export interface ExecutedFilesOptions {
+interface ExecutedFilesOptions {
   /** As ProcReader has it. */
   readonly startTicks: (pid: Pid) => number | undefined;
   /** Where proc is mounted. */
   readonly proc?: string;
-  readonly served?: Pick<ServedFileSystems, 'has'>;
+  readonly remote?: Pick<RemoteFileSystems, 'has'>;
   readonly unixNow?: () => number;
 }
 
 export class ExecutedFiles {
   readonly #startTicks: (pid: Pid) => number | undefined;
   readonly #proc: string;
-  readonly #served: Pick<ServedFileSystems, 'has'>;
+  readonly #remote: Pick<RemoteFileSystems, 'has'>;
   readonly #unixNow: () => number;
 
   constructor(options: ExecutedFilesOptions) {
     this.#startTicks = options.startTicks;
     this.#proc = options.proc ?? '/proc';
-    this.#served = options.served ?? new ServedFileSystems(this.#proc);
+    this.#remote = options.remote ?? new RemoteFileSystems(this.#proc);
     this.#unixNow = options.unixNow ?? Date.now;
   }
 
@@ -194,7 +194,7 @@ export class ExecutedFiles {
       const skipped = skip(found.stat);
       if (skipped !== undefined) return skipped;
     }
-    if (this.#served.has(found.stat.dev, executed.pid)) return 'served';
+    if (this.#remote.has(found.stat.dev, executed.pid)) return 'served';
     let fd: number | undefined;
     try {
       fd = openQuietly(found.path, found.by === 'process' ? BY_PROCESS : BY_PATH);

@@ -66,7 +66,7 @@ export interface FileHasherOptions extends HashLimits {
 }
 
 /** HashThread, or what stands in for it. */
-export type HashingThread = Pick<HashThread, 'sha256' | 'stop'>;
+type HashingThread = Pick<HashThread, 'sha256' | 'stop'>;
 
 type Outcome = { readonly sha256: string } | { readonly miss: HashMiss };
 

@@ -2,11 +2,33 @@
 import { readFileSync } from 'node:fs';
 import { machine, type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import type { HostFacts } from '../process/facts.ts';
-import type { SharedFacts } from '../process/session_context.ts';
 import { osFamily, parseOsRelease } from './os_release.ts';
 
-export interface HostSources {
+/** A host, as it was when an event happened on it. '' is what the host does not tell. */
+export interface HostFacts {
+  readonly id: string;
+  readonly bootId: string;
+  readonly hostname: string;
+  readonly architecture: string;
+  readonly kernel: string;
+  /** Addresses, without a zone, and MACs as RFC 7042 has them, of its interfaces but for the loopback. */
+  readonly ip: readonly string[];
+  readonly mac: readonly string[];
+  readonly os: {
+    readonly family: string;
+    readonly name: string;
+    readonly version: string;
+    readonly platform: string;
+    readonly full: string;
+  };
+}
+
+/** HostFacts as JSON. One object is one state of the host. */
+interface HostJson {
+  readonly json: string;
+}
+
+interface HostSources {
   /** Where the host's file system is. */
   readonly root?: string;
   /** As `uname -m`. */
@@ -61,21 +83,21 @@ function listed(interfaces: () => NodeJS.Dict<NetworkInterfaceInfo[]>): NetworkI
 }
 
 /** The host of a recorded log, of which only the name is known, if that: nothing of the host that reads the log. */
-export function recordedHost(name: string): SharedFacts {
+export function recordedHost(name: string): HostJson {
   const os = { family: '', name: '', version: '', platform: '', full: '' };
   const unknown = { id: '', bootId: '', architecture: '', kernel: '', ip: [], mac: [] };
   const facts: HostFacts = { ...unknown, hostname: name, os };
   return { json: JSON.stringify(facts) };
 }
 
-/** How old what was read may be. */
-const REREAD_MS = 5000;
+/** How old what was read may be. Who asks for addresses may wait for a change of the network that is under way. */
+const REREAD_MS = 60_000;
 
 /** This host, read again from time to time: the same object as long as nothing changed. */
 export class HostReader {
   readonly #sources: HostSources;
   readonly #now: () => number;
-  #facts: SharedFacts | undefined;
+  #facts: HostJson | undefined;
   #readMs = 0;
 
   /** `now`: milliseconds of a clock that does not jump. */
@@ -85,7 +107,7 @@ export class HostReader {
   }
 
   /** HostFacts. */
-  get facts(): SharedFacts {
+  get facts(): HostJson {
     const now = this.#now();
     if (this.#facts && now - this.#readMs < REREAD_MS) return this.#facts;
     this.#readMs = now;

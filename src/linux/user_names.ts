@@ -6,7 +6,15 @@
 import { createReadStream, type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import type { Names } from '../process/session_context.ts';
+
+/** Of users and groups, as they are called now. */
+export interface Names {
+  /** Undefined for an id without a name. */
+  user(uid: number): string | undefined;
+  group(gid: number): string | undefined;
+  /** Another one when names have changed: what was made with those from before is not used any more. */
+  readonly revision: number;
+}
 
 export interface UserNamesOptions {
   readonly passwdPath?: string;
@@ -19,7 +27,7 @@ export interface UserNamesOptions {
   readonly maxNames?: number;
 }
 
-const CHECK_EVERY_MS = 2000;
+const CHECK_EVERY_MS = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_NAMES = 100_000;
 /** (uid_t)-1 means no id. */

@@ -1,22 +1,23 @@
 /** What process_ancestry_cache_stats says, as metrics: all of it, and what hashing costs. */
-import { type CacheStatsRow, columns } from '../../tables/process_ancestry_cache_stats.ts';
+import { columns } from '../../tables/process_ancestry_cache_stats.ts';
 import type { FileHasherStats } from '../files/file_hasher.ts';
+import type { RecorderStats } from '../recording/recorder_stats.ts';
 import { type ColumnMetric, type ColumnMetrics, columnFamilies } from './column_metrics.ts';
 import { counter as counterOf, type Family, gauge as gaugeOf, type Sample } from './family.ts';
 
-const counter = (name: string, more: Partial<ColumnMetric<CacheStatsRow>> = {}): ColumnMetric<CacheStatsRow> => ({
+const counter = (name: string, more: Partial<ColumnMetric<RecorderStats>> = {}): ColumnMetric<RecorderStats> => ({
   name: `${name}_total`,
   type: 'counter',
   ...more,
 });
-const gauge = (name: string, more: Partial<ColumnMetric<CacheStatsRow>> = {}): ColumnMetric<CacheStatsRow> => ({
+const gauge = (name: string, more: Partial<ColumnMetric<RecorderStats>> = {}): ColumnMetric<RecorderStats> => ({
   name,
   type: 'gauge',
   ...more,
 });
 
 /** By the columns' names. */
-export const cacheStatsMetrics: ColumnMetrics<CacheStatsRow> = {
+export const cacheStatsMetrics: ColumnMetrics<RecorderStats> = {
   cache_size: gauge('cache_processes'),
   cache_capacity: gauge('cache_capacity_processes'),
   cache_hits: counter('cache_hits'),
@@ -84,12 +85,14 @@ export const cacheStatsMetrics: ColumnMetrics<CacheStatsRow> = {
   uptime_seconds: gauge('uptime_seconds'),
 };
 
-export function cacheStatsFamilies(row: CacheStatsRow): Family[] {
+export function cacheStatsFamilies(row: RecorderStats): Family[] {
   return [...columnFamilies(columns, cacheStatsMetrics, [row]), ...hashingFamilies(row.hashes)];
 }
 
-/** What hashing costs, which no column tells. */
-function hashingFamilies({ filesRead, bytesRead, cacheSize, queueDepth }: FileHasherStats): Family[] {
+type HashingCosts = Pick<FileHasherStats, 'filesRead' | 'bytesRead' | 'cacheSize' | 'queueDepth'>;
+
+/** What hashing costs; no column has it. */
+export function hashingFamilies({ filesRead, bytesRead, cacheSize, queueDepth }: HashingCosts): Family[] {
   return [
     counterOf('hash_read_files_total', 'Files that were read to be hashed', filesRead),
     counterOf('hash_read_bytes_total', 'Bytes of those files', bytesRead),

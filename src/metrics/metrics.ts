@@ -4,17 +4,17 @@
  */
 import type { CollectorProblem } from '../collect/source.ts';
 import type { FlagValues } from '../config/flags.ts';
-import { messageOf } from '../error_message.ts';
-import type { Logger } from '../log.ts';
+import { type ListenAddress, parseListenAddress } from '../config/listen_address.ts';
 import type { AnswerReport } from '../osquery/index.ts';
+import type { Logger } from '../program/log.ts';
+import { messageOf } from '../text/error_message.ts';
 import type { Exporter, ExporterOptions } from './exporter.ts';
 import type { Family } from './family.ts';
 import { groupIdOf } from './group.ts';
-import { type ListenAddress, parseListenAddress } from './listen_address.ts';
 import type { Health, MetricsServer } from './metrics_server.ts';
 import { Textfile } from './textfile.ts';
 
-export interface MetricsOptions {
+interface MetricsOptions {
   readonly values: FlagValues;
   readonly log: Logger;
   /** The names of the tables that are served. */

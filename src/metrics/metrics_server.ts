@@ -6,10 +6,10 @@ import { chmodSync, chownSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { messageOf } from '../error_message.ts';
+import { isLoopbackName, type ListenAddress } from '../config/listen_address.ts';
 import { removeStaleSocket } from '../osquery/index.ts';
+import { messageOf } from '../text/error_message.ts';
 import { CONTENT_TYPES, type Format, formatFor } from './exposition.ts';
-import { isLoopbackName, type ListenAddress } from './listen_address.ts';
 import { trustedFolder } from './trusted_folder.ts';
 
 export interface Health {

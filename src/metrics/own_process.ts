@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { counter, type Family, gauge } from './family.ts';
 
-export interface ProcessFacts {
+interface ProcessFacts {
   readonly cpuSeconds: { readonly user: number; readonly system: number };
   readonly residentBytes: number;
   readonly heapBytes: number;

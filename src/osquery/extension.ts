@@ -56,7 +56,7 @@ export interface Registration {
 }
 
 const RETRY_MS = 200;
-const WATCH_MS = 250;
+const WATCH_MS = 500;
 const CALL_MS = 5000;
 const DEREGISTER_MS = 300;
 

@@ -1,8 +1,9 @@
 /**
  * An SDK for osquery extensions that serve tables; README.md of this folder explains it.
  *
- * This file is the public interface. Code outside this folder imports from here only; tests of the inner modules, and
- * benchmarks of the wire format, import those modules. No file of this folder imports from outside it.
+ * This file is the public interface. Code outside this folder imports from here only, with one exception: log.ts, which
+ * the recorder uses without the rest. Tests of the inner modules, and benchmarks of the wire format, import those modules.
+ * No file of this folder imports from outside it.
  */
 
 export type { ResultLimit } from './answer_builder.ts';
@@ -25,7 +26,7 @@ export { equalIntegers, equalTexts } from './equality.ts';
 export { type ExitReason, Extension, type ExtensionOptions, type Registration } from './extension.ts';
 export { ExtensionClient, type ExtensionClientOptions } from './extension_client.ts';
 export { ExtensionError, type ExtensionErrorCode } from './extension_error.ts';
-export type { ServerCounts, ServerLimits } from './extension_server.ts';
+export { NO_COUNTS, type ServerCounts, type ServerLimits } from './extension_server.ts';
 export { integerBounds } from './integer_bounds.ts';
 export { type LaunchOptions, launchOptions } from './launch_options.ts';
 export { type Log, RateLimit, silentLog } from './log.ts';

@@ -1,5 +1,5 @@
 /** Which of what happens to processes is published: the flag process_ancestry_events_actions. */
-import type { Action } from './execution.ts';
+import type { Action } from './pending_event.ts';
 
 export const ACTIONS: readonly Action[] = ['exec', 'fork', 'setsid', 'exit', 'existing'];
 

@@ -1,7 +1,8 @@
 /** Ancestors, nearest first, up to the top (R3): as far as a row tells them. */
+
 import type { Image } from './image.ts';
+import type { AncestorRecord } from './process.ts';
 import { LONGEST_CHAIN, type Process } from './process.ts';
-import type { RecordedLink } from './recorded_link.ts';
 
 /** The ancestors of one process, as a published row has them: the first `depth` of its creator and those above it. */
 export interface Ancestry {
@@ -14,11 +15,11 @@ export interface Ancestry {
 
 /** What of a process's ancestors is still to be known: an image, or who created one; undefined once all that will be said is. */
 export function unsettledOf(process: Process): Process | Image | undefined {
-  if (process.lineage === 'awaited') return process;
-  for (let link = process.creator; link; link = link.process.creator) {
-    if (link.recorded) return undefined;
-    if (!link.image.sealed) return link.image;
-    if (link.process.lineage === 'awaited') return link.process;
+  if (process.creatorState === 'awaited') return process;
+  for (let ancestor = process.creator; ancestor; ancestor = ancestor.process.creator) {
+    if (ancestor.recorded) return undefined;
+    if (!ancestor.image.sealed) return ancestor.image;
+    if (ancestor.process.creatorState === 'awaited') return ancestor.process;
   }
   return undefined;
 }
@@ -29,17 +30,17 @@ export function isSettled(process: Process): boolean {
 }
 
 /** Of a process with this creator, and no more than `maxDepth`. Only for settled processes. */
-export function ancestryOf({ lineage }: Process, creator: RecordedLink | undefined, maxDepth: number): Ancestry {
-  if (!creator) return { depth: 0, truncated: lineage === 'cut', complete: lineage === 'top' };
+export function ancestryOf({ creatorState }: Process, creator: AncestorRecord | undefined, maxDepth: number): Ancestry {
+  if (!creator) return { depth: 0, truncated: creatorState === 'cut', complete: creatorState === 'top' };
   // Of a chain that was too long the top was let go meanwhile.
   let depth = Math.min(creator.depth, maxDepth);
   if (creator.depth >= LONGEST_CHAIN) {
     depth = 0;
-    for (let one: RecordedLink | undefined = creator; one && depth < maxDepth; one = one.above) depth++;
+    for (let one: AncestorRecord | undefined = creator; one && depth < maxDepth; one = one.above) depth++;
   }
   return {
     depth,
     truncated: creator.cut || creator.depth > maxDepth,
-    complete: creator.complete && lineage !== 'likely',
+    complete: creator.complete && creatorState !== 'likely',
   };
 }

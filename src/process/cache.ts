@@ -16,13 +16,16 @@ export interface CacheStats {
   readonly expirations: number;
 }
 
-export interface CacheOptions {
+interface CacheOptions {
   readonly capacity: number;
   readonly ttlSeconds: number;
   /** Milliseconds of a clock that does not jump. */
   readonly now: () => number;
 }
 
+/** References to former processes are swept when there are so many times as many as after the sweep before, and some more. */
+const SWEPT_GROWTH = 1.25;
+const SWEPT_LEAST = 256;
 /** Few hosts have more processes at a time. Each takes up to 2 kB. */
 const LIVING_OUTSIDE_MAX = 16_384;
 
@@ -38,6 +41,7 @@ export class ProcessCache {
   readonly #deadOutside = new Map<Pid, WeakRef<Process>>();
   /** Those that no event is about any more, while others refer to them: their time is over, or their pid another's. */
   readonly #former = new Map<Pid, WeakRef<Process>[]>();
+  #sweptReferences = 0;
   #hits = 0;
   #misses = 0;
   #evictions = 0;
@@ -136,12 +140,16 @@ export class ProcessCache {
   /** Lets go of what has expired. O(size): for a timer, not for each event. */
   sweep(): void {
     this.#processes.purgeStale();
+    // Those that nothing refers to any more are few among many: they are looked for when there are more than before.
+    const size = this.#deadOutside.size + this.#former.size;
+    if (size < this.#sweptReferences * SWEPT_GROWTH + SWEPT_LEAST) return;
     for (const [pid, reference] of this.#deadOutside) if (!reference.deref()) this.#deadOutside.delete(pid);
     for (const [pid, references] of this.#former) {
       const left = references.filter((reference) => reference.deref());
       if (left.length === 0) this.#former.delete(pid);
       else if (left.length < references.length) this.#former.set(pid, left);
     }
+    this.#sweptReferences = this.#deadOutside.size + this.#former.size;
   }
 
   /** Takes effect at once; the least recently used go first. The time to live counts for exits from now on. */

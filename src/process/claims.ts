@@ -5,23 +5,11 @@
  * without.
  */
 import type { ForkEvent, Pid } from '../collect/event.ts';
-import type { Link, Process } from './process.ts';
-import type { Group } from './session.ts';
-
-/** A fork that is not believed yet, with the creator as it was then. */
-export interface Claim {
-  readonly event: ForkEvent;
-  readonly creator: Link;
-  /** Whose image and session the child inherits. */
-  readonly forker: Link;
-  readonly session: Group | undefined;
-  readonly group: Group | undefined;
-  readonly leftTerminal: boolean;
-}
+import type { Claim, Process } from './process.ts';
 
 export function claimOf(event: ForkEvent, creator: Process, forker: Process): Claim {
   const { session, group, leftTerminal } = forker;
-  return { event, creator: creator.link, forker: forker.link, session, group, leftTerminal };
+  return { event, creator: creator.atFork, forker: forker.atFork, session, group, leftTerminal };
 }
 
 /**

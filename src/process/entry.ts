@@ -1,17 +1,9 @@
 /** How a tree of processes came into the host: the entry leader of ECS RFC 0030. */
 import type { Image } from './image.ts';
-import type { Link, Process } from './process.ts';
+import type { Entry, EntryType, Process, ProcessAtFork } from './process.ts';
 import { isRootsFile, isRootsProgram } from './proof.ts';
 
-export type EntryType = 'init' | 'kthread' | 'sshd' | 'ssm' | 'container' | 'terminal' | 'console' | 'unknown';
-
-export interface Entry {
-  readonly type: EntryType;
-  /** The process by which it came in, with the image that it ran then; undefined for pid 1, the kernel's threads and unknown. */
-  readonly link: Link | undefined;
-}
-
-const UNKNOWN: Entry = { type: 'unknown', link: undefined };
+const UNKNOWN: Entry = { type: 'unknown', leader: undefined };
 /** OpenSSH's server programs: sshd-session since 9.8, sshd-auth since 10.0. */
 const SSHD = /^sshd(-session|-auth)?$/;
 const SSM = /^ssm-session-worker$/;
@@ -34,18 +26,19 @@ const CONSOLE_TTY = /^(console|tty(S|AMA|USB|MFD|mxc|PS)\d+|hvc\d+|xvc\d+|sclp_l
 const VIRTUAL_TERMINAL = /^tty\d+$/;
 
 /**
- * The entry of a process as a link has it. Its own where it came in by itself, otherwise its creator's; kept on the link.
+ * The entry of a process as it was at a fork. Its own where it came in by itself, otherwise its creator's; kept there.
  * Only for settled processes.
  */
-export function entryOf(link: Link): Entry {
-  let last = link;
-  let entry = link.entry ?? ownEntry(link);
-  for (let one = link.process.creator; one && !entry; one = one.process.creator) {
+export function entryOf(atFork: ProcessAtFork): Entry {
+  let last = atFork;
+  let entry = atFork.entry ?? ownEntry(atFork);
+  for (let one = atFork.process.creator; one && !entry; one = one.process.creator) {
     entry = one.entry ?? ownEntry(one);
     last = one;
   }
   entry ??= UNKNOWN;
-  for (let one: Link | undefined = link; one; one = one === last ? undefined : one.process.creator) one.entry = entry;
+  for (let one: ProcessAtFork | undefined = atFork; one; one = one === last ? undefined : one.process.creator)
+    one.entry = entry;
   return entry;
 }
 
@@ -53,7 +46,7 @@ export function entryOf(link: Link): Entry {
  * The sshd processes that an entry by ssh came in by, from the privileged one down to its creator. Those between are forks
  * that have not executed.
  */
-export function sshServersOf({ process }: Link): readonly Process[] {
+export function sshServersOf({ process }: ProcessAtFork): readonly Process[] {
   const servers: Process[] = [];
   let one = process.creator;
   while (one && isForkOfSshd(one)) {
@@ -73,32 +66,33 @@ export function isSshdName(name: string): boolean {
   return SSHD.test(name);
 }
 
-export function isSshd(link: Link): boolean {
-  return isProven(link, SSHD);
+export function isSshd(atFork: ProcessAtFork): boolean {
+  return isProven(atFork, SSHD);
 }
 
-function ownEntry(link: Link): Entry | undefined {
-  const { process, image } = link;
+function ownEntry(atFork: ProcessAtFork): Entry | undefined {
+  const { process, image } = atFork;
   // Pid 1 and the kernel's own threads came in by nothing else.
-  if (process.pid === 1) return { type: 'init', link: undefined };
-  if (process.pid === 2 && process.lineage === 'top') return { type: 'kthread', link: undefined };
+  if (process.pid === 1) return { type: 'init', leader: undefined };
+  if (process.pid === 2 && process.creatorState === 'top') return { type: 'kthread', leader: undefined };
   const { creator } = process;
-  if (creator && isKernelThread(creator) && image.known && image.details.path !== '') return { type: 'kthread', link };
-  const type = ownType(link, creator);
+  if (creator && isKernelThread(creator) && image.known && image.details.path !== '')
+    return { type: 'kthread', leader: atFork };
+  const type = ownType(atFork, creator);
   // What was adopted came in by what is gone, and not by what adopted it.
-  return type === 'unknown' ? UNKNOWN : type && { type, link };
+  return type === 'unknown' ? UNKNOWN : type && { type, leader: atFork };
 }
 
-function ownType(link: Link, creator: Link | undefined): EntryType | undefined {
-  const { process, session, tty } = link;
-  if (creator && isInNewContainer(creator, link)) return 'container';
+function ownType(atFork: ProcessAtFork, creator: ProcessAtFork | undefined): EntryType | undefined {
+  const { process, session, tty } = atFork;
+  if (creator && isInNewContainer(creator, atFork)) return 'container';
   // A command without a terminal is no session of its own there.
-  if (isProven(link, SSM) || (creator && isProven(creator, SSM))) return 'ssm';
+  if (isProven(atFork, SSM) || (creator && isProven(creator, SSM))) return 'ssm';
   // A log may tell nothing of sessions: then a session begins where there is another terminal.
   const mayLead = session ? session.id === process.pid : creator?.tty !== tty;
-  if ((mayLead || !session) && creator && isOfSshd(creator) && !isOfSshd(link)) return 'sshd';
-  const isAdopted = creator?.process.pid === 1 && !isOfInit(link, creator);
-  if (mayLead && isGivenByRoot(link, isAdopted ? undefined : creator)) {
+  if ((mayLead || !session) && creator && isOfSshd(creator) && !isOfSshd(atFork)) return 'sshd';
+  const isAdopted = creator?.process.pid === 1 && !isOfInit(atFork, creator);
+  if (mayLead && isGivenByRoot(atFork, isAdopted ? undefined : creator)) {
     if (VIRTUAL_TERMINAL.test(tty)) return 'terminal';
     if (CONSOLE_TTY.test(tty)) return 'console';
   }
@@ -112,7 +106,7 @@ function ownType(link: Link, creator: Link | undefined): EntryType | undefined {
  * orphan creates with CLONE_PARENT. Certain are a fork that pid 1 was seen to call; a process with the login id and session of pid 1, since a
  * login sets them and no ordinary user sets them again (man 5 proc, loginuid); a user's service manager, which adopts its orphans.
  */
-function isOfInit({ process, image }: Link, init: Link): boolean {
+function isOfInit({ process, image }: ProcessAtFork, init: ProcessAtFork): boolean {
   if (process.isForkedByCreator || USER_MANAGER.test(process.cgroup)) return true;
   // Ids that are set come together: without the others' these may be unset or not known.
   const { uid, auid, ses } = image.details;
@@ -120,33 +114,33 @@ function isOfInit({ process, image }: Link, init: Link): boolean {
   return image.known && uid !== undefined && auid === above.auid && ses === above.ses;
 }
 
-function isProven(link: Link, names: RegExp): boolean {
-  return names.test(link.image.exeName) && isRootsProgram(link);
+function isProven(atFork: ProcessAtFork, names: RegExp): boolean {
+  return names.test(atFork.image.exeName) && isRootsProgram(atFork);
 }
 
-function isKernelThread({ process, image }: Link): boolean {
+function isKernelThread({ process, image }: ProcessAtFork): boolean {
   const isOne = process.pid === 2 || process.creator?.process.pid === 2;
   return isOne && image.known && image.details.path === '';
 }
 
 /** A session that takes a serial line for its terminal has not come in by it: getty, login and display managers are root's. */
-function isGivenByRoot(link: Link, creator: Link | undefined): boolean {
-  return isRootsProgram(link) || (creator !== undefined && isRootsProgram(creator));
+function isGivenByRoot(atFork: ProcessAtFork, creator: ProcessAtFork | undefined): boolean {
+  return isRootsProgram(atFork) || (creator !== undefined && isRootsProgram(creator));
 }
 
 /** sshd, or a process of it that has given up its privileges. */
-function isOfSshd(link: Link): boolean {
-  let one: Link | undefined = link;
+function isOfSshd(atFork: ProcessAtFork): boolean {
+  let one: ProcessAtFork | undefined = atFork;
   while (one && isForkOfSshd(one)) one = one.process.creator;
   return one !== undefined && isSshd(one);
 }
 
 /** A fork has the image of its forker; /proc shows it with an image of its own, and with the ids that it has now. */
-function isForkOfSshd({ process, image }: Link): boolean {
+function isForkOfSshd({ process, image }: ProcessAtFork): boolean {
   const above = process.creator?.image;
   if (!above || !SSHD.test(image.exeName)) return false;
   if (image === above) return true;
-  const isFork = process.met === 'procfs' && !process.hasExecuted && process.execUnixMs === 0;
+  const isFork = process.discoveredBy === 'procfs' && !process.hasExecuted && process.execUnixMs === 0;
   return isFork && isRootsFile(image.details) && isSameFile(image, above);
 }
 
@@ -154,7 +148,7 @@ function isSameFile({ details: one }: Image, { details: other }: Image): boolean
   return one.path === other.path && (one.inode ?? other.inode) === (other.inode ?? one.inode);
 }
 
-function isInNewContainer(creator: Link, own: Link): boolean {
+function isInNewContainer(creator: ProcessAtFork, own: ProcessAtFork): boolean {
   // When a container has ended, conmon tells podman, on the host.
   if (CONMON.test(creator.image.exeName) && isProven(own, PODMAN)) return false;
   if (isContainerRuntime(creator)) return !isContainerRuntime(own);
@@ -163,12 +157,12 @@ function isInNewContainer(creator: Link, own: Link): boolean {
   return isProven(creator, CONTAINER_INIT) && !isProven(own, CONTAINER_INIT) && !(above && isContainerRuntime(above));
 }
 
-function isContainerRuntime(link: Link): boolean {
-  return isProven(link, CONTAINER_RUNTIME) || isCopyOfRuntime(link);
+function isContainerRuntime(atFork: ProcessAtFork): boolean {
+  return isProven(atFork, CONTAINER_RUNTIME) || isCopyOfRuntime(atFork);
 }
 
 /** A memory file that a runtime has made of itself: its mode says nothing, because it is sealed. */
-function isCopyOfRuntime({ process, image }: Link): boolean {
+function isCopyOfRuntime({ process, image }: ProcessAtFork): boolean {
   const { path, uid, euid, ownerUid } = image.details;
   if (!CLONED_RUNTIME.test(path) || uid !== 0 || euid !== 0 || ownerUid !== 0) return false;
   const { creator } = process;

@@ -36,7 +36,7 @@ export interface PreviousImageFacts {
 }
 
 /** A process that created others or leads them, with the image that it ran then. */
-export interface LinkFacts {
+export interface AncestorFacts {
   readonly entityId: string;
   readonly pid: number;
   /** Of its creator, or the kernel's parent where no creator is known. */
@@ -67,23 +67,4 @@ export interface LinkFacts {
   readonly sessionLeader?: ProcessRef | undefined;
   /** Of a row of 0.1.0: the object of the column ancestry, as it was stored. */
   readonly ancestor?: string | undefined;
-}
-
-/** A host, as it was when an event happened on it. '' is what the host does not tell. */
-export interface HostFacts {
-  readonly id: string;
-  readonly bootId: string;
-  readonly hostname: string;
-  readonly architecture: string;
-  readonly kernel: string;
-  /** Addresses, without a zone, and MACs as RFC 7042 has them, of its interfaces but for the loopback. */
-  readonly ip: readonly string[];
-  readonly mac: readonly string[];
-  readonly os: {
-    readonly family: string;
-    readonly name: string;
-    readonly version: string;
-    readonly platform: string;
-    readonly full: string;
-  };
 }

@@ -4,15 +4,7 @@
  */
 import type { Pid } from '../collect/event.ts';
 
-export type EntityId = string & { readonly brand: 'EntityId' };
-
-/** USER_HZ: 100 on every architecture that osquery runs on (include/asm-generic/param.h). */
-export const TICKS_PER_SECOND = 100;
-export const MS_PER_TICK = 1000 / TICKS_PER_SECOND;
-
-export function ticksOf(bootMs: number): number {
-  return Math.floor(bootMs / MS_PER_TICK);
-}
+type EntityId = string & { readonly brand: 'EntityId' };
 
 /** Makes entity ids for one boot of one host: the boot id, then the pid, then the start, URL-safe and opaque. */
 export class EntityIds {
@@ -25,10 +17,10 @@ export class EntityIds {
     this.#prefix = bytes.toString('base64url');
   }
 
-  /** `twin` tells apart processes that had the same pid and were started within the same tick. */
-  of(pid: Pid, startTicks: number, twin: number): EntityId {
+  /** `sameTickIndex` tells apart processes that had the same pid and were started within the same tick. */
+  of(pid: Pid, startTicks: number, sameTickIndex: number): EntityId {
     const id = `${this.#prefix}.${pid.toString(36)}.${startTicks.toString(36)}`;
-    return (twin === 0 ? id : `${id}.${twin.toString(36)}`) as EntityId;
+    return (sameTickIndex === 0 ? id : `${id}.${sameTickIndex.toString(36)}`) as EntityId;
   }
 }
 

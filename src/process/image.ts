@@ -4,10 +4,10 @@
  * redacted. Published rows have texts of their own (R10).
  */
 import { type ExecDetails, NO_DETAILS } from '../collect/event.ts';
-import { textBytes } from '../memory_bounds.ts';
+import { textBytes } from '../memory/memory_bounds.ts';
 
 /** Characters of arguments that an image keeps for its descendants' rows; the exec's own row has all of them. */
-export const IMAGE_ARGS_MAX = 32_768;
+const IMAGE_ARGS_MAX = 32_768;
 
 /** What the texts of an image usually take at most, in bytes; longer ones are bounded together (image_texts.ts). */
 const USUAL_TEXT_BYTES = 1024;

@@ -3,7 +3,7 @@
  * than usual is not counted, because the number of images is bounded too.
  */
 import { LRUCache } from 'lru-cache';
-import { MEMORY_BOUNDS, textBytes } from '../memory_bounds.ts';
+import { MEMORY_BOUNDS, textBytes } from '../memory/memory_bounds.ts';
 import type { Image } from './image.ts';
 
 export class ImageTexts {

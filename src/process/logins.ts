@@ -1,14 +1,14 @@
 /** Where sessions came from: what sshd and PAM told of their logins, else the connection that sshd holds. */
 import { LRUCache } from 'lru-cache';
 import type { LoginEvent } from '../collect/event.ts';
-import { type Entry, isSshdName, sshServersOf } from './entry.ts';
+import type { ProcReader } from '../collect/procfs.ts';
+import { isSshdName, sshServersOf } from './entry.ts';
 import { exeNameOf } from './image.ts';
-import type { Process } from './process.ts';
-import type { ProcReader } from './procfs.ts';
+import type { Entry, Process } from './process.ts';
 
 const LOGINS_MAX = 1024;
 
-export interface LoginsOptions {
+interface LoginsOptions {
   readonly proc: ProcReader | undefined;
   /** Whether a start that /proc shows is this process's. */
   readonly isSame: (process: Process, startTicks: number) => boolean;
@@ -42,15 +42,15 @@ export class Logins {
   }
 
   /** Of an entry by ssh; '' for others, and where it is not known. */
-  addressOf({ type, link }: Entry): string {
-    if (type !== 'sshd' || !link) return '';
-    const { process, image } = link;
+  addressOf({ type, leader }: Entry): string {
+    if (type !== 'sshd' || !leader) return '';
+    const { process, image } = leader;
     const { ses } = image.details;
     // A server that was started in a session, and does not use PAM, leaves its guests in that session.
     const isOwnSession = ses !== process.creator?.image.details.ses;
     const said = ses === undefined || !isOwnSession ? undefined : this.#addresses.get(ses);
     if (said !== undefined) return said;
-    for (const server of sshServersOf(link)) {
+    for (const server of sshServersOf(leader)) {
       const peer = this.#peerOf(server);
       if (peer !== '') return peer;
     }

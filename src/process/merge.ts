@@ -1,7 +1,7 @@
 /** Makes one event of what happened to a process within a short time: its fork, its exec and its exit. */
 
-import { MEMORY_BOUNDS, textBytes } from '../memory_bounds.ts';
-import type { Action } from './execution.ts';
+import { MEMORY_BOUNDS, textBytes } from '../memory/memory_bounds.ts';
+import type { Action } from './pending_event.ts';
 import type { PublishedEvent } from './tree.ts';
 
 interface Held {

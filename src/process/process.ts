@@ -1,33 +1,29 @@
-/** A process, and the link by which its children know it. */
-import type { Pid } from '../collect/event.ts';
-import type { Claim } from './claims.ts';
-import type { Entry } from './entry.ts';
+/** A process, and what its children remember of it. */
+import type { ForkEvent, Pid } from '../collect/event.ts';
 import type { Image } from './image.ts';
-import type { RecordedLink } from './recorded_link.ts';
-import type { Group } from './session.ts';
 
 /**
  * What is known of where a process came from:
  * `known` its creator is at hand; `likely` its creator is the parent that it had when it executed, for want of better;
- * `top` it has none (pid 1, the kernel's own); `awaited` it was met before the event that tells; `unknown` nobody can
+ * `top` it has none (pid 1, the kernel's own); `awaited` it was discovered before the event that tells; `unknown` nobody can
  * tell any more; `cut` it has one, which was let go because the chain is too long.
  */
-export type Lineage = 'known' | 'likely' | 'top' | 'awaited' | 'unknown' | 'cut';
+type CreatorState = 'known' | 'likely' | 'top' | 'awaited' | 'unknown' | 'cut';
 
-/** How a process was met: `event` its fork was seen, `procfs` it was read from /proc, `implied` something named it. */
-export type Met = 'event' | 'procfs' | 'implied';
+/** How a process was discovered: `event` its fork was seen, `procfs` it was read from /proc, `implied` something named it. */
+type DiscoveredBy = 'event' | 'procfs' | 'implied';
 
 /**
  * A process with the image that it was running when it forked: what its child remembers of it (R3, R4). What rows tell of
  * it is recorded once everything above is settled.
  */
-export class Link {
+export class ProcessAtFork {
   readonly process: Process;
   readonly image: Image;
   readonly session: Group | undefined;
   /** It, or who forked it, has left the session in which the image was executed, and with it the image's terminal. */
   readonly leftTerminal: boolean;
-  recorded: RecordedLink | undefined;
+  recorded: AncestorRecord | undefined;
   /** The cache of entry.ts. */
   entry: Entry | undefined;
 
@@ -44,6 +40,52 @@ export class Link {
   }
 }
 
+/** A session or a process group (man 2 setsid, setpgid): a number, and the process that leads, also when it has died. */
+export interface Group {
+  readonly id: number;
+  /** Undefined where it was gone before it could be looked at. */
+  readonly leader: Process | undefined;
+}
+
+/** A fork that is not believed yet, with the creator as it was then. */
+export interface Claim {
+  readonly event: ForkEvent;
+  readonly creator: ProcessAtFork;
+  /** Whose image and session the child inherits. */
+  readonly forker: ProcessAtFork;
+  readonly session: Group | undefined;
+  readonly group: Group | undefined;
+  readonly leftTerminal: boolean;
+}
+
+export type EntryType = 'init' | 'kthread' | 'sshd' | 'ssm' | 'container' | 'terminal' | 'console' | 'unknown';
+
+/** By what it came into the host: see entry.ts. */
+export interface Entry {
+  readonly type: EntryType;
+  /** The process by which it came in, with the image that it ran then; undefined for pid 1, the kernel's threads and unknown. */
+  readonly leader: ProcessAtFork | undefined;
+}
+
+/** What rows tell of an ancestor or a leader, with those above it. Identity counts: the same object is stored once. */
+export interface AncestorRecord {
+  readonly entityId: string;
+  /** The facts as JSON (AncestorFacts), made at each call; `argsMax` cuts the arguments to so many characters. */
+  readonly json: (argsMax?: number) => string;
+  /** Its creator. Looked up each time: of a chain that grows for ever the top is let go. */
+  readonly above: AncestorRecord | undefined;
+  /** How many there are, this one included. */
+  readonly depth: number;
+  /** What all of them take in the column ancestry, in bytes, about. */
+  readonly bytes: number;
+  /** The top is reached, and every image is known. */
+  readonly complete: boolean;
+  /** The topmost has a creator that was let go. */
+  readonly cut: boolean;
+  /** Of the names of users and groups that it was recorded with. */
+  readonly revision: number;
+}
+
 /** So many images of one process are remembered: the one that it was forked with, and the last ones. */
 const IMAGES_KEPT = 8;
 
@@ -52,23 +94,23 @@ export const LONGEST_CHAIN = 1024;
 
 export class Process {
   readonly pid: Pid;
-  readonly met: Met;
+  readonly discoveredBy: DiscoveredBy;
   /** Its start as the kernel keeps it, CLOCK_BOOTTIME in milliseconds; undefined where no event told it. */
   readonly startMs: number | undefined;
   /** Clock ticks since boot. A fork's event may come just after it: see `startSlackTicks`. */
   startTicks: number;
   /** How many ticks earlier or later the kernel's own value may be, until it was looked up. */
   startSlackTicks: readonly [earlier: number, later: number];
-  /** Unix time at boot, in hundredths of a second, when the process was met; 0 in a replay. */
+  /** Unix time at boot, in hundredths of a second, when the process was discovered; 0 in a replay. */
   readonly bootUnixHundredths: number;
   /** Which of the processes with this pid and this very start it is: 0 for nearly all. */
-  readonly twin: number;
+  readonly sameTickIndex: number;
   image: Image;
-  creator: Link | undefined = undefined;
-  #lineage: Lineage = 'awaited';
+  creator: ProcessAtFork | undefined = undefined;
+  #creatorState: CreatorState = 'awaited';
   #toCall: (() => void)[] | undefined;
   /** Whom to take for the creator when no event tells. */
-  likelyCreator: Link | undefined = undefined;
+  likelyCreator: ProcessAtFork | undefined = undefined;
   /** Whether its fork was seen, and its creator is certain to have called it: not another in its name, with CLONE_PARENT. */
   isForkedByCreator = false;
   /** Who may have created it: see claims.ts. */
@@ -83,7 +125,7 @@ export class Process {
   /** As pidNamespace: an inode number, inherited at a fork. */
   userNamespace: number | undefined = undefined;
   session: Group | undefined = undefined;
-  /** See Link. */
+  /** See ProcessAtFork. */
   leftTerminal = false;
   group: Group | undefined = undefined;
   /** Control group; '' where nobody knows. */
@@ -106,60 +148,60 @@ export class Process {
   isTold = false;
   /** Whether others may refer to it: as their creator, or as the leader of their session or group. */
   isReferredTo = false;
-  #link: Link | undefined;
+  #atFork: ProcessAtFork | undefined;
 
   constructor(init: {
     pid: Pid;
-    met: Met;
+    discoveredBy: DiscoveredBy;
     startMs?: number | undefined;
     startTicks: number;
     startSlackTicks: readonly [number, number];
     bootUnixHundredths: number;
-    twin: number;
+    sameTickIndex: number;
     image: Image;
     ppid: number;
   }) {
     this.pid = init.pid;
-    this.met = init.met;
+    this.discoveredBy = init.discoveredBy;
     this.startMs = init.startMs;
     this.startTicks = init.startTicks;
     this.startSlackTicks = init.startSlackTicks;
     this.bootUnixHundredths = init.bootUnixHundredths;
-    this.twin = init.twin;
+    this.sameTickIndex = init.sameTickIndex;
     this.image = init.image;
     this.ppid = init.ppid;
   }
 
-  get lineage(): Lineage {
-    return this.#lineage;
+  get creatorState(): CreatorState {
+    return this.#creatorState;
   }
 
-  set lineage(lineage: Lineage) {
-    this.#lineage = lineage;
+  set creatorState(creatorState: CreatorState) {
+    this.#creatorState = creatorState;
     const toCall = this.#toCall ?? [];
     this.#toCall = undefined;
     for (const call of toCall) call();
   }
 
-  /** Calls it once the lineage is not awaited any more. */
+  /** Calls it once the creator is not awaited any more. */
   whenSettled(call: () => void): void {
     this.#toCall ??= [];
     this.#toCall.push(call);
   }
 
-  /** The link for children that are forked now; the same one for as long as image and session stay. */
-  get link(): Link {
-    let link = this.#link;
-    if (!link || link.image !== this.image || link.session !== this.session) {
-      link = new Link(this, this.image, this.session, this.leftTerminal);
-      this.#link = link;
+  /** What children that are forked now remember; the same object for as long as image and session stay. */
+  get atFork(): ProcessAtFork {
+    let atFork = this.#atFork;
+    if (!atFork || atFork.image !== this.image || atFork.session !== this.session) {
+      atFork = new ProcessAtFork(this, this.image, this.session, this.leftTerminal);
+      this.#atFork = atFork;
     }
-    return link;
+    return atFork;
   }
 
   /** Takes the image that it was forked with, where that is told after others have asked for it. */
   inheritImage(image: Image): void {
-    if (this.#link) this.image.follow(image);
+    if (this.#atFork) this.image.follow(image);
     else this.image = image;
   }
 
@@ -195,8 +237,8 @@ export class Process {
    * Records who created it. Refuses what would close a circle (R12), which only contradictory input can ask for, and
    * then answers false.
    */
-  setCreator(creator: Link): boolean {
-    for (let above: Link | undefined = creator; above; above = above.process.creator) {
+  setCreator(creator: ProcessAtFork): boolean {
+    for (let above: ProcessAtFork | undefined = creator; above; above = above.process.creator) {
       if (above.process === this) return false;
     }
     this.attachCreator(creator);
@@ -204,10 +246,10 @@ export class Process {
   }
 
   /** Like setCreator, for a process that was only now made: nobody can be its descendant. */
-  attachCreator(creator: Link): void {
+  attachCreator(creator: ProcessAtFork): void {
     this.creator = creator;
     creator.process.isReferredTo = true;
-    this.lineage = 'known';
+    this.creatorState = 'known';
     this.likelyCreator = undefined;
     this.depth = creator.process.depth + 1;
     this.ppid = creator.process.pid;
@@ -222,20 +264,20 @@ export class Process {
       if (!above) return;
       last = above;
     }
-    const leaders = [last.session?.leader, last.#link?.session?.leader, last.group?.leader];
+    const leaders = [last.session?.leader, last.#atFork?.session?.leader, last.group?.leader];
     // A leader that is itself so deep would hold what lies above it.
     for (const one of [last, ...leaders]) if (one && one.depth >= LONGEST_CHAIN) one.#forgetCreator();
   }
 
   #forgetCreator(): void {
     this.creator = undefined;
-    this.lineage = 'cut';
+    this.creatorState = 'cut';
   }
 
   setTop(): void {
     this.creator = undefined;
     this.likelyCreator = undefined;
-    this.lineage = 'top';
+    this.creatorState = 'top';
     this.depth = 0;
   }
 }

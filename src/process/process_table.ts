@@ -12,14 +12,15 @@ import type {
   SetsidEvent,
   SnapshotEvent,
 } from '../collect/event.ts';
+import type { ProcessSnapshot, ProcReader } from '../collect/procfs.ts';
+import { MS_PER_TICK, ticksOf } from '../linux/clock_ticks.ts';
 import { type CacheStats, ProcessCache } from './cache.ts';
-import { type Claim, ContestedClaims, claimOf, isImpossible, likelyCountsInitially } from './claims.ts';
-import { EntityIds, MS_PER_TICK, ticksOf } from './identity.ts';
+import { ContestedClaims, claimOf, isImpossible, likelyCountsInitially } from './claims.ts';
+import { EntityIds } from './identity.ts';
 import { Image } from './image.ts';
 import { ImageTexts } from './image_texts.ts';
-import { type Link, Process } from './process.ts';
-import type { ProcessSnapshot, ProcReader } from './procfs.ts';
-import type { Group } from './session.ts';
+import type { Group } from './process.ts';
+import { type Claim, Process, type ProcessAtFork } from './process.ts';
 
 export interface ProcessTableOptions {
   readonly bootId: string;
@@ -156,12 +157,12 @@ export class ProcessTable {
     const startTicks = ticksOf(event.startMs ?? event.bootMs);
     return new Process({
       pid: event.pid,
-      met: 'event',
+      discoveredBy: 'event',
       startMs: event.startMs,
       startTicks,
       startSlackTicks: startSlack(event),
       bootUnixHundredths: this.#bootUnixHundredths,
-      twin: this.#twinOf(event.pid, startTicks),
+      sameTickIndex: this.#sameTickIndexOf(event.pid, startTicks),
       image,
       ppid: event.parent,
     });
@@ -172,7 +173,8 @@ export class ProcessTable {
    * stamps are coarse, not all ends are told.
    */
   #awaitEnd(former: Process, fork: ForkEvent): void {
-    if (fork.isCoarse || fork.startMs !== undefined || former.met !== 'event' || this.#losses.sinceResync > 0) return;
+    if (fork.isCoarse || fork.startMs !== undefined || former.discoveredBy !== 'event' || this.#losses.sinceResync > 0)
+      return;
     const untold = this.#untoldEnds.get(former.pid);
     if (untold) untold.push(former);
     else this.#untoldEnds.set(former.pid, [former]);
@@ -189,14 +191,14 @@ export class ProcessTable {
   }
 
   /** How many processes had the pid before, and this very start. */
-  #twinOf(pid: Pid, startTicks: number): number {
+  #sameTickIndexOf(pid: Pid, startTicks: number): number {
     const before = this.#cache.holder(pid);
-    return before?.startTicks === startTicks ? before.twin + 1 : 0;
+    return before?.startTicks === startTicks ? before.sameTickIndex + 1 : 0;
   }
 
   /** What a child has of the process that forked. */
-  #inherit(process: Process, { event, creator, forker: link, session, group, leftTerminal }: Claim): void {
-    const forker = link.process;
+  #inherit(process: Process, { event, creator, forker: forkerAtFork, session, group, leftTerminal }: Claim): void {
+    const forker = forkerAtFork.process;
     // Its session and its groups may be those that the forker leads.
     forker.isReferredTo = true;
     // A claimed child may have left them before its claim is believed.
@@ -392,10 +394,10 @@ export class ProcessTable {
   }
 
   /** The parent that a process without a known creator has as it executes. */
-  likelyParent(ppid: number, at: { bootMs: number }): Link {
+  likelyParent(ppid: number, at: { bootMs: number }): ProcessAtFork {
     const pid = ppid as Pid;
     const parent = this.#cache.find(pid) ?? this.#readLive(pid, at.bootMs) ?? this.#imply(pid, at);
-    return parent.link;
+    return parent.atFork;
   }
 
   /**
@@ -431,7 +433,7 @@ export class ProcessTable {
     for (const process of gone) if (!process.exit) this.#end(process, undefined);
   }
 
-  /** The leaders of what was met one by one, some of them before those that lead them. */
+  /** The leaders of what was discovered one by one, some of them before those that lead them. */
   linkLeaders(): void {
     for (const process of this.living()) this.#linkLeaders(process);
   }
@@ -483,8 +485,8 @@ export class ProcessTable {
         seen.add(one);
         yield one.image;
         yield* one.previous;
-        for (const link of [one.creator, one.likelyCreator, one.claim?.creator, one.claim?.forker])
-          if (link) yield link.image;
+        for (const known of [one.creator, one.likelyCreator, one.claim?.creator, one.claim?.forker])
+          if (known) yield known.image;
         for (const leader of [one.session?.leader, one.group?.leader]) if (leader) yield leader.image;
       }
     }
@@ -497,7 +499,7 @@ export class ProcessTable {
   forgetImages(pids: Iterable<Pid>): void {
     for (const pid of pids) {
       const process = this.#cache.peek(pid);
-      if (process?.met === 'procfs') process.image = Image.unknown();
+      if (process?.discoveredBy === 'procfs') process.image = Image.unknown();
     }
   }
 
@@ -520,17 +522,17 @@ export class ProcessTable {
     );
   }
 
-  /** Whether a fork's event tells of a process that was met before it: in the snapshot, or by what it did. */
+  /** Whether a fork's event tells of a process that was discovered before it: in the snapshot, or by what it did. */
   #isForkOf(event: ForkEvent, existing: Process): boolean {
     if (this.#isOther(existing, event.startMs)) return false;
     const ticks = ticksOf(event.startMs ?? event.bootMs);
-    if (existing.met === 'procfs') {
+    if (existing.discoveredBy === 'procfs') {
       const [earlier, later] = startSlack(event);
       return existing.startTicks >= ticks - Math.max(1, earlier) && existing.startTicks <= ticks + Math.max(1, later);
     }
     // Its record may come late, but it happened before anything else told of the process.
     const before = ticks <= existing.startTicks + 1;
-    return existing.met === 'implied' && existing.lineage === 'awaited' && !existing.exit && before;
+    return existing.discoveredBy === 'implied' && existing.creatorState === 'awaited' && !existing.exit && before;
   }
 
   /** The process that forks: from the cache, else from /proc if it lives, else one of which only the pid is known. */
@@ -576,12 +578,12 @@ export class ProcessTable {
     const startTicks = ticksOf(startMs);
     const process = new Process({
       pid,
-      met: 'procfs',
+      discoveredBy: 'procfs',
       startMs: details.fromProcfs ? undefined : details.startMs,
       startTicks,
       startSlackTicks: EXACT,
       bootUnixHundredths: this.#bootUnixHundredths,
-      twin: this.#twinOf(pid, startTicks),
+      sameTickIndex: this.#sameTickIndexOf(pid, startTicks),
       image: Image.of(details),
       ppid: details.ppid ?? 0,
     });
@@ -613,7 +615,7 @@ export class ProcessTable {
   /** Parents of what /proc showed, up to the first that is known. */
   #linkByPpid(process: Process, parentStartMs?: number): void {
     const chain = [process];
-    for (let child: Process | undefined = process; child && child.lineage === 'awaited'; ) {
+    for (let child: Process | undefined = process; child && child.creatorState === 'awaited'; ) {
       if (child.ppid === 0) {
         child.setTop();
         break;
@@ -625,8 +627,8 @@ export class ProcessTable {
         const snapshot = this.#proc?.read(ppid);
         if (snapshot) parent = this.#fromSnapshot(snapshot);
       }
-      if (!parent || chain.includes(parent) || !child.setCreator(parent.link)) {
-        child.lineage = 'unknown';
+      if (!parent || chain.includes(parent) || !child.setCreator(parent.atFork)) {
+        child.creatorState = 'unknown';
         break;
       }
       chain.push(parent);
@@ -647,12 +649,12 @@ export class ProcessTable {
     const startTicks = ticksOf(startMs ?? at.bootMs);
     const process = new Process({
       pid,
-      met: 'implied',
+      discoveredBy: 'implied',
       startMs,
       startTicks,
       startSlackTicks: startMs === undefined ? [Number.MAX_SAFE_INTEGER, 1] : EXACT,
       bootUnixHundredths: this.#bootUnixHundredths,
-      twin: this.#twinOf(pid, startTicks),
+      sameTickIndex: this.#sameTickIndexOf(pid, startTicks),
       image: Image.pending(),
       ppid: 0,
     });
@@ -679,10 +681,10 @@ export class ProcessTable {
 
   #makeEntityId(process: Process): string {
     this.#settleStart(process);
-    return this.#entityIds.of(process.pid, process.startTicks, process.twin);
+    return this.#entityIds.of(process.pid, process.startTicks, process.sameTickIndex);
   }
 
-  /** A start close to a tick's border is looked up in /proc while the process lives: only then can it be met there. */
+  /** A start close to a tick's border is looked up in /proc while the process lives: only then can it be discovered there. */
   #settleStart(process: Process): void {
     const [earlier, later] = process.startSlackTicks;
     if ((earlier === 0 && later === 0) || process.exit) return;
@@ -701,7 +703,8 @@ function toldSince({ startMs = 0, execBootMs, exit }: Process, { bootMs }: Snaps
 
 /** A process that only others had named names its parent itself. */
 function learnParent(process: Process, ppid: number): void {
-  if (process.met === 'implied' && process.lineage === 'awaited' && process.ppid === 0) process.ppid = ppid;
+  if (process.discoveredBy === 'implied' && process.creatorState === 'awaited' && process.ppid === 0)
+    process.ppid = ppid;
 }
 
 /** Whether a process of this pid adopts the orphans of another: init, or an ancestor that is a subreaper (man 2 prctl). */
@@ -726,7 +729,7 @@ function isOfCaller({ event, creator, forker }: Claim): boolean {
 
 /** Takes the start of a process's fork for that of what named it first. Only a start that was told stays. */
 function startAt(process: Process, fork: ForkEvent): void {
-  if (process.met !== 'implied' || process.entityId !== undefined) return;
+  if (process.discoveredBy !== 'implied' || process.entityId !== undefined) return;
   process.startTicks = ticksOf(fork.startMs ?? fork.bootMs);
   process.startSlackTicks = startSlack(fork);
 }
@@ -740,7 +743,7 @@ function startSlack({ startMs, isCoarse, bootMs }: ForkEvent): readonly [number,
 
 /** Where forks may be untold: an exec under another parent, other than by adoption, is not of the process that is known. */
 function isAnother(process: Process, { isCoarse, details }: ExecEvent): boolean {
-  const certain = process.lineage === 'known' || process.lineage === 'top';
+  const certain = process.creatorState === 'known' || process.creatorState === 'top';
   if (!isCoarse || certain || process.execUnixMs === 0 || details?.ppid === undefined) return false;
   return details.ppid !== process.ppid && details.ppid !== 1;
 }

@@ -3,7 +3,7 @@
  * namespace counts them, and only root can map its id 0 into another: an ordinary user never has it.
  */
 import type { ExecDetails } from '../collect/event.ts';
-import type { Link } from './process.ts';
+import type { ProcessAtFork } from './process.ts';
 
 /** include/linux/proc_ns.h */
 const INITIAL_USER_NAMESPACE = 0xeffffffd;
@@ -23,13 +23,13 @@ export function isRootsFile({ mode, ownerUid }: Pick<ExecDetails, 'mode' | 'owne
  * Root executed a file of root's on the host itself: in no user or pid namespace but the initial one, by a path of the host.
  * Ids or a file that are not known prove nothing. A namespace or a root that is not known is the creator's.
  */
-export function isRootsProgram({ process, image }: Pick<Link, 'process' | 'image'>): boolean {
+export function isRootsProgram({ process, image }: Pick<ProcessAtFork, 'process' | 'image'>): boolean {
   const { uid, euid } = image.details;
   // The real user id too: a setuid program does what its user asks for.
   return image.known && uid === 0 && euid === 0 && isRootsFile(image.details) && isOnHost({ process, image });
 }
 
-function isOnHost({ process, image }: Pick<Link, 'process' | 'image'>): boolean {
+function isOnHost({ process, image }: Pick<ProcessAtFork, 'process' | 'image'>): boolean {
   const { root, pidNamespace = process.pidNamespace } = image.details;
   if (root !== '' && root !== '/') return false;
   if (pidNamespace !== undefined && pidNamespace !== INITIAL_PID_NAMESPACE) return false;

@@ -1,6 +1,6 @@
 /** One regular expression of process_ancestry_redact. It runs in time linear in the length of any text (re2js). */
 import { type Matcher, RE2JS } from 're2js';
-import { messageOf } from '../error_message.ts';
+import { messageOf } from '../text/error_message.ts';
 
 export class RedactError extends Error {
   override readonly name = 'RedactError';

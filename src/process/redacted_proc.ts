@@ -1,5 +1,5 @@
 /** /proc with the secrets taken out of what it shows. */
-import type { ProcessSnapshot, ProcReader } from './procfs.ts';
+import type { ProcessSnapshot, ProcReader } from '../collect/procfs.ts';
 import { redact } from './redact.ts';
 import type { RedactPattern } from './redact_pattern.ts';
 

@@ -5,23 +5,15 @@
 
 import { LRUCache } from 'lru-cache';
 import type { ExecDetails } from '../collect/event.ts';
+import type { Names } from '../linux/user_names.ts';
+import { AncestorRecorder } from './ancestor_record.ts';
 import { type CredentialFacts, PREVIOUS_ARGS_MAX, type PreviousImageFacts, SUPPLEMENTAL_GROUPS_MAX } from './facts.ts';
 import type { Image } from './image.ts';
-import type { Link, Process } from './process.ts';
-import { LinkRecorder, type RecordedLink } from './recorded_link.ts';
+import type { AncestorRecord, Process, ProcessAtFork } from './process.ts';
 
 /** Facts that many rows share, as JSON; by its identity they are known to. */
 export interface SharedFacts {
   readonly json: string;
-}
-
-/** Of users and groups, as they are called now. */
-export interface Names {
-  /** Undefined for an id without a name. */
-  user(uid: number): string | undefined;
-  group(gid: number): string | undefined;
-  /** Another one when names have changed: what was made with those from before is not used any more. */
-  readonly revision: number;
 }
 
 type Groups = readonly number[] | undefined;
@@ -104,7 +96,7 @@ class PreviousImages implements SharedFacts {
   }
 }
 
-export interface SessionContextOptions {
+interface SessionContextOptions {
   readonly entityIdOf: (process: Process) => string;
   readonly names: Names;
   readonly ancestorCmdlineMax: number;
@@ -114,7 +106,7 @@ const CREDENTIALS_MAX = 1024;
 
 export class SessionContext {
   readonly #names: Names;
-  readonly #recorder: LinkRecorder;
+  readonly #recorder: AncestorRecorder;
   readonly #credentials = new LRUCache<string, Credentials>({ max: CREDENTIALS_MAX });
   #last: Credentials | undefined;
   #lastGroups: Groups;
@@ -122,7 +114,7 @@ export class SessionContext {
 
   constructor({ entityIdOf, names, ancestorCmdlineMax }: SessionContextOptions) {
     this.#names = names;
-    this.#recorder = new LinkRecorder(ancestorCmdlineMax, {
+    this.#recorder = new AncestorRecorder(ancestorCmdlineMax, {
       entityIdOf,
       credentialsOf: (details, groups) => this.credentials(details, groups).json,
       revision: () => names.revision,
@@ -138,9 +130,9 @@ export class SessionContext {
     this.#recorder.cmdlineMax = ancestorCmdlineMax;
   }
 
-  /** Undefined where there is none. Only for settled links. */
-  record(link: Link | undefined): RecordedLink | undefined {
-    return link && this.#recorder.record(link);
+  /** Undefined where there is none. Only for settled processes. */
+  record(atFork: ProcessAtFork | undefined): AncestorRecord | undefined {
+    return atFork && this.#recorder.record(atFork);
   }
 
   /** As whom a process runs: CredentialFacts. */
@@ -163,10 +155,10 @@ export class SessionContext {
   }
 
   /**
-   * PreviousImageFacts; undefined where there were none, and CREATORS_IMAGE where they are the creator's link's. Processes that
+   * PreviousImageFacts; undefined where there were none, and CREATORS_IMAGE where they are those of the creator at the fork. Processes that
    * were forked with one image share them.
    */
-  previous(images: readonly Image[], creator: Link | undefined): SharedFacts | undefined {
+  previous(images: readonly Image[], creator: ProcessAtFork | undefined): SharedFacts | undefined {
     if (images.length === 0) return undefined;
     if (images.length === 1 && images[0] === creator?.image) return CREATORS_IMAGE;
     const { revision } = this.#names;

@@ -4,17 +4,17 @@
  * or socket of its own.
  */
 import type { ExecDetails, ExecEvent, ProcessEvent } from '../collect/event.ts';
-import { MEMORY_BOUNDS, textBytes } from '../memory_bounds.ts';
+import type { Names } from '../linux/user_names.ts';
+import { MEMORY_BOUNDS, textBytes } from '../memory/memory_bounds.ts';
 import { type Ancestry, ancestryOf, unsettledOf } from './ancestry.ts';
 import type { CacheStats } from './cache.ts';
-import { type Entry, entryOf, hasEntryName, isSshd } from './entry.ts';
-import { type Action, Execution, type Moment } from './execution.ts';
+import { entryOf, hasEntryName, isSshd } from './entry.ts';
 import { Image } from './image.ts';
 import { Logins } from './logins.ts';
-import type { Link, Process } from './process.ts';
+import { type Action, type Moment, PendingEvent } from './pending_event.ts';
+import type { AncestorRecord, Entry, Process, ProcessAtFork } from './process.ts';
 import { ProcessTable, type ProcessTableOptions } from './process_table.ts';
-import type { RecordedLink } from './recorded_link.ts';
-import { type Names, SessionContext, type SharedFacts } from './session_context.ts';
+import { SessionContext, type SharedFacts } from './session_context.ts';
 
 /** An event as it is published: nothing in it changes any more. */
 export interface PublishedEvent {
@@ -23,7 +23,7 @@ export interface PublishedEvent {
   readonly actions: readonly Action[];
   readonly process: Process;
   /** The process with its image and session. */
-  readonly link: Link;
+  readonly atFork: ProcessAtFork;
   /** Undefined when it is not known what was executed. */
   readonly details: ExecDetails | undefined;
   readonly ancestry: Ancestry;
@@ -53,12 +53,12 @@ export interface PublishedEvent {
 }
 
 /** What many events share; undefined where there is none. */
-export interface EventContext {
+interface EventContext {
   /** Who created it: its first ancestor. */
-  readonly creator: RecordedLink | undefined;
-  readonly groupLeader: RecordedLink | undefined;
-  readonly sessionLeader: RecordedLink | undefined;
-  readonly entryLeader: RecordedLink | undefined;
+  readonly creator: AncestorRecord | undefined;
+  readonly groupLeader: AncestorRecord | undefined;
+  readonly sessionLeader: AncestorRecord | undefined;
+  readonly entryLeader: AncestorRecord | undefined;
   /** CredentialFacts. */
   readonly credentials: SharedFacts | undefined;
   /** What the process ran before, from the image that it was forked with on: PreviousImageFacts. */
@@ -107,11 +107,11 @@ export class ProcessTree {
   readonly #logins: Logins;
   readonly #context: SessionContext;
   /** What is not published yet, in the order in which it happened. */
-  readonly #waiting = new Set<Execution>();
+  readonly #waiting = new Set<PendingEvent>();
   /** Of that, what is to be looked at: it is new, or what it waited for is known. */
-  #candidates: Execution[] = [];
+  #candidates: PendingEvent[] = [];
   /** What was looked at and is not ready, and what is behind it, of each process in the order in which it happened. */
-  readonly #held = new Map<Process, Execution[]>();
+  readonly #held = new Map<Process, PendingEvent[]>();
   #happened = 0;
   #eventsReceived = 0;
   #eventsPublished = 0;
@@ -192,23 +192,24 @@ export class ProcessTree {
 
   /** Publishes what waits, the oldest first, until its texts fit into the memory that is for them. */
   #makeRoom(): void {
-    for (const execution of this.#waiting) {
+    for (const pending of this.#waiting) {
       if (this.#waitingBytes <= MEMORY_BOUNDS.waitingEvents) return;
       this.#hurried++;
-      this.#giveUpWaiting(execution);
+      this.#giveUpWaiting(pending);
     }
   }
 
   /** The processes that were there before the first event, as events of their own. */
   publishExisting(at: Moment): void {
-    for (const process of this.processes.living()) if (process.met === 'procfs') this.#note('existing', process, at);
+    for (const process of this.processes.living())
+      if (process.discoveredBy === 'procfs') this.#note('existing', process, at);
     this.#publishReady();
   }
 
   /** Asks the servers that /proc showed for their connections: their sessions may end before the next row. */
   askServers(): void {
     for (const process of this.processes.living()) {
-      if (hasEntryName(process.image) && isSshd(process.link)) this.#logins.askServer(process);
+      if (hasEntryName(process.image) && isSshd(process.atFork)) this.#logins.askServer(process);
     }
   }
 
@@ -229,9 +230,9 @@ export class ProcessTree {
   /** Publishes what has waited long enough, with what is known of it; `all` publishes the rest too: at an end. */
   flush(which: 'overdue' | 'all' = 'overdue'): void {
     const heardBeforeMs = this.#options.now() - this.#settings.publishWaitMs;
-    for (const execution of this.#waiting) {
-      if (which === 'overdue' && execution.heardMs > heardBeforeMs) break;
-      this.#giveUpWaiting(execution);
+    for (const pending of this.#waiting) {
+      if (which === 'overdue' && pending.heardMs > heardBeforeMs) break;
+      this.#giveUpWaiting(pending);
     }
     this.#publishReady();
     if (which === 'all') this.processes.decideClaims();
@@ -241,7 +242,7 @@ export class ProcessTree {
     const { details } = event;
     const process = this.processes.executor(event);
     // A process that was implied by this very exec has no other image; one implied by a child's fork had an unknown one before.
-    const unseen = process.met === 'implied' && process.execUnixMs === 0;
+    const unseen = process.discoveredBy === 'implied' && process.execUnixMs === 0;
     if (unseen && !process.image.sealed) process.image.seal(undefined);
     const before = process.image;
     // Of one whose arguments are cut to nothing a part was lost, or is kept from every reader.
@@ -254,20 +255,20 @@ export class ProcessTree {
     this.processes.setIds(process, sid, details?.pgid);
     if (event.groupsUntold && details?.pgid === undefined) process.group = undefined;
     process.leftTerminal = false;
-    const execution = new Execution('exec', process, event, this.#options.now(), details);
-    if (details) this.#learn(execution, details, before);
+    const pending = new PendingEvent('exec', process, event, this.#options.now(), details);
+    if (details) this.#learn(pending, details, before);
     if (details?.cgroup || event.cgroupUntold) {
       process.cgroup = details?.cgroup ?? '';
       process.hasLeftCgroup = process.cgroup === '';
     }
-    execution.cgroup = process.cgroup;
+    pending.cgroup = process.cgroup;
     // Most are ready at once: the others are looked at when all events have been applied.
-    if (this.#waiting.size === 0 && !blockerOf(execution)) {
-      this.#tell(execution);
+    if (this.#waiting.size === 0 && !blockerOf(pending)) {
+      this.#tell(pending);
       return;
     }
     this.#waitingBytes += textBytes(details);
-    this.#wait(execution);
+    this.#wait(pending);
   }
 
   /** What happened beside execs, where it is published. */
@@ -275,13 +276,13 @@ export class ProcessTree {
     if (!process || !this.#settings.actions.has(action)) return;
     // By what waits: it is still to be found under its pid.
     process.isReferredTo = true;
-    this.#wait(new Execution(action, process, at, this.#options.now()));
+    this.#wait(new PendingEvent(action, process, at, this.#options.now()));
   }
 
-  #wait(execution: Execution): void {
-    execution.order = this.#happened++;
-    this.#waiting.add(execution);
-    this.#candidates.push(execution);
+  #wait(pending: PendingEvent): void {
+    pending.order = this.#happened++;
+    this.#waiting.add(pending);
+    this.#candidates.push(pending);
   }
 
   /** What is ready, of each process in the order in which it happened. */
@@ -289,28 +290,28 @@ export class ProcessTree {
     while (this.#candidates.length > 0) {
       const candidates = this.#candidates.sort((one, other) => one.order - other.order);
       this.#candidates = [];
-      for (const execution of candidates) if (this.#waiting.has(execution)) this.#lookAt(execution);
+      for (const pending of candidates) if (this.#waiting.has(pending)) this.#lookAt(pending);
     }
   }
 
-  #lookAt(execution: Execution): void {
-    const { process } = execution;
+  #lookAt(pending: PendingEvent): void {
+    const { process } = pending;
     const held = this.#held.get(process);
-    if (held && held[0] !== execution) {
-      held.push(execution);
+    if (held && held[0] !== pending) {
+      held.push(pending);
       return;
     }
-    const blocker = blockerOf(execution);
+    const blocker = blockerOf(pending);
     if (!blocker) {
-      this.#publish(execution);
+      this.#publish(pending);
       return;
     }
-    if (!held) this.#held.set(process, [execution]);
-    blocker.whenSettled(() => this.#candidates.push(execution));
+    if (!held) this.#held.set(process, [pending]);
+    blocker.whenSettled(() => this.#candidates.push(pending));
   }
 
   /** What is behind it can be looked at. */
-  #letGo({ process }: Execution): void {
+  #letGo({ process }: PendingEvent): void {
     const held = this.#held.get(process);
     if (!held) return;
     held.shift();
@@ -320,74 +321,74 @@ export class ProcessTree {
   }
 
   /** Takes in what the details of an exec tell of the process. */
-  #learn(execution: Execution, details: ExecDetails, before: Image): void {
-    const { process, image } = execution;
+  #learn(pending: PendingEvent, details: ExecDetails, before: Image): void {
+    const { process, image } = pending;
     this.processes.texts.keep(image);
     process.pidNamespace = details.pidNamespace ?? process.pidNamespace;
     process.userNamespace = details.userNamespace ?? process.userNamespace;
-    this.#keepGroups(execution, details, before.details);
-    if (hasEntryName(image)) this.#proveEntry(execution);
-    if (details.ppid === undefined || process.lineage !== 'awaited') return;
+    this.#keepGroups(pending, details, before.details);
+    if (hasEntryName(image)) this.#proveEntry(pending);
+    if (details.ppid === undefined || process.creatorState !== 'awaited') return;
     process.ppid = details.ppid;
     if (details.ppid === 0) process.setTop();
-    else process.likelyCreator ??= this.processes.likelyParent(details.ppid, execution);
+    else process.likelyCreator ??= this.processes.likelyParent(details.ppid, pending);
   }
 
   /** Reads what proves an entry, while the process lives: for the few programs that let others in. */
-  #proveEntry({ process, details, link }: Execution): void {
+  #proveEntry({ process, details, atFork }: PendingEvent): void {
     const { proc } = this.#options;
     if (details?.userNamespace === undefined) {
       const startTicks = proc?.startTicks(process.pid);
       if (startTicks === undefined || !this.processes.isSame(process, startTicks)) return;
       process.userNamespace = proc?.userNamespace(process.pid) ?? process.userNamespace;
     }
-    if (isSshd(link)) this.#logins.askServer(process);
+    if (isSshd(atFork)) this.#logins.askServer(process);
   }
 
   /** Supplemental groups are set by what sets other ids too, and by what lets people in: no event tells of them. */
-  #keepGroups({ process, link }: Execution, { uid, gid }: ExecDetails, before: ExecDetails): void {
+  #keepGroups({ process, atFork }: PendingEvent, { uid, gid }: ExecDetails, before: ExecDetails): void {
     const isSame = uid === before.uid && gid === before.gid;
-    if (isSame && link.session?.leader !== process) return;
+    if (isSame && atFork.session?.leader !== process) return;
     process.supplementalGroups = this.#options.proc?.supplementalGroups(process.pid);
   }
 
-  #giveUpWaiting(execution: Execution): void {
-    sealNow(execution.image);
-    this.#settle(execution.process);
-    for (const image of execution.previous) sealNow(image);
-    for (const leader of [execution.sessionLeader, execution.groupLeader]) {
+  #giveUpWaiting(pending: PendingEvent): void {
+    sealNow(pending.image);
+    this.#settle(pending.process);
+    for (const image of pending.previous) sealNow(image);
+    for (const leader of [pending.sessionLeader, pending.groupLeader]) {
       if (!leader) continue;
       sealNow(leader.image);
       this.#settle(leader.process);
     }
-    this.#publish(execution);
+    this.#publish(pending);
   }
 
   /** Decides what no event told of a process's ancestors, from the next to the top. */
   #settle(process: Process): void {
     for (let child: Process | undefined = process; child; ) {
       this.processes.decideClaim(child);
-      if (child.lineage === 'awaited') {
+      if (child.creatorState === 'awaited') {
         const likely = child.likelyCreator;
-        child.lineage = likely && child.setCreator(likely) ? 'likely' : 'unknown';
+        child.creatorState = likely && child.setCreator(likely) ? 'likely' : 'unknown';
       }
       if (child.creator) sealNow(child.creator.image);
       child = child.creator?.process;
     }
   }
 
-  #publish(execution: Execution): void {
-    this.#waiting.delete(execution);
-    this.#letGo(execution);
-    this.#waitingBytes -= textBytes(execution.details);
-    this.#tell(execution);
+  #publish(pending: PendingEvent): void {
+    this.#waiting.delete(pending);
+    this.#letGo(pending);
+    this.#waitingBytes -= textBytes(pending.details);
+    this.#tell(pending);
   }
 
-  #tell(execution: Execution): void {
-    const { process } = execution;
+  #tell(pending: PendingEvent): void {
+    const { process } = pending;
     // The end of a leader whose other thread executes is not the process's (R7).
-    const isRevived = execution.action === 'exit' && !process.exit;
-    if (isRevived || !this.#settings.actions.has(execution.action)) return;
+    const isRevived = pending.action === 'exit' && !process.exit;
+    if (isRevived || !this.#settings.actions.has(pending.action)) return;
     this.#eventsPublished++;
     process.cgroup ||= fromCreators(process, ({ cgroup }) => cgroup, 'hasLeftCgroup') ?? '';
     process.pidNamespace ??= fromCreators(process, ({ pidNamespace }) => pidNamespace);
@@ -396,40 +397,40 @@ export class ProcessTree {
     const ancestry = ancestryOf(process, creator, this.#settings.maxDepth);
     // Until /proc was read again, an exec or a fork of any ancestor may be among what was lost.
     const certain = this.processes.losses.sinceResync === 0;
-    const { action, link, image, group, sessionLeader, groupLeader } = execution;
-    const entry = entryOf(link);
+    const { action, atFork, image, group, sessionLeader, groupLeader } = pending;
+    const entry = entryOf(atFork);
     const inherited = image.known ? image.details : undefined;
-    const hasLost = inherited && inherited.tty !== '' && execution.hasLostTerminal;
+    const hasLost = inherited && inherited.tty !== '' && pending.hasLostTerminal;
     const told = hasLost ? { ...inherited, tty: '', ttyNr: 0 } : inherited;
-    const details = action === 'exec' ? execution.details : told;
+    const details = action === 'exec' ? pending.details : told;
     this.#options.publish({
       action,
       actions: ALONE[action],
       process,
-      link,
+      atFork,
       details,
       ancestry: certain ? ancestry : { ...ancestry, complete: false },
       entityId: this.processes.entityIdOf(process),
-      ppid: execution.details?.ppid ?? process.ppid,
+      ppid: pending.details?.ppid ?? process.ppid,
       pidNamespace: process.pidNamespace,
-      sid: link.session?.id,
+      sid: atFork.session?.id,
       pgid: group?.id,
       entry,
       context: {
         creator,
         groupLeader: context.record(groupLeader),
         sessionLeader: context.record(sessionLeader),
-        entryLeader: context.record(entry.link),
+        entryLeader: context.record(entry.leader),
         credentials: details && context.credentials(details, process.supplementalGroups),
-        previous: context.previous(execution.previous, process.creator),
+        previous: context.previous(pending.previous, process.creator),
       },
       entryAddress: this.#logins.addressOf(entry),
-      cgroup: execution.cgroup || process.cgroup,
+      cgroup: pending.cgroup || process.cgroup,
       sha256: '',
       exitStatus: action === 'exit' ? process.exit?.status : undefined,
-      endUnixMs: action === 'exit' ? execution.unixMs : undefined,
-      unixMs: execution.unixMs,
-      bootMs: execution.bootMs,
+      endUnixMs: action === 'exit' ? pending.unixMs : undefined,
+      unixMs: pending.unixMs,
+      bootMs: pending.bootMs,
       host: this.#options.host,
     });
   }
@@ -445,13 +446,13 @@ const ALONE: { readonly [Name in Action]: readonly Name[] } = {
 };
 
 /** What is still to be known of all that will be said of it. */
-function blockerOf(execution: Execution): Process | Image | undefined {
-  if (!execution.image.sealed) return execution.image;
-  for (const image of execution.previous) if (!image.sealed) return image;
-  return unsettledOf(execution.process) ?? blockerIn(execution.sessionLeader) ?? blockerIn(execution.groupLeader);
+function blockerOf(pending: PendingEvent): Process | Image | undefined {
+  if (!pending.image.sealed) return pending.image;
+  for (const image of pending.previous) if (!image.sealed) return image;
+  return unsettledOf(pending.process) ?? blockerIn(pending.sessionLeader) ?? blockerIn(pending.groupLeader);
 }
 
-function blockerIn(leader: Link | undefined): Process | Image | undefined {
+function blockerIn(leader: ProcessAtFork | undefined): Process | Image | undefined {
   if (!leader) return undefined;
   return leader.image.sealed ? unsettledOf(leader.process) : leader.image;
 }
@@ -468,10 +469,10 @@ function fromCreators<Value>(
   end?: 'hasLeftCgroup',
 ): Value | undefined {
   if (end && process[end]) return undefined;
-  for (let link = process.creator; link; link = link.process.creator) {
-    const value = of(link.image.details) || of(link.process);
+  for (let ancestor = process.creator; ancestor; ancestor = ancestor.process.creator) {
+    const value = of(ancestor.image.details) || of(ancestor.process);
     if (value) return value;
-    if (end && link.process[end]) return undefined;
+    if (end && ancestor.process[end]) return undefined;
   }
   return undefined;
 }

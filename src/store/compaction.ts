@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { checkpoint } from './checkpoint.ts';
 import type { RowDatabase } from './rows/row_database.ts';
-import { isBusy } from './sqlite_error.ts';
+import { isBusy } from './sqlite_result.ts';
 
 /** Rows wait in memory while it goes on. */
 export class CompactionError extends Error {

@@ -2,11 +2,11 @@
  * Subscribers and how far each has read, in memory and in the database. What is told of readers is in memory first: a disk
  * that fails gets it when it works again.
  */
-import type { Logger } from '../log.ts';
+import type { Logger } from '../program/log.ts';
 import type { RowDatabase } from './rows/row_database.ts';
 import { type Batch, SUBSCRIBERS_MAX, type Subscriber, Subscribers, usedForMs } from './subscribers.ts';
 
-export interface CursorsOptions {
+interface CursorsOptions {
   readonly log: Logger;
   /** Milliseconds of a clock that does not jump, and of Unix time. */
   readonly now: () => number;

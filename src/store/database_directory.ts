@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { isBusy } from './sqlite_result.ts';
 
 /** The directory cannot be used; the message says why, and what to do. */
 export class DirectoryError extends Error {
@@ -33,11 +34,10 @@ const DATABASE = 'events.db';
 /** What SQLite keeps beside a database in WAL mode. */
 const SUFFIXES = ['', '-wal', '-shm'] as const;
 const ASIDE_MAX = 2;
-const SQLITE_BUSY = 5;
 const OTHERS_MAY_WRITE = 0o022;
 
 /** Where the database of a directory is. */
-export function databaseFile(directory: string): string {
+function databaseFile(directory: string): string {
   return join(resolve(directory), DATABASE);
 }
 
@@ -133,8 +133,4 @@ function lock(file: string, directory: string): DatabaseSync {
     const message = `another extension keeps its rows in ${directory}: give one of them another process_ancestry_database, or :memory:`;
     throw new DirectoryError('database_in_use', message);
   }
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY;
 }

@@ -3,8 +3,8 @@
  * hold. A database that is damaged, of a newer version or of another program is moved aside, and a new one begun.
  */
 import { statSync } from 'node:fs';
-import { messageOf } from '../error_message.ts';
-import type { Logger } from '../log.ts';
+import type { Logger } from '../program/log.ts';
+import { messageOf } from '../text/error_message.ts';
 import { checkpoint } from './checkpoint.ts';
 import { CompactionError, rewrite } from './compaction.ts';
 import { DatabaseDirectory } from './database_directory.ts';
@@ -19,7 +19,7 @@ const CHECKPOINTS_IN_VAIN = 8;
 /** Databases that could not be rewritten: they are used as they are. */
 const notCompacted = new Set<string>();
 
-export interface DiskOptions {
+interface DiskOptions {
   readonly log: Logger;
   readonly unixNow: () => number;
   /** What this process knows that the database should hold, where it has used it before. */

@@ -6,10 +6,10 @@
  * the subscribers, rows/ what a database holds.
  */
 import type { CollectorProblem } from '../collect/source.ts';
-import type { Logger } from '../log.ts';
-import { MEMORY_BOUNDS } from '../memory_bounds.ts';
+import { MEMORY_BOUNDS } from '../memory/memory_bounds.ts';
 import type { SharedFacts } from '../process/session_context.ts';
 import type { PublishedEvent } from '../process/tree.ts';
+import type { Logger } from '../program/log.ts';
 import { Cursors } from './cursors.ts';
 import { type DiskBudget, diskBudget } from './disk_budget.ts';
 import type { EidRange } from './eid_range.ts';
@@ -18,7 +18,8 @@ import { Retention, type RetentionLimits } from './retention.ts';
 import { QUEUED_MAX, RowQueue } from './row_queue.ts';
 import type { Search } from './rows/row_database.ts';
 import type { StoredEvent } from './rows/stored_event.ts';
-import { isBusy, isUnstorable, LogHeldError } from './sqlite_error.ts';
+import { isUnstorable, LogHeldError } from './sqlite_error.ts';
+import { isBusy } from './sqlite_result.ts';
 import type { Batch, Subscriber } from './subscribers.ts';
 
 export interface EventStoreSettings {
@@ -32,7 +33,7 @@ export interface EventStoreSettings {
   readonly subscriberExpirySeconds: number;
 }
 
-export interface EventStoreOptions {
+interface EventStoreOptions {
   readonly log: Logger;
   /** After every batch that was written: how long that took, in milliseconds. */
   readonly onWritten?: (milliseconds: number) => void;
@@ -63,14 +64,16 @@ export interface EventStoreStats {
 }
 
 /** How much a subscriber is given at a time: bytes of the answer that it makes. */
-export interface Portion {
+interface Portion {
   readonly bytes: number;
 }
 
 /** Rows wait for others so long, before they are written together. A query does not wait, and a kill loses these rows. */
-export const FLUSH_MS = 250;
+const FLUSH_MS = 1000;
 /** A batch is written at once when it has so many rows: a few ms of work. */
 const BATCH_ROWS = 500;
+/** Of rows that wait when a batch of events ends: they are written with what else is done then. */
+const MANY_ROWS = 64;
 /** How often another directory is tried while the files of this one are in use. */
 const CONFIGURE_AGAIN_MS = 50;
 /** How often a database that is locked is tried again before leaving. */
@@ -90,6 +93,9 @@ export class EventStore {
   /** Execs that will become rows. */
   #expected = 0;
   #flushTimer: NodeJS.Timeout | undefined;
+  #flushedMs = Number.NEGATIVE_INFINITY;
+  /** By another program, when it was written last: each try waits for a while. */
+  #isLocked = false;
   #configureTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -186,6 +192,16 @@ export class EventStore {
     if (isTooMuch) this.#flush();
     else if (isMuch) this.#flushIfRoom();
     else this.#scheduleFlush();
+  }
+
+  /**
+   * What came together has come. It is written with what else is done now where it is much, or where nothing was written for
+   * a while: then it has waited in the collector, and no timer has to wake for it.
+   */
+  batchEnds(): void {
+    const { length } = this.#queue.numbered;
+    if (length === 0 || this.#isLocked) return;
+    if (length >= MANY_ROWS || performance.now() - this.#flushedMs >= FLUSH_MS / 2) this.#flushIfRoom();
   }
 
   /** While the log is brought into the database, which locks it for moments. */
@@ -359,17 +375,20 @@ export class EventStore {
     this.#flushTimer = undefined;
     const queue = this.#queue;
     if (queue.numbered.length === 0 || this.#closed) return;
+    this.#flushedMs = performance.now();
     const disk = this.#placement.writableDisk;
     const database = this.#placement.writable;
     try {
       while (queue.numbered.length > 0 && (isAsked || !disk?.isLogFull)) {
         const began = performance.now();
         queue.remove(database.insert(queue.numbered, this.#host?.()));
+        this.#isLocked = false;
         this.#onWritten?.(performance.now() - began);
         this.#retention.trim();
       }
       this.#tidyLog();
     } catch (error) {
+      this.#isLocked = isBusy(error);
       if (isUnstorable(error) || !disk) this.#dropUnstorable(error);
       // Our own checkpoint locks it for as long as its disk takes.
       else if (isBusy(error) && (this.#mayWait || disk.isCheckpointing)) this.#scheduleFlush();

@@ -6,8 +6,8 @@
  */
 import { resolve } from 'node:path';
 import type { CollectorProblem } from '../collect/source.ts';
-import { messageOf } from '../error_message.ts';
-import type { Logger } from '../log.ts';
+import type { Logger } from '../program/log.ts';
+import { messageOf } from '../text/error_message.ts';
 import { CompactionError } from './compaction.ts';
 import type { Cursors } from './cursors.ts';
 import { Disk } from './disk.ts';
@@ -16,12 +16,13 @@ import type { Expected } from './expected_rows.ts';
 import { moveDatabase } from './move_database.ts';
 import type { RowQueue } from './row_queue.ts';
 import { RowDatabase } from './rows/row_database.ts';
-import { isBusy, isDamage, LogHeldError, problemCode, resultCode } from './sqlite_error.ts';
+import { isDamage, LogHeldError, problemCode } from './sqlite_error.ts';
+import { isBusy, resultCode } from './sqlite_result.ts';
 
 /** The directory that keeps no rows on disk. */
 export const IN_MEMORY = ':memory:';
 
-export interface PlacementOptions {
+interface PlacementOptions {
   readonly log: Logger;
   readonly unixNow: () => number;
   readonly queue: RowQueue;

@@ -15,7 +15,7 @@ export interface RetentionLimits {
   readonly subscriberIdleMs: number;
 }
 
-export interface RetentionOptions {
+interface RetentionOptions {
   readonly placement: Placement;
   readonly cursors: Cursors;
   readonly limits: RetentionLimits;
@@ -33,6 +33,7 @@ const SPARE_SHARE = 1 / 64;
 /** What is dropped after a batch, in steps, before others have their turn. */
 const DROPS_A_TURN = 4;
 const STEP_ROWS = 1000;
+const SIZED_EVERY_BYTES = 64 * 1024;
 /** How long a clock may have been ahead and rows be taken for new. */
 const CLOCK_SLACK_MS = 60_000;
 
@@ -40,6 +41,10 @@ export class Retention {
   readonly #options: RetentionOptions;
   #limits: RetentionLimits;
   #discarded = 0;
+  /** What had been written to each database when its size was asked for, and was not too large. */
+  #sizedAt = new WeakMap<RowDatabase, number>();
+  /** Pages may be free for good. */
+  #arePagesFree = false;
   #isTrimDue = false;
   #isGivingBack = false;
   #closed = false;
@@ -51,6 +56,7 @@ export class Retention {
 
   set limits(limits: RetentionLimits) {
     this.#limits = limits;
+    this.#sizedAt = new WeakMap();
   }
 
   /** Rows that made room for newer ones, or were too old. */
@@ -76,7 +82,7 @@ export class Retention {
       }
       for (const database of deletable) if (database.dropUnneeded()) this.#trimLater();
     });
-    this.giveBack();
+    if (this.#arePagesFree) this.giveBack();
   }
 
   /** Lets go of what is older than the expiry, but for what subscribers still have to read. */
@@ -100,12 +106,11 @@ export class Retention {
     if (!disk || this.#isGivingBack || this.#isTrimDue || this.#closed) return;
     placement.attempt(() => {
       const { database } = disk;
-      const { freeBytes } = database;
-      if (freeBytes === 0) return;
-      const { fileBytes } = database;
+      const { fileBytes, freeBytes } = database;
       const { databaseBytes, rowBytes } = this.#limits.budget;
-      const isTooLarge = fileBytes > databaseBytes + rowBytes;
-      if (!isTooLarge && freeBytes <= fileBytes * FREE_SHARE + GIVE_BACK_BYTES) return;
+      const isTooLarge = fileBytes > databaseBytes + rowBytes && freeBytes > 0;
+      this.#arePagesFree = isTooLarge || freeBytes > fileBytes * FREE_SHARE + GIVE_BACK_BYTES;
+      if (!this.#arePagesFree) return;
       if (disk.isLogFull) {
         tidyLog();
         return;
@@ -125,12 +130,20 @@ export class Retention {
     const { placement } = this.#options;
     const bytesMax = this.#bytesMax(database);
     const tooManyRows = placement.deletable.reduce((sum, { rows }) => sum + rows, 0) - this.#limits.maxRows;
-    const tooManyBytes = database.usedBytes - bytesMax;
+    const tooManyBytes = this.#isSizeDue(database) ? database.usedBytes - bytesMax : 0;
+    if (tooManyBytes <= 0) this.#sizedAt.set(database, database.writtenBytes);
     if (tooManyRows <= 0 && tooManyBytes <= 0) return false;
     const bytes = tooManyBytes > 0 ? tooManyBytes + bytesMax * SPARE_SHARE : 0;
     const upTo = database.eidToDrop(tooManyRows, bytes, STEP_ROWS);
     if (upTo !== undefined) this.#discard(database, upTo, tooManyBytes > 0);
     return database.dropUnneeded() || upTo !== undefined;
+  }
+
+  /** Its size is asked for after some rows only: that takes longer than to write a few. */
+  #isSizeDue(database: RowDatabase): boolean {
+    const before = this.#sizedAt.get(database);
+    if (before === undefined) return true;
+    return database.writtenBytes - before >= Math.min(SIZED_EVERY_BYTES, this.#limits.budget.rowBytes);
   }
 
   #bytesMax(database: RowDatabase): number {
@@ -162,6 +175,7 @@ export class Retention {
       return count;
     });
     const gone = database.letGo(upTo);
+    this.#arePagesFree = true;
     this.#discarded += gone;
     placement.writeExpected();
     cursors.lost(lose());

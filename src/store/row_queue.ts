@@ -2,7 +2,7 @@
  * Events on their way into the database: numbered in the order of publication, or waiting to be told which number is the
  * next. No number is used again.
  */
-import { textBytes } from '../memory_bounds.ts';
+import { textBytes } from '../memory/memory_bounds.ts';
 import type { PublishedEvent } from '../process/tree.ts';
 import type { NumberedEvent } from './rows/row_database.ts';
 

@@ -1,34 +1,24 @@
-/** What SQLite's errors mean to us: its primary result codes (sqlite.org/rescode.html). */
+/** What an error means for the database: whether it is damaged, foreign or full, and the name of the problem. */
+
 import { CompactionError } from './compaction.ts';
 import { DirectoryError } from './database_directory.ts';
 import { DamagedRowError } from './rows/event_facts.ts';
 import { ForeignSchemaError } from './rows/schema.ts';
-
-const ERROR = 1;
-const BUSY = 5;
-const LOCKED = 6;
-const READ_ONLY = 8;
-const CORRUPT = 11;
-const FULL = 13;
-const TOO_BIG = 18;
-const CONSTRAINT = 19;
-const MISMATCH = 20;
-const NOT_A_DATABASE = 26;
+import {
+  CONSTRAINT,
+  CORRUPT,
+  ERROR,
+  FULL,
+  MISMATCH,
+  NOT_A_DATABASE,
+  READ_ONLY,
+  resultCode,
+  TOO_BIG,
+} from './sqlite_result.ts';
 
 /** Another program keeps the write-ahead log from being brought into the database. */
 export class LogHeldError extends Error {
   override readonly name = 'LogHeldError';
-}
-
-/** Undefined for what is none of SQLite's errors. */
-export function resultCode(error: unknown): number | undefined {
-  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : undefined;
-}
-
-/** Somebody else has locked it, for now. */
-export function isBusy(error: unknown): boolean {
-  const code = resultCode(error);
-  return code === BUSY || code === LOCKED;
 }
 
 /** The database is well; what it was given is not to be stored. */

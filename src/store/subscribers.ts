@@ -54,14 +54,14 @@ interface Entry {
   askedMs: number;
 }
 
-export interface SubscribersOptions {
+interface SubscribersOptions {
   /** Milliseconds of a clock that does not jump. */
   readonly now: () => number;
   readonly unixNow: () => number;
 }
 
 /** A name that is too long. */
-export class SubscriberError extends Error {
+class SubscriberError extends Error {
   override readonly name = 'SubscriberError';
 }
 

@@ -13,7 +13,11 @@ export const extensionListener = (
   async start(): Promise<RunningListener> {
     // All rows are read at the end, however long the command lines are of whoever runs this.
     const readable = ['--result-max-bytes', '1073741824'];
-    const extension = await ExtensionUnderTest.start([...extensionFlags(), ...readable, ...flags], { program });
+    const extension = await ExtensionUnderTest.start([...extensionFlags(), ...readable, ...flags], {
+      program,
+      // As osqueryd starts it.
+      interval: 3,
+    });
     const { pid } = extension.child;
     if (pid === undefined) throw new Error('the extension has no pid');
     let rows: Promise<readonly Row[]> | undefined;

@@ -1,8 +1,8 @@
 /** osquery's table os_version on Linux, of a system's files (osquery 5.23, tables/system/linux/os_version.cpp). */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RegisteredTable } from '../../src/shell/registered_table.ts';
-import type { QueryableTable } from '../../src/shell/sql_engine.ts';
+import type { RegisteredTable } from '../../src/commands/shell/registered_table.ts';
+import type { QueryableTable } from '../../src/commands/shell/sql_engine.ts';
 
 const NUMBERS = ['major', 'minor', 'patch'];
 const TEXTS = ['name', 'version', 'build', 'platform', 'platform_like', 'codename', 'arch'];

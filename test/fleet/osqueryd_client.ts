@@ -5,7 +5,7 @@
  * osqueryd could not read is an error.
  */
 import { request } from 'node:https';
-import type { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
+import type { EmbeddedManager } from '../../src/commands/shell/embedded_manager.ts';
 import { asList, asMapping, asText, type Mapping } from './fleet_files.ts';
 
 interface Scheduled {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { VERSION } from '../../src/version.ts';
+import { VERSION } from '../../src/program/version.ts';
 import { ExtensionUnderTest, until } from '../integration/extension_under_test.ts';
 import { makeArm64Executable } from './arm64_executable.ts';
 

@@ -1,7 +1,7 @@
 /** The extension as osqueryd's watcher starts it: from the path in a list, with three flags and a service's environment. */
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
+import { EmbeddedManager } from '../../src/commands/shell/embedded_manager.ts';
 import { PATIENCE_MS, type Row, settled, until } from '../integration/extension_under_test.ts';
 import type { CleanRoot } from './clean_root.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { VERSION } from '../../src/version.ts';
+import { VERSION } from '../../src/program/version.ts';
 import { auditSettings, canRecord } from '../integration/extension_under_test.ts';
 import { compare, forestBinary, runForest } from '../integration/forest.ts';
 import { AutoloadedExtension } from './autoloaded_extension.ts';

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { VERSION } from '../../src/version.ts';
+import { VERSION } from '../../src/program/version.ts';
 import { auditSettings, canRecord, hasOurRules, until } from '../integration/extension_under_test.ts';
 import { compare, forestBinary, runForest } from '../integration/forest.ts';
 import { AutoloadedExtension } from './autoloaded_extension.ts';

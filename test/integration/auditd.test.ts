@@ -18,7 +18,7 @@ import {
 } from './extension_under_test.ts';
 
 const AUDITD = '/usr/sbin/auditd';
-/** Audit's unicast place: a pid, 0 for nobody's. */
+/** Audit's unicast owner: a pid, 0 for none. */
 const place = () => auditSettings().status.pid;
 /** How many sockets read audit by multicast. */
 const multicastReaders = () =>
@@ -165,7 +165,7 @@ describe.skipIf(!canRecord() || !existsSync(AUDITD))('beside auditd', () => {
       argsMaxBytes: 1 << 20,
       queueMaxBytes: 1 << 24,
       socketBufferBytes: 1 << 22,
-      placeGraceMs: 1500,
+      ownerGraceMs: 1500,
     });
     try {
       const { problems } = await source.start((some) => events.push(...some));

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ExecEvent, SensorEvent } from '../../src/collect/events.ts';
 import { LiveSource, RULE_KEY } from '../../src/collect/live.ts';
 import { loadNative, type SensorName } from '../../src/collect/native.ts';
-import { cgroupPath } from '../../src/process/procfs.ts';
+import { cgroupPath } from '../../src/linux/process_files.ts';
 import { auditControl, auditSettings, canRecord, hasOurRules, until } from './extension_under_test.ts';
 
 /** linux/netlink.h */

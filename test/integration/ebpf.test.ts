@@ -21,7 +21,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BatchDecoder } from '../../src/collect/batch.ts';
 import type { ExecDetails, ExecEvent, SensorEvent } from '../../src/collect/events.ts';
 import { loadNative, type NativeCollectorOptions } from '../../src/collect/native.ts';
-import { cgroupPath } from '../../src/process/procfs.ts';
+import { cgroupPath } from '../../src/linux/process_files.ts';
 import { rowsOf } from './event_rows.ts';
 import { auditControl, auditSettings, canRecord, until } from './extension_under_test.ts';
 import { compare, forestBinary, runForest, truthOf } from './forest.ts';
@@ -67,7 +67,7 @@ describe.skipIf(!isRoot || isOfHost)('eBPF', () => {
         argsMaxBytes: 128 << 10,
         queueMaxBytes: 1 << 26,
         socketBufferBytes: 1 << 20,
-        placeGraceMs: 1000,
+        ownerGraceMs: 1000,
         ...options,
       },
       take,

@@ -5,9 +5,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { EmbeddedManager } from '../../src/commands/shell/embedded_manager.ts';
 import { KeptFlags, NOTHING_KEPT } from '../../src/extension/kept_flags.ts';
 import { ExtensionClient } from '../../src/osquery/index.ts';
-import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
 import { GIVEN_AGAIN_MS } from '../../src/store/subscribers.ts';
 
 export type Row = Record<string, string>;
@@ -154,6 +154,8 @@ export class ExtensionUnderTest {
       env?: NodeJS.ProcessEnv;
       recording?: boolean;
       program?: string;
+      /** Seconds between two looks at osquery; few, so that tests need not wait. */
+      interval?: number;
       /** What osquery is like when the extension starts. */
       prepare?: (manager: EmbeddedManager) => void;
     } = {},
@@ -163,7 +165,16 @@ export class ExtensionUnderTest {
     options.prepare?.(manager);
     await manager.start();
     const database = ['--database', join(directory, 'rows')];
-    const args = ['--socket', manager.socketPath, '--timeout', '120', '--interval', '1', ...database, ...flags];
+    const args = [
+      '--socket',
+      manager.socketPath,
+      '--timeout',
+      '120',
+      '--interval',
+      String(options.interval ?? 1),
+      ...database,
+      ...flags,
+    ];
     const env = { ...process.env, ...options.env };
     const program = options.program ?? LAUNCHER;
     const spawnChild = () => spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env });

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
+import type { EmbeddedManager } from '../../src/commands/shell/embedded_manager.ts';
 import { canRecord, ExtensionUnderTest, PATIENCE_MS, until } from './extension_under_test.ts';
 import { logOfExecs } from './log_of_execs.ts';
 

@@ -1,5 +1,5 @@
 /** A manager in a process of its own, which can be killed: manager_process.ts SOCKET. Says `listening` on stdout. */
-import { EmbeddedManager } from '../../src/shell/embedded_manager.ts';
+import { EmbeddedManager } from '../../src/commands/shell/embedded_manager.ts';
 
 const [, , socketPath = ''] = process.argv;
 await new EmbeddedManager({ socketPath }).start();

@@ -1,4 +1,4 @@
-/** The closure of a tree that grew on the real kernel, and of one in a recorded log. */
+/** The lineages of a tree that grew on the real kernel, and of one in a recorded log. */
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { canRecord, ExtensionUnderTest, type Row, until } from './extension_under_test.ts';

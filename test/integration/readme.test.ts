@@ -1,4 +1,4 @@
-/** What README.md shows is what its command prints. */
+/** What README.md and docs/reference/commands.md show is what their commands print. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -6,9 +6,10 @@ import { expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const readme = readFileSync(`${root}/README.md`, 'utf8');
+const commands = readFileSync(`${root}/docs/reference/commands.md`, 'utf8');
 
-test('the tree in README.md is real', () => {
-  const [, args = '', shown = ''] = /```\n\$ process_ancestry\.ext (tree [^\n]*)\n(.*?)```/s.exec(readme) ?? [];
+test('the tree in docs/reference/commands.md is real', () => {
+  const [, args = '', shown = ''] = /```\n\$ process_ancestry\.ext (tree [^\n]*)\n(.*?)```/s.exec(commands) ?? [];
   const env = { ...process.env, TZ: 'UTC', LC_ALL: 'C.UTF-8' };
   const drawn = execFileSync(process.execPath, ['dist/src/main.js', ...args.split(' ')], {
     cwd: root,

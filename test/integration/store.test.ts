@@ -197,7 +197,7 @@ describe.skipIf(!canRecord())('rows on disk', () => {
   function lastOnDisk(): number {
     const db = new DatabaseSync(join(directory, 'events.db'), { readOnly: true, timeout: 10_000 });
     try {
-      return Number(db.prepare('SELECT max(eid) AS last FROM events').get()?.last ?? 0);
+      return Number(db.prepare('SELECT max(first_eid + row_count - 1) AS last FROM segments').get()?.last ?? 0);
     } finally {
       db.close();
     }

@@ -4,7 +4,7 @@ import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { lastImage, type TreeDocument } from '../../src/tree/document.ts';
+import { lastImage, type TreeDocument } from '../../src/commands/tree/document.ts';
 import { canRecord, ExtensionUnderTest, LAUNCHER } from './extension_under_test.ts';
 import { GrownTree } from './grown_tree.ts';
 import { ranLauncher } from './launcher.ts';

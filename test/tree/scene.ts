@@ -1,8 +1,8 @@
 /** Made-up rows of the two tables, as a test or a picture needs them: nothing of it happened anywhere. */
-import type { TreeDocument } from '../../src/tree/document.ts';
-import { forestOf } from '../../src/tree/forest.ts';
-import type { EventRecord, ProcessRecord } from '../../src/tree/rows.ts';
-import { withSessions } from '../../src/tree/sessions.ts';
+import type { TreeDocument } from '../../src/commands/tree/document.ts';
+import { forestOf } from '../../src/commands/tree/forest.ts';
+import type { EventRecord, ProcessRecord } from '../../src/commands/tree/rows.ts';
+import { withSessions } from '../../src/commands/tree/sessions.ts';
 
 export interface Made {
   readonly entityId: string;

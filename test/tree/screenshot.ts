@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { writePage } from '../../src/tree/page_file.ts';
+import { writePage } from '../../src/commands/tree/page_file.ts';
 import { launch } from './browser.ts';
 import { incident } from './incident.ts';
 

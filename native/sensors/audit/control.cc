@@ -20,7 +20,7 @@ bool any_rule(const Situation& situation, bool RuleFacts::*fact) {
 
 bool is_immutable(const Status& status) { return status.enabled == kImmutable; }
 
-bool place_is_taken(const Status& status, bool owner_lives, uint32_t own_pid) {
+bool has_other_owner(const Status& status, bool owner_lives, uint32_t own_pid) {
   return status.pid != 0 && status.pid != own_pid && owner_lives;
 }
 
@@ -78,7 +78,7 @@ Plan decide(const Situation& situation) {
     return plan;
   }
   const Status& status = situation.status;
-  const bool taken = place_is_taken(status, situation.owner_lives, situation.own_pid);
+  const bool taken = has_other_owner(status, situation.owner_lives, situation.own_pid);
   // Rules with our key were left by a crash, or belong to another of us that runs now; only after a crash are
   // the present settings ours, and what was saved then is what to go back to.
   const bool crashed = !taken && any_rule(situation, &RuleFacts::ours);

@@ -60,12 +60,12 @@ bool is_immutable(const Status& status);
 // What an errno of the audit socket means to the user.
 Problem problem_of(int error);
 
-// Whether another process that lives has the unicast place.
-bool place_is_taken(const Status& status, bool owner_lives, uint32_t own_pid);
+// Whether another process that lives is the unicast owner.
+bool has_other_owner(const Status& status, bool owner_lives, uint32_t own_pid);
 
 // What the one unicast reader sets.
 Settings wanted_as_owner(const Settings& now);
-// What is set beside another reader, or while the place is left to one.
+// What is set beside another reader, or while unicast is left to one.
 Settings wanted_beside(const Settings& now);
 // What to put back, once the owner before us has left `now` behind.
 Settings to_go_back_to(const Settings& now, const Settings& set_by_us, const Settings& found);

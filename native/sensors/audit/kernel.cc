@@ -74,7 +74,7 @@ int send_request(int fd, uint16_t type, uint32_t sequence, std::string_view payl
   }
 }
 
-std::string place_payload(uint32_t pid) {
+std::string owner_payload(uint32_t pid) {
   audit_status status{};
   status.mask = AUDIT_STATUS_PID;
   status.pid = pid;
@@ -169,7 +169,7 @@ int Kernel::set(const Changes& changes) {
   return ask(AUDIT_SET, bytes_of(status));
 }
 
-int Kernel::release_place() { return ask(AUDIT_SET, place_payload(0)); }
+int Kernel::release_unicast() { return ask(AUDIT_SET, owner_payload(0)); }
 
 int Kernel::rules(std::vector<Rule>& rules) {
   rules.clear();

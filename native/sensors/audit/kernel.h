@@ -23,7 +23,7 @@ std::string_view record_text(std::string_view payload);
 // Sends one request that is answered with NLMSG_ERROR (0 for success).
 int send_request(int fd, uint16_t type, uint32_t sequence, std::string_view payload);
 // The payload of an AUDIT_SET that makes `pid` the one unicast reader, 0 for nobody.
-std::string place_payload(uint32_t pid);
+std::string owner_payload(uint32_t pid);
 
 // Asks and tells the audit system, one request at a time, on a socket of its own: its answers do not wait
 // behind records.
@@ -33,8 +33,8 @@ class Kernel {
   // On another socket where this one has ended.
   int status(Status& status);
   int set(const Changes& changes);
-  // Gives the unicast place back; it belongs to the process, whichever socket says so.
-  int release_place();
+  // Gives unicast back; it belongs to the process, whichever socket says so.
+  int release_unicast();
   int rules(std::vector<Rule>& rules);
   int add(const Rule& rule);
   int remove(const Rule& rule);

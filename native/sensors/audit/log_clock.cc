@@ -4,8 +4,8 @@
 
 namespace process_ancestry::audit {
 
-LogClock::Place LogClock::add(double ms) {
-  Place place;
+LogClock::Position LogClock::add(double ms) {
+  Position position;
   if (doubtful_ms_) {
     const double doubtful = *doubtful_ms_;
     doubtful_ms_.reset();
@@ -14,18 +14,18 @@ LogClock::Place LogClock::add(double ms) {
     if (back_without_it || !back_with_it) {
       if (doubtful < latest_.ms) ++latest_.era;
       latest_.ms = doubtful;
-      place.previous = latest_;
+      position.previous = latest_;
     }
   }
   const bool is_first = latest_.ms == -std::numeric_limits<double>::infinity();
   if (is_first || (ms > latest_.ms - kReorderMs && ms <= latest_.ms + kReorderMs)) {
     latest_.ms = std::max(latest_.ms, ms);
-    place.time = {latest_.era, ms};
+    position.time = {latest_.era, ms};
   } else {
     doubtful_ms_ = ms;
-    place.time = {latest_.era, latest_.ms, ++doubts_};
+    position.time = {latest_.era, latest_.ms, ++doubts_};
   }
-  return place;
+  return position;
 }
 
 }  // namespace process_ancestry::audit

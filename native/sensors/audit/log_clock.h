@@ -34,13 +34,13 @@ class LogClock {
  public:
   static constexpr double kReorderMs = 3000;
 
-  struct Place {
+  struct Position {
     LogTime time;                     // if the time is in doubt, that of the latest
     std::optional<LogTime> previous;  // of the time before, if that was in doubt and is not absurd
   };
 
   // Takes the next time.
-  Place add(double ms);
+  Position add(double ms);
   // The latest that is certain.
   const LogTime& latest() const { return latest_; }
 

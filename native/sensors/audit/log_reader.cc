@@ -47,8 +47,8 @@ void order_completed(RecordedHost& host) {
   }
 }
 
-// Gives an event the place that turned out to be its own.
-void place_again(RecordedHost& host, const RecordId& id, const LogTime& time) {
+// Gives an event the position that turned out to be its own.
+void reposition(RecordedHost& host, const RecordId& id, const LogTime& time) {
   if (AuditEvent* const begun = host.assembler.begun(id)) {
     begun->log_time = time;
     return;
@@ -180,10 +180,10 @@ void LogReader::read_line(std::string_view line) {
   std::string_view body;
   // The records of an event have one time.
   if (parse_record_id(parsed.record, id, body) && !(id == host->last_record)) {
-    const LogClock::Place place = host->clock.add(id.time_ms);
-    if (place.previous) place_again(*host, host->last_record, *place.previous);
+    const LogClock::Position position = host->clock.add(id.time_ms);
+    if (position.previous) reposition(*host, host->last_record, *position.previous);
     host->last_record = id;
-    host->assembler.set_log_time(place.time);
+    host->assembler.set_log_time(position.time);
   }
   if (!parsed.enriched.empty() && (parsed.type == kSyscall || parsed.type == kPath)) {
     host->names.learn(body, parsed.enriched);

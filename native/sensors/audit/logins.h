@@ -8,7 +8,7 @@
 namespace process_ancestry::audit {
 
 // Hears by multicast what programs that let people in tell audit, where audit is on: no rule, no setting and
-// no place is taken, and audit's settings stay as they are.
+// unicast is not taken, and audit's settings stay as they are.
 class Logins final : public Sensor {
  public:
   Logins();

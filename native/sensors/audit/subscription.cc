@@ -28,7 +28,7 @@ Subscription::Subscription(Options options, Assembler& assembler)
     : options_(std::move(options)),
       assembler_(assembler),
       receiver_(kGroup, kMessageBytes),
-      place_watch_(options_.place_grace_ms) {
+      owner_watch_(options_.owner_grace_ms) {
   // Few rules: every system call of the host is held against every one. setpgid has its own, since a user can
   // call it as fast as the machine goes: no field of a rule tells a change from a call that changes nothing.
   const std::vector<Call> calls = {Call::kExecve, Call::kExecveat};
@@ -71,7 +71,7 @@ void Subscription::start(std::vector<Problem>& problems) {
   }
 
   status_ = situation.status;
-  is_taken_ = place_is_taken(status_, situation.owner_lives, situation.own_pid);
+  has_other_owner_ = has_other_owner(status_, situation.owner_lives, situation.own_pid);
   socket_error_ = 0;
   lost_seen_ = status_.lost;
   found_ = plan.found;
@@ -92,7 +92,7 @@ void Subscription::start(std::vector<Problem>& problems) {
   }
   // First somebody who reads, then what is to be read: records without a reader go to the console.
   if (mode_ == Mode::kUnicast) {
-    error = take_place();
+    error = become_owner();
     if (error == EEXIST) {
       mode_ = Mode::kMulticast;
       set_by_us_.backlog_wait_time = status_.backlog_wait_time;
@@ -120,7 +120,7 @@ void Subscription::start(std::vector<Problem>& problems) {
 int Subscription::look_at_status() {
   const int error = kernel_.status(status_);
   if (error == 0) {
-    is_taken_ = place_is_taken(status_, owner_lives(status_.pid), static_cast<uint32_t>(::getpid()));
+    has_other_owner_ = has_other_owner(status_, owner_lives(status_.pid), static_cast<uint32_t>(::getpid()));
   }
   return error;
 }
@@ -195,7 +195,7 @@ std::vector<Problem> Subscription::problems() const {
   if (ended_ != 0) problems.push_back({"audit_unanswered", std::strerror(ended_)});
   if (is_immutable(status_)) {
     problems.push_back({"audit_immutable", "locked until reboot: reading along"});
-  } else if (mode_ == Mode::kMulticast && is_taken_) {
+  } else if (mode_ == Mode::kMulticast && has_other_owner_) {
     problems.push_back({"audit_unicast_taken", std::to_string(status_.pid)});
   }
   if (unsaved_ != 0)
@@ -226,18 +226,18 @@ void Subscription::hear_groups_again() {
   ++counters_.gaps;
 }
 
-int Subscription::take_place() {
+int Subscription::become_owner() {
   // Asking would make whoever has it by now step down, if it is one of us.
   const auto own_pid = static_cast<uint32_t>(::getpid());
-  if (kernel_.status(status_) == 0 && place_is_taken(status_, owner_lives(status_.pid), own_pid))
+  if (kernel_.status(status_) == 0 && has_other_owner(status_, owner_lives(status_.pid), own_pid))
     return EEXIST;
-  place_answer_ = kNoAnswer;
-  const std::string payload = place_payload(own_pid);
-  const int sent = send_request(socket_.get(), AUDIT_SET, ++place_request_, payload);
+  owner_answer_ = kNoAnswer;
+  const std::string payload = owner_payload(own_pid);
+  const int sent = send_request(socket_.get(), AUDIT_SET, ++owner_request_, payload);
   if (sent != 0) return sent;
   // The kernel queues its answer before sendto returns, maybe behind records.
   drain(monotonic_now_, SIZE_MAX);
-  return place_answer_ == kNoAnswer ? ETIMEDOUT : place_answer_;
+  return owner_answer_ == kNoAnswer ? ETIMEDOUT : owner_answer_;
 }
 
 bool Subscription::drain(double now_ms, size_t bytes_held_max) {
@@ -269,13 +269,14 @@ bool Subscription::drain(double now_ms, size_t bytes_held_max) {
       if (header.nlmsg_type == NLMSG_ERROR) {
         int32_t error = 0;
         if (payload.size() >= sizeof error) std::memcpy(&error, payload.data(), sizeof error);
-        if (header.nlmsg_seq == place_request_) place_answer_ = -error;
+        if (header.nlmsg_seq == owner_request_) owner_answer_ = -error;
         continue;
       }
       if (header.nlmsg_type == AUDIT_REPLACE) {
         uint32_t asker = 0;
         if (payload.size() >= sizeof asker) std::memcpy(&asker, payload.data(), sizeof asker);
-        if (PlaceWatch::gives_way(mode_, asker, static_cast<uint32_t>(::getpid()))) place_asked_for_ = true;
+        if (UnicastOwnerWatch::gives_way(mode_, asker, static_cast<uint32_t>(::getpid())))
+          ownership_asked_for_ = true;
         continue;
       }
       if (!handover_.reads(receiver_.by_multicast(i), payload)) continue;
@@ -309,7 +310,7 @@ uint32_t Subscription::check(double now_ms) {
   }
   if (unsaved_ != 0 && changed_anything_) save_found();
   const auto own_pid = static_cast<uint32_t>(::getpid());
-  switch (place_watch_.each_second(mode_, status_, owner_lives(status_.pid), own_pid, now_ms)) {
+  switch (owner_watch_.each_second(mode_, status_, owner_lives(status_.pid), own_pid, now_ms)) {
     case Step::kStay:
       break;
     case Step::kOwnerLeft:
@@ -321,9 +322,9 @@ uint32_t Subscription::check(double now_ms) {
     case Step::kOwnerCame:
       leave_settings_to_owner();
       break;
-    case Step::kTakePlace:
-      if (mode_ == Mode::kUnicast ? take_place() != 0 : !take_over()) {
-        place_watch_.missed();
+    case Step::kBecomeOwner:
+      if (mode_ == Mode::kUnicast ? become_owner() != 0 : !take_over()) {
+        owner_watch_.missed();
         fall_back();
       }
       break;
@@ -361,15 +362,15 @@ bool Subscription::answers() {
 }
 
 void Subscription::give_way() {
-  if (!place_asked_for_) return;
-  place_asked_for_ = false;
-  // Without CAP_AUDIT_READ there is no reading beside another: the place is kept.
+  if (!ownership_asked_for_) return;
+  ownership_asked_for_ = false;
+  // Without CAP_AUDIT_READ there is no reading beside another: unicast is kept.
   if (mode_ != Mode::kUnicast || set_multicast(socket_.get(), true) != 0) return;
-  if (kernel_.release_place() != 0) {
+  if (kernel_.release_unicast() != 0) {
     set_multicast(socket_.get(), false);
     return;
   }
-  place_watch_.given_up(monotonic_now_);
+  owner_watch_.given_up(monotonic_now_);
   read_beside();
 }
 
@@ -399,7 +400,7 @@ void Subscription::fall_back() {
 // Multicast stays on until unicast has caught up with it: see Handover.
 bool Subscription::take_over() {
   handover_.begin();
-  if (take_place() != 0) {
+  if (become_owner() != 0) {
     handover_.cancel();
     set_multicast(socket_.get(), true);
     return false;
@@ -430,15 +431,15 @@ void Subscription::stop() {
       for (const OwnRule& own : rules_) kernel_.remove(own.rule);
       owns_rules_ = false;
     }
-    if (mode_ == Mode::kUnicast) kernel_.release_place();
+    if (mode_ == Mode::kUnicast) kernel_.release_unicast();
     // The next start puts back what could not be put back now.
     if (does_answer) remove_state_file(options_.state_file);
   }
   mode_ = Mode::kOff;
   socket_.reset();
   // Of this hold, not of another that is taken after it.
-  place_asked_for_ = false;
-  place_watch_.missed();
+  ownership_asked_for_ = false;
+  owner_watch_.missed();
   handover_.cancel();
   ended_ = unsaved_ = 0;
 }

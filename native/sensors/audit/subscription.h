@@ -12,7 +12,7 @@
 #include "coverage.h"
 #include "flood_watch.h"
 #include "kernel.h"
-#include "place.h"
+#include "unicast_owner.h"
 
 namespace process_ancestry::audit {
 
@@ -23,7 +23,7 @@ class Subscription {
     bool forks = false;  // also the calls that make and end processes, and make sessions
     std::string rule_key, state_file;
     size_t socket_buffer_bytes = 0;
-    double place_grace_ms = 0;  // for which a place that became free is left to others
+    double owner_grace_ms = 0;  // for which unicast is left to others once it is free
   };
   struct Counters {
     uint64_t records = 0, malformed = 0, enobufs = 0, kernel_lost = 0;
@@ -58,10 +58,10 @@ class Subscription {
   // Looks at the rules if the last drain told that they were changed (auditctl -D, a restart of auditd), and
   // puts back those of ours that are gone.
   void look_at_changes();
-  // Gives the unicast place up if the last drain told that somebody else asked for it; reading goes on by
+  // Gives unicast up if the last drain told that somebody else asked for it; reading goes on by
   // multicast. The next who asks gets it: it is left free for a while.
   void give_way();
-  // Each second: does audit still answer and tell, is the place still ours, or free to take. The number of
+  // Each second: does audit still answer and tell, do we still own unicast, or is it free. The number of
   // records newly lost in the kernel. It is off after that where the socket for records had ended: to be
   // started again.
   uint32_t check(double now_ms);
@@ -74,7 +74,7 @@ class Subscription {
   // Whether audit answers.
   bool answers();
   void save_found();
-  int take_place();
+  int become_owner();
   // From multicast to unicast, and back.
   bool take_over();
   void read_beside();
@@ -111,11 +111,11 @@ class Subscription {
   uint32_t enabled_judged_ = 1;
   FloodWatch flood_;
   Assembler::GroupCaller flooder_;
-  bool place_asked_for_ = false;
-  PlaceWatch place_watch_;
+  bool ownership_asked_for_ = false;
+  UnicastOwnerWatch owner_watch_;
   Handover handover_;
   Status status_;                 // as of the last look
-  bool is_taken_ = false;         // the place, by another, as of the last look
+  bool has_other_owner_ = false;  // of unicast, as of the last look
   int ended_ = 0;                 // an errno, for as long as audit does not answer
   int socket_error_ = 0;          // with which the socket for records ended
   int unsaved_ = 0;               // an errno: what was found is not in the state file
@@ -128,8 +128,8 @@ class Subscription {
     bool is_of_groups;  // taken out while a user floods it
   };
   std::vector<OwnRule> rules_;
-  uint32_t place_request_ = 0;  // its sequence number
-  int place_answer_ = 0;
+  uint32_t owner_request_ = 0;  // its sequence number
+  int owner_answer_ = 0;
   double monotonic_now_ = 0;  // of the last drain
 };
 

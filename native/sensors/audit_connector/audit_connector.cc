@@ -61,7 +61,7 @@ AuditConnector::AuditConnector(Options options)
     : options_(std::move(options)),
       assembler_(live_limits(options_.args_max_bytes)),
       subscription_({options_.audit_forks, options_.rule_key, options_.state_file,
-                     options_.socket_buffer_bytes, options_.place_grace_ms},
+                     options_.socket_buffer_bytes, options_.owner_grace_ms},
                     assembler_),
       cgroup_moves_(proc_),
       process_reader_(proc_, options_.args_max_bytes, true),

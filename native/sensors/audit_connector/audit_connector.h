@@ -36,7 +36,7 @@ class AuditConnector final : public Sensor {
     std::string rule_key, state_file;
     size_t args_max_bytes = 2 << 20;
     size_t socket_buffer_bytes = size_t{32} << 20;
-    double place_grace_ms = 30000;
+    double owner_grace_ms = 30000;
   };
 
   // What keeps one with such options from working whole; none if it would. Changes nothing, and may be asked

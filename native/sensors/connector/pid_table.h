@@ -25,7 +25,7 @@ class PidTable {
     if (Value* found = find(pid)) return *found;
     if ((size_ + 1) * 2 > slots_.size()) grow();
     ++size_;
-    return *place(pid, Value());
+    return *put(pid, Value());
   }
 
   void erase(int32_t pid) {
@@ -64,7 +64,7 @@ class PidTable {
   }
   size_t next(size_t i) const { return (i + 1) & (slots_.size() - 1); }
 
-  Value* place(int32_t pid, Value value) {
+  Value* put(int32_t pid, Value value) {
     size_t i = home(pid);
     while (slots_[i].pid != 0) i = next(i);
     slots_[i].pid = pid;
@@ -76,7 +76,7 @@ class PidTable {
     std::vector<Slot> old(slots_.size() * 2);
     old.swap(slots_);
     for (Slot& slot : old) {
-      if (slot.pid != 0) place(slot.pid, std::move(slot.value));
+      if (slot.pid != 0) put(slot.pid, std::move(slot.value));
     }
   }
 

@@ -17,7 +17,8 @@ namespace {
 
 // Between passes. A query does not wait for it (Collector::drain_now), and the programs end it when an eighth
 // of the ring is full.
-constexpr int kNapMs = 100, kShortNapMs = 5;
+// Events are told together while there are some: a query asks for them itself.
+constexpr int kNapMs = 250, kShortNapMs = 5;
 constexpr uint32_t kWakeAtPart = 8, kNoChunksAtPart = 2;
 // Of a process's environment.
 constexpr uint32_t kEnvMaxBytes = 16 << 10;
@@ -33,6 +34,13 @@ constexpr size_t kSnapshotArgsMaxBytes = 4 << 10;
 constexpr size_t kSnapshotStep = 256;
 
 int errno_of(ssize_t result) { return result < 0 ? errno : 0; }
+
+// Whether a program's connection tells where a session comes from: OpenSSH's server, which is asked while it
+// has one (src/process/logins.ts).
+bool has_sessions(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  return path.substr(slash == std::string_view::npos ? 0 : slash + 1).substr(0, 4) == "sshd";
+}
 
 }  // namespace
 
@@ -100,6 +108,7 @@ int EbpfSensor::nap_ms(uint64_t messages) {
 
 uint64_t EbpfSensor::drain(Sink& sink, double) {
   if (!programs_) return 0;
+  is_urgent_ = false;
   const uint64_t before = messages_;
   add_events(sink);
   go_on_with_snapshot(sink);
@@ -161,6 +170,7 @@ void EbpfSensor::add_exec(Batch& batch) {
   // A path that was told before it was forgotten here.
   event.cgroup_untold = told_.details.cgroup_id != 0 && told_.details.cgroup.empty();
   batch.add(Source::kEbpf, told_.pid, told_.time_ms, event);
+  if (has_sessions(told_.details.path)) is_urgent_ = true;
 }
 
 // The iterator's program cannot wait for pages of arguments that were swapped out, and there is no hurry.
@@ -250,6 +260,7 @@ void EbpfSensor::end_snapshot(Batch& batch) {
   SnapshotEndEvent end;
   end.is_whole = snapshot_error_ == 0;
   batch.add(Source::kEbpf, 0, boottime_ms(), end);
+  is_urgent_ = true;
 }
 
 void EbpfSensor::tick(Sink& sink, double) {

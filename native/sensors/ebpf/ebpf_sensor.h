@@ -45,6 +45,7 @@ class EbpfSensor final : public Sensor {
   uint64_t drain(Sink& sink, double now_ms) override;
   void tick(Sink& sink, double now_ms) override;
   int nap_ms(uint64_t messages) override;
+  bool may_wait() const override { return !is_urgent_ && !has_more(); }
   SensorStats stats() const override;
   uint64_t on_its_way() const override;
   bool has_snapshot() const override { return true; }
@@ -71,6 +72,8 @@ class EbpfSensor final : public Sensor {
   MappedRing mapped_;
   Told told_;
   std::string snapshot_args_;
+  // What was drained last tells of something that its reader looks at while it lives.
+  bool is_urgent_ = false;
   uint64_t messages_ = 0, malformed_ = 0, lost_ = 0, missed_ = 0;
   uint32_t lost_seen_ = 0;  // of the programs' counter
   uint64_t newtasks_seen_ = 0;

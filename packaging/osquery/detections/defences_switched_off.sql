@@ -1,5 +1,5 @@
 -- Technique: T1562.001, T1562.004, T1562.012
--- Means: auditing, a firewall, SELinux or a security agent is switched off by somebody who came in (by ssh, a terminal, a container), by a server or by cron, not by the boot or a package.
+-- Means: auditing, a firewall, SELinux or a security agent is switched off from a session (ssh, terminal, container), by a server or by cron, not by the boot or a package.
 -- Look at: entry_source_ip and the session's other commands.
 -- Known: administrators in maintenance windows; network plugins in containers that set up iptables anew.
 (entry_type <> 'init' OR {under services} OR {under schedulers})

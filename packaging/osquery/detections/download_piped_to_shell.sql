@@ -1,5 +1,5 @@
 -- Technique: T1105, T1059.004
--- Means: a shell that reads what curl or wget prints, started by nobody's hand: in a daemon's command, or the bare shell at the end of such a pipeline.
+-- Means: a shell that reads what curl or wget prints, not started by a person: in a daemon's command, or the bare shell at the end of such a pipeline.
 -- Look at: the address in the command or in the parent's, what else this parent has started.
 -- Known: cron jobs and installers that do so on purpose; pin what they load instead.
 interactive = 0

@@ -1,5 +1,5 @@
 -- Technique: T1195.001, T1059.004
--- Means: a network tool under a hook of a git repository: code that ran because somebody cloned, pulled or committed.
+-- Means: a network tool under a hook of a git repository: code that ran because of a clone, pull or commit.
 -- Look at: the hook's file in the repository that cwd names.
 -- Known: hooks that tell a chat or a build server.
 {program} IN {network_tools}

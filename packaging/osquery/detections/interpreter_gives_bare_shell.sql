@@ -1,6 +1,6 @@
 -- Technique: T1059.006
 -- Means: python, perl, ruby or php that starts a shell for a person, from a program text (pty.spawn) or under a server: how a dumb shell is made a comfortable one.
--- Look at: the ancestors for the service; tty for whether somebody sits there now.
+-- Look at: the ancestors for the service; tty for whether a person uses it now.
 -- Known: administrative tools in such languages that offer a shell.
 path GLOB '*[hx3]'
 AND {program} IN {shells}

@@ -1,5 +1,5 @@
 -- Technique: T1547.006, T1014
--- Means: a kernel module is loaded under a server or from a file in a place that everybody can write, or by insmod in somebody's session.
+-- Means: a kernel module is loaded under a server or from a file in a place that all users can write, or by insmod in a session.
 -- Look at: the module's file, dmesg of this time.
 -- Known: developers of modules.
 ({program} IN ('insmod', 'modprobe') OR args->>0 GLOB '*insmod' OR args->>0 GLOB '*modprobe' OR ({program} = 'kmod' AND (cmdline GLOB '* insert*' OR cmdline GLOB '* load*')))

@@ -1,5 +1,5 @@
 -- Technique: T1574.006
--- Means: a command that sets LD_PRELOAD, LD_AUDIT or ld.so.preload to a library in a place that everybody can write, or under a server.
+-- Means: a command that sets LD_PRELOAD, LD_AUDIT or ld.so.preload to a library in a place that all users can write, or under a server.
 -- Look at: the library; /etc/ld.so.preload.
 -- Known: none seen; jemalloc and its like live below /usr and are set by units, not by commands of servers.
 (cmdline GLOB '*LD_PRELOAD=*' OR cmdline GLOB '*LD_AUDIT=*' OR cmdline GLOB '*/etc/ld.so.preload*')

@@ -5,11 +5,11 @@
  * before that exec, so that nothing waits longer than the next exec. What does not come is given up after a while, and the
  * kernel is asked first whether more is on its way.
  */
-import { MEMORY_BOUNDS, textBytes } from '../../memory_bounds.ts';
+import { MEMORY_BOUNDS, textBytes } from '../../memory/memory_bounds.ts';
 import type { ExecDetails, Pid, ProcessEvent } from '../event.ts';
+import type { EventJoin, JoinOptions, JoinStats } from '../event_join.ts';
 import type { ExecEvent, ExitEvent, ForkEvent, SensorEvent, SetsidEvent } from '../events.ts';
 import { type GroupChange, GroupChanges } from '../group_changes.ts';
-import type { EventJoin, JoinOptions, JoinStats } from '../join.ts';
 import { type AnnouncedExec, ExecPairing } from './exec_pairing.ts';
 
 /** While audit is behind, an event waits for it so many times longer at most. */

@@ -4,7 +4,7 @@
  * system call's return), so the n-th record of a pid belongs to its n-th exec, whichever process had the pid; time only
  * tells when one was lost.
  */
-import { textBytes } from '../../memory_bounds.ts';
+import { textBytes } from '../../memory/memory_bounds.ts';
 import type { ExecDetails, Pid } from '../event.ts';
 import type { ExecEvent } from '../events.ts';
 
@@ -16,7 +16,7 @@ export interface AnnouncedExec {
 }
 
 /** A record of audit's whose exec is not announced yet. */
-export interface EarlyRecord {
+interface EarlyRecord {
   readonly event: ExecEvent;
   readonly details: ExecDetails;
   readonly heardMs: number;

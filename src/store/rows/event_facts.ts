@@ -120,7 +120,7 @@ export interface SharedIds {
 }
 
 /** A line, and what goes with it. */
-export interface EventLine {
+interface EventLine {
   readonly text: string;
   readonly bytes: number;
   /** Its arguments were cut, as it was too large for the database. */

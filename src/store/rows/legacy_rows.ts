@@ -3,14 +3,15 @@
  * again every 4,096 rows. They are moved to segments a few at a time, the oldest first, and read the same as before.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { CredentialFacts, HostFacts, LinkFacts, PreviousImageFacts, ProcessRef } from '../../process/facts.ts';
+import type { HostFacts } from '../../linux/host.ts';
+import type { AncestorFacts, CredentialFacts, PreviousImageFacts, ProcessRef } from '../../process/facts.ts';
 import { FACT, type FactName, type FactValue } from './event_facts.ts';
 import type { SegmentRow } from './segments.ts';
 
 type Row = Readonly<Record<string, string | number | null | undefined>>;
 
 /** Where moved rows go. */
-export interface LegacyTarget {
+interface LegacyTarget {
   /** A row begins: what it shares with others is stored next. */
   beginRow(eid: number): void;
   addShared(facts: string, above: number | null): number;
@@ -199,7 +200,7 @@ interface LegacyLink {
   readonly credentials: LegacyCredentials;
 }
 
-function linkFactsOf(row: Row): LinkFacts {
+function linkFactsOf(row: Row): AncestorFacts {
   const link = JSON.parse(String(row.json)) as LegacyLink;
   const ancestor = String(row.ancestor);
   const { ppid, pproc_time_hr } = JSON.parse(ancestor) as { ppid?: number; pproc_time_hr?: number };

@@ -102,6 +102,7 @@ export class RowDatabase {
   #budget: DiskBudget = diskBudget(Number.MAX_SAFE_INTEGER);
   #cutRows = 0;
   #lastEid = 0;
+  #writtenBytes = 0;
 
   /** @param path a file, which is made when it is not there, or `:memory:` */
   constructor(path: string) {
@@ -136,6 +137,11 @@ export class RowDatabase {
 
   get rows(): number {
     return this.#segments.rows;
+  }
+
+  /** Of all rows that were written since it was opened, about: what is in use has grown by no more. */
+  get writtenBytes(): number {
+    return this.#writtenBytes;
   }
 
   /** Of the pages that are in use; those that are free are used again, or given back by `giveBack`. */
@@ -458,10 +464,10 @@ export class RowDatabase {
     shared.beginRow(eid, generationBytes);
     const { context } = event;
     const ids = this.#ids;
-    ids.creator = shared.idOfLink(context.creator, rowBytes);
-    ids.groupLeader = shared.idOfLink(context.groupLeader, rowBytes);
-    ids.sessionLeader = shared.idOfLink(context.sessionLeader, rowBytes);
-    ids.entryLeader = shared.idOfLink(context.entryLeader, rowBytes);
+    ids.creator = shared.idOfAncestor(context.creator, rowBytes);
+    ids.groupLeader = shared.idOfAncestor(context.groupLeader, rowBytes);
+    ids.sessionLeader = shared.idOfAncestor(context.sessionLeader, rowBytes);
+    ids.entryLeader = shared.idOfAncestor(context.entryLeader, rowBytes);
     ids.credentials = shared.idOf(context.credentials);
     ids.previous = context.previous === CREATORS_IMAGE ? CREATORS_IMAGE_ID : shared.idOf(context.previous);
     ids.host = shared.idOf(event.host ?? host);
@@ -469,7 +475,7 @@ export class RowDatabase {
     if (isCut) this.#cutRows++;
     const timeMs = Math.floor(event.unixMs);
     this.#addLine({ eid, timeMs, pid: event.process.pid, parent: event.ppid, bytes, answerBytes }, text);
-    return bytes + ROW_BYTES + shared.takeAddedBytes();
+    return this.#wrote(bytes + ROW_BYTES + shared.takeAddedBytes());
   }
 
   #addFacts(facts: EventFacts): number {
@@ -483,7 +489,12 @@ export class RowDatabase {
       },
       text,
     );
-    return bytes + ROW_BYTES + this.#shared.takeAddedBytes();
+    return this.#wrote(bytes + ROW_BYTES + this.#shared.takeAddedBytes());
+  }
+
+  #wrote(bytes: number): number {
+    this.#writtenBytes += bytes;
+    return bytes;
   }
 
   #addLine(row: SegmentRow, text: string): void {
@@ -506,6 +517,7 @@ export class RowDatabase {
       this.#putSegment.run(firstEid, rows, minMs, maxMs, answerBytes, bytes, lines);
     }
     this.#changed.length = 0;
+    this.#segments.endWrite();
     this.#shared.writeChanged();
   }
 

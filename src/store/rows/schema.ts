@@ -13,7 +13,7 @@ export class ForeignSchemaError extends Error {
 
 /** Those of 0.1.0 and of what came before this one: one database row for each event. legacy_rows.ts moves these to segments. */
 const LEGACY_VERSIONS: readonly number[] = [2, 3];
-export const VERSION = 4;
+const VERSION = 4;
 
 const TABLES = `
   CREATE TABLE segments (

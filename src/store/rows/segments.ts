@@ -7,6 +7,8 @@ import type { EidRange } from '../eid_range.ts';
 /** A segment takes no more rows, or bytes of lines, than these: to read one row of it is to read all of it. */
 export const SEGMENT_ROWS = 32;
 export const SEGMENT_BYTES = 32 * 1024;
+/** A segment of fewer rows is written again with those that come. */
+const REWRITTEN_ROWS = 16;
 
 export interface Segment {
   readonly firstEid: number;
@@ -107,6 +109,13 @@ export class Segments {
   mark(): Mark {
     const last = this.#segments.at(-1);
     return { size: this.size, rows: this.#rows, last: last && { ...last } };
+  }
+
+  /** The rows that are there are written: a segment that has many takes no more, so that they are not written again. */
+  endWrite(): void {
+    if (!this.#open || this.#open.rows < REWRITTEN_ROWS) return;
+    this.#close(this.#open);
+    this.#open = undefined;
   }
 
   /** Takes back what was added since. The next row begins a segment. */

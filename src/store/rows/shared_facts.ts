@@ -7,12 +7,14 @@
  * generation's rows have gone. A generation ends after so many rows, or so many bytes of new facts.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { RecordedLink } from '../../process/recorded_link.ts';
+import type { AncestorRecord } from '../../process/process.ts';
 import type { SharedFacts } from '../../process/session_context.ts';
 
 /** A block takes no more facts, or bytes of lines, than these. */
 const BLOCK_FACTS = 32;
 const BLOCK_BYTES = 32 * 1024;
+/** A block of fewer facts is written again with those that come. */
+const REWRITTEN_FACTS = 16;
 const GENERATION_EIDS = 4096;
 /** Blocks that are dropped, or become smaller, in a step. A turn of the event loop may have five of them. */
 const BLOCKS_A_STEP = 32;
@@ -62,7 +64,7 @@ export class SharedFactsTable {
   #open: { readonly block: Block; lines: string } | undefined;
   readonly #changed: { readonly block: Block; lines: string }[] = [];
   /** By identity: what is the same object is stored once. */
-  #stored = new WeakMap<RecordedLink | SharedFacts, Stored>();
+  #stored = new WeakMap<AncestorRecord | SharedFacts, Stored>();
   #nextId = 1;
   /** First eids of generations, the oldest first. Rows of before the start are one. */
   readonly #generations: number[] = [0];
@@ -120,7 +122,7 @@ export class SharedFactsTable {
   }
 
   /** The id of a process, which is stored with all above it. `argsMax` bounds the characters of its arguments. */
-  idOfLink(link: RecordedLink | undefined, argsMax: number): number | null {
+  idOfAncestor(link: AncestorRecord | undefined, argsMax: number): number | null {
     if (!link) return null;
     const generation = this.#generation;
     const known = this.#storedOf(link);
@@ -130,9 +132,9 @@ export class SharedFactsTable {
     // Most are new, below one that rows have told of just now.
     if (!above || knownAbove?.used === generation) return this.#idBelow(link, known, knownAbove?.id, argsMax);
     // From the first one of this generation downwards, not by recursion: a chain may be a thousand long.
-    const pending: RecordedLink[] = [link];
+    const pending: AncestorRecord[] = [link];
     let id: number | undefined;
-    for (let one: RecordedLink | undefined = above; one; one = one.above) {
+    for (let one: AncestorRecord | undefined = above; one; one = one.above) {
       const stored = this.#storedOf(one);
       if (stored?.used === generation) {
         id = stored.id;
@@ -189,6 +191,8 @@ export class SharedFactsTable {
   writeChanged(): void {
     for (const { block, lines } of this.#changed) this.#put.run(block.firstId, block.lastId, lines);
     this.#changed.length = 0;
+    // What is there is not written again, unless it is little.
+    if (this.#open && this.#open.block.lines >= REWRITTEN_FACTS) this.#open = undefined;
   }
 
   /** Undefined where they were dropped. */
@@ -231,14 +235,14 @@ export class SharedFactsTable {
     return this.#generations.at(-1) ?? 0;
   }
 
-  #idBelow(link: RecordedLink, known: Stored | undefined, above: number | undefined, argsMax: number): number {
-    // It may be stored below another link, which has been recorded anew.
+  #idBelow(link: AncestorRecord, known: Stored | undefined, above: number | undefined, argsMax: number): number {
+    // It may be stored below another record, which has been recorded anew.
     const aboveId = above ?? null;
     return known?.above === aboveId ? this.#use(known) : this.#addNew(link, link.json(argsMax), aboveId);
   }
 
   /** Undefined where it is not stored, or may have been dropped. */
-  #storedOf(key: RecordedLink | SharedFacts): Stored | undefined {
+  #storedOf(key: AncestorRecord | SharedFacts): Stored | undefined {
     const stored = this.#stored.get(key);
     return stored && stored.used >= this.#kept ? stored : undefined;
   }
@@ -249,7 +253,7 @@ export class SharedFactsTable {
     return stored.id;
   }
 
-  #addNew(key: RecordedLink | SharedFacts, facts: string, above: number | null): number {
+  #addNew(key: AncestorRecord | SharedFacts, facts: string, above: number | null): number {
     const id = this.add(facts, above);
     const { block } = this.#open as { block: Block };
     this.#stored.set(key, { id, above, block, at: block.ids.length - 1, used: this.#generation });

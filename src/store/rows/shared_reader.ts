@@ -1,6 +1,6 @@
 /** Shared facts as they are read: parsed once, remembered, and the same object for the same fact while it is remembered. */
 import { LRUCache } from 'lru-cache';
-import type { LinkFacts } from '../../process/facts.ts';
+import type { AncestorFacts } from '../../process/facts.ts';
 import type { FoundFacts } from './shared_facts.ts';
 
 /** Rows that a query had found were let go before it came to read them. */
@@ -11,10 +11,10 @@ const FACT_BYTES = 500;
 const MADE_FACTOR = 4;
 
 /** A process that created others or leads them, as it was stored. */
-export class StoredLink {
+export class StoredAncestor {
   readonly #reader: SharedReader;
   readonly #found: FoundFacts;
-  #facts: LinkFacts | undefined;
+  #facts: AncestorFacts | undefined;
 
   constructor(reader: SharedReader, found: FoundFacts) {
     this.#reader = reader;
@@ -25,14 +25,14 @@ export class StoredLink {
     return this.#found.facts.length;
   }
 
-  get facts(): LinkFacts {
-    this.#facts ??= JSON.parse(this.#found.facts) as LinkFacts;
+  get facts(): AncestorFacts {
+    this.#facts ??= JSON.parse(this.#found.facts) as AncestorFacts;
     return this.#facts;
   }
 
   /** Its creator. @throws {Error} the rows that it belongs to were let go */
-  get above(): StoredLink | undefined {
-    return this.#reader.link(this.#found.above);
+  get above(): StoredAncestor | undefined {
+    return this.#reader.ancestorRecord(this.#found.above);
   }
 }
 
@@ -49,7 +49,7 @@ const cache = <Value extends { readonly bytes: number }>() =>
 
 export class SharedReader {
   readonly #find: (id: number) => FoundFacts | undefined;
-  readonly #links = cache<StoredLink>();
+  readonly #ancestorRecords = cache<StoredAncestor>();
   readonly #documents = cache<Document>();
 
   constructor(find: (id: number) => FoundFacts | undefined) {
@@ -57,13 +57,13 @@ export class SharedReader {
   }
 
   /** Undefined for null. @throws {Error} it was let go */
-  link(id: number | null | undefined): StoredLink | undefined {
+  ancestorRecord(id: number | null | undefined): StoredAncestor | undefined {
     if (id === null || id === undefined) return undefined;
-    const known = this.#links.get(id);
+    const known = this.#ancestorRecords.get(id);
     if (known) return known;
-    const link = new StoredLink(this, this.found(id));
-    this.#links.set(id, link);
-    return link;
+    const ancestorRecord = new StoredAncestor(this, this.found(id));
+    this.#ancestorRecords.set(id, ancestorRecord);
+    return ancestorRecord;
   }
 
   /** Facts that are no process; undefined for null. @throws {Error} they were let go */

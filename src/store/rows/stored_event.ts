@@ -1,12 +1,14 @@
 /** A row as it is read: its facts, and what they refer to. */
-import type { CredentialFacts, HostFacts, PreviousImageFacts } from '../../process/facts.ts';
+
+import type { HostFacts } from '../../linux/host.ts';
+import type { CredentialFacts, PreviousImageFacts } from '../../process/facts.ts';
 import { CREATORS_IMAGE_ID, type EventFacts, FACT, type FactName } from './event_facts.ts';
-import type { SharedReader, StoredLink } from './shared_reader.ts';
+import type { SharedReader, StoredAncestor } from './shared_reader.ts';
 
 export class StoredEvent {
   readonly facts: EventFacts;
   readonly #shared: SharedReader;
-  #creator: StoredLink | undefined;
+  #creator: StoredAncestor | undefined;
 
   constructor(facts: EventFacts, shared: SharedReader) {
     this.facts = facts;
@@ -30,12 +32,12 @@ export class StoredEvent {
   }
 
   /** Who created it, and the others around it. @throws {Error} the rows that they belong to were let go */
-  link(name: 'creator' | 'groupLeader' | 'sessionLeader' | 'entryLeader'): StoredLink | undefined {
+  ancestorRecord(name: 'creator' | 'groupLeader' | 'sessionLeader' | 'entryLeader'): StoredAncestor | undefined {
     // Many columns tell of it.
     if (name === 'creator' && this.#creator) return this.#creator;
-    const link = this.#shared.link(this.facts[FACT[name]] as number | null);
-    if (name === 'creator') this.#creator = link;
-    return link;
+    const ancestorRecord = this.#shared.ancestorRecord(this.facts[FACT[name]] as number | null);
+    if (name === 'creator') this.#creator = ancestorRecord;
+    return ancestorRecord;
   }
 
   get credentials(): CredentialFacts | undefined {
@@ -45,7 +47,7 @@ export class StoredEvent {
   /** What the process ran before. */
   get previous(): readonly PreviousImageFacts[] | undefined {
     if (this.facts[FACT.previous] === CREATORS_IMAGE_ID) {
-      const creator = this.link('creator')?.facts;
+      const creator = this.ancestorRecord('creator')?.facts;
       return creator?.known ? [creator] : [];
     }
     return this.#document('previous') as readonly PreviousImageFacts[] | undefined;

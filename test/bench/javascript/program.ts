@@ -63,9 +63,11 @@ const GROUPS = [27, 100];
 
 async function modulesOf(checkout: string, version: Version): Promise<Modules> {
   const load = async (path: string) => (await import(pathToFileURL(join(checkout, 'dist', path)).href)) as object;
-  const places = ['src/recorder.js', 'src/store/event_store.js', 'src/config/flags.js', 'src/store_settings.js'];
-  const details = version === 'this' ? 'src/collect/event.js' : 'src/process/image.js';
-  const loaded = await Promise.all([...places, 'src/log.js', details].map(load));
+  const places =
+    version === 'this'
+      ? ['src/recording/recorder.js', 'src/recording/store_settings.js', 'src/program/log.js', 'src/collect/event.js']
+      : ['src/recorder.js', 'src/store_settings.js', 'src/log.js', 'src/process/image.js'];
+  const loaded = await Promise.all([...places, 'src/store/event_store.js', 'src/config/flags.js'].map(load));
   return Object.assign({}, ...loaded) as Modules;
 }
 

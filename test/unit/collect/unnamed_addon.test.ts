@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadUnnamed } from '../../../src/collect/unnamed_addon.ts';
-import { readOwnFile } from '../../../src/own_files.ts';
+import { readBundledFile } from '../../../src/program/bundled_files.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-const addon = () => readOwnFile('process_ancestry.node');
+const addon = () => readBundledFile('process_ancestry.node');
 
 test('what is no addon is refused', () => {
   expect(() => loadUnnamed(Buffer.from('no addon'), [directory])).toThrow(/not mounted noexec .*file too short/);

@@ -1,12 +1,12 @@
 /** Events to make documents of, and names to make them with. */
 import type { ExecDetails } from '../../../src/collect/event.ts';
 import { NO_DETAILS } from '../../../src/collect/event.ts';
-import { charDeviceOf } from '../../../src/collect/terminal.ts';
 import { credentialsFragment } from '../../../src/ecs/credentials.ts';
 import type { EcsEvent } from '../../../src/ecs/document.ts';
 import { hostFragment } from '../../../src/ecs/host.ts';
 import { previousFragment } from '../../../src/ecs/previous.ts';
 import { type EcsProcess, type EcsProcessRef, processFragment } from '../../../src/ecs/process_fragment.ts';
+import { charDeviceOf } from '../../../src/linux/terminal.ts';
 
 export const START = Date.UTC(2026, 10, 21, 6, 2, 3, 4);
 

@@ -23,10 +23,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Pid } from '../../../src/collect/event.ts';
+import { Procfs } from '../../../src/collect/procfs.ts';
 import { type Executed, ExecutedFiles } from '../../../src/files/executed_file.ts';
 import { FileHasher, type FileHasherOptions, type HashMiss } from '../../../src/files/file_hasher.ts';
 import { HashThread } from '../../../src/files/hash_thread.ts';
-import { Procfs } from '../../../src/process/procfs.ts';
 import { cpuMs, leastCpuMs } from '../cpu_time.ts';
 
 const DAY_MS = 86_400_000;
@@ -235,8 +235,8 @@ os.execve(fd, ['nameless', '60'], {})`;
     symlinkSync(path, exe);
     const { ino, ctimeMs } = statSync(path);
     const about = { ...executed(path, pid), inode: ino, unixMs: ctimeMs };
-    const served = { has: () => false };
-    const hasher = hasherWith({ files: new ExecutedFiles({ startTicks: () => undefined, proc, served }) });
+    const remote = { has: () => false };
+    const hasher = hasherWith({ files: new ExecutedFiles({ startTicks: () => undefined, proc, remote }) });
     expect(await hasher.hash({ ...about, stillRuns: () => true })).toBe(sha256Of(path));
     let looks = 0;
     const stillRuns = () => {
@@ -245,7 +245,7 @@ os.execve(fd, ['nameless', '60'], {})`;
       return true;
     };
     expect(
-      await hasherWith({ files: new ExecutedFiles({ startTicks: () => undefined, proc, served }) }).hash({
+      await hasherWith({ files: new ExecutedFiles({ startTicks: () => undefined, proc, remote }) }).hash({
         ...about,
         stillRuns,
       }),
@@ -360,7 +360,7 @@ describe('a process that is gone', () => {
 });
 
 test('a file that somebody serves is not opened', async () => {
-  const files = new ExecutedFiles({ startTicks: () => undefined, served: { has: () => true } });
+  const files = new ExecutedFiles({ startTicks: () => undefined, remote: { has: () => true } });
   const hasher = hasherWith({ files });
   const path = program('a');
   expect(hasher.hash(executed(path, GONE))).toBeUndefined();

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { RegisteredTable } from '../../../src/shell/registered_table.ts';
-import { type QueryableTable, SqlEngine } from '../../../src/shell/sql_engine.ts';
-import { VERSION } from '../../../src/version.ts';
+import type { RegisteredTable } from '../../../src/commands/shell/registered_table.ts';
+import { type QueryableTable, SqlEngine } from '../../../src/commands/shell/sql_engine.ts';
+import { VERSION } from '../../../src/program/version.ts';
 import { readFleet } from '../../fleet/fleet_config.ts';
 import { FOLDER, hasYaml } from '../../fleet/fleet_files.ts';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { hostsQuery, type Kind, kinds, policyQuery } from '../../../packaging/fleet/package_hosts.ts';
-import { type QueryableTable, SqlEngine } from '../../../src/shell/sql_engine.ts';
-import { VERSION } from '../../../src/version.ts';
+import { type QueryableTable, SqlEngine } from '../../../src/commands/shell/sql_engine.ts';
+import { VERSION } from '../../../src/program/version.ts';
 import { osVersion } from '../../fleet/os_version.ts';
 
 const SYSTEMS = fileURLToPath(new URL('../../fixtures/os-release', import.meta.url));

@@ -1,12 +1,12 @@
 import { hashMisses } from '../../../src/files/file_hasher.ts';
-import type { CacheStatsRow } from '../../../tables/process_ancestry_cache_stats.ts';
+import type { RecorderStats } from '../../../src/recording/recorder_stats.ts';
 
 let count = 0;
 /** A different number each time. */
 const some = () => 1000 + ++count;
 
 /** A row of process_ancestry_cache_stats in which every number is another. */
-export function stats(more: Partial<CacheStatsRow> = {}): CacheStatsRow {
+export function stats(more: Partial<RecorderStats> = {}): RecorderStats {
   return {
     tree: {
       size: some(),

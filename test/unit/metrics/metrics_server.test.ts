@@ -12,7 +12,7 @@ import {
 import { createConnection, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { ListenAddress } from '../../../src/metrics/listen_address.ts';
+import type { ListenAddress } from '../../../src/config/listen_address.ts';
 import { MetricsServer, type MetricsServerOptions } from '../../../src/metrics/metrics_server.ts';
 import { afterwards, directory, until } from '../osquery/sandbox.ts';
 

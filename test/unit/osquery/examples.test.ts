@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { EmbeddedManager } from '../../../src/shell/embedded_manager.ts';
+import { EmbeddedManager } from '../../../src/commands/shell/embedded_manager.ts';
 import { afterwards, directory } from './sandbox.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../../src/osquery/examples/', import.meta.url));

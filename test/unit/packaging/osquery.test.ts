@@ -7,9 +7,9 @@ import { columnNames, statementOf } from '../../../packaging/osquery/detection_s
 import { detectionsPack, readDetections, withDetections } from '../../../packaging/osquery/detections.ts';
 import { readPack } from '../../../packaging/osquery/pack.ts';
 import { programs, scripted } from '../../../packaging/osquery/programs.ts';
+import { pushDown } from '../../../src/commands/shell/push_down.ts';
+import type { RegisteredTable } from '../../../src/commands/shell/registered_table.ts';
 import { resolveFlags } from '../../../src/config/settings.ts';
-import { pushDown } from '../../../src/shell/push_down.ts';
-import type { RegisteredTable } from '../../../src/shell/registered_table.ts';
 import { columns } from '../../../tables/process_ancestry_events.ts';
 
 const file = (name: string) => readFileSync(new URL(`../../../packaging/osquery/${name}`, import.meta.url), 'utf8');

@@ -13,11 +13,11 @@ const EXITED = { bootMs: 0, status: 0 };
 function processWith(number: number, startTicks = 1): Process {
   const process = new Process({
     pid: pid(number),
-    met: 'event',
+    discoveredBy: 'event',
     startTicks,
     startSlackTicks: [0, 0],
     bootUnixHundredths: 0,
-    twin: 0,
+    sameTickIndex: 0,
     image: Image.unknown(),
     ppid: 1,
   });

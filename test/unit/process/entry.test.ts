@@ -5,7 +5,7 @@ import { KernelModel } from './kernel_model.ts';
 import { ancestorsOf, TreeHarness } from './tree_harness.ts';
 
 /** What is told of how it came in, and who leads: its command line then. */
-const entryOf = ({ entry }: PublishedEvent) => [entry.type, entry.link?.image.cmdline];
+const entryOf = ({ entry }: PublishedEvent) => [entry.type, entry.leader?.image.cmdline];
 
 /** Programs below each other: forked, made leaders of sessions where a tty is given ('' is none), and executed. */
 function chainOf(...programs: readonly (readonly [cmdline: string, tty?: string])[]): PublishedEvent {
@@ -38,8 +38,8 @@ describe('an entry is', () => {
     harness.tree.publishExisting({ bootMs: kernel.bootMs, unixMs: kernel.bootMs });
     const existing = harness.published.filter(({ action }) => action === 'existing');
     const ofPid = (pid: number) => existing.find(({ process }) => process.pid === pid)?.entry;
-    expect(ofPid(1)).toEqual({ type: 'init', link: undefined });
-    for (const pid of [2, 40]) expect(ofPid(pid)).toEqual({ type: 'kthread', link: undefined });
+    expect(ofPid(1)).toEqual({ type: 'init', leader: undefined });
+    for (const pid of [2, 40]) expect(ofPid(pid)).toEqual({ type: 'kthread', leader: undefined });
   });
 
   test.each(['sshd', 'sshd-session', 'sshd-auth'])('sshd for the session leader whose parent is %s', (sshd) => {

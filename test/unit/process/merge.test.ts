@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Action } from '../../../src/process/execution.ts';
 import { EventMerger } from '../../../src/process/merge.ts';
+import type { Action } from '../../../src/process/pending_event.ts';
 import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { published } from '../tables/published.ts';
 

@@ -8,9 +8,9 @@ import { TreeHarness, toldOf } from './tree_harness.ts';
 
 type Leader = 'groupLeader' | 'sessionLeader' | 'entryLeader' | 'creator';
 const shown = (event: PublishedEvent, leader: Leader) => {
-  const link = event.context[leader];
-  if (!link) throw new Error(`no ${leader}`);
-  const { pid, cmdline } = toldOf(link);
+  const record = event.context[leader];
+  if (!record) throw new Error(`no ${leader}`);
+  const { pid, cmdline } = toldOf(record);
   return { pid, cmdline };
 };
 
@@ -105,7 +105,7 @@ test('a user that got a name since is told with it, also as the user of a leader
   const harness = new TreeHarness({ names }).run(kernel);
   const texts = (cmdline: string) => {
     const { credentials, creator, sessionLeader, groupLeader, entryLeader } = harness.row(cmdline).context;
-    return [credentials?.json, ...[creator, sessionLeader, groupLeader, entryLeader].map((link) => link?.json())];
+    return [credentials?.json, ...[creator, sessionLeader, groupLeader, entryLeader].map((record) => record?.json())];
   };
   expect(texts('ls 11').filter((text) => text?.includes('alice'))).toEqual([]);
   names.user = () => 'alice';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ProcessEvent } from '../../../src/collect/event.ts';
-import { MS_PER_TICK } from '../../../src/process/identity.ts';
+import { MS_PER_TICK } from '../../../src/linux/clock_ticks.ts';
 import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { happening, play } from './happenings.ts';
 import { BOOT_UNIX_MS, KernelModel } from './kernel_model.ts';
@@ -26,11 +26,11 @@ function startsIn(rows: readonly PublishedEvent[]): Map<string, Set<number>> {
       if (ancestor.ppid > 0) expect(ancestor.creatorStart).toBeGreaterThan(0);
     }
     const { creator, sessionLeader, groupLeader, entryLeader } = row.context;
-    for (const link of [creator, sessionLeader, groupLeader, entryLeader]) {
-      if (!link) continue;
-      const record = toldOf(link);
-      tell(link.entityId, record.start);
-      for (const ref of [record.groupLeader, record.sessionLeader]) if (ref) tell(ref[0], ref[2]);
+    for (const record of [creator, sessionLeader, groupLeader, entryLeader]) {
+      if (!record) continue;
+      const told = toldOf(record);
+      tell(record.entityId, told.start);
+      for (const ref of [told.groupLeader, told.sessionLeader]) if (ref) tell(ref[0], ref[2]);
     }
   }
   return starts;

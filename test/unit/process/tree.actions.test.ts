@@ -1,6 +1,6 @@
 /** Rows of more than execs: in the order in which things happened. */
 import { describe, expect, test } from 'vitest';
-import type { Action } from '../../../src/process/execution.ts';
+import type { Action } from '../../../src/process/pending_event.ts';
 import { LIFE, oneLife } from './happenings.ts';
 import { KernelModel } from './kernel_model.ts';
 import { TreeHarness } from './tree_harness.ts';
@@ -56,7 +56,7 @@ describe('an end that is told after the pid was used again', () => {
     const harness = new TreeHarness({ actions: ALL }).run(kernel);
     harness.tree.flush('all');
     const ends = harness.published.filter(({ action }) => action === 'exit');
-    return ends.map(({ link, exitStatus }) => [link.image.details.comm, exitStatus]);
+    return ends.map(({ atFork, exitStatus }) => [atFork.image.details.comm, exitStatus]);
   };
   const exit = (kernel: KernelModel, status: number) => kernel.tell(kernel.exitEvent(10, status));
 

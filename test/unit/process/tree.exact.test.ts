@@ -183,7 +183,7 @@ describe('a snapshot among the events', () => {
     const harness = new TreeHarness();
     harness.tree.apply([fork(1, 10, START), exec(10, 1, 'told', START), snapshot(10, 1, 'shown', START + 1)]);
     const [now] = harness.tree.processes.withPid(10 as Pid);
-    expect(now).toMatchObject({ met: 'procfs', startMs: START + 1 });
+    expect(now).toMatchObject({ discoveredBy: 'procfs', startMs: START + 1 });
   });
 
   test('and a fork that is told after it are one process', () => {

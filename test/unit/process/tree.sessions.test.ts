@@ -1,7 +1,7 @@
 /** Sessions, groups, and what is published beside execs. */
 import { describe, expect, test } from 'vitest';
 import type { Pid } from '../../../src/collect/event.ts';
-import type { Action } from '../../../src/process/execution.ts';
+import type { Action } from '../../../src/process/pending_event.ts';
 import { BOOT_UNIX_MS, KernelModel } from './kernel_model.ts';
 import { TreeHarness } from './tree_harness.ts';
 

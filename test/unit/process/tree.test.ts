@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Pid, ProcessEvent } from '../../../src/collect/event.ts';
-import type { Action } from '../../../src/process/execution.ts';
+import type { Action } from '../../../src/process/pending_event.ts';
 import { BOOT_UNIX_MS, detailsOf, KernelModel } from './kernel_model.ts';
 import { ancestorsOf, TreeHarness } from './tree_harness.ts';
 

@@ -1,27 +1,27 @@
 import type { Pid } from '../../../src/collect/event.ts';
 import { NO_DETAILS } from '../../../src/collect/event.ts';
-import type { Action } from '../../../src/process/execution.ts';
-import type { LinkFacts } from '../../../src/process/facts.ts';
-import { MS_PER_TICK, ticksOf } from '../../../src/process/identity.ts';
+import type { ProcessSnapshot, ProcReader } from '../../../src/collect/procfs.ts';
+import { MS_PER_TICK, ticksOf } from '../../../src/linux/clock_ticks.ts';
+import type { AncestorFacts } from '../../../src/process/facts.ts';
 import { cmdlineOf } from '../../../src/process/image.ts';
-import type { ProcessSnapshot, ProcReader } from '../../../src/process/procfs.ts';
-import type { RecordedLink } from '../../../src/process/recorded_link.ts';
+import type { Action } from '../../../src/process/pending_event.ts';
+import type { AncestorRecord } from '../../../src/process/process.ts';
 import { ProcessTree, type PublishedEvent, type TreeOptions } from '../../../src/process/tree.ts';
 import { BOOT_UNIX_MS, detailsOf, type KernelModel, type TrueExec } from './kernel_model.ts';
 
-/** What a link tells of its process. */
-export interface ToldLink extends LinkFacts {
+/** What a record tells of its process. */
+export interface ToldAncestor extends AncestorFacts {
   readonly cmdline: string;
 }
 
-export function toldOf(link: RecordedLink): ToldLink {
-  const facts = JSON.parse(link.json()) as LinkFacts;
+export function toldOf(record: AncestorRecord): ToldAncestor {
+  const facts = JSON.parse(record.json()) as AncestorFacts;
   return { ...facts, cmdline: facts.args.replaceAll('\0', ' ') };
 }
 
-export function ancestorsOf(exec: PublishedEvent): ToldLink[] {
-  const ancestors: ToldLink[] = [];
-  for (let link = exec.context.creator; link; link = link.above) ancestors.push(toldOf(link));
+export function ancestorsOf(exec: PublishedEvent): ToldAncestor[] {
+  const ancestors: ToldAncestor[] = [];
+  for (let record = exec.context.creator; record; record = record.above) ancestors.push(toldOf(record));
   return ancestors.slice(0, exec.ancestry.depth);
 }
 

@@ -150,7 +150,7 @@ describe('a database of 0.1.0', () => {
     while (rows.moveLegacyRows(100));
     const found = [...rows.select({}, { after: 0, upTo: Number.MAX_SAFE_INTEGER })].filter((row) => row !== undefined);
     const creators = read('rows.json').map((row) => row.parent_entity_id ?? '');
-    expect(found.map((row) => row.link('creator')?.facts.entityId ?? '')).toEqual(creators);
+    expect(found.map((row) => row.ancestorRecord('creator')?.facts.entityId ?? '')).toEqual(creators);
     rows.close();
   });
 

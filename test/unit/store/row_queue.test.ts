@@ -1,7 +1,7 @@
 /** Rows on their way: each has a number of its own, and the queue knows its size to the byte. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { textBytes } from '../../../src/memory_bounds.ts';
+import { textBytes } from '../../../src/memory/memory_bounds.ts';
 import { QUEUED_MAX, RowQueue } from '../../../src/store/row_queue.ts';
 import { published } from '../tables/published.ts';
 

@@ -1,27 +1,31 @@
 /** What rows say of the processes around theirs. */
 import { describe, expect, test } from 'vitest';
-import type { LinkFacts } from '../../../src/process/facts.ts';
-import type { RecordedLink } from '../../../src/process/recorded_link.ts';
+import type { AncestorFacts } from '../../../src/process/facts.ts';
+import type { AncestorRecord } from '../../../src/process/process.ts';
 import {
+  ancestorCmdline,
   ancestorIds,
   ancestryText,
   ecsProcess,
-  type LineageLink,
+  type LineageAncestor,
   leaderText,
-  linkCmdline,
 } from '../../../tables/lineage.ts';
 import { BOOT_UNIX_MS, KernelModel } from '../process/kernel_model.ts';
 import { TreeHarness } from '../process/tree_harness.ts';
 
 /** As it is read again. */
-function stored(link: RecordedLink | undefined): LineageLink | undefined {
-  const chain: LinkFacts[] = [];
-  for (let one = link; one; one = one.above) chain.push(JSON.parse(one.json()));
-  return chain.reduceRight<LineageLink | undefined>((above, facts) => ({ facts, above }), undefined);
+function stored(ancestor: AncestorRecord | undefined): LineageAncestor | undefined {
+  const chain: AncestorFacts[] = [];
+  for (let one = ancestor; one; one = one.above) chain.push(JSON.parse(one.json()));
+  return chain.reduceRight<LineageAncestor | undefined>((above, facts) => ({ facts, above }), undefined);
 }
 
 /** The creator of the only process that executed this. */
-function creatorOf(kernel: KernelModel, cmdline: string, options: { ancestorCmdlineMax?: number } = {}): LineageLink {
+function creatorOf(
+  kernel: KernelModel,
+  cmdline: string,
+  options: { ancestorCmdlineMax?: number } = {},
+): LineageAncestor {
   const creator = stored(new TreeHarness(options).run(kernel).row(cmdline).context.creator);
   if (!creator) throw new Error('no creator');
   return creator;
@@ -36,12 +40,12 @@ function shellAndChild(cmdline = 'bash -l'): KernelModel {
   return kernel;
 }
 
-const FACTS: LinkFacts = {
+const FACTS: AncestorFacts = {
   ...{ entityId: 'boot.a.1', pid: 10, ppid: 1, start: 170_000_000_000, creatorStart: 169_999_999_999 },
   ...{ name: 'sh', path: '/bin/sh', root: '', args: 'sh\0-c\0true', argsCount: 3, cmdlineMax: 4096 },
   ...{ cwd: '/', tty: '', known: true, credentials: { uid: 0, euid: 0, userNames: { 0: 'root' } } },
 };
-const linkOf = (facts: Partial<LinkFacts>, above?: LineageLink): LineageLink => ({
+const linkOf = (facts: Partial<AncestorFacts>, above?: LineageAncestor): LineageAncestor => ({
   facts: { ...FACTS, ...facts },
   above,
 });
@@ -93,7 +97,7 @@ describe('ancestry', () => {
   });
 
   test('ends at its depth, or at the top', () => {
-    let top: LineageLink | undefined;
+    let top: LineageAncestor | undefined;
     for (let pid = 1; pid <= 1024; pid++) top = linkOf({ pid, entityId: `boot.${pid}.1` }, top);
     const pids = (depth: number) => (JSON.parse(ancestryText(top, depth)) as { pid: number }[]).map(({ pid }) => pid);
     expect(pids(3)).toEqual([1024, 1023, 1022]);
@@ -108,10 +112,10 @@ describe('ancestry', () => {
 test('a creator’s command line is all that is stored of it', () => {
   const kernel = shellAndChild(`sh ${'x'.repeat(20_000)}`);
   const creator = creatorOf(kernel, 'child');
-  expect(linkCmdline(creator)).toHaveLength(20_003);
+  expect(ancestorCmdline(creator)).toHaveLength(20_003);
   expect(JSON.parse(ancestryText(creator, 1))[0].cmdline).toHaveLength(4097);
-  expect(linkCmdline(linkOf({ args: '', argsCount: undefined }))).toBe('');
-  expect(linkCmdline(undefined)).toBe('');
+  expect(ancestorCmdline(linkOf({ args: '', argsCount: undefined }))).toBe('');
+  expect(ancestorCmdline(undefined)).toBe('');
 });
 
 describe('a leader', () => {
@@ -140,7 +144,7 @@ describe('a leader', () => {
 
 describe('in a document', () => {
   const creator = linkOf({ entityId: 'boot.9.1', pid: 9, sessionLeader: ['boot.2.1', 2, 169_999_999_990] });
-  const link = linkOf({ tty: 'pts/1', groupLeader: ['boot.8.1', 8, 169_999_999_998] }, creator);
+  const ancestor = linkOf({ tty: 'pts/1', groupLeader: ['boot.8.1', 8, 169_999_999_998] }, creator);
   const own =
     '{"entity_id":"boot.a.1","pid":10,"start":"2023-11-14T22:13:20.000Z","executable":"/bin/sh","name":"sh","args":["sh","-c","true"],"args_count":3,"command_line":"sh -c true","working_directory":"/","interactive":true,"tty":{"char_device":{"major":136,"minor":1}},"user":{"id":"0","name":"root"},"real_user":{"id":"0","name":"root"}';
 
@@ -148,10 +152,10 @@ describe('in a document', () => {
     const parent =
       '"parent":{"entity_id":"boot.9.1","pid":9,"start":"2023-11-14T22:13:20.000Z","session_leader":{"entity_id":"boot.2.1","pid":2,"start":"2023-11-14T22:13:19.900Z"}}';
     const groupLeader = '"group_leader":{"entity_id":"boot.8.1","pid":8,"start":"2023-11-14T22:13:19.980Z"}';
-    expect(ecsProcess(link, 'parent')).toBe(`${own},${groupLeader}}`);
-    expect(ecsProcess(link, 'session_leader')).toBe(`${own},${parent}}`);
-    expect(ecsProcess(link, 'entry_leader')).toBe(`${own},${parent}}`);
-    expect(ecsProcess(link, 'group_leader')).toBe(`${own}}`);
+    expect(ecsProcess(ancestor, 'parent')).toBe(`${own},${groupLeader}}`);
+    expect(ecsProcess(ancestor, 'session_leader')).toBe(`${own},${parent}}`);
+    expect(ecsProcess(ancestor, 'entry_leader')).toBe(`${own},${parent}}`);
+    expect(ecsProcess(ancestor, 'group_leader')).toBe(`${own}}`);
     expect(ecsProcess(undefined, 'parent')).toBe('');
   });
 

@@ -10,12 +10,12 @@ import {
   routes,
   rowMatcher,
 } from '../../../src/osquery/index.ts';
-import type { Action } from '../../../src/process/execution.ts';
+import type { Action } from '../../../src/process/pending_event.ts';
 import { type AncestryRow, processAncestry } from '../../../tables/process_ancestry.ts';
+import { recordedRoutes } from '../commands/shell/stand_in_extension.ts';
 import { happening, play } from '../process/happenings.ts';
 import { BOOT_UNIX_MS, KernelModel } from '../process/kernel_model.ts';
 import { TreeHarness } from '../process/tree_harness.ts';
-import { recordedRoutes } from '../shell/stand_in_extension.ts';
 
 type Constraints = Record<string, Constraint[]>;
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { EVENT_COLUMNS, PROCESS_COLUMNS } from '../../../src/commands/tree/rows.ts';
 import { type Answer, type Constraint, parseQueryContext } from '../../../src/osquery/index.ts';
-import { EVENT_COLUMNS, PROCESS_COLUMNS } from '../../../src/tree/rows.ts';
 import { columns as eventColumns } from '../../../tables/process_ancestry_events.ts';
 import { columns, processAncestryTree } from '../../../tables/process_ancestry_tree.ts';
 import { BOOT_UNIX_MS, KernelModel } from '../process/kernel_model.ts';

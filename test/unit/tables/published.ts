@@ -1,8 +1,8 @@
 import type { Pid } from '../../../src/collect/event.ts';
-import type { LinkFacts } from '../../../src/process/facts.ts';
+import type { AncestorFacts } from '../../../src/process/facts.ts';
 import { Image } from '../../../src/process/image.ts';
+import type { AncestorRecord } from '../../../src/process/process.ts';
 import { Process } from '../../../src/process/process.ts';
-import type { RecordedLink } from '../../../src/process/recorded_link.ts';
 import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { detailsOf } from '../process/kernel_model.ts';
 
@@ -13,11 +13,11 @@ export function entityId(pid: number, rest = '1'): string {
 
 /** A link as it is recorded, of a process that is another's creator or leader. */
 export function recorded(
-  what: { pid?: number; cmdline?: string; above?: RecordedLink; user?: string } = {},
-): RecordedLink {
+  what: { pid?: number; cmdline?: string; above?: AncestorRecord; user?: string } = {},
+): AncestorRecord {
   const { pid = 7, cmdline = 'sh', above, user = '' } = what;
   const args = cmdline.split(' ');
-  const facts: LinkFacts = {
+  const facts: AncestorFacts = {
     ...{ entityId: entityId(pid), pid, ppid: 1, creatorStart: 0, start: 169_999_999_900, name: 'sh', path: '/bin/sh' },
     ...{ root: '', args: args.join('\0'), argsCount: args.length, cmdlineMax: 4096, cwd: '/', tty: '', known: true },
     credentials: { uid: 0, euid: 0, ...(user === '' ? {} : { userNames: { 0: user } }) },
@@ -39,18 +39,18 @@ export function published(
   const image = Image.of(details);
   const process = new Process({
     pid: pid as Pid,
-    met: 'event',
+    discoveredBy: 'event',
     startTicks: 100,
     startSlackTicks: [0, 0],
     bootUnixHundredths: 169_999_999_899,
-    twin: 0,
+    sameTickIndex: 0,
     image,
     ppid,
   });
   return {
     action: 'exec',
     process,
-    link: process.link,
+    atFork: process.atFork,
     sid: 40,
     pgid: 41,
     context: {
@@ -61,7 +61,7 @@ export function published(
       credentials: undefined,
       previous: undefined,
     },
-    entry: { type: 'unknown', link: undefined },
+    entry: { type: 'unknown', leader: undefined },
     entryAddress: '',
     cgroup: '/user.slice',
     sha256: '',

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Pid } from '../../../../src/collect/event.ts';
 import type { ExecEvent, LossEvent } from '../../../../src/collect/events.ts';
-import type { Action } from '../../../../src/process/execution.ts';
+import type { Action } from '../../../../src/process/pending_event.ts';
 import { LIFE, oneLife } from '../../process/happenings.ts';
 import { BOOT_UNIX_MS, detailsOf, KernelModel } from '../../process/kernel_model.ts';
 import { ancestorsOf } from '../../process/tree_harness.ts';

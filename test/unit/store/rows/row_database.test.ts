@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { diskBudget } from '../../../../src/store/disk_budget.ts';
 import type { EidRange } from '../../../../src/store/eid_range.ts';
+import { FACT } from '../../../../src/store/rows/event_facts.ts';
 import { type NumberedEvent, RowDatabase, type Search } from '../../../../src/store/rows/row_database.ts';
 import type { StoredEvent } from '../../../../src/store/rows/stored_event.ts';
 import type { Subscriber } from '../../../../src/store/subscribers.ts';
@@ -94,7 +95,7 @@ describe('a transaction that fails', () => {
     fails: fc.option(failures, { nil: undefined }),
   });
   const all = (db: RowDatabase) => ({
-    rows: select(db).map((row) => [row.eid, row.number('pid'), row.link('creator')?.facts.pid]),
+    rows: select(db).map((row) => [row.eid, row.number('pid'), row.ancestorRecord('creator')?.facts.pid]),
     ...{ count: db.rows, lastEid: db.lastEid, cut: db.cutRows, subscribers: db.subscribers() },
   });
 
@@ -137,7 +138,7 @@ describe('a transaction that fails', () => {
           if (work === 'insert') eid += count;
           if (work === 'insert' || work === 'take') wanted.push(...rows.map((row) => row.eid));
           expect(eids(db)).toEqual(wanted);
-          for (const row of select(db)) expect([7, 8]).toContain(row.link('creator')?.facts.pid);
+          for (const row of select(db)) expect([7, 8]).toContain(row.ancestorRecord('creator')?.facts.pid);
         }
         expect(memory.rows).toBe(0);
         const { discardedEid } = db;
@@ -273,7 +274,7 @@ describe('the eid', () => {
   test('up to which rows take so many bytes is that of the last which fits, and of one row where it is to be one', () => {
     const db = open();
     insertAll(db, events(1, 100));
-    const each = Number(select(db)[0]?.facts.at(-1));
+    const each = Number(select(db)[0]?.facts[FACT.answerBytes]);
     fc.assert(
       fc.property(number(100), number(100), fc.boolean(), (after, rows, atLeastOne) => {
         const range = { after, upTo: 90 };
@@ -366,7 +367,7 @@ describe('rows that are let go', () => {
     db.deleteGone(false);
     while (db.dropUnneeded());
     const after = open(copyOf('facts.db'));
-    expect(select(after).map((row) => row.link('creator')?.facts.pid)).toEqual(numbers(151, 50));
+    expect(select(after).map((row) => row.ancestorRecord('creator')?.facts.pid)).toEqual(numbers(151, 50));
   });
 });
 
@@ -415,7 +416,7 @@ describe('rows of another database', () => {
       memory.insert([{ eid, event: { ...event, context: { ...event.context, creator: recorded({ pid }) } } }]);
       expect(disk.takeOldest(memory, 10)).toBe(1);
     }
-    expect(select(disk).map((row) => row.link('creator')?.facts.pid)).toEqual([7, 8]);
+    expect(select(disk).map((row) => row.ancestorRecord('creator')?.facts.pid)).toEqual([7, 8]);
   });
 });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { RecordedLink } from '../../../../src/process/recorded_link.ts';
+import type { AncestorRecord } from '../../../../src/process/process.ts';
 import type { SharedFacts } from '../../../../src/process/session_context.ts';
 import { diskBudget } from '../../../../src/store/disk_budget.ts';
 import { type NumberedEvent, RowDatabase } from '../../../../src/store/rows/row_database.ts';
@@ -40,12 +40,12 @@ const COUNT = "SELECT coalesce(sum(1 + length(lines) - length(replace(lines, cha
 const RECORDED_ANEW = 1000;
 
 /** A link whose creator can become another, as when the names of users change or a long chain loses its top. */
-class ChangingLink implements RecordedLink {
-  readonly #link: RecordedLink;
+class ChangingAncestor implements AncestorRecord {
+  readonly #link: AncestorRecord;
   readonly pid: number;
-  above: ChangingLink | undefined;
+  above: ChangingAncestor | undefined;
 
-  constructor(pid: number, above: ChangingLink | undefined) {
+  constructor(pid: number, above: ChangingAncestor | undefined) {
     this.pid = pid;
     this.above = above;
     this.#link = recorded({ pid, ...(above ? { above } : {}) });
@@ -112,7 +112,7 @@ const rowsOf = (db: RowDatabase): StoredEvent[] => [...db.select({}, WHOLE)].fil
 
 function chainOf(event: StoredEvent, name: 'creator' | 'sessionLeader'): number[] {
   const pids: number[] = [];
-  for (let link = event.link(name); link; link = link.above) pids.push(link.facts.pid % RECORDED_ANEW);
+  for (let link = event.ancestorRecord(name); link; link = link.above) pids.push(link.facts.pid % RECORDED_ANEW);
   return pids;
 }
 
@@ -133,7 +133,7 @@ class Harness {
   readonly #documents: readonly SharedFacts[] = Array.from({ length: 6 }, (_, n) => ({
     json: JSON.stringify({ name: `document ${n}` }),
   }));
-  #links: ChangingLink[] = [new ChangingLink(1, undefined)];
+  #links: ChangingAncestor[] = [new ChangingAncestor(1, undefined)];
   db: RowDatabase;
   rows: ModelRow[] = [];
   eid = 0;
@@ -145,9 +145,9 @@ class Harness {
 
   run(step: Step): void {
     const links = this.#links;
-    const linkAt = (at: number) => links[at % links.length] as ChangingLink;
+    const linkAt = (at: number) => links[at % links.length] as ChangingAncestor;
     if (step.kind === 'insert') this.#insert(step, linkAt(step.creator), linkAt(step.leader));
-    else if (step.kind === 'link') links.push(new ChangingLink(links.length + 1, linkAt(step.above)));
+    else if (step.kind === 'link') links.push(new ChangingAncestor(links.length + 1, linkAt(step.above)));
     else if (step.kind === 'change') this.#change(linkAt(step.link));
     else if (step.kind === 'letGo') {
       const eid = this.rows[Math.floor((this.rows.length * step.part) / 10)]?.eid ?? 0;
@@ -166,7 +166,7 @@ class Harness {
     return count;
   }
 
-  #insert(step: Step & { kind: 'insert' }, creator: ChangingLink, sessionLeader: ChangingLink): void {
+  #insert(step: Step & { kind: 'insert' }, creator: ChangingAncestor, sessionLeader: ChangingAncestor): void {
     const credentials = this.#documents[step.document] as SharedFacts;
     const events: NumberedEvent[] = [];
     for (let n = 0; n < step.count; n++) {
@@ -180,9 +180,9 @@ class Harness {
   }
 
   /** A link's creator is recorded anew. */
-  #change(link: ChangingLink): void {
+  #change(link: ChangingAncestor): void {
     const { above } = link;
-    if (above) link.above = new ChangingLink(above.pid + RECORDED_ANEW, above.above);
+    if (above) link.above = new ChangingAncestor(above.pid + RECORDED_ANEW, above.above);
   }
 
   /** After a kill what had been let go and was not deleted may be back. */
@@ -256,7 +256,7 @@ describe('what rows share', () => {
     opened.push(db);
     const sessionLeader = recorded({ pid: 7, above: recorded({ pid: 107 }) });
     const event = published();
-    const leaders = () => new Set(rowsOf(db).map((row) => row.link('sessionLeader')?.facts.pid));
+    const leaders = () => new Set(rowsOf(db).map((row) => row.ancestorRecord('sessionLeader')?.facts.pid));
     for (let from = 1; from < 20_000; from += 1000) {
       const credentials = { json: JSON.stringify({ from }) };
       const context = { ...event.context, sessionLeader, credentials };
@@ -305,7 +305,7 @@ describe('what rows share', () => {
     let top = recorded({ pid: 1000 });
     for (let pid = 1001; pid < 1500; pid++) top = recorded({ pid, above: top });
     const below = recorded({ pid: 1500, above: top });
-    const under = (eid: number, creator: RecordedLink, depth: number): NumberedEvent => {
+    const under = (eid: number, creator: AncestorRecord, depth: number): NumberedEvent => {
       const event = published();
       const ancestry = { ...event.ancestry, depth };
       return { eid, event: { ...event, ancestry, context: { ...event.context, creator } } };
@@ -313,7 +313,7 @@ describe('what rows share', () => {
     db.insert([under(1, top, 32)]);
     db.insert([under(2, below, 3), under(3, below, 40)]);
     const ancestors = rowsOf(db).map((row) =>
-      (JSON.parse(ancestryText(row.link('creator'), Number(row.number('depth')))) as { pid: number }[]).map(
+      (JSON.parse(ancestryText(row.ancestorRecord('creator'), Number(row.number('depth')))) as { pid: number }[]).map(
         ({ pid }) => pid,
       ),
     );
@@ -325,14 +325,14 @@ describe('what rows share', () => {
 test('a row reads its links also where a creator became another after generations that did not use it', () => {
   const db = new RowDatabase(':memory:');
   opened.push(db);
-  const insert = (eid: number, creator?: RecordedLink) => {
+  const insert = (eid: number, creator?: AncestorRecord) => {
     const event = published();
     db.insert([{ eid, event: { ...event, context: { ...event.context, creator } } }]);
   };
-  const link = new ChangingLink(2, new ChangingLink(1, undefined));
+  const link = new ChangingAncestor(2, new ChangingAncestor(1, undefined));
   insert(1, link);
   insert(5000, recorded({ pid: 9 }));
-  link.above = new ChangingLink(1, undefined);
+  link.above = new ChangingAncestor(1, undefined);
   insert(10_000, link);
   db.letGo(9999);
   db.deleteGone(true);
@@ -358,10 +358,12 @@ describe('the writer', () => {
     const top = recorded({ pid: 1 });
     const [one, other] = [recorded({ pid: 2, above: top }), recorded({ pid: 3, above: top })];
     expect(writer.beginRow(1, 1 << 20)).toBe(1);
-    expect([writer.idOfLink(one, 100), writer.idOfLink(other, 100), writer.idOfLink(one, 100)]).toEqual([2, 3, 2]);
+    expect([writer.idOfAncestor(one, 100), writer.idOfAncestor(other, 100), writer.idOfAncestor(one, 100)]).toEqual([
+      2, 3, 2,
+    ]);
     expect(writer.beginRow(4096, 1 << 20)).toBe(1);
     expect(writer.beginRow(4097, 1 << 20)).toBe(4097);
-    expect(writer.idOfLink(other, 100)).toBe(3);
+    expect(writer.idOfAncestor(other, 100)).toBe(3);
     expect(all(writer, db)).toEqual(['1,', '2,1', '3,1']);
   });
 
@@ -377,14 +379,14 @@ describe('the writer', () => {
   test('stores a link again when its creator has become another', () => {
     const db = tables();
     const writer = new SharedFactsTable(db);
-    const link = new ChangingLink(2, new ChangingLink(1, undefined));
+    const link = new ChangingAncestor(2, new ChangingAncestor(1, undefined));
     writer.beginRow(1, 1 << 20);
-    expect(writer.idOfLink(link, 100)).toBe(2);
+    expect(writer.idOfAncestor(link, 100)).toBe(2);
     link.above = undefined;
     writer.beginRow(5000, 1 << 20);
-    expect(writer.idOfLink(link, 100)).toBe(3);
+    expect(writer.idOfAncestor(link, 100)).toBe(3);
     writer.beginRow(10_000, 1 << 20);
-    expect(writer.idOfLink(link, 100)).toBe(3);
+    expect(writer.idOfAncestor(link, 100)).toBe(3);
     expect(all(writer, db).at(-1)).toBe('3,');
   });
 
@@ -394,31 +396,31 @@ describe('the writer', () => {
     const link = recorded();
     writer.beginRow(1, 1 << 20);
     const mark = writer.mark();
-    expect(writer.idOfLink(link, 100)).toBe(1);
+    expect(writer.idOfAncestor(link, 100)).toBe(1);
     writer.rollBack(mark);
     expect(writer.takeAddedBytes()).toBe(0);
     writer.beginRow(1, 1 << 20);
-    expect(writer.idOfLink(link, 100)).toBe(2);
+    expect(writer.idOfAncestor(link, 100)).toBe(2);
     writer.writeChanged();
     const again = new SharedFactsTable(db);
     again.load();
     again.beginRow(2, 1 << 20);
-    expect(again.idOfLink(link, 100)).toBe(3);
+    expect(again.idOfAncestor(link, 100)).toBe(3);
   });
 
   test('cuts the arguments of a link that are too long for the database', () => {
     const db = tables();
     const writer = new SharedFactsTable(db);
     writer.beginRow(1, 1 << 20);
-    const id = writer.idOfLink(recorded({ cmdline: 'x'.repeat(1000) }), 10);
+    const id = writer.idOfAncestor(recorded({ cmdline: 'x'.repeat(1000) }), 10);
     writer.writeChanged();
-    expect(new SharedReader((id) => writer.find(id)).link(id)?.facts.args).toBe('x'.repeat(10));
+    expect(new SharedReader((id) => writer.find(id)).ancestorRecord(id)?.facts.args).toBe('x'.repeat(10));
   });
 
   test('has no id for what there is none of', () => {
     const writer = new SharedFactsTable(tables());
     writer.beginRow(1, 1 << 20);
-    expect([writer.idOfLink(undefined, 10), writer.idOf(undefined), writer.idOf({ json: '' })]).toEqual([
+    expect([writer.idOfAncestor(undefined, 10), writer.idOf(undefined), writer.idOf({ json: '' })]).toEqual([
       null,
       null,
       null,
@@ -433,20 +435,20 @@ describe('the reader', () => {
     writer.beginRow(1, 1 << 20);
     const top = recorded({ pid: 1 });
     const [one, other] = [recorded({ pid: 2, above: top }), recorded({ pid: 3, above: top })].map((link) =>
-      writer.idOfLink(link, 100),
+      writer.idOfAncestor(link, 100),
     );
     const document = writer.idOf({ json: '{"a":1}' });
     writer.writeChanged();
     const reader = new SharedReader((id) => writer.find(id));
-    expect(reader.link(one)?.above).toBe(reader.link(other)?.above);
+    expect(reader.ancestorRecord(one)?.above).toBe(reader.ancestorRecord(other)?.above);
     expect(reader.document(document)).toBe(reader.document(document));
-    expect([reader.link(null), reader.document(undefined)]).toEqual([undefined, undefined]);
+    expect([reader.ancestorRecord(null), reader.document(undefined)]).toEqual([undefined, undefined]);
   });
 
   test('fails for what is gone, as a query has to', () => {
     const writer = new SharedFactsTable(tables());
     const reader = new SharedReader((id) => writer.find(id));
-    expect(() => reader.link(1)).toThrow('ask again');
+    expect(() => reader.ancestorRecord(1)).toThrow('ask again');
     expect(() => reader.document(1)).toThrow('ask again');
   });
 
@@ -455,13 +457,13 @@ describe('the reader', () => {
     const writer = new SharedFactsTable(db);
     writer.beginRow(1, 1 << 30);
     const ids = Array.from({ length: 300 }, (_, pid) =>
-      writer.idOfLink(recorded({ pid, cmdline: 'x'.repeat(5000) }), 5000),
+      writer.idOfAncestor(recorded({ pid, cmdline: 'x'.repeat(5000) }), 5000),
     );
     writer.writeChanged();
     const reader = new SharedReader((id) => writer.find(id));
-    const first = reader.link(ids[0]);
-    for (const id of ids) reader.link(id);
-    expect(reader.link(ids.at(-1))).toBe(reader.link(ids.at(-1)));
-    expect(reader.link(ids[0])).not.toBe(first);
+    const first = reader.ancestorRecord(ids[0]);
+    for (const id of ids) reader.ancestorRecord(id);
+    expect(reader.ancestorRecord(ids.at(-1))).toBe(reader.ancestorRecord(ids.at(-1)));
+    expect(reader.ancestorRecord(ids[0])).not.toBe(first);
   });
 });

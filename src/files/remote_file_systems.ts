@@ -1,0 +1,60 @@
+/**
+ * Devices whose files somebody serves, over a network or from a process (FUSE): opening one waits for the server, for
+ * ever if that is gone or wills it. Found in the table of mounts, because asking the file system would wait as well.
+ */
+import { readFileSync } from 'node:fs';
+import { LRUCache } from 'lru-cache';
+
+const REMOTE = /^(?:fuse|nfs|cifs|smb|ceph|afs|9p|lustre|orangefs|coda|ncp)/;
+
+/** File system types by device number, from the text of /proc/PID/mountinfo (man 5 proc_pid_mountinfo). */
+export function mountedTypes(mountinfo: string): Map<string, string> {
+  const types = new Map<string, string>();
+  for (const line of mountinfo.split('\n')) {
+    const [, , device] = line.split(' ', 3);
+    const type = /^(?:\S+ ){6}(?:\S+ )*?- (\S+)/.exec(line)?.[1];
+    if (device && type) types.set(device, type);
+  }
+  return types;
+}
+
+/** As mountinfo writes a device number (gnu_dev_major and gnu_dev_minor of sys/sysmacros.h). */
+export function deviceText(dev: bigint): string {
+  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
+  const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn);
+  return `${major}:${minor}`;
+}
+
+/** Numbers without a disk are given to other mounts after an unmount. */
+const REMEMBER_MS = 60_000;
+
+export class RemoteFileSystems {
+  readonly #proc: string;
+  readonly #remote: LRUCache<bigint, boolean>;
+
+  constructor(proc = '/proc') {
+    this.#proc = proc;
+    this.#remote = new LRUCache({ max: 256, ttl: REMEMBER_MS });
+  }
+
+  /** `pid` is a process that may see the mount where we do not: one of a container. */
+  has(dev: bigint, pid: number): boolean {
+    // Only file systems without a disk have major 0.
+    if (((dev >> 8n) & 0xfffn) !== 0n) return false;
+    const known = this.#remote.get(dev);
+    if (known !== undefined) return known;
+    const device = deviceText(dev);
+    const type = this.#types('self').get(device) ?? this.#types(pid).get(device) ?? '';
+    const remote = REMOTE.test(type);
+    this.#remote.set(dev, remote);
+    return remote;
+  }
+
+  #types(pid: number | 'self'): Map<string, string> {
+    try {
+      return mountedTypes(readFileSync(`${this.#proc}/${pid}/mountinfo`, 'utf8'));
+    } catch {
+      return new Map();
+    }
+  }
+}

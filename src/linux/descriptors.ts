@@ -1,0 +1,58 @@
+/**
+ * Files that this process may have open (RLIMIT_NOFILE), and how many connections that allows. Looked at before anything
+ * is opened: without a descriptor a connection is refused, and a process in /proc looks like one that is gone.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+
+interface Descriptors {
+  readonly open: number;
+  /** Infinity where there is no limit. */
+  readonly most: number;
+}
+
+/** What the extension opens beside connections and files to be hashed: database, threads, kernel sockets, /proc. */
+const OWN = 64;
+/** Files that may wait to be hashed (FileHasher). */
+const TO_BE_HASHED = 64;
+const CONNECTIONS = { least: 8, most: 256 };
+/** With fewer left than this, something is about to fail. */
+const FEW_LEFT = 16;
+
+const WHAT_TO_DO = "raise LimitNOFILE of osqueryd's unit, or ulimit -n where it is started by hand";
+
+/** Undefined where the system does not tell. */
+export function readDescriptors(): Descriptors | undefined {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'utf8');
+    const [, most] = /^Max open files\s+(\d+|unlimited)/m.exec(limits) ?? [];
+    if (most === undefined) return undefined;
+    const open = readdirSync('/proc/self/fd').length;
+    return { open, most: most === 'unlimited' ? Number.POSITIVE_INFINITY : Number(most) };
+  } catch (error) {
+    // No descriptor is left for the question.
+    return isNoDescriptor(error) ? { open: 0, most: 0 } : undefined;
+  }
+}
+
+/** How many connections the extension may serve, or why it cannot run. */
+export function connectionsWithin({ open, most }: Descriptors): number | { readonly error: string } {
+  const left = most - open - OWN - TO_BE_HASHED;
+  if (left >= CONNECTIONS.least) return Math.min(left, CONNECTIONS.most);
+  const needed = open + OWN + TO_BE_HASHED + CONNECTIONS.least;
+  return { error: `${most} files may be open at a time (EMFILE beyond that), and ${needed} are needed: ${WHAT_TO_DO}` };
+}
+
+/** What is wrong when hardly any are left. */
+export function descriptorProblem({
+  open,
+  most,
+}: Descriptors): { readonly code: string; readonly message: string } | undefined {
+  if (most - open >= FEW_LEFT) return undefined;
+  const message = `${open} of the ${most} files that may be open at a time are: ${WHAT_TO_DO}`;
+  return { code: 'few_descriptors', message };
+}
+
+/** The process, or the host, can open no more files. */
+export function isNoDescriptor(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE');
+}

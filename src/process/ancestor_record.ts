@@ -1,0 +1,142 @@
+/**
+ * What rows tell of a process that created others or leads them, with the image that it was running then. It is settled
+ * when the first row needs it, and shared by all rows that do. The facts are made when they are stored and not kept: a chain
+ * may be long, and its arguments too.
+ */
+import type { ExecDetails } from '../collect/event.ts';
+import type { AncestorFacts, ProcessRef } from './facts.ts';
+import type { AncestorRecord, Process, ProcessAtFork } from './process.ts';
+import { isRootsFile } from './proof.ts';
+
+/** What an ancestor takes beside its texts. */
+const ANCESTOR_BYTES = 230;
+
+interface AncestorRecorderOptions {
+  readonly entityIdOf: (process: Process) => string;
+  /** JSON of CredentialFacts. */
+  readonly credentialsOf: (details: ExecDetails, supplementalGroups: readonly number[] | undefined) => string;
+  /** Another one, and names are others: what is told from now on is recorded anew. */
+  readonly revision: () => number;
+}
+
+export class AncestorRecorder {
+  readonly #options: AncestorRecorderOptions;
+  /** Longest command line that an ancestor is told with, in characters. */
+  cmdlineMax: number;
+  /** How many were recorded with texts that had been cut to make room in memory. */
+  shortened = 0;
+
+  constructor(cmdlineMax: number, options: AncestorRecorderOptions) {
+    this.cmdlineMax = cmdlineMax;
+    this.#options = options;
+  }
+
+  /** Only for settled processes. */
+  record(atFork: ProcessAtFork): AncestorRecord {
+    const revision = this.#options.revision();
+    if (atFork.recorded?.revision === revision) return atFork.recorded;
+    const { creator } = atFork.process;
+    const above =
+      creator && (creator.recorded?.revision === revision ? creator.recorded : this.#chain(creator, revision));
+    atFork.recorded = this.#recordOne(atFork, above, revision);
+    return atFork.recorded;
+  }
+
+  /** Records a process after those above it, from the first that is not recorded downwards: a chain may be a thousand long. */
+  #chain(atFork: ProcessAtFork, revision: number): AncestorRecord | undefined {
+    const pending: ProcessAtFork[] = [];
+    let one: ProcessAtFork | undefined = atFork;
+    for (; one && one.recorded?.revision !== revision; one = one.process.creator) pending.push(one);
+    let above = one?.recorded;
+    for (let lower = pending.pop(); lower; lower = pending.pop()) {
+      above = this.#recordOne(lower, above, revision);
+      lower.recorded = above;
+    }
+    return above;
+  }
+
+  #recordOne(atFork: ProcessAtFork, above: AncestorRecord | undefined, revision: number): AncestorRecord {
+    if (atFork.image.isShortened) this.shortened++;
+    // What was told of its creator stays (see ProcessTable.fork).
+    atFork.process.isTold = true;
+    return new SettledAncestor(this.#options, atFork, above, { revision, cmdlineMax: this.cmdlineMax });
+  }
+}
+
+class SettledAncestor implements AncestorRecord {
+  readonly entityId: string;
+  readonly depth: number;
+  readonly bytes: number;
+  readonly complete: boolean;
+  readonly cut: boolean;
+  readonly revision: number;
+  readonly #options: AncestorRecorderOptions;
+  readonly #atFork: ProcessAtFork;
+  readonly #cmdlineMax: number;
+
+  constructor(
+    options: AncestorRecorderOptions,
+    atFork: ProcessAtFork,
+    above: AncestorRecord | undefined,
+    { revision, cmdlineMax }: { revision: number; cmdlineMax: number },
+  ) {
+    const { process, image } = atFork;
+    const { path, root, args } = image.details;
+    this.#options = options;
+    this.#atFork = atFork;
+    this.#cmdlineMax = cmdlineMax;
+    this.revision = revision;
+    this.entityId = options.entityIdOf(process);
+    const ownBytes = ANCESTOR_BYTES + path.length + root.length + Math.min(args.length, cmdlineMax);
+    const isWhole = image.known && process.creatorState !== 'likely';
+    if (above) {
+      this.depth = above.depth + 1;
+      this.bytes = above.bytes + ownBytes;
+      this.complete = above.complete && isWhole;
+      this.cut = above.cut;
+    } else {
+      this.depth = 1;
+      this.bytes = ownBytes;
+      this.complete = isWhole && (process.creatorState === 'top' || process.creatorState === 'cut');
+      this.cut = process.creatorState === 'cut';
+    }
+  }
+
+  get above(): AncestorRecord | undefined {
+    return this.#atFork.process.creator?.recorded;
+  }
+
+  json(argsMax = Number.POSITIVE_INFINITY): string {
+    const { process, image, session, tty } = this.#atFork;
+    const { details } = image;
+    const { args } = details;
+    const creator = process.creator?.process;
+    const isFileKnown = details.mode !== undefined && details.ownerUid !== undefined;
+    const facts: Omit<AncestorFacts, 'credentials'> = {
+      entityId: this.entityId,
+      pid: process.pid,
+      ppid: creator?.pid ?? process.ppid,
+      creatorStart: creator?.startUnixHundredths ?? 0,
+      start: process.startUnixHundredths,
+      name: image.exeName,
+      path: details.path,
+      root: details.root,
+      rootOwned: isFileKnown ? isRootsFile(details) : undefined,
+      args: args.length > argsMax ? `${args.slice(0, argsMax)}…` : args,
+      argsCount: details.argsCount,
+      cmdlineMax: this.#cmdlineMax,
+      cwd: details.cwd,
+      tty,
+      known: image.known,
+      groupLeader: this.#refTo(process.group?.leader),
+      sessionLeader: this.#refTo(session?.leader),
+    };
+    // The credentials of many processes are one text.
+    const credentials = this.#options.credentialsOf(details, process.supplementalGroups);
+    return `{"credentials":${credentials},${JSON.stringify(facts).slice(1)}`;
+  }
+
+  #refTo(process: Process | undefined): ProcessRef | undefined {
+    return process && [this.#options.entityIdOf(process), process.pid, process.startUnixHundredths];
+  }
+}

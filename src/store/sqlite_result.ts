@@ -1,0 +1,23 @@
+/** SQLite's primary result codes (sqlite.org/rescode.html), and that of an error. */
+
+export const ERROR = 1;
+const BUSY = 5;
+const LOCKED = 6;
+export const READ_ONLY = 8;
+export const CORRUPT = 11;
+export const FULL = 13;
+export const TOO_BIG = 18;
+export const CONSTRAINT = 19;
+export const MISMATCH = 20;
+export const NOT_A_DATABASE = 26;
+
+/** Undefined for what is none of SQLite's errors. */
+export function resultCode(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : undefined;
+}
+
+/** Somebody else has locked it, for now. */
+export function isBusy(error: unknown): boolean {
+  const code = resultCode(error);
+  return code === BUSY || code === LOCKED;
+}

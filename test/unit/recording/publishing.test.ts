@@ -1,0 +1,139 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { NO_DETAILS } from '../../../src/collect/event.ts';
+import type { Executed } from '../../../src/files/executed_file.ts';
+import { Image } from '../../../src/process/image.ts';
+import type { Action } from '../../../src/process/pending_event.ts';
+import type { PublishedEvent } from '../../../src/process/tree.ts';
+import { Publishing } from '../../../src/recording/publishing.ts';
+import { published } from '../tables/published.ts';
+
+const HASH = 'ab'.repeat(32);
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function event(action: Action, pid = 10): PublishedEvent {
+  return { ...published({ pid }), action, actions: [action] };
+}
+
+function setUp(hash?: (asked: number) => string | undefined | Promise<string | undefined>) {
+  const out: PublishedEvent[] = [];
+  let asked = 0;
+  const hasher = hash && { hash: () => hash(asked++) };
+  const publishing = new Publishing({ hasher: () => hasher, add: (one) => out.push(one), now: () => Date.now() });
+  const told = () =>
+    out.map(({ actions, process, sha256 }) => `${actions.join('+')} ${process.pid} ${sha256 && 'hashed'}`.trim());
+  return { publishing, told, asked: () => asked };
+}
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('without hashing and merging', () => {
+  test('an event goes on at once', () => {
+    const { publishing, told } = setUp();
+    publishing.take(event('exec'), true);
+    expect(told()).toEqual(['exec 10']);
+    expect(publishing.waiting).toBe(0);
+  });
+});
+
+describe('a file’s hash', () => {
+  test('that is known is in the row at once', () => {
+    const { publishing, told } = setUp(() => HASH);
+    publishing.take(event('exec'), true);
+    expect(told()).toEqual(['exec 10 hashed']);
+  });
+
+  test('is waited for, and only by events of the same process, which keep their order', async () => {
+    const first = Promise.withResolvers<string | undefined>();
+    const { publishing, told } = setUp((asked) => (asked === 0 ? first.promise : HASH));
+    publishing.take(event('fork', 10), true);
+    publishing.take(event('exec', 10), true);
+    publishing.take(event('exec', 10), true);
+    publishing.take(event('exit', 10), true);
+    publishing.take(event('exec', 11), true);
+    expect(told()).toEqual(['fork 10', 'exec 11 hashed']);
+    expect(publishing.waiting).toBe(3);
+    first.resolve(HASH);
+    await settled();
+    expect(told().slice(2)).toEqual(['exec 10 hashed', 'exec 10 hashed', 'exit 10']);
+    expect(publishing.waiting).toBe(0);
+  });
+
+  test('that cannot be had does not keep the row', async () => {
+    const { publishing, told } = setUp((asked) =>
+      asked === 0 ? Promise.resolve(undefined) : Promise.reject(new Error('broken')),
+    );
+    publishing.take(event('exec', 10), true);
+    publishing.take(event('exec', 11), true);
+    await settled();
+    expect(told()).toEqual(['exec 10', 'exec 11']);
+  });
+
+  test('is asked of execs on this host only', () => {
+    const { publishing, asked } = setUp(() => HASH);
+    publishing.take(event('exec'), false);
+    publishing.take(event('fork'), true);
+    publishing.take(event('exit'), true);
+    expect(asked()).toBe(0);
+  });
+
+  test('is asked with all that tells the file, and whether the process still runs it', () => {
+    const asked: Executed[] = [];
+    const hasher = { hash: (executed: Executed) => void asked.push(executed) };
+    const publishing = new Publishing({ hasher: () => hasher, add: () => undefined });
+    const exec = event('exec');
+    const large = 2 ** 62;
+    for (const inode of [17, undefined, large]) {
+      publishing.take({ ...exec, details: { ...(exec.details ?? NO_DETAILS), inode } }, true);
+    }
+    expect(asked.map(({ inode }) => inode)).toEqual([17, undefined, undefined]);
+    expect(asked[0]).toMatchObject({ pid: 10, unixMs: exec.unixMs, startTicks: [100, 100] });
+    expect(asked[0]?.stillRuns?.()).toBe(true);
+    exec.process.execute(Image.pending(), { unixMs: exec.unixMs + 1, bootMs: exec.bootMs + 1 });
+    expect(asked[0]?.stillRuns?.()).toBe(false);
+  });
+
+  test('does not hold the end up: what waits goes out without it, once', async () => {
+    const hash = Promise.withResolvers<string | undefined>();
+    const { publishing, told } = setUp(() => hash.promise);
+    publishing.take(event('exec'), true);
+    publishing.take(event('exit'), true);
+    publishing.finish();
+    hash.resolve(HASH);
+    await settled();
+    expect(told()).toEqual(['exec 10', 'exit 10']);
+    expect(publishing.waiting).toBe(0);
+  });
+});
+
+describe('merging', () => {
+  test('makes one row of a short life, also where its hash is waited for', async () => {
+    const { publishing, told } = setUp(() => Promise.resolve(HASH));
+    publishing.configure(1000);
+    for (const action of ['fork', 'exec', 'exit'] as const) publishing.take(event(action), true);
+    await settled();
+    expect(told()).toEqual(['fork+exec+exit 10 hashed']);
+  });
+
+  test('holds a process that lives on for the window and no longer', () => {
+    vi.useFakeTimers();
+    const { publishing, told } = setUp();
+    publishing.configure(100);
+    publishing.take(event('fork'), true);
+    publishing.take(event('exec'), true);
+    vi.advanceTimersByTime(90);
+    expect(told()).toEqual([]);
+    expect(publishing.waiting).toBe(1);
+    vi.advanceTimersByTime(40);
+    expect(told()).toEqual(['fork+exec 10']);
+  });
+
+  test('gives out what it holds at the end', () => {
+    const { publishing, told } = setUp();
+    publishing.configure(100);
+    publishing.take(event('exec'), true);
+    publishing.finish();
+    expect(told()).toEqual(['exec 10']);
+  });
+});

@@ -1,8 +1,0 @@
-import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
-import { VERSION } from '../../src/version.ts';
-
-test('the program says the version that package.json has', () => {
-  const described = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as object;
-  expect(described).toMatchObject({ version: VERSION });
-});
