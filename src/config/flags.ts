@@ -73,7 +73,7 @@ export const flags = {
   },
   process_ancestry_cache_size: {
     type: 'integer',
-    default: 1000,
+    default: 5000,
     min: 16,
     max: 1_000_000,
     unit: 'processes',

@@ -58,4 +58,6 @@ export interface Host {
   /** @throws {NativeUnavailableError} */
   clock(): { readonly unixSeconds: number; readonly uptimeSeconds: number; readonly synchronized: boolean };
   readonly cpus: number;
+  /** Processes that live, of the kernel too; undefined where /proc cannot be listed. */
+  livingProcesses(): number | undefined;
 }

@@ -1,5 +1,5 @@
 /** The host that this process runs on. */
-import { lstatSync, readFileSync, readlinkSync, realpathSync, type Stats, statfsSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, type Stats, statfsSync } from 'node:fs';
 import { cpus, uptime } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
@@ -120,6 +120,14 @@ export class ThisHost implements Host {
 
   databaseReadError(path: string): string | undefined {
     return readingError(path, (db) => void db.prepare('SELECT eid FROM last_row').get());
+  }
+
+  livingProcesses(): number | undefined {
+    try {
+      return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).length;
+    } catch {
+      return undefined;
+    }
   }
 
   clock(): { unixSeconds: number; uptimeSeconds: number; synchronized: boolean } {

@@ -17,7 +17,8 @@ export const loss: Check = {
     const osquery = await host.osquery();
     const { stats } = osquery;
     const audit = host.audit();
-    const findings = [...(stats ? lost(stats) : []), ...missingNow(osquery), ...backlog(audit)];
+    const forgotten = stats ? cacheFull(stats, host.livingProcesses()) : [];
+    const findings = [...(stats ? lost(stats) : []), ...forgotten, ...missingNow(osquery), ...backlog(audit)];
     if (findings.length > 0) return findings;
     const kernel = audit.error === 0 ? [`audit has dropped ${audit.lost} records since the boot, for any reader`] : [];
     if (stats) return [ok([`nothing of ${count(stats, 'events_received')} events is lost`, ...kernel].join('; '))];
@@ -79,6 +80,16 @@ function* missingNow(osquery: OsqueryView): Generator<Finding> {
         `the extension says: ${message}`,
         'see kernel_audit for what hides execs; else raise the backlog (auditctl -b 16384) and process_ancestry_publish_wait_ms',
       );
+}
+
+/** What lives is never forgotten; where it fills the cache, what has ended is forgotten at once. */
+function* cacheFull(stats: Row, living: number | undefined): Generator<Finding> {
+  const capacity = count(stats, 'cache_capacity');
+  if (living === undefined || capacity === 0 || living < capacity * FULL_SHARE) return;
+  yield warning(
+    `${living} processes live, and the cache holds ${capacity}: those that have ended are forgotten soon`,
+    'raise process_ancestry_cache_size to several times as many',
+  );
 }
 
 function* backlog({ error, backlog, backlogLimit }: ReturnType<Host['audit']>): Generator<Finding> {

@@ -437,6 +437,16 @@ states(loss, [
     { stats: { problems: '[{"code":"details_missing_many","message":"25 %"}]' } },
     [/^problem: the extension says: 25 %/],
   ],
+  [
+    'nearly as many processes as the cache holds',
+    { stats: { cache_capacity: '1000' }, host: { livingProcesses: () => 800 } },
+    [/^warning: 800 processes live, and the cache holds 1000: .*raise process_ancestry_cache_size/],
+  ],
+  [
+    'fewer',
+    { stats: { cache_capacity: '1000' }, host: { livingProcesses: () => 799 } },
+    [/^ok: nothing of 100000 events is lost/],
+  ],
   ['a queue that is nearly full', { audit: { backlog: 8000 } }, [/^warning: 8000 records wait .* holds 8192/]],
   [
     'dropped before the extension came',

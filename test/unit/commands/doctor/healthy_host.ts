@@ -56,6 +56,7 @@ export const AUDIT: NativeAuditInspection = {
 
 export const STATS: Readonly<Record<string, string>> = {
   events_received: '100000',
+  cache_capacity: '1000',
   events_published: '50000',
   events_lost: '0',
   kernel_lost: '0',
@@ -141,6 +142,7 @@ export function hostWith(differences: Differences = {}): Host {
     databasePath: () => ROWS,
     uid: 0,
     cpus: 4,
+    livingProcesses: () => 100,
     ebpf: () => [],
     file: (path) => files[path],
     realPath: (path) => {
