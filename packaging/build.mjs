@@ -84,10 +84,9 @@ if (newest(addon) < newest(at('native'))) {
 
 const dist = at('dist');
 const launcher = at('dist', 'process_ancestry.ext');
-if (newest(launcher) < newest(at('src'), at('tables'), at('thrift'), at('packaging'), at('tsconfig.json'), addon)) {
+if (newest(launcher) < newest(at('src'), at('tables'), at('packaging'), at('tsconfig.json'), addon)) {
   rmSync(dist, { recursive: true, force: true });
   run('compiling', 'tsc', ['-p', 'packaging/tsconfig.build.json']);
-  cpSync(at('thrift', 'gen-nodejs'), at('dist', 'thrift', 'gen-nodejs'), { recursive: true });
   mkdirSync(at('dist', 'native'), { recursive: true });
   cpSync(addon, at('dist', 'native', 'process_ancestry.node'));
   cpSync(at('packaging', 'sample'), at('dist', 'sample'), { recursive: true });

@@ -7,7 +7,7 @@ import { credentialsFragment } from '../src/ecs/credentials.ts';
 import { isoDate } from '../src/ecs/iso_date.ts';
 import { type EcsProcessRef, FRAGMENT_ARGS_MAX, type Place, processFragment } from '../src/ecs/process_fragment.ts';
 import { charDeviceOf } from '../src/linux/terminal.ts';
-import { JSON_NULL } from '../src/osquery/column.ts';
+import { JSON_NULL } from '../src/osquery/index.ts';
 import type { AncestorFacts, ProcessRef } from '../src/process/facts.ts';
 
 /** What rendering needs of a stored ancestor: the same object for the same ancestor while it is remembered. */

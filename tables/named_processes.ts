@@ -1,7 +1,6 @@
 /** Which processes a query is about, where it says so: a look-up instead of a scan of all. */
 import type { Pid } from '../src/collect/event.ts';
-import { equalIntegers, equalTexts } from '../src/osquery/equality.ts';
-import type { QueryContext } from '../src/osquery/query_context.ts';
+import { equalIntegers, equalTexts, type QueryContext } from '../src/osquery/index.ts';
 import { pidOfEntityId } from '../src/process/identity.ts';
 import type { Process } from '../src/process/process.ts';
 import type { ProcessTable } from '../src/process/process_table.ts';

@@ -1,11 +1,17 @@
 /** One row a process and ancestor, for joins. */
 import type { ExecDetails, Pid } from '../src/collect/event.ts';
 import { exitCodeOf } from '../src/linux/exit_status.ts';
-import { bigint, type Column, ColumnOption, integer, text } from '../src/osquery/column.ts';
-import { rowMatcherInPieces } from '../src/osquery/constraint.ts';
-import type { QueryContext } from '../src/osquery/query_context.ts';
-import { RowIds } from '../src/osquery/row_ids.ts';
-import type { TablePlugin } from '../src/osquery/table_plugin.ts';
+import {
+  bigint,
+  type Column,
+  ColumnOption,
+  integer,
+  type QueryContext,
+  RowIds,
+  rowMatcherInPieces,
+  type TablePlugin,
+  text,
+} from '../src/osquery/index.ts';
 import { cmdlineOf } from '../src/process/image.ts';
 import { ancestorsOf, type Descent, descendantsOf } from '../src/process/lineage_walk.ts';
 import { LONGEST_CHAIN, type Process } from '../src/process/process.ts';

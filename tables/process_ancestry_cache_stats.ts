@@ -1,7 +1,6 @@
 /** One row: how the cache does, what was seen, published and lost, and by which collector. */
 
-import { bigint, type Column, double, json, text } from '../src/osquery/column.ts';
-import type { TablePlugin } from '../src/osquery/table_plugin.ts';
+import { bigint, type Column, double, json, type TablePlugin, text } from '../src/osquery/index.ts';
 import type { TreeStats } from '../src/process/tree.ts';
 import type { RecorderStats } from '../src/recording/recorder_stats.ts';
 

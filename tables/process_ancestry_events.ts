@@ -10,13 +10,21 @@ import { exitCodeOf } from '../src/linux/exit_status.ts';
 import type { HostFacts } from '../src/linux/host.ts';
 import { HostReader } from '../src/linux/host.ts';
 import { charDeviceOf } from '../src/linux/terminal.ts';
-import { type Column, ColumnOption, type ColumnType, type ColumnValue, JSON_NULL } from '../src/osquery/column.ts';
-import { rowMatcherInPieces } from '../src/osquery/constraint.ts';
-import { integerBounds } from '../src/osquery/integer_bounds.ts';
-import type { Pieces } from '../src/osquery/pieces.ts';
-import type { Constraint, QueryContext } from '../src/osquery/query_context.ts';
-import { parseSqliteNumber } from '../src/osquery/sqlite_number.ts';
-import type { Answer, TablePlugin } from '../src/osquery/table_plugin.ts';
+import {
+  type Answer,
+  type Column,
+  ColumnOption,
+  type ColumnType,
+  type ColumnValue,
+  type Constraint,
+  integerBounds,
+  JSON_NULL,
+  type Pieces,
+  parseSqliteNumber,
+  type QueryContext,
+  rowMatcherInPieces,
+  type TablePlugin,
+} from '../src/osquery/index.ts';
 import { pidOfEntityId } from '../src/process/identity.ts';
 import { exeNameOf } from '../src/process/image.ts';
 import type { EidRange } from '../src/store/eid_range.ts';

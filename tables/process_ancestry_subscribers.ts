@@ -1,8 +1,7 @@
 /** One row a subscriber: how far each named reader of process_ancestry_events is. */
 
 import { createHash } from 'node:crypto';
-import { bigint, type Column, text } from '../src/osquery/column.ts';
-import type { TablePlugin } from '../src/osquery/table_plugin.ts';
+import { bigint, type Column, type TablePlugin, text } from '../src/osquery/index.ts';
 import type { EventStore } from '../src/store/event_store.ts';
 
 export type SubscriberRow = ReturnType<EventStore['subscribers']>[number];

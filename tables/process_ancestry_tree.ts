@@ -1,10 +1,16 @@
 import { MS_PER_TICK } from '../src/linux/clock_ticks.ts';
 import { exitCodeOf } from '../src/linux/exit_status.ts';
-import { bigint, type Column, ColumnOption, integer, text } from '../src/osquery/column.ts';
-import { rowMatcherInPieces } from '../src/osquery/constraint.ts';
-import type { QueryContext } from '../src/osquery/query_context.ts';
-import { RowIds } from '../src/osquery/row_ids.ts';
-import type { TablePlugin } from '../src/osquery/table_plugin.ts';
+import {
+  bigint,
+  type Column,
+  ColumnOption,
+  integer,
+  type QueryContext,
+  RowIds,
+  rowMatcherInPieces,
+  type TablePlugin,
+  text,
+} from '../src/osquery/index.ts';
 import { isSettled } from '../src/process/ancestry.ts';
 import { entryOf } from '../src/process/entry.ts';
 import { argsListOf } from '../src/process/image.ts';

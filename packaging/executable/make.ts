@@ -31,8 +31,8 @@ const {
 
 /** Each is a key, with its reason. */
 const V8_OPTIONS = Object.keys(JSON.parse(readFileSync(at('packaging', 'v8_options.json'), 'utf8')) as object);
-/** node:sea is experimental; the Thrift library calls Buffer(), which Node forgives only below node_modules. */
-const QUIET = ['--disable-warning=ExperimentalWarning', '--disable-warning=DEP0005'];
+/** node:sea is experimental. */
+const QUIET = ['--disable-warning=ExperimentalWarning'];
 /** What every such host has. */
 const LIBRARIES = /^(ld-linux.*|lib(c|m|dl|pthread)|libstdc\+\+|libgcc_s)\.so\.\d+$/;
 
@@ -72,8 +72,6 @@ try {
     define: { 'import.meta.url': '"file:///process_ancestry"' },
     metafile: true,
     logLevel: 'warning',
-    // The Thrift compiler writes them.
-    logOverride: { 'duplicate-case': 'silent' },
   });
 
   const addon = join(scratch, 'process_ancestry.node');

@@ -1,5 +1,5 @@
 /** The tables as Fleet describes tables (fleetdm/fleet, schema/tables/*.yml), of their declarations. */
-import { type Column, ColumnOption } from '../../src/osquery/column.ts';
+import { type Column, ColumnOption } from '../../src/osquery/index.ts';
 import { processAncestry } from '../../tables/process_ancestry.ts';
 import { processAncestryCacheStats } from '../../tables/process_ancestry_cache_stats.ts';
 import { processAncestryEvents } from '../../tables/process_ancestry_events.ts';

@@ -1,8 +1,7 @@
 /** What osquery says of itself: who answers, where its database is, and what its configuration gives. */
 import { statSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
-import type { OptionInfo } from '../osquery/manager_client.ts';
-import type { Response } from '../osquery/response_decoder.ts';
+import type { OptionInfo, Response } from '../osquery/index.ts';
 
 /** osquery's own default on Linux. */
 export const OSQUERY_DATABASE = '/var/osquery/osquery.db';

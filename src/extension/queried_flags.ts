@@ -2,8 +2,7 @@
  * Flags that osquery's configuration gives as SQL of one row, a column a flag: a view, or a scheduled query, that is called
  * process_ancestry_flags. FleetDM takes both as they are, and refuses options that osquery does not know.
  */
-import { ExtensionError } from '../osquery/extension_error.ts';
-import type { Response } from '../osquery/response_decoder.ts';
+import { ExtensionError, type Response } from '../osquery/index.ts';
 
 const FLAGS_QUERY = 'process_ancestry_flags';
 

@@ -1,5 +1,5 @@
 /** What became of osquery's queries, counted by table. */
-import type { AnswerReport } from '../osquery/answer_report.ts';
+import type { AnswerReport } from '../osquery/index.ts';
 import { counter, type Family, type Sample } from './family.ts';
 
 const OUTCOMES = ['answered', 'failed', 'abandoned'] as const satisfies readonly AnswerReport['outcome'][];

@@ -1,5 +1,5 @@
 /** Metrics made of a table's columns, whose values and descriptions are declared there and nowhere else. */
-import type { Column } from '../osquery/column.ts';
+import type { Column } from '../osquery/index.ts';
 import { type Family, PREFIX, type Sample } from './family.ts';
 
 /** What a column is called as a metric. */

@@ -1,5 +1,5 @@
 /** What is counted for metrics while they are on, and the text that they are. Loads prom-client. */
-import type { AnswerReport } from '../osquery/answer_report.ts';
+import type { AnswerReport } from '../osquery/index.ts';
 import { AnswerCounts } from './answers.ts';
 import { watchEventLoop } from './event_loop_lag.ts';
 import { expose, type Format, Histograms } from './exposition.ts';

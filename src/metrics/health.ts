@@ -1,6 +1,6 @@
 /** What /healthz says: whether it does its work, and if not, in which respect. */
 
-import type { Registration } from '../osquery/extension.ts';
+import type { Registration } from '../osquery/index.ts';
 import type { RecorderStats } from '../recording/recorder_stats.ts';
 import type { Health } from './metrics_server.ts';
 

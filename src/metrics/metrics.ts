@@ -5,7 +5,7 @@
 import type { CollectorProblem } from '../collect/source.ts';
 import type { FlagValues } from '../config/flags.ts';
 import { type ListenAddress, parseListenAddress } from '../config/listen_address.ts';
-import type { AnswerReport } from '../osquery/answer_report.ts';
+import type { AnswerReport } from '../osquery/index.ts';
 import type { Logger } from '../program/log.ts';
 import { messageOf } from '../text/error_message.ts';
 import type { Exporter, ExporterOptions } from './exporter.ts';

@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { isLoopbackName, type ListenAddress } from '../config/listen_address.ts';
-import { removeStaleSocket } from '../osquery/stale_socket.ts';
+import { removeStaleSocket } from '../osquery/index.ts';
 import { messageOf } from '../text/error_message.ts';
 import { CONTENT_TYPES, type Format, formatFor } from './exposition.ts';
 import { trustedFolder } from './trusted_folder.ts';

@@ -1,6 +1,5 @@
 /** How the extension stands with osquery, and what happened on its socket. */
-import type { Registration } from '../osquery/extension.ts';
-import type { ServerCounts } from '../osquery/extension_server.ts';
+import type { Registration, ServerCounts } from '../osquery/index.ts';
 import { counter, type Family, gauge } from './family.ts';
 
 export function registrationFamilies(

@@ -3,9 +3,9 @@ import type { ResponseEncoder } from './response_encoder.ts';
 
 /** How large an answer may be. */
 export interface ResultLimit {
-  /** What the one who can change it knows it by: the name of a flag, say. */
+  /** The name of the setting, for the error message: the name of a flag, for instance. */
   readonly name: string;
-  /** Bytes; asked for at each query. */
+  /** Bytes; called for each query. */
   readonly bytes: () => number;
 }
 
@@ -13,14 +13,14 @@ export const DEFAULT_RESULT_LIMIT: ResultLimit = { name: 'resultMaxBytes', bytes
 
 const ADVICE = 'add constraints, or ask for fewer columns';
 
-/** An answer that is too large, or one too many. The message says by how much, and what to do. */
+/** The answer is too large, or too many answers are held. The message has the sizes and what to do. */
 class AnswerRefused extends Error {
   override readonly name = 'AnswerRefused';
 }
 
 /**
- * Makes the bytes of an answer and keeps them within the bounds. One that has become too large is not cut: its bytes are
- * let go of, the rest of its rows is counted, and it is refused with its true size. A single row is never too large.
+ * Builds the bytes of an answer within the limits. An answer that is too large is not cut: its bytes are released, its
+ * remaining rows are counted, and it is refused with its full size. A single row is never too large.
  */
 export class AnswerBuilder<Row> {
   readonly #encoder: ResponseEncoder<Row>;
@@ -38,7 +38,7 @@ export class AnswerBuilder<Row> {
     this.#advice = advice;
   }
 
-  /** @throws {AnswerRefused} the answers of others leave no room for it */
+  /** @throws {AnswerRefused} other answers hold all the memory */
   add(row: Row): void {
     const encoder = this.#encoder;
     encoder.row(row);
@@ -48,11 +48,11 @@ export class AnswerBuilder<Row> {
       this.release();
     } else if (!this.#share.hold(encoder.byteCount)) {
       const others = inWords(this.#share.othersBytes());
-      throw new AnswerRefused(`busy: ${others} of answers are still being read by others: try again`);
+      throw new AnswerRefused(`busy: other answers hold ${others}: try again`);
     }
   }
 
-  /** @throws {AnswerRefused} all of its rows together are more than one answer may be */
+  /** @throws {AnswerRefused} the answer with all its rows is too large */
   check(): void {
     if (!this.#tooLarge) return;
     const { rowCount, byteCount } = this.#encoder;
@@ -62,7 +62,7 @@ export class AnswerBuilder<Row> {
     );
   }
 
-  /** The reply, once. A chunk is held until the next is asked for. */
+  /** The chunks of the reply; only once. A chunk counts as held until the next one is taken. */
   *chunks(): Generator<Buffer, void, void> {
     let left = this.#encoder.byteCount;
     for (const chunk of this.#encoder.end()) {
@@ -72,7 +72,7 @@ export class AnswerBuilder<Row> {
     }
   }
 
-  /** Holds nothing any more. Can be called again. */
+  /** Releases all bytes. May be called several times. */
   release(): void {
     this.#encoder.discard();
     this.#share.hold(0);
@@ -86,7 +86,7 @@ function inWords(bytes: number): string {
   return bytes >= 1000 ? `${(bytes / 1000).toFixed(1)} kB` : `${bytes} bytes`;
 }
 
-/** Rounded, unless that would hide which is more. */
+/** Rounded sizes; exact ones where rounding makes them equal. */
 function inDifferentWords(a: number, b: number): [string, string] {
   const words: [string, string] = [inWords(a), inWords(b)];
   return words[0] === words[1] ? [`${grouped(a)} bytes`, `${grouped(b)} bytes`] : words;

@@ -1,33 +1,33 @@
 import { CHUNK_BYTES } from './response_encoder.ts';
 
-/** Bytes of answers that are being made or read, of all connections together. */
+/** Memory of all answers that are being built or sent, on all connections. */
 export class AnswerMemory {
   readonly #limit: () => number;
   readonly #onGrown: (bytes: number) => void;
   #bytes = 0;
 
   /**
-   * @param limit bytes; asked for whenever an answer grows
-   * @param onGrown called with the bytes by which one has grown
+   * @param limit bytes; called when an answer grows
+   * @param onGrown called with the number of bytes by which an answer grew
    */
   constructor(limit: () => number, onGrown: (bytes: number) => void) {
     this.#limit = limit;
     this.#onGrown = onGrown;
   }
 
-  /** What all answers hold now. */
+  /** Bytes that all answers hold now. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** For one more answer, which holds nothing yet. */
+  /** A share for a new answer, which holds nothing yet. */
   share(): AnswerShare {
     let own = 0;
     return {
       othersBytes: () => this.#bytes - own,
       hold: (bytes) => {
         const others = this.#bytes - own;
-        // Whoever stops reading must not keep others from a small answer, nor is one that is alone ever too many.
+        // A small answer always has room, although slow readers hold memory; a single answer has room too.
         if (bytes > own && bytes > CHUNK_BYTES && others > 0 && others + bytes > this.#limit()) return false;
         if (bytes > own) this.#onGrown(bytes - own);
         this.#bytes = others + bytes;
@@ -38,10 +38,10 @@ export class AnswerMemory {
   }
 }
 
-/** What one answer holds of the memory for all. */
+/** The part of the memory that one answer holds. */
 export interface AnswerShare {
-  /** Holds so many bytes from now on, in place of what it held; false, and nothing changes, where there is no room. */
+  /** Sets the number of held bytes. Returns false, and changes nothing, where there is no room. */
   hold(bytes: number): boolean;
-  /** What all other answers hold now. */
+  /** Bytes that all other answers hold now. */
   othersBytes(): number;
 }

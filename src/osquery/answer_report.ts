@@ -1,12 +1,12 @@
-/** What became of one query, for whoever counts. */
+/** The outcome of one query, for statistics. */
 export interface AnswerReport {
-  /** '' where the peer named one that there is not. */
+  /** '' where the requested table does not exist. */
   readonly table: string;
-  /** Abandoned: the peer went away before it had all of its answer. */
+  /** Abandoned: the peer closed the connection before it had the whole answer. */
   readonly outcome: 'answered' | 'failed' | 'abandoned';
   readonly rows: number;
-  /** Of the reply, 0 where there was none. */
+  /** Size of the reply; 0 where none was sent. */
   readonly bytes: number;
-  /** From the request to the last byte that the kernel took. */
+  /** From the request until the kernel has taken the last byte. */
   readonly milliseconds: number;
 }

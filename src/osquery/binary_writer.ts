@@ -1,13 +1,12 @@
 import { Type, VERSION_1 } from './protocol.ts';
 
 const FIRST_BYTES = 4 * 1024;
-/** Up to this length a string is written character by character, which is faster than a call into native code. */
+/** Up to this length, writing a string by characters is faster than a call into native code. */
 const SHORT = 40;
 const LONG = 8 * 1024;
 
 /**
- * Writes Thrift's strict binary protocol into buffers that it hands over with `take`. What has been handed over is not
- * written to again.
+ * Writes Thrift's strict binary protocol into buffers. `take` returns the written bytes, which are not written to again.
  */
 export class BinaryWriter {
   readonly #blockBytes: number;
@@ -15,27 +14,27 @@ export class BinaryWriter {
   #start = 0;
   #position = 0;
 
-  /** @param blockBytes how large a buffer is after the first, small one: what is taken at once, and some more */
+  /** @param blockBytes size of each buffer after the first, small one: at least the bytes between two `take`s */
   constructor(blockBytes = FIRST_BYTES) {
     this.#blockBytes = blockBytes;
     this.#bytes = Buffer.allocUnsafe(FIRST_BYTES);
   }
 
-  /** Bytes written and not taken. */
+  /** Number of bytes written since the last `take`. */
   get pending(): number {
     return this.#position - this.#start;
   }
 
-  /** Everything written since the last time. */
+  /** The bytes written since the last `take`. */
   take(): Buffer {
     const taken = this.#bytes.subarray(this.#start, this.#position);
     this.#start = this.#position;
     return taken;
   }
 
-  /** As `take`, in a buffer that is no larger than what is in it, so that it can be kept. */
+  /** `take` for bytes that are kept: their buffer has no unused space. */
   takeTight(): Buffer {
-    // The buffer was made for what is in it: a copy would be a second one.
+    // The buffer was allocated for these bytes: a copy would double the memory.
     if (this.pending > this.#blockBytes * 2) return this.take();
     const taken = Buffer.allocUnsafeSlow(this.pending);
     this.#bytes.copy(taken, 0, this.#start, this.#position);
@@ -43,7 +42,7 @@ export class BinaryWriter {
     return taken;
   }
 
-  /** Forgets everything written since the last time. */
+  /** Drops the bytes written since the last `take`. */
   discard(): void {
     this.#position = this.#start;
   }
@@ -70,7 +69,7 @@ export class BinaryWriter {
     this.i32(count);
   }
 
-  /** Sets the count of a map whose header begins at so many pending bytes. */
+  /** Sets the count of a map whose header begins at pending byte `at`. */
   mapCount(at: number, count: number): void {
     this.#i32At(this.#start + at + 2, count);
   }
@@ -78,6 +77,15 @@ export class BinaryWriter {
   list(element: number, count: number): void {
     this.byte(element);
     this.i32(count);
+  }
+
+  stringMap(record: Readonly<Record<string, string>>): void {
+    const entries = Object.entries(record);
+    this.map(Type.STRING, Type.STRING, entries.length);
+    for (const [key, value] of entries) {
+      this.string(key);
+      this.string(value);
+    }
   }
 
   byte(value: number): void {
@@ -117,10 +125,10 @@ export class BinaryWriter {
     this.#position = at;
   }
 
-  /** UTF-8; U+FFFD for a surrogate that is alone. */
+  /** UTF-8; a lone surrogate becomes U+FFFD. */
   string(value: string): void {
     const length = value.length;
-    // A UTF-16 unit takes three bytes of UTF-8 at most; for much text it pays to know exactly.
+    // A UTF-16 unit takes at most three bytes of UTF-8. For long text the exact size is worth its cost.
     this.#reserve(4 + (length > LONG ? Buffer.byteLength(value) : length * 3));
     const bytes = this.#bytes;
     const start = this.#position + 4;
@@ -142,7 +150,7 @@ export class BinaryWriter {
     this.#position = start + written;
   }
 
-  /** A number's decimal text, as a string. */
+  /** A string: the decimal text of a number. */
   decimal(value: number | bigint): void {
     if (typeof value === 'bigint' || value < 0 || value > 0x7fffffff || value !== (value | 0)) {
       this.string(String(value));

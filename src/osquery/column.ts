@@ -1,36 +1,35 @@
 import { ExtensionError } from './extension_error.ts';
 
-/** SQL types that osquery knows by these names; every value crosses the socket as text. */
+/** SQL types, by osquery's names. Every value crosses the socket as text. */
 export type ColumnType = 'TEXT' | 'INTEGER' | 'BIGINT' | 'DOUBLE';
 
 /**
  * Bits of a column's options (osquery/core/tables.h, ColumnOptions).
  *
- * - index: a lookup by it is cheap, and the rows are distinct by the index columns together.
- * - required: a query without a constraint on it fails.
- * - additional: a constraint on it changes what is generated.
- * - optimized: an IN list arrives in one call instead of one call a value.
+ * - index: a lookup by this column is cheap, and the index columns together are unique.
+ * - required: a query without a constraint on this column fails.
+ * - additional: a constraint on this column changes the generated rows.
+ * - optimized: an IN list arrives in one call instead of one call per value.
  * - hidden: not part of `SELECT *`.
  */
 export const ColumnOption = { default: 0, index: 1, required: 2, additional: 4, optimized: 8, hidden: 16 } as const;
 
 /**
- * What a column gives for a row; null is NULL. osquery 5.23 shows a NULL in a TEXT column as '' (its
- * sql/dynamic_table_row.cpp, get_column), so a TEXT column that holds JSON uses `json`. Numbers above 2^53 are bigints;
- * INTEGER is 32 bits wide in osquery.
+ * The value of a column in a row; null is NULL. osquery 5.23 shows NULL in a TEXT column as ''
+ * (sql/dynamic_table_row.cpp, get_column), so a TEXT column of JSON uses `json`. Use bigint for numbers above 2^53.
  */
 export type ColumnValue = string | number | bigint | null;
 
-/** A column, declared once: its name and type in SQL, its options, what it means, and where its value comes from. */
+/** A column: name and SQL type, options, description, and the function that returns its value. */
 export interface Column<Row> {
   readonly name: string;
   readonly type: ColumnType;
-  /** `ColumnOption` bits, or-ed. */
+  /** `ColumnOption` bits, combined with `|`. */
   readonly options: number;
   readonly description: string;
-  /** Other names of the column in SQL, hidden from `SELECT *`. */
+  /** Other names of the column in SQL; hidden from `SELECT *`. */
   readonly aliases?: readonly string[];
-  // A method, not a property, so that tables of different rows fit into one list.
+  // A method, not a property, so that one list can hold tables with different row types.
   value(row: Row): ColumnValue;
 }
 
@@ -42,37 +41,37 @@ const make =
 
 /** A TEXT column. */
 export const text: Make = make('TEXT');
-/** An INTEGER column: 32 bits, osquery cuts off what is above. */
+/** An INTEGER column: 32 bits; osquery cuts larger numbers. */
 export const integer: Make = make('INTEGER');
 /** A BIGINT column: 64 bits, signed. */
 export const bigint: Make = make('BIGINT');
 /** A DOUBLE column. */
 export const double: Make = make('DOUBLE');
 
-/** A TEXT column of JSON. No value is JSON's `null`: SQLite's JSON functions refuse '', and make NULL of `null`. */
+/** A TEXT column of JSON. NULL becomes JSON's `null`: SQLite's JSON functions refuse '', and read `null` as NULL. */
 export const json: Make = (name, description, value, options) =>
   text(name, description, (row) => value(row) ?? JSON_NULL, options);
 
 export const JSON_NULL = 'null';
 
 /**
- * SQLite's mask of used columns has 64 bits, and the last one stands for all columns from this index on. osquery clears
- * it at the first alias there (sql/virtual_table.cpp, xBestIndex), so aliases lie below it.
+ * SQLite's mask of used columns has 64 bits; the last bit stands for all columns from this index. osquery clears that bit
+ * at the first alias (sql/virtual_table.cpp, xBestIndex), so aliases must have a lower index.
  */
 const SHARED_MASK_INDEX = 63;
 /** SQLite's default limit of columns (sqlite.org/limits.html). */
 const MAX_COLUMNS = 2000;
 
-/** The key that carries a row's id beside its columns (osquery's sql/dynamic_table_row.cpp, get_rowid). */
+/** The key of a row's id, beside its columns (osquery's sql/dynamic_table_row.cpp, get_rowid). */
 export const ROWID = 'rowid';
 
 /**
- * What a table says of itself, at registration and in answer to the `columns` action: one entry for each column, directly
- * after it one for each of its aliases, and one of attributes. Attributes 0: EVENT_BASED would make osquery log every
- * returned row again at each run.
+ * The routes of a table, for the registration and for the `columns` action: an entry for each column, followed by an entry
+ * for each of its aliases; at the end the attributes. Attributes are 0: EVENT_BASED would make osquery log every returned
+ * row again at each run.
  *
- * @throws {ExtensionError} `declaration`: a name that is declared twice, is `rowid`, or is not a SQL name; an alias that
- * osquery could not mark as used; too many columns.
+ * @throws {ExtensionError} `declaration`: a name is declared twice, is `rowid`, or is not a SQL name; an alias has too
+ * high an index; too many columns.
  */
 export function routes(plugin: {
   readonly name?: string;
@@ -85,11 +84,11 @@ export function routes(plugin: {
   };
   const declare = (name: string): void => {
     const quoted = JSON.stringify(name);
-    // SQLite's names do not depend on case.
+    // SQLite ignores the case of names.
     const folded = name.toLowerCase();
     if (names.has(folded)) refuse(`column ${quoted} is declared twice`);
-    if (folded === ROWID) refuse(`column ${quoted} has the name of the row's own id`);
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) refuse(`column ${quoted} is no SQL name`);
+    if (folded === ROWID) refuse(`column ${quoted} has the reserved name of the row id`);
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) refuse(`column ${quoted} is not a SQL name`);
     names.add(folded);
   };
   for (const { name, type, options, aliases = [] } of plugin.columns) {

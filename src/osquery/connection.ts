@@ -6,53 +6,48 @@ import type { EventLoopShare } from './event_loop_share.ts';
 import { messageOf } from './extension_error.ts';
 import { MessageBuffer } from './message_buffer.ts';
 import { ProtocolError, REQUEST_LIMITS } from './protocol.ts';
+import { encodeResponseReply, encodeShutdownReply, encodeStatusReply, encodeUnknownMethod } from './reply_encoder.ts';
 import { decodeRequest, type Request } from './request.ts';
-import {
-  encodePong,
-  encodeRecords,
-  encodeShutdownReply,
-  encodeUnknownMethod,
-  ResponseEncoder,
-  type Status,
-} from './response_encoder.ts';
+import type { Response, Status } from './response.ts';
+import { ResponseEncoder } from './response_encoder.ts';
 import { type CallOutcome, callTable } from './table_call.ts';
 import type { TablePlugin } from './table_plugin.ts';
 
-/** What a connection has of the server that it belongs to. */
+/** The parts of the server that a connection uses. */
 export interface ConnectionHost {
-  readonly uuid: bigint;
+  readonly uuid: string;
   readonly tables: ReadonlyMap<string, TablePlugin<unknown>>;
   readonly share: EventLoopShare;
   readonly answers: AnswerMemory;
   readonly resultLimit: ResultLimit;
-  /** Milliseconds that a reader may take for a piece of its answer. */
+  /** Milliseconds that the peer has to read a piece of its answer. */
   readonly stallMs: number;
   /** Milliseconds, monotonic. */
   now(): number;
-  /** A whole request was read. */
+  /** A whole request has arrived. */
   onRequest(connection: Connection): void;
-  /** The bytes of unfinished requests changed by so many. */
+  /** The buffered bytes of unfinished requests changed by `change`. */
   onBuffered(connection: Connection, change: number): void;
-  /** The peer broke the rules, or took nothing: the connection is being closed because of it. */
+  /** The connection is closed: the peer broke the protocol, or did not read. */
   onFault(kind: string, message: string): void;
   /** A query failed with this message. */
   onQueryError(table: string, message: string): void;
   onValueError(table: string, column: string, error: unknown): void;
-  /** A query has been dealt with, one way or the other. */
+  /** A query has ended, with any outcome. */
   onAnswer?(report: AnswerReport): void;
-  /** `shutdown` was asked for, and its reply has left. */
+  /** The peer called `shutdown`, and the reply has been written. */
   onShutdown(): void;
   onClose(connection: Connection): void;
 }
 
-/** A call has some eight values. Decoding millions of them would hold the event loop for a second. */
+/** A call has about eight values. Decoding millions of values would block the event loop for a second. */
 const REQUEST_VALUES_MAX = 4096;
-/** How much of what comes after a request is read while that one is answered. */
+/** Bytes that are read ahead while a request is answered. */
 const READ_AHEAD_BYTES = 256 * 1024;
-/** How much of an answer is given to the socket at once. */
+/** Bytes of an answer that are written at once. */
 const PIECE_BYTES = 256 * 1024;
 
-/** One peer: reads its requests, answers them in order, one at a time, no faster than it takes the answers. */
+/** The connection of one peer: answers its requests in order, one at a time, as fast as the peer reads. */
 export class Connection {
   readonly #socket: Socket;
   readonly #host: ConnectionHost;
@@ -60,9 +55,9 @@ export class Connection {
   #buffered = 0;
   #closed = false;
   #busy = false;
-  /** What waits for a write, and learns whether the kernel has taken it. */
+  /** Ends the wait for a write, with true where the kernel has taken the bytes. */
   #wake: ((taken: boolean) => void) | undefined;
-  /** Of the last answer: to be called where the peer leaves without having read it. */
+  /** Reports that the peer closed the connection before it had read the last answer. */
   #unread: (() => void) | undefined;
   #partialSince: number | undefined;
   #idleSince: number;
@@ -72,10 +67,10 @@ export class Connection {
     this.#host = host;
     this.#idleSince = host.now();
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
-    // Whoever has finished writing has gone away: nobody will read what is still being made.
+    // A peer that has ended its side has gone: it does not read the answer that is being built.
     socket.on('end', () => this.close());
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      // What a peer that closes has not read resets the connection (net/unix/af_unix.c, unix_release_sock).
+      // A peer that closes with unread bytes resets the connection (net/unix/af_unix.c, unix_release_sock).
       if (error.code === 'ECONNRESET') this.#unread?.();
       this.close();
     });
@@ -87,23 +82,23 @@ export class Connection {
     return this.#busy;
   }
 
-  /** Since when, in the host's time, an unfinished request has been waiting for its rest. */
+  /** When the first byte of an unfinished request arrived, in the host's time. */
   get partialSince(): number | undefined {
     return this.#partialSince;
   }
 
-  /** Since when, in the host's time, nothing has been asked; undefined while something is. */
+  /** When the connection became idle, in the host's time; undefined during a request. */
   get idleSince(): number | undefined {
     return this.#busy || this.#partialSince !== undefined ? undefined : this.#idleSince;
   }
 
-  /** At once, whatever is going on. What is being generated stops. */
+  /** Closes the connection at once; a running query stops. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#buffer.clear();
     this.#countBuffered();
-    // What has been written and is small enough to be taken at once has been: the kernel still delivers it.
+    // The kernel still delivers bytes that it has taken.
     this.#socket.destroy();
     this.#wake?.(false);
     this.#host.onClose(this);
@@ -120,7 +115,7 @@ export class Connection {
     this.#next();
   }
 
-  /** Answers what is there, until something takes time or nothing is left. */
+  /** Answers buffered requests until one takes time or none is left. */
   #next(): void {
     try {
       while (!this.#closed && !this.#busy) {
@@ -147,7 +142,7 @@ export class Connection {
   #answer(request: Request): void {
     switch (request.method) {
       case 'ping':
-        this.#hold(this.#write(encodePong(request.seqid, this.#status(0, 'OK'))));
+        this.#hold(this.#write(encodeStatusReply('ping', request.seqid, this.#status(0, 'OK'))));
         return;
       case 'unknown':
         this.#hold(this.#write(encodeUnknownMethod(request.name, request.seqid)));
@@ -166,7 +161,7 @@ export class Connection {
     }
   }
 
-  /** Keeps later requests waiting until an answer has left. */
+  /** Makes later requests wait until an answer has been written. */
   #hold(answer: Promise<unknown>): void {
     this.#busy = true;
     answer.then(
@@ -183,9 +178,9 @@ export class Connection {
       case 'failed':
         this.#host.onQueryError(item, outcome.message);
         this.#report(item, 'failed', began);
-        return this.#write(encodeRecords(seqid, this.#status(1, outcome.message), []));
+        return this.#write(this.#response(seqid, 1, outcome.message, []));
       case 'records':
-        return this.#write(encodeRecords(seqid, this.#status(0, 'OK'), outcome.records));
+        return this.#write(this.#response(seqid, 0, 'OK', outcome.records));
       case 'rows':
         return this.#replyRows(seqid, outcome, began);
     }
@@ -219,12 +214,13 @@ export class Connection {
     }
   }
 
-  /** Adds all rows, a slice at a time, as long as the peer is there. */
+  /** Adds all rows, in slices, while the connection is open. */
   async #build(answer: AnswerBuilder<unknown>, rows: Iterable<unknown>): Promise<void> {
     if (this.#closed) return;
-    if (typeof rows?.[Symbol.iterator] !== 'function') throw new TypeError('generate gave something that has no rows');
+    if (typeof rows?.[Symbol.iterator] !== 'function')
+      throw new TypeError('generate returned a value that is not iterable');
     const { share } = this.#host;
-    // Leaving the loop early closes the iterator.
+    // An early return closes the iterator.
     for (const row of rows) {
       if (row !== undefined) answer.add(row);
       if (share.spent()) await share.turn();
@@ -233,7 +229,7 @@ export class Connection {
     answer.check();
   }
 
-  /** Whether the kernel has taken all of it for the peer. */
+  /** Resolves with true when the kernel has taken the whole answer, with false when the connection has closed. */
   async #send(answer: AnswerBuilder<unknown>): Promise<boolean> {
     if (this.#closed) return false;
     const { share } = this.#host;
@@ -246,11 +242,11 @@ export class Connection {
     return true;
   }
 
-  /** Resolves when the kernel has taken all of it for the peer, or, with false, the connection is closed. */
+  /** Resolves with true when the kernel has taken the bytes, with false when the connection has closed. */
   #write(bytes: Buffer): Promise<boolean> {
     if (this.#closed) return Promise.resolve(false);
     return new Promise((resolve) => {
-      // Not the socket's own timer: that one starts again with every byte that the peer sends.
+      // Not the socket's timer: it restarts with every byte that the peer sends.
       const stalled = setTimeout(() => {
         this.#fault('stalled', `left ${bytes.length} bytes unread for ${this.#host.stallMs / 1000} s`);
       }, this.#host.stallMs);
@@ -265,9 +261,13 @@ export class Connection {
 
   #report(item: string, outcome: AnswerReport['outcome'], began: number, rows = 0, bytes = 0): void {
     const { tables, now } = this.#host;
-    // A name that a peer made up is nobody's.
+    // Only known names, so that a peer cannot add names to the statistics.
     const table = tables.has(item) ? item : '';
     this.#host.onAnswer?.({ table, outcome, rows, bytes, milliseconds: now() - began });
+  }
+
+  #response(seqid: number, code: number, message: string, rows: Response['rows']): Buffer {
+    return encodeResponseReply('call', seqid, { status: this.#status(code, message), rows });
   }
 
   #status(code: number, message: string): Status {

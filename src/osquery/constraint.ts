@@ -1,79 +1,35 @@
 import { type Column, ColumnOption, type ColumnType, type ColumnValue } from './column.ts';
 import { type Pieces, runToEnd } from './pieces.ts';
 import type { Constraint, QueryContext } from './query_context.ts';
-import { exceedsDouble, integerKey, parseSqliteNumber, type SqliteNumber } from './sqlite_number.ts';
+import { exceedsDouble, integerKey, parseSqliteNumber } from './sqlite_number.ts';
 import { globPattern, likePattern, type TextPredicate } from './text_pattern.ts';
 
-/** Whether a column's value may be part of the answer. */
-export type ValuePredicate = (value: ColumnValue) => boolean;
+/** Whether a value may be part of the answer. */
+type ValuePredicate = (value: ColumnValue) => boolean;
 
-// osquery hands over a real as 15 significant digits: the one it meant lies within this of what it wrote.
+// osquery passes on a real number with 15 significant digits: the original number is this close to them.
 const REAL_TOLERANCE = 1e-14;
-
 /** Expressions of a list between two pauses: about a millisecond. */
 const EXPRESSIONS_A_PIECE = 1024;
-
-/** So many constraints on a column beside `eq` are looked at: the others are left to SQLite. */
+/** Constraints of one column, without `eq`, that are checked here. SQLite checks the others. */
 const OTHERS_MAX = 8;
-
-/** An INTEGER column is 32 bits wide in osquery: from minus this to below it. What is outside is not kept as it is. */
+/** osquery cuts an INTEGER to 32 bits, so larger numbers change their value. */
 const INTEGER_LIMIT = 2 ** 31;
 
 /**
- * What is left of a column's values under its constraints, as SQLite would compare them, or more: never less. SQLite
- * checks the rows again, with the collation and the affinity that osquery does not tell.
+ * A filter for the rows of a query; undefined admits every row. It admits every row that SQLite may keep, and some more:
+ * SQLite checks all rows again, with a collation and an affinity that osquery does not pass on.
  *
- * - `eq`: any of them; all other operators: all of them.
- * - TEXT: `eq` also admits what COLLATE NOCASE or RTRIM, or a comparison with a number, would; < > <= >= admit
- *   everything, for the same reason; `ne` is exact. In an OPTIMIZED column `eq` admits '' too: osquery leaves the empty
- *   ones out of an IN list.
- * - numbers: an expression that is no number admits everything; '' is NULL, which nothing is equal to.
- * - LIKE and GLOB in the column's text; not in a DOUBLE's, whose text is SQLite's.
+ * - Several `eq` on a column admit any of them. All other constraints must hold together.
+ * - TEXT: `eq` ignores ASCII case and trailing spaces (COLLATE NOCASE and RTRIM), and compares numbers as numbers. `<`,
+ *   `>`, `<=` and `>=` admit everything. In an OPTIMIZED column `eq` also admits '', because osquery leaves an empty
+ *   expression out of an IN list.
+ * - Numbers: an `eq` with an integer is exact. An expression that is not a number, and `eq` with a real number, admit
+ *   everything; LIKE and GLOB do too.
  *
- * Two expressions cannot be told from what they are not, and `ne` and order may lose rows to them: a BLOB literal
- * (`x != X'61'`), and text with a NUL inside, of which osquery hands over what is before it. `eq` may lose rows to
- * osquery's own VERSION collations, if a query names one.
- *
- * @returns undefined where there is nothing to filter by
+ * Two expressions look like other ones, and `ne` may lose rows to them: a BLOB literal (`x != X'61'`), and text with a
+ * NUL inside, of which osquery passes on the part before the NUL. `eq` may lose rows to the VERSION collations of osquery.
  */
-export function matcher(
-  column: { readonly type: ColumnType; readonly options?: number },
-  constraints: readonly Constraint[] | undefined,
-): ValuePredicate | undefined {
-  return runToEnd(matcherInPieces(column, constraints));
-}
-
-/** The same; every `undefined` is a pause. */
-function* matcherInPieces(
-  column: { readonly type: ColumnType; readonly options?: number },
-  constraints: readonly Constraint[] | undefined,
-): Pieces<ValuePredicate | undefined> {
-  if (constraints === undefined || constraints.length === 0) return undefined;
-  const { type, options = ColumnOption.optimized } = column;
-  const { equal, others } = yield* split(constraints);
-  return type === 'TEXT'
-    ? yield* textMatcher(equal, others, (options & ColumnOption.optimized) !== 0)
-    : yield* numberMatcher(type, equal, others);
-}
-
-/** What a column is to equal, and the other constraints, as long as they are few. */
-function* split(constraints: readonly Constraint[]): Pieces<{ equal: string[]; others: Constraint[] }> {
-  const equal: string[] = [];
-  const others: Constraint[] = [];
-  for (const [i, constraint] of constraints.entries()) {
-    if (endsPiece(i)) yield undefined;
-    if (constraint.op === 'eq') equal.push(constraint.expr);
-    else if (others.length < OTHERS_MAX) others.push(constraint);
-  }
-  return { equal, others };
-}
-
-/** Whether a piece of work on a list ends before its element `at`. */
-function endsPiece(at: number): boolean {
-  return at > 0 && at % EXPRESSIONS_A_PIECE === 0;
-}
-
-/** `matcher` for all constraints of a query, over rows. Undefined: every row is admitted. */
 export function rowMatcher<Row>(
   columns: readonly Column<Row>[],
   context: Pick<QueryContext, 'constraints'>,
@@ -81,57 +37,77 @@ export function rowMatcher<Row>(
   return runToEnd(rowMatcherInPieces(columns, context));
 }
 
-/** The same; every `undefined` is a pause. */
+/** `rowMatcher` with pauses, for long IN lists: every `undefined` is a pause. */
 export function* rowMatcherInPieces<Row>(
   columns: readonly Column<Row>[],
   context: Pick<QueryContext, 'constraints'>,
 ): Pieces<((row: Row) => boolean) | undefined> {
   const checks: { column: Column<Row>; admits: ValuePredicate }[] = [];
   for (const column of columns) {
-    const admits = yield* matcherInPieces(column, context.constraints.get(column.name));
+    const admits = yield* valueMatcher(column, context.constraints.get(column.name) ?? []);
     if (admits) checks.push({ column, admits });
   }
   if (checks.length === 0) return undefined;
   return (row) => checks.every(({ column, admits }) => admits(column.value(row)));
 }
 
-function* textMatcher(
-  equal: string[],
-  others: readonly Constraint[],
-  isOptimized: boolean,
+function* valueMatcher(
+  { type, options }: Pick<Column<never>, 'type' | 'options'>,
+  constraints: readonly Constraint[],
 ): Pieces<ValuePredicate | undefined> {
-  const checks = others.flatMap(notEqualOrPattern);
-  if (equal.length > 0) {
-    if (isOptimized) equal.push('');
-    const admits = yield* equalText(equal);
-    if (admits) checks.unshift(admits);
+  const equal: string[] = [];
+  const others: Constraint[] = [];
+  for (const [i, constraint] of constraints.entries()) {
+    if (endsPiece(i)) yield undefined;
+    if (constraint.op === 'eq') equal.push(constraint.expr);
+    else if (others.length < OTHERS_MAX) others.push(constraint);
   }
-  return all(checks);
+  if (type !== 'TEXT') return yield* numberMatcher(type, equal, others);
+  if (equal.length > 0 && (options & ColumnOption.optimized) !== 0) equal.push('');
+  return yield* textMatcher(equal, others);
+}
+
+/** Whether a piece of work on a list ends before the element at index `at`. */
+function endsPiece(at: number): boolean {
+  return at > 0 && at % EXPRESSIONS_A_PIECE === 0;
+}
+
+function* textMatcher(equal: readonly string[], others: readonly Constraint[]): Pieces<ValuePredicate | undefined> {
+  const checks = others.flatMap((constraint) => notEqualOrPattern(constraint) ?? []);
+  const isEqual = equal.length > 0 ? yield* equalText(equal) : undefined;
+  if (isEqual) checks.unshift(isEqual);
+  if (checks.length === 0) return undefined;
+  return (value) => {
+    const text = textOf(value);
+    return checks.every((check) => check(text));
+  };
+}
+
+/** Undefined where the constraint admits everything. */
+function notEqualOrPattern({ op, expr }: Constraint): TextPredicate | undefined {
+  if (isUnknown(expr)) return undefined;
+  // SQLite compares text with a real number as a number, and its 15 digits may equal where the texts differ.
+  if (op === 'ne') return parseSqliteNumber(expr)?.kind === 'real' ? undefined : (text) => text !== expr;
+  if (op !== 'like' && op !== 'glob') return undefined;
+  // In SQLite a pattern, and the text that it is matched with, end at a NUL.
+  const pattern = op === 'like' ? likePattern(beforeNul(expr)) : globPattern(beforeNul(expr));
+  return pattern && ((text) => pattern(beforeNul(text)));
 }
 
 /**
- * Whether an expression's text does not tell what SQLite compares with: bytes that are no UTF-8 arrive as U+FFFD, and
- * an infinite number as a word.
+ * Whether the text of an expression does not tell the value that SQLite compares with: bytes that are not UTF-8 arrive as
+ * U+FFFD, and an infinite number as a word.
  */
 function isUnknown(expr: string): boolean {
   return expr.includes('\ufffd') || !expr.isWellFormed() || exceedsDouble(expr);
 }
 
-function notEqualOrPattern({ op, expr }: Constraint): TextPredicate[] {
-  if (isUnknown(expr)) return [];
-  // Compared with a real number, text is a number too, and fifteen digits of it may be equal where it is not.
-  if (op === 'ne') return parseSqliteNumber(expr)?.kind === 'real' ? [] : [(text) => text !== expr];
-  const pattern =
-    op === 'like' ? likePattern(beforeNul(expr)) : op === 'glob' ? globPattern(beforeNul(expr)) : undefined;
-  // SQLite's patterns end at a NUL, in the text as well.
-  return pattern ? [(text) => pattern(beforeNul(text))] : [];
-}
-
-/** Undefined where an expression is not known: it may be equal to anything. */
+/** Undefined where an expression is unknown: it may equal anything. */
 function* equalText(expressions: readonly string[]): Pieces<TextPredicate | undefined> {
   const keys = new Set<string>();
   const lengths = new Set<number>();
-  const numbers: SqliteNumber[] = [];
+  const integers = new Set<number | bigint>();
+  let hasReal = false;
   for (const [i, expr] of expressions.entries()) {
     if (endsPiece(i)) yield undefined;
     if (isUnknown(expr)) return undefined;
@@ -139,21 +115,18 @@ function* equalText(expressions: readonly string[]): Pieces<TextPredicate | unde
     keys.add(key);
     lengths.add(key.length);
     const number = parseSqliteNumber(expr);
-    if (number) numbers.push(number);
+    if (number?.kind === 'integer') integers.add(integerKey(number.value));
+    else if (number) hasReal = true;
   }
-  const equalsNumber = yield* equalNumber(numbers);
-  const range = numbers.length > RANGES_MAX ? rangeOfAll(numbers) : undefined;
+  const hasNumber = hasReal || integers.size > 0;
   return (text) => {
     const key = withoutTrail(text);
     if (lengths.has(key.length) && keys.has(asciiLowerCase(key))) return true;
-    if (numbers.length === 0 || !startsLikeNumber(text)) return false;
+    if (!hasNumber || !startsLikeNumber(text)) return false;
     // SQLite reads a number up to a NUL (util.c, sqlite3AtoF).
     const number = parseSqliteNumber(beforeNul(text));
-    if (number?.kind !== 'real') return number !== undefined && equalsNumber(number.value);
-    // SQLite's reading of many digits may differ from ours in the last bit.
-    const { low, high } = rangeOf(number);
-    if (range) return range.low <= Number(high) && Number(low) <= range.high;
-    return numbers.some(({ value }) => Number(value) >= low && Number(value) <= high);
+    // Real numbers may equal where their digits differ: all of them are admitted.
+    return number !== undefined && (hasReal || number.kind === 'real' || integers.has(integerKey(number.value)));
   };
 }
 
@@ -162,165 +135,85 @@ function* numberMatcher(
   equal: readonly string[],
   others: readonly Constraint[],
 ): Pieces<ValuePredicate | undefined> {
-  const checks: ((value: number | bigint) => boolean)[] = [];
-  const patterns: TextPredicate[] = [];
-  for (const { op, expr } of others) {
-    if (op === 'like' || op === 'glob') {
-      if (type !== 'DOUBLE') patterns.push(...notEqualOrPattern({ op, expr }));
-      continue;
-    }
-    const number = parseSqliteNumber(expr);
-    const check = number && compared(op, number);
-    if (check) checks.push(check);
-  }
-  if (equal.length > 0) {
-    const isEqual = yield* equalNumbers(equal);
-    if (isEqual) checks.unshift(isEqual);
-  }
-  if (checks.length === 0 && patterns.length === 0) return undefined;
+  const checks = others.flatMap((constraint) => compared(constraint) ?? []);
+  const isEqual = equal.length > 0 ? yield* equalInteger(equal) : undefined;
+  if (isEqual) checks.unshift(isEqual);
+  if (checks.length === 0) return undefined;
   return (value) => {
-    if (value === null || value === '') return false;
+    if (value === null) return false;
     const number = asOsqueryReads(type, value);
-    if (number === undefined) return true;
-    for (const check of checks) if (!check(number)) return false;
-    if (patterns.length === 0) return true;
-    const text = String(number);
-    return patterns.every((pattern) => pattern(text));
+    return number === undefined || checks.every((check) => check(number));
   };
 }
 
-/** Undefined where one of the expressions is no number: it may be equal to anything. */
-function* equalNumbers(expressions: readonly string[]): Pieces<((value: number | bigint) => boolean) | undefined> {
-  const numbers: SqliteNumber[] = [];
+/** Undefined where an expression is not an integer: it may equal anything. */
+function* equalInteger(expressions: readonly string[]): Pieces<((value: number | bigint) => boolean) | undefined> {
+  const integers = new Set<number | bigint>();
   for (const [i, expr] of expressions.entries()) {
     if (endsPiece(i)) yield undefined;
     const number = parseSqliteNumber(expr);
-    if (!number) return undefined;
-    numbers.push(number);
+    if (number?.kind !== 'integer') return undefined;
+    integers.add(integerKey(number.value));
   }
-  return yield* equalNumber(numbers);
+  return (value) => integers.has(integerKey(value));
 }
 
-/** The list, if there is one and all of it are numbers: one that is none admits everything. */
-export function allNumbers(list: readonly (SqliteNumber | undefined)[]): readonly SqliteNumber[] | undefined {
-  const numbers = list.filter((number) => number !== undefined);
-  return numbers.length > 0 && numbers.length === list.length ? numbers : undefined;
-}
-
-function compared(op: Constraint['op'], number: SqliteNumber): ((value: number | bigint) => boolean) | undefined {
-  const comparison = numericComparison(op, number);
-  if (comparison === undefined) return undefined;
-  const bound = comparison.value;
-  switch (comparison.op) {
-    case 'gt':
-      return (value) => value > bound;
-    case 'ge':
-      return (value) => value >= bound;
-    case 'lt':
-      return (value) => value < bound;
-    case 'le':
-      return (value) => value <= bound;
-    case 'ne': {
-      const key = integerKey(bound);
-      return (value) => integerKey(value) !== key;
-    }
-  }
-}
-
-/** What a comparison with a number leaves: that, or more where fifteen digits do not tell the number. */
-interface NumericComparison {
-  readonly op: 'gt' | 'ge' | 'lt' | 'le' | 'ne';
-  readonly value: number | bigint;
-}
-
-/** Undefined where there is nothing to compare: for `eq`, for what is no comparison, and for a real that may differ. */
-export function numericComparison(op: Constraint['op'], number: SqliteNumber): NumericComparison | undefined {
-  const { low, high } = rangeOf(number);
-  const isExact = low === high;
+/** Undefined where the constraint admits everything. */
+function compared({ op, expr }: Constraint): ((value: number | bigint) => boolean) | undefined {
+  const range = rangeOf(expr);
+  if (range === undefined) return undefined;
+  const { min, max } = range;
   switch (op) {
     case 'gt':
-      return { op: isExact ? 'gt' : 'ge', value: low };
+      return (value) => value > min;
     case 'ge':
-      return { op, value: low };
+      return (value) => value >= min;
     case 'lt':
-      return { op: isExact ? 'lt' : 'le', value: high };
+      return (value) => value < max;
     case 'le':
-      return { op, value: high };
-    case 'ne':
-      return number.kind === 'integer' ? { op, value: number.value } : undefined;
+      return (value) => value <= max;
+    case 'ne': {
+      const key = integerKey(min);
+      return min === max ? (value) => integerKey(value) !== key : undefined;
+    }
     default:
       return undefined;
   }
 }
 
-/** Where the number lies that an expression stands for: both ends are part of it. */
-export function rangeOf(number: SqliteNumber): { readonly low: number | bigint; readonly high: number | bigint } {
-  const { kind, value } = number;
-  if (kind === 'integer') return { low: value, high: value };
-  const slack = Math.abs(value) * REAL_TOLERANCE;
-  return { low: value - slack, high: value + slack };
-}
-
-/** Above so many, ranges of reals are taken for one that holds them all. */
-const RANGES_MAX = 64;
-
-function* equalNumber(numbers: readonly SqliteNumber[]): Pieces<(value: number | bigint) => boolean> {
-  const integers = new Set<number | bigint>();
-  const reals: SqliteNumber[] = [];
-  for (const [i, number] of numbers.entries()) {
-    if (endsPiece(i)) yield undefined;
-    if (number.kind === 'integer') integers.add(integerKey(number.value));
-    else reals.push(number);
-  }
-  const ranges = reals.length > RANGES_MAX ? [rangeOfAll(reals)] : reals.map(rangeOf);
-  return (value) => integers.has(integerKey(value)) || ranges.some(({ low, high }) => value >= low && value <= high);
-}
-
-/** From the least of some reals to the greatest. */
-function rangeOfAll(reals: readonly SqliteNumber[]): { readonly low: number; readonly high: number } {
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const number of reals) {
-    const range = rangeOf(number);
-    low = Math.min(low, Number(range.low));
-    high = Math.max(high, Number(range.high));
-  }
-  return { low, high };
-}
-
-/** The number that osquery makes of a value's text, or undefined where that is not certain (or NULL). */
-function asOsqueryReads(type: ColumnType, value: NonNullable<ColumnValue>): number | bigint | undefined {
-  // Leading zeros are octal to osquery (tryTo<long long>(…, 0)): only what has one reading is read.
-  const number =
-    typeof value === 'string' ? (/^-?(?:0|[1-9]\d{0,17})$/.test(value) ? BigInt(value) : undefined) : value;
+/** The range in which the number of an expression lies, with both ends; undefined for what is not a number. */
+export function rangeOf(expr: string): { readonly min: number | bigint; readonly max: number | bigint } | undefined {
+  const number = parseSqliteNumber(expr);
   if (number === undefined) return undefined;
-  if (type === 'DOUBLE') return Number.isFinite(Number(number)) ? Number(number) : undefined;
-  if (typeof number === 'number' && !Number.isInteger(number)) return undefined;
-  const half = type === 'INTEGER' ? INTEGER_LIMIT : 2 ** 63;
-  return number >= -half && number < half ? integerKey(number) : undefined;
+  const { kind, value } = number;
+  if (kind === 'integer') return { min: value, max: value };
+  const slack = Math.abs(value) * REAL_TOLERANCE;
+  return { min: value - slack, max: value + slack };
 }
 
-function all(checks: readonly TextPredicate[]): ValuePredicate | undefined {
-  if (checks.length === 0) return undefined;
-  return (value) => {
-    const text = textOf(value);
-    for (const check of checks) if (!check(text)) return false;
-    return true;
-  };
+/** The number that osquery passes to SQLite for a value; undefined where it may differ from the value. */
+function asOsqueryReads(type: ColumnType, value: NonNullable<ColumnValue>): number | bigint | undefined {
+  // osquery parses the text, and reads leading zeros as octal (tryTo<long long>(…, 0)).
+  if (typeof value === 'string') return undefined;
+  if (type === 'DOUBLE') return Number.isFinite(Number(value)) ? Number(value) : undefined;
+  if (typeof value === 'number' && !Number.isInteger(value)) return undefined;
+  const limit = type === 'INTEGER' ? INTEGER_LIMIT : 2 ** 63;
+  return value >= -limit && value < limit ? value : undefined;
 }
 
-/** The text that osquery makes of a TEXT column's value: '' of NULL, U+FFFD of a surrogate that is alone. */
+/** The text that osquery makes of a TEXT column's value: '' for NULL, U+FFFD for a lone surrogate. */
 function textOf(value: ColumnValue): string {
   if (typeof value !== 'string') return value === null ? '' : String(value);
   return value.isWellFormed() ? value : value.toWellFormed();
 }
 
-/** Text up to the first NUL, where SQLite's patterns end, and all that osquery hands over of an expression. */
+/** Text up to the first NUL. */
 function beforeNul(text: string): string {
   const nul = text.indexOf('\0');
   return nul < 0 ? text : text.slice(0, nul);
 }
 
-/** `beforeNul`, without the spaces at its end: what COLLATE RTRIM compares. */
+/** `beforeNul` without trailing spaces, which COLLATE RTRIM ignores. */
 function withoutTrail(text: string): string {
   const upToNul = beforeNul(text);
   let length = upToNul.length;

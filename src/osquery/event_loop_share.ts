@@ -1,6 +1,6 @@
 /**
- * Deals out the event loop to pieces of work that take long: together they get `sliceMs` of it, then whatever arrived on
- * the sockets has its turn, then the next of them goes on. However many work at once, nobody else waits longer.
+ * Shares the event loop between long pieces of work. All of them together run for `sliceMs`; then the event loop handles
+ * its sockets; then the next piece continues. More pieces do not make the sockets wait longer.
  *
  *     for (const row of rows) {
  *       work(row);
@@ -23,7 +23,7 @@ export class EventLoopShare {
     return performance.now() >= this.#deadline;
   }
 
-  /** Resolves when the event loop has been round and it is the caller's turn. First come, first served. */
+  /** Resolves after a round of the event loop, when it is the caller's turn: first come, first served. */
   turn(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);

@@ -4,51 +4,54 @@ import { routes } from './column.ts';
 import { ExtensionError, messageOf } from './extension_error.ts';
 import { ExtensionServer, NO_COUNTS, type ServerCounts, type ServerLimits } from './extension_server.ts';
 import { type Log, RateLimit, silentLog } from './log.ts';
-import { type ExtensionInfo, ManagerClient, type OptionInfo, type Registry } from './manager_client.ts';
-import type { Response } from './response_decoder.ts';
+import { ManagerClient } from './manager_client.ts';
+import type { ExtensionInfo, OptionInfo, Registry, Response } from './response.ts';
 import { checkSocketPath } from './socket_path.ts';
 import { TABLE_REGISTRY } from './table_call.ts';
 import type { TablePlugin } from './table_plugin.ts';
 
-/** Why an extension left: `shutdown` (osquery asked, and no watcher would start a worker again), `watcher gone` (its parent changed), or what `stop` was given. */
+/**
+ * Why an extension left: `shutdown` (osquery asked, and has no watcher that starts another worker), `watcher gone` (the
+ * parent process changed), or the argument of `stop`.
+ */
 export type ExitReason = 'shutdown' | 'watcher gone' | (string & Record<never, never>);
 
 export interface ExtensionOptions {
-  /** What osquery knows the extension by (`--extensions_require`). */
+  /** The extension's name in osquery (`--extensions_require`). */
   readonly name: string;
   readonly version: string;
   readonly sdkVersion?: string;
   readonly minSdkVersion?: string;
   /** The manager's socket, as osquery passes it in `--socket`. */
   readonly socketPath: string;
-  /** How long to wait for the manager at the start (`--timeout`). Default 3. */
+  /** Time to wait for the manager at the start (`--timeout`). Default 3. */
   readonly timeoutSeconds?: number;
-  /** How often to see whether osquery still knows the extension (`--interval`). Default 3. */
+  /** Time between two checks that osquery still knows the extension (`--interval`). Default 3. */
   readonly intervalSeconds?: number;
   readonly plugins: readonly TablePlugin<unknown>[];
   readonly log?: Log;
-  /** After every registration, when the tables can be read: the uuid, and how many registrations there were. */
+  /** Called after each registration, when the tables are served, with the uuid and the number of registrations. */
   readonly onRegistered?: (uuid: string, registrations: number) => void;
-  /** Whenever osquery has said that it knows the extension: once an interval. */
+  /** Called once an interval, when osquery has confirmed that it knows the extension. */
   readonly onSeen?: () => void;
-  /** After every query, whichever server answered it. */
+  /** Called after each query. */
   readonly onAnswer?: (report: AnswerReport) => void;
-  /** The pid of the parent, now. Default: `process.ppid`. */
+  /** Returns the current parent pid. Default: `process.ppid`. */
   readonly parentPid?: () => number;
-  /** Whether the parent is osquery's watcher. Default: whether osquery's launcher says so in the environment. */
+  /** Whether the parent is osquery's watcher. Default: read from the environment (OSQUERY_EXTENSION). */
   readonly isWatched?: boolean;
   readonly limits?: Partial<ServerLimits>;
-  /** A larger answer fails the query, unless it is a single row. Default: 64 MiB. */
+  /** A larger answer fails the query, except a single row. Default: 64 MiB. */
   readonly resultMaxBytes?: ResultLimit;
 }
 
-/** How the extension stands with osquery. */
+/** The state of the registration with osquery. */
 export interface Registration {
-  /** Whether osquery knew it when it was asked last. */
+  /** Whether osquery knew the extension at the last check. */
   readonly registered: boolean;
-  /** How often it has registered: once, and again whenever osquery had forgotten it. */
+  /** Number of registrations: one, and one more each time osquery had forgotten the extension. */
   readonly registrations: number;
-  /** When osquery last said that it knows it; 0: never. */
+  /** Time of the last check at which osquery knew the extension; 0: never. */
   readonly lastSeenUnixMs: number;
 }
 
@@ -58,8 +61,8 @@ const CALL_MS = 5000;
 const DEREGISTER_MS = 300;
 
 /**
- * The life of an extension: wait for osquery, register, serve the tables, register again whenever osquery has forgotten
- * (its worker is restarted without a word), and leave in good order.
+ * The life cycle of an extension: wait for osquery, register, serve the tables, register again when osquery has forgotten
+ * the extension (its worker restarts without a message), and deregister at the end.
  */
 export class Extension {
   readonly #options: ExtensionOptions;
@@ -75,13 +78,13 @@ export class Extension {
   #registrations = 0;
   #registered = false;
   #lastSeenUnixMs = 0;
-  /** Of servers that are no more. */
+  /** Counts of closed servers. */
   #earlierCounts: Readonly<ServerCounts> = NO_COUNTS;
   #reason: ExitReason | undefined;
   #running = false;
   #wake: (() => void) | undefined;
 
-  /** @throws {ExtensionError} `declaration`: a plugin's columns are wrong */
+  /** @throws {ExtensionError} `declaration`: the columns of a plugin are invalid */
   constructor(options: ExtensionOptions) {
     const { name, version, sdkVersion = '5.0.0', minSdkVersion = '0.0.0', socketPath, plugins } = options;
     this.#options = options;
@@ -91,12 +94,12 @@ export class Extension {
     this.#registry = registryOf(plugins);
   }
 
-  /** What osquery calls the extension by, decimal; undefined before the first registration. */
+  /** The uuid that osquery gave the extension, decimal; undefined while it is not registered. */
   get uuid(): string | undefined {
     return this.#uuid;
   }
 
-  /** What happened on the sockets of all registrations. */
+  /** Counts of the sockets of all registrations. */
   get counts(): Readonly<ServerCounts> {
     return this.#server ? addCounts(this.#earlierCounts, this.#server.counts) : this.#earlierCounts;
   }
@@ -110,7 +113,7 @@ export class Extension {
   }
 
   /**
-   * Runs until there is a reason to leave, and has left when it resolves. Once only.
+   * Runs until there is a reason to leave. Resolves after the extension has left. May be called once.
    *
    * @throws {ExtensionError} the manager cannot be reached within the timeout, or refuses the extension
    */
@@ -128,17 +131,17 @@ export class Extension {
     }
   }
 
-  /** All of osquery's options, by name. */
+  /** All options of osquery, by name. */
   options(): Promise<Map<string, OptionInfo>> {
     return this.#client.options();
   }
 
-  /** Runs SQL in osquery; see ManagerClient. Not within a table's `generate`: osquery waits for that. */
+  /** Runs SQL in osquery, as `ManagerClient.query`. Do not call it in `generate`: osquery waits for the table. */
   query(sql: string): Promise<Response> {
     return this.#client.query(sql);
   }
 
-  /** Leaves: deregisters, closes and removes the socket. Resolves when all of it is done, within a second. */
+  /** Leaves: deregisters, closes and removes the socket. Resolves when this is done, within a second. */
   async stop(reason: ExitReason = 'stopped'): Promise<void> {
     this.#exit(reason);
     if (this.#running) await this.#finished.promise;
@@ -153,7 +156,7 @@ export class Extension {
     }
   }
 
-  /** The first registration, for which there is a time limit. */
+  /** The first registration, which has a time limit. */
   async #start(): Promise<void> {
     const { socketPath, timeoutSeconds = 3 } = this.#options;
     checkSocketPath(socketPath);
@@ -168,20 +171,20 @@ export class Extension {
         if (final) throw final;
         if (performance.now() >= deadline) throw tooLate(error, socketPath, timeoutSeconds);
       }
-      // What has come up there meanwhile may be something else.
+      // The path may have become a file of another kind.
       checkSocketPath(socketPath);
       await this.#sleep(RETRY_MS);
     }
   }
 
-  /** Whether osquery knows the extension, after having been told again if need be. */
+  /** Checks that osquery knows the extension, and registers again where it does not. Returns false on an error. */
   async #check(): Promise<boolean> {
     try {
       const known = await this.#client.extensions();
       if (this.#reason !== undefined) return true;
       if (this.#uuid === undefined || known.get(this.#uuid)?.name !== this.#info.name) {
         this.#registered = false;
-        this.#log.info({ uuid: this.#uuid }, 'osquery does not know the extension any more, registering again');
+        this.#log.info({ uuid: this.#uuid }, 'osquery no longer knows the extension: registering again');
         await this.#register();
       }
       this.#seen();
@@ -253,30 +256,30 @@ export class Extension {
     }
   }
 
-  /** osquery's watcher is the parent; when it is gone, so is osquery, and nobody will say so. */
+  /** The parent is osquery's watcher. When it ends, osquery has ended, without a message to the extension. */
   #watchParent(): NodeJS.Timeout {
     const parentPid = this.#options.parentPid ?? (() => process.ppid);
     const parent = parentPid();
     return setInterval(() => {
       if (parentPid() !== parent) this.#exit('watcher gone');
-      // A connection that breaks says earlier than the interval does that the worker was restarted.
+      // A broken connection shows a restart of the worker before the interval ends.
       if (this.#registrations > 0 && !this.#client.connected) this.#wake?.();
     }, WATCH_MS);
   }
 
   /**
-   * A worker that leaves asks its extensions to leave, also when its watcher starts another at once. When all of osquery
-   * leaves, the watcher sends SIGTERM, or is gone (core/watcher.cpp, WatcherRunner::stop).
+   * A worker that ends calls `shutdown`, even where the watcher starts another worker at once. When osquery ends, the
+   * watcher sends SIGTERM, or has gone (core/watcher.cpp, WatcherRunner::stop).
    */
   #shutdown(): void {
     if (!(this.#options.isWatched ?? isLaunchedByOsquery())) {
       this.#exit('shutdown');
       return;
     }
-    this.#log.info({ uuid: this.#uuid }, 'the worker of osquery leaves: waiting for the next one');
+    this.#log.info({ uuid: this.#uuid }, 'the worker of osquery has ended: waiting for the next one');
     this.#registered = false;
     this.#uuid = undefined;
-    // The watch on the parent sees that the connection is gone, and has osquery asked again.
+    // The timer of #watchParent sees the closed connection and starts another check.
     this.#client.close();
     void this.#server?.close();
   }
@@ -290,7 +293,7 @@ export class Extension {
   }
 
   async #leave(life: Promise<unknown>): Promise<void> {
-    // Also when life ended by itself: nothing starts again.
+    // After an error too, so that nothing registers again.
     this.#reason ??= 'failed';
     this.#client.close();
     await within(DEREGISTER_MS, life);
@@ -308,7 +311,7 @@ export class Extension {
     client.close();
   }
 
-  /** Ends early when the extension leaves, or when there is news. */
+  /** Ends early when `#wake` is called. */
   #sleep(ms: number): Promise<void> {
     if (this.#reason !== undefined) return Promise.resolve();
     return new Promise((resolve) => {
@@ -321,7 +324,7 @@ export class Extension {
   }
 }
 
-/** osquery gives an extension that it starts its own pid (process/posix/process.cpp, launchExtension). */
+/** osquery's launcher sets OSQUERY_EXTENSION to the extension's pid (process/posix/process.cpp, launchExtension). */
 function isLaunchedByOsquery(): boolean {
   return process.env.OSQUERY_EXTENSION === String(process.pid);
 }
@@ -341,14 +344,14 @@ function registryOf(plugins: readonly TablePlugin<unknown>[]): Registry {
   const tables: Record<string, Record<string, string>[]> = {};
   for (const plugin of plugins) {
     if (Object.hasOwn(tables, plugin.name)) {
-      throw new ExtensionError('declaration', `two tables are called ${plugin.name}`);
+      throw new ExtensionError('declaration', `two tables have the name ${plugin.name}`);
     }
     tables[plugin.name] = routes(plugin);
   }
   return { [TABLE_REGISTRY]: tables };
 }
 
-/** An error that waiting does not mend. */
+/** The error to report where another attempt cannot help. */
 function whyNotToRetry(error: unknown, path: string): Error | undefined {
   if (!(error instanceof ExtensionError)) return error instanceof Error ? error : new Error(String(error));
   const cause = error.cause;
@@ -370,7 +373,7 @@ function tooLate(error: unknown, path: string, timeoutSeconds: number): Error {
   );
 }
 
-/** Resolves when the promise has settled, either way, or the time is over. */
+/** Resolves when the promise has settled or the time is over. */
 function within(ms: number, promise: Promise<unknown>): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);

@@ -1,17 +1,19 @@
 import { ExtensionError, messageOf } from './extension_error.ts';
 import { MessageSocket } from './message_socket.ts';
 import { type ProtocolLimits, REQUEST_LIMITS } from './protocol.ts';
+import { decodeReply, RemoteError } from './reply_decoder.ts';
 import { encodeCall, encodeRequest } from './request.ts';
-import { decodePong, decodeResponse, type ReceivedStatus, type Response } from './response_decoder.ts';
+import type { Response, Status } from './response.ts';
+import { readResponse, readStatus } from './thrift_structs.ts';
 
 export interface ExtensionClientOptions {
-  /** For connecting and for the answer, each. Milliseconds, or Infinity; default 30 s. */
+  /** Limit for the connection, and again for the answer. Milliseconds, or Infinity; default 30 s. */
   readonly timeoutMs?: number;
-  /** Bytes of an answer; default 256 MiB. */
+  /** Limit of an answer in bytes; default 256 MiB. */
   readonly maxResponseBytes?: number;
 }
 
-/** What osquery does to an extension: each request on a connection of its own. */
+/** Client of an extension's socket, as osquery uses it: a new connection for each request. */
 export class ExtensionClient {
   readonly #path: string;
   readonly #timeoutMs: number;
@@ -24,22 +26,24 @@ export class ExtensionClient {
     this.#limits = { ...REQUEST_LIMITS, maxMessageBytes: maxResponseBytes };
   }
 
-  /** @throws {ExtensionError} nobody there, no answer, or none that can be read */
-  ping(): Promise<ReceivedStatus> {
-    return this.#ask(encodeRequest('ping', 0), (reply) => decodePong(reply, 0, this.#limits));
+  /** @throws {ExtensionError} no connection, no answer, or an invalid one */
+  ping(): Promise<Status> {
+    return this.#ask(encodeRequest('ping', 0), (reply) => decodeReply(reply, 'ping', 0, this.#limits, readStatus));
   }
 
   /**
-   * Asks a plugin: `call('table', 'name', { action: 'generate', context: '{"constraints":[]}' })`. A query that fails
-   * is no error here: it has a status whose code is not 0.
+   * Calls a plugin: `call('table', 'name', { action: 'generate', context: '{"constraints":[]}' })`. A query that fails
+   * resolves with a status whose code is not 0.
    *
-   * @throws {ExtensionError} nobody there, no answer, or none that can be read
+   * @throws {ExtensionError} no connection, no answer, or an invalid one
    */
   call(registry: string, item: string, request: Readonly<Record<string, string>>): Promise<Response> {
-    return this.#ask(encodeCall(0, registry, item, request), (reply) => decodeResponse(reply, 0, this.#limits));
+    return this.#ask(encodeCall(0, registry, item, request), (reply) =>
+      decodeReply(reply, 'call', 0, this.#limits, readResponse),
+    );
   }
 
-  /** Asks the extension to leave. */
+  /** Asks the extension to shut down. */
   async shutdown(): Promise<void> {
     await this.#ask(encodeRequest('shutdown', 0), () => undefined);
   }
@@ -51,7 +55,8 @@ export class ExtensionClient {
       try {
         return decode(reply);
       } catch (cause) {
-        throw new ExtensionError('protocol', `${this.#path}: ${messageOf(cause)}`, { cause });
+        const code = cause instanceof RemoteError ? 'refused' : 'protocol';
+        throw new ExtensionError(code, `${this.#path}: ${messageOf(cause)}`, { cause });
       }
     } finally {
       socket.close();

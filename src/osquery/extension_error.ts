@@ -1,21 +1,21 @@
-/** What an `ExtensionError` is about. */
+/** The kind of an `ExtensionError`. */
 export type ExtensionErrorCode =
-  /** The socket path cannot be used: too long, no such directory, not a socket, no permission. */
+  /** The socket path is unusable: too long, no such directory, not a socket, no permission. */
   | 'socket-path'
-  /** Nobody listens there, or not within the timeout. */
+  /** No process listens on the socket. */
   | 'unreachable'
-  /** The connection broke before the answer was complete. */
+  /** The connection closed before the answer was complete. */
   | 'lost'
-  /** No answer in time. */
+  /** No connection or no answer within the time limit. */
   | 'timeout'
-  /** The peer does not speak the protocol, or not within its bounds. */
+  /** The peer's bytes are not valid Thrift, or exceed a limit. */
   | 'protocol'
-  /** osquery understood and said no. */
+  /** The peer answered with an exception, or osquery refused the registration. */
   | 'refused'
-  /** The extension's own declaration is wrong: a column twice, a name that is no name. */
+  /** A table declaration is invalid: a column is declared twice, a name is not a SQL name. */
   | 'declaration';
 
-/** An error that is to be expected: the message names what was wrong, its value, and what to do. */
+/** An expected error. The message has the cause, its value, and what to do. */
 export class ExtensionError extends Error {
   override readonly name = 'ExtensionError';
   readonly code: ExtensionErrorCode;

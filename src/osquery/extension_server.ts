@@ -10,26 +10,26 @@ import { type Log, RateLimit } from './log.ts';
 import { cannotListen, type RemoveSocket, removeStaleSocket, settleSocket, temporaryName } from './stale_socket.ts';
 import type { TablePlugin } from './table_plugin.ts';
 
-/** Bounds of a server. Seconds. */
+/** Limits of a server. Times are in seconds. */
 export interface ServerLimits {
-  /** Beyond it the one that has been idle longest makes room, or else the new one is closed. */
+  /** Open connections. Above it, the longest idle one is closed; where none is idle, the new one. */
   readonly connections: number;
-  /** From the first byte of a request to its last. */
+  /** Time from the first to the last byte of a request. */
   readonly partialSeconds: number;
-  /** Without a request. */
+  /** Time without a request. */
   readonly idleSeconds: number;
-  /** Until a reader has taken the next 256 KiB of its answer, or what is left of it. */
+  /** Time to read the next 256 KiB of an answer, or its rest. */
   readonly stallSeconds: number;
   /** Bytes of unfinished requests, of all connections together. */
   readonly bufferedBytes: number;
   /**
-   * How many times `resultMaxBytes` the answers that are being made or read may hold, of all connections together;
-   * answers of up to 128 KiB are held in any case.
+   * Memory of all answers that are being built or sent, as a multiple of `resultMaxBytes`. Answers of up to 128 KiB always
+   * have room.
    */
   readonly largestAnswers: number;
 }
 
-export const SERVER_LIMITS: ServerLimits = {
+const SERVER_LIMITS: ServerLimits = {
   connections: 256,
   partialSeconds: 30,
   idleSeconds: 300,
@@ -38,32 +38,32 @@ export const SERVER_LIMITS: ServerLimits = {
   largestAnswers: 4,
 };
 
-export interface ExtensionServerOptions {
-  /** Where to listen: the manager's socket path, a dot, and the uuid. */
+interface ExtensionServerOptions {
+  /** Socket to listen on: the manager's socket path, a dot, and the uuid. */
   readonly path: string;
-  /** What the manager registered the extension under: decimal. */
+  /** The uuid from the registration, decimal. */
   readonly uuid: string;
   readonly tables: readonly TablePlugin<unknown>[];
   readonly log: Log;
-  /** The manager asked for it, and has its answer. */
+  /** Called when the manager has called `shutdown` and the reply has been written. */
   readonly onShutdown?: () => void;
   readonly limits?: Partial<ServerLimits>;
-  /** After every query. */
+  /** Called after each query. */
   readonly onAnswer?: (report: AnswerReport) => void;
-  /** A larger answer fails the query, unless it is a single row. Default: 64 MiB. */
+  /** A larger answer fails the query, except a single row. Default: 64 MiB. */
   readonly resultMaxBytes?: ResultLimit;
 }
 
-/** What happened on a server, counted since it was made. */
+/** Counters of a server, from its start. */
 export interface ServerCounts {
   connections: number;
   requests: number;
-  /** Closed for breaking the protocol, a bound or a deadline. */
+  /** Connections closed for a protocol error, a limit or a deadline. */
   faults: number;
   queryErrors: number;
-  /** Values that a column failed to give. */
+  /** Values that a column did not return: it threw, or returned another type. */
   valueErrors: number;
-  /** Of answers that were made, also of those that were refused in the end, or that nobody took. */
+  /** Bytes of all answers that were built, with refused and unread ones. */
   answerBytes: number;
 }
 
@@ -77,15 +77,15 @@ export const NO_COUNTS: Readonly<ServerCounts> = {
 };
 
 /**
- * Serves tables to osquery on a unix socket. Answers are made in slices, so that a ping is answered at once while
- * others read much; a peer that is slow, broken or hostile costs bounded memory, and its own connection at most.
+ * Serves tables to osquery on a Unix socket. Answers are built in slices, so a ping is answered at once during long
+ * queries. A slow, broken or hostile peer uses bounded memory, and loses only its own connection.
  */
 export class ExtensionServer {
   readonly #options: ExtensionServerOptions;
   readonly #limits: ServerLimits;
   readonly #rate = new RateLimit();
   readonly #counts: ServerCounts = { ...NO_COUNTS };
-  // In the order of their last request: the first is the one that has been idle longest.
+  // In the order of the last request: the longest idle connection is the first.
   readonly #connections = new Set<Connection>();
   readonly #host: ConnectionHost;
   readonly #answers: AnswerMemory;
@@ -94,13 +94,13 @@ export class ExtensionServer {
   #removeSocket: RemoveSocket | undefined;
   #sweep: NodeJS.Timeout | undefined;
 
-  /** @throws {ExtensionError} `declaration`: a table's columns are wrong, or two tables have one name */
+  /** @throws {ExtensionError} `declaration`: the columns of a table are invalid, or two tables have one name */
   constructor(options: ExtensionServerOptions) {
     this.#options = options;
     this.#limits = { ...SERVER_LIMITS, ...options.limits };
     const tables = new Map<string, TablePlugin<unknown>>();
     for (const table of options.tables) {
-      if (tables.has(table.name)) throw new ExtensionError('declaration', `two tables are called ${table.name}`);
+      if (tables.has(table.name)) throw new ExtensionError('declaration', `two tables have the name ${table.name}`);
       routes(table);
       tables.set(table.name, table);
     }
@@ -114,7 +114,7 @@ export class ExtensionServer {
     );
     this.#answers = answers;
     this.#host = {
-      uuid: BigInt(options.uuid),
+      uuid: options.uuid,
       tables,
       share: new EventLoopShare(),
       answers,
@@ -141,7 +141,7 @@ export class ExtensionServer {
       onValueError: (table, column, error) => {
         counts.valueErrors += 1;
         this.#rate.pass(`value ${table}.${column}`, (suppressed) =>
-          log.error({ table, column, error: messageOf(error), suppressed }, 'a column has no value for a row'),
+          log.error({ table, column, error: messageOf(error), suppressed }, 'a column returned no value for a row'),
         );
       },
       ...(options.onAnswer ? { onAnswer: options.onAnswer } : {}),
@@ -158,18 +158,18 @@ export class ExtensionServer {
     return this.#counts;
   }
 
-  /** Connections that are open now. */
+  /** Number of open connections. */
   get connections(): number {
     return this.#connections.size;
   }
 
-  /** Bytes of answers that are being made or read now. */
+  /** Bytes of answers that are being built or sent now. */
   get answerBytes(): number {
     return this.#answers.bytes;
   }
 
   /**
-   * Listens. A socket that nobody answers on is removed; the new one is 0600 from the start.
+   * Starts to listen. A stale socket is removed first. The new socket has mode 0600 from the start.
    *
    * @throws {ExtensionError} `socket-path`
    */
@@ -200,7 +200,7 @@ export class ExtensionServer {
           reject(cannotListen(path, error));
         }
       });
-      // The socket is made within listen(), by bind(): no moment passes in which others could connect.
+      // listen() creates the socket synchronously, by bind(), so the umask applies to it alone.
       const umask = process.umask(0o177);
       try {
         server.listen({ path: temporary, backlog: 511 });
@@ -213,7 +213,7 @@ export class ExtensionServer {
     this.#sweep = setInterval(() => this.#closeOverdue(), Math.min(1000, shortest * 250)).unref();
   }
 
-  /** Stops listening, closes every connection and removes the socket. Can be called again. */
+  /** Stops listening, closes all connections and removes the socket. May be called several times. */
   async close(): Promise<void> {
     clearInterval(this.#sweep);
     const server = this.#server;

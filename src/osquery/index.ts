@@ -1,23 +1,9 @@
 /**
- * A small SDK for osquery extensions: tables in, an extension out. All there is to one:
+ * An SDK for osquery extensions that serve tables; README.md of this folder explains it.
  *
- *     import { bigint, Extension, text } from './index.ts';
- *
- *     const uptime = {
- *       name: 'node_uptime',
- *       description: 'How long this extension has been running.',
- *       columns: [
- *         bigint('seconds', 'Since it was started', (row: { seconds: number }) => row.seconds),
- *         text('version', 'Of Node.js', () => process.version),
- *       ],
- *       rowid: () => 1,
- *       generate: () => [{ seconds: Math.floor(process.uptime()) }],
- *     };
- *     const socketPath = process.argv[process.argv.indexOf('--socket') + 1] ?? '';
- *     await new Extension({ name: 'uptime', version: '1.0.0', socketPath, plugins: [uptime] }).run();
- *
- * `osqueryi --nodisable_extensions --extensions_socket /tmp/o.em`, then `node uptime.ts --socket /tmp/o.em`, and
- * `SELECT * FROM node_uptime`. `run` resolves when osquery, or the end of its watcher, tells the extension to leave.
+ * This file is the public interface. Code outside this folder imports from here only, with one exception: log.ts, which
+ * the recorder uses without the rest. Tests of the inner modules, and benchmarks of the wire format, import those modules.
+ * No file of this folder imports from outside it.
  */
 
 export type { ResultLimit } from './answer_builder.ts';
@@ -30,24 +16,23 @@ export {
   type ColumnValue,
   double,
   integer,
+  JSON_NULL,
   json,
   routes,
   text,
 } from './column.ts';
-export { matcher, rowMatcher, type ValuePredicate } from './constraint.ts';
+export { rowMatcher, rowMatcherInPieces } from './constraint.ts';
+export { equalIntegers, equalTexts } from './equality.ts';
 export { type ExitReason, Extension, type ExtensionOptions, type Registration } from './extension.ts';
 export { ExtensionClient, type ExtensionClientOptions } from './extension_client.ts';
 export { ExtensionError, type ExtensionErrorCode } from './extension_error.ts';
-export {
-  ExtensionServer,
-  type ExtensionServerOptions,
-  SERVER_LIMITS,
-  type ServerCounts,
-  type ServerLimits,
-} from './extension_server.ts';
+export { NO_COUNTS, type ServerCounts, type ServerLimits } from './extension_server.ts';
 export { integerBounds } from './integer_bounds.ts';
-export { type Log, silentLog } from './log.ts';
-export { type ExtensionInfo, ManagerClient, type OptionInfo, type Registry } from './manager_client.ts';
+export { type LaunchOptions, launchOptions } from './launch_options.ts';
+export { type Log, RateLimit, silentLog } from './log.ts';
+export { ManagerClient } from './manager_client.ts';
+export { type ManagerService, serveManager } from './manager_server.ts';
+export { type Pieces, runToEnd } from './pieces.ts';
 export {
   type Constraint,
   type ConstraintOp,
@@ -55,7 +40,9 @@ export {
   type QueryContext,
   QueryContextError,
 } from './query_context.ts';
-export type { ReceivedStatus, Response } from './response_decoder.ts';
+export type { ExtensionInfo, OptionInfo, Registry, Response, Status } from './response.ts';
 export { RowIds } from './row_ids.ts';
-export { checkSocketPath, MAX_SOCKET_PATH_BYTES } from './socket_path.ts';
+export { MAX_SOCKET_PATH_BYTES } from './socket_path.ts';
+export { parseSqliteNumber, type SqliteNumber } from './sqlite_number.ts';
+export { removeStaleSocket } from './stale_socket.ts';
 export type { Answer, TablePlugin } from './table_plugin.ts';

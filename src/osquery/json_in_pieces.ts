@@ -1,28 +1,28 @@
-/** JSON as it is parsed a piece at a time: a query's context may have 16 MB, which JSON.parse takes 0.2 s for. */
+/** A JSON parser that works in pieces: JSON.parse takes 0.2 s for a query context of 16 MB. */
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 interface JsonLimits {
-  /** Lists and objects in one another. */
+  /** Nesting of lists and objects. */
   readonly maxDepth: number;
-  /** A longer string becomes `longString`. Characters as they are written. */
+  /** A longer string becomes `longString`. Counted in source characters. */
   readonly maxString: number;
   readonly longString: string;
 }
 
 /** Values between two pauses: about a millisecond. */
 const VALUES_A_PIECE = 2048;
-/** A flat object that is shorter than this is left to JSON.parse. */
+/** JSON.parse parses a flat object that is shorter than this. */
 const FLAT_LENGTH = 4096;
 
 const SPACE = /[ \t\n\r]*/y;
 const SCALAR = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
 /**
- * What JSON.parse gives; every `undefined` is a pause.
+ * Parses as JSON.parse does; every `undefined` is a pause.
  *
- * @throws {SyntaxError} not JSON
- * @throws {RangeError} nested too deep
+ * @throws {SyntaxError} the text is not JSON
+ * @throws {RangeError} the nesting is too deep
  */
 export function* parseJsonInPieces(text: string, limits: JsonLimits): Generator<undefined, Json, void> {
   const reader = new JsonReader(text, limits);
@@ -63,7 +63,7 @@ class JsonReader {
     if (this.#next() !== '') throw this.#unexpected();
   }
 
-  /** An object without any in it: where it ends at the first brace, it parses up to there. */
+  /** An object that contains no object: its text up to the first closing brace is valid JSON. */
   #flatObject(depth: number): Json | undefined {
     const end = this.#text.indexOf('}', this.#at) + 1;
     if (end === 0 || end - this.#at > FLAT_LENGTH || depth >= this.#limits.maxDepth) return undefined;
@@ -124,7 +124,7 @@ class JsonReader {
     return JSON.parse(written);
   }
 
-  /** Steps over a closing bracket, or the comma before another element. */
+  /** Skips a closing bracket, or the comma before the next element. */
   #closes(bracket: string, hasElements: boolean): boolean {
     const next = this.#next();
     if (next === bracket) {
@@ -144,7 +144,7 @@ class JsonReader {
     this.#at += 1;
   }
 
-  /** The character after any space; '' at the end. */
+  /** The next character after white space; '' at the end. */
   #next(): string {
     SPACE.lastIndex = this.#at;
     SPACE.test(this.#text);

@@ -1,4 +1,4 @@
-/** Where the SDK writes what it has to say: any object with pino's four methods. `object` holds what to search for. */
+/** The log of the SDK: any object with these four methods of pino. `object` has the structured fields. */
 export interface Log {
   debug(object: object, message: string): void;
   info(object: object, message: string): void;
@@ -8,12 +8,12 @@ export interface Log {
 
 const nothing = () => {};
 
-/** Says nothing. */
+/** A log that drops all messages. */
 export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 /**
- * Lets a message of one kind through once per `periodSeconds`, with the number of those it held back as `suppressed`,
- * so that a peer cannot fill the log. Kinds are the caller's own words, never the peer's: their number is bounded.
+ * Passes one message of each kind per `periodSeconds`, with the number of `suppressed` ones, so that a peer cannot fill
+ * the log. Use fixed kinds, not text of the peer: each kind takes memory.
  */
 export class RateLimit {
   readonly #periodMs: number;
@@ -25,7 +25,7 @@ export class RateLimit {
     this.#now = now;
   }
 
-  /** `write` is called with how many messages of this kind were held back since the last one, or not at all. */
+  /** Calls `write` with the number of messages of this kind that were suppressed since the last one, or does not call it. */
   pass(kind: string, write: (suppressed: number) => void): void {
     const last = this.#kinds.get(kind);
     const now = this.#now();

@@ -4,8 +4,8 @@ import type { ProtocolLimits } from './protocol.ts';
 const EMPTY = Buffer.alloc(0);
 
 /**
- * Bytes of a connection, and the messages in them. A message that comes in one piece is not copied; of one that comes in
- * many, every byte is looked at once. Memory is what has come, doubled at most: a length is never allocated on trust.
+ * Splits the bytes of a connection into messages. A message that arrives in one chunk is not copied; of other messages,
+ * every byte is scanned once. The memory is at most twice the received bytes: a declared length allocates nothing.
  */
 export class MessageBuffer {
   readonly #scanner: MessageScanner;
@@ -18,7 +18,7 @@ export class MessageBuffer {
     this.#scanner = new MessageScanner(limits);
   }
 
-  /** Bytes that belong to no message taken so far. */
+  /** Number of buffered bytes. */
   get length(): number {
     return this.#end - this.#start;
   }
@@ -45,9 +45,9 @@ export class MessageBuffer {
   }
 
   /**
-   * The next whole message, taken out; undefined while there is none. Its bytes stay what they are.
+   * Takes out the next whole message; undefined while it is incomplete. Its bytes do not change later.
    *
-   * @throws {ProtocolError} the connection cannot be read any further
+   * @throws {ProtocolError} the bytes are not a message; the connection is unusable
    */
   next(): Buffer | undefined {
     if (this.length < this.#scanner.needed) return undefined;

@@ -3,9 +3,9 @@ import { minimumSize, ProtocolError, type ProtocolLimits, Type, VERSION_1 } from
 const STRUCT = 0;
 
 /**
- * Finds the end of a message while it arrives, in one pass over its bytes however they are cut: it goes on where it
- * stopped, and decodes nothing. Everything that a message declares is held against its limits when it is declared, so
- * that a length of two gigabytes is refused before any of it is waited for.
+ * Finds the end of a message while its bytes arrive, in one pass: each scan continues where the last one stopped, and
+ * decodes nothing. Each declared size is checked against the limits at once, so a length of two gigabytes is refused
+ * before its bytes arrive.
  */
 export class MessageScanner {
   readonly #limits: ProtocolLimits;
@@ -13,9 +13,9 @@ export class MessageScanner {
   #needed = 8;
   #started = false;
   #depth = 0;
-  /** How many more values a message may have. */
+  /** Number of values that the message may still have. */
   #valuesLeft: number;
-  // Per level: the type of keys (0: a struct) and of values, and how many of both are to come.
+  // Per level: the type of keys (0: a struct), the type of values, and the number of both that follow.
   readonly #first: Uint8Array;
   readonly #second: Uint8Array;
   readonly #left: Float64Array;
@@ -28,15 +28,15 @@ export class MessageScanner {
     this.#left = new Float64Array(limits.maxDepth);
   }
 
-  /** How many bytes of the message, from its start, the next `scan` wants at least. */
+  /** The least number of bytes, from the start of the message, that the next `scan` needs. */
   get needed(): number {
     return this.#needed;
   }
 
   /**
-   * @param bytes the message from its start, as much as there is; later calls see the same bytes and more
-   * @returns the message's length once all of it is there, else undefined
-   * @throws {ProtocolError} what no further bytes can mend
+   * @param bytes the received bytes, from the start of the message; later calls get the same bytes and more
+   * @returns the length of the message; undefined while it is incomplete
+   * @throws {ProtocolError} the bytes are not a message, or exceed a limit
    */
   scan(bytes: Uint8Array): number | undefined {
     const available = bytes.length;
@@ -53,7 +53,7 @@ export class MessageScanner {
           this.#depth -= 1;
           continue;
         }
-        // With the field's id, what is before its value is 3 bytes long.
+        // Type and id of a field take 3 bytes.
         if (!this.#value(bytes, available, type, 3)) return undefined;
         this.#counted();
         continue;
@@ -64,7 +64,7 @@ export class MessageScanner {
         continue;
       }
       type = ((left & 1) === 0 ? this.#first[level] : this.#second[level]) as number;
-      // Taken back when the value's head is not there yet. Containers in it are other levels.
+      // Set back where the head of the value is incomplete. Nested containers are other levels.
       this.#left[level] = left - 1;
       if (!this.#value(bytes, available, type, 0)) {
         this.#left[level] = left;
@@ -72,11 +72,11 @@ export class MessageScanner {
       }
       this.#counted();
     }
-    // The last string's end may lie ahead.
+    // The end of the last string may not have arrived.
     return this.#has(0, available) ? this.#position : undefined;
   }
 
-  /** Forgets everything: the next byte is a message's first. */
+  /** Resets the scanner to the start of a message. */
   reset(): void {
     this.#position = 0;
     this.#needed = 8;
@@ -100,7 +100,7 @@ export class MessageScanner {
     return true;
   }
 
-  /** Steps over `before` bytes and a value, or into it; false, and where it was, when its head is not there yet. */
+  /** Skips `before` bytes and a value, or enters a container. Returns false where the head of the value is incomplete. */
   #value(bytes: Uint8Array, available: number, type: number, before: number): boolean {
     const at = this.#position + before;
     switch (type) {
@@ -141,7 +141,7 @@ export class MessageScanner {
         return true;
       }
       default: {
-        // Of a fixed size: stepped over without being waited for.
+        // A fixed size: skipped although its bytes may not have arrived.
         if (!this.#has(before, available)) return false;
         const size = minimumSize(type);
         this.#within(size, at);

@@ -4,9 +4,9 @@ import { MessageBuffer } from './message_buffer.ts';
 import { ProtocolError, type ProtocolLimits } from './protocol.ts';
 
 /**
- * Connects to a unix socket. `timeoutMs` may be Infinity: no limit.
+ * Connects to a Unix socket. `timeoutMs` may be Infinity.
  *
- * @throws {ExtensionError} `unreachable` (nobody listens, no such file, no permission) or `timeout`
+ * @throws {ExtensionError} `unreachable` (no listener, no such file, no permission) or `timeout`
  */
 export function connectSocket(path: string, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -28,7 +28,7 @@ export function connectSocket(path: string, timeoutMs: number): Promise<Socket> 
   });
 }
 
-/** A client's connection: one message out, one message back, within a time. */
+/** The connection of a client: sends one message and receives one, within a time limit. */
 export class MessageSocket {
   readonly #path: string;
   readonly #socket: Socket;
@@ -56,8 +56,8 @@ export class MessageSocket {
   }
 
   /**
-   * Sends a message and gives the next one that comes. One at a time. After an error the connection is closed.
-   * `timeoutMs` may be Infinity: no limit.
+   * Sends a message and returns the next received one. Only one exchange at a time. An error closes the connection.
+   * `timeoutMs` may be Infinity.
    *
    * @throws {ExtensionError} `timeout`, `lost` or `protocol`
    */
@@ -97,7 +97,7 @@ export class MessageSocket {
       const waiting = this.#waiting;
       this.#waiting = undefined;
       if (waiting && message) waiting.resolve(message);
-      else throw new ProtocolError('bytes that were not asked for');
+      else throw new ProtocolError('received bytes without a request');
     } catch (error) {
       this.#break(new ExtensionError('protocol', `${this.#path}: ${messageOf(error)}`, { cause: error }));
     }

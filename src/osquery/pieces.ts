@@ -1,9 +1,9 @@
-/** Work in pieces: a generator, of which every `undefined` is a pause in which others may have the event loop. */
+/** Work in pieces: a generator whose `undefined` values are pauses in which other work may use the event loop. */
 import type { EventLoopShare } from './event_loop_share.ts';
 
 export type Pieces<Result> = Generator<undefined, Result, void>;
 
-/** Does the work with pauses, when the share of the event loop is spent. */
+/** Runs the work, and gives way at a pause when the share of the event loop is spent. */
 export async function inTurns<Result>(pieces: Pieces<Result>, share: EventLoopShare): Promise<Result> {
   for (;;) {
     const { done, value } = pieces.next();
@@ -12,7 +12,7 @@ export async function inTurns<Result>(pieces: Pieces<Result>, share: EventLoopSh
   }
 }
 
-/** Does the work in one go. */
+/** Runs the work without pauses. */
 export function runToEnd<Result>(pieces: Pieces<Result>): Result {
   for (;;) {
     const { done, value } = pieces.next();

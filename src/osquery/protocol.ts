@@ -1,4 +1,4 @@
-/** Numbers of Thrift's strict binary protocol (thrift/doc/specs/thrift-binary-protocol.md). */
+/** Constants of Thrift's strict binary protocol (thrift/doc/specs/thrift-binary-protocol.md). */
 export const VERSION_1 = 0x8001;
 
 export const Type = {
@@ -19,27 +19,27 @@ export const Type = {
 
 export const MessageType = { CALL: 1, REPLY: 2, EXCEPTION: 3, ONEWAY: 4 } as const;
 
-/** How much of a message a reader takes. */
+/** Limits of a message. */
 export interface ProtocolLimits {
-  /** Bytes of a whole message. */
+  /** Bytes of the message. */
   readonly maxMessageBytes: number;
-  /** Bytes of a method's name. */
+  /** Bytes of the method name. */
   readonly maxNameBytes: number;
-  /** Structs and containers in one another. */
+  /** Nesting of structs and containers. */
   readonly maxDepth: number;
-  /** Values in all structs and containers together. Default: as many as fit. */
+  /** Number of values in all structs and containers. Default: no limit. */
   readonly maxValues?: number;
 }
 
-/** Bounds for requests: 16 MiB. */
+/** Limits of requests: 16 MiB. */
 export const REQUEST_LIMITS: ProtocolLimits = { maxMessageBytes: 16 * 1024 * 1024, maxNameBytes: 256, maxDepth: 32 };
 
-/** The peer does not speak the protocol, or not within its bounds: the connection has to be closed. */
+/** The bytes are not valid, or exceed a limit. The connection must be closed. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
 }
 
-/** A message that is not whole: at least `needed` bytes of it, counted from its start, are wanted. */
+/** The message is incomplete: it needs at least `needed` bytes, counted from its start. */
 export class Underrun extends ProtocolError {
   readonly needed: number;
 
@@ -49,7 +49,7 @@ export class Underrun extends ProtocolError {
   }
 }
 
-/** The fewest bytes that a value of a type takes. */
+/** The least number of bytes of a value of a type. */
 export function minimumSize(type: number): number {
   switch (type) {
     case Type.BOOL:

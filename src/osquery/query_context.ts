@@ -1,7 +1,7 @@
 import { type Json, parseJsonInPieces } from './json_in_pieces.ts';
 import { runToEnd } from './pieces.ts';
 
-/** What a constraint compares by. `unsupported` is any that osquery may add: ignore it, SQLite checks again. */
+/** The operator of a constraint. `unsupported` is any other operator: ignore it, SQLite checks the rows again. */
 export type ConstraintOp =
   | 'eq'
   | 'gt'
@@ -15,36 +15,35 @@ export type ConstraintOp =
   | 'regexp'
   | 'unsupported';
 
-/** `column op expr`. expr is what SQLite's value looks like as text, whatever the column's type. */
+/** `column op expr`. `expr` is the value as SQLite's text, for every column type. */
 export interface Constraint {
   readonly op: ConstraintOp;
   readonly expr: string;
 }
 
-/** What osquery says of a query when it asks a table for rows. */
+/** The parts of a query that osquery passes to a table. */
 export interface QueryContext {
   /**
-   * Per column, only those that have any. Columns are AND; several `eq` on one column mean any of them (an IN list),
-   * everything else on one column is AND.
+   * Constraints by column; a column without constraints is absent. Several `eq` on one column mean any of them (an IN
+   * list); all other constraints must hold together.
    */
   readonly constraints: ReadonlyMap<string, readonly Constraint[]>;
-  /** Names of the columns that the query reads; undefined: all. */
+  /** Names of the columns that the query reads; undefined for all. */
   readonly columnsUsed: ReadonlySet<string> | undefined;
   /**
-   * LIMIT and OFFSET of the statement. osquery passes them on with ORDER BY too (`ORDER BY time DESC LIMIT 1`), and
-   * with constraints that it kept to itself, and skips OFFSET rows itself: so a scan must not end early because of
-   * them unless the table knows that its order and its filter are SQLite's.
+   * LIMIT and OFFSET of the statement. Do not end a scan early because of them: osquery also passes them with ORDER BY
+   * (`ORDER BY time DESC LIMIT 1`) and with constraints that it does not pass on, and it skips OFFSET rows itself.
    */
   readonly limit?: number;
   readonly offset?: number;
 }
 
-/** The context is not what osquery sends. */
+/** The context of a query is invalid. */
 export class QueryContextError extends Error {
   override readonly name = 'QueryContextError';
 }
 
-// osquery/core/tables.h, ConstraintOperator, which are SQLite's SQLITE_INDEX_CONSTRAINT_*.
+// osquery/core/tables.h, ConstraintOperator; the numbers are SQLite's SQLITE_INDEX_CONSTRAINT_*.
 const OPS: Readonly<Record<number, ConstraintOp>> = {
   2: 'eq',
   4: 'gt',
@@ -60,28 +59,28 @@ const OPS: Readonly<Record<number, ConstraintOp>> = {
 const LIMIT = 73;
 const OFFSET = 74;
 
-/** A context is nested 5 deep. */
+/** The contexts of osquery are nested 5 deep. */
 const MAX_DEPTH = 8;
 /** Up to this length JSON.parse takes some milliseconds. */
 export const ONE_PIECE_LENGTH = 256 * 1024;
 /** Constraints between two pauses. */
 const CONSTRAINTS_A_PIECE = 2048;
-/** Characters of an expression that is compared with here: a longer one is left to SQLite. */
+/** Characters of an expression. Only SQLite compares with a longer one. */
 const MAX_EXPRESSION = 1_048_576;
-/** Stands for an expression that is not known here: see isUnknown in constraint.ts. It is no name either. */
+/** Replaces an expression that is too long: isUnknown in constraint.ts recognizes it, and no name equals it. */
 const UNKNOWN_EXPRESSION = '\ufffd'.repeat(1024);
 
 /**
- * Parses the `context` of a `generate` request. Constraints on columns that the table does not have are left out, and
- * so is `colsUsedBitset`: it exceeds 2^53, and `colsUsed` says the same.
+ * Parses the `context` of a `generate` request. Constraints on unknown columns are left out. `colsUsedBitset` is ignored:
+ * it exceeds 2^53, and `colsUsed` has the same information.
  *
- * @throws {QueryContextError} not JSON, or not of that shape.
+ * @throws {QueryContextError} the context is not JSON, or has another shape
  */
 export function parseQueryContext(json: string, columns: readonly { readonly name: string }[]): QueryContext {
   return runToEnd(parseQueryContextInPieces(json, columns));
 }
 
-/** The same; every `undefined` is a pause. */
+/** `parseQueryContext` with pauses: every `undefined` is a pause. */
 export function* parseQueryContextInPieces(
   json: string,
   columns: readonly { readonly name: string }[],
@@ -103,7 +102,7 @@ export function* parseQueryContextInPieces(
         yield undefined;
       }
       const { code, expr } = operation(item, name);
-      // Neither is a constraint on the column: osquery hangs them on the first one.
+      // LIMIT and OFFSET are no constraints on a column: osquery adds them to the first column.
       if (code === LIMIT) limit = count(expr);
       else if (code === OFFSET) offset = count(expr);
       else if (known.has(name)) {
@@ -160,7 +159,7 @@ function columnsUsed(value: Json | undefined, known: ReadonlySet<string>): Reado
   return used;
 }
 
-// An empty list may also come as "": boost's property tree, which older versions wrote JSON with, knows no other.
+// Older osquery versions write an empty list as "", because of boost's property tree.
 function list(value: Json | undefined, what: string): readonly Json[] {
   if (value === undefined || value === '') return [];
   if (!Array.isArray(value)) throw new QueryContextError(`context: ${what} is ${kindOf(value)}, not a list`);

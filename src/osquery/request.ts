@@ -2,31 +2,30 @@ import { BinaryReader } from './binary_reader.ts';
 import { BinaryWriter } from './binary_writer.ts';
 import { MessageType, ProtocolError, Type } from './protocol.ts';
 
-/** What osquery asks of an extension (service Extension of thrift/osquery.thrift). */
+/** A request of osquery to an extension (service Extension of thrift/osquery.thrift). */
 export type Request =
   | { readonly method: 'ping'; readonly seqid: number }
   | { readonly method: 'shutdown'; readonly seqid: number }
   | {
       readonly method: 'call';
       readonly seqid: number;
-      /** 'table', 'logger', …; '' when it was left out, like the others. */
+      /** 'table', 'logger', …; '' where the field is missing. */
       readonly registry: string;
       readonly item: string;
       readonly request: ReadonlyMap<string, string>;
     }
-  /** A method that an extension does not have. */
+  /** A method that the service does not have. */
   | { readonly method: 'unknown'; readonly name: string; readonly seqid: number };
 
 /**
- * Decodes one whole message. Fields that are not known, or of another type than they should be, are skipped, as Thrift
- * does.
+ * Decodes one whole request. Unknown fields, and fields of an unexpected type, are skipped, as Thrift does.
  *
- * @throws {ProtocolError} not a call
+ * @throws {ProtocolError} the message is not a call
  */
 export function decodeRequest(message: Buffer): Request {
   const reader = new BinaryReader(message);
   const { name, type, seqid } = reader.message();
-  if (type !== MessageType.CALL) throw new ProtocolError(`message type ${type} where a call is due`);
+  if (type !== MessageType.CALL) throw new ProtocolError(`expected a call, got message type ${type}`);
   if (name !== 'call') {
     return name === 'ping' || name === 'shutdown' ? { method: name, seqid } : { method: 'unknown', name, seqid };
   }
@@ -65,12 +64,7 @@ export function encodeCall(
   writer.field(Type.STRING, 2);
   writer.string(item);
   writer.field(Type.MAP, 3);
-  const entries = Object.entries(request);
-  writer.map(Type.STRING, Type.STRING, entries.length);
-  for (const [key, value] of entries) {
-    writer.string(key);
-    writer.string(value);
-  }
+  writer.stringMap(request);
   writer.stop();
   return writer.take();
 }

@@ -1,47 +1,41 @@
 import { BinaryWriter } from './binary_writer.ts';
 import { type Column, type ColumnValue, ROWID } from './column.ts';
 import { MessageType, Type } from './protocol.ts';
+import { writeResponseHead } from './reply_encoder.ts';
+import type { Status } from './response.ts';
 import type { TablePlugin } from './table_plugin.ts';
 
-/** ExtensionStatus: code 0 is success (ExtensionCode of thrift/osquery.thrift). */
-export interface Status {
-  readonly code: number;
-  readonly message: string;
-  readonly uuid: bigint;
-}
-
-/** Bytes of a chunk of a reply, and at most a row more. */
+/** Bytes of a chunk of a reply; a chunk may be larger by one row. */
 export const CHUNK_BYTES = 128 * 1024;
 
-/** An i32, the last thing of the header. */
+/** The number of rows: an i32 at the end of the header. */
 const COUNT_BYTES = 4;
-/** The ends of two structures. */
+/** The ends of two structs. */
 const END_BYTES = 2;
-const UNKNOWN_METHOD = 1;
 
-/** What of a table its answers are made of. */
+/** The parts of a table that its answers need. */
 export type EncodedTable<Row> = Pick<TablePlugin<Row>, 'columns' | 'rowid'>;
 
-/** What `ResponseEncoder` calls when a column throws, or gives what is no value: the value is NULL then. */
-type OnValueError = (column: string, error: unknown) => void;
+/** Called when a column throws, or returns a value of another type. The value becomes NULL. */
+export type OnValueError = (column: string, error: unknown) => void;
 
 /**
- * Writes the reply to a `call` that asked for rows, row by row, straight into bytes. They are kept in chunks until all
- * rows are there, because the header says how many there are: so it takes the memory of its bytes and no more.
+ * Encodes the reply to a `generate` call, row by row. The bytes are kept in chunks until the last row, because the header
+ * has the number of rows. The memory is that of the bytes: rows are not kept.
  */
 export class ResponseEncoder<Row> {
   readonly #writer = new BinaryWriter(CHUNK_BYTES * 2);
   readonly #columns: readonly { readonly column: Column<Row>; readonly key: Uint8Array }[];
   readonly #rowid: (row: Row) => number | bigint;
   readonly #onValueError: OnValueError | undefined;
-  /** Where the header has the number of rows, which is not known yet. */
+  /** Position of the number of rows in the header. */
   readonly #countAt: number;
   #chunks: Buffer[] = [];
   #chunkedBytes = 0;
   #discarding = false;
   #rowCount = 0;
 
-  /** @param columnsUsed what is written of a row; undefined: all of it */
+  /** @param columnsUsed the columns to write; undefined for all */
   constructor(
     seqid: number,
     status: Status,
@@ -54,7 +48,8 @@ export class ResponseEncoder<Row> {
       .filter(({ name }) => columnsUsed === undefined || columnsUsed.has(name))
       .map((column) => ({ column, key: encodedString(column.name) }));
     this.#onValueError = onValueError;
-    responseHead(this.#writer, seqid, status, 0);
+    this.#writer.message('call', MessageType.REPLY, seqid);
+    writeResponseHead(this.#writer, status, 0);
     this.#countAt = this.#writer.pending - COUNT_BYTES;
   }
 
@@ -62,18 +57,15 @@ export class ResponseEncoder<Row> {
     return this.#rowCount;
   }
 
-  /** What the whole reply would be if it ended here, whether or not its bytes are kept. */
+  /** Size of the reply with the rows so far, with discarded ones. */
   get byteCount(): number {
     return this.#chunkedBytes + this.#writer.pending + END_BYTES;
   }
 
   /**
-   * Nothing of the row is needed afterwards. A key that is missing is NULL.
+   * Adds a row, which is not needed afterwards. NULL is a missing key.
    *
-   * A value is had before any byte of it is written: a column that throws, or gives what is no value, leaves NULL and
-   * the reply stays whole.
-   *
-   * @throws what the table's `rowid` throws, and TypeError for an id that is no 64-bit integer; nothing is written then
+   * @throws the error of the table's `rowid`, and TypeError for an id that is not a 64-bit integer; no byte is written then
    */
   row(row: Row): void {
     const writer = this.#writer;
@@ -106,14 +98,14 @@ export class ResponseEncoder<Row> {
     else if (writer.pending >= CHUNK_BYTES) this.#chunk();
   }
 
-  /** Lets go of all bytes. What comes after is counted only, and there is no reply in the end. */
+  /** Releases all bytes. Later rows are counted only, and `end` throws. */
   discard(): void {
     this.#discarding = true;
     this.#chunks = [];
     this.#drop();
   }
 
-  /** The reply, in chunks, of which each is let go of when the next is asked for. Once, and last of all. */
+  /** The chunks of the reply; each is released when the next one is taken. May be called once, after the last row. */
   *end(): Generator<Buffer, void, void> {
     if (this.#discarding) throw new Error('the bytes of this reply were discarded');
     this.#writer.stop();
@@ -136,93 +128,9 @@ export class ResponseEncoder<Row> {
   }
 }
 
-/** The whole reply to a `call`, in chunks. */
-export function* encodeResponse<Row>(
-  seqid: number,
-  status: Status,
-  table: EncodedTable<Row>,
-  columnsUsed: ReadonlySet<string> | undefined,
-  rows: readonly Row[],
-  onValueError?: OnValueError,
-): Generator<Buffer, void, void> {
-  const encoder = new ResponseEncoder(seqid, status, table, columnsUsed, onValueError);
-  for (const row of rows) encoder.row(row);
-  yield* encoder.end();
-}
-
-/** The reply to a `call` with rows that are maps already: `columns`, `{status: readonly}`, or none for a failure. */
-export function encodeRecords(
-  seqid: number,
-  status: Status,
-  records: readonly Readonly<Record<string, string>>[],
-): Buffer {
-  const writer = new BinaryWriter();
-  responseHead(writer, seqid, status, records.length);
-  for (const record of records) {
-    const entries = Object.entries(record);
-    writer.map(Type.STRING, Type.STRING, entries.length);
-    for (const [key, value] of entries) {
-      writer.string(key);
-      writer.string(value);
-    }
-  }
-  writer.stop();
-  writer.stop();
-  return writer.take();
-}
-
-/** The reply to a `ping`. */
-export function encodePong(seqid: number, status: Status): Buffer {
-  const writer = new BinaryWriter();
-  writer.message('ping', MessageType.REPLY, seqid);
-  writer.field(Type.STRUCT, 0);
-  writeStatus(writer, status);
-  writer.stop();
-  return writer.take();
-}
-
-/** The reply to a `shutdown`, which says nothing. */
-export function encodeShutdownReply(seqid: number): Buffer {
-  const writer = new BinaryWriter();
-  writer.message('shutdown', MessageType.REPLY, seqid);
-  writer.stop();
-  return writer.take();
-}
-
-/** TApplicationException UNKNOWN_METHOD, worded as Thrift's library does. */
-export function encodeUnknownMethod(name: string, seqid: number): Buffer {
-  const writer = new BinaryWriter();
-  writer.message(name, MessageType.EXCEPTION, seqid);
-  writer.field(Type.STRING, 1);
-  writer.string(`Unknown function ${name}`);
-  writer.field(Type.I32, 2);
-  writer.i32(UNKNOWN_METHOD);
-  writer.stop();
-  return writer.take();
-}
-
-function responseHead(writer: BinaryWriter, seqid: number, status: Status, rowCount: number): void {
-  writer.message('call', MessageType.REPLY, seqid);
-  writer.field(Type.STRUCT, 0);
-  writer.field(Type.STRUCT, 1);
-  writeStatus(writer, status);
-  writer.field(Type.LIST, 2);
-  writer.list(Type.MAP, rowCount);
-}
-
-function writeStatus(writer: BinaryWriter, { code, message, uuid }: Status): void {
-  writer.field(Type.I32, 1);
-  writer.i32(code);
-  writer.field(Type.STRING, 2);
-  writer.string(message);
-  writer.field(Type.I64, 3);
-  writer.i64(uuid);
-  writer.stop();
-}
-
 function checkedRowid(rowid: number | bigint): number | bigint {
   const isValid = typeof rowid === 'bigint' ? BigInt.asIntN(64, rowid) === rowid : Number.isSafeInteger(rowid);
-  if (!isValid) throw new TypeError(`rowid ${rowid} is no signed 64-bit integer`);
+  if (!isValid) throw new TypeError(`rowid ${rowid} is not a signed 64-bit integer`);
   return rowid;
 }
 

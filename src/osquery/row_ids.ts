@@ -1,6 +1,6 @@
 /**
- * Row ids for rows that stand for objects: each object has the number of the first row that named it. An object that is
- * collected frees nothing, as no number is used again.
+ * Row ids for rows that stand for long-lived objects: numbers from 1, in the order of the first use. No number is used
+ * again, also not after an object has been garbage collected.
  */
 export class RowIds<Key extends object> {
   readonly #ids = new WeakMap<Key, number>();

@@ -2,12 +2,12 @@ import { type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ExtensionError, messageOf } from './extension_error.ts';
 
-/** sun_path has 108 bytes (man 7 unix), and a dot, a uuid of nine digits and a NUL come behind. */
+/** sun_path has 108 bytes (man 7 unix); the extension appends a dot, a uuid of up to nine digits, and a NUL. */
 export const MAX_SOCKET_PATH_BYTES = 97;
 
 /**
- * Checks what can be known about the manager's socket path before anybody listens there. A socket that is not there yet
- * is no fault: osqueryd makes it seconds after it has started its extensions.
+ * Checks the manager's socket path before the first connection. A missing socket is no error: osqueryd creates it seconds
+ * after it has started its extensions.
  *
  * @throws {ExtensionError} `socket-path`
  */
@@ -21,10 +21,12 @@ export function checkSocketPath(path: string): void {
   }
   const directory = dirname(path);
   const parent = status(directory);
-  if (parent === undefined) throw fault(`${directory}: no such directory, so ${path} cannot come up: check --socket`);
-  if (!parent.isDirectory()) throw fault(`${directory} is no directory, so ${path} cannot come up: check --socket`);
+  if (parent === undefined)
+    throw fault(`${directory}: no such directory, so ${path} cannot be created: check --socket`);
+  if (!parent.isDirectory())
+    throw fault(`${directory} is not a directory, so ${path} cannot be created: check --socket`);
   const found = status(path);
-  if (found && !found.isSocket()) throw fault(`${path} is no socket: check --socket`);
+  if (found && !found.isSocket()) throw fault(`${path} is not a socket: check --socket`);
 }
 
 function status(path: string): Stats | undefined {

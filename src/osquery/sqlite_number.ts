@@ -1,4 +1,4 @@
-/** A number as SQLite's numeric affinity reads it from text. */
+/** A number that SQLite's numeric affinity reads from text. */
 export type SqliteNumber =
   | { readonly kind: 'integer'; readonly value: number | bigint }
   | { readonly kind: 'real'; readonly value: number };
@@ -10,10 +10,10 @@ const MIN_INT64 = -(2n ** 63n);
 const MAX_INT64 = 2n ** 63n - 1n;
 
 /**
- * Reads text as SQLite does for a comparison with a number: spaces around it, a sign, digits, fraction, exponent; no
- * hex, no NaN, no Infinity (datatype3.html, section 3). Integers are exact; past 64 bits they are real.
+ * Reads text as SQLite does for a comparison with a number: white space around it, sign, digits, fraction, exponent; no
+ * hexadecimal, no NaN, no Infinity (datatype3.html, section 3). Integers are exact; beyond 64 bits they are real.
  *
- * @returns undefined where SQLite would leave it text, and for what exceeds a double
+ * @returns undefined where SQLite keeps the text, and for a number that exceeds a double
  */
 export function parseSqliteNumber(text: string): SqliteNumber | undefined {
   const integer = INTEGER.exec(text)?.[1];
@@ -30,7 +30,7 @@ export function parseSqliteNumber(text: string): SqliteNumber | undefined {
   return written === undefined ? undefined : real(Number(written));
 }
 
-/** Whether text is how SQLite writes an infinite number, or one that its fifteen digits round past the largest. */
+/** Whether text is an infinite number as SQLite writes it, or a number whose 15 digits round above the largest double. */
 export function exceedsDouble(text: string): boolean {
   return /^[+-]?inf$/i.test(text) || (/^[+-]?\d\.\d+e\+308$/.test(text) && !Number.isFinite(Number(text)));
 }
@@ -39,7 +39,7 @@ function real(value: number): SqliteNumber | undefined {
   return Number.isFinite(value) ? { kind: 'real', value } : undefined;
 }
 
-/** One key per integer, whether it comes as number or as bigint: safe integers are numbers, others bigints. */
+/** The same key for an integer as number and as bigint: safe integers are numbers, others bigints. */
 export function integerKey(value: number | bigint): number | bigint {
   if (typeof value === 'bigint') {
     const small = Number(value);

@@ -1,47 +1,47 @@
-/** What a server that was killed leaves where the next one wants to listen, and what one that ends must leave. */
+/** Removal of socket files: of a server that was killed, and of a server that ends. */
 import { lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { ExtensionError, messageOf } from './extension_error.ts';
 import { connectSocket } from './message_socket.ts';
 
 /**
- * Makes way for a socket of ours: one that nobody answers on is removed.
+ * Removes the socket at a path where no process listens on it.
  *
- * @throws {ExtensionError} `socket-path`: something else is there, or somebody answers
+ * @throws {ExtensionError} `socket-path`: the file is not a socket, or a process listens on it
  */
 export async function removeStaleSocket(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket()) {
-    throw new ExtensionError('socket-path', `${path} is in the way: it is no socket. Move it elsewhere.`);
+    throw new ExtensionError('socket-path', `${path} is not a socket: move the file to another place.`);
   }
   if (await isAnswering(path)) {
-    throw new ExtensionError('socket-path', `${path} is in use: another extension answers there.`);
+    throw new ExtensionError('socket-path', `${path} is in use: another process listens on it.`);
   }
   try {
     unlinkSync(path);
   } catch (error) {
-    // Somebody else may have cleared it away.
+    // Another process may have removed it.
     if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw cannotListen(path, error);
   }
 }
 
-/** Removes a socket file of ours, once its time has come. */
+/** Removes the socket file of a server. */
 export type RemoveSocket = () => void;
 
 /**
- * A name to listen on at first, for `settleSocket`. As long as the path itself, which may be as long as can be, and with
- * its beginning, so that osquery clears it away with those that stay behind a crash.
+ * The name on which a server listens at first, for `settleSocket`. It is as long as the path, which may have the maximum
+ * length, and has the same prefix, so that osquery removes it with the other sockets after a crash.
  */
 export function temporaryName(path: string): string {
   return `${path.slice(0, -1)}~`;
 }
 
 /**
- * Gives a listening socket its name. Closing a server removes the name that it has listened on, whatever is there by then
- * (libuv, uv__pipe_close): another extension's socket, where a new worker of osquery has given it our old uuid.
+ * Gives a listening socket its final name. When a server closes, libuv removes the name that it listened on
+ * (uv__pipe_close), even where the file is another extension's socket, which a new worker gave the same uuid.
  *
- * @returns what removes the file, unless it is another's by then; to be called while the socket is open, because its
- * inode is not used again for so long
+ * @returns a function that removes the file if it is still the same socket. Call it while the socket is open, because its
+ * inode number is not reused before.
  */
 export function settleSocket(temporary: string, path: string): RemoveSocket {
   renameSync(temporary, path);

@@ -5,31 +5,31 @@ import { inTurns } from './pieces.ts';
 import { ONE_PIECE_LENGTH, parseQueryContext, parseQueryContextInPieces, type QueryContext } from './query_context.ts';
 import type { TablePlugin } from './table_plugin.ts';
 
-/** What a `call` comes to, before any of it is encoded. */
+/** The outcome of a `call`, before it is encoded. */
 export type CallOutcome =
   | {
       readonly kind: 'rows';
       readonly table: TablePlugin<unknown>;
       readonly columnsUsed: ReadonlySet<string> | undefined;
-      /** `undefined` among them is a pause. */
+      /** An `undefined` row is a pause. */
       readonly rows: Iterable<unknown> | Promise<Iterable<unknown>>;
-      /** Tells the table that its answer has been handed over. */
+      /** Reports to the table that the kernel has taken the whole answer. */
       readonly delivered: () => void;
-      /** Tells the table that the peer did not read the answer to its end. */
+      /** Reports to the table that the peer did not read the whole answer. */
       readonly unread: () => void;
-      /** Lets the table know from now on how large its answer is. */
+      /** Sets the source of `Answer.byteCount`. */
       readonly measure: (byteCount: () => number) => void;
     }
   | { readonly kind: 'records'; readonly records: readonly Readonly<Record<string, string>>[] }
-  /** Becomes status code 1 with this message: the query fails with it. */
+  /** The query fails: status code 1 with this message. */
   | { readonly kind: 'failed'; readonly message: string };
 
 const READ_ONLY: readonly Readonly<Record<string, string>>[] = [{ status: 'readonly' }];
 
-/** The registry of tables, and the only one that is served. */
+/** The registry of tables: the only registry that is served. */
 export const TABLE_REGISTRY = 'table';
 
-/** Does what osquery asks of a table: `generate`, `columns`, and the three that a table that is read only refuses. */
+/** Runs an action of a table: `generate`, `columns`, and the writes, which every table refuses. */
 export function callTable(
   tables: ReadonlyMap<string, TablePlugin<unknown>>,
   registry: string,
@@ -38,10 +38,11 @@ export function callTable(
   share: EventLoopShare,
 ): CallOutcome | Promise<CallOutcome> {
   if (registry !== TABLE_REGISTRY) {
-    return failed(`no registry ${quoted(registry)} here, only "${TABLE_REGISTRY}"`);
+    return failed(`no registry ${quoted(registry)}: this extension has "${TABLE_REGISTRY}"`);
   }
   const table = tables.get(item);
-  if (table === undefined) return failed(`no table ${quoted(item)} here, only ${[...tables.keys()].join(', ')}`);
+  if (table === undefined)
+    return failed(`no table ${quoted(item)}: this extension has ${[...tables.keys()].join(', ')}`);
   const action = request.get('action');
   switch (action) {
     case 'generate':
@@ -53,7 +54,7 @@ export function callTable(
     case 'delete':
       return { kind: 'records', records: READ_ONLY };
     case undefined:
-      return failed(`${table.name}: a request without an action`);
+      return failed(`${table.name}: the request has no action`);
     default:
       return failed(`${table.name}: no action ${quoted(action)}`);
   }
@@ -64,7 +65,7 @@ function generate(
   json: string | undefined,
   share: EventLoopShare,
 ): CallOutcome | Promise<CallOutcome> {
-  if (json === undefined) return failed(`${table.name}: generate without a context`);
+  if (json === undefined) return failed(`${table.name}: the request has no context`);
   const fail = (error: unknown) => failed(`${table.name}: ${messageOf(error)}`);
   if (json.length > ONE_PIECE_LENGTH) {
     const parsed = inTurns(parseQueryContextInPieces(json, table.columns), share);

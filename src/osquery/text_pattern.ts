@@ -1,4 +1,4 @@
-/** Whether a text is admitted. */
+/** Whether a text may match. */
 export type TextPredicate = (text: string) => boolean;
 
 interface Wildcards {
@@ -12,24 +12,24 @@ interface Wildcards {
 const LIKE: Wildcards = { many: 0x25, one: 0x5f, foldCase: true };
 const GLOB: Wildcards = { many: 0x2a, one: 0x3f, foldCase: false };
 
-/** Steps per character of text and pattern before a match gives up and admits: what keeps it linear. */
+/** Steps per character of text and pattern, which keep the time linear. After them the text is admitted. */
 const STEPS_PER_CHARACTER = 16;
-/** Of a long text one pass is made, and so many steps more: some milliseconds. */
+/** Steps beyond one pass over a long text: some milliseconds. */
 const STEPS_BEYOND = 1_000_000;
 
-/** SQLite's LIKE: % and _, ASCII without regard to case. No ESCAPE: SQLite keeps such a LIKE to itself. */
+/** SQLite's LIKE: % and _, ignoring ASCII case. Without ESCAPE: SQLite does not pass on such a LIKE. */
 export function likePattern(pattern: string): TextPredicate {
   return (text) => matches(pattern, text, LIKE);
 }
 
-/** SQLite's GLOB: * and ?; undefined for a pattern with character classes, which is left to SQLite. */
+/** SQLite's GLOB: * and ?; undefined for a pattern with character classes, which only SQLite checks. */
 export function globPattern(pattern: string): TextPredicate | undefined {
   return pattern.includes('[') ? undefined : (text) => matches(pattern, text, GLOB);
 }
 
 /**
- * Two pointers, going back to the last `many` on a mismatch. A pattern that goes back too often is given up and admits
- * the text: SQLite decides then.
+ * Matches with two pointers; a mismatch goes back to the last `many`. After too many steps the text is admitted, and
+ * SQLite decides.
  */
 function matches(pattern: string, text: string, wildcards: Wildcards): boolean {
   const { many, one, foldCase } = wildcards;
@@ -41,7 +41,7 @@ function matches(pattern: string, text: string, wildcards: Wildcards): boolean {
   let retryText = 0;
   while (t < text.length) {
     if (steps-- === 0) return true;
-    // Past the end of the pattern: NaN, equal to nothing.
+    // After the end of the pattern: NaN, which equals nothing.
     const want = pattern.charCodeAt(p);
     if (want === many) {
       p += 1;

@@ -2,8 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { ColumnOption } from '../../src/osquery/column.ts';
-import { ExtensionClient } from '../../src/osquery/extension_client.ts';
+import { ColumnOption, ExtensionClient } from '../../src/osquery/index.ts';
 import { columns } from '../../tables/process_ancestry_events.ts';
 import { ExtensionUnderTest, type Row } from '../integration/extension_under_test.ts';
 import { runForest } from '../integration/forest.ts';

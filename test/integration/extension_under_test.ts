@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EmbeddedManager } from '../../src/commands/shell/embedded_manager.ts';
 import { KeptFlags, NOTHING_KEPT } from '../../src/extension/kept_flags.ts';
-import { ExtensionClient } from '../../src/osquery/extension_client.ts';
+import { ExtensionClient } from '../../src/osquery/index.ts';
 import { GIVEN_AGAIN_MS } from '../../src/store/subscribers.ts';
 
 export type Row = Record<string, string>;
@@ -165,7 +165,16 @@ export class ExtensionUnderTest {
     options.prepare?.(manager);
     await manager.start();
     const database = ['--database', join(directory, 'rows')];
-    const args = ['--socket', manager.socketPath, '--timeout', '120', '--interval', String(options.interval ?? 1), ...database, ...flags];
+    const args = [
+      '--socket',
+      manager.socketPath,
+      '--timeout',
+      '120',
+      '--interval',
+      String(options.interval ?? 1),
+      ...database,
+      ...flags,
+    ];
     const env = { ...process.env, ...options.env };
     const program = options.program ?? LAUNCHER;
     const spawnChild = () => spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env });

@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ExtensionClient } from '../../src/osquery/extension_client.ts';
-import { ManagerClient } from '../../src/osquery/manager_client.ts';
+import { ExtensionClient, ManagerClient } from '../../src/osquery/index.ts';
 import {
   auditSettings,
   canRecord,

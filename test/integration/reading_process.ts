@@ -1,5 +1,5 @@
 /** Reads a whole table in a process of its own: reading_process.ts SOCKET TABLE. Says how many rows of how many columns. */
-import { ExtensionClient } from '../../src/osquery/extension_client.ts';
+import { ExtensionClient } from '../../src/osquery/index.ts';
 
 const [, , socketPath = '', table = ''] = process.argv;
 const client = new ExtensionClient(socketPath, { timeoutMs: 600_000, maxResponseBytes: 1 << 30 });

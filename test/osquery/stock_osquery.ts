@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KeptFlags, NOTHING_KEPT } from '../../src/extension/kept_flags.ts';
-import { ManagerClient } from '../../src/osquery/manager_client.ts';
+import { ManagerClient } from '../../src/osquery/index.ts';
 import { LAUNCHER, type Row, until } from '../integration/extension_under_test.ts';
 
 export const OSQUERYD = process.env.OSQUERYD ?? onPath('osqueryd');
@@ -122,13 +122,23 @@ export class StockOsqueryd {
   }
 }
 
-/** One statement in osqueryi, as README.md says. Rows, or what it said where it failed. */
-export function osqueryi(sql: string, env: NodeJS.ProcessEnv = {}): readonly Row[] {
+/** An extension that osqueryi starts: its executable, and the name that it registers. */
+export interface OsqueryiExtension {
+  readonly path: string;
+  readonly name: string;
+}
+
+/** One statement in osqueryi, as README.md says. Rows; what it said where it failed is the error. */
+export function osqueryi(
+  sql: string,
+  env: NodeJS.ProcessEnv = {},
+  extension: OsqueryiExtension = { path: LAUNCHER, name: 'process_ancestry' },
+): readonly Row[] {
   const directory = mkdtempSync(join(tmpdir(), 'pa-osqueryi-'));
   try {
-    const args = ['-S', '--extension', LAUNCHER, '--extensions_require=process_ancestry', '--extensions_timeout=30'];
+    const args = ['-S', '--extension', extension.path, `--extensions_require=${extension.name}`];
     const paths = [`--extensions_socket=${join(directory, 'em')}`, `--database_path=${join(directory, 'db')}`];
-    const run = spawnSync(OSQUERYD, [...args, ...paths, '--json', sql], {
+    const run = spawnSync(OSQUERYD, [...args, '--extensions_timeout=30', ...paths, '--json', sql], {
       encoding: 'utf8',
       env: { ...process.env, ...env },
       timeout: 120_000,

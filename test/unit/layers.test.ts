@@ -15,7 +15,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   memory: [],
   text: [],
   // The SDK for osquery extensions knows nothing of ours.
-  osquery: ['thrift'],
+  osquery: [],
   program: ['osquery/log'],
   // From a sensor to the store.
   collect: ['linux', 'memory', 'program/bundled_files', 'text'],
@@ -35,7 +35,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   commands: [],
   'commands/cleanup': ['collect'],
   'commands/doctor': ['collect', 'linux', 'osquery', 'text'],
-  'commands/shell': ['linux', 'osquery', 'text', 'thrift'],
+  'commands/shell': ['linux', 'osquery', 'text'],
   'commands/tree': [
     ...['collect', 'commands/command_status', 'config', 'ecs', 'linux', 'osquery', 'process', 'program', 'recording'],
     ...['store', 'tables', 'text'],

@@ -1,6 +1,6 @@
 /** osquery and the extension as they answer on osquery's socket. */
 
-import type { ManagerClient } from '../../osquery/manager_client.ts';
+import type { ManagerClient } from '../../osquery/index.ts';
 import { messageOf } from '../../text/error_message.ts';
 
 export type Row = Readonly<Record<string, string>>;

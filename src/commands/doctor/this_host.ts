@@ -10,7 +10,7 @@ import {
   type NativeProblem,
   NativeUnavailableError,
 } from '../../collect/native.ts';
-import { ManagerClient } from '../../osquery/manager_client.ts';
+import { ManagerClient } from '../../osquery/index.ts';
 import { messageOf } from '../../text/error_message.ts';
 import type { FileFacts, Host } from './host.ts';
 import { type OsqueryView, readOsqueryView } from './osquery_view.ts';

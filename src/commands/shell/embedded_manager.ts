@@ -4,16 +4,22 @@
  */
 
 import { randomInt } from 'node:crypto';
-import { chmod, lstat, mkdtemp, rm, unlink } from 'node:fs/promises';
-import { connect, type Server, type Socket } from 'node:net';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Int64 from 'node-int64';
-import thrift from 'thrift';
-import ExtensionManager from '../../../thrift/gen-nodejs/ExtensionManager.js';
-import types from '../../../thrift/gen-nodejs/osquery_types.js';
-import { ExtensionClient } from '../../osquery/extension_client.ts';
-import { MAX_SOCKET_PATH_BYTES } from '../../osquery/socket_path.ts';
+import {
+  ExtensionClient,
+  type ExtensionInfo,
+  MAX_SOCKET_PATH_BYTES,
+  type ManagerService,
+  type OptionInfo,
+  type Registry,
+  type Response,
+  removeStaleSocket,
+  type Status,
+  serveManager,
+} from '../../osquery/index.ts';
 import { messageOf } from '../../text/error_message.ts';
 import { type ManagerOption, ownTables, type RegisteredExtension } from './own_tables.ts';
 import { parseTableRoute, type RegisteredTable } from './registered_table.ts';
@@ -31,8 +37,6 @@ export interface EmbeddedManagerOptions {
   /** Is told what an operator would want to know: who came and went, and peers that speak no Thrift. */
   readonly log?: (message: string) => void;
 }
-
-type Routes = Readonly<Record<string, Readonly<Record<string, readonly Readonly<Record<string, string>>[]>>>>;
 
 const pingTimeoutMs = 3000;
 
@@ -183,97 +187,54 @@ export class EmbeddedManager {
   }
 
   #serve(): Server {
-    // The library's types say http.Server; what it makes is a net.Server (server.js, createMultiplexServer).
-    const server: unknown = thrift.createServer(ExtensionManager, this.#handler(), {
-      transport: thrift.TBufferedTransport,
-      protocol: thrift.TBinaryProtocol,
-    });
-    const listener = server as Server;
-    listener.on('connection', (connection: Socket) => {
+    const service = this.#service();
+    return createServer((connection) => {
       this.#connections.add(connection);
       connection.once('close', () => this.#connections.delete(connection));
+      serveManager(connection, service).catch((error: unknown) => this.#log(`manager socket: ${messageOf(error)}`));
     });
-    return listener;
   }
 
-  #handler() {
+  #service(): ManagerService {
     return {
-      ping: async () => status(0, 'pong', 0),
-      call: async (registry: string, item: string, request: Record<string, string>) => {
+      ping: () => status(0, 'pong'),
+      call: async (registry, item, request) => {
         const answer = await this.call(registry, item, request);
         return response(answer.status.code, answer.status.message, answer.rows);
       },
-      shutdown: async () => {
+      shutdown: () => {
         setImmediate(() => void this.stop());
       },
-      extensions: async () => this.#extensionList(),
-      options: async () =>
-        Object.fromEntries([...this.options].map(([name, option]) => [name, new types.InternalOptionInfo(option)])),
-      registerExtension: async (info: types.InternalExtensionInfo, registry: Routes) => this.#register(info, registry),
-      deregisterExtension: async (uuid: Int64 | number) => {
-        const known = this.#registered.delete(Number(uuid));
-        return known ? status(0, 'OK', Number(uuid)) : status(1, 'No extension UUID registered', 0);
-      },
-      query: async (sql: string) => {
-        try {
+      extensions: () => new Map(this.extensions.map((extension) => [String(extension.uuid), extension])),
+      options: () => new Map([...this.options].map(([name, option]) => [name, optionInfo(option)])),
+      registerExtension: (info, registry) => this.#register(info, registry),
+      deregisterExtension: (uuid) =>
+        this.#registered.delete(Number(uuid))
+          ? status(0, 'OK', Number(uuid))
+          : status(1, 'No extension UUID registered'),
+      query: (sql) =>
+        answered(async () => {
           const rows: Record<string, string>[] = [];
           for (const statement of allStatements(sql)) rows.push(...asRecords(await this.query(statement)));
-          return response(0, 'OK', rows);
-        } catch (error) {
-          return response(1, messageOf(error), []);
-        }
-      },
-      getQueryColumns: async (sql: string) => {
-        try {
-          const columns = this.#engine.columns(sql);
-          return response(
-            0,
-            'OK',
-            columns.map(({ name, type }) => ({ [name]: type })),
-          );
-        } catch (error) {
-          return response(1, messageOf(error), []);
-        }
-      },
+          return rows;
+        }),
+      getQueryColumns: (sql) =>
+        answered(async () => this.#engine.columns(sql).map(({ name, type }) => ({ [name]: type }))),
     };
   }
 
-  #extensionList(): Record<string, types.InternalExtensionInfo> {
-    const list: Record<string, types.InternalExtensionInfo> = {};
-    for (const { uuid, name, version, sdkVersion, minSdkVersion } of this.extensions) {
-      // The generated code passes the key on as a string, which node-int64 reads as hexadecimal.
-      list[uuid.toString(16)] = new types.InternalExtensionInfo({
-        name,
-        version,
-        sdk_version: sdkVersion,
-        min_sdk_version: minSdkVersion,
-      });
-    }
-    return list;
-  }
-
-  #register(info: types.InternalExtensionInfo, registry: Routes): types.ExtensionStatus {
-    if (this.extensions.some(({ name }) => name === info.name)) {
-      return status(1, 'Duplicate extension registered', 0);
-    }
+  #register(info: ExtensionInfo, registry: Registry): Status {
+    if (this.extensions.some(({ name }) => name === info.name)) return status(1, 'Duplicate extension registered');
     try {
       const tables = Object.entries(registry.table ?? {}).map(([name, route]) => parseTableRoute(name, route));
       const taken = tables.find(({ name }) => this.tables.some((table) => table.name === name));
-      if (taken !== undefined) return status(1, `Duplicate registry item exists: ${taken.name}`, 0);
+      if (taken !== undefined) return status(1, `Duplicate registry item exists: ${taken.name}`);
       const uuid = this.#freshUuid();
-      this.#registered.set(uuid, {
-        uuid,
-        name: info.name,
-        version: info.version,
-        sdkVersion: info.sdk_version,
-        minSdkVersion: info.min_sdk_version,
-        socketPath: `${this.socketPath}.${uuid}`,
-        tables,
-      });
+      this.#registered.set(uuid, { ...info, uuid, socketPath: `${this.socketPath}.${uuid}`, tables });
       this.#log(`extension ${info.name} ${info.version} registered, UUID ${uuid}`);
       return status(0, 'OK', uuid);
     } catch (error) {
-      return status(1, messageOf(error), 0);
+      return status(1, messageOf(error));
     }
   }
 
@@ -316,32 +277,23 @@ function asRecords({ columns, rows }: QueryResult): Record<string, string>[] {
   return rows.map((row) => Object.fromEntries(row.map((value, index) => [columns[index]?.name ?? '', value ?? ''])));
 }
 
-function status(code: number, message: string, uuid: number): types.ExtensionStatus {
-  return new types.ExtensionStatus({ code, message, uuid: new Int64(uuid) });
+function status(code: number, message: string, uuid = 0): Status {
+  return { code, message, uuid: String(uuid) };
 }
 
-function response(
-  code: number,
-  message: string,
-  rows: readonly Readonly<Record<string, string>>[],
-): types.ExtensionResponse {
-  return new types.ExtensionResponse({ status: status(code, message, 0), response: rows.map((row) => ({ ...row })) });
+function response(code: number, message: string, rows: Response['rows']): Response {
+  return { status: status(code, message), rows };
 }
 
-async function removeStaleSocket(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
-  if (found === undefined) return;
-  if (!found.isSocket()) throw new Error(`${path} exists and is no socket`);
-  if (await isServed(path)) throw new Error(`${path} is in use`);
-  await unlink(path);
+/** The rows of a statement as a response; an error becomes a status of code 1. */
+async function answered(run: () => Promise<Response['rows']>): Promise<Response> {
+  try {
+    return response(0, 'OK', await run());
+  } catch (error) {
+    return response(1, messageOf(error), []);
+  }
 }
 
-function isServed(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path, () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
+function optionInfo({ value, default_value: defaultValue, type }: ManagerOption): OptionInfo {
+  return { value, defaultValue, type };
 }

@@ -6,7 +6,7 @@
  * the table. Each term is false where its column is NULL, so it may be applied before any kind of join. Everything else is left to SQLite, which checks the pushed ones again too.
  */
 
-import { ColumnOption } from '../../osquery/column.ts';
+import { ColumnOption } from '../../osquery/index.ts';
 import { isNumeric, type RegisteredColumn, type RegisteredTable } from './registered_table.ts';
 import { type Token, tokenize } from './sql_text.ts';
 

@@ -1,6 +1,6 @@
 /** A table as an extension describes it at registration, and as it describes it again when asked for its columns. */
 
-import { ColumnOption } from '../../osquery/column.ts';
+import { ColumnOption } from '../../osquery/index.ts';
 
 export interface RegisteredColumn {
   readonly name: string;

@@ -1,5 +1,5 @@
 /** A table as plain data, so that another process can query it. */
-import { ExtensionClient } from '../../osquery/extension_client.ts';
+import { ExtensionClient } from '../../osquery/index.ts';
 import type { RegisteredTable } from './registered_table.ts';
 import type { QueryableTable } from './sql_engine.ts';
 

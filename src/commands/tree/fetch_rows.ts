@@ -2,7 +2,7 @@
  * All rows that a tree is made of, in answers of moderate size: execs some thousands at a time, and of ancestors only those
  * that nothing else tells of.
  */
-import { ExtensionError } from '../../osquery/extension_error.ts';
+import { ExtensionError } from '../../osquery/index.ts';
 import { type ForestRows, missingParents } from './forest.ts';
 import {
   type AncestorRecord,

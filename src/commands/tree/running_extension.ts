@@ -1,6 +1,6 @@
 /** The extension that runs on this host, by way of osquery, which knows its socket. */
 
-import { ManagerClient } from '../../osquery/manager_client.ts';
+import { ManagerClient } from '../../osquery/index.ts';
 import { messageOf } from '../../text/error_message.ts';
 
 const NAME = 'process_ancestry';

@@ -1,8 +1,5 @@
 /** Rows of the extension's tables, over its socket or in this process. */
-import type { Column } from '../../osquery/column.ts';
-import { ExtensionClient } from '../../osquery/extension_client.ts';
-import { parseQueryContext } from '../../osquery/query_context.ts';
-import type { TablePlugin } from '../../osquery/table_plugin.ts';
+import { type Column, ExtensionClient, parseQueryContext, type TablePlugin } from '../../osquery/index.ts';
 import type { Row } from './rows.ts';
 
 /** osquery/core/tables.h, ConstraintOperator. */

@@ -3,8 +3,7 @@ import pino from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Configuration, KNOWN_WITHIN_MS } from '../../../src/extension/configuration.ts';
 import { type Kept, NOTHING_KEPT } from '../../../src/extension/kept_flags.ts';
-import type { OptionInfo } from '../../../src/osquery/manager_client.ts';
-import type { Response } from '../../../src/osquery/response_decoder.ts';
+import type { OptionInfo, Response } from '../../../src/osquery/index.ts';
 
 const REDACT = 'custom_process_ancestry_redact';
 

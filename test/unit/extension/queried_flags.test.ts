@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EmbeddedManager } from '../../../src/commands/shell/embedded_manager.ts';
 import { GONE_AFTER_MS, QueriedFlags } from '../../../src/extension/queried_flags.ts';
-import { ExtensionError } from '../../../src/osquery/extension_error.ts';
-import { ManagerClient } from '../../../src/osquery/manager_client.ts';
+import { ExtensionError, ManagerClient } from '../../../src/osquery/index.ts';
 
 let manager: EmbeddedManager;
 let client: ManagerClient;

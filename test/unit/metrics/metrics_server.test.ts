@@ -198,10 +198,10 @@ describe('a unix socket', () => {
     await expect(serve(unix(path))).rejects.toThrow(`${path} is in use`);
     const file = join(folder, 'file');
     writeFileSync(file, 'precious');
-    await expect(serve(unix(file))).rejects.toThrow(`${file} is in the way`);
+    await expect(serve(unix(file))).rejects.toThrow(`${file} is not a socket`);
     expect(readFileSync(file, 'utf8')).toBe('precious');
     symlinkSync(path, join(folder, 'link'));
-    await expect(serve(unix(join(folder, 'link')))).rejects.toThrow('is in the way');
+    await expect(serve(unix(join(folder, 'link')))).rejects.toThrow('is not a socket');
     expect(lstatSync(join(folder, 'link')).isSymbolicLink()).toBe(true);
   });
 

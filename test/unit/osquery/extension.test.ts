@@ -134,7 +134,7 @@ describe('the beginning', () => {
         writeFileSync(join(dir, 'f'), '');
         return join(dir, 'f', 'o.em');
       },
-      'is no directory',
+      'is not a directory',
     ],
     [
       'a file',
@@ -142,7 +142,7 @@ describe('the beginning', () => {
         writeFileSync(join(dir, 'f'), '');
         return join(dir, 'f');
       },
-      'is no socket: check --socket',
+      'is not a socket: check --socket',
     ],
   ])('does not wait for what will not come: %s', async (_name, path, message) => {
     const { run } = start(path(directory()));
@@ -225,7 +225,7 @@ describe('a worker that is restarted', () => {
     manager.extensions.clear();
     await until(() => registered.length === 2);
     expect(log.lines.map(({ message }) => message)).toContain(
-      'osquery does not know the extension any more, registering again',
+      'osquery no longer knows the extension: registering again',
     );
   });
 
@@ -354,14 +354,12 @@ describe('the end', () => {
   });
 });
 
-test('the example of the documentation runs, and its process ends when osquery asks', async () => {
+test('the first table of the README runs, and its process ends when osquery asks', async () => {
   const index = new URL('../../../src/osquery/index.ts', import.meta.url);
-  const example = readFileSync(index, 'utf8')
-    .split('\n')
-    .filter((line) => line.startsWith(' *     '))
-    .map((line) => line.slice(7))
-    .join('\n')
-    .replace("'./index.ts'", JSON.stringify(index.href));
+  const readme = readFileSync(new URL('README.md', index), 'utf8');
+  const [, code = ''] = /```ts\n(.*?)```/s.exec(readme) ?? [];
+  expect(code.trim().split('\n').length).toBeLessThanOrEqual(15);
+  const example = code.replace("'./index.ts'", JSON.stringify(index.href));
   const path = managerSocket();
   const manager = await new FakeManager(path).listen();
   const file = join(path, '..', 'example.mts');

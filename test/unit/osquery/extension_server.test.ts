@@ -10,14 +10,22 @@ import { ExtensionError } from '../../../src/osquery/extension_error.ts';
 import { ExtensionServer } from '../../../src/osquery/extension_server.ts';
 import { MessageBuffer } from '../../../src/osquery/message_buffer.ts';
 import { REQUEST_LIMITS } from '../../../src/osquery/protocol.ts';
+import { encodeUnknownMethod } from '../../../src/osquery/reply_encoder.ts';
 import { decodeRequest, encodeCall, encodeRequest } from '../../../src/osquery/request.ts';
-import { decodeResponse } from '../../../src/osquery/response_decoder.ts';
-import { encodeRecords, encodeResponse, encodeUnknownMethod } from '../../../src/osquery/response_encoder.ts';
 import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
 import { cpuMs, turnsUntil } from '../cpu_time.ts';
 import { EXCHANGES, QUERIES, QUERIES_WITHOUT_DEFAULT_INDEX, recordedTables } from './recording.ts';
 import { afterwards, directory, Peer, recorder, until } from './sandbox.ts';
-import { GENERATE, large, type Numbered, numbers, serve } from './serving.ts';
+import {
+  decodeResponse,
+  encodeRecords,
+  encodeResponse,
+  GENERATE,
+  large,
+  type Numbered,
+  numbers,
+  serve,
+} from './serving.ts';
 
 const PING = encodeRequest('ping', 0);
 const PONG_BYTES = 48;
@@ -42,7 +50,7 @@ describe('the recorded session', () => {
   const withRowids = (reply: Buffer): Buffer => {
     const { rows } = decodeResponse(reply, 0, REQUEST_LIMITS);
     const numbered = rows.map((row, index) => ({ rowid: String(index + 1), ...row }));
-    return encodeRecords(0, { code: 0, message: 'OK', uuid: 20658n }, numbered);
+    return encodeRecords(0, { code: 0, message: 'OK', uuid: '20658' }, numbered);
   };
 
   test('every request of it gets the recorded reply, byte for byte, but for the ids of rows', async () => {
@@ -78,7 +86,7 @@ describe('the recorded session', () => {
       const expected = Buffer.concat([
         ...encodeResponse(
           0,
-          { code: 0, message: 'OK', uuid: 20658n },
+          { code: 0, message: 'OK', uuid: '20658' },
           table,
           new Set(used),
           stub.get(decoded.item) ?? [],
@@ -113,11 +121,11 @@ describe('actions', () => {
   });
 
   test.each<[string, string, Record<string, string>, string]>([
-    ['another registry', 'logger', {}, 'no registry "logger" here, only "table"'],
-    ['another table', 'nothing', GENERATE, 'no table "nothing" here, only numbers'],
+    ['another registry', 'logger', {}, 'no registry "logger": this extension has "table"'],
+    ['another table', 'nothing', GENERATE, 'no table "nothing": this extension has numbers'],
     ['another action', 'numbers', { action: 'explode' }, 'numbers: no action "explode"'],
-    ['no action', 'numbers', {}, 'numbers: a request without an action'],
-    ['no context', 'numbers', { action: 'generate' }, 'numbers: generate without a context'],
+    ['no action', 'numbers', {}, 'numbers: the request has no action'],
+    ['no context', 'numbers', { action: 'generate' }, 'numbers: the request has no context'],
     [
       'a broken context',
       'numbers',
@@ -152,7 +160,7 @@ describe('actions', () => {
     [
       'gives nothing',
       () => undefined as unknown as Iterable<Numbered>,
-      'numbers: generate gave something that has no rows',
+      'numbers: generate returned a value that is not iterable',
     ],
   ])('a table that %s fails the query, not the server', async (_name, generate, message) => {
     const { client, log } = await serve([numbers(generate)]);
@@ -212,8 +220,8 @@ describe('the socket', () => {
   });
 
   test.each<[string, (path: string) => void, string]>([
-    ['a file', (path) => writeFileSync(path, 'precious'), 'is in the way: it is no socket'],
-    ['a directory', (path) => mkdirSync(path), 'is in the way: it is no socket'],
+    ['a file', (path) => writeFileSync(path, 'precious'), 'is not a socket: move the file'],
+    ['a directory', (path) => mkdirSync(path), 'is not a socket: move the file'],
   ])('leaves alone %s that is in its place', async (_name, make, message) => {
     const path = join(directory(), 'o.1');
     make(path);
@@ -225,7 +233,7 @@ describe('the socket', () => {
   test('is not taken from another that answers', async () => {
     const { path, client } = await serve();
     const second = new ExtensionServer({ path, uuid: '2', tables: [], log: recorder() });
-    await expect(second.listen()).rejects.toThrow(`${path} is in use: another extension answers there`);
+    await expect(second.listen()).rejects.toThrow(`${path} is in use: another process listens on it`);
     expect((await client.ping()).uuid).toBe('20658');
   });
 
@@ -263,10 +271,10 @@ describe('the socket', () => {
   test('tables that cannot be are refused before anything listens', () => {
     const make = (tables: TablePlugin<unknown>[]) => () =>
       new ExtensionServer({ path: '/nowhere', uuid: '1', tables, log: recorder() });
-    expect(make([numbers(1), numbers(2)])).toThrow('two tables are called numbers');
+    expect(make([numbers(1), numbers(2)])).toThrow('two tables have the name numbers');
     const [column] = numbers(1).columns;
     expect(make([{ ...numbers(1), columns: column ? [column, column] : [] }])).toThrow('column "n" is declared twice');
-    expect(make([{ ...numbers(1), columns: [text('a b', '', () => '')] }])).toThrow('column "a b" is no SQL name');
+    expect(make([{ ...numbers(1), columns: [text('a b', '', () => '')] }])).toThrow('column "a b" is not a SQL name');
   });
 });
 

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import Int64 from 'node-int64';
 import thrift from 'thrift';
-import type { Registry } from '../../../src/osquery/manager_client.ts';
+import type { Registry } from '../../../src/osquery/response.ts';
 import ExtensionManager from '../../../thrift/gen-nodejs/ExtensionManager.js';
 import types from '../../../thrift/gen-nodejs/osquery_types.js';
 import { OPTIONS } from './recording.ts';

@@ -136,7 +136,7 @@ describe('a manager that is not well', () => {
     [
       'answers nothing',
       (socket) => socket.on('data', () => socket.write(Buffer.concat([head('ping'), Buffer.of(0)]))),
-      'refused',
+      'protocol',
     ],
   ])('that %s is a typed error', async (_name, serve, code) => {
     // Only where it is the timeout that is tried may it come.

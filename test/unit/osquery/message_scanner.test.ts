@@ -1,12 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BinaryReader, measureMessage } from '../../../src/osquery/binary_reader.ts';
+import { BinaryReader } from '../../../src/osquery/binary_reader.ts';
 import { MessageBuffer } from '../../../src/osquery/message_buffer.ts';
 import { MessageScanner } from '../../../src/osquery/message_scanner.ts';
 import { ProtocolError, REQUEST_LIMITS, Underrun } from '../../../src/osquery/protocol.ts';
 import { decodeRequest, encodeCall, encodeRequest } from '../../../src/osquery/request.ts';
 import { growthOverTen, LINEAR } from '../cpu_time.ts';
 import { EXCHANGES, QUERIES, SENT_BY_MANAGER, SENT_TO_MANAGER } from './recording.ts';
+
+/** The length of the message that `bytes` starts with, or how many bytes the scanner needs at least. */
+function measureMessage(bytes: Uint8Array): { complete: true; length: number } | { complete: false; needed: number } {
+  const scanner = new MessageScanner(REQUEST_LIMITS);
+  const length = scanner.scan(bytes);
+  return length === undefined ? { complete: false, needed: scanner.needed } : { complete: true, length };
+}
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
 const HEAD = '80010001 00000004 70696e67 00000000';

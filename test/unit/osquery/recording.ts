@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import thrift from 'thrift';
 import type { Column, ColumnType } from '../../../src/osquery/column.ts';
-import type { Registry } from '../../../src/osquery/manager_client.ts';
+import type { Registry } from '../../../src/osquery/response.ts';
 import { RowIds } from '../../../src/osquery/row_ids.ts';
 import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
 import ExtensionManager from '../../../thrift/gen-nodejs/ExtensionManager.js';

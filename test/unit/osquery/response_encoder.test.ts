@@ -4,37 +4,35 @@ import thrift from 'thrift';
 import { describe, expect, test } from 'vitest';
 import { bigint, type Column, double, integer, json, text } from '../../../src/osquery/column.ts';
 import { REQUEST_LIMITS } from '../../../src/osquery/protocol.ts';
-import { decodePong, decodeResponse, RemoteError } from '../../../src/osquery/response_decoder.ts';
-import {
-  CHUNK_BYTES,
-  type EncodedTable,
-  encodePong,
-  encodeRecords,
-  encodeResponse,
-  encodeUnknownMethod,
-  type Status,
-} from '../../../src/osquery/response_encoder.ts';
+import { decodeReply, RemoteError } from '../../../src/osquery/reply_decoder.ts';
+import { encodeStatusReply, encodeUnknownMethod } from '../../../src/osquery/reply_encoder.ts';
+import type { Response, Status } from '../../../src/osquery/response.ts';
+import { CHUNK_BYTES, type EncodedTable } from '../../../src/osquery/response_encoder.ts';
+import { readStatus } from '../../../src/osquery/thrift_structs.ts';
 import types from '../../../thrift/gen-nodejs/osquery_types.js';
 import { leastCpuMs } from '../cpu_time.ts';
 import { EXCHANGES, recordedTables } from './recording.ts';
+import { decodeResponse, encodeRecords, encodeResponse } from './serving.ts';
 
-const OK: Status = { code: 0, message: 'OK', uuid: 20658n };
+const OK: Status = { code: 0, message: 'OK', uuid: '20658' };
+const encodePong = (seqid: number, status: Status) => encodeStatusReply('ping', seqid, status);
+const decodePong = (reply: Buffer, seqid: number) => decodeReply(reply, 'ping', seqid, LIMITS, readStatus);
 const LIMITS = { ...REQUEST_LIMITS, maxMessageBytes: 2 ** 28 };
 
 /** What Thrift's library writes of the same. */
-function libraryBytes(seqid: number, status: Status, rows: Record<string, string>[]): Buffer {
+function libraryBytes(seqid: number, status: Status, rows: Response['rows']): Buffer {
   const written: Buffer[] = [];
   const transport = new thrift.TBufferedTransport(undefined, (bytes) => {
     if (bytes) written.push(bytes);
   });
   const output = new thrift.TBinaryProtocol(transport);
   const uuid = Buffer.alloc(8);
-  uuid.writeBigInt64BE(status.uuid);
+  uuid.writeBigInt64BE(BigInt(status.uuid));
   output.writeMessageBegin('call', thrift.Thrift.MessageType.REPLY, seqid);
   output.writeFieldBegin('success', thrift.Thrift.Type.STRUCT, 0);
   const response: unknown = new types.ExtensionResponse({
     status: new types.ExtensionStatus({ code: status.code, message: status.message, uuid: new Int64(uuid) }),
-    response: rows,
+    response: [...rows],
   });
   // The generated declarations leave it out.
   (response as thrift.TStructLike).write(output);
@@ -56,7 +54,7 @@ function tableOf<Row>(columns: readonly Column<Row>[]): EncodedTable<Row> {
   return { columns, rowid: () => next++ };
 }
 
-const withRowids = (rows: Record<string, string>[]) => rows.map((row, i) => ({ rowid: String(i), ...row }));
+const withRowids = (rows: Response['rows']) => rows.map((row, i) => ({ rowid: String(i), ...row }));
 
 const encoded = (seqid: number, status: Status, columns: Column<Row>[], used: Set<string> | undefined, rows: Row[]) =>
   Buffer.concat([...encodeResponse<Row>(seqid, status, tableOf(columns), used, rows)]);
@@ -93,7 +91,7 @@ describe('replies are what the Thrift library writes, byte for byte', () => {
         fc.record({
           code: fc.integer({ min: -5, max: 5 }),
           message: fc.string(),
-          uuid: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+          uuid: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
         }),
         ({ width, rows }, seqid, status) => {
           const columns = columnsOf(width);
@@ -158,7 +156,7 @@ describe('replies are what the Thrift library writes, byte for byte', () => {
   });
 
   test('for maps, a failure among them', () => {
-    const failed: Status = { code: 1, message: 'no such thing: ü', uuid: 7n };
+    const failed: Status = { code: 1, message: 'no such thing: ü', uuid: '7' };
     expectSame(encodeRecords(3, failed, []), libraryBytes(3, failed, []));
     expectSame(encodeRecords(3, OK, [{ status: 'readonly' }]), libraryBytes(3, OK, [{ status: 'readonly' }]));
   });
@@ -250,7 +248,7 @@ test('a large reply comes in chunks that are not written to again', () => {
 
 describe('replies as a client reads them', () => {
   test('a pong', () => {
-    expect(decodePong(encodePong(4, OK), 4, LIMITS)).toEqual({ code: 0, message: 'OK', uuid: '20658' });
+    expect(decodePong(encodePong(4, OK), 4)).toEqual({ code: 0, message: 'OK', uuid: '20658' });
     for (const { reply } of EXCHANGES.filter(({ request }) => request.includes('ping'))) {
       expectSame(encodePong(0, OK), reply);
     }
@@ -262,8 +260,8 @@ describe('replies as a client reads them', () => {
   });
 
   test('an answer to another question is refused', () => {
-    expect(() => decodeResponse(encodePong(1, OK), 1, LIMITS)).toThrow('a reply to ping 1 where one to call 1 is due');
-    expect(() => decodePong(encodePong(2, OK), 1, LIMITS)).toThrow('a reply to ping 2');
+    expect(() => decodeResponse(encodePong(1, OK), 1, LIMITS)).toThrow('expected a reply to call 1, got one to ping 1');
+    expect(() => decodePong(encodePong(2, OK), 1)).toThrow('got one to ping 2');
   });
 
   test('names that are special in JavaScript are names', () => {

@@ -3,8 +3,38 @@ import type { ResultLimit } from '../../../src/osquery/answer_builder.ts';
 import { bigint, text } from '../../../src/osquery/column.ts';
 import { ExtensionClient } from '../../../src/osquery/extension_client.ts';
 import { ExtensionServer, type ServerLimits } from '../../../src/osquery/extension_server.ts';
+import type { ProtocolLimits } from '../../../src/osquery/protocol.ts';
+import { decodeReply } from '../../../src/osquery/reply_decoder.ts';
+import { encodeResponseReply } from '../../../src/osquery/reply_encoder.ts';
+import type { Response, Status } from '../../../src/osquery/response.ts';
+import { type EncodedTable, type OnValueError, ResponseEncoder } from '../../../src/osquery/response_encoder.ts';
 import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
+import { readResponse } from '../../../src/osquery/thrift_structs.ts';
 import { afterwards, directory, recorder } from './sandbox.ts';
+
+/** The whole reply to a `call`, in chunks. */
+export function* encodeResponse<Row>(
+  seqid: number,
+  status: Status,
+  table: EncodedTable<Row>,
+  columnsUsed: ReadonlySet<string> | undefined,
+  rows: readonly Row[],
+  onValueError?: OnValueError,
+): Generator<Buffer, void, void> {
+  const encoder = new ResponseEncoder(seqid, status, table, columnsUsed, onValueError);
+  for (const row of rows) encoder.row(row);
+  yield* encoder.end();
+}
+
+/** The reply to a `call`, decoded. */
+export function decodeResponse(reply: Buffer, seqid: number, limits: ProtocolLimits): Response {
+  return decodeReply(reply, 'call', seqid, limits, readResponse);
+}
+
+/** The reply to a `call`, of these records. */
+export function encodeRecords(seqid: number, status: Status, rows: Response['rows']): Buffer {
+  return encodeResponseReply('call', seqid, { status, rows });
+}
 
 export const GENERATE = { action: 'generate', context: '{"constraints":[]}' };
 

@@ -1,8 +1,7 @@
 /** Queries that are long or dear take the event loop in pieces, and find what short ones find. */
 import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Constraint, QueryContext } from '../../../src/osquery/query_context.ts';
-import type { Answer, TablePlugin } from '../../../src/osquery/table_plugin.ts';
+import type { Answer, Constraint, QueryContext, TablePlugin } from '../../../src/osquery/index.ts';
 import { EventStore } from '../../../src/store/event_store.ts';
 import { processAncestry } from '../../../tables/process_ancestry.ts';
 import { processAncestryEvents } from '../../../tables/process_ancestry_events.ts';

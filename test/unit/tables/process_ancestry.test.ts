@@ -2,10 +2,14 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ForkEvent, Pid, ProcessEvent } from '../../../src/collect/event.ts';
-import { routes } from '../../../src/osquery/column.ts';
-import { rowMatcher } from '../../../src/osquery/constraint.ts';
-import { type Constraint, parseQueryContext, type QueryContext } from '../../../src/osquery/query_context.ts';
-import type { Answer } from '../../../src/osquery/table_plugin.ts';
+import {
+  type Answer,
+  type Constraint,
+  parseQueryContext,
+  type QueryContext,
+  routes,
+  rowMatcher,
+} from '../../../src/osquery/index.ts';
 import type { Action } from '../../../src/process/pending_event.ts';
 import { type AncestryRow, processAncestry } from '../../../tables/process_ancestry.ts';
 import { recordedRoutes } from '../commands/shell/stand_in_extension.ts';

@@ -4,10 +4,15 @@ import fc from 'fast-check';
 import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { EcsVocabulary } from '../../../src/ecs/action.ts';
-import { ColumnOption, routes } from '../../../src/osquery/column.ts';
-import { runToEnd } from '../../../src/osquery/pieces.ts';
-import { type Constraint, parseQueryContext, type QueryContext } from '../../../src/osquery/query_context.ts';
-import type { Answer } from '../../../src/osquery/table_plugin.ts';
+import {
+  type Answer,
+  ColumnOption,
+  type Constraint,
+  parseQueryContext,
+  type QueryContext,
+  routes,
+  runToEnd,
+} from '../../../src/osquery/index.ts';
 import { EventStore } from '../../../src/store/event_store.ts';
 import {
   columns,

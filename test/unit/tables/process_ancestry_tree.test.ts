@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { EVENT_COLUMNS, PROCESS_COLUMNS } from '../../../src/commands/tree/rows.ts';
-import { type Constraint, parseQueryContext } from '../../../src/osquery/query_context.ts';
-import type { Answer } from '../../../src/osquery/table_plugin.ts';
+import { type Answer, type Constraint, parseQueryContext } from '../../../src/osquery/index.ts';
 import { columns as eventColumns } from '../../../tables/process_ancestry_events.ts';
 import { columns, processAncestryTree } from '../../../tables/process_ancestry_tree.ts';
 import { BOOT_UNIX_MS, KernelModel } from '../process/kernel_model.ts';

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
+import type { TablePlugin } from '../../../src/osquery/index.ts';
 import { EventStore } from '../../../src/store/event_store.ts';
 import { processAncestry } from '../../../tables/process_ancestry.ts';
 import { processAncestryCacheStats } from '../../../tables/process_ancestry_cache_stats.ts';

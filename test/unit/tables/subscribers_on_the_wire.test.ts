@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import pino from 'pino';
 import { beforeEach, expect, test } from 'vitest';
-import { ExtensionClient } from '../../../src/osquery/extension_client.ts';
+import { ExtensionClient } from '../../../src/osquery/index.ts';
 import { encodeCall } from '../../../src/osquery/request.ts';
 import { EventStore } from '../../../src/store/event_store.ts';
 import { processAncestryEvents } from '../../../tables/process_ancestry_events.ts';

@@ -93,7 +93,7 @@ describe('the socket', () => {
     await expect(new EmbeddedManager({ socketPath }).start()).rejects.toThrow('in use');
     const file = join(directory, 'file');
     writeFileSync(file, '');
-    await expect(new EmbeddedManager({ socketPath: file }).start()).rejects.toThrow('no socket');
+    await expect(new EmbeddedManager({ socketPath: file }).start()).rejects.toThrow('not a socket');
   });
 
   test('has a path that leaves room for the UUID', async () => {

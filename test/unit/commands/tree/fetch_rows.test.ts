@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { fetchRows, spans } from '../../../../src/commands/tree/fetch_rows.ts';
 import type { Row } from '../../../../src/commands/tree/rows.ts';
 import type { Asked, TableReader } from '../../../../src/commands/tree/table_reader.ts';
-import { ExtensionError } from '../../../../src/osquery/extension_error.ts';
+import { ExtensionError } from '../../../../src/osquery/index.ts';
 
 /** Tables of these rows, and what they were asked. */
 class Answers implements TableReader {
