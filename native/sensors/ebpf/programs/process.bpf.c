@@ -108,7 +108,7 @@ static __always_inline void wake_reader(bool is_urgent) {
 
 // Whether a record tells of an exec of OpenSSH's server: its connection is read while it lives.
 static __always_inline bool is_urgent(struct RecordHeader* record) {
-  if (record->kind != kRecordExec) return false;
+  if (record->kind != kRecordExec) return 0;
   char comm[16] = {};
   bpf_get_current_comm(comm, sizeof comm);
   return comm[0] == 's' && comm[1] == 's' && comm[2] == 'h' && comm[3] == 'd';
