@@ -2,6 +2,7 @@
  * Rows in one SQLite database: a file, or memory. Knows nothing of queues, ages or readers; throws what SQLite throws.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { collectGarbage } from '../../memory/collect_garbage.ts';
 import { CREATORS_IMAGE, type SharedFacts } from '../../process/session_context.ts';
 import type { PublishedEvent } from '../../process/tree.ts';
 import { type DiskBudget, diskBudget } from '../disk_budget.ts';
@@ -54,6 +55,9 @@ export interface StoredSubscriber {
 const ROW_BYTES = 16;
 /** sqlite.org/pragma.html, auto_vacuum */
 const INCREMENTAL = 2;
+/** A segment of so many bytes is one long row. Garbage is collected after so many bytes of them were read. */
+const LONG_BYTES = 256 * 1024;
+const COLLECT_BYTES = 4 * 1024 * 1024;
 /** Segments that are deleted in one go. */
 const DELETED_TOGETHER = 16;
 /** Between two lines: no line of JSON has one inside. */
@@ -103,6 +107,8 @@ export class RowDatabase {
   #cutRows = 0;
   #lastEid = 0;
   #writtenBytes = 0;
+  /** Of long rows, since garbage was collected last. */
+  #longBytesRead = 0;
 
   /** @param path a file, which is made when it is not there, or `:memory:` */
   constructor(path: string) {
@@ -270,6 +276,7 @@ export class RowDatabase {
       for (const place of places) {
         yield new StoredEvent(factsOf(lines[place] ?? ''), this.#reader);
       }
+      this.#collect(segment.bytes);
       yield undefined;
     }
   }
@@ -525,6 +532,15 @@ export class RowDatabase {
   #linesOf({ firstEid }: Segment): string[] | undefined {
     const lines = this.#readLines.get(firstEid)?.lines;
     return typeof lines === 'string' ? lines.split(BETWEEN) : undefined;
+  }
+
+  /** Collects what reading long rows leaves behind: V8 would let it grow by tens of megabytes first. */
+  #collect(bytes: number): void {
+    if (bytes < LONG_BYTES) return;
+    this.#longBytesRead += bytes;
+    if (this.#longBytesRead < COLLECT_BYTES) return;
+    this.#longBytesRead = 0;
+    collectGarbage({ type: 'major' });
   }
 
   #placesOf(segment: Segment, range: EidRange, { eids, pids, parents }: Search): number[] {
