@@ -66,6 +66,16 @@ export function asKeys(numbers: ReadonlySet<number>): ReadonlySet<number> {
   return keys;
 }
 
+/** So few keys are looked for one by one. */
+const FEW_KEYS = 8;
+
+/** Whether a segment may have a row with one of these keys: a quick look, before its rows are looked at. */
+export function mayHaveKey({ keys }: Segment, wanted: ReadonlySet<number>): boolean {
+  if (wanted.size > FEW_KEYS) return true;
+  for (const key of wanted) if (keys.includes(key)) return true;
+  return false;
+}
+
 /** Whether a row has one of these keys. */
 export function hasKey({ keys }: Segment, at: number, offset: 0 | 1, wanted: ReadonlySet<number>): boolean {
   return wanted.has(keys[2 * at + offset] as number);

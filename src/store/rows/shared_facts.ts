@@ -18,6 +18,8 @@ const REWRITTEN_FACTS = 16;
 const GENERATION_EIDS = 4096;
 /** Blocks that are dropped, or become smaller, in a step. A turn of the event loop may have five of them. */
 const BLOCKS_A_STEP = 32;
+/** Blocks that are kept as they were read. */
+const READ_BLOCKS = 8;
 const BETWEEN = '\n';
 
 /** A fact as it is stored. */
@@ -55,9 +57,11 @@ interface Mark {
 
 export class SharedFactsTable {
   readonly #put: StatementSync;
-  readonly #read: StatementSync;
+  readonly #readLines: StatementSync;
   readonly #delete: StatementSync;
   readonly #list: StatementSync;
+  /** Blocks that were read last, by their first ids: who reads one fact reads its neighbours. */
+  readonly #read = new Map<number, Map<number, FoundFacts>>();
   /** In the order of their ids. */
   #blocks: Block[] = [];
   /** The newest one, while it takes more facts, with its lines. */
@@ -78,7 +82,7 @@ export class SharedFactsTable {
 
   constructor(db: DatabaseSync) {
     this.#put = db.prepare('INSERT OR REPLACE INTO shared (first_id, last_id, lines) VALUES (?, ?, ?)');
-    this.#read = db.prepare('SELECT lines FROM shared WHERE first_id = ?');
+    this.#readLines = db.prepare('SELECT lines FROM shared WHERE first_id = ?');
     this.#delete = db.prepare('DELETE FROM shared WHERE first_id = ?');
     this.#list = db.prepare('SELECT first_id, last_id, octet_length(lines) AS bytes FROM shared ORDER BY first_id');
   }
@@ -100,6 +104,7 @@ export class SharedFactsTable {
   rollBack({ blocks, size }: Mark): void {
     this.#blocks = blocks;
     this.#blocks.length = size;
+    this.#read.clear();
     this.#isDropped = false;
     this.#open = undefined;
     this.#changed.length = 0;
@@ -189,6 +194,7 @@ export class SharedFactsTable {
 
   /** Within a transaction. */
   writeChanged(): void {
+    if (this.#changed.length > 0) this.#read.clear();
     for (const { block, lines } of this.#changed) this.#put.run(block.firstId, block.lastId, lines);
     this.#changed.length = 0;
     // What is there is not written again, unless it is little.
@@ -198,11 +204,25 @@ export class SharedFactsTable {
   /** Undefined where they were dropped. */
   find(id: number): FoundFacts | undefined {
     const block = this.#blockOf(id);
-    const lines = block && this.#linesOf(block);
-    const line = lines?.find((one) => one.startsWith(`${id}\t`));
-    if (line === undefined) return undefined;
-    const [, above, facts = ''] = line.split('\t', 3);
-    return { above: above === '' ? null : Number(above), facts };
+    if (!block) return undefined;
+    let found = this.#read.get(block.firstId);
+    if (!found) {
+      found = this.#readBlock(block);
+      if (this.#read.size >= READ_BLOCKS) this.#read.clear();
+      this.#read.set(block.firstId, found);
+    }
+    return found.get(id);
+  }
+
+  #readBlock(block: Block): Map<number, FoundFacts> {
+    const found = new Map<number, FoundFacts>();
+    for (const line of this.#linesOf(block) ?? []) {
+      const afterId = line.indexOf('\t');
+      const afterAbove = line.indexOf('\t', afterId + 1);
+      const above = afterAbove === afterId + 1 ? null : Number(line.slice(afterId + 1, afterAbove));
+      found.set(Number(line.slice(0, afterId)), { above, facts: line.slice(afterAbove + 1) });
+    }
+    return found;
   }
 
   /**
@@ -216,6 +236,7 @@ export class SharedFactsTable {
     if (kept === this.#kept && this.#isDropped) return false;
     this.#kept = kept;
     this.#isDropped = false;
+    this.#read.clear();
     let steps = 0;
     this.#blocks = this.#blocks.filter((block) => {
       if (steps === BLOCKS_A_STEP || block === this.#open?.block) return true;
@@ -270,7 +291,7 @@ export class SharedFactsTable {
   }
 
   #linesOf(block: Block): string[] | undefined {
-    const lines = this.#read.get(block.firstId)?.lines;
+    const lines = this.#readLines.get(block.firstId)?.lines;
     return typeof lines === 'string' ? lines.split(BETWEEN) : undefined;
   }
 

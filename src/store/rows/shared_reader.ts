@@ -1,6 +1,6 @@
 /** Shared facts as they are read: parsed once, remembered, and the same object for the same fact while it is remembered. */
 import { LRUCache } from 'lru-cache';
-import type { AncestorFacts } from '../../process/facts.ts';
+import type { AncestorFacts, PreviousImageFacts } from '../../process/facts.ts';
 import type { FoundFacts } from './shared_facts.ts';
 
 /** Rows that a query had found were let go before it came to read them. */
@@ -15,6 +15,7 @@ export class StoredAncestor {
   readonly #reader: SharedReader;
   readonly #found: FoundFacts;
   #facts: AncestorFacts | undefined;
+  #asPrevious: readonly PreviousImageFacts[] | undefined;
 
   constructor(reader: SharedReader, found: FoundFacts) {
     this.#reader = reader;
@@ -28,6 +29,12 @@ export class StoredAncestor {
   get facts(): AncestorFacts {
     this.#facts ??= JSON.parse(this.#found.facts) as AncestorFacts;
     return this.#facts;
+  }
+
+  /** Its image as the one that a child ran before: the same object each time. */
+  get asPrevious(): readonly PreviousImageFacts[] {
+    this.#asPrevious ??= this.facts.known ? [this.facts] : [];
+    return this.#asPrevious;
   }
 
   /** Its creator. @throws {Error} the rows that it belongs to were let go */

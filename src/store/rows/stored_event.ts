@@ -47,8 +47,7 @@ export class StoredEvent {
   /** What the process ran before. */
   get previous(): readonly PreviousImageFacts[] | undefined {
     if (this.facts[FACT.previous] === CREATORS_IMAGE_ID) {
-      const creator = this.ancestorRecord('creator')?.facts;
-      return creator?.known ? [creator] : [];
+      return this.ancestorRecord('creator')?.asPrevious ?? [];
     }
     return this.#document('previous') as readonly PreviousImageFacts[] | undefined;
   }
