@@ -284,7 +284,7 @@ void EbpfSensor::tick(Sink& sink, double) {
   const bool is_quiet = shared_->newtasks == newtasks_seen_;
   if (is_quiet && make_thread() && shared_->newtasks == newtasks_seen_) {
     works_ = false;
-    problems_.push_back({"ebpf_stopped", "a new thread was not told of: the programs were detached"});
+    problems_.push_back({"ebpf_stopped", "a new thread was not reported: the programs were detached"});
     sink.batch().loss(Source::kEbpf, boottime_ms(), 1);
   }
   newtasks_seen_ = shared_->newtasks;
