@@ -73,7 +73,9 @@ export const EXEC_DETAILS: readonly Field[] = [
     field(
       name,
       'id',
-      name === 'auid' ? 'The login user id.' : 'As in man 7 credentials, in the initial user namespace.',
+      name === 'auid'
+        ? 'The login user id.'
+        : 'User or group id as in man 7 credentials, in the initial user namespace.',
     ),
   ),
   field('ses', 'id', "Audit's session id."),

@@ -57,21 +57,21 @@ struct ExecDetails {
   ExecCall syscall = ExecCall::kUnknown;
   // The login user id.
   uint32_t auid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t uid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t gid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t euid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t suid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t fsuid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t egid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t sgid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t fsgid = kUnknown;
   // Audit's session id.
   uint32_t ses = kUnknown;

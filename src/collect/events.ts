@@ -16,7 +16,7 @@ const EXEC_CALL: readonly ExecCall[] = ['', 'execve', 'execveat'];
 export type DescriptorKind = '' | 'closed' | 'tty' | 'pipe' | 'socket' | 'file' | 'null' | 'other';
 const DESCRIPTOR_KIND: readonly DescriptorKind[] = ['', 'closed', 'tty', 'pipe', 'socket', 'file', 'null', 'other'];
 
-/** A batch that is not what native/batch.h says. It is a bug, not input: native code and this file disagree. */
+/** A batch that does not follow native/batch.h. That is a bug: native code and this file disagree. */
 export class BatchFormatError extends Error {
   override readonly name = 'BatchFormatError';
 }
@@ -29,7 +29,7 @@ interface EventBase {
   readonly unixMs: number;
 }
 
-/** What was executed, and as whom. What the source did not tell is undefined, or an empty text. */
+/** What was executed, and with which ids. Fields that the source did not report are undefined or empty texts. */
 export interface ExecDetails {
   /** Audit's serial number of the event; 0 for none. */
   readonly serial: number;
@@ -39,21 +39,21 @@ export interface ExecDetails {
   readonly syscall: ExecCall;
   /** The login user id. */
   readonly auid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly uid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly gid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly euid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly suid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly fsuid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly egid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly sgid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly fsgid: number | undefined;
   /** Audit's session id. */
   readonly ses: number | undefined;
@@ -151,7 +151,7 @@ export interface ExecDetails {
   readonly environment: string;
 }
 
-/** Of an exec that nothing is known of. */
+/** The details of an exec without any known fact. */
 export const NO_DETAILS: ExecDetails = {
   serial: 0,
   ppid: undefined,
@@ -343,7 +343,7 @@ const measureAt = (batch: Buffer, at: number): number | undefined => {
   return Number.isNaN(value) ? undefined : value;
 };
 
-/** The texts of a record, one after the other. */
+/** Reads the texts of a record in order. */
 class Texts {
   readonly #batch: Buffer;
   #at: number;
