@@ -12,9 +12,7 @@ TEST("audit may miss an exec that began before audit was on") {
   CHECK(!start.may_miss(10, 100));
 }
 
-TEST(
-    "audit may miss all execs of a process from before audit was on, but not of the next process with its "
-    "pid") {
+TEST("audit may miss all execs of a process from before audit was on, but not after its pid is reused") {
   AuditStart start;
   start.began(100);
   start.forked(10, 99);

@@ -14,9 +14,7 @@ TEST("only the first exec of a process made by the kernel is the kernel's") {
   CHECK(!children.executes(50));
 }
 
-TEST(
-    "a kernel thread's child is also made by the kernel, whether the thread began before or after the "
-    "start") {
+TEST("a kernel thread's child is also made by the kernel, also if the thread began before the start") {
   KernelChildren children;
   children.seed(60, KernelChildren::kKthreadd);
   children.seed(61, 1);

@@ -74,9 +74,7 @@ TEST("a failed login is not wanted, and a login without a message or a pid is ma
   CHECK_EQUAL(login(""), "malformed");
 }
 
-TEST(
-    "a login is an event of one record, delivered at once and only once, even between the records of an "
-    "exec") {
+TEST("a login is an event of one record, delivered at once and only once, also amid the records of an exec") {
   Assembler assembler({});
   const std::string message = record(8, "pid=7 ses=3 msg='addr=10.0.0.9 terminal=ssh res=success'");
   assembler.add(kSyscall, record(7, test::kExecSyscall), 0);

@@ -34,9 +34,7 @@ TEST("if the leader exits first, the process lives until the last thread exits")
   CHECK_EQUAL(groups.threads(), 0U);
 }
 
-TEST(
-    "after an exec by another thread only the leader is left, and the old leader's exit is not the "
-    "process's") {
+TEST("after an exec by another thread only the leader is left, and the process has not exited") {
   ThreadGroups groups;
   groups.thread_started(10, 11);
   groups.thread_started(10, 12);
