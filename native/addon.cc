@@ -1,4 +1,4 @@
-// The Node-API side: arguments in, buffers out. Nothing else here knows Node.
+// The Node-API layer: converts arguments and results. No other file here uses Node.
 #include <napi.h>
 
 #include <algorithm>
@@ -40,8 +40,7 @@ Napi::Array to_list(Napi::Env env, const std::vector<Problem>& problems) {
   return list;
 }
 
-// Reads an object's fields; what is wrong first is thrown as a TypeError, and everything after that is
-// skipped.
+// Reads an object's fields. Throws a TypeError for the first wrong field and skips all later ones.
 class OptionReader {
  public:
   explicit OptionReader(const Napi::Object& object) : object_(object) {}
@@ -64,14 +63,14 @@ class OptionReader {
   double milliseconds(const char* name) {
     return static_cast<double>(whole(name, "a whole number of milliseconds from 1 to 2^30"));
   }
-  // Those with a value for where there is none.
+  // Optional fields, with a default.
   bool boolean(const char* name, bool otherwise) {
     return get(name).IsUndefined() ? otherwise : boolean(name);
   }
   size_t power_of_2(const char* name, size_t otherwise) {
     if (get(name).IsUndefined()) return otherwise;
     const size_t number = bytes(name);
-    constexpr size_t kLeast = 64 << 10;  // of any page size
+    constexpr size_t kLeast = 64 << 10;  // a multiple of every page size
     if (!failed_ && (number < kLeast || (number & (number - 1)) != 0))
       fail(name, "a power of 2 from 2^16 to 2^30");
     return number;
@@ -125,7 +124,8 @@ class OptionReader {
   bool failed_ = false;
 };
 
-// One run of the collector, and what passes its batches to JavaScript. Calls under way share in it.
+// One run of the collector, and the delivery of its batches to JavaScript. Shared with calls that are still
+// running.
 class Run {
  public:
   Run(Sensors sensors, size_t queue_max_bytes, Napi::ThreadSafeFunction wake, std::function<void()> on_wake)
@@ -134,16 +134,16 @@ class Run {
   Collector& collector() { return collector_; }
   bool stopped() const { return stopped_; }
 
-  // On the collector's thread.
+  // Called on the collector thread.
   static void wake(const std::shared_ptr<Run>& run) {
     run->wake_.NonBlockingCall([run](Napi::Env env, const Napi::Function& on_waiting) {
       on_waiting.Call({});
-      // Below Node-API 10 an exception here is but a warning: make it an uncaught one.
+      // Below Node-API 10 an exception here causes only a warning. Make it an uncaught exception.
       if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
     });
   }
 
-  // Copies the oldest chunk into `room` and answers its size, negative if there is not so much room; 0 if
+  // Copies the oldest chunk into `room`. Returns its size, the negative size if `room` is too small, or 0 if
   // nothing waits.
   double take(uint8_t* room, size_t room_bytes) {
     const size_t size = collector_.queue().next_size();
@@ -153,7 +153,7 @@ class Run {
     return static_cast<double>(batch_.size());
   }
 
-  // Ends the thread; what it had heard can still be delivered.
+  // Ends the thread. Queued records can still be delivered.
   void stop() {
     if (stopped_) return;
     stopped_ = true;
@@ -209,7 +209,7 @@ class LogReaderObject : public Napi::ObjectWrap<LogReaderObject> {
     return take(info.Env());
   }
 
-  // What is new of each host.
+  // Returns what is new for each host.
   Napi::Value take(Napi::Env env) {
     auto result = Napi::Array::New(env);
     for (const auto& host : reader_->hosts()) {
@@ -297,7 +297,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     const auto on_waiting = info[1].As<Napi::Function>();
     auto wake = Napi::ThreadSafeFunction::New(env, on_waiting, "process_ancestry", 0, 1);
     if (env.IsExceptionPending()) return env.Undefined();
-    // Weak, for the run owns the collector, which owns this.
+    // Weak, because the run owns the collector, which owns this function.
     auto self = std::make_shared<std::weak_ptr<Run>>();
     run_ = std::make_shared<Run>(std::move(sensors), queue_max_bytes, wake, [self] {
       if (const auto run = self->lock()) Run::wake(run);
@@ -307,7 +307,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     std::vector<Problem> problems;
     run_->collector().start(problems);
     stop_at_process_exit(env);
-    // Hooks run in reverse order: this one before the thread-safe function's own.
+    // Hooks run in reverse order: this one runs before the hook of the thread-safe function.
     napi_add_env_cleanup_hook(env, &stop_at_exit, run_.get());
 
     auto result = Napi::Object::New(env);
@@ -317,8 +317,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     return result;
   }
 
-  // process.exit() ends the process without running the environment's hooks, but it tells process's
-  // listeners.
+  // process.exit() does not run the environment's hooks, but it emits the exit event of `process`.
   void stop_at_process_exit(Napi::Env env) {
     if (listens_for_exit_) return;
     listens_for_exit_ = true;
@@ -331,7 +330,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
 
   static void stop_at_exit(void* run) { static_cast<Run*>(run)->stop(); }
 
-  // None, and a TypeError, if the options are not what they have to be.
+  // Returns no sensor and throws a TypeError if the options are invalid.
   static Sensors read_sensors(const Napi::Object& object, size_t& queue_max_bytes) {
     OptionReader read(object);
     Sensors sensors;

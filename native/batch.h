@@ -14,13 +14,12 @@ namespace process_ancestry {
 //
 //   u32 size      of the whole record, this field included
 //   u8  kind      of event (Kind)
-//   u8  source    who tells (Source)
-//   u16 flags     1 has ExecDetails; then the flags of ExecDetails, and from 256 on those of the kind
+//   u8  source    of the event (Source)
+//   u16 flags     1 has ExecDetails; then the flags of ExecDetails; from 256 on the flags of the kind
 //   i32 pid       process (tgid, initial pid namespace); for fork the child; 0 for loss and clock
-//   f64 time      milliseconds: of audit Unix time as in the record; else CLOCK_BOOTTIME
-//   payload       the kind's numbers, those of ExecDetails, the kind's texts, those of ExecDetails, each in
-//   the
-//                 order of native/events/declaration.ts
+//   f64 time      milliseconds: for audit Unix time as in the record; else CLOCK_BOOTTIME
+//   payload       numbers of the kind, of ExecDetails, then texts of the kind, of ExecDetails,
+//                 each in the order of native/events/declaration.ts
 //
 // A text is u32 length and raw bytes. The first record of every batch is a clock.
 class Batch {
@@ -31,7 +30,7 @@ class Batch {
   void add(Source source, int32_t pid, double time, const Event& event) {
     pack(begin(packed_size(event), Event::kKind, source, flags_of(event), pid, time), event);
   }
-  // Of an exec whose details another record or a later one tells.
+  // An exec whose details are reported by another record.
   void exec(Source source, int32_t pid, double time) { add(source, pid, time, ExecEvent()); }
   void exec(Source source, int32_t pid, double time, const ExecDetails& details) {
     ExecEvent event;
@@ -43,7 +42,7 @@ class Batch {
 
   // Appends records that another batch packed.
   void append(const uint8_t* records, size_t size) { bytes_.insert(bytes_.end(), records, records + size); }
-  // Withdraws the details of the exec record that starts at `at`.
+  // Removes the details from the exec record that starts at `at`.
   void withdraw_details(size_t at);
   // Adds to the count of the loss record that starts at `at`.
   void add_to_loss(size_t at, uint32_t count);
@@ -51,18 +50,19 @@ class Batch {
   const uint8_t* data() const { return bytes_.data(); }
   size_t size() const { return bytes_.size(); }
   bool empty() const { return bytes_.empty(); }
-  // Forgets the records and keeps the memory, unless a burst made it large.
+  // Removes the records and keeps the memory, unless a burst made it large.
   void clear();
   void swap(Batch& other) { bytes_.swap(other.bytes_); }
 
  private:
-  // Makes room for a record with a payload of so many bytes and writes its header; the payload begins there.
+  // Makes room for a record with `payload` bytes of payload and writes the header. Returns where the payload
+  // begins.
   uint8_t* begin(size_t payload, Kind kind, Source source, uint16_t flags, int32_t pid, double time);
 
   std::vector<uint8_t> bytes_;
 };
 
-// The size that a packed record says it has, and its kind.
+// The size and the kind in a packed record's header.
 uint32_t record_size(const uint8_t* record);
 Kind record_kind(const uint8_t* record);
 

@@ -36,7 +36,8 @@ bool BatchQueue::push(const Batch& batch, double now, double clock_offset) {
     append(chunk, batch.data() + from, at - from);
     if (chunk_bytes < kChunkBytes) break;
   }
-  // What follows the first record that does not fit is dropped too: a batch is told up to one place.
+  // After the first record that does not fit, the rest of the batch is dropped too. No record is delivered
+  // after a missing one.
   uint32_t lost = 0;
   const uint8_t* end_of_snapshot = nullptr;
   for (; at < batch.size(); at += record_size(batch.data() + at)) {
@@ -57,7 +58,7 @@ bool BatchQueue::push(const Batch& batch, double now, double clock_offset) {
     }
     dropped_.fetch_add(lost, std::memory_order_relaxed);
   }
-  // There is one for each that is asked for, and the reader waits for it.
+  // Each request for a snapshot must get exactly one end, because the reader waits for it.
   if (end_of_snapshot != nullptr) {
     append(open_chunk(now, clock_offset), end_of_snapshot, record_size(end_of_snapshot));
   }

@@ -9,10 +9,10 @@
                       "targets"
       : [
         {
-#All but the binding : free of Node's headers, so that the tests link it alone.
+# Everything but addon.cc. Does not need Node's headers, so the tests can link it alone.
           "target_name" : "collector",
           "type" : "static_library",
-#The skeleton of the kernel programs includes < bpf / skel_internal.h> : ours.
+# The skeleton of the kernel programs includes <bpf/skel_internal.h>, which is in this directory.
           "include_dirs" : ["sensors/ebpf"],
           "sources" : [
             "sensors/audit/address.cc",
@@ -77,7 +77,7 @@
           "sources" : [ "addon.cc", "old_glibc.c" ],
           "include_dirs" : ["<!(node -p \"require('node-addon-api').include_dir\")"],
           "defines" : [ "NAPI_DISABLE_CPP_EXCEPTIONS", "NAPI_VERSION=8" ],
-#Hosts have older C and C++ libraries than the machine that builds : see old_glibc.c.libgcc_s is Node's own need.
+# Hosts have older C and C++ libraries than the build machine: see old_glibc.c. Node itself needs libgcc_s.
           "ldflags" : [
             "-static-libstdc++", "-shared-libgcc", "-Wl,--gc-sections",
             "-Wl,--version-script=<(module_root_dir)/exports.map", "-Wl,--wrap=__pthread_key_create",

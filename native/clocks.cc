@@ -19,8 +19,8 @@ double read_ms(clockid_t clock) { return static_cast<double>(read_ns(clock)) / 1
 
 constexpr int kTries = 8;
 
-// Exact: the kernel derives both coarse clocks from the same tick (kernel/time/vsyscall.c), and their
-// difference changes only when the clock is set.
+// Exact: the kernel derives both coarse clocks from the same tick (kernel/time/vsyscall.c). Their difference
+// changes only when the clock is set.
 int64_t realtime_minus_monotonic_ns() {
   int64_t difference = 0;
   for (int i = 0; i < kTries; ++i) {
@@ -31,7 +31,7 @@ int64_t realtime_minus_monotonic_ns() {
   return difference;
 }
 
-// The time spent suspended: exactly 0 on a host that never was, otherwise known to some nanoseconds.
+// The time spent suspended. Exactly 0 if the host was never suspended, else known to some nanoseconds.
 int64_t boottime_minus_monotonic_ns() {
   int64_t least = INT64_MIN, most = INT64_MAX;
   for (int i = 0; i < kTries; ++i) {
@@ -41,7 +41,7 @@ int64_t boottime_minus_monotonic_ns() {
     least = std::max(least, value - after);
     most = std::min(most, value - before);
     if (least > most) {
-      // It was suspended in between.
+      // The host was suspended between the two reads.
       least = value - after;
       most = value - before;
     }

@@ -4,18 +4,19 @@
 
 namespace process_ancestry {
 
-// All in milliseconds, nanoseconds as fraction.
+// All clocks are in milliseconds, with nanoseconds as fraction.
 double boottime_ms();
 double monotonic_ms();
-// Unix time at boot: CLOCK_REALTIME minus CLOCK_BOOTTIME. The same on every call and in every process until
-// the clock is set; on a host that was suspended, to some nanoseconds.
+// Unix time at boot: CLOCK_REALTIME minus CLOCK_BOOTTIME. Every call in every process gives the same value
+// until the clock is set. On a host that was suspended, values differ by some nanoseconds.
 double unix_minus_boottime_ms();
 
-// Whether the kernel's clock is told to follow another (man 2 adjtimex, STA_UNSYNC). Changes nothing.
+// Whether another clock disciplines the kernel's clock (man 2 adjtimex, STA_UNSYNC). Changes nothing.
 bool clock_is_synchronized();
 
-// Converts the connector's CLOCK_MONOTONIC to CLOCK_BOOTTIME. The two drift apart only while suspended, so
-// the offset is kept until it really changed: reading two clocks is not atomic, and events must not jitter.
+// Converts the connector's CLOCK_MONOTONIC to CLOCK_BOOTTIME. Their offset changes only during suspend. Two
+// clocks cannot be read at the same instant, so the offset is kept until it really changes. Events then have
+// no jitter.
 class MonotonicToBoottime {
  public:
   void refresh();

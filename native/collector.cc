@@ -16,12 +16,12 @@ namespace process_ancestry {
 namespace {
 
 constexpr double kSecondMs = 1000;
-// So much is worth waking the reader for.
+// The reader is woken at once when this much waits.
 constexpr size_t kWorthWakingBytes = 64 << 10;
 
 void raise_event(int fd) {
   const uint64_t one = 1;
-  // An eventfd takes this write always: its counter is far from full.
+  // This write to an eventfd never blocks: its counter is far from full.
   if (::write(fd, &one, sizeof one) != sizeof one) return;
 }
 
@@ -36,7 +36,7 @@ bool Collector::start(std::vector<Problem>& problems) {
   publish();
   stop_event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   ask_event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  // Signals are the main thread's.
+  // The main thread handles signals.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -96,8 +96,8 @@ void Collector::run() {
         for (const auto& sensor : sensors_) sensor->tick(sink_, now);
         next_second = now + kSecondMs;
       }
-      // What JavaScript has no room for waits in the kernel's buffers, and where those are full the kernel
-      // counts.
+      // While the queue is full, messages stay in the kernel's buffers. If those are full too, the kernel
+      // counts the loss.
       const uint64_t messages = !go_on || !queue_.is_full() ? pass(now) : 0;
       if (go_on) nap_ms = sensors_.front()->nap_ms(messages);
       has_more = sensors_.front()->has_more();
@@ -108,7 +108,7 @@ void Collector::run() {
 }
 
 void Collector::nap(int ms) {
-  // One that is -1 is passed over (man 2 poll).
+  // poll ignores a descriptor of -1 (man 2 poll).
   pollfd ready[] = {{stop_event_.get(), POLLIN, 0},
                     {ask_event_.get(), POLLIN, 0},
                     {sensors_.front()->urgent_descriptor(), POLLIN, 0}};
@@ -120,7 +120,7 @@ void Collector::nap(int ms) {
 uint64_t Collector::pass(double now_ms) {
   in_pass_ = true;
   uint64_t messages = 0;
-  // By whichever thread is first: what is drained after the request has it.
+  // The first thread that runs a pass starts the snapshot, so each later `drain` can report it.
   if (snapshot_wanted_.exchange(false)) sensors_.front()->begin_snapshot();
   for (const auto& sensor : sensors_) messages += sensor->drain(sink_, now_ms);
   sink_.hand_over();

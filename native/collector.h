@@ -19,36 +19,36 @@ namespace process_ancestry {
 
 using Sensors = std::vector<std::unique_ptr<Sensor>>;
 
-// Drains sensors on a thread of its own, and queues what they pack for JavaScript. The first of them tells of
-// processes; the others add what it cannot know, and may fail.
+// Drains sensors on its own thread and queues their records for JavaScript. The first sensor reports
+// processes. The others add what it cannot report, and may fail.
 class Collector {
  public:
   struct Stats {
-    SensorStats sensors;  // of all, as of the last pass
+    SensorStats sensors;  // of all sensors, after the last pass
     uint64_t queue_bytes = 0, queue_dropped = 0;
   };
 
-  // `wake` is called on the collector's thread when batches wait and it has not been called since the last
-  // take: at once, or, where the sensor lets them wait, within a second.
+  // `wake` is called on the collector thread when batches wait, at most once between two takes. It is called
+  // at once, or within a second if the sensor allows a delay.
   Collector(Sensors sensors, size_t queue_max_bytes, std::function<void()> wake);
   ~Collector() { stop(); }
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
 
-  // False if the first sensor hears nothing.
+  // False if the first sensor does not work.
   bool start(std::vector<Problem>& problems);
-  // Ends the thread and puts back what was changed in the kernel. What it had heard by then waits in the
-  // queue.
+  // Ends the thread and restores what was changed in the kernel. Records received before stay in the queue.
   void stop();
 
   Stats stats() const;
-  // Takes what waits in the kernel now, on the caller's thread: what ended before is in the queue then.
+  // Takes what waits in the kernel now, on the caller's thread. The queue then has every event that ended
+  // before this call.
   void drain_now();
-  // Whether the sensor tells of the processes that live, once asked to.
+  // Whether the sensor can report all live processes as a snapshot.
   bool has_snapshot() const { return sensors_.front()->has_snapshot(); }
   void request_snapshot();
-  // What there still is for us, in bytes and records: in the kernel, in this thread's hands and in the queue.
-  // Asks the kernel; for another thread than the collector's.
+  // What is not yet delivered, in bytes and records: in the kernel, in the collector thread and in the queue.
+  // Asks the kernel. Not for the collector thread.
   uint64_t on_its_way() const;
   BatchQueue& queue() { return queue_; }
 
@@ -68,12 +68,12 @@ class Collector {
 
   static void* thread_main(void* collector);
   void run();
-  // Blocks until something can be read, `until_ms` has come, or the thread is to stop, which is false.
+  // Blocks until a descriptor is readable or `until_ms` is reached. False if the thread must stop.
   bool wait(double until_ms);
   void nap(int ms);
-  // How many messages came.
+  // Returns the number of messages received.
   uint64_t pass(double now_ms);
-  // Wakes the reader when it is due.
+  // Wakes the reader if the wake is due.
   void wake_if_due(double now_ms);
   void publish();
 
@@ -87,7 +87,7 @@ class Collector {
   // Guarded by pass_mutex_ while the thread runs.
   Sensors sensors_;
   QueueSink sink_;
-  // When the reader is to be woken for what waits in the queue; kNever where nothing does.
+  // When the reader must be woken for the waiting records; kNever if none wait.
   static constexpr double kNever = 1e300;
   double wake_due_ms_ = kNever;
 

@@ -2,8 +2,8 @@
 
 namespace process_ancestry {
 
-// Has glibc give freed memory back (man 3 mallopt). By default a large block that was freed once makes all
-// later ones of its size stay in the heap, and each thread gets an arena of its own.
+// Makes glibc return freed memory to the system (man 3 mallopt). By default, after one large block is freed,
+// later blocks of that size stay in the heap, and each thread gets its own arena.
 void limit_heap();
 
 }  // namespace process_ancestry

@@ -21,16 +21,17 @@
 namespace process_ancestry {
 namespace {
 
-// include/uapi/asm-generic/unistd.h: the same on every architecture. The oldest C libraries do not name them.
+// include/uapi/asm-generic/unistd.h: the same on every architecture. The oldest C libraries do not define
+// them.
 constexpr long kPidfdOpen = 434, kPidfdGetfd = 438;
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-// Descriptors of a process that are sockets, in their order.
+// The descriptors of a process that are sockets, in ascending order.
 std::vector<int> sockets_of(int32_t pid) {
-  // A server has few descriptors, and its connection among the first.
+  // A server has few descriptors, and its connection is among the first.
   constexpr size_t kMost = 64;
   std::vector<int> found;
   const std::unique_ptr<DIR, CloseDirectory> directory(
@@ -74,7 +75,7 @@ int listener_of(const std::string& path) {
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return -ENAMETOOLONG;
   std::memcpy(address.sun_path, path.data(), path.size());
-  // Not waiting for a listener whose queue is full.
+  // Non-blocking: the listener's queue may be full.
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return -errno;
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)

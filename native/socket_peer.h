@@ -5,11 +5,11 @@
 
 namespace process_ancestry {
 
-// Who listens at a unix socket (man 7 unix, SO_PEERCRED): the process's pid, or -errno.
+// The pid of the process that listens at a unix socket (man 7 unix, SO_PEERCRED), or -errno.
 int listener_of(const std::string& path);
 
-// The address at the other end of the first internet connection, by descriptor number, that a process holds.
-// Empty if it holds none, is gone, or the kernel refuses or lacks pidfd_getfd (Linux 5.6).
+// The remote address of the first internet connection that a process holds, in descriptor order. Empty if the
+// process has none or is gone, or if the kernel refuses or lacks pidfd_getfd (Linux 5.6).
 std::string connection_peer(int32_t pid);
 
 }  // namespace process_ancestry

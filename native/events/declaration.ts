@@ -1,18 +1,18 @@
 /**
- * Every event that a sensor can tell of, and every field of it: the one declaration from which `npm run generate` makes the
- * native structs and the packer (native/events/events.h, events.cc), the TypeScript types and the decoder
- * (src/collect/events.ts), and the samples of the round-trip test. The packed form is described in native/batch.h.
+ * All events that a sensor can report, with their fields. From this one declaration `npm run generate` makes the native structs
+ * and the packer (native/events/events.h, events.cc), the TypeScript types and the decoder (src/collect/events.ts), and the
+ * samples of the round-trip test. native/batch.h describes the packed form.
  */
 
-/** '' stands for unknown. */
+/** '' means unknown. */
 export const ENUMS = {
   ExecCall: ['', 'execve', 'execveat'],
-  /** What is behind a descriptor. */
+  /** What a descriptor refers to. */
   DescriptorKind: ['', 'closed', 'tty', 'pipe', 'socket', 'file', 'null', 'other'],
 } as const;
 
 /**
- * How a field is packed, and what it is in TypeScript:
+ * How a field is packed, and its type in TypeScript:
  *
  * | type     | packed                              | in TypeScript                 |
  * | i32, u32, f64 | 4, 4, 8 bytes                  | number                        |
@@ -48,73 +48,71 @@ export interface Field {
 
 export interface EventKind {
   readonly name: string;
-  /** The number in the header. Never used for another kind again. */
+  /** The number in the header. Never reuse it for another kind. */
   readonly code: number;
   readonly description: string;
   readonly fields: readonly Field[];
-  /** Whether it may carry ExecDetails: always, or only where they are known. */
+  /** Whether the event has ExecDetails: always, or only if they are known. */
   readonly details?: 'always' | 'optional';
 }
 
 const field = (name: string, type: FieldType, description: string): Field => ({ name, type, description });
 
-/** Who tells. The index is the number in the header. */
+/** The sources of events. The index is the number in the header. */
 export const SOURCES = ['none', 'proc_events', 'audit', 'ebpf'] as const;
 
 export const EXEC_DETAILS: readonly Field[] = [
-  field('serial', 'u32', "Audit's serial number of the event; 0 where there is none."),
+  field('serial', 'u32', "Audit's serial number of the event; 0 for none."),
   field(
     'ppid',
     'id',
-    "The kernel's parent at the exec: an adoptive one counts. 0 for a process that the kernel itself made.",
+    "The kernel's parent at the exec, which may be an adoptive parent. 0 for a process that the kernel itself made.",
   ),
-  field('syscall', 'ExecCall', 'The system call.'),
+  field('syscall', 'ExecCall', 'The system call of the exec.'),
   ...['auid', 'uid', 'gid', 'euid', 'suid', 'fsuid', 'egid', 'sgid', 'fsgid'].map((name) =>
     field(
       name,
       'id',
-      name === 'auid' ? 'The login user id.' : 'As in man 7 credentials, in the initial user namespace.',
+      name === 'auid'
+        ? 'The login user id.'
+        : 'User or group id as in man 7 credentials, in the initial user namespace.',
     ),
   ),
   field('ses', 'id', "Audit's session id."),
-  field('mode', 'id', 'st_mode of the program.'),
-  field('ownerUid', 'id', "The program file's owner."),
-  field('ownerGid', 'id', "The program file's group."),
-  field('atime', 'measure', 'Unix seconds.'),
-  field('mtime', 'measure', 'Unix seconds.'),
-  field('ctime', 'measure', 'Unix seconds.'),
-  field('btime', 'measure', 'Unix seconds.'),
-  field('inode', 'inode', "Of the program's file, where its times are known."),
-  field('device', 'id', "Of the program's file, as stat(2) has st_dev: see deviceOf."),
-  field('size', 'measure', "Bytes of the program's file."),
-  field('linkCount', 'id', "Hard links to the program's file."),
-  field('pidNamespace', 'inode', 'Inode number.'),
-  field('userNamespace', 'inode', 'Inode number.'),
-  field('mountNamespace', 'inode', 'Inode number.'),
-  field('networkNamespace', 'inode', 'Inode number.'),
-  field('pidInNamespace', 'id', 'The pid in its own pid namespace.'),
-  field('sid', 'id', 'The session.'),
-  field('pgid', 'id', 'The process group.'),
-  field('ttyNr', 'id', "The controlling terminal's device number as in /proc/PID/stat; 0 for none."),
+  field('mode', 'id', 'st_mode of the program file.'),
+  field('ownerUid', 'id', "User id of the program file's owner."),
+  field('ownerGid', 'id', 'Group id of the program file.'),
+  field('atime', 'measure', 'Access time of the program file: Unix seconds.'),
+  field('mtime', 'measure', 'Modification time of the program file: Unix seconds.'),
+  field('ctime', 'measure', 'Change time of the program file: Unix seconds.'),
+  field('btime', 'measure', 'Creation time of the program file: Unix seconds.'),
+  field('inode', 'inode', 'Inode number of the program file, if its times are known.'),
+  field('device', 'id', 'Device of the program file, as st_dev in stat(2): see deviceOf.'),
+  field('size', 'measure', 'Bytes of the program file.'),
+  field('linkCount', 'id', 'Hard links to the program file.'),
+  field('pidNamespace', 'inode', 'Inode number of the pid namespace.'),
+  field('userNamespace', 'inode', 'Inode number of the user namespace.'),
+  field('mountNamespace', 'inode', 'Inode number of the mount namespace.'),
+  field('networkNamespace', 'inode', 'Inode number of the network namespace.'),
+  field('pidInNamespace', 'id', "The process's pid in its own pid namespace."),
+  field('sid', 'id', 'The session id.'),
+  field('pgid', 'id', 'The process group id.'),
+  field('ttyNr', 'id', 'Device number of the controlling terminal, as in /proc/PID/stat; 0 for none.'),
   field('startMs', 'inode', 'When the process was created: CLOCK_BOOTTIME in milliseconds.'),
   field('capPermitted', 'measure', 'Permitted capabilities, as bits (man 7 capabilities).'),
   field('capEffective', 'measure', 'Effective capabilities, as bits.'),
   field('stdinKind', 'DescriptorKind', 'What descriptor 0 is.'),
   field('stdoutKind', 'DescriptorKind', 'What descriptor 1 is.'),
   field('stderrKind', 'DescriptorKind', 'What descriptor 2 is.'),
-  field('cgroupId', 'inode', 'Of the control group.'),
-  field('argsCount', 'id', 'As the kernel counted them, also where `args` was cut.'),
-  field('argsBytes', 'u32', 'Bytes of all arguments joined by one byte, before any cut.'),
-  field('envCount', 'id', 'Variables of the environment.'),
+  field('cgroupId', 'inode', "The kernel's id of the control group."),
+  field('argsCount', 'id', 'Number of arguments as the kernel counted them, even if `args` was cut.'),
+  field('argsBytes', 'u32', 'Bytes of all arguments with one separator byte between them, before any cut.'),
+  field('envCount', 'id', 'Number of environment variables.'),
   field('envBytes', 'id', 'Bytes of the environment.'),
-  field('argsCut', 'flag', 'Arguments are missing or were cut.'),
-  field('fromProcfs', 'flag', 'Read from /proc after the exec.'),
-  field(
-    'isDeleted',
-    'flag',
-    "The program's file had no name any more when it was executed, or never had one (a memfd).",
-  ),
-  field('isScript', 'flag', '`name` is a script, and the program its interpreter.'),
+  field('argsCut', 'flag', 'Arguments are missing or cut.'),
+  field('fromProcfs', 'flag', 'The details were read from /proc after the exec.'),
+  field('isDeleted', 'flag', 'The program file had no name at the exec: it was removed, or never had one (a memfd).'),
+  field('isScript', 'flag', '`name` is a script, and the program is its interpreter.'),
   field(
     'gainsPrivilege',
     'flag',
@@ -123,22 +121,26 @@ export const EXEC_DETAILS: readonly Field[] = [
   field(
     'isUpperLayer',
     'flag',
-    'The program lies in the upper layer of an overlay: it was put there after the image was made.',
+    'The program file is in the upper layer of an overlay: it was added after the image was made.',
   ),
-  field('pathCut', 'flag', '`path` or `cwd` is longer than the kernel programs follow, and lacks its beginning.'),
+  field(
+    'pathCut',
+    'flag',
+    '`path` or `cwd` lacks its beginning, because it is longer than the kernel programs can read.',
+  ),
   field('comm', 'text', "The thread's name."),
-  field('path', 'text', 'What the kernel loaded: for a script its interpreter.'),
+  field('path', 'text', 'The file that the kernel loaded: for a script its interpreter.'),
   field('cwd', 'text', 'The working directory.'),
-  field('tty', 'terminal', "As osquery shows it: pts/1, tty1; '' for none."),
-  field('args', 'text', 'The arguments separated by NUL, without a trailing one.'),
-  field('name', 'text', 'The name that was executed, as given to the system call: for a script the script.'),
-  field('cgroup', 'text', "Control group: a path in its hierarchy. '' where it is not known."),
+  field('tty', 'terminal', "The controlling terminal as osquery shows it: pts/1, tty1; '' for none."),
+  field('args', 'text', 'The arguments, separated by NUL, without a trailing NUL.'),
+  field('name', 'text', 'The file name passed to the system call: for a script the script.'),
+  field('cgroup', 'text', "Control group: a path in its hierarchy. '' if unknown."),
   field(
     'root',
     'text',
-    "The root directory in which `path` is a path: / where the host's path leads to the executed file, the host's path of a chroot, mnt:[INODE] for another mount namespace. '' where it is not known.",
+    "The root directory of `path`: / if the path leads to the executed file on the host, the host's path of a chroot, or mnt:[INODE] for another mount namespace. '' if unknown.",
   ),
-  field('environment', 'text', 'Variables that were asked for, NAME=value, separated by NUL.'),
+  field('environment', 'text', 'The requested environment variables as NAME=value, separated by NUL.'),
 ];
 
 export const KINDS: readonly EventKind[] = [
@@ -151,19 +153,19 @@ export const KINDS: readonly EventKind[] = [
       field(
         'imageFrom',
         'pid',
-        "Whose image the child inherits where that is not the parent's (CLONE_PARENT): the caller.",
+        'The caller, if the child inherits its image from it and not from the parent (CLONE_PARENT).',
       ),
-      field('callerParent', 'pid', 'The parent of the process that called, where `isClaimed`.'),
+      field('callerParent', 'pid', 'The parent of the calling process, if `isClaimed`.'),
       field('startMs', 'inode', 'When the process was created: CLOCK_BOOTTIME in milliseconds.'),
-      field('parentStartMs', 'inode', "The parent's start, likewise."),
-      field('sid', 'id', 'The session.'),
-      field('pgid', 'id', 'The process group.'),
-      field('pidNamespace', 'inode', 'Inode number.'),
-      field('pidInNamespace', 'id', 'The pid in its own pid namespace.'),
+      field('parentStartMs', 'inode', 'When the parent was created: CLOCK_BOOTTIME in milliseconds.'),
+      field('sid', 'id', 'The session id.'),
+      field('pgid', 'id', 'The process group id.'),
+      field('pidNamespace', 'inode', 'Inode number of the pid namespace.'),
+      field('pidInNamespace', 'id', "The process's pid in its own pid namespace."),
       field(
         'isClaimed',
         'flag',
-        "The pid is only what the caller was given: a number of the caller's own pid namespace, which may be another than the initial one.",
+        "The pid is the number that the caller received. It is in the caller's pid namespace, which may not be the initial one.",
       ),
     ],
   },
@@ -175,17 +177,17 @@ export const KINDS: readonly EventKind[] = [
       field(
         'groupsUntold',
         'flag',
-        'Calls of setpgid are not recorded now, because there were too many: `details.pgid` is what /proc said at the exec; undefined where the group is unknown.',
+        'Calls of setpgid are not recorded now, because there were too many. `details.pgid` was read from /proc at the exec; undefined if unknown.',
       ),
       field(
         'cgroupUntold',
         'flag',
-        "The process may be in another control group than its creator; `details.cgroup` is '' where that group is unknown.",
+        "The process may be in another control group than its creator. `details.cgroup` is '' if the group is unknown.",
       ),
       field(
         'isUnrecorded',
         'flag',
-        'The kernel itself executes a helper: no system call does it, so audit has no record of it. What `details` lack stays unknown.',
+        'The kernel itself executes a helper without a system call, so audit has no record of it. Fields missing in `details` stay unknown.',
       ),
     ],
     details: 'optional',
@@ -195,10 +197,10 @@ export const KINDS: readonly EventKind[] = [
     code: 3,
     description: 'The last thread of a process has ended.',
     fields: [
-      field('status', 'i32', 'As wait(2) gives it: exit code << 8, or the signal in the low 7 bits.'),
+      field('status', 'i32', 'As in wait(2): exit code << 8, or the signal in the low 7 bits.'),
       field('startMs', 'inode', 'When the process was created: CLOCK_BOOTTIME in milliseconds.'),
-      field('sid', 'id', 'The session.'),
-      field('pgid', 'id', 'The process group.'),
+      field('sid', 'id', 'The session id.'),
+      field('pgid', 'id', 'The process group id.'),
     ],
   },
   { name: 'setsid', code: 4, description: 'A process became the leader of a new session.', fields: [] },
@@ -206,28 +208,28 @@ export const KINDS: readonly EventKind[] = [
     name: 'loss',
     code: 5,
     description: 'Events of this source were lost before this point.',
-    fields: [field('count', 'u32', 'How many, at least.')],
+    fields: [field('count', 'u32', 'How many events were lost, at least.')],
   },
   {
     name: 'clock',
     code: 6,
-    description: 'The clocks, at the beginning of a batch.',
+    description: 'The clock offset, at the beginning of a batch.',
     fields: [field('offset', 'measure', 'Unix ms minus CLOCK_BOOTTIME ms; undefined in a recorded log.')],
   },
   {
     name: 'setpgid',
     code: 7,
-    description: 'The process group of a process was set by setpgid(2). Half of an event: see src/collect.',
+    description: 'setpgid(2) set the process group of a process. src/collect completes the event.',
     fields: [
       field(
         'pgid',
         'pid',
-        'Undefined where the caller may count pids of another namespace: then the pid is the caller, and what was set is to be read from /proc.',
+        "Undefined if the caller may be in another pid namespace. Then the pid is the caller's, and the group must be read from /proc.",
       ),
       field(
         'goneCaller',
         'pid',
-        'The caller, where its namespace could not be read, as in a recorded log: the numbers are as it counted them, and to be believed only where it could have done that.',
+        'The caller, if its pid namespace could not be read, as in a recorded log. The numbers are from that namespace; use them only if the caller could have set this group.',
       ),
       field('serial', 'u32', "Audit's serial number."),
     ],
@@ -236,37 +238,33 @@ export const KINDS: readonly EventKind[] = [
     name: 'login',
     code: 8,
     description:
-      "A program that lets people in (sshd, login, cron, sudo by PAM) said that it opened a session: audit's USER_LOGIN and USER_START. The pid is that program's. Of one login there are often two, the first without a terminal.",
+      "A login program (sshd, login, cron, sudo by PAM) reported that it opened a session: audit's USER_LOGIN and USER_START. The pid is the program's. One login often makes two events, the first without a terminal.",
     fields: [
       field('ses', 'id', "Audit's session id."),
-      field(
-        'address',
-        'text',
-        "IPv4 or IPv6 (with its zone, where it has one) of where it came from; '' if that is not known, or local.",
-      ),
+      field('address', 'text', "Source address: IPv4 or IPv6, with its zone if it has one; '' if unknown or local."),
       field(
         'terminal',
         'terminal',
-        "As the program names it: a terminal as in ExecDetails (pts/1), or a word such as ssh or cron; '' if unknown.",
+        "The terminal as the program reported it: pts/1 as in ExecDetails, or a word such as ssh or cron; '' if unknown.",
       ),
-      field('exe', 'text', "The program; '' if unknown."),
+      field('exe', 'text', "Path of the program; '' if unknown."),
     ],
   },
   {
     name: 'snapshot',
     code: 9,
-    description: 'A process that lives, as it is now: of the snapshot at the start, and of the one after a loss.',
+    description: 'A live process in a snapshot, at the start or after a loss.',
     fields: [
-      field('parentStartMs', 'inode', "The parent's start: CLOCK_BOOTTIME in milliseconds."),
-      field('hasEnded', 'flag', 'A zombie: dead, and not yet waited for.'),
-      field('hasExecuted', 'flag', 'It has executed its image itself: not what it was forked with.'),
+      field('parentStartMs', 'inode', 'When the parent was created: CLOCK_BOOTTIME in milliseconds.'),
+      field('hasEnded', 'flag', 'A zombie: it has ended, and its parent has not waited for it.'),
+      field('hasExecuted', 'flag', 'It has executed its image itself and did not inherit it at a fork.'),
     ],
     details: 'always',
   },
   {
     name: 'snapshotEnd',
     code: 10,
-    description: 'All records of the snapshot that was asked for were told before this point, or are counted as lost.',
-    fields: [field('isWhole', 'flag', 'Whether all processes could be gone through.')],
+    description: 'All records of the requested snapshot came before this point, or were counted as lost.',
+    fields: [field('isWhole', 'flag', 'Whether the snapshot has all processes.')],
   },
 ];

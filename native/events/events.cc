@@ -1,4 +1,4 @@
-// Made of native/events/declaration.ts by `npm run generate`: change that.
+// Generated from native/events/declaration.ts by `npm run generate`. Do not edit.
 #include "events.h"
 
 #include <cstring>

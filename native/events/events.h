@@ -1,4 +1,4 @@
-// Made of native/events/declaration.ts by `npm run generate`: change that.
+// Generated from native/events/declaration.ts by `npm run generate`. Do not edit.
 #pragma once
 
 #include <cmath>
@@ -42,75 +42,76 @@ enum class DescriptorKind : uint8_t {
   kOther = 7,
 };
 
-// An id that is not known; for auid and ses also the kernel's own "unset".
+// An unknown id. For auid and ses also the kernel's "unset".
 constexpr uint32_t kUnknown = 0xffffffff;
 
-// What was executed, and as whom. Texts are raw bytes; the views belong to whoever made the details and
-// live until that is used again.
+// What was executed, and with which ids. Texts are raw bytes. Their memory belongs to the maker of the
+// details and is valid until its next use.
 struct ExecDetails {
-  // Audit's serial number of the event; 0 where there is none.
+  // Audit's serial number of the event; 0 for none.
   uint32_t serial = 0;
-  // The kernel's parent at the exec: an adoptive one counts. 0 for a process that the kernel itself made.
+  // The kernel's parent at the exec, which may be an adoptive parent. 0 for a process that the kernel
+  // itself made.
   uint32_t ppid = kUnknown;
-  // The system call.
+  // The system call of the exec.
   ExecCall syscall = ExecCall::kUnknown;
   // The login user id.
   uint32_t auid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t uid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t gid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t euid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t suid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t fsuid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t egid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t sgid = kUnknown;
-  // As in man 7 credentials, in the initial user namespace.
+  // User or group id as in man 7 credentials, in the initial user namespace.
   uint32_t fsgid = kUnknown;
   // Audit's session id.
   uint32_t ses = kUnknown;
-  // st_mode of the program.
+  // st_mode of the program file.
   uint32_t mode = kUnknown;
-  // The program file's owner.
+  // User id of the program file's owner.
   uint32_t owner_uid = kUnknown;
-  // The program file's group.
+  // Group id of the program file.
   uint32_t owner_gid = kUnknown;
-  // Unix seconds.
+  // Access time of the program file: Unix seconds.
   double atime = NAN;
-  // Unix seconds.
+  // Modification time of the program file: Unix seconds.
   double mtime = NAN;
-  // Unix seconds.
+  // Change time of the program file: Unix seconds.
   double ctime = NAN;
-  // Unix seconds.
+  // Creation time of the program file: Unix seconds.
   double btime = NAN;
-  // Of the program's file, where its times are known.
+  // Inode number of the program file, if its times are known.
   double inode = 0;
-  // Of the program's file, as stat(2) has st_dev: see deviceOf.
+  // Device of the program file, as st_dev in stat(2): see deviceOf.
   uint32_t device = kUnknown;
-  // Bytes of the program's file.
+  // Bytes of the program file.
   double size = NAN;
-  // Hard links to the program's file.
+  // Hard links to the program file.
   uint32_t link_count = kUnknown;
-  // Inode number.
+  // Inode number of the pid namespace.
   double pid_namespace = 0;
-  // Inode number.
+  // Inode number of the user namespace.
   double user_namespace = 0;
-  // Inode number.
+  // Inode number of the mount namespace.
   double mount_namespace = 0;
-  // Inode number.
+  // Inode number of the network namespace.
   double network_namespace = 0;
-  // The pid in its own pid namespace.
+  // The process's pid in its own pid namespace.
   uint32_t pid_in_namespace = kUnknown;
-  // The session.
+  // The session id.
   uint32_t sid = kUnknown;
-  // The process group.
+  // The process group id.
   uint32_t pgid = kUnknown;
-  // The controlling terminal's device number as in /proc/PID/stat; 0 for none.
+  // Device number of the controlling terminal, as in /proc/PID/stat; 0 for none.
   uint32_t tty_nr = kUnknown;
   // When the process was created: CLOCK_BOOTTIME in milliseconds.
   double start_ms = 0;
@@ -124,48 +125,48 @@ struct ExecDetails {
   DescriptorKind stdout_kind = DescriptorKind::kUnknown;
   // What descriptor 2 is.
   DescriptorKind stderr_kind = DescriptorKind::kUnknown;
-  // Of the control group.
+  // The kernel's id of the control group.
   double cgroup_id = 0;
-  // As the kernel counted them, also where args was cut.
+  // Number of arguments as the kernel counted them, even if args was cut.
   uint32_t args_count = kUnknown;
-  // Bytes of all arguments joined by one byte, before any cut.
+  // Bytes of all arguments with one separator byte between them, before any cut.
   uint32_t args_bytes = 0;
-  // Variables of the environment.
+  // Number of environment variables.
   uint32_t env_count = kUnknown;
   // Bytes of the environment.
   uint32_t env_bytes = kUnknown;
-  // Arguments are missing or were cut.
+  // Arguments are missing or cut.
   bool args_cut = false;
-  // Read from /proc after the exec.
+  // The details were read from /proc after the exec.
   bool from_procfs = false;
-  // The program's file had no name any more when it was executed, or never had one (a memfd).
+  // The program file had no name at the exec: it was removed, or never had one (a memfd).
   bool is_deleted = false;
-  // name is a script, and the program its interpreter.
+  // name is a script, and the program is its interpreter.
   bool is_script = false;
   // The exec gained privileges: set-user-id, set-group-id or file capabilities (AT_SECURE).
   bool gains_privilege = false;
-  // The program lies in the upper layer of an overlay: it was put there after the image was made.
+  // The program file is in the upper layer of an overlay: it was added after the image was made.
   bool is_upper_layer = false;
-  // path or cwd is longer than the kernel programs follow, and lacks its beginning.
+  // path or cwd lacks its beginning, because it is longer than the kernel programs can read.
   bool path_cut = false;
   // The thread's name.
   std::string_view comm;
-  // What the kernel loaded: for a script its interpreter.
+  // The file that the kernel loaded: for a script its interpreter.
   std::string_view path;
   // The working directory.
   std::string_view cwd;
-  // As osquery shows it: pts/1, tty1; '' for none.
+  // The controlling terminal as osquery shows it: pts/1, tty1; '' for none.
   std::string_view tty;
-  // The arguments separated by NUL, without a trailing one.
+  // The arguments, separated by NUL, without a trailing NUL.
   std::string_view args;
-  // The name that was executed, as given to the system call: for a script the script.
+  // The file name passed to the system call: for a script the script.
   std::string_view name;
-  // Control group: a path in its hierarchy. '' where it is not known.
+  // Control group: a path in its hierarchy. '' if unknown.
   std::string_view cgroup;
-  // The root directory in which path is a path: / where the host's path leads to the executed file, the
-  // host's path of a chroot, mnt:[INODE] for another mount namespace. '' where it is not known.
+  // The root directory of path: / if the path leads to the executed file on the host, the host's path of a
+  // chroot, or mnt:[INODE] for another mount namespace. '' if unknown.
   std::string_view root;
-  // Variables that were asked for, NAME=value, separated by NUL.
+  // The requested environment variables as NAME=value, separated by NUL.
   std::string_view environment;
 };
 
@@ -173,38 +174,38 @@ struct ExecDetails {
 struct ForkEvent {
   // The kernel's parent at the fork: with CLONE_PARENT the caller's parent.
   int32_t parent = 0;
-  // Whose image the child inherits where that is not the parent's (CLONE_PARENT): the caller.
+  // The caller, if the child inherits its image from it and not from the parent (CLONE_PARENT).
   int32_t image_from = 0;
-  // The parent of the process that called, where isClaimed.
+  // The parent of the calling process, if isClaimed.
   int32_t caller_parent = 0;
   // When the process was created: CLOCK_BOOTTIME in milliseconds.
   double start_ms = 0;
-  // The parent's start, likewise.
+  // When the parent was created: CLOCK_BOOTTIME in milliseconds.
   double parent_start_ms = 0;
-  // The session.
+  // The session id.
   uint32_t sid = kUnknown;
-  // The process group.
+  // The process group id.
   uint32_t pgid = kUnknown;
-  // Inode number.
+  // Inode number of the pid namespace.
   double pid_namespace = 0;
-  // The pid in its own pid namespace.
+  // The process's pid in its own pid namespace.
   uint32_t pid_in_namespace = kUnknown;
-  // The pid is only what the caller was given: a number of the caller's own pid namespace, which may be
-  // another than the initial one.
+  // The pid is the number that the caller received. It is in the caller's pid namespace, which may not be
+  // the initial one.
   bool is_claimed = false;
   static constexpr Kind kKind = Kind::kFork;
 };
 
 // A process executes a new image.
 struct ExecEvent {
-  // Calls of setpgid are not recorded now, because there were too many: details.pgid is what /proc said at
-  // the exec; undefined where the group is unknown.
+  // Calls of setpgid are not recorded now, because there were too many. details.pgid was read from /proc at
+  // the exec; undefined if unknown.
   bool groups_untold = false;
-  // The process may be in another control group than its creator; details.cgroup is '' where that group is
+  // The process may be in another control group than its creator. details.cgroup is '' if the group is
   // unknown.
   bool cgroup_untold = false;
-  // The kernel itself executes a helper: no system call does it, so audit has no record of it. What details
-  // lack stays unknown.
+  // The kernel itself executes a helper without a system call, so audit has no record of it. Fields missing
+  // in details stay unknown.
   bool is_unrecorded = false;
   const ExecDetails* details = nullptr;
   static constexpr Kind kKind = Kind::kExec;
@@ -212,13 +213,13 @@ struct ExecEvent {
 
 // The last thread of a process has ended.
 struct ExitEvent {
-  // As wait(2) gives it: exit code << 8, or the signal in the low 7 bits.
+  // As in wait(2): exit code << 8, or the signal in the low 7 bits.
   int32_t status = 0;
   // When the process was created: CLOCK_BOOTTIME in milliseconds.
   double start_ms = 0;
-  // The session.
+  // The session id.
   uint32_t sid = kUnknown;
-  // The process group.
+  // The process group id.
   uint32_t pgid = kUnknown;
   static constexpr Kind kKind = Kind::kExit;
 };
@@ -230,69 +231,67 @@ struct SetsidEvent {
 
 // Events of this source were lost before this point.
 struct LossEvent {
-  // How many, at least.
+  // How many events were lost, at least.
   uint32_t count = 0;
   static constexpr Kind kKind = Kind::kLoss;
 };
 
-// The clocks, at the beginning of a batch.
+// The clock offset, at the beginning of a batch.
 struct ClockEvent {
   // Unix ms minus CLOCK_BOOTTIME ms; undefined in a recorded log.
   double offset = NAN;
   static constexpr Kind kKind = Kind::kClock;
 };
 
-// The process group of a process was set by setpgid(2). Half of an event: see src/collect.
+// setpgid(2) set the process group of a process. src/collect completes the event.
 struct SetpgidEvent {
-  // Undefined where the caller may count pids of another namespace: then the pid is the caller, and what
-  // was set is to be read from /proc.
+  // Undefined if the caller may be in another pid namespace. Then the pid is the caller's, and the group
+  // must be read from /proc.
   int32_t pgid = 0;
-  // The caller, where its namespace could not be read, as in a recorded log: the numbers are as it counted
-  // them, and to be believed only where it could have done that.
+  // The caller, if its pid namespace could not be read, as in a recorded log. The numbers are from that
+  // namespace; use them only if the caller could have set this group.
   int32_t gone_caller = 0;
   // Audit's serial number.
   uint32_t serial = 0;
   static constexpr Kind kKind = Kind::kSetpgid;
 };
 
-// A program that lets people in (sshd, login, cron, sudo by PAM) said that it opened a session: audit's
-// USER_LOGIN and USER_START. The pid is that program's. Of one login there are often two, the first without
-// a terminal.
+// A login program (sshd, login, cron, sudo by PAM) reported that it opened a session: audit's USER_LOGIN
+// and USER_START. The pid is the program's. One login often makes two events, the first without a terminal.
 struct LoginEvent {
   // Audit's session id.
   uint32_t ses = kUnknown;
-  // IPv4 or IPv6 (with its zone, where it has one) of where it came from; '' if that is not known, or
-  // local.
+  // Source address: IPv4 or IPv6, with its zone if it has one; '' if unknown or local.
   std::string_view address;
-  // As the program names it: a terminal as in ExecDetails (pts/1), or a word such as ssh or cron; '' if
+  // The terminal as the program reported it: pts/1 as in ExecDetails, or a word such as ssh or cron; '' if
   // unknown.
   std::string_view terminal;
-  // The program; '' if unknown.
+  // Path of the program; '' if unknown.
   std::string_view exe;
   static constexpr Kind kKind = Kind::kLogin;
 };
 
-// A process that lives, as it is now: of the snapshot at the start, and of the one after a loss.
+// A live process in a snapshot, at the start or after a loss.
 struct SnapshotEvent {
-  // The parent's start: CLOCK_BOOTTIME in milliseconds.
+  // When the parent was created: CLOCK_BOOTTIME in milliseconds.
   double parent_start_ms = 0;
-  // A zombie: dead, and not yet waited for.
+  // A zombie: it has ended, and its parent has not waited for it.
   bool has_ended = false;
-  // It has executed its image itself: not what it was forked with.
+  // It has executed its image itself and did not inherit it at a fork.
   bool has_executed = false;
   const ExecDetails* details = nullptr;
   static constexpr Kind kKind = Kind::kSnapshot;
 };
 
-// All records of the snapshot that was asked for were told before this point, or are counted as lost.
+// All records of the requested snapshot came before this point, or were counted as lost.
 struct SnapshotEndEvent {
-  // Whether all processes could be gone through.
+  // Whether the snapshot has all processes.
   bool is_whole = false;
   static constexpr Kind kKind = Kind::kSnapshotEnd;
 };
 
-// How many bytes the payload of an event takes, the flags of its header, and the payload itself, whose end
-// `pack` returns.
+// The payload size of an event, the flags of its header, and a function that writes the payload and returns
+// its end.
 size_t packed_size(const ForkEvent& event);
 uint16_t flags_of(const ForkEvent& event);
 uint8_t* pack(uint8_t* to, const ForkEvent& event);

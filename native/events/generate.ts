@@ -1,6 +1,6 @@
 /**
- * Makes of the declaration what both sides of the native queue need: `npm run generate` writes the files, and a unit test
- * fails when they are not what this makes.
+ * Generates the code for both sides of the native queue from the declaration. `npm run generate` writes the files. A unit test
+ * fails if the files differ.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -8,12 +8,12 @@ import { fileURLToPath } from 'node:url';
 import { ENUMS, type EventKind, EXEC_DETAILS, type Field, KINDS, SOURCES } from './declaration.ts';
 
 const HEADER_BYTES = 20;
-/** Bits of the header's flags: whether there are ExecDetails, theirs, and from this one on those of the kind. */
+/** Bits of the header's flags: has ExecDetails; the first flag of ExecDetails; the first flag of the kind. */
 const HAS_DETAILS = 1;
 const FIRST_DETAILS_BIT = 1;
 const FIRST_KIND_BIT = 8;
 const UNSET = 0xffffffff;
-const MADE = 'Made of native/events/declaration.ts by `npm run generate`: change that.';
+const MADE = 'Generated from native/events/declaration.ts by `npm run generate`. Do not edit.';
 
 const isEnum = (type: string): type is keyof typeof ENUMS => type in ENUMS;
 const isFlag = ({ type }: Field) => type === 'flag';
@@ -126,12 +126,12 @@ export function cxxHeader(): string {
     '};',
     ...enumLines,
     '',
-    '// An id that is not known; for auid and ses also the kernel\'s own "unset".',
+    '// An unknown id. For auid and ses also the kernel\'s "unset".',
     'constexpr uint32_t kUnknown = 0xffffffff;',
     '',
     ...cxxStruct(
       'ExecDetails',
-      'What was executed, and as whom. Texts are raw bytes; the views belong to whoever made the details and live until that is used again.',
+      'What was executed, and with which ids. Texts are raw bytes. Their memory belongs to the maker of the details and is valid until its next use.',
       EXEC_DETAILS,
       [],
     ),
@@ -141,8 +141,8 @@ export function cxxHeader(): string {
         `  static constexpr Kind kKind = Kind::${constant(kind.name)};`,
       ]),
     ),
-    '// How many bytes the payload of an event takes, the flags of its header, and the payload itself, whose end',
-    '// `pack` returns.',
+    '// The payload size of an event, the flags of its header, and a function that writes the payload and returns',
+    '// its end.',
     ...packers,
     '',
     '}  // namespace process_ancestry',
@@ -150,7 +150,7 @@ export function cxxHeader(): string {
   ].join('\n');
 }
 
-/** A function of one event, in the project's format: on one line where it only returns. */
+/** A function of one event in the project's format: on one line if it only returns. */
 function cxxFunction(start: string, kind: EventKind, body: readonly string[]): string[] {
   const name = body.some((line) => line.includes('event')) ? ' event' : '';
   const head = `${start} ${structName(kind)}&${name}) {`;
@@ -272,7 +272,7 @@ function tsType({ type }: Field): string {
   }
 }
 
-/** Fields of a kind may be left out where an event is made in TypeScript. */
+/** Fields of a kind are optional for events made in TypeScript. */
 const tsFields = (fields: readonly Field[], mayLack = false) =>
   fields.flatMap((field) => {
     const type = tsType(field);
@@ -373,7 +373,7 @@ export function typescript(): string {
     `const ORIGINS: readonly EventOrigin[] = [${SOURCES.map((name) => `'${name}'`).join(', ')}];`,
     '',
     ...enums,
-    '/** A batch that is not what native/batch.h says. It is a bug, not input: native code and this file disagree. */',
+    '/** A batch that does not follow native/batch.h. That is a bug: native code and this file disagree. */',
     'export class BatchFormatError extends Error {',
     "  override readonly name = 'BatchFormatError';",
     '}',
@@ -386,12 +386,12 @@ export function typescript(): string {
     '  readonly unixMs: number;',
     '}',
     '',
-    '/** What was executed, and as whom. What the source did not tell is undefined, or an empty text. */',
+    '/** What was executed, and with which ids. Fields that the source did not report are undefined or empty texts. */',
     'export interface ExecDetails {',
     ...tsFields(EXEC_DETAILS),
     '}',
     '',
-    '/** Of an exec that nothing is known of. */',
+    '/** The details of an exec without any known fact. */',
     'export const NO_DETAILS: ExecDetails = {',
     ...EXEC_DETAILS.map((field) => `${field.name}: ${tsUnknown(field)},`),
     '};',
@@ -412,7 +412,7 @@ export function typescript(): string {
     '  return Number.isNaN(value) ? undefined : value;',
     '};',
     '',
-    '/** The texts of a record, one after the other. */',
+    '/** Reads the texts of a record in order. */',
     'class Texts {',
     '  readonly #batch: Buffer;',
     '  #at: number;',
@@ -439,15 +439,15 @@ export function typescript(): string {
     '  return {',
     ...numbers.lines,
     ...tsFlags(EXEC_DETAILS, FIRST_DETAILS_BIT),
-    '    // Evaluated in the order of the texts in the record.',
+    '    // Read in the order of the texts in the record.',
     ...tsTexts(EXEC_DETAILS),
     '  };',
     '}',
     '',
-    '/** A clock record says what Unix ms minus CLOCK_BOOTTIME ms is from there on. */',
+    '/** A clock record has Unix ms minus CLOCK_BOOTTIME ms for the records after it. */',
     "export type ClockRecord = { readonly kind: 'clock'; readonly offset: number | undefined };",
     '',
-    '/** The record at `start`, whose header was found whole; `bootToUnixMs` is the offset of the last clock record. */',
+    '/** Reads the record at `start`. Its header is complete. `bootToUnixMs` is the offset of the last clock record. */',
     'export function decodeRecord(batch: Buffer, start: number, bootToUnixMs: number): SensorEvent | ClockRecord {',
     '  const kind = batch.readUInt8(start + 4);',
     "  const origin = ORIGINS[batch.readUInt8(start + 5)] ?? 'none';",
@@ -470,7 +470,7 @@ export function typescript(): string {
   ].join('\n');
 }
 
-/** For the native tests: a record of a batch, read back by the names of its fields. */
+/** For the native tests: reads back a record of a batch by field names. */
 export function cxxUnpack(): string {
   const read = (fields: readonly Field[]) =>
     fields.filter(isFixed).map((field) => {
@@ -526,7 +526,7 @@ export function cxxUnpack(): string {
   ].join('\n');
 }
 
-/** A value of each field that is not its default, and differs from its neighbours'. */
+/** For each field a value that is not its default and differs from its neighbours'. */
 function sampleOf(field: Field, i: number): { cxx: string; ts: string } {
   const { type, name } = field;
   if (isEnum(type)) {
@@ -571,7 +571,7 @@ export function tsSamples(): string {
   const object = (fields: readonly Field[], from: number) =>
     fields.map((field, i) => `${field.name}: ${sampleOf(field, from + i).ts},`);
   return [
-    `/** What the decoder has to make of the samples of native/test/samples.cc. ${MADE} */`,
+    `/** The decoder's expected result for the samples of native/test/samples.cc. ${MADE} */`,
     "import type { ExecDetails, Pid } from '../../../src/collect/events.ts';",
     '',
     'const details: ExecDetails = {',
@@ -591,7 +591,7 @@ export function tsSamples(): string {
 
 const inRoot = (path: string) => new URL(`../../${path}`, import.meta.url);
 
-/** Each file that is made, and its text. */
+/** The generated files and their texts. */
 export const files: readonly { readonly file: URL; readonly text: () => string }[] = [
   { file: inRoot('native/events/events.h'), text: cxxHeader },
   { file: inRoot('native/events/events.cc'), text: cxxSource },
@@ -601,7 +601,7 @@ export const files: readonly { readonly file: URL; readonly text: () => string }
   { file: inRoot('test/unit/collect/samples.ts'), text: () => formatted(tsSamples()) },
 ];
 
-/** As the project's formatter has it. */
+/** Formats a text with the project's formatter. */
 function formatted(text: string): string {
   const biome = fileURLToPath(inRoot('node_modules/.bin/biome'));
   return execFileSync(biome, ['format', '--stdin-file-path=made.ts'], { input: text, encoding: 'utf8' });

@@ -1,4 +1,4 @@
-// Feeds an input to all that reads audit: as a recorded log, and its lines as the kernel's records.
+// Passes the input to all readers of audit data: as a recorded log, and its lines as kernel records.
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +20,7 @@ constexpr size_t kArgsMaxBytes = 1 << 10;
 
 using Records = std::vector<std::string>;
 
-// The packed records of every host, in their order.
+// The packed records of every host, in order.
 Records read_log(std::string_view text, size_t piece) {
   LogReader reader(kArgsMaxBytes);
   for (size_t at = 0; at < text.size(); at += piece) reader.feed(text.substr(at, piece));
@@ -38,10 +38,11 @@ Records read_log(std::string_view text, size_t piece) {
 }
 
 void read_as_log(std::string_view text) {
-  require(read_log(text, text.size() + 1) == read_log(text, 7), "where a log is cut does not matter");
+  require(read_log(text, text.size() + 1) == read_log(text, 7),
+          "the result does not depend on where a log is cut");
 }
 
-// As netlink delivers them: a type and a text without a line's end.
+// As netlink delivers them: a type and a text without a newline.
 void read_as_records(std::string_view text) {
   Assembler::Limits limits;
   limits.args_max_bytes = kArgsMaxBytes;
@@ -55,14 +56,14 @@ void read_as_records(std::string_view text) {
     const size_t end = text.find('\n');
     LogLine line;
     if (parse_log_line(text.substr(0, end), line) == LineForm::kRecord) {
-      // In a block of its own: reading past its end is found.
+      // A separate allocation, so that a read past the end is detected.
       const std::string record(line.record);
       assembler.add(line.type, record, now_ms);
       assembler.add(kEndOfEvent, record.substr(0, record.size() / 2), now_ms);
       assembler.expire(now_ms += 100);
-      require(assembler.pending() <= limits.pending_max, "events that wait are bounded");
+      require(assembler.pending() <= limits.pending_max, "the number of waiting events is limited");
       require(assembler.bytes_held() <= limits.bytes_max + record.size() + kArgsMaxBytes,
-              "what they hold is bounded");
+              "the bytes of waiting events are limited");
       for (const auto& event : assembler.completed()) pack_event(*event, batch);
       assembler.recycle_completed();
     }
@@ -73,7 +74,7 @@ void read_as_records(std::string_view text) {
   require_whole(batch);
 }
 
-// As AUDIT_LIST_RULES answers.
+// As in an AUDIT_LIST_RULES answer.
 void read_as_rule(std::string_view text) {
   const Rule rule(text);
   rule.is_same_as(rule);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds every *_fuzzer.cc here with libFuzzer, ASan and UBSan, from the parsers' own sources.
-#   build.sh DIRECTORY    where the programs go, each by its file's name
+# Builds every *_fuzzer.cc of this directory with libFuzzer, ASan and UBSan, from the sources of the parsers.
+#   build.sh DIRECTORY    writes the programs there, each with the name of its file
 set -eu
 mkdir -p "$1"
 output=$(cd "$1" && pwd)
@@ -14,7 +14,7 @@ compile='clang++ $flags -fsanitize=fuzzer-no-link -c "$1" -o "$objects/$(echo "$
 # addon.cc needs Node.
 find .. ../events ../sensors/* -maxdepth 1 -name '*.cc' ! -name addon.cc |
   xargs -n 1 -P 2 sh -c "$compile" compile
-# Of an archive, what a target needs is linked.
+# The linker takes from the archive only what a target needs.
 ar rc "$objects/all.a" "$objects"/*.o
 for fuzzer in *_fuzzer.cc; do
   # shellcheck disable=SC2086

@@ -1,5 +1,5 @@
-// Feeds an input to the reader of the kernel's ring and to the decoder of its records: as a ring that makes
-// no sense, or as a ring of records that make none.
+// Passes the input to the reader of the kernel's ring and to the decoder of its records: as malformed ring
+// memory, or as a valid ring with malformed records.
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -24,11 +24,11 @@ using fuzz::require_whole;
 constexpr size_t kRingBytes = 8192, kRingHeaderBytes = 8;
 constexpr uint32_t kMountNamespace = 0xf0000000;
 
-// What an input begins with.
+// The start of an input.
 struct Plan {
-  uint16_t is_ring = 0;  // odd: the rest is the ring's memory; else lengths and records
-  uint16_t start = 0;    // where in the ring the reader is
-  uint16_t waiting = 0;  // of a ring's memory: how much the producer says is there
+  uint16_t is_ring = 0;  // odd: the rest is ring memory; even: lengths and records
+  uint16_t start = 0;    // position of the reader in the ring
+  uint16_t waiting = 0;  // for ring memory: how many bytes wait, according to the producer
 };
 
 class FilledRing {
@@ -81,22 +81,22 @@ void drain(Ring reader) {
   Ring::Record record;
   size_t taken = 0;
   while (reader.next(record)) {
-    require(++taken <= kRingBytes / kRingHeaderBytes, "a ring comes to its end");
-    // In a block of its own: reading past its end is found.
+    require(++taken <= kRingBytes / kRingHeaderBytes, "the ring has an end");
+    // A separate allocation, so that a read past the end is detected.
     const std::unique_ptr<uint8_t[]> alone(new uint8_t[record.size]);
     if (record.size > 0) std::memcpy(alone.get(), record.bytes, record.size);
     Told told;
     if (!decoder.read(alone.get(), record.size, told)) continue;
     pack(told, batch);
     std::string path(told.file.lookup_path);
-    require(path.size() <= record.size + 3 * (kPathMaxBytes + 1), "a path is no longer than what tells it");
+    require(path.size() <= record.size + 3 * (kPathMaxBytes + 1), "a path is not longer than its record");
   }
-  require(reader.waiting() <= kRingBytes || reader.malformed() == 0, "what makes no sense is skipped");
+  require(reader.waiting() <= kRingBytes || reader.malformed() == 0, "malformed ring memory is skipped");
   decoder.take_forgotten();
   require_whole(batch);
 }
 
-// A record as the programs write it, with its length, so that mutations have something to begin with.
+// A record as the programs write it, with its length, as a start for mutations.
 std::string sample(std::minstd_rand& random) {
   constexpr std::string_view kExe("ls\0bin\0usr\0", 11), kCwd("tmp\0", 4),
       kCgroup("a.scope\0user.slice\0", 19), kName("/bin/ls\0", 8), kArgs("ls\0-l\0", 6),

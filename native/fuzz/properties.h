@@ -8,14 +8,14 @@
 
 namespace process_ancestry::fuzz {
 
-// Ends the program, as a fault that the sanitizers find does: libFuzzer then keeps the input.
+// Aborts like a sanitizer, so that libFuzzer keeps the input.
 inline void require(bool holds, const char* what) {
   if (holds) return;
   std::fprintf(stderr, "broken: %s\n", what);
   std::abort();
 }
 
-// The records of a batch lie back to back, and each is as long as it says.
+// The records of a batch are back to back, and each has the size in its header.
 inline void require_whole(const Batch& batch) {
   size_t at = 0;
   while (at < batch.size()) {

@@ -15,9 +15,9 @@ std::string_view cgroup_of(const ProcDir& proc, int32_t pid, CgroupBuffer& buffe
   return cgroup_path(read_at(proc.fd(), name, buffer.data(), buffer.size()));
 }
 
-// cgroup v2 has one line, 0::PATH. On v1 and hybrid hosts the longest path is the one that names the service
-// or the container: controllers that are not used stay further up, and so does whichever hierarchy the
-// runtime passed over.
+// cgroup v2 has one line, 0::PATH. On v1 and hybrid hosts the longest path is the one with the service or the
+// container: in unused controllers, and in hierarchies that the runtime ignores, the process is closer to the
+// root.
 std::string_view cgroup_path(std::string_view text) {
   constexpr std::string_view kDeleted = " (deleted)";  // kernel/cgroup/cgroup.c, proc_cgroup_show
   std::string_view longest;
@@ -26,7 +26,7 @@ std::string_view cgroup_path(std::string_view text) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
     ++lines;
-    // Controllers may have a colon in them (name=a:b), a path starts with the slash after one.
+    // A controller name may contain a colon (name=a:b). The path starts with the slash after a colon.
     const size_t path_at = line.find(":/");
     if (path_at == std::string_view::npos) continue;
     std::string_view path = line.substr(path_at + 1);
@@ -35,7 +35,7 @@ std::string_view cgroup_path(std::string_view text) {
     }
     if (path.size() > longest.size()) longest = path;
   }
-  // In the hierarchies of v1 a process that is exiting is at the top, wherever it was.
+  // In v1 an exiting process is in the root group of each hierarchy, wherever it was before.
   return lines > 1 && longest == "/" ? std::string_view() : longest;
 }
 

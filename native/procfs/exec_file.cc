@@ -12,8 +12,8 @@
 namespace process_ancestry::procfs {
 namespace {
 
-// How sure it is that `about` is one of the files: btrfs and overlayfs give stat another device number, with
-// major 0, than the one that audit sees, and there an inode number alone may be another file system's.
+// How well `about` matches one of the files. On btrfs and overlayfs stat shows another device number (with
+// major 0) than audit. Then only the inode numbers can match, and the file may be on another file system.
 enum class Match : uint8_t { kNone, kInode, kFile };
 
 Match match(const struct statx& about, const audit::FileId* files, size_t count) {
@@ -39,21 +39,21 @@ bool is_same_file(const struct statx& a, const struct statx& b) {
   return a.stx_ino == b.stx_ino && a.stx_dev_major == b.stx_dev_major && a.stx_dev_minor == b.stx_dev_minor;
 }
 
-// Where a path begins that does not lead to the executed file on the host.
+// The root of a path that does not lead to the executed file on the host.
 std::string_view other_root(int process, std::string_view exe, RootBuffer& buffer) {
   char own[64], link[PATH_MAX];
   const std::string_view own_mounts = read_link_at(AT_FDCWD, "/proc/self/ns/mnt", own, sizeof own);
   const std::string_view mounts = read_link_at(process, "ns/mnt", buffer.data(), buffer.size());
   if (mounts.empty() || own_mounts.empty()) return {};
   if (mounts != own_mounts) return mounts;
-  // In our mount namespace /proc shows paths in our root: a file that was removed or replaced has its path.
+  // In our mount namespace /proc shows paths in our root. A removed or replaced file still has its old path.
   const std::string_view shown = read_link_at(process, "exe", link, sizeof link);
   constexpr std::string_view kDeleted = " (deleted)";
   const bool is_deleted = shown.size() == exe.size() + kDeleted.size() &&
                           shown.substr(exe.size()) == kDeleted && shown.substr(0, exe.size()) == exe;
   if (shown == exe || is_deleted) return "/";
   const std::string_view root = read_link_at(process, "root", buffer.data(), buffer.size());
-  // It has executed another file meanwhile.
+  // The process has executed another file since.
   return root == "/" ? std::string_view() : root;
 }
 

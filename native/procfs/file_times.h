@@ -8,7 +8,7 @@
 
 namespace process_ancestry::procfs {
 
-// Of an executed file: whole Unix seconds, NaN if unknown, and its inode number, 0 if unknown.
+// Times of an executed file in whole Unix seconds (NaN if unknown), and its inode number (0 if unknown).
 struct FileTimes {
   double atime = NAN, mtime = NAN, ctime = NAN, btime = NAN;
   double inode = 0;
@@ -16,7 +16,7 @@ struct FileTimes {
   void copy_to(ExecDetails& details) const;
 };
 
-// statx for times, owner and mode, without asking a file server for fresh ones.
+// Calls statx for times, owner and mode. Does not make a file server refresh them.
 bool stat_times(int directory, const char* path, struct statx& about);
 FileTimes times_of(const struct statx& about);
 

@@ -9,7 +9,7 @@
 namespace process_ancestry::procfs {
 namespace {
 
-// The number in a link such as pid:[4026531836].
+// The inode number in a link such as pid:[4026531836].
 double namespace_inode(std::string_view link) {
   const size_t open = link.find('[');
   uint64_t inode = 0;
@@ -50,7 +50,7 @@ std::string_view read_link_at(int directory, const char* name, char* buffer, siz
 }
 
 bool parse_stat(std::string_view text, Stat& stat) {
-  // The name may hold anything, a parenthesis too: it ends at the last one.
+  // The name may contain any character, also parentheses. It ends at the last one.
   const size_t open = text.find('('), close = text.rfind(')');
   if (open == std::string_view::npos || close == std::string_view::npos || close < open) return false;
   stat.comm = text.substr(open + 1, close - open - 1);

@@ -20,7 +20,7 @@ uint32_t number_in(std::string_view text) {
   return number;
 }
 
-// Real, effective, saved and filesystem id, from a line of the status file such as "Uid:\t0\t0\t0\t0".
+// Real, effective, saved and filesystem id in a line of the status file, such as "Uid:\t0\t0\t0\t0".
 void ids_in(std::string_view status, std::string_view label, uint32_t* const (&ids)[4]) {
   size_t at = status.find(label);
   if (at == std::string_view::npos) return;
@@ -59,7 +59,7 @@ bool ProcessReader::read(int32_t pid, ExecDetails& details) {
   tty_ = tty_name(stat.tty);
   if (!read_command_line(at, args_max_bytes_, args_, details)) return false;
   exe_ = read_link_at(at, "exe", buffer, kBufferBytes);
-  if (exe_.empty()) return false;  // it has exited meanwhile
+  if (exe_.empty()) return false;  // it has exited
   cwd_ = read_link_at(at, "cwd", buffer, kBufferBytes);
 
   ExecDetails& ids = details;

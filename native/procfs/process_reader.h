@@ -11,12 +11,12 @@
 
 namespace process_ancestry::procfs {
 
-// Reads from /proc what audit would have told of an exec, right after it. Its buffers are used again.
+// Reads from /proc, right after an exec, what audit would report of it. Reuses its buffers.
 class ProcessReader {
  public:
   ProcessReader(const ProcDir& proc, size_t args_max_bytes, bool file_times);
 
-  // False if the process is gone. The texts live until the next read.
+  // False if the process is gone. The texts are valid until the next read.
   bool read(int32_t pid, ExecDetails& details);
 
  private:
@@ -31,7 +31,7 @@ class ProcessReader {
   RootBuffer root_;
 };
 
-// The name that audit gives to a controlling terminal, from tty_nr of a stat file; empty for none.
+// Audit's name for a controlling terminal, from tty_nr of a stat file; empty for none.
 std::string tty_name(int32_t tty);
 
 }  // namespace process_ancestry::procfs

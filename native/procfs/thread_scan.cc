@@ -27,7 +27,7 @@ Directory open_directory(int at, const char* name) {
   return directory;
 }
 
-// 0 for a name that is no number.
+// 0 if the name is not a number.
 int32_t number_of(const char* name) {
   int32_t number = 0;
   const char* const end = name + std::strlen(name);

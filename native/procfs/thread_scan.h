@@ -6,9 +6,8 @@
 
 namespace process_ancestry::procfs {
 
-// Tells `groups` of every process that has more than one thread now, and `kernel` of its own threads. To be
-// called after subscribing and before reading events: what happened in between is then heard of twice, which
-// does no harm.
+// Adds every process with more than one thread to `groups`, and all kernel threads to `kernel`. Call it after
+// subscribing and before reading events. Events in between are then seen twice, which does no harm.
 void seed_processes(const ProcDir& proc, connector::ThreadGroups& groups, connector::KernelChildren& kernel);
 
 }  // namespace process_ancestry::procfs

@@ -4,8 +4,8 @@
 
 namespace process_ancestry {
 
-// Makes a thread and waits until it has ended: on a quiet host it is what a sensor has to tell of. False if
-// there can be no other.
+// Creates a thread and waits for its end, so that a sensor has an event to report on a quiet host. False if
+// the thread could not be created.
 inline bool make_thread() {
   pthread_t thread;
   const auto body = [](void*) -> void* { return nullptr; };

@@ -63,7 +63,7 @@ void set_receive_buffer(int fd, size_t bytes) {
 
 namespace {
 
-// One figure of the socket's memory (man 7 socket, SO_MEMINFO); 0 where the kernel does not tell.
+// One value of the socket's memory (man 7 socket, SO_MEMINFO); 0 if the kernel does not report it.
 unsigned memory_figure(int fd, int which) {
   unsigned info[SK_MEMINFO_VARS] = {};
   socklen_t size = sizeof info;

@@ -4,7 +4,7 @@
 
 namespace process_ancestry {
 
-// Something that keeps a sensor from working, or from working at its best. Codes are part of the interface.
+// Something that stops or degrades a sensor. The codes are part of the interface.
 struct Problem {
   std::string code, detail;
 };

@@ -80,7 +80,7 @@ TEST("all records of a serial make one exec, complete at its end") {
   CHECK_EQUAL(event.files[1].inode, 338945U);
 }
 
-TEST("an event's memory that is used again keeps nothing of the event before") {
+TEST("reused event memory has nothing of the event before") {
   Assembler assembler({});
   add_exec(assembler, 7);
   add_end(assembler, 7);
@@ -99,7 +99,7 @@ TEST("an event's memory that is used again keeps nothing of the event before") {
   CHECK_EQUAL(assembler.completed()[0]->file_count, 0U);
 }
 
-TEST("a long argument comes in pieces, over several records, quoted or hex") {
+TEST("a long argument comes in pieces, in several records, quoted or hex") {
   Assembler assembler({});
   assembler.add(kSyscall, record(7, kExecSyscall), 0);
   assembler.add(kExecve, record(7, "argc=3 a0=\"x\" a1_len=8 a1[0]=6162"), 0);
@@ -112,7 +112,7 @@ TEST("a long argument comes in pieces, over several records, quoted or hex") {
   CHECK(!exec.args_cut);
 }
 
-TEST("empty arguments that a converter dropped are empty arguments") {
+TEST("empty arguments that a converter dropped are restored") {
   struct Dropped {
     const char* execve;
     std::string_view args;
@@ -132,7 +132,7 @@ TEST("empty arguments that a converter dropped are empty arguments") {
   }
 }
 
-TEST("a number of arguments that cannot be costs no memory and no time") {
+TEST("an impossible number of arguments costs no memory and no time") {
   Assembler::Limits limits;
   limits.args_max_bytes = 1000;
   Assembler assembler(limits);
@@ -142,7 +142,7 @@ TEST("a number of arguments that cannot be costs no memory and no time") {
   CHECK(assembler.completed()[0]->exec.args_cut);
 }
 
-TEST("arguments that a syslog daemon cut are told") {
+TEST("arguments that a syslog daemon cut are marked as cut") {
   for (const char* execve : {"argc=2 a0=\"x\" a1=\"yyyy", "argc=2 a0=\"x\" a1=79797979790"}) {
     Assembler assembler({});
     assembler.add(kSyscall, record(7, kExecSyscall), 0);
@@ -159,7 +159,7 @@ TEST("arguments that a syslog daemon cut are told") {
   CHECK(assembler.completed()[0]->exec.args_cut);
 }
 
-TEST("a path whose end is missing is not known") {
+TEST("a path without its end is unknown") {
   Assembler assembler({});
   assembler.add(kSyscall, record(7, "arch=c000003e syscall=59 success=yes ppid=1 pid=2 exe=\"/usr/bin/pyth"),
                 0);
@@ -167,7 +167,7 @@ TEST("a path whose end is missing is not known") {
   CHECK_EQUAL(assembler.completed()[0]->exec.path, "");
 }
 
-TEST("an event whose values are all quoted is the same event") {
+TEST("an event with all values quoted is the same event") {
   std::string all;
   for (FieldCursor fields(kExecSyscall);;) {
     Field field;
@@ -198,7 +198,7 @@ TEST("an event whose values are all quoted is the same event") {
   CHECK_EQUAL(a.files[0].dev_major, 0xfeU);
 }
 
-TEST("arguments that are missing are told, not glued together") {
+TEST("missing arguments are marked, and their neighbours are not joined") {
   for (const char* execve : {"argc=2 a0=\"x\" a1[0]=\"y\" a1[2]=\"z\"", "argc=2 a0=\"x\" a1[1]=\"y\""}) {
     Assembler assembler({});
     add_exec(assembler, 7, execve);
@@ -208,7 +208,7 @@ TEST("arguments that are missing are told, not glued together") {
   }
 }
 
-TEST("arguments of a record that was lost are told") {
+TEST("arguments of a lost record are marked as missing") {
   Assembler assembler({});
   assembler.add(kSyscall, record(7, kExecSyscall), 0);
   assembler.add(kExecve, record(7, "argc=3 a0=\"" + std::string(7400, 'x') + "\""), 0);
@@ -228,7 +228,7 @@ TEST("records that come twice change nothing") {
   CHECK(!assembler.completed()[0]->exec.args_cut);
 }
 
-TEST("an event that comes again after it was complete is not delivered again") {
+TEST("a completed event that comes again is not delivered again") {
   Assembler assembler({});
   for (int i = 0; i < 2; ++i) {
     add_exec(assembler, 7);
@@ -238,7 +238,7 @@ TEST("an event that comes again after it was complete is not delivered again") {
   CHECK_EQUAL(assembler.pending(), 0U);
 }
 
-TEST("a serial that is used again after a reboot is another event") {
+TEST("a serial that is reused after a reboot is another event") {
   Assembler assembler({});
   add_exec(assembler, 7);
   add_end(assembler, 7);
@@ -247,7 +247,7 @@ TEST("a serial that is used again after a reboot is another event") {
   CHECK_EQUAL(assembler.completed().size(), 2U);
 }
 
-TEST("serials that are interleaved are kept apart, and come out in order of completion") {
+TEST("interleaved serials are kept apart and delivered in order of completion") {
   Assembler assembler({});
   assembler.add(kSyscall, record(7, kExecSyscall), 0);
   assembler.add(kSyscall, record(8, kExecSyscall), 0);
@@ -260,7 +260,7 @@ TEST("serials that are interleaved are kept apart, and come out in order of comp
   CHECK_EQUAL(assembler.completed()[1]->exec.args, "seven");
 }
 
-TEST("records may come before the SYSCALL record that they belong to") {
+TEST("records may come before their SYSCALL record") {
   Assembler assembler({});
   assembler.add(kPath, record(7, test::kPath), 0);
   assembler.add(kExecve, record(7, kExecveText), 0);
@@ -271,7 +271,7 @@ TEST("records may come before the SYSCALL record that they belong to") {
   CHECK_EQUAL(assembler.completed()[0]->exec.args_count, 3U);
 }
 
-TEST("an exec that failed makes no event, and is not incomplete either") {
+TEST("a failed exec makes no event and is not counted as incomplete") {
   Assembler assembler({});
   assembler.add(kSyscall, record(7, syscall_text(59, "-2", 0, "no")), 0);
   assembler.add(kExecve, record(7, kExecveText), 0);
@@ -290,7 +290,7 @@ TEST("other calls make no event") {
   CHECK_EQUAL(assembler.counters().incomplete, 0U);
 }
 
-TEST("a success of an unknown architecture is an exec if it has an EXECVE record") {
+TEST("a successful call of an unknown architecture is an exec if it has an EXECVE record") {
   Assembler assembler({});
   const std::string_view body = "arch=deadbeef syscall=1 success=yes exit=0 ppid=1 pid=2 exe=\"/x\"";
   assembler.add(kSyscall, record(7, body), 0);
@@ -302,7 +302,7 @@ TEST("a success of an unknown architecture is an exec if it has an EXECVE record
   CHECK(assembler.completed()[0]->exec.syscall == ExecCall::kUnknown);
 }
 
-TEST("fork, vfork, clone and clone3 tell the child and its parent") {
+TEST("fork, vfork, clone and clone3 report the child and its parent") {
   for (const int number : {56, 57, 58, 435}) {
     Assembler assembler({});
     assembler.add(kSyscall, record(7, syscall_text(number, "70")), 0);
@@ -325,7 +325,7 @@ TEST("clone with CLONE_PARENT gives the child its caller's parent and its caller
   CHECK_EQUAL(assembler.completed()[0]->fork.image_from, 60);
 }
 
-TEST("clone with CLONE_THREAD, and a fork that failed, make no event") {
+TEST("clone with CLONE_THREAD and a failed fork make no event") {
   Assembler assembler({});
   assembler.add(kSyscall, record(7, syscall_text(56, "70", CLONE_THREAD)), 0);
   add_end(assembler, 7);
@@ -334,7 +334,7 @@ TEST("clone with CLONE_THREAD, and a fork that failed, make no event") {
   CHECK_EQUAL(assembler.completed().size(), 0U);
 }
 
-TEST("setpgid tells whom it moved where, and setsid who began a session; failures tell nothing") {
+TEST("setpgid reports the process and its new group, setsid the session leader; failures report nothing") {
   Assembler assembler({});
   assembler.add(kSyscall,
                 record(7,
@@ -357,7 +357,7 @@ TEST("setpgid tells whom it moved where, and setsid who began a session; failure
   CHECK_EQUAL(assembler.completed()[1]->pid, 60);
 }
 
-TEST("exit_group tells the exit status, though its record has no success") {
+TEST("exit_group reports the exit status, although its record has no success field") {
   Assembler assembler({});
   assembler.add(
       kSyscall,
@@ -368,7 +368,7 @@ TEST("exit_group tells the exit status, though its record has no success") {
   CHECK_EQUAL(assembler.completed()[0]->exit_status, 3 << 8);
 }
 
-TEST("arguments beyond the limit are cut, and their full size is told") {
+TEST("arguments beyond the limit are cut, and their full size is reported") {
   Assembler::Limits limits;
   limits.args_max_bytes = 5;
   Assembler assembler(limits);
@@ -390,7 +390,7 @@ TEST("arguments of exactly the limit are not cut") {
   CHECK(!assembler.completed()[0]->exec.args_cut);
 }
 
-TEST("an event whose end does not come is delivered when its time is over, and counted") {
+TEST("an event without its end is delivered after the expiry time, and counted") {
   Assembler assembler({});
   add_exec(assembler, 7, kExecveText, 1000);
   assembler.expire(3000);
@@ -401,7 +401,7 @@ TEST("an event whose end does not come is delivered when its time is over, and c
   CHECK_EQUAL(assembler.pending(), 0U);
 }
 
-TEST("records without their SYSCALL record are given up, and counted") {
+TEST("records without their SYSCALL record are dropped and counted") {
   Assembler assembler({});
   assembler.add(kExecve, record(7, kExecveText), 0);
   assembler.expire(3000);
@@ -410,14 +410,14 @@ TEST("records without their SYSCALL record are given up, and counted") {
   CHECK_EQUAL(assembler.bytes_held(), 0U);
 }
 
-TEST("events that wait for their end are bounded in number") {
+TEST("the number of events that wait for their end is limited") {
   Assembler assembler({});
   for (unsigned serial = 1; serial <= 5000; ++serial) assembler.add(kExecve, record(serial, kExecveText), 0);
   CHECK_EQUAL(assembler.pending(), 1024U);
   CHECK_EQUAL(assembler.counters().incomplete, 5000U - 1024);
 }
 
-TEST("events that wait for their end are bounded in bytes") {
+TEST("the bytes of events that wait for their end are limited") {
   Assembler::Limits limits;
   limits.bytes_max = 100000;
   Assembler assembler(limits);
@@ -431,7 +431,7 @@ TEST("events that wait for their end are bounded in bytes") {
   CHECK(assembler.counters().incomplete > 480);
 }
 
-TEST("one event that repeats a record for ever does not grow for ever") {
+TEST("an event with an endlessly repeated record does not grow without limit") {
   Assembler::Limits limits;
   limits.bytes_max = 100000;
   Assembler assembler(limits);
@@ -439,7 +439,7 @@ TEST("one event that repeats a record for ever does not grow for ever") {
   CHECK(assembler.bytes_held() <= limits.bytes_max);
 }
 
-TEST("in a log an event ends with its PROCTITLE; live it does not") {
+TEST("in a log an event ends with its PROCTITLE, live it does not") {
   Assembler::Limits limits;
   limits.from_log = true;
   Assembler log(limits);
@@ -452,7 +452,7 @@ TEST("in a log an event ends with its PROCTITLE; live it does not") {
   CHECK_EQUAL(live.completed().size(), 0U);
 }
 
-TEST("in a log an event without any end is complete once 64 later ones have begun") {
+TEST("in a log an event without an end is complete after 64 later events have begun") {
   Assembler::Limits limits;
   limits.from_log = true;
   Assembler assembler(limits);
@@ -464,7 +464,7 @@ TEST("in a log an event without any end is complete once 64 later ones have begu
   CHECK_EQUAL(assembler.completed()[0]->exec.serial, 1U);
 }
 
-TEST("what is no record is counted and leaves no trace") {
+TEST("text that is not a record is counted and has no other effect") {
   Assembler assembler({});
   assembler.add(kSyscall, "", 0);
   assembler.add(kSyscall, "audit(", 0);
@@ -475,7 +475,7 @@ TEST("what is no record is counted and leaves no trace") {
   CHECK_EQUAL(assembler.pending(), 0U);
 }
 
-TEST("without EOE an event ends with the last of the PATHs that its SYSCALL counts") {
+TEST("without EOE an event ends with the last PATH that its SYSCALL counts") {
   Assembler assembler({});
   Assembler::Excluded excluded;
   excluded.end = true;
@@ -484,13 +484,13 @@ TEST("without EOE an event ends with the last of the PATHs that its SYSCALL coun
   CHECK_EQUAL(assembler.completed().size(), 1U);
   CHECK_EQUAL(assembler.completed()[0]->exec.cwd, "/srv/work");
   CHECK_EQUAL(assembler.completed()[0]->exec.name, "/bin/ls");
-  // An end that comes all the same begins nothing.
+  // A late end begins no event.
   add_end(assembler, 7);
   CHECK_EQUAL(assembler.pending(), 0U);
   CHECK_EQUAL(assembler.counters().incomplete, 0U);
 }
 
-TEST("events of several processors that are interleaved end each with their own last record") {
+TEST("interleaved events of several processors each end with their own last record") {
   Assembler assembler({});
   Assembler::Excluded excluded;
   excluded.end = true;
@@ -506,7 +506,7 @@ TEST("events of several processors that are interleaved end each with their own 
   CHECK_EQUAL(assembler.completed().size(), 2U);
 }
 
-TEST("a call that names no file ends with its SYSCALL where there is no EOE") {
+TEST("without EOE a call without a file name ends with its SYSCALL") {
   Assembler assembler({});
   Assembler::Excluded excluded;
   excluded.end = true;
@@ -518,7 +518,7 @@ TEST("a call that names no file ends with its SYSCALL where there is no EOE") {
   CHECK_EQUAL(assembler.group_caller().pid, 60);
 }
 
-TEST("where PATH and CWD are excluded too, an event ends with what still comes") {
+TEST("if PATH and CWD are excluded too, an event ends with its last remaining record") {
   Assembler::Excluded excluded;
   excluded.end = excluded.path = true;
   Assembler without_path({});
@@ -542,7 +542,7 @@ TEST("where PATH and CWD are excluded too, an event ends with what still comes")
   CHECK_EQUAL(with_syscall.completed().size(), 1U);
 }
 
-TEST("events that were whole when EOE was excluded end at once") {
+TEST("complete events end at once when EOE becomes excluded") {
   Assembler assembler({});
   add_exec(assembler, 7);
   assembler.add(kSyscall, record(8, kExecSyscall), 0);
@@ -553,7 +553,7 @@ TEST("events that were whole when EOE was excluded end at once") {
   CHECK_EQUAL(assembler.pending(), 1U);
 }
 
-TEST("an exec whose EXECVE record never came says that arguments are missing") {
+TEST("an exec without its EXECVE record has missing arguments") {
   Assembler assembler({});
   assembler.add(kSyscall, record(7, kExecSyscall), 0);
   add_end(assembler, 7);

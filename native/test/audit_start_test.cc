@@ -5,14 +5,14 @@
 namespace process_ancestry {
 namespace {
 
-TEST("audit may miss an exec from before it was on") {
+TEST("audit may miss an exec that began before audit was on") {
   AuditStart start;
   start.began(100);
   CHECK(start.may_miss(10, 99));
   CHECK(!start.may_miss(10, 100));
 }
 
-TEST("audit may miss all execs of a process from before it was on, not those of the next with its pid") {
+TEST("audit may miss all execs of a process from before audit was on, but not after its pid is reused") {
   AuditStart start;
   start.began(100);
   start.forked(10, 99);

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-// Records as the kernel writes them (seen on 6.18, x86_64).
+// Records as the kernel writes them (from 6.18, x86_64).
 namespace process_ancestry::test {
 
 // "audit(1700000000.123:7): " and the body.

@@ -23,7 +23,7 @@ std::string bytes_of(const Batch& batch) {
   return hex;
 }
 
-TEST("an exit is its header and its fields, byte for byte") {
+TEST("an exit has exactly the bytes of its header and its fields") {
   Batch batch;
   ExitEvent exit;
   exit.status = 0x0a;
@@ -43,7 +43,7 @@ TEST("an exit is its header and its fields, byte for byte") {
               "ffffffff");
 }
 
-TEST("an exec without details is its header, and with details comes back as it went in") {
+TEST("an exec without details is only a header, and details are read back unchanged") {
   Batch batch;
   batch.exec(Source::kProcEvents, 5, 2);
   CHECK_EQUAL(batch.size(), Batch::kHeaderBytes);
@@ -66,7 +66,7 @@ TEST("an exec without details is its header, and with details comes back as it w
   CHECK_EQUAL(exec.text("args"), std::string_view("a\0b", 3));
 }
 
-TEST("every field of every kind comes back as it went in") {
+TEST("every field of every kind is read back unchanged") {
   Batch batch;
   test::pack_samples(batch);
   const auto records = unpack(batch);
@@ -75,7 +75,7 @@ TEST("every field of every kind comes back as it went in") {
   CHECK_EQUAL(records[8].text("environment"), "environment \xc3\xa4");
 }
 
-TEST("details that are withdrawn leave an exec without details, and the records around it whole") {
+TEST("withdrawing details leaves an exec without details and does not change other records") {
   Batch batch;
   ExecDetails details;
   details.path = "/exe";
@@ -90,7 +90,7 @@ TEST("details that are withdrawn leave an exec without details, and the records 
   CHECK_EQUAL(records, 3U);
 }
 
-TEST("what the reader takes begins with the clock and holds all batches since") {
+TEST("a taken chunk begins with the clock and has all batches since the last take") {
   BatchQueue queue(1000);
   Batch batch, taken;
   ExitEvent exit;
@@ -109,10 +109,10 @@ TEST("what the reader takes begins with the clock and holds all batches since") 
   CHECK_EQUAL(queue.bytes(), 0U);
 }
 
-TEST("the reader is woken once until it has found nothing more") {
+TEST("the reader is woken once until it finds the queue empty") {
   BatchQueue queue(1000);
   Batch batch, taken;
-  CHECK(!queue.push(batch, 0, 0));  // nothing to tell
+  CHECK(!queue.push(batch, 0, 0));  // no records
   batch.add(Source::kProcEvents, 5, 2, SetsidEvent());
   CHECK(queue.push(batch, 0, 0));
   CHECK(!queue.push(batch, 0, 0));
@@ -123,7 +123,7 @@ TEST("the reader is woken once until it has found nothing more") {
   CHECK(queue.push(batch, 0, 0));
 }
 
-TEST("a chunk is no larger than its bound and one record, and each begins with the clock") {
+TEST("a chunk exceeds its limit by at most one record and begins with the clock") {
   BatchQueue queue(size_t{4} << 20);
   Batch batch, taken;
   const std::string args(100 << 10, 'x');
@@ -143,7 +143,7 @@ TEST("a chunk is no larger than its bound and one record, and each begins with t
   CHECK_EQUAL(queue.bytes(), 0U);
 }
 
-TEST("a queue is full before it drops anything") {
+TEST("a queue is full before it drops records") {
   BatchQueue queue(1000);
   Batch batch, taken;
   batch.add(Source::kProcEvents, 5, 2, SetsidEvent());
@@ -153,11 +153,11 @@ TEST("a queue is full before it drops anything") {
   CHECK(!queue.is_full());
 }
 
-TEST("a full queue drops what comes, counts it, and says how much in its place") {
+TEST("a full queue drops new records, counts them and puts a loss record in their place") {
   BatchQueue queue(100);
   Batch batch, taken;
   for (int32_t pid = 1; pid <= 5; ++pid) batch.add(Source::kProcEvents, pid, 0, SetsidEvent());
-  queue.push(batch, 0, 0);  // 28 bytes of clock, and three of five records
+  queue.push(batch, 0, 0);  // 28 bytes of clock, then three of five records
   queue.push(batch, 0, 0);
   CHECK_EQUAL(queue.dropped(), 7U);
   queue.take(taken);
@@ -176,7 +176,7 @@ TEST("a full queue drops what comes, counts it, and says how much in its place")
   CHECK_EQUAL(records[1].pid, 9);
 }
 
-TEST("a full queue tells the end of a snapshot behind what it lost of it") {
+TEST("a full queue keeps the end of a snapshot, after the loss record") {
   BatchQueue queue(100);
   Batch batch, taken;
   for (int32_t pid = 1; pid <= 5; ++pid) batch.add(Source::kEbpf, pid, 0, SetsidEvent());

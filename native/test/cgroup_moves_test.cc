@@ -7,7 +7,7 @@ namespace {
 
 constexpr double kNow = 100'000;
 
-TEST("who wrote, and whom it may have moved, is in an unknown control group") {
+TEST("a writer, and processes that it may have moved, are in an unknown control group") {
   const procfs::ProcDir proc;
   CgroupMoves moves(proc);
   moves.watches_all();
@@ -18,7 +18,7 @@ TEST("who wrote, and whom it may have moved, is in an unknown control group") {
   CHECK(!moves.may_have_moved(12, 11, kNow));
 }
 
-TEST("a writer whose own group was read moves others for a while only, pid 1 for ever") {
+TEST("a writer whose own group was read may move others for a limited time, pid 1 always") {
   const procfs::ProcDir proc;
   CgroupMoves moves(proc);
   moves.watches_all();
@@ -32,7 +32,7 @@ TEST("a writer whose own group was read moves others for a while only, pid 1 for
   CHECK(moves.may_have_moved(11, 1, kNow + CgroupMoves::kMoverMs));
 }
 
-TEST("a process that is found in the group of a move has that group, and moved no other") {
+TEST("a process found in the target of a move has that group and moved no other process") {
   const procfs::ProcDir proc;
   CgroupMoves moves(proc);
   moves.watches_all();
@@ -45,7 +45,7 @@ TEST("a process that is found in the group of a move has that group, and moved n
   CHECK(!moves.may_have_moved(11, 10, kNow));
 }
 
-TEST("a pid that is used again has not moved") {
+TEST("a reused pid has not moved") {
   const procfs::ProcDir proc;
   CgroupMoves moves(proc);
   moves.watches_all();
@@ -54,7 +54,7 @@ TEST("a pid that is used again has not moved") {
   CHECK(!moves.may_have_moved(10, 5, kNow));
 }
 
-TEST("a child of a process that has moved is in an unknown control group, and so are its children") {
+TEST("descendants of a moved process are in an unknown control group") {
   const procfs::ProcDir proc;
   CgroupMoves moves(proc);
   moves.watches_all();
@@ -69,7 +69,7 @@ TEST("a child of a process that has moved is in an unknown control group, and so
   CHECK(moves.may_have_moved(12, 11, kNow));
 }
 
-TEST("a move that is told after the forks that followed it is the children's too") {
+TEST("a move reported after later forks also applies to the children") {
   const procfs::ProcDir proc;
   CgroupMoves moves(proc);
   moves.watches_all();
@@ -80,7 +80,7 @@ TEST("a move that is told after the forks that followed it is the children's too
   CHECK(moves.may_have_moved(12, 11, kNow));
 }
 
-TEST("where writes are not told, or some were missed, any process may have moved until it is read") {
+TEST("if writes are not reported or were missed, any process may have moved until its group is read") {
   const procfs::ProcDir proc;
   CgroupMoves moves(proc);
   CHECK(moves.may_have_moved(10, 5, kNow));
@@ -96,7 +96,7 @@ TEST("where writes are not told, or some were missed, any process may have moved
   CHECK(!moves.may_have_moved(11, 5, kLater));
 }
 
-TEST("no move is forgotten, however many there are: what is forgotten of it is unknown") {
+TEST("no move is forgotten, but its target may become unknown") {
   const procfs::ProcDir proc;
   CgroupMoves moves(proc);
   moves.watches_all();
@@ -112,7 +112,7 @@ TEST("no move is forgotten, however many there are: what is forgotten of it is u
   CHECK(told < 20'000);
 }
 
-TEST("writers that are forgotten may still move those whom they created") {
+TEST("forgotten writers may still move their children") {
   const procfs::ProcDir proc;
   CgroupMoves moves(proc);
   moves.watches_all();

@@ -22,14 +22,14 @@ long long btime() {
   return 0;
 }
 
-TEST("the Unix time of the boot is the same whenever it is asked for, however the process is interrupted") {
+TEST("the Unix time of the boot is the same on every call, even if the process is interrupted") {
   std::set<double> answers;
   for (int i = 0; i < kCalls; ++i) answers.insert(unix_minus_boottime_ms());
-  // A host that was suspended knows it to some nanoseconds.
+  // On a host that was suspended, the values differ by some nanoseconds.
   CHECK(*answers.rbegin() - *answers.begin() < 0.001);
 }
 
-TEST("the Unix time of the boot is the kernel's own, which /proc/stat shows in whole seconds") {
+TEST("the Unix time of the boot is the kernel's, which /proc/stat shows in whole seconds") {
   CHECK_EQUAL(static_cast<long long>(std::floor(unix_minus_boottime_ms() / 1000)), btime());
 }
 

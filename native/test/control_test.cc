@@ -35,7 +35,7 @@ RuleFacts ours() { return {true, false, true}; }
 RuleFacts never_task() { return {false, true, false}; }
 RuleFacts covering() { return {false, false, true}; }
 
-TEST("free unicast is taken, and a full backlog stops nobody") {
+TEST("free unicast is taken, and a full backlog blocks no process") {
   const Plan plan = decide(fresh_machine());
   CHECK(plan.mode == Mode::kUnicast);
   CHECK(plan.replace_rules);
@@ -48,7 +48,7 @@ TEST("free unicast is taken, and a full backlog stops nobody") {
   CHECK_EQUAL(codes(plan), "");
 }
 
-TEST("only what differs is changed") {
+TEST("only settings that differ are changed") {
   const Changes none = changes({1, 8192, 0}, {1, 8192, 0});
   CHECK(!none.any());
   const Changes some = changes({0, 64, 0}, {1, 8192, 0});
@@ -57,13 +57,13 @@ TEST("only what differs is changed") {
   CHECK(!some.backlog_wait_time);
 }
 
-TEST("a backlog that is larger already stays as it is") {
+TEST("a larger backlog limit stays unchanged") {
   Situation situation = fresh_machine();
   situation.status.backlog_limit = 100000;
   CHECK_EQUAL(decide(situation).wanted.backlog_limit, 100000U);
 }
 
-TEST("with an owner present we read along, with our rules, and leave waiting to the owner") {
+TEST("beside an owner we read by multicast with our rules, and keep the owner's wait time") {
   const Plan plan = decide(with_auditd());
   CHECK(plan.mode == Mode::kMulticast);
   CHECK(plan.replace_rules);
@@ -72,7 +72,7 @@ TEST("with an owner present we read along, with our rules, and leave waiting to 
   CHECK_EQUAL(plan.problems[0].detail, "200");
 }
 
-TEST("unicast of a dead owner, or our own of before, is free") {
+TEST("unicast of a dead owner or of our own process is free") {
   Situation situation = with_auditd();
   situation.owner_lives = false;
   CHECK(decide(situation).mode == Mode::kUnicast);
@@ -81,7 +81,7 @@ TEST("unicast of a dead owner, or our own of before, is free") {
   CHECK(decide(situation).mode == Mode::kUnicast);
 }
 
-TEST("a locked configuration is left alone, and read if it covers execve") {
+TEST("a locked configuration is not changed, and is used if it covers execve") {
   Situation situation = with_auditd();
   situation.status.enabled = 2;
   Plan plan = decide(situation);
@@ -104,7 +104,7 @@ TEST("never,task makes audit unusable") {
   CHECK_EQUAL(codes(plan), "audit_never_task ");
 }
 
-TEST("no permission and no support are told apart") {
+TEST("missing permission and missing support are different problems") {
   for (const auto& [error, code] :
        {std::pair{EPERM, "audit_no_permission "}, std::pair{ECONNREFUSED, "audit_unsupported "},
         std::pair{EPROTONOSUPPORT, "audit_unsupported "}, std::pair{ETIMEDOUT, "audit_start_failed "}}) {
@@ -116,11 +116,11 @@ TEST("no permission and no support are told apart") {
   }
 }
 
-TEST("after a crash the settings found are those that were saved") {
+TEST("after a crash the found settings are the saved ones") {
   Situation situation = fresh_machine();
   situation.status = {1, kOther, 8192, 0, 0, 0};
   situation.saved = Settings{0, 64, 15000};
-  CHECK_EQUAL(decide(situation).found.backlog_limit, 8192U);  // no rule of ours: the file is an old one
+  CHECK_EQUAL(decide(situation).found.backlog_limit, 8192U);  // no rule of ours: the file is old
   situation.rules = {ours()};
   const Plan plan = decide(situation);
   CHECK(plan.mode == Mode::kUnicast);
@@ -129,14 +129,14 @@ TEST("after a crash the settings found are those that were saved") {
   CHECK_EQUAL(plan.found.backlog_wait_time, 15000U);
 }
 
-TEST("what was saved is not put back under somebody who owns audit now") {
+TEST("saved settings are not restored while another process owns audit") {
   Situation situation = with_auditd();
   situation.rules = {ours()};
   situation.saved = Settings{0, 64, 15000};
   CHECK_EQUAL(decide(situation).found.enabled, 1U);
 }
 
-TEST("what we set is put back, what others set meanwhile is theirs") {
+TEST("our settings are restored, and changes by others stay") {
   const Settings found{0, 64, 15000}, set_by_us{1, 8192, 0};
   Changes restored = restoration(set_by_us, set_by_us, found);
   CHECK(restored.enabled == 0U);
@@ -148,7 +148,7 @@ TEST("what we set is put back, what others set meanwhile is theirs") {
   CHECK(!restoration({2, 8192, 0}, set_by_us, found).any());
 }
 
-TEST("after a kill what still is as we set it goes back, by the process that owns unicast now") {
+TEST("after a kill settings that still have our values are restored, even if another process owns unicast") {
   Situation situation = with_auditd();
   situation.rules = {ours()};
   situation.saved = Settings{0, 64, 15000};
@@ -161,7 +161,7 @@ TEST("after a kill what still is as we set it goes back, by the process that own
   CHECK(!after_kill(situation).any());
 }
 
-TEST("settings that were saved by a run whose rules are gone are nobody's") {
+TEST("saved settings are ignored if the rules of that run are gone") {
   Situation situation = fresh_machine();
   situation.status = {1, 0, 8192, 0, 0, 0};
   situation.saved = Settings{0, 64, 15000};
@@ -171,15 +171,15 @@ TEST("settings that were saved by a run whose rules are gone are nobody's") {
   CHECK(!after_kill(situation).any());
 }
 
-TEST("what an owner puts back as it leaves is what we go back to") {
-  // We read along and found its settings; it went, put back its own, and we took unicast.
+TEST("the settings that an owner restores when it leaves are the ones to restore") {
+  // The owner changed the settings before we started. It left and restored its own, and we took unicast.
   const Settings found = to_go_back_to({0, 64, 15000}, {1, 8192, 0}, {1, 8192, 0});
   CHECK_EQUAL(found.enabled, 0U);
   CHECK_EQUAL(found.backlog_limit, 64U);
   CHECK_EQUAL(found.backlog_wait_time, 15000U);
 }
 
-TEST("saved settings come back as they were, and anything else is refused") {
+TEST("saved settings are read back unchanged, and any other text is refused") {
   const Settings settings{1, 64, 15000};
   const auto read = from_text(to_text(settings));
   CHECK(read.has_value());

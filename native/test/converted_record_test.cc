@@ -23,7 +23,7 @@ std::string hex(std::string_view text) {
   return result;
 }
 
-TEST("a record as the kernel writes it stays the same bytes in the same place") {
+TEST("a record in the kernel's form is returned without a copy") {
   for (const char* body :
        {"argc=3 a0=\"ls\" a1=2D6C a2=\"\"", "argc=1 a0=\"it's\"", "argc=2 a0=\"back\\\" a1=\"slash\\\"",
         "argc=1 a0='-l'", "comm=\"ls\" exe=\"/usr/bin/ls\" subj=unconfined key=(null)", "argc=1 a0=\"cut o",
@@ -35,7 +35,7 @@ TEST("a record as the kernel writes it stays the same bytes in the same place") 
   }
 }
 
-TEST("a text that holds quotes goes on to the quote before the next field, or the last one") {
+TEST("a text with inner quotes ends at the quote before the next field, or at the last quote") {
   CHECK_EQUAL(rewritten("argc=3 a0=\"sh\" a1=\"echo \"hi\" there\" a2=\"x\""),
               "argc=3 a0=\"sh\" a1=" + hex("echo \"hi\" there") + " a2=\"x\"");
   CHECK_EQUAL(rewritten("argc=1 a0=\"echo \"hi\" there\""), "argc=1 a0=" + hex("echo \"hi\" there"));
@@ -43,7 +43,7 @@ TEST("a text that holds quotes goes on to the quote before the next field, or th
   CHECK_EQUAL(rewritten("argc=1 a0='it's so' a1='x'"), "argc=1 a0=" + hex("it's so") + " a1='x'");
 }
 
-TEST("backslashes before quotes go where they escape them, and stay where the kernel wrote them") {
+TEST("backslashes that escape quotes are removed, and the kernel's own stay") {
   CHECK_EQUAL(rewritten(R"(argc=2 a0="echo \"hi\" there" a1="x")"),
               "argc=2 a0=" + hex("echo \"hi\" there") + " a1=\"x\"");
   CHECK_EQUAL(rewritten(R"(argc=2 a0="\"x\" a1=y" a1="z")"), "argc=2 a0=" + hex("\"x\" a1=y") + " a1=\"z\"");
@@ -51,15 +51,15 @@ TEST("backslashes before quotes go where they escape them, and stay where the ke
   CHECK_EQUAL(rewritten("argc=2\ta0=\"back\\\"\ta1=\"slash\\\\\""), "argc=2 a0=\"back\\\" a1=\"slash\\\\\"");
 }
 
-TEST("single quotes are as good as double ones") {
+TEST("single quotes work like double quotes") {
   CHECK_EQUAL(rewritten(R"(argc=1 a0='it\'s \"x\"')"), "argc=1 a0=" + hex(R"(it's \"x\")"));
 }
 
-TEST("tabs and more spaces than one part fields") {
+TEST("tabs and several spaces separate fields") {
   CHECK_EQUAL(rewritten("\targc=2\ta0=\"a\tb\"  \t a1=\"c\""), "argc=2 a0=\"a\tb\" a1=\"c\"");
 }
 
-TEST("what is cut or broken is taken as far as it goes") {
+TEST("a cut or broken record is read up to the fault") {
   CHECK_EQUAL(rewritten("argc=2 a0=\"echo \"hi\" th"), "argc=2 a0=" + hex("echo \"hi\" th"));
   CHECK_EQUAL(rewritten("argc=2\ta0="), "argc=2 a0=");
   CHECK_EQUAL(rewritten("argc=2\ta0=\""), "argc=2 a0=\"");

@@ -36,7 +36,7 @@ std::string codes(const std::vector<Rule>& rules) {
   return text;
 }
 
-TEST("with our rules alone audit tells of every exec whole") {
+TEST("with only our rules audit reports every exec completely") {
   const Coverage coverage = coverage_of({ours(), of_groups()});
   CHECK(coverage.works());
   CHECK(!coverage.has_gaps());
@@ -50,7 +50,7 @@ TEST("without a rule for execs audit does not work") {
   CHECK_EQUAL(codes({of_groups()}), "audit_rules_missing ");
 }
 
-TEST("a rule never,exit hides execs only where it stands in front") {
+TEST("a never,exit rule hides execs only if it is in front") {
   CHECK(coverage_of({ours(), never_exit()}).works());
   CHECK(!coverage_of({never_exit(), ours()}).works());
   CHECK_EQUAL(codes({never_exit(), ours()}), "audit_execs_hidden ");
@@ -59,13 +59,13 @@ TEST("a rule never,exit hides execs only where it stands in front") {
   CHECK_EQUAL(codes({of_cron, ours()}), "audit_some_execs_hidden ");
 }
 
-TEST("a rule never,task hides who is created from then on, wherever it stands") {
+TEST("a never,task rule hides all new processes at any position") {
   const Rule never_task = rule_of(AUDIT_FILTER_TASK, AUDIT_NEVER, {});
   CHECK(!coverage_of({ours(), never_task}).works());
   CHECK_EQUAL(codes({ours(), never_task}), "audit_never_task ");
 }
 
-TEST("excluded types are told, and without SYSCALL nothing is left") {
+TEST("excluded types are reported, and without SYSCALL all execs are hidden") {
   CHECK(coverage_of({ours(), excluding(kEndOfEvent)}).without_end);
   CHECK_EQUAL(codes({ours(), excluding(kEndOfEvent)}), "");
   CHECK_EQUAL(codes({excluding(kExecve), ours(), excluding(kCwd), excluding(kPath)}),
@@ -75,7 +75,7 @@ TEST("excluded types are told, and without SYSCALL nothing is left") {
   CHECK(coverage_of({ours(), excluding(AUDIT_CONFIG_CHANGE)}).without_changes);
 }
 
-TEST("an excluded range of types is told too, and one with conditions hides some") {
+TEST("an excluded range of types is reported too, and one with conditions hides some execs") {
   const Rule range = rule_of(AUDIT_FILTER_EXCLUDE, AUDIT_ALWAYS, {{AUDIT_MSGTYPE, kCwd}}, AUDIT_GREATER_THAN);
   CHECK_EQUAL(codes({ours(), range}), "audit_records_excluded:EXECVE ");
   CHECK(coverage_of({ours(), range}).without_end);
@@ -84,7 +84,7 @@ TEST("an excluded range of types is told too, and one with conditions hides some
   CHECK(coverage_of({ours(), of_user}).works());
 }
 
-TEST("which of our rules are gone is told by all that is in them but their place") {
+TEST("missing rules are found by comparing everything but their position") {
   const Rule execs = ours(), groups = of_groups();
   CHECK_EQUAL(missing({&execs, &groups}, {groups, execs}).size(), 0U);
   CHECK_EQUAL(missing({&execs, &groups}, {execs}).size(), 1U);

@@ -20,7 +20,7 @@
 namespace process_ancestry::procfs {
 namespace {
 
-// This program's own file, as a PATH record would name it.
+// The file of this program, as in a PATH record.
 struct OwnFile {
   OwnFile() {
     char self[4096];
@@ -40,21 +40,21 @@ FileTimes times(std::string_view exe, const audit::FileId& file) {
   return exec_file(proc, ::getpid(), exe, &file, 1, root).times;
 }
 
-TEST("the times are those of the file at the path, if it is the one that was executed") {
+TEST("the times are of the file at the path if it is the executed file") {
   const OwnFile own;
   const FileTimes found = times(own.path, own.id);
   CHECK_EQUAL(found.mtime, static_cast<double>(own.about.stx_mtime.tv_sec));
   CHECK_EQUAL(found.ctime, static_cast<double>(own.about.stx_ctime.tv_sec));
 }
 
-TEST("where the path leads elsewhere, the process still knows its file") {
+TEST("if the path leads to another file, the file is found by its process") {
   const OwnFile own;
   for (const char* path : {"/bin/sh", "/no/such/file", "relative", ""}) {
     CHECK_EQUAL(times(path, own.id).mtime, static_cast<double>(own.about.stx_mtime.tv_sec));
   }
 }
 
-// A copy of a program that waits, with a time of its own.
+// Copies a program that waits, and sets the copy's mtime.
 void copy_program(const std::string& to, time_t mtime) {
   std::ifstream in("/bin/sleep", std::ios::binary);
   std::ofstream out(to, std::ios::binary);
@@ -65,7 +65,7 @@ void copy_program(const std::string& to, time_t mtime) {
   CHECK_EQUAL(::utimensat(AT_FDCWD, to.c_str(), times, 0), 0);
 }
 
-TEST("a file that was replaced while it runs keeps its own times, also when its name is gone") {
+TEST("a running file that was replaced or removed keeps its own times") {
   char directory[] = "/tmp/exec-file-XXXXXX";
   CHECK(::mkdtemp(directory) != nullptr);
   const std::string path = std::string(directory) + "/program", other = path + ".new";
@@ -84,7 +84,7 @@ TEST("a file that was replaced while it runs keeps its own times, also when its 
   ::unlink(path.c_str());
   const ExecFile removed = exec_file(proc, pid, path, &id, 1, root);
   CHECK_EQUAL(removed.times.mtime, 1000000000.0);
-  // A file that was removed had its path on the host.
+  // A removed file had its path on the host.
   CHECK_EQUAL(removed.root, "/");
   ProcessReader reader(proc, 1000, true);
   ExecDetails details;
@@ -95,7 +95,7 @@ TEST("a file that was replaced while it runs keeps its own times, also when its 
   ::rmdir(directory);
 }
 
-TEST("another inode, or another device, is another file") {
+TEST("another inode or another device is another file") {
   const OwnFile own;
   audit::FileId other = own.id;
   ++other.inode;
@@ -110,12 +110,12 @@ TEST("another inode, or another device, is another file") {
   CHECK(std::isnan(exec_file(proc, ::getpid(), own.path, &own.id, 0, root).times.mtime));
 }
 
-TEST("a path is the host's where it leads to the executed file, and says where it begins where it does not") {
+TEST("a path has root / if it leads to the executed file on the host, else its own root") {
   const OwnFile own;
   const ProcDir proc;
   RootBuffer root;
   CHECK_EQUAL(exec_file(proc, ::getpid(), own.path, &own.id, 1, root).root, "/");
-  // A process that is gone tells no more than the file does.
+  // If the process is gone, only the file at the path is known.
   constexpr int32_t kNone = 0x7fffffff;
   CHECK_EQUAL(exec_file(proc, kNone, own.path, &own.id, 1, root).root, own.id.dev_major == 0 ? "" : "/");
   CHECK_EQUAL(exec_file(proc, kNone, "/bin/sh", &own.id, 1, root).root, "");
@@ -124,7 +124,7 @@ TEST("a path is the host's where it leads to the executed file, and says where i
   CHECK_EQUAL(exec_file(proc, ::getpid(), own.path, &other, 1, root).root, "");
 }
 
-// A child in another root. An ordinary user needs a user namespace for it.
+// Runs a child in another root. An ordinary user needs a user namespace for that.
 template <typename Check>
 void in_other_root(int namespaces, Check check) {
   char jail[] = "/tmp/exec-root-XXXXXX";
@@ -150,13 +150,13 @@ void in_other_root(int namespaces, Check check) {
   ::rmdir(jail);
 }
 
-TEST("a path in a chroot, or in another mount namespace, is not the host's") {
+TEST("a path in a chroot or in another mount namespace does not have root /") {
   const OwnFile own;
   const ProcDir proc;
   in_other_root(0, [&](pid_t pid, std::string_view jail) {
     RootBuffer root;
     CHECK_EQUAL(exec_file(proc, pid, "/usr/sbin/sshd", &own.id, 1, root).root, jail);
-    // It was executed before the chroot.
+    // The exec was before the chroot.
     CHECK_EQUAL(exec_file(proc, pid, own.path, &own.id, 1, root).root, "/");
   });
   in_other_root(CLONE_NEWNS, [&](pid_t pid, std::string_view) {

@@ -18,7 +18,7 @@ ExecReading reading(double exec_ms, const char* args, uint64_t done_ns = 100) {
   return made;
 }
 
-TEST("a record gets the reading of its own exec, in the order of both") {
+TEST("records and readings are matched in order") {
   ExecReadings readings;
   readings.add(10, reading(1000, "first"));
   readings.add(10, reading(1002, "second"));
@@ -31,7 +31,7 @@ TEST("a record gets the reading of its own exec, in the order of both") {
   CHECK_EQUAL(readings.bytes(), 0U);
 }
 
-TEST("a reading whose record was lost is passed over, and none is taken for an earlier exec") {
+TEST("a reading without its record is skipped, and is not used for an earlier exec") {
   ExecReadings readings;
   readings.add(10, reading(1000, "lost"));
   readings.add(10, reading(2000, "told"));
@@ -40,7 +40,7 @@ TEST("a reading whose record was lost is passed over, and none is taken for an e
   CHECK(!readings.take(10, 7000));
 }
 
-TEST("what was read after the process had gone on is not known") {
+TEST("a reading after the next exec or the exit is unknown") {
   ExecReadings readings;
   readings.add(10, reading(1000, "first", 100));
   readings.went_on(10, 150);
@@ -50,7 +50,7 @@ TEST("what was read after the process had gone on is not known") {
   CHECK(!readings.take(10, 1001)->is_known);
 }
 
-TEST("an exec whose details were told and taken back is audit's to tell again") {
+TEST("audit reports an exec again after its details were withdrawn") {
   ExecReadings readings;
   ExecReading told = reading(1000, "");
   told.is_told = true;
@@ -60,7 +60,7 @@ TEST("an exec whose details were told and taken back is audit's to tell again") 
   CHECK(!readings.take(10, 1000)->is_told);
 }
 
-TEST("readings without a record are forgotten after a while, and are bounded") {
+TEST("readings without a record are forgotten after a while, and their number is limited") {
   ExecReadings readings;
   readings.add(10, reading(1000, "old"));
   readings.add(10, reading(5000, "new"));
@@ -71,7 +71,7 @@ TEST("readings without a record are forgotten after a while, and are bounded") {
   CHECK(readings.bytes() <= ExecReadings::kMost * 4);
 }
 
-TEST("an exec that was told makes no second row, though its reading had to be forgotten") {
+TEST("a reported exec makes no second row, even if its reading was forgotten") {
   ExecReadings readings;
   ExecReading told = reading(20'000, "");
   told.is_told = true;
@@ -85,14 +85,14 @@ TEST("an exec that was told makes no second row, though its reading had to be fo
     if (!taken || !taken->is_told) ++doubled;
   }
   CHECK_EQUAL(doubled, 0U);
-  // Those from before and after are audit's to tell.
+  // Execs outside that time range are reported by audit.
   CHECK(!readings.take(9, 18'000));
   CHECK(!readings.take(9, 20'000 + 3.0 * ExecReadings::kMost));
   readings.forget(20'000 + 3.0 * ExecReadings::kMost);
   CHECK(!readings.take(9, 20'000));
 }
 
-TEST("what audit does not tell comes from the reading, and nothing else does") {
+TEST("only the parts that audit does not report come from the reading") {
   const ExecReading read = reading(1000, "from proc");
   audit::AuditEvent event;
   event.exec.cwd = "/told";
@@ -105,7 +105,7 @@ TEST("what audit does not tell comes from the reading, and nothing else does") {
   CHECK_EQUAL(event.exec.mode, kUnknown);
 }
 
-TEST("arguments that could not be read are marked") {
+TEST("unreadable arguments are marked") {
   audit::AuditEvent event;
   fill_gaps(event, {true, false, false, true}, nullptr);
   CHECK(event.exec.args_cut);

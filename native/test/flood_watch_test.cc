@@ -8,7 +8,7 @@ namespace {
 constexpr uint64_t kMany = FloodWatch::kMostInWindow + 1;
 constexpr double kQuiet = FloodWatch::kQuietMs;
 
-TEST("many calls in a second are a flood, the same in two are none") {
+TEST("many calls in one second are a flood, the same number in two seconds is not") {
   FloodWatch watch;
   CHECK(!watch.add(FloodWatch::kMostInWindow, 10'000, 0));
   CHECK(!watch.add(FloodWatch::kMostInWindow, 11'000, 0));
@@ -16,13 +16,13 @@ TEST("many calls in a second are a flood, the same in two are none") {
   CHECK(watch.floods());
 }
 
-TEST("what was still on its way when listening stopped is no other flood") {
+TEST("records that arrive after recording stopped are not another flood") {
   FloodWatch watch;
   CHECK(watch.add(kMany, 10'000, 0));
   CHECK(!watch.add(kMany, 10'100, 100));
 }
 
-TEST("after a minute it is listened to again") {
+TEST("recording starts again after a minute") {
   FloodWatch watch;
   CHECK(!watch.is_over(0));
   watch.add(kMany, 10'000, 5'000);
@@ -33,7 +33,7 @@ TEST("after a minute it is listened to again") {
   CHECK(!watch.is_over(1e12));
 }
 
-TEST("a flood that goes on is tried less and less often, and one after a quiet minute as the first") {
+TEST("pauses of a continued flood grow, and a flood after a quiet minute is like the first") {
   FloodWatch watch;
   double now = 1'000, pause = kQuiet;
   for (int i = 0; i < 10; ++i) {
@@ -50,7 +50,7 @@ TEST("a flood that goes on is tried less and less often, and one after a quiet m
   CHECK(watch.is_over(now + kQuiet));
 }
 
-TEST("a clock that is set back begins to count anew") {
+TEST("counting restarts when the clock is set back") {
   FloodWatch watch;
   watch.add(FloodWatch::kMostInWindow, 100'000, 0);
   CHECK(!watch.add(1, 50'000, 0));

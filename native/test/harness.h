@@ -4,10 +4,10 @@
 #include <string>
 #include <string_view>
 
-// The smallest test runner that prints sentences: TEST("a sentence about behaviour") { CHECK_EQUAL(…); }
+// A minimal test runner. Each test is a sentence: TEST("a sentence about behaviour") { CHECK_EQUAL(…); }
 //
-// To look for undefined behaviour and bad memory accesses, build the same sources with sanitizers (from the
-// top):
+// To detect undefined behaviour and invalid memory accesses, build the same sources with sanitizers, from the
+// top directory:
 //   gcc -g -c -Inative/sensors/ebpf -o native/build/kernel_programs.o native/sensors/ebpf/kernel_programs.c
 //   g++ -std=c++17 -g -O1 -pthread -fsanitize=address,undefined -fno-sanitize-recover=all
 //       -o native/build/sanitized_tests native/build/kernel_programs.o
@@ -29,7 +29,7 @@ std::string shown(const T& value) {
   out << value;
   return out.str();
 }
-// Text with its odd bytes made visible.
+// The text with its non-printable bytes escaped.
 std::string shown(std::string_view text);
 inline std::string shown(const std::string& text) { return shown(std::string_view(text)); }
 inline std::string shown(const char* text) { return shown(std::string_view(text)); }
@@ -44,7 +44,7 @@ inline void check(bool holds, const char* expression, const char* file, int line
   if (!holds) report_failure(file, line, std::string(expression) + " does not hold");
 }
 
-// Where the recorded audit logs are.
+// The directory of the recorded audit logs.
 const std::string& fixtures();
 std::string read_fixture(const std::string& name);
 

@@ -5,7 +5,7 @@
 namespace process_ancestry::connector {
 namespace {
 
-TEST("the first exec of what the kernel made is the kernel's, and no later one") {
+TEST("only the first exec of a process made by the kernel is the kernel's") {
   KernelChildren children;
   CHECK(children.forked(KernelChildren::kKthreadd, 50));
   CHECK(!children.forked(1, 51));
@@ -14,7 +14,7 @@ TEST("the first exec of what the kernel made is the kernel's, and no later one")
   CHECK(!children.executes(50));
 }
 
-TEST("a kernel thread's child is the kernel's too, whether the thread came before or after the start") {
+TEST("a kernel thread's child is also made by the kernel, also if the thread began before the start") {
   KernelChildren children;
   children.seed(60, KernelChildren::kKthreadd);
   children.seed(61, 1);
@@ -24,7 +24,7 @@ TEST("a kernel thread's child is the kernel's too, whether the thread came befor
   CHECK(children.executes(72));
 }
 
-TEST("what a helper starts is its own doing") {
+TEST("execs of a helper's children are not the kernel's") {
   KernelChildren children;
   children.forked(KernelChildren::kKthreadd, 50);
   children.executes(50);
@@ -32,7 +32,7 @@ TEST("what a helper starts is its own doing") {
   CHECK(!children.executes(80));
 }
 
-TEST("a pid that is used again is another process") {
+TEST("a reused pid is another process") {
   KernelChildren children;
   children.forked(KernelChildren::kKthreadd, 50);
   children.exited(50);

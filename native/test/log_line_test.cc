@@ -18,7 +18,7 @@ LineForm form_of(std::string_view line) {
   return parse_log_line(line, result);
 }
 
-TEST("a line names its type, by name or by number, in any case") {
+TEST("the type of a line is a name or a number, in upper or lower case") {
   CHECK_EQUAL(parsed("type=SYSCALL msg=audit(1.000:2): a=1").type, kSyscall);
   CHECK_EQUAL(parsed("type=SYSCALL msg=audit(1.000:2): a=1").record, "audit(1.000:2): a=1");
   CHECK_EQUAL(parsed("type=syscall msg=audit(1.000:2): a=1").type, kSyscall);
@@ -31,7 +31,7 @@ TEST("a line names its type, by name or by number, in any case") {
   CHECK_EQUAL(parsed("type=99999 msg=audit(1.000:2): pid=1").type, 0);
 }
 
-TEST("a record follows whatever prefix, which names the host where node= does not") {
+TEST("a record may have any prefix, which has the host if node= is missing") {
   struct Prefixed {
     std::string_view prefix, host;
   };
@@ -77,7 +77,7 @@ TEST("a record follows whatever prefix, which names the host where node= does no
            Prefixed{"logs/web1/var/log/audit/audit.log:12:", "logs/web1"},
            Prefixed{"/var/log/audit/audit.log:", ""},
            Prefixed{"audit-web1.log: ", "audit-web1.log"},
-           // Of no known form: apart from other hosts, whatever this one's name is.
+           // An unknown form must give a name that differs from all other hosts.
            Prefixed{"Nov 29 10:00:00 loghost 10.0.0.1 audispd: ", "loghost 10.0.0.1"},
            Prefixed{"Nov 29 10:00:00 loghost [web1] audispd: ", "loghost web1"},
            Prefixed{"something else 42 seq=17 ", "something else"},
@@ -90,13 +90,13 @@ TEST("a record follows whatever prefix, which names the host where node= does no
   }
 }
 
-TEST("node= at the end names the host too, but not within a text") {
+TEST("node= at the end also names the host, but not inside a text") {
   CHECK_EQUAL(parsed("type=CWD msg=audit(1.000:2): cwd=\"/\" node=web1").host, "web1");
   CHECK_EQUAL(parsed("type=CWD msg=audit(1.000:2): cwd=\"/\" node=web1").record, "audit(1.000:2): cwd=\"/\"");
   CHECK_EQUAL(parsed("type=EXECVE msg=audit(1.000:2): argc=1 a0=\"x node=web1\"").host, "");
 }
 
-TEST("type, time and serial may be in quotes, and tabs and spaces between") {
+TEST("type, time and serial may be quoted and separated by tabs and spaces") {
   for (const char* text :
        {"type=\"SYSCALL\" msg=audit(1.000:2): pid=1", "type='syscall' msg=audit(1.000:2): pid=1",
         "type=SYSCALL  msg=audit(1.000:2): pid=1", "type=SYSCALL\tmsg=audit(1.000:2):\tpid=1",
@@ -107,13 +107,13 @@ TEST("type, time and serial may be in quotes, and tabs and spaces between") {
   CHECK(form_of("type=SYSCALL msg=\"audit(1.000:2): comm=\\\"ls\\\"\"") == LineForm::kInQuotes);
 }
 
-TEST("only what a syslog daemon wrote may be cut") {
+TEST("only lines of a syslog daemon may be cut") {
   CHECK(!parsed("type=CWD msg=audit(1.000:2): cwd=\"/\"").has_prefix);
   CHECK(!parsed("node=a type=CWD msg=audit(1.000:2): cwd=\"/\"").has_prefix);
   CHECK(parsed("audispd: node=a type=CWD msg=audit(1.000:2): cwd=\"/\"").has_prefix);
 }
 
-TEST("records as the kernel prints them are read") {
+TEST("records in the format of the kernel log are read") {
   for (const char* prefix : {"Nov 29 10:00:00 host7 kernel: audit: ", "[   12.345678] audit: ",
                              "Nov 29 10:00:00 host7 kernel: [   12.345678] audit: ", "audit: "}) {
     const LogLine line = parsed(std::string(prefix) + "type=1300 audit(1.000:2): pid=1");
@@ -124,7 +124,7 @@ TEST("records as the kernel prints them are read") {
   CHECK_EQUAL(parsed("[   12.345678] audit: type=1300 audit(1.000:2): pid=1").host, "");
 }
 
-TEST("the enriched half of a line is apart, also as rsyslog escapes its separator") {
+TEST("the enriched part of a line is separated, also if rsyslog escaped the separator") {
   const LogLine raw = parsed("type=SYSCALL msg=audit(1.000:2): uid=0\x1dUID=\"root\"");
   CHECK_EQUAL(raw.record, "audit(1.000:2): uid=0");
   CHECK_EQUAL(raw.enriched, "UID=\"root\"");
@@ -135,7 +135,7 @@ TEST("the enriched half of a line is apart, also as rsyslog escapes its separato
   CHECK_EQUAL(parsed("audispd: type=EXECVE msg=audit(1.000:2): argc=1 a0=\"#035\"").enriched, "");
 }
 
-TEST("what is no line of an audit log is none") {
+TEST("other lines are not records") {
   for (const char* text : {"", "type=", "type=SYSCALL", "type= msg=audit(1.0:2)", "msg=audit(1.000:2): a=1",
                            "node=x", "node=", "type=SYSCALL msg=other(1.000:2): a=1", "hello world",
                            "type=SYSCALL msg=audit(1.000:", "type=CWD msg=audit(", "----",
@@ -144,7 +144,7 @@ TEST("what is no line of an audit log is none") {
   }
 }
 
-TEST("other formats are told apart") {
+TEST("other formats are distinguished") {
   for (const char* text :
        {"type=SYSCALL msg=audit(09/21/2026 14:13:20.010:101) : arch=x86_64 syscall=execve",
         "type=SYSCALL msg=audit(21.09.2026 14:13:20.010:101) : arch=x86_64",

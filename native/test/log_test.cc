@@ -22,7 +22,7 @@ std::string exec_lines(unsigned serial, unsigned long long seconds = 1700000000)
          line("PATH", record(serial, test::kPath, seconds));
 }
 
-// What is complete of the first host of a log.
+// The complete events of the first host of a log.
 Batch take(const LogReader& reader) {
   Batch batch;
   if (!reader.hosts().empty()) batch.swap(reader.hosts().front()->batch);
@@ -36,7 +36,7 @@ std::vector<test::Unpacked> read_all(const std::string& text) {
   return unpack(take(reader));
 }
 
-TEST("a log without EOE gives its execs, the last one at the end") {
+TEST("a log without EOE yields its execs, the last one at the end of the log") {
   LogReader reader(1 << 20);
   reader.feed(exec_lines(1) + exec_lines(2));
   CHECK(take(reader).empty());
@@ -60,7 +60,7 @@ TEST("two seconds of log time complete an event without an end") {
   CHECK_EQUAL(unpack(take(reader)).size(), 2U);
 }
 
-TEST("it does not matter where the pieces of a log are cut") {
+TEST("the result does not depend on where a log is cut") {
   const std::string log = exec_lines(1) + "\r\nrubbish\n" + exec_lines(2) + line("EOE", record(2, ""));
   const auto expected = read_all(log);
   CHECK_EQUAL(expected.size(), 3U);
@@ -76,7 +76,7 @@ TEST("it does not matter where the pieces of a log are cut") {
   }
 }
 
-TEST("a line without end does not grow for ever, and the lines after it are read") {
+TEST("an endless line does not grow without limit, and later lines are read") {
   LogReader reader(1 << 20);
   const std::string rubbish(1 << 16, 'x');
   for (int i = 0; i < 100; ++i) reader.feed(rubbish);
@@ -86,7 +86,7 @@ TEST("a line without end does not grow for ever, and the lines after it are read
   CHECK_EQUAL(reader.counters().malformed, 1U);
 }
 
-TEST("a line of more than a mebibyte is no record, whatever it says") {
+TEST("a line of more than a mebibyte is not a record") {
   const std::string padded = std::string(test::kExecSyscall) + std::string(2 << 20, ' ');
   CHECK(read_all(line("SYSCALL", record(1, padded)) + line("EOE", record(1, ""))).empty());
 }
@@ -108,18 +108,18 @@ std::vector<double> serials_or_pids(const std::vector<test::Unpacked>& events) {
   return result;
 }
 
-TEST("events that changed places in the log are told in the order of their times and serials") {
+TEST("events out of order in the log are reported in the order of their times and serials") {
   const std::string execs[] = {exec_lines(1), exec_lines(2), exec_lines(3)};
   const std::vector<double> in_order = {1, 2, 3};
   CHECK(serials_or_pids(read_all(execs[2] + execs[0] + execs[1])) == in_order);
   CHECK(serials_or_pids(read_all(execs[1] + execs[2] + execs[0])) == in_order);
-  // Its own exec was at .123.
+  // The record of its own exec was at .123.
   const std::vector<double> exec_first = {1, 1009}, clone_first = {1009, 1};
   CHECK(serials_or_pids(read_all(clone_lines(2, "124") + exec_lines(1))) == exec_first);
   CHECK(serials_or_pids(read_all(exec_lines(1) + clone_lines(2, "122"))) == clone_first);
 }
 
-TEST("a clock that was set back, or another log behind it, changes no order") {
+TEST("a clock that was set back, or an appended log, does not change the order") {
   const std::vector<double> as_written = {2, 1};
   CHECK(serials_or_pids(read_all(exec_lines(2, 1700003600) + exec_lines(1, 1700000000))) == as_written);
 }
@@ -128,7 +128,7 @@ std::string ended_exec_lines(unsigned serial, unsigned long long seconds) {
   return exec_lines(serial, seconds) + line("EOE", record(serial, "", seconds));
 }
 
-TEST("one absurd time ends no order: its event is told where it stood in the log") {
+TEST("one absurd time does not change the order, and its event keeps its position in the log") {
   for (const unsigned long long absurd : {1700090000ULL, 1600000000ULL}) {
     std::string log;
     for (const unsigned serial : {2U, 9U, 1U, 4U, 3U}) {
@@ -138,7 +138,7 @@ TEST("one absurd time ends no order: its event is told where it stood in the log
   }
 }
 
-TEST("events are put in order again after a clock that was set, and after silence") {
+TEST("events are sorted again after the clock was set and after silence") {
   for (const unsigned long long then : {1700090000ULL, 1600000000ULL}) {
     std::string log = ended_exec_lines(2, 1700000000) + ended_exec_lines(1, 1700000000);
     for (const unsigned serial : {4U, 3U, 6U, 5U}) log += ended_exec_lines(serial, then);
@@ -146,7 +146,7 @@ TEST("events are put in order again after a clock that was set, and after silenc
   }
 }
 
-TEST("an absurd time ends no event whose records are still to come") {
+TEST("an absurd time does not end an event whose records are still missing") {
   const std::string whole = exec_lines(1);
   const size_t half = whole.find('\n') + 1;
   const auto events = read_all(whole.substr(0, half) + ended_exec_lines(9, 1700090000) + whole.substr(half));
@@ -156,7 +156,7 @@ TEST("an absurd time ends no event whose records are still to come") {
   }
 }
 
-TEST("events wait for earlier ones for three seconds of the log, or until nothing comes") {
+TEST("events wait for earlier ones for three seconds of log time, or until the input pauses") {
   LogReader reader(1 << 20);
   reader.feed(exec_lines(1) + line("EOE", record(1, "")));
   CHECK(take(reader).empty());
@@ -166,7 +166,7 @@ TEST("events wait for earlier ones for three seconds of the log, or until nothin
   CHECK(serials_or_pids(unpack(take(reader))) == std::vector<double>{2});
 }
 
-TEST("events that wait are bounded in number") {
+TEST("the number of waiting events is limited") {
   LogReader reader(1 << 20);
   std::string log;
   for (unsigned serial = 1; serial <= 5000; ++serial)
@@ -177,7 +177,7 @@ TEST("events that wait are bounded in number") {
   for (size_t i = 0; i < told.size(); ++i) CHECK_EQUAL(told[i], static_cast<double>(i + 1));
 }
 
-TEST("events that wait are bounded in number for all hosts together") {
+TEST("the number of waiting events of all hosts together is limited") {
   LogReader reader(1 << 20);
   size_t told = 0, events = 0;
   for (unsigned serial = 1; serial <= 100; ++serial) {
@@ -197,7 +197,7 @@ TEST("events that wait are bounded in number for all hosts together") {
   CHECK(told > 0);
 }
 
-TEST("hosts of one log are kept apart, though their serials are the same") {
+TEST("hosts of one log are kept apart, even if their serials are the same") {
   LogReader reader(1 << 20);
   std::string log;
   const std::string one = exec_lines(1);
@@ -205,7 +205,7 @@ TEST("hosts of one log are kept apart, though their serials are the same") {
     const size_t end = one.find('\n', at) + 1;
     const std::string text = one.substr(at, end - at);
     log += "node=web1 " + text;
-    // db1 tells no working directory.
+    // The records of db1 have no working directory.
     if (text.find("type=CWD") == std::string::npos) log += "node=db1 " + text;
     at = end;
   }
@@ -222,7 +222,7 @@ TEST("hosts of one log are kept apart, though their serials are the same") {
   CHECK_EQUAL(db[1].text("cwd"), "");
 }
 
-TEST("a host is the same however its name is written") {
+TEST("host names are compared without case") {
   LogReader reader(1 << 20);
   for (const char* name : {"web1", "WEB1", "Web1"}) {
     reader.feed(std::string("node=") + name + " " + line("CWD", record(1, test::kCwd)));
@@ -231,7 +231,7 @@ TEST("a host is the same however its name is written") {
   CHECK_EQUAL(reader.hosts()[0]->name, "web1");
 }
 
-TEST("hosts beyond the limit are counted, and take no memory") {
+TEST("hosts beyond the limit are counted and use no memory") {
   LogReader reader(1 << 20);
   for (size_t i = 0; i < LogReader::kHostsMax + 7; ++i) {
     reader.feed("node=h" + std::to_string(i) + " " + line("CWD", record(1, test::kCwd)));
@@ -240,7 +240,7 @@ TEST("hosts beyond the limit are counted, and take no memory") {
   CHECK_EQUAL(reader.counters().beyond_hosts, 7U);
 }
 
-TEST("the names of an enriched log are told once, with their ids") {
+TEST("each name in an enriched log is reported once, with its id") {
   LogReader reader(1 << 20);
   const std::string record_text = line("SYSCALL", record(1, "pid=7 auid=4294967295 uid=1000 gid=100 euid=0"));
   const std::string names =
@@ -261,11 +261,11 @@ TEST("the names of an enriched log are told once, with their ids") {
   CHECK(reader.hosts()[0]->names.take_news().empty());
 }
 
-TEST("a byte order mark is no part of the first line") {
+TEST("a byte order mark is not part of the first line") {
   CHECK_EQUAL(read_all("\xef\xbb\xbf" + exec_lines(1)).size(), 2U);
 }
 
-TEST("a log of other lines tells what they look like") {
+TEST("the forms of other lines are counted") {
   LogReader reader(1 << 20);
   reader.feed(
       "{\"ID\":\"1.2:3\"}\nhello\ntype=SYSCALL msg=audit(09/21/2026 14:13:20.010:101) : arch=x86_64\n");
@@ -278,7 +278,7 @@ TEST("a log of other lines tells what they look like") {
   CHECK_EQUAL(reader.counters().records, 0U);
 }
 
-TEST("an enriched log gives the same exec as a raw one") {
+TEST("an enriched log yields the same exec as a raw log") {
   std::string enriched;
   const std::string raw = exec_lines(1);
   for (const char c : raw) {
@@ -291,7 +291,7 @@ TEST("an enriched log gives the same exec as a raw one") {
   CHECK(a[1].texts == b[1].texts);
 }
 
-TEST("the recorded log of RHEL 7 has one login, one line that is none, and no exec with all its records") {
+TEST("the recorded log of RHEL 7 has one login, one malformed line and no complete exec") {
   LogReader reader(1 << 20);
   reader.feed(test::read_fixture("audit-rhel7.log"));
   reader.end();
@@ -310,7 +310,7 @@ TEST("the recorded log of RHEL 7 has one login, one line that is none, and no ex
   CHECK_EQUAL(reader.assembled().incomplete, 5U);
 }
 
-TEST("a recorded argument in hex is decoded, once its event is whole") {
+TEST("a recorded argument in hex is decoded when its event is complete") {
   std::string log = test::read_fixture("audit-rhel7.log");
   log.insert(log.find('\n', log.find(":1075898): argc")) + 1,
              line("SYSCALL", record(1075898, test::kExecSyscall, 1491946471, "575")));
@@ -323,7 +323,7 @@ TEST("a recorded argument in hex is decoded, once its event is whole") {
   CHECK_EQUAL(records[3].number("args_count"), 3.0);
 }
 
-TEST("the recorded log of Ubuntu 16 has the login that succeeded, not the one that failed") {
+TEST("the recorded log of Ubuntu 16 has the successful login and not the failed one") {
   LogReader reader(1 << 20);
   reader.feed(test::read_fixture("audit-ubuntu16.log"));
   reader.end();

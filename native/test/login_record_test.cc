@@ -9,7 +9,7 @@ namespace {
 
 using test::record;
 
-// "wanted address terminal exe", or what it is instead.
+// Returns "wanted address terminal exe", or why there is no login.
 std::string login(std::string_view body) {
   AuditEvent event;
   if (!read_login(event, body)) return "malformed";
@@ -23,26 +23,26 @@ std::string login(std::string_view body) {
 
 std::string said(const std::string& text) { return login(" pid=7 uid=0 auid=1000 ses=3 msg='" + text + "'"); }
 
-TEST("a login tells the session, where it came from, its terminal and the program") {
+TEST("a login reports its session, address, terminal and program") {
   CHECK_EQUAL(login(" pid=11396 uid=0 auid=1001 ses=36 msg='op=login id=1001 exe=\"/usr/sbin/sshd\" "
                     "hostname=72.83.230.100 addr=72.83.230.100 terminal=/dev/pts/1 res=success'"),
               "11396 36 72.83.230.100 /dev/pts/1 /usr/sbin/sshd");
 }
 
-TEST("kernels that begin the record with a word, and labels in between, change nothing") {
+TEST("a word at the start of the record, and labels in it, change nothing") {
   CHECK_EQUAL(login(" user pid=7 uid=0 auid=0 ses=3 subj=system_u:system_r:sshd_t:s0-s0:c0.c1023 "
                     "msg='op=login addr=10.0.2.2 terminal=ssh res=success'"),
               "7 3 10.0.2.2 ssh -");
 }
 
-TEST("what is not known is empty, and a program's name in hex is decoded") {
+TEST("unknown values are empty, and a program's name in hex is decoded") {
   CHECK_EQUAL(said("exe=? hostname=? addr=? terminal=? res=success"), "7 3 - - -");
   CHECK_EQUAL(said("res=success"), "7 3 - - -");
   CHECK_EQUAL(said("exe=2F6F70742F6D7920737368 addr=\"::1\" terminal=\"cron\" res=success"),
               "7 3 ::1 cron /opt/my ssh");
 }
 
-TEST("an address is IPv4 or IPv6, with a zone or without; a host's name is none") {
+TEST("an address is IPv4 or IPv6, with or without a zone, and not a host name") {
   CHECK_EQUAL(said("addr=2001:db8::42 res=success"), "7 3 2001:db8::42 - -");
   CHECK_EQUAL(said("addr=fe80::1%eth0 res=success"), "7 3 fe80::1%eth0 - -");
   CHECK_EQUAL(said("addr=::ffff:10.0.0.9 res=success"), "7 3 ::ffff:10.0.0.9 - -");
@@ -52,11 +52,11 @@ TEST("an address is IPv4 or IPv6, with a zone or without; a host's name is none"
   }
 }
 
-TEST("a terminal's name that looks like hex is none") {
+TEST("a terminal name that looks like hex is not decoded") {
   CHECK_EQUAL(said("terminal=cafe res=success"), "7 3 - cafe -");
 }
 
-TEST("what a peer's name says of itself does not count: neither address nor success") {
+TEST("a peer's host name cannot set the address or the success") {
   CHECK_EQUAL(said("hostname=x addr=6.6.6.6 res=success addr=10.0.0.9 terminal=ssh res=failed"),
               "not wanted");
   CHECK_EQUAL(said("hostname=x addr=6.6.6.6 terminal=no addr=10.0.0.9 terminal=ssh res=success"),
@@ -65,7 +65,7 @@ TEST("what a peer's name says of itself does not count: neither address nor succ
   CHECK_EQUAL(said("hostname=x' pid=1 ses=9 addr=10.0.0.9 terminal=ssh res=success"), "7 3 10.0.0.9 ssh -");
 }
 
-TEST("a login that failed is not wanted, one without a message or a pid is malformed") {
+TEST("a failed login is not wanted, and a login without a message or a pid is malformed") {
   CHECK_EQUAL(said("op=login addr=179.38.151.221 terminal=sshd res=failed"), "not wanted");
   CHECK_EQUAL(said("op=login addr=179.38.151.221"), "not wanted");
   CHECK_EQUAL(login(" pid=7 ses=3 res=success"), "malformed");
@@ -74,7 +74,7 @@ TEST("a login that failed is not wanted, one without a message or a pid is malfo
   CHECK_EQUAL(login(""), "malformed");
 }
 
-TEST("a login is an event of one record, delivered at once and once, between the records of an exec") {
+TEST("a login is an event of one record, delivered at once and only once, also amid the records of an exec") {
   Assembler assembler({});
   const std::string message = record(8, "pid=7 ses=3 msg='addr=10.0.0.9 terminal=ssh res=success'");
   assembler.add(kSyscall, record(7, test::kExecSyscall), 0);

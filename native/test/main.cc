@@ -55,8 +55,8 @@ std::string read_fixture(const std::string& name) {
 
 }  // namespace process_ancestry::test
 
-// The directory of recorded audit logs may be given; else it is found from where the build puts this program.
-// With --samples it writes a batch with one event of each kind to standard output instead.
+// The argument is the directory of recorded audit logs. Without it, the directory is found relative to this
+// program. With --samples, writes a batch with one event of each kind to standard output.
 int main(int argc, char** argv) {
   using namespace process_ancestry::test;
   if (argc > 1 && std::string(argv[1]) == "--samples") {

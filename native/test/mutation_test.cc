@@ -9,7 +9,7 @@
 #include "harness.h"
 #include "unpack.h"
 
-// Deterministic, so that what it finds can be found again. Most useful with the sanitizers (harness.h).
+// Deterministic, so that a failure can be reproduced. Most useful with the sanitizers (harness.h).
 namespace process_ancestry::audit {
 namespace {
 
@@ -50,7 +50,7 @@ std::string mutated(std::string text, std::mt19937& random, const std::vector<st
   return text;
 }
 
-TEST("200,000 mutated records crash nothing and are held within bounds") {
+TEST("200,000 mutated records cause no crash and stay within the limits") {
   const std::vector<std::pair<uint16_t, std::string>> real = {
       {kSyscall, std::string(test::kExecSyscall)},
       {kExecve, std::string(test::kExecve)},
@@ -98,7 +98,7 @@ TEST("200,000 mutated records crash nothing and are held within bounds") {
   CHECK_EQUAL(assembler.bytes_held(), 0U);
 }
 
-TEST("20,000 mutated logs crash nothing") {
+TEST("20,000 mutated logs cause no crash") {
   std::string log;
   for (const auto& [type, body] :
        {std::pair{"SYSCALL", test::kExecSyscall}, std::pair{"EXECVE", test::kExecve},

@@ -9,7 +9,7 @@
 namespace process_ancestry::procfs {
 namespace {
 
-TEST("a stat file is read, whatever the name in it holds") {
+TEST("a stat file is read with any characters in its name") {
   Stat stat;
   CHECK(parse_stat("12 (a) S (b)) Z 7 8 9 34817 11 4 13 14 15 16 17 18 19 20 21 22 3 23 24\n", stat));
   CHECK_EQUAL(stat.comm, "a) S (b)");
@@ -23,7 +23,7 @@ TEST("a stat file is read, whatever the name in it holds") {
   CHECK_EQUAL(stat.start_ticks, 24U);
 }
 
-TEST("a stat file that is cut is refused") {
+TEST("a cut stat file is refused") {
   const std::string whole = "12 (a) S 7 8 9 0 11 4 13 14 15 16 17 18 19 20 21 22 3 0 24";
   Stat stat;
   CHECK(parse_stat(whole, stat));
@@ -42,7 +42,7 @@ TEST("terminals have audit's names") {
   CHECK_EQUAL(tty_name(4 << 8 | 64), "ttyS0");
 }
 
-TEST("this process is read as it is") {
+TEST("this process is read correctly") {
   const ProcDir proc;
   ProcessReader reader(proc, 1 << 20, true);
   ExecDetails details;

@@ -14,7 +14,7 @@ using namespace std::string_literals;
 
 constexpr uint32_t kOwnMounts = 4026531832, kOtherMounts = 4026532999;
 
-// An image as the programs tell it; its texts as they lie one after the other.
+// An image as the programs write it, with its texts in the record's order.
 struct Image {
   ImageRecord record{};
   std::string exe = "sh\0bin\0usr\0"s, cwd = "ada\0home\0"s, cgroup, name = "/bin/sh\0"s,
@@ -60,7 +60,7 @@ std::string bytes_of(const Record& record) {
   return {reinterpret_cast<const char*>(&record), sizeof record};
 }
 
-// Reads records; `told` is what the last of them says, whose bytes live until the next.
+// Reads records. `told` is the content of the last one; its bytes are valid until the next.
 struct Reader {
   RecordDecoder decoder;
   Told told;
@@ -78,7 +78,7 @@ struct Reader {
   }
 };
 
-TEST("an exec is told with paths, arguments and times") {
+TEST("an exec is reported with paths, arguments and times") {
   Reader reader;
   const ExecDetails& details = reader.exec(Image());
   CHECK_EQUAL(reader.told.pid, 42);
@@ -95,7 +95,7 @@ TEST("an exec is told with paths, arguments and times") {
   CHECK(details.syscall == ExecCall::kExecve);
 }
 
-TEST("in a chroot a path is told below its root, and the root as the host has it") {
+TEST("in a chroot a path is below its root, and the root is the host's path") {
   Image image;
   image.exe = "sh\0bin\0jail\0srv\0"s;
   image.exe_root_at("sh\0bin\0"s);
@@ -109,7 +109,7 @@ TEST("in a chroot a path is told below its root, and the root as the host has it
   CHECK_EQUAL(reader.told.file.lookup_path, "/srv/jail/bin/sh");
 }
 
-TEST("a file that lies outside of the process's root has the host's path") {
+TEST("a file outside the process's root has the host's path") {
   Image image;
   image.record.exe_root = kNotMet;
   Reader reader;
@@ -118,7 +118,7 @@ TEST("a file that lies outside of the process's root has the host's path") {
   CHECK_EQUAL(details.root, "/");
 }
 
-TEST("a path of another mount namespace names that namespace, also of a mount of the kernel's own") {
+TEST("a path in another mount namespace has that namespace as root, also for a kernel-internal mount") {
   Image image;
   image.record.mount_namespace = image.record.exe_mount_namespace = kOtherMounts;
   Reader reader;
@@ -132,7 +132,7 @@ TEST("a path of another mount namespace names that namespace, also of a mount of
   CHECK(reader.told.details.is_deleted);
 }
 
-TEST("a path without its beginning is told as such, and below no root") {
+TEST("a path without its beginning is marked and has no root") {
   Image image;
   image.record.header.flags = kFlagExeCut;
   image.record.exe_root = kNotMet;
@@ -142,7 +142,7 @@ TEST("a path without its beginning is told as such, and below no root") {
   CHECK_EQUAL(reader.told.file.lookup_path, "");
 }
 
-TEST("long arguments are put together of the pieces that come before the exec") {
+TEST("long arguments are joined from the pieces before the exec") {
   Reader reader;
   Image image;
   const std::string more(40000, 'x');
@@ -156,12 +156,12 @@ TEST("long arguments are put together of the pieces that come before the exec") 
   const ExecDetails& details = reader.exec(image);
   CHECK_EQUAL(details.args, "sh\0"s + more);
   CHECK(!details.args_cut);
-  // They were this exec's.
+  // The pieces belonged to the exec before.
   CHECK_EQUAL(reader.exec(image).args, "sh\0"s);
   CHECK(reader.told.details.args_cut);
 }
 
-TEST("arguments of which a piece is missing are told as far as they go, and as cut") {
+TEST("arguments with a missing piece are reported up to it and marked as cut") {
   Reader reader;
   Image image;
   image.args = "sh\0-c\0"s;
@@ -174,7 +174,7 @@ TEST("arguments of which a piece is missing are told as far as they go, and as c
   CHECK_EQUAL(details.args_bytes, 205U);
 }
 
-TEST("of the environment only the names that were asked for are told, and none that is cut") {
+TEST("only requested environment variables are reported, and no cut ones") {
   Reader reader({"HOME", "SHELL"});
   Image image;
   const std::string environment = "SECRET=1\0HOME=/root\0HOMER=2\0SHELL=/bin/s"s;
@@ -183,7 +183,7 @@ TEST("of the environment only the names that were asked for are told, and none t
   CHECK_EQUAL(reader.exec(image).environment, "HOME=/root");
 }
 
-TEST("a control group is told by its path once, and known after that") {
+TEST("a control group's path comes once and is known afterwards") {
   Reader reader;
   Image image;
   image.record.cgroup_id = 9;
@@ -192,13 +192,13 @@ TEST("a control group is told by its path once, and known after that") {
   CHECK_EQUAL(reader.exec(image).cgroup, "/system.slice/ssh.service");
   image.cgroup.clear();
   CHECK_EQUAL(reader.exec(image).cgroup, "/system.slice/ssh.service");
-  // The same number in another hierarchy is another group: here its top.
+  // The same number in another hierarchy is another group: here its root.
   image.record.cgroup_hierarchy = 3;
   image.cgroup = "\0"s;
   CHECK_EQUAL(reader.exec(image).cgroup, "/");
 }
 
-TEST("control groups without end take bounded memory, and those forgotten are told again") {
+TEST("many control groups use limited memory, and forgotten ones are requested again") {
   Reader reader;
   Image image;
   size_t forgotten = 0;
@@ -211,7 +211,7 @@ TEST("control groups without end take bounded memory, and those forgotten are to
   CHECK(forgotten >= 15000 && forgotten < 20000);
 }
 
-TEST("the kinds of the standard descriptors are told") {
+TEST("the kinds of the standard descriptors are reported") {
   Image image;
   const auto set = [&](int fd, uint32_t mode, uint32_t device) {
     image.record.descriptors[fd] = {mode, device};
@@ -233,7 +233,7 @@ TEST("the kinds of the standard descriptors are told") {
   CHECK(reader.exec(image).stdin_kind == DescriptorKind::kOther);
 }
 
-TEST("device numbers are told as stat has them") {
+TEST("device numbers are reported as in stat(2)") {
   Image image;
   image.record.device = 259 << 20 | 0x12345;
   image.record.tty_major = 136;
@@ -243,7 +243,7 @@ TEST("device numbers are told as stat has them") {
   CHECK_EQUAL(reader.told.details.tty_nr, 0x10882cU);
 }
 
-TEST("a fork with CLONE_PARENT tells whose image the child inherits") {
+TEST("a fork with CLONE_PARENT reports the process whose image the child inherits") {
   ForkRecord record{};
   record.header.kind = kRecordFork;
   record.header.pid = 42;
@@ -258,7 +258,7 @@ TEST("a fork with CLONE_PARENT tells whose image the child inherits") {
   CHECK_EQUAL(reader.told.fork.image_from, 8);
 }
 
-TEST("a process ends once, though two of its threads tell of it, and its pid's next owner ends too") {
+TEST("two exit records of one process are one exit, and the next process with its pid has its own exit") {
   ExitRecord record{};
   record.header.kind = kRecordExit;
   record.header.pid = 42;
@@ -275,7 +275,7 @@ TEST("a process ends once, though two of its threads tell of it, and its pid's n
   CHECK(reader.told.what == Told::What::kExit);
 }
 
-TEST("a loss is told before the first record after it, once, whatever other processors say") {
+TEST("a loss is reported once, before the next record, even if other processors have older counts") {
   ExitRecord record{};
   record.header.kind = kRecordExit;
   Reader reader;
@@ -293,7 +293,7 @@ TEST("a loss is told before the first record after it, once, whatever other proc
   CHECK_EQUAL(lost(10), 0U);
 }
 
-TEST("a snapshot tells who has ended and who has executed") {
+TEST("a snapshot reports which processes have ended and which have executed") {
   Image image(kRecordSnapshot);
   image.record.header.flags = kFlagHasEnded;
   image.record.header.parent_start_ns = 3000000;
@@ -306,7 +306,7 @@ TEST("a snapshot tells who has ended and who has executed") {
   CHECK(reader.told.details.syscall == ExecCall::kUnknown);
 }
 
-TEST("a record that is cut, or says it has more than it has, is refused and read no further than its end") {
+TEST("a cut record, or one with a wrong size, is refused and not read past its end") {
   Image image;
   image.cgroup = "a\0"s;
   image.record.cgroup_id = 1;
@@ -326,7 +326,7 @@ TEST("a record that is cut, or says it has more than it has, is refused and read
   CHECK(!reader.read(std::string(200, '\x7f')));
 }
 
-TEST("records of noise are read without leaving them, in bounded memory") {
+TEST("random records are read within their bounds and with limited memory") {
   std::mt19937 random(2);
   Reader reader({"HOME"});
   for (int round = 0; round < 20000; ++round) {
@@ -338,7 +338,7 @@ TEST("records of noise are read without leaving them, in bounded memory") {
       bytes[random() % bytes.size()] = static_cast<char>(random());
     }
     bytes.resize(random() % 4 == 0 ? random() % bytes.size() : bytes.size());
-    // Of its own, so that a sanitizer sees where it ends.
+    // A separate allocation, so that a sanitizer detects a read past its end.
     const std::vector<uint8_t> exact(bytes.begin(), bytes.end());
     if (!reader.decoder.read(exact.data(), exact.size(), reader.told)) continue;
     size_t sum = reader.told.details.path.size() + reader.told.details.args.size();

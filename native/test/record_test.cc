@@ -11,7 +11,7 @@ std::string decoded(std::string_view value) {
   return text;
 }
 
-TEST("a record's id is its time in milliseconds and its serial, and the body is what follows") {
+TEST("a record's id is its time in milliseconds and its serial, and the body follows") {
   RecordId id;
   std::string_view body;
   CHECK(parse_record_id("audit(1492896301.818:19955): a=1 b=2", id, body));
@@ -20,7 +20,7 @@ TEST("a record's id is its time in milliseconds and its serial, and the body is 
   CHECK_EQUAL(body, " a=1 b=2");
 }
 
-TEST("a record whose id is cut, too large or something else is refused") {
+TEST("a record with a cut, too large or malformed id is refused") {
   RecordId id;
   std::string_view body;
   for (const char* text :
@@ -31,7 +31,7 @@ TEST("a record whose id is cut, too large or something else is refused") {
   }
 }
 
-TEST("text and numbers may be in quotes of either kind, hex in quotes is text") {
+TEST("text and numbers may have single or double quotes, and quoted hex is text") {
   CHECK_EQUAL(decoded("'ls'"), "ls");
   CHECK_EQUAL(decoded("\"6C73\""), "6C73");
   int64_t number = 0;
@@ -42,21 +42,21 @@ TEST("text and numbers may be in quotes of either kind, hex in quotes is text") 
   CHECK_EQUAL(hex, 0xc000003eU);
 }
 
-TEST("text whose end is missing is told") {
+TEST("text without its end is reported") {
   std::string text;
   CHECK(append_text("\"ls\"", text));
   CHECK(!append_text("\"/usr/b", text));
   CHECK_EQUAL(text, "ls/usr/b");
 }
 
-TEST("an empty body is a body") {
+TEST("an empty body is valid") {
   RecordId id;
   std::string_view body = "x";
   CHECK(parse_record_id("audit(1.818:7):", id, body));
   CHECK_EQUAL(body, "");
 }
 
-TEST("fields are walked over one by one, words without a value are passed over") {
+TEST("fields are read one by one, and words without a value are skipped") {
   FieldCursor fields(" one=1 config changed,  two=\"a b\" three= four='x y=z' five=\"open");
   Field field;
   CHECK(fields.next(field));
@@ -76,7 +76,7 @@ TEST("fields are walked over one by one, words without a value are passed over")
   CHECK(!fields.next(field));
 }
 
-TEST("a name longer than eight bytes is not taken for a shorter one") {
+TEST("a name longer than eight bytes is not confused with a shorter one") {
   FieldCursor fields("successful=yes");
   Field field;
   CHECK(fields.next(field));
@@ -84,7 +84,7 @@ TEST("a name longer than eight bytes is not taken for a shorter one") {
   CHECK(field_key("success") != 0);
 }
 
-TEST("hex stands for each byte from 1 to 255, in either case") {
+TEST("hex encodes each byte from 1 to 255, in upper or lower case") {
   for (int byte = 1; byte < 256; ++byte) {
     char upper[3], lower[3];
     snprintf(upper, sizeof upper, "%02X", static_cast<unsigned>(byte));
@@ -95,7 +95,7 @@ TEST("hex stands for each byte from 1 to 255, in either case") {
   }
 }
 
-TEST("hex of any length is decoded, and one wrong digit anywhere in it makes it no hex") {
+TEST("hex of any length is decoded, and one wrong digit makes it text") {
   for (const size_t bytes : {1U, 31U, 32U, 33U, 64U, 100U}) {
     std::string hex, expected;
     for (size_t i = 0; i < bytes; ++i) {
@@ -116,13 +116,13 @@ TEST("hex of any length is decoded, and one wrong digit anywhere in it makes it 
   }
 }
 
-TEST("quoted text is taken as it is, without escapes") {
+TEST("quoted text is copied without unescaping") {
   CHECK_EQUAL(decoded("\"a\\n\\\\b\""), "a\\n\\\\b");
   CHECK_EQUAL(decoded("\"2D6C\""), "2D6C");
   CHECK_EQUAL(decoded("\"\""), "");
 }
 
-TEST("(null) and (none) are nothing") {
+TEST("(null) and (none) are empty") {
   CHECK_EQUAL(decoded("(null)"), "");
   CHECK_EQUAL(decoded("(none)"), "");
   CHECK_EQUAL(decoded(""), "");
@@ -134,7 +134,7 @@ TEST("text that is neither quoted nor hex is kept") {
   CHECK_EQUAL(decoded("no\"quote"), "no\"quote");
 }
 
-TEST("decoding appends, and a value that turns out not to be hex leaves nothing behind") {
+TEST("decoding appends, and an invalid hex value leaves nothing behind") {
   std::string text = "before";
   append_text("4142434x", text);
   CHECK_EQUAL(text, "before4142434x");
@@ -142,7 +142,7 @@ TEST("decoding appends, and a value that turns out not to be hex leaves nothing 
   CHECK_EQUAL(text, "before4142434xAB");
 }
 
-TEST("numbers that do not fit or are none leave the value alone") {
+TEST("invalid numbers and numbers that do not fit leave the value unchanged") {
   int64_t number = 7;
   CHECK(!parse_decimal("", number));
   CHECK(!parse_decimal("-", number));

@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint32_t kBusy = 1U << 31, kDiscarded = 1U << 30;
 
-// A ring as the kernel has it, and who writes into it.
+// A ring like the kernel's, and its writer.
 struct Writer {
   static constexpr size_t kBytes = 4096;
   alignas(8) uint8_t data[kBytes] = {};
@@ -35,7 +35,7 @@ struct Writer {
   }
 };
 
-TEST("records come out of the ring in their order, and one that was discarded does not") {
+TEST("records are read in order, and discarded ones are skipped") {
   Writer writer;
   writer.put("first");
   writer.put("gone", kDiscarded);
@@ -49,7 +49,7 @@ TEST("records come out of the ring in their order, and one that was discarded do
   CHECK_EQUAL(writer.ring.malformed(), 0U);
 }
 
-TEST("a record that is being written keeps those after it back") {
+TEST("an unfinished record holds back later ones") {
   Writer writer;
   writer.put("whole");
   const unsigned long at = writer.producer;
@@ -63,7 +63,7 @@ TEST("a record that is being written keeps those after it back") {
   CHECK_EQUAL(writer.next(), "after");
 }
 
-TEST("the room of a record is free when the next is asked for, not before") {
+TEST("the room of a record is freed only when the next one is requested") {
   Writer writer;
   writer.put("one");
   CHECK_EQUAL(writer.next(), "one");
@@ -72,7 +72,7 @@ TEST("the room of a record is free when the next is asked for, not before") {
   CHECK_EQUAL(writer.consumer, 16U);
 }
 
-TEST("a record that goes over the end of the ring is put together") {
+TEST("a record that wraps around the end of the ring is copied together") {
   Writer writer;
   std::string text;
   for (int round = 0; round < 40; ++round) {
@@ -83,7 +83,7 @@ TEST("a record that goes over the end of the ring is put together") {
   CHECK_EQUAL(writer.ring.malformed(), 0U);
 }
 
-TEST("a length that leads out of what was written is counted, and all that waits is passed over") {
+TEST("a length beyond the written bytes is counted, and all waiting bytes are skipped") {
   Writer writer;
   writer.put("good");
   const unsigned long at = writer.producer;
@@ -98,7 +98,7 @@ TEST("a length that leads out of what was written is counted, and all that waits
   CHECK_EQUAL(writer.next(), "good again");
 }
 
-TEST("positions that make no sense lead nowhere") {
+TEST("invalid positions are never followed") {
   Writer writer;
   writer.producer = ~0UL;
   CHECK_EQUAL(writer.next(), "-");
@@ -110,7 +110,7 @@ TEST("positions that make no sense lead nowhere") {
   CHECK_EQUAL(Ring().waiting(), 0U);
 }
 
-TEST("a ring of noise is read without leaving it") {
+TEST("a ring with random bytes is read within its bounds") {
   std::mt19937 random(1);
   for (int round = 0; round < 2000; ++round) {
     Writer writer;

@@ -37,7 +37,7 @@ struct Sketch {
   }
 };
 
-TEST("our rule carries our key and covers execve") {
+TEST("our rule has our key and covers execve") {
   const Rule rule = Rule::for_calls(native_arch(), {Call::kExecve, Call::kExecveat}, true, "ours");
   CHECK(rule.has_key("ours"));
   CHECK(!rule.has_key("our"));
@@ -45,7 +45,7 @@ TEST("our rule carries our key and covers execve") {
   CHECK(!rule.silences_all_tasks());
 }
 
-TEST("a key is found behind other texts") {
+TEST("a key is found after other texts") {
   const Rule rule = Sketch(AUDIT_FILTER_EXIT, AUDIT_ALWAYS)
                         .text_field(AUDIT_EXE, "/usr/bin/ls")
                         .field(AUDIT_UID, 0)
@@ -54,7 +54,7 @@ TEST("a key is found behind other texts") {
   CHECK(rule.has_key("theirs"));
 }
 
-TEST("a rule of 32-bit calls, or with a condition, does not cover execve") {
+TEST("a rule for 32-bit calls, or with a condition, does not cover execve") {
   CHECK(!Rule::for_calls(compat_arch(), {Call::kExecve}, true, "k").covers_exec());
   CHECK(!Sketch(AUDIT_FILTER_EXIT, AUDIT_ALWAYS).all_calls().field(AUDIT_UID, 1000).done().covers_exec());
   CHECK(!Sketch(AUDIT_FILTER_EXIT, AUDIT_NEVER).all_calls().done().covers_exec());
@@ -68,7 +68,7 @@ TEST("never,task silences all tasks, unless it has a condition") {
   CHECK(!Sketch(AUDIT_FILTER_EXIT, AUDIT_NEVER).done().silences_all_tasks());
 }
 
-TEST("never,exit on execve hides all execs, or some where it has a condition that some meet") {
+TEST("never,exit on execve hides all execs, or some if it has a condition") {
   CHECK(Sketch(AUDIT_FILTER_EXIT, AUDIT_NEVER).all_calls().done().hides_execs() == Hiding::kAll);
   const auto on_arch = [](uint32_t arch) {
     return Sketch(AUDIT_FILTER_EXIT, AUDIT_NEVER).all_calls().field(AUDIT_ARCH, arch).done().hides_execs();
@@ -83,7 +83,7 @@ TEST("never,exit on execve hides all execs, or some where it has a condition tha
   CHECK(Sketch(AUDIT_FILTER_EXIT, AUDIT_ALWAYS).all_calls().done().hides_execs() == Hiding::kNone);
 }
 
-TEST("the exclude list keeps one type of records from everybody, whatever the rule's action") {
+TEST("an exclude rule excludes one record type for all readers, with any action") {
   for (const uint32_t action : {AUDIT_ALWAYS, AUDIT_NEVER}) {
     const Rule rule = Sketch(AUDIT_FILTER_EXCLUDE, action).field(AUDIT_MSGTYPE, AUDIT_CWD).done();
     CHECK_EQUAL(rule.excluded_type(), uint32_t{AUDIT_CWD});
@@ -95,7 +95,7 @@ TEST("the exclude list keeps one type of records from everybody, whatever the ru
               0u);
 }
 
-TEST("a rule that is cut or lies about its sizes matches nothing") {
+TEST("a cut rule, or one with wrong sizes, matches nothing") {
   const std::string wire = Rule::for_calls(native_arch(), {Call::kExecve}, true, "ours").wire();
   for (size_t size = 0; size < wire.size(); ++size) {
     const Rule rule(std::string_view(wire).substr(0, size));

@@ -4,7 +4,7 @@
 
 namespace process_ancestry::test {
 
-// One event of each kind, no field at its default: what the TypeScript decoder is held to.
+// One event of each kind, with no field at its default. The TypeScript decoder is tested with them.
 void pack_samples(Batch& batch);
 
 }  // namespace process_ancestry::test

@@ -11,7 +11,7 @@
 namespace process_ancestry {
 namespace {
 
-TEST("the far end of the first connection that a process holds is told") {
+TEST("the remote address of a process's first connection is reported") {
   CHECK_EQUAL(connection_peer(::getpid()), "");
   const UniqueFd listener(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in6 address{};
@@ -23,7 +23,7 @@ TEST("the far end of the first connection that a process holds is told") {
   CHECK_EQUAL(::listen(listener.get(), 1), 0);
   socklen_t size = sizeof address;
   CHECK_EQUAL(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-  // A socket that only listens has no far end.
+  // A listening socket has no remote end.
   CHECK_EQUAL(connection_peer(::getpid()), "");
   UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in to{};
@@ -37,7 +37,7 @@ TEST("the far end of the first connection that a process holds is told") {
   client.reset();
 }
 
-TEST("a process that is gone holds no connection") { CHECK_EQUAL(connection_peer(0x7fffffff), ""); }
+TEST("a process that is gone has no connection") { CHECK_EQUAL(connection_peer(0x7fffffff), ""); }
 
 }  // namespace
 }  // namespace process_ancestry

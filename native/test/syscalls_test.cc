@@ -7,7 +7,7 @@
 namespace process_ancestry::audit {
 namespace {
 
-TEST("calls are told apart by architecture") {
+TEST("calls are distinguished by architecture") {
   CHECK(call_of(AUDIT_ARCH_X86_64, 59) == Call::kExecve);
   CHECK(call_of(AUDIT_ARCH_I386, 11) == Call::kExecve);
   CHECK(call_of(AUDIT_ARCH_I386, 59) == Call::kOther);
@@ -16,7 +16,7 @@ TEST("calls are told apart by architecture") {
   CHECK(call_of(0, 59) == Call::kUnknownArch);
 }
 
-TEST("groups and sessions have other numbers on each architecture") {
+TEST("group and session calls have different numbers on each architecture") {
   CHECK(call_of(AUDIT_ARCH_X86_64, 109) == Call::kSetpgid);
   CHECK(call_of(AUDIT_ARCH_X86_64, 0x40000000 + 109) == Call::kSetpgid);
   CHECK(call_of(AUDIT_ARCH_I386, 57) == Call::kSetpgid);
@@ -26,13 +26,13 @@ TEST("groups and sessions have other numbers on each architecture") {
   CHECK(call_of(AUDIT_ARCH_AARCH64, 157) == Call::kSetsid);
 }
 
-TEST("a call that an architecture lacks is not found there") {
+TEST("a call that an architecture lacks is not found") {
   uint32_t number = 0;
   CHECK(!number_of(AUDIT_ARCH_AARCH64, Call::kFork, number));
   CHECK(call_of(AUDIT_ARCH_AARCH64, UINT32_MAX) == Call::kOther);
 }
 
-TEST("x32 has exec numbers of its own") {
+TEST("x32 has its own exec numbers") {
   CHECK(call_of(AUDIT_ARCH_X86_64, 0x40000000 + 520) == Call::kExecve);
   CHECK(call_of(AUDIT_ARCH_X86_64, 0x40000000 + 545) == Call::kExecveat);
   CHECK(call_of(AUDIT_ARCH_X86_64, 0x40000000 + 59) == Call::kOther);

@@ -8,14 +8,14 @@
 namespace process_ancestry::connector {
 namespace {
 
-TEST("a process of one thread exits with it, and is never in the table") {
+TEST("a process with one thread exits with it and is never in the table") {
   ThreadGroups groups;
   groups.process_started(10);
   CHECK_EQUAL(groups.groups(), 0U);
   CHECK(groups.exited(10, 10));
 }
 
-TEST("a thread's exit is not its process's") {
+TEST("a thread's exit is not the exit of its process") {
   ThreadGroups groups;
   groups.process_started(10);
   groups.thread_started(10, 11);
@@ -24,7 +24,7 @@ TEST("a thread's exit is not its process's") {
   CHECK(groups.exited(10, 10));
 }
 
-TEST("a leader that exits first leaves the process alive until the last thread has exited") {
+TEST("if the leader exits first, the process lives until the last thread exits") {
   ThreadGroups groups;
   groups.thread_started(10, 11);
   groups.thread_started(10, 12);
@@ -34,7 +34,7 @@ TEST("a leader that exits first leaves the process alive until the last thread h
   CHECK_EQUAL(groups.threads(), 0U);
 }
 
-TEST("exec from another thread: the old leader's exit is not the process's, and only the leader is left") {
+TEST("after an exec by another thread only the leader is left, and the process has not exited") {
   ThreadGroups groups;
   groups.thread_started(10, 11);
   groups.thread_started(10, 12);
@@ -53,7 +53,7 @@ TEST("an exec that fails after its thread took over the leader's pid ends the pr
   CHECK_EQUAL(groups.threads(), 0U);
 }
 
-TEST("hearing of a thread twice counts once") {
+TEST("a thread reported twice counts once") {
   ThreadGroups groups;
   const int32_t tids[] = {11};
   groups.seed(10, true, tids, 1);
@@ -64,7 +64,7 @@ TEST("hearing of a thread twice counts once") {
   CHECK(groups.exited(10, 10));
 }
 
-TEST("a leader that was a zombie at the start may still be heard to exit, and the process goes on") {
+TEST("the exit of a leader that was a zombie at the start may still come, and the process lives on") {
   ThreadGroups groups;
   const int32_t tids[] = {11};
   groups.seed(10, false, tids, 1);
@@ -72,7 +72,7 @@ TEST("a leader that was a zombie at the start may still be heard to exit, and th
   CHECK(groups.exited(10, 11));
 }
 
-TEST("a leader that was a zombie at the start need not be heard of") {
+TEST("the exit of a leader that was a zombie at the start may never come") {
   ThreadGroups groups;
   const int32_t tids[] = {11, 12};
   groups.seed(10, false, tids, 2);
@@ -80,7 +80,7 @@ TEST("a leader that was a zombie at the start need not be heard of") {
   CHECK(groups.exited(10, 11));
 }
 
-TEST("a pid that is used again starts anew, as process and as thread") {
+TEST("a reused pid is a new process or thread") {
   ThreadGroups groups;
   groups.thread_started(10, 11);
   groups.process_started(10);
@@ -89,13 +89,13 @@ TEST("a pid that is used again starts anew, as process and as thread") {
   groups.process_started(21);  // the exit of thread 21 was lost
   CHECK(groups.exited(20, 20));
   groups.thread_started(30, 31);
-  groups.thread_started(40, 31);  // likewise
+  groups.thread_started(40, 31);  // the exit of thread 31 was lost
   CHECK(groups.exited(30, 30));
   CHECK(!groups.exited(40, 40));
   CHECK(groups.exited(40, 31));
 }
 
-TEST("the exit of a thread that nobody announced says nothing") {
+TEST("the exit of an unknown thread changes nothing") {
   ThreadGroups groups;
   CHECK(!groups.exited(10, 11));
   groups.thread_started(10, 12);
@@ -104,7 +104,7 @@ TEST("the exit of a thread that nobody announced says nothing") {
   CHECK_EQUAL(groups.threads(), 1U);
 }
 
-TEST("a process of ten thousand threads is taken down in any order") {
+TEST("ten thousand threads of a process may exit in any order") {
   ThreadGroups groups;
   constexpr int32_t kThreads = 10000;
   for (int32_t tid = 2; tid <= kThreads; ++tid) groups.thread_started(1, tid);
@@ -116,7 +116,7 @@ TEST("a process of ten thousand threads is taken down in any order") {
   CHECK_EQUAL(groups.threads(), 0U);
 }
 
-TEST("the table of pids agrees with a map, whatever is put in and taken out") {
+TEST("the pid table agrees with a map after any inserts and erases") {
   PidTable<int32_t> table;
   std::map<int32_t, int32_t> expected;
   std::mt19937 random(1);

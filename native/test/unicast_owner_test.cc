@@ -8,7 +8,7 @@ namespace {
 constexpr uint32_t kOurs = 100, kOther = 200, kAnother = 300;
 constexpr double kGraceMs = 30000, kSecondMs = 1000;
 
-// Audit as the kernel says it is, second by second.
+// The state of audit in the kernel, second by second.
 struct Host {
   UnicastOwnerWatch watch{kGraceMs};
   Mode mode = Mode::kMulticast;
@@ -24,7 +24,7 @@ struct Host {
     now_ms += kSecondMs;
     return watch.each_second(mode, status, owner_lives, kOurs, now_ms);
   }
-  // How many seconds it stays, until there is something to do.
+  // How many seconds it waits until the first step, which is `then`.
   int seconds_of_patience(Step& then) {
     int seconds = 0;
     while ((then = second()) == Step::kStay && seconds < 1000) ++seconds;
@@ -37,12 +37,12 @@ TEST("unicast that we own stays ours") {
   for (int i = 0; i < 100; ++i) CHECK(host.second() == Step::kStay);
 }
 
-TEST("beside an owner that lives unicast is never asked for") {
+TEST("unicast is never requested while a live process owns it") {
   Host host(Mode::kMulticast, kOther);
   for (int i = 0; i < 100; ++i) CHECK(host.second() == Step::kStay);
 }
 
-TEST("unicast that its owner left is left free for the time of grace, and taken then") {
+TEST("unicast stays free for the grace time after its owner left, and is then taken") {
   Host host(Mode::kMulticast, kOther);
   CHECK(host.second() == Step::kStay);
   host.status.pid = 0;
@@ -52,7 +52,7 @@ TEST("unicast that its owner left is left free for the time of grace, and taken 
   CHECK(then == Step::kBecomeOwner);
 }
 
-TEST("an owner that died has left") {
+TEST("a dead owner has left") {
   Host host(Mode::kMulticast, kOther);
   CHECK(host.second() == Step::kStay);
   host.owner_lives = false;
@@ -60,7 +60,7 @@ TEST("an owner that died has left") {
   CHECK(host.second() == Step::kStay);
 }
 
-TEST("an owner that comes back in time owns unicast, and all the time again when it goes again") {
+TEST("an owner that returns within the grace time keeps unicast, and gets the whole grace time again") {
   Host host(Mode::kMulticast, 0);
   CHECK(host.second() == Step::kOwnerLeft);
   for (int i = 0; i < 20; ++i) CHECK(host.second() == Step::kStay);
@@ -74,7 +74,7 @@ TEST("an owner that comes back in time owns unicast, and all the time again when
   CHECK(then == Step::kBecomeOwner);
 }
 
-TEST("unicast that was given up is taken back when no other process took it") {
+TEST("released unicast is taken back if no other process took it") {
   Host host(Mode::kUnicast, kOurs);
   CHECK(host.second() == Step::kStay);
   host.watch.given_up(host.now_ms);
@@ -85,7 +85,7 @@ TEST("unicast that was given up is taken back when no other process took it") {
   CHECK(then == Step::kBecomeOwner);
 }
 
-TEST("unicast that was given up belongs to the process that takes it") {
+TEST("released unicast belongs to the process that takes it") {
   Host host(Mode::kUnicast, kOurs);
   host.watch.given_up(host.now_ms);
   host.mode = Mode::kMulticast;
@@ -94,19 +94,19 @@ TEST("unicast that was given up belongs to the process that takes it") {
   CHECK(host.second() == Step::kStay);
 }
 
-TEST("who was too late for free unicast waits anew rather than asks again") {
+TEST("after another process took free unicast first, we wait again and do not ask at once") {
   Host host(Mode::kMulticast, 0);
   Step then;
   CHECK(host.second() == Step::kOwnerLeft);
   host.seconds_of_patience(then);
   CHECK(then == Step::kBecomeOwner);
   host.watch.missed();
-  // The other one of us steps down, since it was asked.
+  // The other instance stepped down after our request.
   CHECK(host.second() == Step::kOwnerLeft);
   CHECK_EQUAL(host.seconds_of_patience(then), 29);
 }
 
-TEST("unicast that the kernel took from a slow reader is taken again at once, unless another has it") {
+TEST("unicast that the kernel took from a slow reader is taken back at once, unless another process has it") {
   Host host(Mode::kUnicast, 0);
   CHECK(host.second() == Step::kBecomeOwner);
   host.status.pid = kOther;
@@ -115,7 +115,7 @@ TEST("unicast that the kernel took from a slow reader is taken again at once, un
   CHECK(host.second() == Step::kBecomeOwner);
 }
 
-TEST("without audit, or with a locked configuration, nothing is taken") {
+TEST("without audit or with a locked configuration nothing is taken") {
   Host off(Mode::kOff, 0), locked(Mode::kMulticast, 0);
   locked.status.enabled = 2;
   for (int i = 0; i < 100; ++i) {
@@ -124,24 +124,24 @@ TEST("without audit, or with a locked configuration, nothing is taken") {
   }
 }
 
-TEST("only the holder gives way, and not to itself") {
+TEST("only the owner gives way, and not to itself") {
   CHECK(UnicastOwnerWatch::gives_way(Mode::kUnicast, kOther, kOurs));
   CHECK(!UnicastOwnerWatch::gives_way(Mode::kUnicast, kOurs, kOurs));
   CHECK(!UnicastOwnerWatch::gives_way(Mode::kMulticast, kOther, kOurs));
 }
 
-TEST("without a handover every record is read, whichever way it comes") {
+TEST("without a handover every record is read, by unicast or multicast") {
   Handover handover;
   CHECK(handover.reads(false, "one"));
   CHECK(handover.reads(true, "two"));
   CHECK(!handover.underway());
 }
 
-TEST("what the kernel had held back is not read again, and nothing that is new is passed over") {
+TEST("records that the kernel kept are not read again, and no new record is skipped") {
   Handover handover;
   handover.begin();
   CHECK(!handover.reads(false, "held back 1"));
-  CHECK(handover.reads(true, "new 1"));  // by multicast alone: kauditd did not know of us yet
+  CHECK(handover.reads(true, "new 1"));  // by multicast only: kauditd did not know of us yet
   CHECK(!handover.reads(false, "held back 2"));
   CHECK(handover.reads(true, "new 2"));
   CHECK(handover.underway());
@@ -150,7 +150,7 @@ TEST("what the kernel had held back is not read again, and nothing that is new i
   CHECK(handover.reads(false, "new 3"));
 }
 
-TEST("a handover that is begun again has forgotten the last one") {
+TEST("a new handover does not remember the last one") {
   Handover handover;
   handover.begin();
   CHECK(handover.reads(true, "one"));

@@ -10,7 +10,7 @@
 
 namespace process_ancestry::test {
 
-// A record of a batch, read back: its fields by their names.
+// A record of a batch, with its fields by name.
 struct Unpacked {
   Kind kind{};
   Source source{};
@@ -21,7 +21,7 @@ struct Unpacked {
   std::map<std::string, std::string> texts;
   std::map<std::string, bool> flags;
 
-  // Reports a failure where there is no such field.
+  // Reports a failure if there is no such field.
   double number(const char* name) const { return field(numbers, name); }
   std::string text(const char* name) const { return field(texts, name); }
   bool flag(const char* name) const { return field(flags, name); }
@@ -35,7 +35,7 @@ struct Unpacked {
   }
 };
 
-// Walks over the payload of one record.
+// Reads the payload of one record.
 class Reader {
  public:
   Reader(const uint8_t* at, size_t size) : at_(at), end_(at + size) {}
@@ -65,7 +65,7 @@ class Reader {
 
 void read_payload(Reader& reader, uint16_t flags, Unpacked& record);
 
-// Reports a failure for a batch that does not follow the format.
+// Reports a failure if the batch does not follow the format.
 std::vector<Unpacked> unpack(const Batch& batch);
 
 }  // namespace process_ancestry::test

@@ -1,6 +1,6 @@
 /**
  * The events that cross from the native sensors, as types, and the decoder of their packed form (native/batch.h).
- * Made of native/events/declaration.ts by `npm run generate`: change that.
+ * Generated from native/events/declaration.ts by `npm run generate`. Do not edit.
  */
 import { terminalNamed } from '../linux/terminal.ts';
 
@@ -16,7 +16,7 @@ const EXEC_CALL: readonly ExecCall[] = ['', 'execve', 'execveat'];
 export type DescriptorKind = '' | 'closed' | 'tty' | 'pipe' | 'socket' | 'file' | 'null' | 'other';
 const DESCRIPTOR_KIND: readonly DescriptorKind[] = ['', 'closed', 'tty', 'pipe', 'socket', 'file', 'null', 'other'];
 
-/** A batch that is not what native/batch.h says. It is a bug, not input: native code and this file disagree. */
+/** A batch that does not follow native/batch.h. That is a bug: native code and this file disagree. */
 export class BatchFormatError extends Error {
   override readonly name = 'BatchFormatError';
 }
@@ -29,71 +29,71 @@ interface EventBase {
   readonly unixMs: number;
 }
 
-/** What was executed, and as whom. What the source did not tell is undefined, or an empty text. */
+/** What was executed, and with which ids. Fields that the source did not report are undefined or empty texts. */
 export interface ExecDetails {
-  /** Audit's serial number of the event; 0 where there is none. */
+  /** Audit's serial number of the event; 0 for none. */
   readonly serial: number;
-  /** The kernel's parent at the exec: an adoptive one counts. 0 for a process that the kernel itself made. */
+  /** The kernel's parent at the exec, which may be an adoptive parent. 0 for a process that the kernel itself made. */
   readonly ppid: number | undefined;
-  /** The system call. */
+  /** The system call of the exec. */
   readonly syscall: ExecCall;
   /** The login user id. */
   readonly auid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly uid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly gid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly euid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly suid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly fsuid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly egid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly sgid: number | undefined;
-  /** As in man 7 credentials, in the initial user namespace. */
+  /** User or group id as in man 7 credentials, in the initial user namespace. */
   readonly fsgid: number | undefined;
   /** Audit's session id. */
   readonly ses: number | undefined;
-  /** st_mode of the program. */
+  /** st_mode of the program file. */
   readonly mode: number | undefined;
-  /** The program file's owner. */
+  /** User id of the program file's owner. */
   readonly ownerUid: number | undefined;
-  /** The program file's group. */
+  /** Group id of the program file. */
   readonly ownerGid: number | undefined;
-  /** Unix seconds. */
+  /** Access time of the program file: Unix seconds. */
   readonly atime: number | undefined;
-  /** Unix seconds. */
+  /** Modification time of the program file: Unix seconds. */
   readonly mtime: number | undefined;
-  /** Unix seconds. */
+  /** Change time of the program file: Unix seconds. */
   readonly ctime: number | undefined;
-  /** Unix seconds. */
+  /** Creation time of the program file: Unix seconds. */
   readonly btime: number | undefined;
-  /** Of the program's file, where its times are known. */
+  /** Inode number of the program file, if its times are known. */
   readonly inode: number | undefined;
-  /** Of the program's file, as stat(2) has st_dev: see deviceOf. */
+  /** Device of the program file, as st_dev in stat(2): see deviceOf. */
   readonly device: number | undefined;
-  /** Bytes of the program's file. */
+  /** Bytes of the program file. */
   readonly size: number | undefined;
-  /** Hard links to the program's file. */
+  /** Hard links to the program file. */
   readonly linkCount: number | undefined;
-  /** Inode number. */
+  /** Inode number of the pid namespace. */
   readonly pidNamespace: number | undefined;
-  /** Inode number. */
+  /** Inode number of the user namespace. */
   readonly userNamespace: number | undefined;
-  /** Inode number. */
+  /** Inode number of the mount namespace. */
   readonly mountNamespace: number | undefined;
-  /** Inode number. */
+  /** Inode number of the network namespace. */
   readonly networkNamespace: number | undefined;
-  /** The pid in its own pid namespace. */
+  /** The process's pid in its own pid namespace. */
   readonly pidInNamespace: number | undefined;
-  /** The session. */
+  /** The session id. */
   readonly sid: number | undefined;
-  /** The process group. */
+  /** The process group id. */
   readonly pgid: number | undefined;
-  /** The controlling terminal's device number as in /proc/PID/stat; 0 for none. */
+  /** Device number of the controlling terminal, as in /proc/PID/stat; 0 for none. */
   readonly ttyNr: number | undefined;
   /** When the process was created: CLOCK_BOOTTIME in milliseconds. */
   readonly startMs: number | undefined;
@@ -107,51 +107,51 @@ export interface ExecDetails {
   readonly stdoutKind: DescriptorKind;
   /** What descriptor 2 is. */
   readonly stderrKind: DescriptorKind;
-  /** Of the control group. */
+  /** The kernel's id of the control group. */
   readonly cgroupId: number | undefined;
-  /** As the kernel counted them, also where `args` was cut. */
+  /** Number of arguments as the kernel counted them, even if `args` was cut. */
   readonly argsCount: number | undefined;
-  /** Bytes of all arguments joined by one byte, before any cut. */
+  /** Bytes of all arguments with one separator byte between them, before any cut. */
   readonly argsBytes: number;
-  /** Variables of the environment. */
+  /** Number of environment variables. */
   readonly envCount: number | undefined;
   /** Bytes of the environment. */
   readonly envBytes: number | undefined;
-  /** Arguments are missing or were cut. */
+  /** Arguments are missing or cut. */
   readonly argsCut: boolean;
-  /** Read from /proc after the exec. */
+  /** The details were read from /proc after the exec. */
   readonly fromProcfs: boolean;
-  /** The program's file had no name any more when it was executed, or never had one (a memfd). */
+  /** The program file had no name at the exec: it was removed, or never had one (a memfd). */
   readonly isDeleted: boolean;
-  /** `name` is a script, and the program its interpreter. */
+  /** `name` is a script, and the program is its interpreter. */
   readonly isScript: boolean;
   /** The exec gained privileges: set-user-id, set-group-id or file capabilities (AT_SECURE). */
   readonly gainsPrivilege: boolean;
-  /** The program lies in the upper layer of an overlay: it was put there after the image was made. */
+  /** The program file is in the upper layer of an overlay: it was added after the image was made. */
   readonly isUpperLayer: boolean;
-  /** `path` or `cwd` is longer than the kernel programs follow, and lacks its beginning. */
+  /** `path` or `cwd` lacks its beginning, because it is longer than the kernel programs can read. */
   readonly pathCut: boolean;
   /** The thread's name. */
   readonly comm: string;
-  /** What the kernel loaded: for a script its interpreter. */
+  /** The file that the kernel loaded: for a script its interpreter. */
   readonly path: string;
   /** The working directory. */
   readonly cwd: string;
-  /** As osquery shows it: pts/1, tty1; '' for none. */
+  /** The controlling terminal as osquery shows it: pts/1, tty1; '' for none. */
   readonly tty: string;
-  /** The arguments separated by NUL, without a trailing one. */
+  /** The arguments, separated by NUL, without a trailing NUL. */
   readonly args: string;
-  /** The name that was executed, as given to the system call: for a script the script. */
+  /** The file name passed to the system call: for a script the script. */
   readonly name: string;
-  /** Control group: a path in its hierarchy. '' where it is not known. */
+  /** Control group: a path in its hierarchy. '' if unknown. */
   readonly cgroup: string;
-  /** The root directory in which `path` is a path: / where the host's path leads to the executed file, the host's path of a chroot, mnt:[INODE] for another mount namespace. '' where it is not known. */
+  /** The root directory of `path`: / if the path leads to the executed file on the host, the host's path of a chroot, or mnt:[INODE] for another mount namespace. '' if unknown. */
   readonly root: string;
-  /** Variables that were asked for, NAME=value, separated by NUL. */
+  /** The requested environment variables as NAME=value, separated by NUL. */
   readonly environment: string;
 }
 
-/** Of an exec that nothing is known of. */
+/** The details of an exec without any known fact. */
 export const NO_DETAILS: ExecDetails = {
   serial: 0,
   ppid: undefined,
@@ -219,34 +219,34 @@ export interface ForkEvent extends EventBase {
   readonly kind: 'fork';
   /** The kernel's parent at the fork: with CLONE_PARENT the caller's parent. */
   readonly parent: Pid;
-  /** Whose image the child inherits where that is not the parent's (CLONE_PARENT): the caller. */
+  /** The caller, if the child inherits its image from it and not from the parent (CLONE_PARENT). */
   readonly imageFrom?: Pid | undefined;
-  /** The parent of the process that called, where `isClaimed`. */
+  /** The parent of the calling process, if `isClaimed`. */
   readonly callerParent?: Pid | undefined;
   /** When the process was created: CLOCK_BOOTTIME in milliseconds. */
   readonly startMs?: number | undefined;
-  /** The parent's start, likewise. */
+  /** When the parent was created: CLOCK_BOOTTIME in milliseconds. */
   readonly parentStartMs?: number | undefined;
-  /** The session. */
+  /** The session id. */
   readonly sid?: number | undefined;
-  /** The process group. */
+  /** The process group id. */
   readonly pgid?: number | undefined;
-  /** Inode number. */
+  /** Inode number of the pid namespace. */
   readonly pidNamespace?: number | undefined;
-  /** The pid in its own pid namespace. */
+  /** The process's pid in its own pid namespace. */
   readonly pidInNamespace?: number | undefined;
-  /** The pid is only what the caller was given: a number of the caller's own pid namespace, which may be another than the initial one. */
+  /** The pid is the number that the caller received. It is in the caller's pid namespace, which may not be the initial one. */
   readonly isClaimed?: boolean | undefined;
 }
 
 /** A process executes a new image. */
 export interface ExecEvent extends EventBase {
   readonly kind: 'exec';
-  /** Calls of setpgid are not recorded now, because there were too many: `details.pgid` is what /proc said at the exec; undefined where the group is unknown. */
+  /** Calls of setpgid are not recorded now, because there were too many. `details.pgid` was read from /proc at the exec; undefined if unknown. */
   readonly groupsUntold?: boolean | undefined;
-  /** The process may be in another control group than its creator; `details.cgroup` is '' where that group is unknown. */
+  /** The process may be in another control group than its creator. `details.cgroup` is '' if the group is unknown. */
   readonly cgroupUntold?: boolean | undefined;
-  /** The kernel itself executes a helper: no system call does it, so audit has no record of it. What `details` lack stays unknown. */
+  /** The kernel itself executes a helper without a system call, so audit has no record of it. Fields missing in `details` stay unknown. */
   readonly isUnrecorded?: boolean | undefined;
   readonly details: ExecDetails | undefined;
 }
@@ -254,13 +254,13 @@ export interface ExecEvent extends EventBase {
 /** The last thread of a process has ended. */
 export interface ExitEvent extends EventBase {
   readonly kind: 'exit';
-  /** As wait(2) gives it: exit code << 8, or the signal in the low 7 bits. */
+  /** As in wait(2): exit code << 8, or the signal in the low 7 bits. */
   readonly status: number;
   /** When the process was created: CLOCK_BOOTTIME in milliseconds. */
   readonly startMs?: number | undefined;
-  /** The session. */
+  /** The session id. */
   readonly sid?: number | undefined;
-  /** The process group. */
+  /** The process group id. */
   readonly pgid?: number | undefined;
 }
 
@@ -272,50 +272,50 @@ export interface SetsidEvent extends EventBase {
 /** Events of this source were lost before this point. */
 export interface LossEvent extends EventBase {
   readonly kind: 'loss';
-  /** How many, at least. */
+  /** How many events were lost, at least. */
   readonly count: number;
 }
 
-/** The process group of a process was set by setpgid(2). Half of an event: see src/collect. */
+/** setpgid(2) set the process group of a process. src/collect completes the event. */
 export interface SetpgidEvent extends EventBase {
   readonly kind: 'setpgid';
-  /** Undefined where the caller may count pids of another namespace: then the pid is the caller, and what was set is to be read from /proc. */
+  /** Undefined if the caller may be in another pid namespace. Then the pid is the caller's, and the group must be read from /proc. */
   readonly pgid?: Pid | undefined;
-  /** The caller, where its namespace could not be read, as in a recorded log: the numbers are as it counted them, and to be believed only where it could have done that. */
+  /** The caller, if its pid namespace could not be read, as in a recorded log. The numbers are from that namespace; use them only if the caller could have set this group. */
   readonly goneCaller?: Pid | undefined;
   /** Audit's serial number. */
   readonly serial: number;
 }
 
-/** A program that lets people in (sshd, login, cron, sudo by PAM) said that it opened a session: audit's USER_LOGIN and USER_START. The pid is that program's. Of one login there are often two, the first without a terminal. */
+/** A login program (sshd, login, cron, sudo by PAM) reported that it opened a session: audit's USER_LOGIN and USER_START. The pid is the program's. One login often makes two events, the first without a terminal. */
 export interface LoginEvent extends EventBase {
   readonly kind: 'login';
   /** Audit's session id. */
   readonly ses?: number | undefined;
-  /** IPv4 or IPv6 (with its zone, where it has one) of where it came from; '' if that is not known, or local. */
+  /** Source address: IPv4 or IPv6, with its zone if it has one; '' if unknown or local. */
   readonly address: string;
-  /** As the program names it: a terminal as in ExecDetails (pts/1), or a word such as ssh or cron; '' if unknown. */
+  /** The terminal as the program reported it: pts/1 as in ExecDetails, or a word such as ssh or cron; '' if unknown. */
   readonly terminal: string;
-  /** The program; '' if unknown. */
+  /** Path of the program; '' if unknown. */
   readonly exe: string;
 }
 
-/** A process that lives, as it is now: of the snapshot at the start, and of the one after a loss. */
+/** A live process in a snapshot, at the start or after a loss. */
 export interface SnapshotEvent extends EventBase {
   readonly kind: 'snapshot';
-  /** The parent's start: CLOCK_BOOTTIME in milliseconds. */
+  /** When the parent was created: CLOCK_BOOTTIME in milliseconds. */
   readonly parentStartMs?: number | undefined;
-  /** A zombie: dead, and not yet waited for. */
+  /** A zombie: it has ended, and its parent has not waited for it. */
   readonly hasEnded?: boolean | undefined;
-  /** It has executed its image itself: not what it was forked with. */
+  /** It has executed its image itself and did not inherit it at a fork. */
   readonly hasExecuted?: boolean | undefined;
   readonly details: ExecDetails;
 }
 
-/** All records of the snapshot that was asked for were told before this point, or are counted as lost. */
+/** All records of the requested snapshot came before this point, or were counted as lost. */
 export interface SnapshotEndEvent extends EventBase {
   readonly kind: 'snapshotEnd';
-  /** Whether all processes could be gone through. */
+  /** Whether the snapshot has all processes. */
   readonly isWhole?: boolean | undefined;
 }
 
@@ -343,7 +343,7 @@ const measureAt = (batch: Buffer, at: number): number | undefined => {
   return Number.isNaN(value) ? undefined : value;
 };
 
-/** The texts of a record, one after the other. */
+/** Reads the texts of a record in order. */
 class Texts {
   readonly #batch: Buffer;
   #at: number;
@@ -418,7 +418,7 @@ function detailsAt(batch: Buffer, at: number, flags: number, texts: Texts): Exec
     gainsPrivilege: (flags & 0x20) !== 0,
     isUpperLayer: (flags & 0x40) !== 0,
     pathCut: (flags & 0x80) !== 0,
-    // Evaluated in the order of the texts in the record.
+    // Read in the order of the texts in the record.
     comm: texts.next(),
     path: texts.next(),
     cwd: texts.next(),
@@ -431,10 +431,10 @@ function detailsAt(batch: Buffer, at: number, flags: number, texts: Texts): Exec
   };
 }
 
-/** A clock record says what Unix ms minus CLOCK_BOOTTIME ms is from there on. */
+/** A clock record has Unix ms minus CLOCK_BOOTTIME ms for the records after it. */
 export type ClockRecord = { readonly kind: 'clock'; readonly offset: number | undefined };
 
-/** The record at `start`, whose header was found whole; `bootToUnixMs` is the offset of the last clock record. */
+/** Reads the record at `start`. Its header is complete. `bootToUnixMs` is the offset of the last clock record. */
 export function decodeRecord(batch: Buffer, start: number, bootToUnixMs: number): SensorEvent | ClockRecord {
   const kind = batch.readUInt8(start + 4);
   const origin = ORIGINS[batch.readUInt8(start + 5)] ?? 'none';

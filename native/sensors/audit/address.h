@@ -4,7 +4,7 @@
 
 namespace process_ancestry::audit {
 
-// Whether a text is an IPv4 or IPv6 address, maybe with a zone.
+// Whether a text is an IPv4 or IPv6 address, with or without a zone.
 bool is_address(std::string_view text);
 
 }  // namespace process_ancestry::audit

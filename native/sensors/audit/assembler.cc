@@ -57,7 +57,7 @@ void Assembler::add(uint16_t type, std::string_view record, double now_ms, bool 
 
 void Assembler::set_excluded(const Excluded& excluded) {
   excluded_ = excluded;
-  // The end of those that were begun before may not come.
+  // Events that began before may get no end record.
   for (size_t i = 0; excluded_.end && i < pending_.size();) {
     if (has_last_record(*pending_[i])) {
       finish(i, true);
@@ -73,12 +73,12 @@ bool Assembler::has_last_record(const AuditEvent& event) const {
   if (!excluded_.path) return event.items > 0 && event.paths >= event.items;
   if (!excluded_.cwd) return event.cwd.size > 0;
   if (excluded_.execve || event.kind != Kind::kExec) return true;
-  // The last piece of an argument is not marked as such.
+  // The last piece of an argument is not marked.
   const bool is_whole = event.args.next_chunk == std::numeric_limits<uint64_t>::max();
   return event.has_execve && is_whole && event.args.last + 1 == int64_t{event.exec.args_count};
 }
 
-// A user's message is an event of one record, and no EOE comes after it.
+// A message from user space is an event of one record, without an EOE.
 void Assembler::add_login(const RecordId& id, std::string_view body) {
   Slot slot = new_slot(id, 0);
   if (!read_login(*slot, body)) ++counters_.malformed;

@@ -13,7 +13,7 @@
 
 namespace process_ancestry::audit {
 
-// The file that a PATH record names.
+// The file in a PATH record.
 struct FileId {
   uint64_t inode = 0;
   uint32_t dev_major = 0, dev_minor = 0;
@@ -22,12 +22,11 @@ struct FileId {
 struct ForkDetails {
   int32_t parent = 0, image_from = 0;
   int32_t caller_parent = 0;
-  // In which pid namespace the child's number counts: the caller's, which audit does not tell.
+  // The namespace of the child's pid. It is the caller's, which audit does not report.
   CallerNamespace in = CallerNamespace::kUnknown;
 };
 
-// What the records of one serial say, as far as they have come. Memory is kept and used again for later
-// events.
+// The content of the records of one serial so far. Its memory is reused for later events.
 struct AuditEvent {
   static constexpr size_t kMaxFiles = 8;
   enum class State : uint8_t { kWaitingForSyscall, kWanted, kNotWanted };
@@ -35,42 +34,42 @@ struct AuditEvent {
     size_t at = 0, size = 0;
   };
   struct Arguments {
-    std::string bytes;        // cut to the limit
-    uint64_t whole_size = 0;  // of all that came, before the cut
-    int64_t last = -1;        // the index of the argument that came last
-    uint64_t next_chunk = 0;  // of that argument
-    bool missing = false;     // some did not come
-    bool cut = false;         // the end of one did not come
+    std::string bytes;        // cut at the limit
+    uint64_t whole_size = 0;  // bytes before the cut
+    int64_t last = -1;        // index of the argument that came last
+    uint64_t next_chunk = 0;  // next piece of that argument
+    bool missing = false;     // a piece or an argument is missing
+    bool cut = false;         // an argument lacks its end
   };
 
   RecordId id;
   LogTime log_time;  // of a recorded log
   double first_seen_ms = 0;
-  uint64_t born = 0;  // how many events had been begun before
+  uint64_t born = 0;  // number of events that had begun before
   State state = State::kWaitingForSyscall;
   Kind kind = Kind::kExec;
   int32_t pid = 0;
   ForkDetails fork;
   int32_t exit_status = 0;
   SetpgidCall setpgid;
-  LoginEvent login;                                   // its texts once the event is complete
-  ExecDetails exec;                                   // its texts once the event is complete
+  LoginEvent login;                                   // its texts are set once the event is complete
+  ExecDetails exec;                                   // its texts are set once the event is complete
   bool groups_untold = false, cgroup_untold = false;  // of ExecEvent
   bool has_execve = false;
-  int64_t items = -1;  // how many PATH records there are; -1 while it is not known
-  int64_t paths = 0;   // of them, those that have come
+  int64_t items = -1;  // number of PATH records; -1 if unknown
+  int64_t paths = 0;   // number of PATH records that have come
   std::array<FileId, kMaxFiles> files;
   size_t file_count = 0;
 
-  std::string text;  // what the spans point into
+  std::string text;  // the memory behind the spans
   Span comm, exe, cwd, tty, name, address;
   Arguments args;
 
   size_t bytes() const { return text.size() + args.bytes.size(); }
-  // Decodes a value into `text`; one whose end is missing is left out.
+  // Decodes a value into `text`. Skips a value that lacks its end.
   Span keep(std::string_view value);
   Span keep_as_is(std::string_view value);
-  // Points the texts of `exec` and `login` at what was kept.
+  // Sets the texts of `exec` and `login` to the kept values.
   void complete();
 };
 

@@ -20,7 +20,7 @@ Cleanup clean_up(const std::string& our_key, const std::string& state_file) {
     return result;
   }
   situation.saved = read_state_file(state_file);
-  // The rules first: while audit is on and nobody reads, every record goes to the console.
+  // Rules are removed first: while audit is on without a reader, every record goes to the console.
   for (const Rule& rule : rules) {
     situation.rules.push_back({rule.has_key(our_key), rule.silences_all_tasks(), rule.covers_exec()});
     if (!situation.rules.back().ours) continue;

@@ -8,15 +8,15 @@
 
 namespace process_ancestry::audit {
 
-// What was done about what a killed run left in the kernel.
+// The result of cleaning up after a killed run.
 struct Cleanup {
-  std::optional<Problem> problem;  // with which something may be left
+  std::optional<Problem> problem;  // the reason why something may remain
   uint32_t rules_removed = 0;
   bool settings_put_back = false;
 };
 
-// Does without a run what the next start and stop would do. For when none of us runs: the rules of one that
-// does have the same key.
+// Does the cleanup of the next start and stop, without a run. Only if no instance is running: its rules would
+// have the same key.
 Cleanup clean_up(const std::string& our_key, const std::string& state_file);
 
 }  // namespace process_ancestry::audit

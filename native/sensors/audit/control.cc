@@ -41,7 +41,7 @@ Problem problem_of(int error) {
     case EPERM:
     case EACCES:
       return {"audit_no_permission", std::strerror(error)};
-    case ECONNREFUSED:  // not the initial user namespace (kernel/audit.c, audit_netlink_ok), or audit=0
+    case ECONNREFUSED:  // not in the initial user namespace (kernel/audit.c, audit_netlink_ok), or audit=0
     case EPROTONOSUPPORT:
     case EAFNOSUPPORT:
       return {"audit_unsupported", std::strerror(error)};
@@ -51,13 +51,13 @@ Problem problem_of(int error) {
 }
 
 Settings wanted_as_owner(const Settings& now) {
-  // With a wait time, a full backlog stops every process of the host.
+  // With a wait time, a full backlog would block every process of the host.
   return {1, std::max(now.backlog_limit, kBacklogLimit), 0};
 }
 
 Settings wanted_beside(const Settings& now) {
   Settings wanted = wanted_as_owner(now);
-  // Whether processes wait for the owner to read is the owner's choice.
+  // The owner decides whether processes wait for it.
   wanted.backlog_wait_time = now.backlog_wait_time;
   return wanted;
 }
@@ -79,20 +79,21 @@ Plan decide(const Situation& situation) {
   }
   const Status& status = situation.status;
   const bool taken = has_other_owner(status, situation.owner_lives, situation.own_pid);
-  // Rules with our key were left by a crash, or belong to another of us that runs now; only after a crash are
-  // the present settings ours, and what was saved then is what to go back to.
+  // Rules with our key are from a crash, or from another running instance. Only after a crash are the present
+  // settings ours; then the saved settings are restored.
   const bool crashed = !taken && any_rule(situation, &RuleFacts::ours);
   plan.found = crashed && situation.saved ? *situation.saved : settings_of(status);
   plan.wanted = settings_of(status);
   if (any_rule(situation, &RuleFacts::silences_all_tasks)) {
-    plan.problems.push_back({"audit_never_task", "a never,task rule keeps all processes from being audited"});
+    plan.problems.push_back({"audit_never_task", "a never,task rule prevents auditing of all processes"});
     return plan;
   }
   if (is_immutable(status)) {
     const bool covered = any_rule(situation, &RuleFacts::covers_exec);
     plan.problems.push_back(
-        {"audit_immutable", covered ? "locked until reboot, with rules that cover execve: reading along"
-                                    : "locked until reboot, and no rule covers execve"});
+        {"audit_immutable", covered
+                                ? "locked until reboot, with rules that cover execve: reading by multicast"
+                                : "locked until reboot, and no rule covers execve"});
     if (covered) plan.mode = Mode::kMulticast;
     return plan;
   }
@@ -109,7 +110,7 @@ Changes restoration(const Settings& now, const Settings& set_by_us, const Settin
 }
 
 Changes after_kill(const Situation& situation) {
-  // As in decide: only with our rules there are the present settings ours.
+  // As in `decide`: the present settings are ours only if our rules are there.
   if (!any_rule(situation, &RuleFacts::ours) || !situation.saved) return {};
   return restoration(settings_of(situation.status), wanted_as_owner(*situation.saved), *situation.saved);
 }

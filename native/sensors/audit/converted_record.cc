@@ -24,7 +24,7 @@ bool has_kernels_form(std::string_view record) {
   return true;
 }
 
-// Whether a field begins here, or there is nothing more.
+// Whether a field begins here, or the text ends.
 bool is_at_field(std::string_view text) {
   const size_t name = text.find_first_not_of(" \t");
   if (name == kNone) return true;
@@ -40,13 +40,14 @@ bool is_escaped(std::string_view text, size_t at) {
 }
 
 struct Quoted {
-  size_t end;           // of the text, where its quote is
-  bool holds_quotes;    // besides those around it
-  bool escapes_quotes;  // by backslashes
+  size_t end;           // position of the closing quote
+  bool holds_quotes;    // quotes inside the text
+  bool escapes_quotes;  // inner quotes have backslashes
 };
 
-// A text that begins after a quote. The kernel quotes no text that holds one; a converter may leave what is
-// inside as it is, or put backslashes before it. The kernel writes backslashes as they are.
+// Finds the end of a text after its opening quote. The kernel never quotes a text that contains a quote. A
+// converter may leave inner quotes as they are or escape them with backslashes. The kernel does not escape
+// backslashes.
 Quoted find_end(std::string_view text, char quote) {
   Quoted result = {text.size(), false, false};
   for (size_t at = 0; (at = text.find(quote, at)) != kNone; ++at) {

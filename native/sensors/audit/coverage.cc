@@ -18,7 +18,7 @@ Coverage coverage_of(const std::vector<Rule>& rules) {
   for (const Rule& rule : rules) {
     coverage.silences_tasks = coverage.silences_tasks || rule.silences_all_tasks();
     coverage.hidden = std::max(coverage.hidden, rule.excludes(kSyscall));
-    // The first of a list that matches decides (kernel/auditsc.c, __audit_filter_op).
+    // The first matching rule of a list decides (kernel/auditsc.c, __audit_filter_op).
     if (coverage.records_execs) continue;
     coverage.hidden = std::max(coverage.hidden, rule.hides_execs());
     coverage.records_execs = rule.covers_exec();

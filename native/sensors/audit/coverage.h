@@ -8,29 +8,29 @@
 
 namespace process_ancestry::audit {
 
-// What the kernel's rules, in their order, leave of an exec.
+// Which execs the kernel's rules record, considering their order.
 struct Coverage {
-  // never,task: who is created meanwhile is not audited.
+  // never,task: processes created while the rule is loaded are not audited.
   bool silences_tasks = false;
-  // By a rule never,exit in front of all that record execs, or by a rule that excludes SYSCALL.
+  // A never,exit rule before all rules that record execs, or a rule that excludes SYSCALL.
   Hiding hidden = Hiding::kNone;
-  // Whether a rule records all that is not hidden.
+  // Whether a rule records all other execs.
   bool records_execs = false;
-  // Types of records that do not come, or not of every exec.
+  // Record types that are missing, always or for some execs.
   bool without_execve = false, without_cwd = false, without_path = false, without_end = false;
-  // No reader is told of a change of the rules.
+  // Rule changes are not reported.
   bool without_changes = false;
 
-  // Whether audit tells of every exec, with parts of it missing at most.
+  // Whether audit reports every exec, possibly with parts missing.
   bool works() const { return records_execs && !silences_tasks && hidden != Hiding::kAll; }
   bool has_gaps() const { return without_execve || without_cwd || without_path; }
 };
 Coverage coverage_of(const std::vector<Rule>& rules);
 
-// What is wrong with it, and the rules to blame.
+// The problems of this coverage, with the rules that cause them.
 std::vector<Problem> problems_of(const Coverage& coverage);
 
-// Which of `own` are not among `present`.
+// The rules of `own` that are not in `present`.
 std::vector<const Rule*> missing(const std::vector<const Rule*>& own, const std::vector<Rule>& present);
 
 }  // namespace process_ancestry::audit

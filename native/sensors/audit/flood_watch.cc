@@ -6,7 +6,7 @@ namespace process_ancestry::audit {
 
 bool FloodWatch::add(uint64_t calls, double stamp_ms, double now_ms) {
   if (floods_) return false;
-  // A clock that was set back begins a window too.
+  // A clock that was set back also begins a window.
   if (stamp_ms < window_began_ms_ || stamp_ms - window_began_ms_ >= kWindowMs) {
     window_began_ms_ = stamp_ms;
     in_window_ = 0;
@@ -14,8 +14,8 @@ bool FloodWatch::add(uint64_t calls, double stamp_ms, double now_ms) {
   in_window_ += calls;
   if (in_window_ <= kMostInWindow) return false;
   floods_ = true;
-  // Without the rule it is unknown whether the flood goes on: each time that it did, the rule stays out
-  // longer.
+  // While the rule is removed, the flood cannot be observed. If it continues after the pause, the next pause
+  // is longer.
   const bool goes_on = listening_since_ms_ > 0 && now_ms - listening_since_ms_ < kQuietMs;
   pause_ms_ = goes_on ? std::min(2 * pause_ms_, kLongestMs) : kQuietMs;
   until_ms_ = now_ms + pause_ms_;

@@ -4,17 +4,17 @@
 
 namespace process_ancestry::audit {
 
-// When to stop listening to a call that any user can make as often as it likes, and when to listen again.
-// Time is told.
+// When to stop recording a system call that any user can make without limit, and when to record it again.
+// Times are passed in.
 class FloodWatch {
  public:
   static constexpr double kWindowMs = 1000, kQuietMs = 60'000, kLongestMs = 32 * kQuietMs;
   static constexpr uint64_t kMostInWindow = 2000;
 
-  // So many more were made, the last of them at `stamp_ms` of their own clock. True if that is too many:
-  // listening is to stop.
+  // Adds calls; the last was at `stamp_ms` by the clock of the records. True if there are too many and
+  // recording must stop.
   bool add(uint64_t calls, double stamp_ms, double now_ms);
-  // Whether it is time to listen again.
+  // Whether it is time to record again.
   bool is_over(double now_ms) const { return floods_ && now_ms >= until_ms_; }
   void listens_again(double now_ms);
   bool floods() const { return floods_; }
@@ -24,7 +24,7 @@ class FloodWatch {
   uint64_t in_window_ = 0;
   double window_began_ms_ = 0;
   double until_ms_ = 0;
-  // For how long it is not listened to next time: longer each time, where the last is not long ago.
+  // The next pause. It grows if the last flood was not long ago.
   double pause_ms_ = kQuietMs;
   double listening_since_ms_ = 0;
 };

@@ -4,7 +4,7 @@ namespace process_ancestry::audit {
 
 GroupChange group_change(int32_t caller, const SetpgidCall& call) {
   const bool only_itself = call.target == 0 && call.group == 0;
-  // A process that names itself by the pid that audit knows it by counts as audit does.
+  // If a process names itself by the pid in audit's record, it is in audit's pid namespace.
   const bool named_itself = call.target == caller || (call.target == 0 && call.group == caller);
   const bool numbers_hold = call.in == CallerNamespace::kInitial || only_itself ||
                             (call.in == CallerNamespace::kUnknown && named_itself);

@@ -32,7 +32,7 @@ int open_socket(UniqueFd& fd) {
 }
 
 int keep_only_types(int fd, const std::vector<uint16_t>& types) {
-  // nlmsg_type is in the host's order, the filter loads in the network's.
+  // nlmsg_type is in host byte order; a filter loads in network byte order.
   std::vector<sock_filter> program = {BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(nlmsghdr, nlmsg_type))};
   for (size_t i = 0; i < types.size(); ++i) {
     const auto to_the_end = static_cast<uint8_t>(types.size() - i);
@@ -139,7 +139,7 @@ int Kernel::read_status(Status& status) {
     const int received = answer(type, payload);
     if (received != 0) return received;
     if (type != AUDIT_GET) continue;
-    audit_status raw{};  // an older kernel's is shorter
+    audit_status raw{};  // an older kernel's struct is shorter
     std::memcpy(&raw, payload.data(), std::min(payload.size(), sizeof raw));
     status.enabled = raw.enabled;
     status.pid = raw.pid;

@@ -6,12 +6,12 @@
 
 namespace process_ancestry::audit {
 
-// Where an event stands in the order of its log: by its time, as long as the clock was not set back. Each
-// time that it was is an era of its own.
+// The position of an event in its log: its time, and an era that grows each time the clock is set back.
 struct LogTime {
   uint64_t era = 0;
   double ms = -std::numeric_limits<double>::infinity();
-  uint64_t doubt = 0;  // above 0: its own time is in doubt or absurd, and it comes after those of this time
+  uint64_t doubt =
+      0;  // above 0: the event's own time is uncertain or absurd; it comes after events of this time
 
   bool operator==(const LogTime& other) const {
     return era == other.era && ms == other.ms && doubt == other.doubt;
@@ -20,28 +20,29 @@ struct LogTime {
     if (era != other.era) return era < other.era;
     return ms != other.ms ? ms < other.ms : doubt < other.doubt;
   }
-  // Whether it is before another, by at least `by_ms`.
+  // Whether it is at least `by_ms` before `other`.
   bool is_before(const LogTime& other, double by_ms) const {
     return era != other.era ? era < other.era : ms + by_ms <= other.ms;
   }
 };
 
-// The clock of a host, as its log's times tell it. Lines of a log may have changed places, so that a time is
-// in order when it is at most kReorderMs from the latest. One that is further off is either absurd, or the
-// clock was set or the host was silent: the time after it tells. It is absurd if the clock was set back with
-// it, and was not without it. Pure.
+// Follows a host's clock by the times in its log. Lines may be out of order, so a time within kReorderMs of
+// the latest one is normal. A time further off is uncertain: the clock was set, the host was silent, or the
+// time is absurd. The next time decides: a time is absurd if the clock must have been set back with it, but
+// not without it. Pure.
 class LogClock {
  public:
   static constexpr double kReorderMs = 3000;
 
   struct Position {
-    LogTime time;                     // if the time is in doubt, that of the latest
-    std::optional<LogTime> previous;  // of the time before, if that was in doubt and is not absurd
+    LogTime time;  // while uncertain, the latest certain time
+    std::optional<LogTime>
+        previous;  // the position of the time before, if it was uncertain and is now confirmed
   };
 
   // Takes the next time.
   Position add(double ms);
-  // The latest that is certain.
+  // The latest certain time.
   const LogTime& latest() const { return latest_; }
 
  private:

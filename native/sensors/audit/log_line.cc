@@ -32,7 +32,7 @@ bool equal_in_any_case(std::string_view text, std::string_view upper) {
   return true;
 }
 
-// A name as ausearch knows it, UNKNOWN[1329], or a number.
+// A type as a name, as UNKNOWN[1329] (ausearch), or as a number.
 uint16_t type_of(std::string_view text) {
   text = unquoted(text);
   struct Named {
@@ -59,13 +59,13 @@ uint16_t type_of(std::string_view text) {
   return parse_based(text, 10, number) && number <= UINT16_MAX ? static_cast<uint16_t>(number) : 0;
 }
 
-// The types whose texts the kernel writes: no text of them holds a space outside of hex.
+// Record types whose texts the kernel writes: a text with a space is always in hex.
 bool is_kernels(uint16_t type) {
   return type == kSyscall || type == kExecve || type == kCwd || type == kPath || type == kProctitle;
 }
 
-// rsyslog writes control characters as # and three octal digits: the 0x1D of the ENRICHED format is #035. A
-// text in quotes may hold that too.
+// rsyslog writes a control character as # and three octal digits: the 0x1D of the ENRICHED format is #035. A
+// quoted text may also contain that.
 size_t find_escaped_separator(std::string_view text) {
   constexpr std::string_view kEscaped = "#035";
   if (text.find(kEscaped) == kNone) return kNone;
@@ -88,7 +88,7 @@ void split_enriched(LogLine& line) {
   line.record = line.record.substr(0, at);
 }
 
-// Takes a node=NAME from the end of a prefix.
+// Takes node=NAME from the end of a prefix.
 std::string_view take_node(std::string_view& prefix) {
   constexpr std::string_view kNode = "node=";
   const size_t at = prefix.rfind(kNode);
@@ -100,8 +100,8 @@ std::string_view take_node(std::string_view& prefix) {
   return unquoted(name.substr(0, space));
 }
 
-// Takes a node=NAME from the end of a record, where some collectors put it. The kernel writes none there, and
-// what it writes of others' texts is in quotes or has no space.
+// Takes node=NAME from the end of a record, where some collectors put it. The kernel never writes it there:
+// it puts foreign texts in quotes or writes them without a space.
 std::string_view take_trailing_node(std::string_view& record) {
   constexpr std::string_view kNode = " node=";
   const size_t at = record.rfind(' ');
@@ -122,8 +122,8 @@ bool starts_with(std::string_view text, std::string_view start) {
   return text.substr(0, start.size()) == start;
 }
 
-// The type of the records in which the kernel writes a field, where it writes it in no others; 0 where a
-// record itself begins.
+// The only record type in which the kernel writes this field; kAnyType if there are several. 0 for the
+// beginning of a record.
 constexpr uint16_t kAnyType = UINT16_MAX;
 uint16_t owner_of(std::string_view field) {
   switch (field.empty() ? '\0' : field.front()) {
@@ -146,15 +146,15 @@ uint16_t owner_of(std::string_view field) {
   }
 }
 
-// Whether the kernel's number in a field has a name in its place.
+// Whether a field that is a number in the kernel's record has a name as its value.
 bool is_name(std::string_view field, std::string_view name) {
   if (!starts_with(field, name)) return false;
   const size_t value = field.find_first_not_of("\"'", name.size());
   return value != kNone && (field[value] | 0x20) >= 'a' && (field[value] | 0x20) <= 'z';
 }
 
-// Of the body of one of the kernel's records. The records of an event may have been joined in one line, with
-// or without what a record begins with; and ausearch may have put names in place of numbers alone.
+// The form of a kernel record's body. A converter may have joined all records of an event in one line, with
+// or without their headers. ausearch may have replaced only numbers with names.
 LineForm form_of_body(uint16_t type, std::string_view body) {
   bool interpreted = false;
   for (size_t at = 0; (at = body.find(' ', at)) != kNone; ++at) {
@@ -168,7 +168,7 @@ LineForm form_of_body(uint16_t type, std::string_view body) {
   return interpreted ? LineForm::kInterpreted : LineForm::kRecord;
 }
 
-// audit(09/21/2026 14:13:20.010:101) and the like: a date where the kernel writes seconds.
+// A date instead of the kernel's seconds, such as audit(09/21/2026 14:13:20.010:101).
 bool has_date(std::string_view record) {
   const size_t end = record.find(')');
   const std::string_view id = record.substr(0, end);
@@ -197,7 +197,7 @@ LineForm parse_log_line(std::string_view line, LogLine& result) {
   const size_t at = line.find(kType);
   if (at == kNone) return form_of_rest(line);
   std::string_view prefix = line.substr(0, at);
-  // In JSON quotes are escaped: what looks like a record there is none.
+  // JSON escapes quotes, so a record inside it cannot be read.
   if (prefix.find('{') != kNone && form_of_rest(line) == LineForm::kJson) return LineForm::kJson;
   std::string_view rest = line.substr(at + kType.size());
   const size_t space = rest.find_first_of(kSpaces);
@@ -209,7 +209,7 @@ LineForm parse_log_line(std::string_view line, LogLine& result) {
   const bool quoted = consume(rest, "\"") || consume(rest, "'");
   if (rest.substr(0, kAudit.size()) != kAudit) return form_of_rest(line);
   if (!prefix.empty() && prefix.back() == '[') return LineForm::kEventLine;
-  // grep puts a colon after a file's name.
+  // grep writes a colon after a file name.
   if (!prefix.empty() && !is_space(prefix.back()) && prefix.back() != ':') return LineForm::kOther;
   RecordId id;
   std::string_view body;

@@ -15,27 +15,26 @@ Assembler::Limits log_limits(size_t args_max_bytes) {
   Assembler::Limits limits;
   limits.args_max_bytes = args_max_bytes;
   limits.from_log = true;
-  // A log may be of a thousand hosts.
+  // A log may have a thousand hosts.
   limits.bytes_max = size_t{16} << 20;
   limits.remembered_serials = 512;
   return limits;
 }
 
-// Completed events are packed once this much is held.
+// Completed events are packed at this size.
 constexpr size_t kHeldMaxBytes = 8 << 20;
 
-// Lines of a log that was relayed may have changed places, and an event's record comes when its call returns:
-// events are told in the order of their times and serials where these are no further apart than the clock
-// takes for that, and no more events between them.
+// Relayed logs may have lines out of order, and an event is recorded when its system call returns. So events
+// are sorted by time and serial, within LogClock::kReorderMs and this many events.
 constexpr size_t kReorderEvents = 1024;
-// Of all hosts.
+// For all hosts together.
 constexpr size_t kWaitingEvents = 16 * kReorderEvents;
 
 bool is_before(const AuditEvent& one, const AuditEvent& other) {
   return one.log_time == other.log_time ? one.id.serial < other.id.serial : one.log_time < other.log_time;
 }
 
-// Moves the newly completed events among those that wait.
+// Sorts the newly completed events into the waiting ones.
 void order_completed(RecordedHost& host) {
   auto& events = host.assembler.completed();
   for (; host.ordered < events.size(); ++host.ordered) {
@@ -47,7 +46,7 @@ void order_completed(RecordedHost& host) {
   }
 }
 
-// Gives an event the position that turned out to be its own.
+// Corrects the position of an event after its time was confirmed.
 void reposition(RecordedHost& host, const RecordId& id, const LogTime& time) {
   if (AuditEvent* const begun = host.assembler.begun(id)) {
     begun->log_time = time;
@@ -75,7 +74,7 @@ void pack_first(RecordedHost& host, size_t count) {
   host.ordered -= count;
 }
 
-// What nothing can come before any more.
+// Packs the events that no later line can precede.
 void pack_ordered(RecordedHost& host) {
   order_completed(host);
   const auto& events = host.assembler.completed();
@@ -178,7 +177,7 @@ void LogReader::read_line(std::string_view line) {
   }
   RecordId id;
   std::string_view body;
-  // The records of an event have one time.
+  // All records of an event have the same time.
   if (parse_record_id(parsed.record, id, body) && !(id == host->last_record)) {
     const LogClock::Position position = host->clock.add(id.time_ms);
     if (position.previous) reposition(*host, host->last_record, *position.previous);
@@ -192,7 +191,7 @@ void LogReader::read_line(std::string_view line) {
   const bool is_kernels = parsed.type != kUserStart && parsed.type != kUserLogin;
   const std::string_view record =
       is_kernels ? as_the_kernel_writes(parsed.record, rewritten_) : parsed.record;
-  // An event whose time is not certain yet is not to expire once it is.
+  // An event with an uncertain time must not expire when its time is confirmed.
   const double now_ms = std::max(host->clock.latest().ms, id.time_ms);
   host->assembler.add(parsed.type, record, now_ms, parsed.has_prefix);
   pack_ordered(*host);
@@ -201,7 +200,7 @@ void LogReader::read_line(std::string_view line) {
 
 RecordedHost* LogReader::host_of(std::string_view name) {
   if (last_ != nullptr && last_->name == name) return last_;
-  // Names of hosts are the same in any case (RFC 4343).
+  // Host names are case-insensitive (RFC 4343).
   std::string folded(name);
   for (char& c : folded) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   const auto found = by_name_.find(folded);

@@ -17,43 +17,43 @@
 
 namespace process_ancestry::audit {
 
-// One host of a log: serials, pids and ids are its own.
+// One host of a log, with its own serials, pids and ids.
 struct RecordedHost {
   RecordedHost(std::string_view name, const Assembler::Limits& limits) : name(name), assembler(limits) {}
 
-  const std::string name;  // empty where no line tells
+  const std::string name;  // empty if no line names a host
   Assembler assembler;
   RecordedNames names;
-  Batch batch;         // events that are complete and were not taken yet
-  size_t ordered = 0;  // of the assembler's completed events
+  Batch batch;         // complete events that were not yet taken
+  size_t ordered = 0;  // number of completed events in the assembler that are sorted
   LogClock clock;
-  RecordId last_record;  // whose time the clock was told last
+  RecordId last_record;  // the last record whose time the clock took
 };
 
-// Reads a recorded audit log, in pieces cut anywhere, into a batch for each host. Touches nothing of this
-// machine: it may be another's log.
+// Reads a recorded audit log into a batch for each host. The log may be cut into pieces anywhere. It may be
+// from another machine, so nothing is read from this one.
 class LogReader {
  public:
   static constexpr size_t kHostsMax = 1024;
 
   struct Counters {
     uint64_t lines = 0, records = 0, malformed = 0;
-    uint64_t beyond_hosts = 0;                 // records of more hosts than are kept apart
-    std::array<uint64_t, kLineForms> forms{};  // of the lines that are no records
+    uint64_t beyond_hosts = 0;                 // records of hosts above the limit
+    std::array<uint64_t, kLineForms> forms{};  // lines that are not records, by form
   };
 
   explicit LogReader(size_t args_max_bytes);
 
-  // What is complete, and old enough to be in order, is in the hosts' batches afterwards.
+  // Afterwards the hosts' batches have all events that are complete and in order.
   void feed(std::string_view text);
-  // All that is complete is, because nothing more comes for now.
+  // Puts all complete events into the batches, without waiting for more lines.
   void flush();
   void end();
 
-  // In the order in which they were met.
+  // In order of appearance.
   const std::vector<std::unique_ptr<RecordedHost>>& hosts() const { return hosts_; }
   const Counters& counters() const { return counters_; }
-  // Of all hosts.
+  // For all hosts together.
   Assembler::Counters assembled() const;
 
  private:
@@ -67,9 +67,9 @@ class LogReader {
   std::vector<std::unique_ptr<RecordedHost>> hosts_;
   std::unordered_map<std::string, RecordedHost*> by_name_;
   RecordedHost* last_ = nullptr;
-  std::string rewritten_;   // a record as the kernel would have written it
-  std::string unfinished_;  // the start of a line whose end has not come
-  bool skipping_ = false;   // the rest of a line that was too long
+  std::string rewritten_;   // a record restored to the kernel's form
+  std::string unfinished_;  // the start of an incomplete line
+  bool skipping_ = false;   // inside a line that is too long
   bool is_first_line_ = true;
 };
 

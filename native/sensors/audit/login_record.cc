@@ -6,8 +6,7 @@
 namespace process_ancestry::audit {
 namespace {
 
-// What the program said is between single quotes, and may hold some itself (kernel/audit.c,
-// audit_receive_msg).
+// The program's text is in single quotes, and may contain some (kernel/audit.c, audit_receive_msg).
 bool split(std::string_view body, std::string_view& from_kernel, std::string_view& from_program) {
   constexpr std::string_view kStart = " msg='";
   const size_t start = body.find(kStart), end = body.rfind('\'');
@@ -17,7 +16,7 @@ bool split(std::string_view body, std::string_view& from_kernel, std::string_vie
   return true;
 }
 
-// Without quotes, and nothing for a "?".
+// Removes quotes. "?" is empty.
 std::string_view plain(std::string_view value) {
   if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
     value = value.substr(1, value.size() - 2);
@@ -37,8 +36,8 @@ bool read_login(AuditEvent& event, std::string_view body) {
     if (field.key == field_key("ses")) event.login.ses = id_of(field.value);
   }
   if (event.pid <= 0) return false;
-  // hostname= comes first, is not escaped, and may be what a peer's name server says: the last of each
-  // counts.
+  // hostname= comes first and is not escaped. A peer's name server may control it, so the last occurrence of
+  // each field counts.
   FieldCursor said(from_program);
   for (Field field; said.next(field);) {
     if (field.key == field_key("addr")) address = plain(field.value);
@@ -48,7 +47,7 @@ bool read_login(AuditEvent& event, std::string_view body) {
   }
   if (result != "success") return true;
   event.state = AuditEvent::State::kWanted;
-  // Some programs put a host's name here, or nonsense.
+  // Some programs write a host name or nonsense here.
   if (is_address(address)) event.address = event.keep_as_is(address);
   event.tty = event.keep_as_is(terminal);
   if (exe != "?") event.exe = event.keep(exe);

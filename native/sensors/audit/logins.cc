@@ -11,7 +11,7 @@
 namespace process_ancestry::audit {
 namespace {
 
-// They come one by one. Bytes: MAX_AUDIT_MESSAGE_LENGTH (8970) and a header, rounded up.
+// Logins come one by one. Bytes: MAX_AUDIT_MESSAGE_LENGTH (8970) and a header, rounded up.
 constexpr size_t kMessages = 8, kMessageBytes = 9216;
 
 std::vector<uint16_t> wanted_types() { return {kUserStart, kUserLogin}; }
@@ -26,10 +26,10 @@ bool Logins::open(std::vector<Problem>&) {
 }
 
 void Logins::listen() {
-  // A kernel without audit has no logins to tell of.
+  // A kernel without audit reports no logins.
   if (socket_ || error_ == EPROTONOSUPPORT) return;
   error_ = open_socket(socket_);
-  // The filter before the group: nothing else ever comes.
+  // The filter is set before the group is joined, so no other message is ever queued.
   if (error_ == 0) error_ = keep_only_types(socket_.get(), wanted_types());
   if (error_ == 0) error_ = set_multicast(socket_.get(), true);
   if (error_ != 0) socket_.reset();
@@ -44,7 +44,7 @@ uint64_t Logins::drain(Sink& sink, double now_ms) {
   while (socket_) {
     const int received = receiver_.receive(socket_.get());
     if (received < 0) {
-      // The kernel dropped some. A login that is not told is no process that is lost.
+      // The kernel dropped messages. A lost login is not a lost process.
       if (received == -ENOBUFS) continue;
       error_ = -received;
       forget_socket(socket_, error_);
@@ -53,7 +53,7 @@ uint64_t Logins::drain(Sink& sink, double now_ms) {
     for (int i = 0; i < received; ++i) {
       const std::string_view message = receiver_.message(i);
       nlmsghdr header;
-      // The kernel's nlmsg_len is not to be relied on in audit's messages: what came is the message.
+      // nlmsg_len is unreliable in audit messages. The received size is used.
       if (message.size() < NLMSG_HDRLEN) continue;
       std::memcpy(&header, message.data(), sizeof header);
       ++messages_;

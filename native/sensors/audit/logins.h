@@ -7,8 +7,8 @@
 
 namespace process_ancestry::audit {
 
-// Hears by multicast what programs that let people in tell audit, where audit is on: no rule, no setting and
-// unicast is not taken, and audit's settings stay as they are.
+// Receives login records by multicast if audit is on. Adds no rule, changes no setting and does not take
+// unicast.
 class Logins final : public Sensor {
  public:
   Logins();
@@ -23,13 +23,13 @@ class Logins final : public Sensor {
   uint64_t on_its_way() const override { return socket_ ? waiting_in_socket(socket_.get()) : 0; }
 
  private:
-  // Where it does not listen, and a kernel with audit can be listened to.
+  // Starts listening if it does not listen and the kernel has audit.
   void listen();
 
   Assembler assembler_;
   NetlinkReceiver receiver_;
   UniqueFd socket_;
-  int error_ = 0;  // that keeps it from listening
+  int error_ = 0;  // errno that prevents listening
   uint64_t messages_ = 0;
 };
 

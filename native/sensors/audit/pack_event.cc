@@ -15,7 +15,7 @@ void pack_fork(const AuditEvent& event, Batch& batch) {
       batch.add(Source::kAudit, event.pid, time, created);
       break;
     case CallerNamespace::kOther:
-      // The child's number is no pid of ours (R9).
+      // The child's number is not a pid of the initial namespace (R9).
       break;
     case CallerNamespace::kUnknown:
       created.is_claimed = true;

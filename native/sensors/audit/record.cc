@@ -5,7 +5,7 @@
 namespace process_ancestry::audit {
 namespace {
 
-// 0 to 15; 0x80 and up for what is no hex digit. Free of branches and tables, so that a loop of it is
+// 0 to 15, or 0x80 and above if it is no hex digit. Without branches and tables, so that a loop of it is
 // vectorized.
 constexpr uint16_t hex_value(uint16_t c) {
   const auto digit = static_cast<uint16_t>(c - '0');
@@ -13,7 +13,8 @@ constexpr uint16_t hex_value(uint16_t c) {
   return digit < 10 ? digit : letter < 6 ? static_cast<uint16_t>(letter + 10) : uint16_t{0x80};
 }
 
-// Decodes `count` bytes from twice as many digits; what it returns has bits of 0x80 and up if one was none.
+// Decodes `count` bytes from twice as many digits. The result has bits of 0x80 and above if a digit was
+// invalid.
 template <size_t kCount>
 uint16_t decode_hex(const char* in, char* out) {
   uint16_t wrong = 0;
@@ -26,8 +27,7 @@ uint16_t decode_hex(const char* in, char* out) {
   return wrong;
 }
 
-// Appends the bytes that hex digits stand for, in one go over them; false, and nothing appended, if it is no
-// hex.
+// Appends the bytes of a hex text, in one pass. If it is not hex: false, and nothing is appended.
 bool append_hex(std::string_view text, std::string& to) {
   constexpr size_t kBlock = 32;
   if (text.empty() || text.size() % 2 != 0) return false;
@@ -53,7 +53,7 @@ bool is_quoted(std::string_view value) {
   return value.size() >= 2 && is_quote(value.front()) && value.back() == value.front();
 }
 
-// Unsigned decimal digits, at most `most` of them; the number of digits read.
+// Reads unsigned decimal digits, at most `most`. Returns how many were read.
 size_t read_digits(const char* at, const char* end, size_t most, uint64_t& number) {
   size_t n = 0;
   number = 0;
@@ -67,7 +67,7 @@ size_t read_digits(const char* at, const char* end, size_t most, uint64_t& numbe
 
 bool parse_record_id(std::string_view record, RecordId& id, std::string_view& body) {
   constexpr std::string_view kStart = "audit(";
-  constexpr size_t kSecondsDigits = 12, kSerialDigits = 10;  // more would not be exact in a double, or a u32
+  constexpr size_t kSecondsDigits = 12, kSerialDigits = 10;  // more would not be exact in a double or a u32
   if (record.substr(0, kStart.size()) != kStart) return false;
   const char* at = record.data() + kStart.size();
   const char* const end = record.data() + record.size();
@@ -109,7 +109,7 @@ bool FieldCursor::next(Field& field) {
       const auto* close = static_cast<const char*>(std::memchr(at_ + 1, *at_, rest));
       at_ = close != nullptr ? close + 1 : end_;
     }
-    // Most values are a few bytes long, some thousands.
+    // Most values have a few bytes, some have thousands.
     for (int i = 0; i < 16 && at_ < end_ && *at_ != ' '; ++i) ++at_;
     if (at_ < end_ && *at_ != ' ') {
       const auto* space = static_cast<const char*>(std::memchr(at_, ' ', static_cast<size_t>(end_ - at_)));

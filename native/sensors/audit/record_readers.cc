@@ -16,9 +16,9 @@ uint64_t hex_of(std::string_view value) {
   return number;
 }
 
-// Empty arguments that a converter dropped.
+// Adds empty arguments that a converter dropped.
 void add_empty(AuditEvent::Arguments& args, int64_t count, size_t max_bytes) {
-  // The first has no separator before it.
+  // The first argument has no separator before it.
   const auto separators = static_cast<uint64_t>(args.last < 0 ? count - 1 : count);
   args.whole_size += separators;
   const size_t room = max_bytes - std::min(max_bytes, args.bytes.size());
@@ -27,7 +27,7 @@ void add_empty(AuditEvent::Arguments& args, int64_t count, size_t max_bytes) {
   args.next_chunk = std::numeric_limits<uint64_t>::max();
 }
 
-// A piece of an argument, or the whole of it.
+// A whole argument or a piece of one.
 struct Piece {
   int64_t index;
   uint64_t chunk;
@@ -45,7 +45,7 @@ bool append_cut_hex(std::string_view value, std::string& to) {
 
 void add_argument(AuditEvent::Arguments& args, const Piece& piece, size_t max_bytes, bool may_be_cut) {
   if (piece.index < args.last || (piece.index == args.last && piece.chunk < args.next_chunk))
-    return;  // it came twice
+    return;  // a duplicate
   if (piece.index > args.last) {
     if (piece.index != args.last + 1 || piece.chunk != 0) args.missing = true;
     if (args.last >= 0) {
@@ -58,7 +58,7 @@ void add_argument(AuditEvent::Arguments& args, const Piece& piece, size_t max_by
   }
   args.next_chunk = piece.whole ? std::numeric_limits<uint64_t>::max() : piece.chunk + 1;
   const size_t before = args.bytes.size();
-  // Hex has two digits a byte.
+  // Hex has two digits for each byte.
   const bool odd = may_be_cut && piece.value.size() % 2 != 0 && piece.value.front() != '"';
   if (odd && append_cut_hex(piece.value, args.bytes)) {
     args.cut = true;
@@ -69,7 +69,7 @@ void add_argument(AuditEvent::Arguments& args, const Piece& piece, size_t max_by
   if (args.bytes.size() > max_bytes) args.bytes.resize(max_bytes);
 }
 
-// a12, a12[3]: false for any other name, a12_len among them: the pieces say it too.
+// Accepts a12 and a12[3], and no other name. a12_len is not needed.
 bool parse_argument_name(std::string_view name, Piece& piece) {
   if (name.size() < 2 || name.front() != 'a') return false;
   name.remove_prefix(1);
@@ -185,7 +185,7 @@ bool read_syscall(AuditEvent& event, std::string_view body) {
       default:
         break;
     }
-    if (!exe.empty()) break;  // what follows is the label and the key
+    if (!exe.empty()) break;  // the label and the key follow
   }
   event.state = AuditEvent::State::kNotWanted;
   if (pid <= 0) return false;
@@ -200,7 +200,7 @@ bool read_syscall(AuditEvent& event, std::string_view body) {
     case Call::kVfork:
     case Call::kClone:
     case Call::kClone3:
-      // clone3 has its flags in memory, where the record cannot show them.
+      // clone3 has its flags in memory, so they are not in the record.
       if (!success || result <= 0 || result > std::numeric_limits<int32_t>::max()) return true;
       if (call == Call::kClone && (a0 & CLONE_THREAD) != 0) return true;
       event.kind = Kind::kFork;
@@ -240,11 +240,11 @@ bool read_syscall(AuditEvent& event, std::string_view body) {
   return true;
 }
 
-// argc=3 a0="ls" a1=2D6C …; long ones as a1_len=7500 a1[0]=6162… a1[1]=…, over several records if need be
-// (kernel/auditsc.c, audit_log_execve_info).
+// argc=3 a0="ls" a1=2D6C …; a long argument is a1_len=7500 a1[0]=6162… a1[1]=…, over several records if
+// needed (kernel/auditsc.c, audit_log_execve_info).
 void read_execve(AuditEvent& event, std::string_view body, size_t args_max_bytes, bool may_be_cut) {
-  // The kernel begins another record only when one has taken this much (kernel/auditsc.c,
-  // MAX_EXECVE_AUDIT_LEN), and a syslog daemon has to take lines of 480 bytes whole (RFC 5424, 6.1).
+  // The kernel begins another record only above this size (kernel/auditsc.c, MAX_EXECVE_AUDIT_LEN). A syslog
+  // daemon must not cut lines of up to 480 bytes (RFC 5424, 6.1).
   constexpr size_t kFullRecord = 7000, kNeverCut = 300;
   event.has_execve = true;
   bool is_first = false, has_arguments = false;
@@ -261,7 +261,7 @@ void read_execve(AuditEvent& event, std::string_view body, size_t args_max_bytes
     Piece piece;
     if (!parse_argument_name(field.name, piece)) continue;
     piece.value = field.value;
-    // Between two of one record none is lost.
+    // No argument is lost between two arguments of one record.
     const bool in_order = has_arguments || is_first;
     const int64_t dropped = piece.index - event.args.last - 1;
     if (in_order && dropped > 0 && piece.index < int64_t{event.exec.args_count} &&
@@ -273,7 +273,7 @@ void read_execve(AuditEvent& event, std::string_view body, size_t args_max_bytes
   }
   if (event.exec.args_count == kUnknown || (!has_arguments && !is_first)) return;
   const int64_t left = int64_t{event.exec.args_count} - event.args.last - 1;
-  // Pieces of an argument may go on in the next record.
+  // An argument may continue in the next record.
   const bool is_whole = event.args.last < 0 || event.args.next_chunk == std::numeric_limits<uint64_t>::max();
   const bool is_last = is_whole && body.size() < (may_be_cut ? kNeverCut : kFullRecord);
   if (left > 0 && is_last && !event.args.missing) add_empty(event.args, left, args_max_bytes);

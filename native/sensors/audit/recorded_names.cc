@@ -10,7 +10,7 @@
 namespace process_ancestry::audit {
 namespace {
 
-// Fields of SYSCALL and PATH records that auditd enriches with names (audit-userspace, lib/enrich-fields.h).
+// Fields of SYSCALL and PATH records whose names auditd adds (audit-userspace, lib/enrich-fields.h).
 struct NamedField {
   std::string_view number, name;
   bool of_group;

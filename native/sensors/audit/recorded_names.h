@@ -9,7 +9,7 @@
 
 namespace process_ancestry::audit {
 
-// The names that an ENRICHED log gives to ids of users and groups, within bounds.
+// User and group names in an ENRICHED log, within limits.
 class RecordedNames {
  public:
   struct Name {
@@ -18,9 +18,9 @@ class RecordedNames {
     std::string text;
   };
 
-  // Pairs the numbers of a record, as uid=0, with what follows it, as UID="root".
+  // Pairs each number in a record (uid=0) with its name in the enriched part (UID="root").
   void learn(std::string_view record, std::string_view enriched);
-  // What is new or has changed since the last time.
+  // Names that are new or have changed since the last call.
   std::vector<Name> take_news();
 
  private:

@@ -7,14 +7,14 @@
 namespace process_ancestry::audit {
 namespace {
 
-// The fixed part, copied out of the wire; false if it is not all there or says nonsense.
+// Copies the fixed part out of the message. False if it is incomplete or invalid.
 bool read_header(const std::string& wire, audit_rule_data& rule) {
   if (wire.size() < sizeof rule) return false;
   std::memcpy(&rule, wire.data(), sizeof rule);
   return rule.field_count <= AUDIT_MAX_FIELDS && rule.buflen <= wire.size() - sizeof rule;
 }
 
-// Whether the rule is in this list and does this, wherever in the list it was put.
+// Whether the rule is in this list with this action, at any position.
 bool is(const audit_rule_data& rule, uint32_t list, uint32_t action) {
   return (rule.flags & ~uint32_t{AUDIT_FILTER_PREPEND}) == list && rule.action == action;
 }
@@ -25,8 +25,7 @@ bool concerns_execve(const audit_rule_data& rule) {
   return (rule.mask[AUDIT_WORD(execve)] & AUDIT_BIT(execve)) != 0;
 }
 
-// Whether the value of this field is the size of its text in the buffer (kernel/auditfilter.c,
-// audit_data_to_entry).
+// Whether the field's value is the size of a text in the buffer (kernel/auditfilter.c, audit_data_to_entry).
 bool has_text(uint32_t field) {
   return (field >= AUDIT_SUBJ_USER && field <= AUDIT_SUBJ_CLR) ||
          (field >= AUDIT_OBJ_USER && field <= AUDIT_OBJ_LEV_HIGH) || field == AUDIT_WATCH ||
@@ -145,7 +144,7 @@ Hiding Rule::hides_execs() const {
 uint32_t Rule::excluded_type() const {
   audit_rule_data rule;
   if (!read_header(wire_, rule)) return 0;
-  // Whatever the action: kernel/auditfilter.c, audit_filter.
+  // The action does not matter: kernel/auditfilter.c, audit_filter.
   if ((rule.flags & ~uint32_t{AUDIT_FILTER_PREPEND}) != AUDIT_FILTER_EXCLUDE) return 0;
   uint32_t type = 0;
   for (uint32_t i = 0; i < rule.field_count; ++i) {

@@ -9,13 +9,13 @@
 
 namespace process_ancestry::audit {
 
-// How many of the execs on the machine are kept from being recorded.
+// How many of the machine's execs a rule hides.
 enum class Hiding { kNone, kSome, kAll };
 
-// One rule of the kernel's: struct audit_rule_data and its text, as it goes over the wire.
+// One kernel rule: struct audit_rule_data and its text, in the netlink format.
 class Rule {
  public:
-  // From an AUDIT_LIST_RULES answer; what is too short becomes a rule that matches nothing.
+  // From an AUDIT_LIST_RULES answer. A message that is too short becomes a rule that matches nothing.
   explicit Rule(std::string_view wire) : wire_(wire) {}
 
   // exit,always on these calls of one architecture, with a key.
@@ -24,20 +24,20 @@ class Rule {
 
   const std::string& wire() const { return wire_; }
   bool has_key(std::string_view key) const;
-  // The rule that keeps every new task from being audited: `never,task` without conditions.
+  // Whether it is `never,task` without conditions, so that no new task is audited.
   bool silences_all_tasks() const;
-  // exit,always on execve of the machine's own architecture, without conditions that could fail for a
-  // success.
+  // Whether it is exit,always on execve of the machine's own architecture, without conditions that a
+  // successful exec could fail.
   bool covers_exec() const;
-  // Of never,exit on execve of the machine's own architecture: all without conditions, else some.
+  // For never,exit on execve of the machine's own architecture: kAll without conditions, else kSome.
   Hiding hides_execs() const;
-  // The type of the records that a rule of the exclude list keeps from everybody; 0 if it is no such rule.
+  // The record type that a rule of the exclude list excludes for all readers; 0 for other rules.
   uint32_t excluded_type() const;
-  // Of a rule of the exclude list: how many of the records of this type it keeps from everybody.
+  // For a rule of the exclude list: how many of the records of this type it excludes.
   Hiding excludes(uint32_t type) const;
-  // Whether the kernel's answer `other` is this rule.
+  // Whether `other`, as the kernel returned it, is this rule.
   bool is_same_as(const Rule& other) const;
-  // The same rule for the front of its list: it decides before those that are there (auditctl -A).
+  // The same rule for the front of its list, before all present rules (auditctl -A).
   Rule for_the_front() const;
 
  private:

@@ -47,7 +47,7 @@ std::optional<Settings> read_state_file(const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat about;
   if (!file || ::fstat(file.get(), &about) != 0) return std::nullopt;
-  // Settings of the whole host: another user's word is not enough.
+  // The settings affect the whole host, so a file of another user is not trusted.
   if (!S_ISREG(about.st_mode) || about.st_uid != ::geteuid()) return std::nullopt;
   char text[256];
   const ssize_t size = ::read(file.get(), text, sizeof text);

@@ -12,11 +12,11 @@
 namespace process_ancestry::audit {
 namespace {
 
-// One more than kernel's MAX_AUDIT_MESSAGE_LENGTH (8970), with the header, rounded up.
+// The kernel's MAX_AUDIT_MESSAGE_LENGTH (8970) plus one and the header, rounded up.
 constexpr size_t kMessageBytes = 9216, kGroup = 64;
 constexpr int kNoAnswer = -1;
 
-// What is read of records, PROCTITLE above all is not, and what else comes to the socket.
+// Record types that are read, without PROCTITLE, and the other message types of the socket.
 std::vector<uint16_t> wanted_types() {
   return {kSyscall,   kExecve,    kCwd,          kPath,       kEndOfEvent,
           kUserStart, kUserLogin, AUDIT_REPLACE, NLMSG_ERROR, AUDIT_CONFIG_CHANGE};
@@ -29,8 +29,9 @@ Subscription::Subscription(Options options, Assembler& assembler)
       assembler_(assembler),
       receiver_(kGroup, kMessageBytes),
       owner_watch_(options_.owner_grace_ms) {
-  // Few rules: every system call of the host is held against every one. setpgid has its own, since a user can
-  // call it as fast as the machine goes: no field of a rule tells a change from a call that changes nothing.
+  // Few rules, because the kernel checks every system call against each one. setpgid has its own rules,
+  // because any user can call it at full speed. A rule cannot separate a call that changes the group from one
+  // that does not.
   const std::vector<Call> calls = {Call::kExecve, Call::kExecveat};
   const std::vector<Call> with_forks = {Call::kExecve, Call::kExecveat, Call::kSetsid, Call::kFork,
                                         Call::kVfork,  Call::kClone,    Call::kClone3};
@@ -42,7 +43,8 @@ Subscription::Subscription(Options options, Assembler& assembler)
     };
     add(options_.forks ? with_forks : calls, true, false);
     add({Call::kSetpgid}, true, true);
-    // Not only successful: it never returns, so it never has success (kernel/auditsc.c, __audit_free).
+    // Not only successful calls: exit_group never returns, so it never has success (kernel/auditsc.c,
+    // __audit_free).
     if (options_.forks) add({Call::kExitGroup}, false, false);
   }
 }
@@ -90,7 +92,7 @@ void Subscription::start(std::vector<Problem>& problems) {
     save_found();
     changed_anything_ = true;
   }
-  // First somebody who reads, then what is to be read: records without a reader go to the console.
+  // The reader is set before the rules: without a reader, records go to the console.
   if (mode_ == Mode::kUnicast) {
     error = become_owner();
     if (error == EEXIST) {
@@ -163,7 +165,8 @@ void Subscription::look_at_rules() {
     return;
   }
   if (owns_rules_) {
-    // What came to hide execs while ours were away stands behind them, as it would have if they had not been.
+    // If rules that hide execs were added while ours were removed, ours go in front of them, as if ours had
+    // never been removed.
     const bool was_hidden = coverage_.hidden != Hiding::kNone;
     const bool in_front = !was_hidden && coverage_of(present).hidden != Hiding::kNone;
     bool restored = false;
@@ -184,7 +187,7 @@ void Subscription::judge(const Coverage& coverage) {
       {coverage.without_end, coverage.without_path, coverage.without_cwd, coverage.without_execve});
   enabled_judged_ = status_.enabled;
   const bool works = status_.enabled != 0 && coverage.works();
-  // Either way something was missed, and who was created meanwhile is to be read from /proc.
+  // In both cases events were missed: processes created meanwhile must be read from /proc.
   if (works != works_) ++counters_.gaps;
   works_ = works;
 }
@@ -194,7 +197,7 @@ std::vector<Problem> Subscription::problems() const {
   if (mode_ == Mode::kOff) return problems;
   if (ended_ != 0) problems.push_back({"audit_unanswered", std::strerror(ended_)});
   if (is_immutable(status_)) {
-    problems.push_back({"audit_immutable", "locked until reboot: reading along"});
+    problems.push_back({"audit_immutable", "locked until reboot: reading by multicast"});
   } else if (mode_ == Mode::kMulticast && has_other_owner_) {
     problems.push_back({"audit_unicast_taken", std::to_string(status_.pid)});
   }
@@ -227,7 +230,7 @@ void Subscription::hear_groups_again() {
 }
 
 int Subscription::become_owner() {
-  // Asking would make whoever has it by now step down, if it is one of us.
+  // A request would make the present owner step down if it is another instance of us.
   const auto own_pid = static_cast<uint32_t>(::getpid());
   if (kernel_.status(status_) == 0 && has_other_owner(status_, owner_lives(status_.pid), own_pid))
     return EEXIST;
@@ -235,7 +238,7 @@ int Subscription::become_owner() {
   const std::string payload = owner_payload(own_pid);
   const int sent = send_request(socket_.get(), AUDIT_SET, ++owner_request_, payload);
   if (sent != 0) return sent;
-  // The kernel queues its answer before sendto returns, maybe behind records.
+  // The kernel queues its answer before sendto returns, perhaps behind records.
   drain(monotonic_now_, SIZE_MAX);
   return owner_answer_ == kNoAnswer ? ETIMEDOUT : owner_answer_;
 }
@@ -283,8 +286,8 @@ bool Subscription::drain(double now_ms, size_t bytes_held_max) {
       ++counters_.records;
       if (header.nlmsg_type == AUDIT_CONFIG_CHANGE) {
         rules_changed_ = true;
-        // No reader is told of what follows, nor when it is switched on again (kernel/audit.c,
-        // audit_do_config_change): that is looked at when it can be over.
+        // While audit is off, no changes are reported, not even that it is on again (kernel/audit.c,
+        // audit_do_config_change). So the rules are checked at the next tick.
         if (payload.find("audit_enabled=0") != std::string_view::npos) is_look_due_ = true;
         continue;
       }
@@ -314,8 +317,8 @@ uint32_t Subscription::check(double now_ms) {
     case Step::kStay:
       break;
     case Step::kOwnerLeft:
-      // It may have switched audit off as it left (osqueryd does), and while it is off nobody tells of rules
-      // that are removed.
+      // The owner may have switched audit off when it left (osqueryd does). While it is off, removed rules
+      // are not reported.
       settle(wanted_beside(settings_of(status_)));
       rules_changed_ = true;
       break;
@@ -340,7 +343,7 @@ uint32_t Subscription::check(double now_ms) {
   is_look_due_ = false;
   if (flood_.is_over(now_ms)) hear_groups_again();
   look_at_changes();
-  // The counter starts anew when somebody resets it (man 8 auditctl, --reset-lost).
+  // The counter restarts after a reset (man 8 auditctl, --reset-lost).
   const uint32_t lost = status_.lost >= lost_seen_ ? status_.lost - lost_seen_ : status_.lost;
   lost_seen_ = status_.lost;
   counters_.kernel_lost += lost;
@@ -351,7 +354,7 @@ bool Subscription::answers() {
   const bool has_told = counters_.records != records_checked_;
   records_checked_ = counters_.records;
   const int error = look_at_status();
-  // A busy host may answer too late. What tells meanwhile has not ended.
+  // A busy host may answer too late. If records came meanwhile, audit has not ended.
   if (error == ETIMEDOUT && has_told) return false;
   if ((error != 0) != (ended_ != 0)) {
     ++counters_.gaps;
@@ -364,7 +367,7 @@ bool Subscription::answers() {
 void Subscription::give_way() {
   if (!ownership_asked_for_) return;
   ownership_asked_for_ = false;
-  // Without CAP_AUDIT_READ there is no reading beside another: unicast is kept.
+  // Multicast needs CAP_AUDIT_READ. Without it, unicast is kept.
   if (mode_ != Mode::kUnicast || set_multicast(socket_.get(), true) != 0) return;
   if (kernel_.release_unicast() != 0) {
     set_multicast(socket_.get(), false);
@@ -379,12 +382,12 @@ void Subscription::read_beside() {
   handover_.cancel();
   if (kernel_.status(status_) != 0) return;
   Settings wanted = settings_of(status_);
-  // As if the owner had come before us: whether processes wait for it is its choice.
+  // As if the owner had been there first: it decides whether processes wait for it.
   wanted.backlog_wait_time = to_go_back_to(wanted, set_by_us_, found_).backlog_wait_time;
   settle(wanted);
 }
 
-// Who owns audit from now on needs it as it is: nothing is switched off under it when we leave.
+// The new owner needs the present settings, so they are not restored at the end.
 void Subscription::leave_settings_to_owner() {
   if (!changed_anything_) return;
   found_ = set_by_us_ = settings_of(status_);
@@ -397,7 +400,7 @@ void Subscription::fall_back() {
   leave_settings_to_owner();
 }
 
-// Multicast stays on until unicast has caught up with it: see Handover.
+// Multicast stays on until unicast has caught up: see Handover.
 bool Subscription::take_over() {
   handover_.begin();
   if (become_owner() != 0) {
@@ -407,7 +410,7 @@ bool Subscription::take_over() {
   }
   mode_ = Mode::kUnicast;
   Settings wanted = wanted_as_owner(settings_of(status_));
-  wanted.enabled = status_.enabled;  // whoever switched it off since the owner left meant it
+  wanted.enabled = status_.enabled;  // a change since the owner left was intended
   settle(wanted);
   return true;
 }
@@ -432,12 +435,12 @@ void Subscription::stop() {
       owns_rules_ = false;
     }
     if (mode_ == Mode::kUnicast) kernel_.release_unicast();
-    // The next start puts back what could not be put back now.
+    // If audit does not answer now, the next start restores the settings from the file.
     if (does_answer) remove_state_file(options_.state_file);
   }
   mode_ = Mode::kOff;
   socket_.reset();
-  // Of this hold, not of another that is taken after it.
+  // A request from this run must not affect the next one.
   ownership_asked_for_ = false;
   owner_watch_.missed();
   handover_.cancel();

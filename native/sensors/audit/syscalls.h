@@ -4,8 +4,7 @@
 
 namespace process_ancestry::audit {
 
-// The system calls that say something about ancestry, groups and sessions; their numbers differ by
-// architecture.
+// The system calls that change ancestry, groups and sessions. Their numbers depend on the architecture.
 enum class Call : uint8_t {
   kUnknownArch,
   kOther,
@@ -20,10 +19,10 @@ enum class Call : uint8_t {
   kSetsid
 };
 
-// `arch` as in arch= of a SYSCALL record (linux/audit.h, AUDIT_ARCH_*), `number` as in syscall=.
+// `arch` is arch= of a SYSCALL record (linux/audit.h, AUDIT_ARCH_*), `number` is syscall=.
 Call call_of(uint32_t arch, uint32_t number);
 
-// Architectures that can run on this machine: its own, and its 32-bit one (0 if it has none).
+// The architectures that can run on this machine: its own, and its 32-bit one (0 if none).
 uint32_t native_arch();
 uint32_t compat_arch();
 

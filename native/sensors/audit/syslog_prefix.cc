@@ -31,7 +31,7 @@ bool is_one_of(std::string_view word, const std::string_view (&words)[kCount]) {
   return false;
 }
 
-// The words of a prefix; what is in square brackets is one.
+// Iterates over the words of a prefix. Text in square brackets is one word.
 class Words {
  public:
   explicit Words(std::string_view text) : rest_(text) {}
@@ -57,7 +57,7 @@ class Words {
   std::string_view rest_;
 };
 
-// hh:mm:ss, anywhere in a word.
+// hh:mm:ss anywhere in a word.
 bool has_clock(std::string_view word) {
   for (size_t at = word.find(':'); at != kNone; at = word.find(':', at + 1)) {
     if (at >= 2 && at + 5 < word.size() && is_digit(word[at - 1]) && is_digit(word[at - 2]) &&
@@ -68,18 +68,18 @@ bool has_clock(std::string_view word) {
   return false;
 }
 
-// 2026-11-29, alone.
+// A date such as 2026-11-29 alone.
 bool is_date(std::string_view word) {
   return word.size() == 10 && is_digit(word[0]) && word[4] == '-' && word[7] == '-' && is_digit(word[9]);
 }
 
-// Digits and what stands between and around those of times, process ids and serial numbers.
+// Digits and the characters in times, process ids and serial numbers.
 bool is_number(std::string_view word) {
   constexpr std::string_view kMarks = ".,:;-+/TZ()[]#|<>*";
   return all_of(word, [&](char c) { return is_digit(c) || kMarks.find(c) != kNone; });
 }
 
-// The name of a month or a weekday, or in other languages what is as short and before a day.
+// The name of a month or a weekday. In other languages: a word of that length before a day.
 bool is_date_name(std::string_view word, std::string_view next) {
   constexpr std::string_view kNames[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
                                          "Nov", "Dec", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
@@ -89,13 +89,13 @@ bool is_date_name(std::string_view word, std::string_view next) {
 
 bool is_tag(std::string_view word) { return word.back() == ':'; }
 
-// A time zone after a clock: journalctl's short-full has its name between a date with a clock and the host.
+// A time zone after a clock. journalctl's short-full has it between the clock and the host, after a date.
 bool is_zone(std::string_view word, std::string_view next, bool after_date) {
   if (word == "UTC" || word == "GMT" || word == "AM" || word == "PM") return true;
   return after_date && word.size() <= 5 && all_of(word, is_upper) && !next.empty() && !is_tag(next);
 }
 
-// What writes records, and what syslog daemons call their origin and weight.
+// Programs that write records, and the facility and severity names of syslog daemons.
 bool is_program(std::string_view word) {
   constexpr std::string_view kPrograms[] = {
       "audispd", "audisp-syslog", "audisp-remote", "auditd", "audit",  "kauditd",       "kernel",
@@ -110,7 +110,7 @@ bool is_program(std::string_view word) {
   return word.empty() || word.back() == ']' || is_one_of(word, kPrograms);
 }
 
-// Without the name of the log: web1/audit.log.1:12: is of web1.
+// Removes the log's file name: the host of web1/audit.log.1:12: is web1.
 std::string_view without_file(std::string_view path) {
   while (!path.empty() && (path.back() == ':' || is_digit(path.back()))) {
     const size_t colon = path.find_last_of(':');
@@ -133,20 +133,20 @@ struct Named {
   std::string_view name, value;
 };
 
-// NAME=VALUE; without a name where it is no such word.
+// Splits NAME=VALUE. The name is empty if the word has no =.
 Named named(std::string_view word) {
   const size_t equals = word.find('=');
   if (equals == kNone) return {{}, word};
   return {word.substr(0, equals), unquoted(word.substr(equals + 1))};
 }
 
-// As audispd and collectors call it.
+// Key names of audispd and collectors.
 bool is_host_key(std::string_view name) {
   constexpr std::string_view kKeys[] = {"node", "host", "hostname", "HOSTNAME", "host.name", "_HOSTNAME"};
   return is_one_of(name, kKeys);
 }
 
-// PRI, and in RFC 5424 the version: whether it has one.
+// Skips PRI and the version of RFC 5424. True if there is a version.
 bool skip_priority(std::string_view& prefix) {
   if (prefix.empty() || prefix.front() != '<') return false;
   const size_t end = prefix.find('>');
@@ -157,7 +157,7 @@ bool skip_priority(std::string_view& prefix) {
   return true;
 }
 
-// What is in brackets names no host where it is a time, structured data or a list.
+// Text in brackets is not a host if it is a time, structured data or a list.
 std::string_view bracketed(std::string_view word) {
   const std::string_view inner = word.substr(1, word.size() - 2);
   const bool is_data = inner.find_first_of(" =@") != kNone;
@@ -181,7 +181,7 @@ std::string host_of_prefix(std::string_view prefix) {
     const std::string_view next = words.peek();
     if (!is_address(value) && (value.empty() || has_clock(value) || is_number(value))) {
       after_date = after_date || is_date(word);
-      // RFC 5424 has - for a time that is not known.
+      // RFC 5424 writes - for an unknown time.
       after_clock = after_clock || has_clock(word) || (is_rfc5424 && word == "-");
       continue;
     }
@@ -193,7 +193,7 @@ std::string host_of_prefix(std::string_view prefix) {
     if (word.front() == '[' && word.back() == ']') {
       word = bracketed(word);
     } else if (is_program(word) || (tag && !found.empty())) {
-      // The host stands before the program, and what stands after it is the program's.
+      // The host is before the program. Words after it belong to the program.
       if (!found.empty()) break;
       continue;
     } else if (tag) {

@@ -11,7 +11,7 @@ Step UnicastOwnerWatch::each_second(Mode mode, const Status& status, bool owner_
     if (mode == Mode::kUnicast) return Step::kFallBack;
     return was_free ? Step::kOwnerCame : Step::kStay;
   }
-  // Nobody asked for it: the kernel itself gives up on a reader that is too slow.
+  // No process requested it: the kernel itself gives up a reader that is too slow.
   if (mode == Mode::kUnicast) return Step::kBecomeOwner;
   if (is_immutable(status)) return Step::kStay;
   if (!free_since_ms_) {

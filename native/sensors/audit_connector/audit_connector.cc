@@ -17,22 +17,23 @@
 namespace process_ancestry {
 namespace {
 
-// Between passes; longer where more than so many messages come in a short nap.
+// Between passes. The long nap follows a short one that received more than kManyMessages.
 constexpr int kNapMs = 5, kLongNapMs = 30;
 constexpr uint64_t kManyMessages = 32;
-// How long details from /proc are kept back for what may prove them wrong.
+// How long details from /proc are held back, waiting for events that prove them wrong.
 constexpr double kHoldMs = 10;
-// How soon a helper of the kernel executes, at most, after it was made.
+// A kernel helper executes at most this long after its fork.
 constexpr double kHelperMs = 20;
-// For how long audit's record of an exec may be under way.
+// Audit's record of an exec may come this late.
 constexpr double kRecordMs = 30000;
-// How much may be assembled before it is packed and handed over.
+// Assembled events are packed and handed over at this size.
 constexpr size_t kHeldMaxBytes = 1 << 20;
-// How much is packed before it is handed over.
+// Packed records are handed over at this size.
 constexpr size_t kPackedMaxBytes = 256 << 10;
-// How often what could not be opened is tried again.
+// How often an open that failed is tried again.
 constexpr double kAgainMs = 60000;
-// An attempt on the main thread, which may not wait long; nothing is lost by a wrong answer but a minute.
+// For a trial on the main thread, which may not wait long. A wrong answer only delays the next trial by a
+// minute.
 constexpr double kTrialAnswerMs = 20;
 constexpr size_t kTrialBytes = 64 << 10;
 
@@ -48,7 +49,7 @@ Problem problem_of_connector(int error) {
 audit::Assembler::Limits live_limits(size_t args_max_bytes) {
   audit::Assembler::Limits limits;
   limits.args_max_bytes = args_max_bytes;
-  // Events of all processors are interleaved, and each may have arguments as long as allowed.
+  // Events of all processors are interleaved, and each may have arguments up to the limit.
   limits.bytes_max = std::max<size_t>(8 << 20, 2 * args_max_bytes);
   return limits;
 }
@@ -84,7 +85,7 @@ std::vector<Problem> AuditConnector::obstacles(const Options& options) {
 
 bool AuditConnector::open(std::vector<Problem>& problems) {
   const double now = monotonic_ms();
-  // The connector first: an exec that audit tells of must have been heard of there.
+  // The connector is opened first, so that it has reported each exec that audit reports.
   if (options_.connector) {
     const int error = connector_.open(options_.socket_buffer_bytes);
     if (error != 0) connector_problem_ = problem_of_connector(error);
@@ -94,7 +95,7 @@ bool AuditConnector::open(std::vector<Problem>& problems) {
   if (subscription_.mode() != audit::Mode::kOff) audit_start_.began(monotonic_ns());
   if (connector_problem_) problems.push_back(*connector_problem_);
   problems.insert(problems.end(), audit_obstacles_.begin(), audit_obstacles_.end());
-  // Without it the control group of who was gone too soon is not known.
+  // If it fails, the control group of a process that was gone before the read is unknown.
   cgroup_moves_.open();
   return connector_.is_open() || subscription_.mode() != audit::Mode::kOff;
 }
@@ -134,7 +135,7 @@ uint64_t AuditConnector::drain(Sink& sink, double now_ms) {
       more = assembler_.bytes_held() >= kHeldMaxBytes && !assembler_.completed().empty();
     }
     if (connector_.is_open()) drain_connector(sink.batch());
-    // A move is told after the fork of the process that moves, and before the exec that follows it.
+    // Moves are applied after the fork of the moved process, and before its next exec.
     cgroup_moves_.drain(now_ms);
     procfs::CgroupBuffer cgroup;
     procfs::RootBuffer root;
@@ -189,14 +190,14 @@ void AuditConnector::look_after_audit(Batch& batch, double now_ms) {
 
 void AuditConnector::look_after_connector(Batch& batch, double now_ms) {
   if (!options_.connector) return;
-  // On a quiet host something has to happen that it tells of.
+  // On a quiet host, creates an event that the connector must report.
   if (connector_.is_open() && proc_messages_ == messages_looked_at_ && make_thread()) {
     drain_connector(batch);
     if (connector_.is_open() && proc_messages_ == messages_looked_at_) connector_.end(ENOMSG);
   }
   messages_looked_at_ = proc_messages_;
   if (connector_.is_open()) return;
-  // One that has ended is opened at once.
+  // A connector that has ended is reopened at once.
   const bool has_ended = connector_.error() != 0;
   if (!has_ended && now_ms < connector_again_ms_) return;
   connector_again_ms_ = now_ms + kAgainMs;
@@ -240,7 +241,7 @@ ExecGaps AuditConnector::gaps() const {
 }
 
 int AuditConnector::nap_ms(uint64_t messages) {
-  // Where /proc is all there is to tell of an exec, every millisecond counts.
+  // If /proc is the only source for an exec, it must be read at once.
   if (messages > 0 && (!subscription_.works() || gaps().any())) return 0;
   if (awake_until_ms_ > 0 && monotonic_ms() < awake_until_ms_) return 0;
   awake_until_ms_ = 0;
@@ -280,7 +281,7 @@ uint64_t AuditConnector::on_its_way() const {
 }
 
 void AuditConnector::drain_connector(Batch& batch) {
-  // What was read from /proc is kept back until the kernel's words of the time of reading are all heard.
+  // Details from /proc are held back until all kernel events from the time of reading have been received.
   const double give_up_ms = monotonic_ms() + kHoldMs;
   uint64_t messages_before;
   do {
@@ -341,7 +342,7 @@ void AuditConnector::on_proc_event(const proc_event& event, Batch& batch) {
 void AuditConnector::on_exec(int32_t pid, uint64_t at_ns, Batch& batch) {
   const double time = to_boottime_.to_ms(at_ns);
   withdraw_older_details(pid, at_ns, batch);
-  // What the kernel itself executes makes no record of audit's, as no system call does it.
+  // Audit has no record of an exec by the kernel itself, because no system call makes it.
   const bool by_kernel = kernel_children_.executes(pid);
   const bool is_whole = by_kernel || audit_start_.may_miss(pid, at_ns) || !subscription_.works();
   ExecDetails details;
@@ -377,8 +378,8 @@ void AuditConnector::keep_reading(int32_t pid, const ExecDetails& details, doubl
   readings_.add(pid, std::move(reading));
 }
 
-// What was read from /proc after the process had already gone on to another image, or had exited and left its
-// pid to another, is not what was executed. The kernel's word of that comes later than the reading.
+// Withdraws details that were read from /proc too late: after the process executed another image, or after it
+// exited and its pid was reused. The kernel's event of that comes after the read.
 void AuditConnector::withdraw_older_details(int32_t pid, uint64_t at_ns, Batch& batch) {
   if (!readings_.empty()) readings_.went_on(pid, at_ns);
   const ProcRead* read = proc_reads_.find(pid);
@@ -390,7 +391,7 @@ void AuditConnector::withdraw_older_details(int32_t pid, uint64_t at_ns, Batch& 
   proc_reads_.erase(pid);
 }
 
-// In which namespace a process's own numbers of processes count.
+// The pid namespace in which the numbers of this caller are valid.
 audit::CallerNamespace AuditConnector::namespace_of(int32_t caller) const {
   constexpr double kInitial = 0xeffffffc;  // include/linux/proc_ns.h, PROC_PID_INIT_INO
   const double inode = proc_.pid_namespace(caller);
@@ -398,8 +399,8 @@ audit::CallerNamespace AuditConnector::namespace_of(int32_t caller) const {
   return inode == kInitial ? audit::CallerNamespace::kInitial : audit::CallerNamespace::kOther;
 }
 
-// What the records do not say, and the machine may still know. The control group and root directory live in
-// `cgroup` and `root`.
+// Adds what the records lack and /proc may still have. `cgroup` and `root` hold the memory of the control
+// group and the root directory.
 void AuditConnector::enrich(audit::AuditEvent& event, procfs::CgroupBuffer& cgroup,
                             procfs::RootBuffer& root) {
   if (event.kind == Kind::kSetpgid) event.setpgid.in = namespace_of(event.pid);
@@ -408,7 +409,7 @@ void AuditConnector::enrich(audit::AuditEvent& event, procfs::CgroupBuffer& cgro
   }
   if (event.kind != Kind::kExec) return;
   event.exec.pid_namespace = proc_.pid_namespace(event.pid);
-  // Most of a storm is gone by now: to ask again would cost as much as it did to learn that.
+  // After a burst most processes are gone. Another read would cost as much as the one that showed it.
   const bool gone = event.exec.pid_namespace == 0 && errno == ENOENT;
   if (!gone) event.exec.cgroup = procfs::cgroup_of(proc_, event.pid, cgroup);
   const procfs::ExecFile file =

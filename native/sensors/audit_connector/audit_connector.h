@@ -22,25 +22,25 @@
 
 namespace process_ancestry {
 
-// Kernel audit and the proc connector, or one of them. The connector tells that a process was created,
-// executes or ends, audit what was executed and as whom; src/collect joins the two.
+// Kernel audit and the proc connector, or one of them. The connector reports forks, execs and exits. Audit
+// reports what was executed and by which user. src/collect joins the two.
 //
-// The kernel queues the connector's exec before audit's records of the same exec, so each pass empties the
-// audit socket first and the connector's second, and delivers in the other order: the reader of the batches
-// has met every exec before its details come. The connector's own order is causal and is kept.
+// The kernel queues the connector's exec before audit's records of the same exec. So each pass empties the
+// audit socket first and the connector's socket second, and delivers in the opposite order: the reader always
+// has the exec before its details. The connector's order is causal and is kept.
 class AuditConnector final : public Sensor {
  public:
   struct Options {
     bool audit = true, connector = true;
-    bool audit_forks = false;  // audit also tells of forks, exits and sessions
+    bool audit_forks = false;  // audit also reports forks, exits and sessions
     std::string rule_key, state_file;
     size_t args_max_bytes = 2 << 20;
     size_t socket_buffer_bytes = size_t{32} << 20;
     double owner_grace_ms = 30000;
   };
 
-  // What keeps one with such options from working whole; none if it would. Changes nothing, and may be asked
-  // beside one that works.
+  // Problems that a sensor with these options would have; empty if none. Changes nothing. May be called while
+  // another one works.
   static std::vector<Problem> obstacles(const Options& options);
 
   explicit AuditConnector(Options options);
@@ -59,16 +59,16 @@ class AuditConnector final : public Sensor {
 
  private:
   void start_audit(double now_ms);
-  // Each second: whether the connector still tells, and opens it again where it does not.
+  // Called each second. Checks that the connector still works, and reopens it if not.
   void look_after_connector(Batch& batch, double now_ms);
   void look_after_audit(Batch& batch, double now_ms);
-  // What happened before this point is to be read from /proc.
+  // Reports that earlier events may be missing, so the reader must read /proc.
   void tell_interruption(Source source, Batch& batch);
   void drain_connector(Batch& batch);
   void on_proc_event(const proc_event& event, Batch& batch);
   void on_exec(int32_t pid, uint64_t at_ns, Batch& batch);
   void withdraw_older_details(int32_t pid, uint64_t at_ns, Batch& batch);
-  // Keeps what was read until audit's record of the exec comes.
+  // Keeps a reading of /proc until audit's record of the exec comes.
   void keep_reading(int32_t pid, const ExecDetails& details, double time, uint64_t done_ns, bool is_told);
   void tell_gaps(Batch& batch);
   ExecGaps gaps() const;
@@ -90,7 +90,8 @@ class AuditConnector final : public Sensor {
   CgroupMoves cgroup_moves_;
   procfs::ProcessReader process_reader_;
   MonotonicToBoottime to_boottime_;
-  // Details that the sink's batch has from /proc: where, and when they had been read (CLOCK_MONOTONIC).
+  // Details from /proc in the sink's batch: position of the record, and when the read ended
+  // (CLOCK_MONOTONIC).
   struct ProcRead {
     size_t record_at = 0;
     uint64_t done_ns = 0;
@@ -99,14 +100,14 @@ class AuditConnector final : public Sensor {
   ExecReadings readings_;
   uint64_t proc_messages_ = 0, gaps_told_ = 0;
   double awake_until_ms_ = 0;
-  // Why the connector is not open, and what kept audit from being started.
+  // Why the connector is not open, and why audit could not be started.
   std::optional<Problem> connector_problem_;
   std::vector<Problem> audit_obstacles_;
-  // When what could not be opened is tried again.
+  // When to try again what could not be opened.
   double connector_again_ms_ = 0, audit_again_ms_ = 0;
-  uint64_t messages_looked_at_ = 0;  // of proc_messages_
+  uint64_t messages_looked_at_ = 0;  // value of proc_messages_ at the last look
   uint64_t interruptions_ = 0;
-  // Events that the assembler has in part: their other records are still being made or sent.
+  // Incomplete events in the assembler: the kernel is still making or sending their other records.
   std::atomic<uint64_t> begun_{0};
   bool rescan_threads_ = false;
   int nap_ms_;

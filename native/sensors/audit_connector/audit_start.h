@@ -6,12 +6,12 @@
 
 namespace process_ancestry {
 
-// Of which execs audit may have no record, because it was off before. A call that was entered then makes
-// none, and a process that was forked before audit was ever on never makes any (kernel/auditsc.c,
-// audit_alloc). Times are CLOCK_MONOTONIC. Pure.
+// Which execs audit may have no record of, because it was off. A system call that began while audit was off
+// makes no record. A process that was forked before audit was first switched on never makes one
+// (kernel/auditsc.c, audit_alloc). Times are CLOCK_MONOTONIC. Pure.
 class AuditStart {
  public:
-  // It is on, at the latest since then.
+  // Audit is on since `at_ns` or earlier.
   void began(uint64_t at_ns) { began_ns_ = at_ns; }
   void forked(int32_t pid, uint64_t at_ns) {
     if (at_ns < began_ns_) {

@@ -20,7 +20,7 @@ bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
-// Whether it is the file by which processes are moved, of cgroup v2 or v1.
+// Whether the file moves processes or threads in cgroup v2 or v1.
 bool moves_processes(int fd) {
   char name[32], path[4096];
   std::snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
@@ -47,7 +47,8 @@ int CgroupMoves::open() {
   char text[4096];
   while (::getmntent_r(mounts.get(), &mount, text, sizeof text) != nullptr) {
     if (std::strcmp(mount.mnt_type, "cgroup2") != 0 && std::strcmp(mount.mnt_type, "cgroup") != 0) continue;
-    // Every mount of it, containers' too; before 4.20 this one alone, by which the host's managers move.
+    // Watches all mounts of the file system, also those in containers. Before 4.20, watches only this mount,
+    // which the host's managers use.
     const auto mark = [&](unsigned what) {
       return ::fanotify_mark(events.get(), FAN_MARK_ADD | what, FAN_MODIFY, AT_FDCWD, mount.mnt_dir) == 0;
     };
@@ -62,7 +63,7 @@ int CgroupMoves::open() {
 
 void CgroupMoves::drain(double now_ms) {
   alignas(fanotify_event_metadata) char buffer[4096];
-  // A writer that writes on and on is one event a file until that is read.
+  // The kernel merges repeated writes to a file into one event until it is read.
   constexpr int kReadsMost = 8;
   for (int i = 0; events_ && i < kReadsMost; ++i) {
     ssize_t left = ::read(events_.get(), buffer, sizeof buffer);
@@ -79,7 +80,8 @@ void CgroupMoves::drain(double now_ms) {
   inherit();
 }
 
-// Who was moved is in there by now, if it lives: a manager (systemd) moves others than those it created.
+// The file now lists the moved process, if it lives. A manager (systemd) also moves processes that it did not
+// create.
 void CgroupMoves::read_target(int fd) {
   constexpr int kPidsMost = 64;
   procfs::CgroupBuffer cgroup;
@@ -135,7 +137,7 @@ void CgroupMoves::wrote(int32_t writer, double now_ms) {
   cgroups_.erase(writer);
   if (writer == kInit) init_wrote_ = true;
   if (wrote_ms_.size() >= kMost) {
-    // Any process may be the child of one of them, for as long as they may move others.
+    // For kMoverMs, any process may be a child of one of these writers.
     wrote_ms_.clear();
     missed_ms_ = now_ms;
   }
@@ -145,10 +147,10 @@ void CgroupMoves::wrote(int32_t writer, double now_ms) {
 void CgroupMoves::is_in_target(int32_t pid, std::string_view cgroup) {
   if (pid <= 0) return;
   set_moved(pid, true);
-  // Without its group it is in an unknown one.
+  // A process without an entry is in an unknown group.
   if (cgroups_.size() >= kMost) cgroups_.clear();
   cgroups_.at(pid) = cgroup;
-  // A writer that is in there has moved itself, or another to where it is too.
+  // If the writer is in the target, it moved itself, or another process into its own group.
   wrote_ms_.erase(pid);
   if (pid == kInit) init_wrote_ = false;
 }
@@ -164,7 +166,7 @@ void CgroupMoves::was_read(int32_t pid) {
 }
 
 bool CgroupMoves::may_move_others(int32_t pid, double now_ms) {
-  if (pid == kInit && init_wrote_) return true;  // it moves every service that it starts
+  if (pid == kInit && init_wrote_) return true;  // systemd moves each service that it starts
   const double* const wrote_ms = wrote_ms_.find(pid);
   return wrote_ms != nullptr && now_ms - *wrote_ms < kMoverMs;
 }

@@ -12,43 +12,43 @@
 
 namespace process_ancestry {
 
-// Who may have been moved to another control group since it was created: it is not in its creator's any more.
-// No event of audit or the connector tells of a move, but the kernel tells fanotify of every write to a
-// cgroup.procs, and of the writer. CLONE_INTO_CGROUP makes no such write.
+// Tracks which processes may have been moved to another control group after their creation, and so are not in
+// their creator's group. No audit or connector event reports a move. But fanotify reports each write to a
+// cgroup.procs, and the writer. CLONE_INTO_CGROUP makes no such write.
 class CgroupMoves {
  public:
-  // For how long a writer may still move those whom it created.
+  // How long a writer may still move the processes that it created.
   static constexpr double kMoverMs = 10000;
 
   explicit CgroupMoves(const procfs::ProcDir& proc) : proc_(proc) {}
 
-  // 0 or an errno.
+  // Returns 0 or an errno.
   int open();
   void close() {
     events_.reset();
     watches_ = false;
   }
   int fd() const { return events_.get(); }
-  // Takes the writes that wait, and hands the moves on to those who were forked since the last time.
+  // Takes the waiting writes. Processes forked since the last call inherit the moves of their creators.
   void drain(double now_ms);
 
-  // A new process: what had this pid before is gone. Where its creator has moved, it was created before or
-  // after that.
+  // A new process: the state of an earlier process with this pid is dropped. If its creator was moved, the
+  // fork may have been before or after the move.
   void forked(int32_t pid, int32_t creator);
-  // Its control group was read at its exec: whoever it creates later is in there too.
+  // The control group was read at the exec. Later children are in the same group.
   void was_read(int32_t pid);
-  // Whether a process whose control group was not read may be in another than its creator's.
+  // Whether a process whose control group was not read may be in another group than its creator.
   bool may_have_moved(int32_t pid, int32_t creator, double now_ms);
 
-  // The control group of a process that was just moved; empty where it is unknown.
+  // The control group of a process that was just moved; empty if unknown.
   std::string_view moved_to(int32_t pid);
 
-  // Every write is told from now on.
+  // All writes are reported from now on.
   void watches_all() { watches_ = true; }
   void wrote(int32_t writer, double now_ms);
-  // It is in the control group to which a process was just moved: in this one, as /proc has it.
+  // The process is in the target of a move. `cgroup` is its group in /proc.
   void is_in_target(int32_t pid, std::string_view cgroup);
-  // Any process may have been moved.
+  // Some writes were lost: any process may have been moved.
   void missed_some(double now_ms);
 
  private:
@@ -67,11 +67,12 @@ class CgroupMoves {
 
   const procfs::ProcDir& proc_;
   UniqueFd events_;
-  // By pid: it may be in another group than that in which it was created or read. Never forgotten.
+  // By pid: whether the process may be in another group than at its creation or last read. Entries are never
+  // dropped.
   std::vector<bool> moved_;
-  bool moved_beyond_ = false;  // of the pids behind the last of these
-  std::vector<Fork> forks_;    // whose creator's move may not have been told yet
-  // Of those that have moved, where that is known.
+  bool moved_beyond_ = false;  // for pids beyond the end of moved_
+  std::vector<Fork> forks_;    // the move of the creator may still be unreported
+  // Groups of moved processes, where known.
   connector::PidTable<std::string> cgroups_;
   connector::PidTable<double> wrote_ms_;
   bool init_wrote_ = false;

@@ -31,8 +31,8 @@ void ExecReadings::forget_all() {
   count_ = bytes_ = 0;
 }
 
-// A record of an exec from that time is dropped, though it may be of one that was not told: that is a row
-// without details then, which is counted, but never a second one.
+// Drops each record from the time of the forgotten readings. Such a record may be of an exec whose details
+// were not reported. Its row then has no details, and is counted; but no exec gets two rows.
 bool ExecReadings::was_told(double stamp_ms) const {
   return stamp_ms + kLongestMs >= told_from_ms_ && stamp_ms <= told_until_ms_ + kSlackMs;
 }

@@ -25,13 +25,12 @@ int bind_to_group(int fd) {
   return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
 }
 
-// Lets the kernel drop changes of ids and names, traces and core dumps at the socket. A filter on the socket
-// does so on every kernel; the connector's own (struct proc_input) only from 6.6 on. Either way the
-// connector's sequence numbers count what was filtered too, so they cannot tell a loss: the socket's drop
-// counter does.
+// Makes the kernel drop changes of ids and names, traces and core dumps at the socket. A socket filter works
+// on all kernels; the connector's own filter (struct proc_input) only from 6.6 on. With both, the connector's
+// sequence numbers also count filtered messages. So they cannot show a loss; the socket's drop counter can.
 int keep_only_wanted_events(int fd) {
   constexpr uint32_t kWanted = kFork | kExec | kSid | kExit;
-  // The filter loads in the network's order, `what` is in the host's.
+  // A filter loads in network byte order; `what` is in host byte order.
   sock_filter program[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kEventAt + offsetof(proc_event, what)),
       BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, __builtin_bswap32(kWanted), 0, 1),
@@ -42,7 +41,7 @@ int keep_only_wanted_events(int fd) {
   return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0 ? 0 : errno;
 }
 
-// Forks of kthreadd alone: helpers of the kernel are made its children (kernel/umh.c, CLONE_PARENT).
+// Keeps only forks by kthreadd: kernel helpers become its children (kernel/umh.c, CLONE_PARENT).
 int keep_only_kernel_forks(int fd) {
   constexpr uint32_t kWhat = kEventAt + offsetof(proc_event, what);
   constexpr uint32_t kParent = kEventAt + offsetof(proc_event, event_data.fork.parent_tgid);
@@ -75,7 +74,7 @@ int Connector::open(size_t socket_buffer_bytes, double answer_ms) {
   set_receive_buffer(socket_.get(), socket_buffer_bytes);
   int error = bind_to_group(socket_.get());
 
-  // Every listener gets every answer. It has a sequence number of its own, and our ack plus one.
+  // Every listener gets every answer. The answer has its own sequence number and our ack plus one.
   const auto token = static_cast<uint32_t>(::getpid()) ^ static_cast<uint32_t>(monotonic_ms() * 1000);
   if (error == 0) {
     char request[NLMSG_SPACE(sizeof(cn_msg) + sizeof(uint32_t))] = {};
@@ -99,7 +98,8 @@ int Connector::open(size_t socket_buffer_bytes, double answer_ms) {
   return error;
 }
 
-// A socket that only wakes: it has what the other has too. The kernel sends while anybody has subscribed.
+// This socket is only for waking: all its messages also come to the other socket. The kernel sends while any
+// process is subscribed.
 void Connector::listen_to_kernel_forks() {
   kernel_forks_.reset(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_CONNECTOR));
   if (!kernel_forks_) return;
@@ -111,7 +111,7 @@ void Connector::empty_kernel_forks() {
   char message[kMessageBytes];
   while (kernel_forks_) {
     if (::recv(kernel_forks_.get(), message, sizeof message, 0) >= 0 || errno == ENOBUFS) continue;
-    // It only wakes: without it the other is looked at as often as before.
+    // Without this socket, the other is still read after each nap.
     if (errno != EAGAIN && errno != EINTR) forget_socket(kernel_forks_, errno);
     return;
   }
@@ -140,7 +140,7 @@ bool Connector::parse(std::string_view message, cn_msg& header, proc_event& even
   if (message.size() < kEventAt) return false;
   std::memcpy(&header, message.data() + NLMSG_HDRLEN, sizeof header);
   if (header.id.idx != CN_IDX_PROC || header.id.val != CN_VAL_PROC) return false;
-  // An older kernel's event may be shorter, and not all of ours is there.
+  // An older kernel's event may be shorter and lack some fields.
   const size_t size = std::min(message.size() - kEventAt, sizeof event);
   if (size < offsetof(proc_event, event_data)) return false;
   event = proc_event();

@@ -13,7 +13,7 @@
 
 namespace process_ancestry::connector {
 
-// proc_event::what (linux/cn_proc.h, which names them in one place up to 6.5 and in another from 6.6 on).
+// proc_event::what (linux/cn_proc.h, which defines them in different places up to 6.5 and from 6.6 on).
 enum What : uint32_t {
   kAnswer = 0,
   kFork = 0x00000001,
@@ -22,20 +22,20 @@ enum What : uint32_t {
   kExit = 0x80000000,
 };
 
-// Whether a socket can be bound to the connector's group: 0 or an errno. Nothing is subscribed.
+// Tries to bind a socket to the connector's group. Returns 0 or an errno. Does not subscribe.
 int try_to_bind();
 
-// The kernel's process events connector: forks, execs, exits and new sessions of processes and threads, in
-// the order in which they happened (drivers/connector/cn_proc.c).
+// The kernel's process events connector. Reports forks, execs, exits and new sessions of processes and
+// threads, in the order in which they happened (drivers/connector/cn_proc.c).
 class Connector {
  public:
   Connector();
 
-  // How long its answer may take. It lies in the socket when the question has been sent, maybe behind events.
+  // Time limit for the answer. The kernel queues it before send returns, but events may be queued before it.
   static constexpr double kAnswerMs = 500;
 
-  // Subscribes. 0, EPERM, ETIMEDOUT if the kernel keeps silent (it does so towards other pid and user
-  // namespaces than the first), or another errno.
+  // Subscribes. Returns 0, EPERM, ETIMEDOUT if the kernel does not answer (as outside the initial pid and
+  // user namespace), or another errno.
   int open(size_t socket_buffer_bytes, double answer_ms = kAnswerMs);
   void close() {
     socket_.reset();
@@ -43,15 +43,15 @@ class Connector {
   }
   bool is_open() const { return static_cast<bool>(socket_); }
   int fd() const { return socket_.get(); }
-  // Readable when the kernel itself made a process; -1 if that cannot be told. `drain` empties it.
+  // Readable after the kernel itself made a process; -1 if unsupported. `drain` empties it.
   int kernel_forks_fd() const { return kernel_forks_.get(); }
 
-  // Takes all that waits: on_event(const proc_event&) for each. False if the socket had overrun. Closes it
-  // where it ended: `error` says with what.
+  // Takes all waiting messages and calls on_event(const proc_event&) for each. False if the socket had
+  // overrun. If the socket ended, closes it; `error` then has the errno.
   template <typename OnEvent>
   bool drain(OnEvent on_event);
 
-  // Closes it: it does not tell what happens any more.
+  // Closes the connector because it no longer reports events.
   void end(int error) {
     error_ = error;
     forget_socket(socket_, error);
@@ -60,7 +60,7 @@ class Connector {
   int error() const { return error_; }
 
   uint64_t enobufs() const { return enobufs_; }
-  // Messages lost since the last call, and in all.
+  // Messages lost since the last call, and in total.
   uint32_t newly_lost();
   uint64_t lost() const { return lost_; }
 
@@ -75,7 +75,7 @@ class Connector {
   uint64_t enobufs_ = 0;
   uint64_t lost_ = 0;
   unsigned dropped_ = 0;
-  int error_ = 0;  // with which it ended
+  int error_ = 0;  // errno with which the socket ended
 };
 
 template <typename OnEvent>

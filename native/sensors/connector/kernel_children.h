@@ -6,19 +6,19 @@
 
 namespace process_ancestry::connector {
 
-// Kernel threads and what they start, up to its first exec. That exec is the kernel's own (kernel/umh.c: a
-// core dump's helper, modprobe): no system call makes it, so audit has no record of it. Pure, and indifferent
-// to hearing the same thing twice.
+// Kernel threads and their children, up to the first exec. The kernel itself makes that exec (kernel/umh.c: a
+// core dump helper, modprobe). No system call makes it, so audit has no record of it. Pure. Repeated events
+// do no harm.
 class KernelChildren {
  public:
   static constexpr int32_t kKthreadd = 2;
 
-  // A process that was there when we began to listen.
+  // A process that lived before the first event.
   void seed(int32_t pid, int32_t parent) {
     if (parent == kKthreadd) children_.at(pid) = true;
   }
-  // A new process: whatever had this pid before is gone. True if the kernel made it: if it executes, it does
-  // so right away.
+  // A new process: the state of an earlier process with this pid is dropped. True if the kernel made it. It
+  // then executes at once, if ever.
   bool forked(int32_t parent, int32_t pid) {
     const bool by_kernel = parent == kKthreadd || children_.find(parent) != nullptr;
     if (by_kernel) {
@@ -28,7 +28,7 @@ class KernelChildren {
     }
     return by_kernel;
   }
-  // True if the kernel executes it.
+  // True if the kernel makes this exec.
   bool executes(int32_t pid) {
     const bool by_kernel = children_.find(pid) != nullptr;
     if (by_kernel) children_.erase(pid);

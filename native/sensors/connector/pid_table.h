@@ -7,9 +7,8 @@
 
 namespace process_ancestry::connector {
 
-// A hash table from pid (above 0) to a small value, in one flat array: open addressing, and erasing moves
-// back what was displaced, so that it never fills up with graves. Pointers hold until the next insert or
-// erase.
+// A hash table from pid (above 0) to a small value, in one flat array with open addressing. Erase moves
+// displaced entries back and leaves no tombstones. Pointers are valid until the next insert or erase.
 template <typename Value>
 class PidTable {
  public:
@@ -20,7 +19,7 @@ class PidTable {
     }
   }
 
-  // The value of this pid, made if it had none.
+  // The value of this pid, created if missing.
   Value& at(int32_t pid) {
     if (Value* found = find(pid)) return *found;
     if ((size_ + 1) * 2 > slots_.size()) grow();
@@ -36,7 +35,7 @@ class PidTable {
     }
     for (size_t i = next(hole); slots_[i].pid != 0; i = next(i)) {
       const size_t distance = (i - home(slots_[i].pid)) & (slots_.size() - 1);
-      if (distance < ((i - hole) & (slots_.size() - 1))) continue;  // it is home, or on the way from there
+      if (distance < ((i - hole) & (slots_.size() - 1))) continue;  // in its own slot, or on the way to it
       slots_[hole] = std::move(slots_[i]);
       hole = i;
     }
@@ -51,7 +50,7 @@ class PidTable {
   size_t size() const { return size_; }
 
  private:
-  static constexpr size_t kFewest = 64;  // a power of two, as all sizes are
+  static constexpr size_t kFewest = 64;  // a power of two, like all sizes
 
   struct Slot {
     int32_t pid = 0;

@@ -14,7 +14,7 @@ void ThreadGroups::thread_started(int32_t tgid, int32_t tid) {
   const Thread* known = threads_.find(tid);
   if (known != nullptr) {
     if (known->tgid == tgid) return;
-    unlink(tid);  // its exit was lost, and another process has its number now
+    unlink(tid);  // its exit was lost, and another process has reused its number
   }
   Group& group = groups_.at(tgid);
   if (group.first != 0) threads_.find(group.first)->previous = tid;

@@ -5,7 +5,7 @@
 
 namespace process_ancestry::ebpf {
 
-// Appends the path of which `components` are the names, the last one first, with a NUL after each; "/" for
+// Appends the path whose names are in `components`: the last name first, a NUL after each. "/" if there are
 // none.
 void append_path(std::string_view components, std::string& path);
 

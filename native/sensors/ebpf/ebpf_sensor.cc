@@ -15,28 +15,27 @@
 namespace process_ancestry::ebpf {
 namespace {
 
-// Between passes. A query does not wait for it (Collector::drain_now), and the programs end it when an eighth
-// of the ring is full.
-// Events are told together while there are some: a query asks for them itself.
+// Between passes. A query drains the ring itself and does not wait for the nap (Collector::drain_now). The
+// programs end the nap when an eighth of the ring is full.
 constexpr int kNapMs = 250, kShortNapMs = 5;
 constexpr uint32_t kWakeAtPart = 8, kNoChunksAtPart = 2;
-// Of a process's environment.
+// Limit for the environment of one process.
 constexpr uint32_t kEnvMaxBytes = 16 << 10;
-// What the programs can follow: programs/process.bpf.c, kMaxChunks.
+// The most that the programs can copy: kMaxChunks in programs/process.bpf.c.
 constexpr size_t kArgsMostBytes = size_t{128} * kChunkBytes;
 constexpr double kNsPerTick = 1e7;  // include/asm-generic/param.h, USER_HZ
 constexpr int32_t kFirstPid = 1;
-// How much is packed before it is handed over.
+// Packed records are handed over at this size.
 constexpr size_t kPackedMaxBytes = 256 << 10;
-// Of the arguments of a process in a snapshot: all processes of a host together have to fit into the queue.
+// Limit for the arguments of one process in a snapshot. All processes of a host must fit into the queue.
 constexpr size_t kSnapshotArgsMaxBytes = 4 << 10;
-// Processes that a snapshot tells of between two looks at the ring.
+// How many processes the iterator reads between two looks at the ring.
 constexpr size_t kSnapshotStep = 256;
 
 int errno_of(ssize_t result) { return result < 0 ? errno : 0; }
 
-// Whether a program's connection tells where a session comes from: OpenSSH's server, which is asked while it
-// has one (src/process/logins.ts).
+// Whether a session's address can be read from the program's connection. Only for OpenSSH's server, while it
+// has the connection (src/process/logins.ts).
 bool has_sessions(std::string_view path) {
   const size_t slash = path.rfind('/');
   return path.substr(slash == std::string_view::npos ? 0 : slash + 1).substr(0, 4) == "sshd";
@@ -96,13 +95,13 @@ void EbpfSensor::rest(Rest rest) {
     state = kReaderNaps;
     mapped_.forget_wakes();
   }
-  // Before poll looks at the ring: see wake_reader in programs/process.bpf.c.
+  // Stored before poll checks the ring: see wake_reader in programs/process.bpf.c.
   __atomic_store_n(&shared_->reader_state, state, __ATOMIC_SEQ_CST);
 }
 
 int EbpfSensor::nap_ms(uint64_t messages) {
   if (messages > 0 || has_more()) return kNapMs;
-  // What waits and was not taken: its taker has no room, or its writer is not done.
+  // Records that still wait: the sink is full, or the writer has not finished.
   return mapped_.ring().waiting() > 0 ? kShortNapMs : 0;
 }
 
@@ -126,7 +125,7 @@ void EbpfSensor::add_events(Sink& sink) {
     ++messages_;
     const bool is_good = decoder_.read(record.bytes, record.size, told_);
     if (!is_good) {
-      // What it said is lost.
+      // The content of the record is lost.
       ++malformed_;
       count_loss(1, boottime_ms(), batch);
       continue;
@@ -158,7 +157,7 @@ void EbpfSensor::add_events(Sink& sink) {
   }
   end_snapshot(batch);
   if (mapped_.ring().malformed() == malformed_before) return;
-  // Where a record ends is not known any more: what followed was passed over.
+  // The end of the record is unknown, so the rest of the ring was skipped.
   count_loss(1, boottime_ms(), batch);
   works_ = false;
   problems_.push_back({"ebpf_ring_malformed", "a record of the ring has no end"});
@@ -167,13 +166,14 @@ void EbpfSensor::add_events(Sink& sink) {
 void EbpfSensor::add_exec(Batch& batch) {
   ExecEvent event;
   event.details = &told_.details;
-  // A path that was told before it was forgotten here.
+  // The decoder has forgotten a path that was reported earlier.
   event.cgroup_untold = told_.details.cgroup_id != 0 && told_.details.cgroup.empty();
   batch.add(Source::kEbpf, told_.pid, told_.time_ms, event);
   if (has_sessions(told_.details.path)) is_urgent_ = true;
 }
 
-// The iterator's program cannot wait for pages of arguments that were swapped out, and there is no hurry.
+// The iterator's program cannot read pages of arguments that are swapped out. /proc can, and a snapshot is
+// not urgent.
 void EbpfSensor::add_snapshot(Batch& batch) {
   ExecDetails& details = told_.details;
   told_of_first_ = told_of_first_ || told_.pid == kFirstPid;
@@ -193,11 +193,11 @@ void EbpfSensor::add_snapshot(Batch& batch) {
   batch.add(Source::kEbpf, told_.pid, told_.time_ms, told_.snapshot);
 }
 
-// All lineages end in it, and there are kernels whose iterators pass over it (seen with a Firecracker guest).
+// All lineages end in pid 1. The iterator of some kernels skips it (seen in a Firecracker guest).
 void EbpfSensor::add_first_process(Batch& batch) {
   ExecDetails& details = told_.details;
   details = ExecDetails();
-  // Before it is read, as the programs stamp the others.
+  // The time is taken before the reads, as in the programs.
   const double time_ms = boottime_ms();
   const UniqueFd process = proc_.open_process(kFirstPid);
   char text[1024];
@@ -206,7 +206,7 @@ void EbpfSensor::add_first_process(Batch& batch) {
     return;
   procfs::ProcessReader reader(proc_, options_.args_max_bytes, true);
   if (!reader.read(kFirstPid, details)) {
-    // What does not take the right to look into it.
+    // Only the fields that need no privilege.
     details = ExecDetails();
     details.from_procfs = true;
     details.ppid = 0;
@@ -252,7 +252,7 @@ void EbpfSensor::go_on_with_snapshot(Sink& sink) {
   }
 }
 
-// Once all that it put into the ring has been told.
+// Reports the end after all records of the snapshot.
 void EbpfSensor::end_snapshot(Batch& batch) {
   if (!snapshot_ends_at_ || !mapped_.ring().has_read_to(*snapshot_ends_at_)) return;
   snapshot_ends_at_.reset();
@@ -266,7 +266,7 @@ void EbpfSensor::end_snapshot(Batch& batch) {
 void EbpfSensor::tick(Sink& sink, double) {
   if (!works_) return;
   hear_sessions();
-  // What is lost last has no record after it that says so.
+  // No later record reports a loss at the end.
   const uint32_t counter = shared_->lost;
   const auto lost = static_cast<int32_t>(counter - lost_seen_);
   if (lost > 0 && mapped_.ring().waiting() == 0) {
@@ -280,11 +280,11 @@ void EbpfSensor::tick(Sink& sink, double) {
     lost_ += newly;
     sink.batch().loss(Source::kEbpf, boottime_ms(), static_cast<uint32_t>(newly));
   }
-  // On a quiet host something has to happen that the programs count.
+  // On a quiet host, creates an event that the programs must count.
   const bool is_quiet = shared_->newtasks == newtasks_seen_;
   if (is_quiet && make_thread() && shared_->newtasks == newtasks_seen_) {
     works_ = false;
-    problems_.push_back({"ebpf_stopped", "a new thread was not told of: the programs were detached"});
+    problems_.push_back({"ebpf_stopped", "a new thread was not reported: the programs were detached"});
     sink.batch().loss(Source::kEbpf, boottime_ms(), 1);
   }
   newtasks_seen_ = shared_->newtasks;

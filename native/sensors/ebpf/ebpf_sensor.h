@@ -17,20 +17,20 @@
 
 namespace process_ancestry::ebpf {
 
-// Programs at the kernel's tracepoints of fork, exec and exit, and one that goes through all processes, tell
-// of them whole, through one ring whose order is theirs: a fork comes before everything of the child, an exec
-// with all its details, an exit after everything of the process.
+// Reports forks, execs and exits with kernel programs at their tracepoints, and live processes with an
+// iterator program. All write complete records into one ring, so the order is causal: a fork comes before all
+// events of the child, an exec has all its details, an exit comes after all events of the process.
 class EbpfSensor final : public Sensor {
  public:
   struct Options {
-    // Of one exec; the rest is told by a number.
+    // Limit for the arguments of one exec. Bytes above it are only counted.
     size_t args_max_bytes = 128 << 10;
-    // A power of 2. The kernel allocates it whole, and it counts as ours: 8 MiB hold 3 seconds of 3,000 execs
-    // a second, with their forks and exits.
+    // A power of 2. The kernel allocates the whole ring, and it counts as memory of this process. 8 MiB hold
+    // 3 seconds of 3,000 execs a second, with their forks and exits.
     size_t ring_bytes = 8 << 20;
-    // Whether setsid(2) is told, which slows every system call of the host a little.
+    // Whether to report setsid(2). It slows every system call of the host a little.
     bool sessions = false;
-    // Names of the variables of the environment that are told.
+    // Names of the environment variables to report.
     std::vector<std::string> environment_names;
   };
 
@@ -53,7 +53,7 @@ class EbpfSensor final : public Sensor {
   bool has_more() const override { return processes_ || snapshot_ends_at_; }
 
  private:
-  // Where it is wanted, and as soon as the kernel lets it.
+  // Attaches the setsid program if sessions are wanted and the kernel allows it.
   void hear_sessions();
   void add_events(Sink& sink);
   void add_exec(Batch& batch);
@@ -72,18 +72,18 @@ class EbpfSensor final : public Sensor {
   MappedRing mapped_;
   Told told_;
   std::string snapshot_args_;
-  // What was drained last tells of something that its reader looks at while it lives.
+  // The last pass reported a process that the reader must look at while it lives.
   bool is_urgent_ = false;
   uint64_t messages_ = 0, malformed_ = 0, lost_ = 0, missed_ = 0;
-  uint32_t lost_seen_ = 0;  // of the programs' counter
+  uint32_t lost_seen_ = 0;  // in the programs' counter
   uint64_t newtasks_seen_ = 0;
   bool works_ = false, told_of_first_ = false;
-  // Goes through all processes; open while a snapshot has not gone through them.
+  // The iterator over all processes. Open until a snapshot has reached the end.
   UniqueFd processes_;
-  // Where in the ring the records of a snapshot end that has.
+  // Position in the ring after the last record of the snapshot.
   std::optional<unsigned long> snapshot_ends_at_;
   int snapshot_error_ = 0;  // of the last snapshot
-  int sessions_error_ = 0;  // that keeps them from being heard
+  int sessions_error_ = 0;  // errno of attaching the setsid program
   bool hears_sessions_ = false;
   std::vector<Problem> problems_;
 };

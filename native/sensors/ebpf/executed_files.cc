@@ -12,7 +12,8 @@
 namespace process_ancestry::ebpf {
 namespace {
 
-// linux/magic.h. A server or an ordinary user's process answers for these: it could keep us waiting.
+// linux/magic.h. On these file systems a server or a user's process answers, and may not answer for a long
+// time.
 bool may_keep_waiting(uint32_t file_system) {
   constexpr uint32_t kFuse = 0x65735546, kNfs = 0x6969, kSmb = 0x517b, kCifs = 0xff534d42, kSmb2 = 0xfe534d42,
                      kNinep = 0x01021997, kAfs = 0x5346414f, kCeph = 0x00c36400, kCoda = 0x73757245;
@@ -26,8 +27,8 @@ uint64_t ctime_ns_of(const struct statx& about) {
   return static_cast<uint64_t>(about.stx_ctime.tv_sec) * 1000000000 + about.stx_ctime.tv_nsec;
 }
 
-// Whether `about` is the file that was executed. Some file systems show other numbers than the kernel has:
-// there the time of its last change, to the nanosecond, and its size and mode stand for it.
+// Whether `about` is the executed file. On some file systems statx shows other numbers than the kernel has.
+// There the change time (in nanoseconds), the size and the mode identify the file.
 bool is_the_file(const struct statx& about, const FileFacts& file, const ExecDetails& details) {
   const bool same_device = makedev(about.stx_dev_major, about.stx_dev_minor) == details.device;
   const bool same_inode = static_cast<double>(about.stx_ino) == details.inode;
@@ -43,7 +44,7 @@ bool is_the_file(const struct statx& about, const FileFacts& file, const ExecDet
 void ExecutedFiles::complete(int32_t pid, const FileFacts& file, ExecDetails& details) {
   if (file.file_system == 0 || may_keep_waiting(file.file_system) || details.is_deleted) return;
   if (file.lookup_path.empty()) return;
-  // Two mount namespaces may have files of the same path.
+  // Files in two mount namespaces may have the same path.
   key_.assign(details.root == "/" ? std::string_view() : details.root)
       .append(1, '\0')
       .append(file.lookup_path);

@@ -9,13 +9,12 @@
 
 namespace process_ancestry::ebpf {
 
-// Asks user space's side of the file system for what the programs cannot read of an executed file: when it
-// was made, its numbers where a file system shows others than it has inside (btrfs, overlayfs), and whether
-// the host's path leads to a file of another mount namespace. Once for each file, by its path, for as long as
-// its inode is the same and unchanged.
+// Reads with statx what the programs cannot read of an executed file: its creation time, its device and inode
+// number where user space sees others than the kernel (btrfs, overlayfs), and whether the host's path leads
+// to a file of another mount namespace. Cached by path while the inode and its change time stay the same.
 class ExecutedFiles {
  public:
-  // Fills in `btime`, `device`, `inode` and `root` of the details, as far as they can be had.
+  // Fills in `btime`, `device`, `inode` and `root` of the details where they are known.
   void complete(int32_t pid, const FileFacts& file, ExecDetails& details);
 
  private:
@@ -23,11 +22,11 @@ class ExecutedFiles {
     uint64_t ctime_ns = 0;
     double inode = 0, kernel_inode = 0, btime = 0;
     uint32_t device = 0, kernel_device = 0;
-    bool by_path = false;  // and not by the process
+    bool by_path = false;  // found by its path, not by /proc/PID/exe
   };
   static constexpr size_t kMax = 512;
 
-  // By path. A file that is found under a path is not looked up again until another is executed there.
+  // By path. Replaced when another file is executed under that path.
   std::unordered_map<std::string, Found> found_;
   std::string key_;
 };

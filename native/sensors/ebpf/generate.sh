@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes generated/process_programs.lskel.h, a light skeleton, from programs/process.bpf.c, with Debian 12's clang (14.0.6),
-# bpftool (7.1.0) and libbpf-dev's headers for programs. A build of the project needs none of them.
-#   sh native/sensors/ebpf/generate.sh           writes it
-#   sh native/sensors/ebpf/generate.sh --check   fails when what is committed is not what they make
+# Generates generated/process_programs.lskel.h, a light skeleton, from programs/process.bpf.c with Debian 12's clang (14.0.6),
+# bpftool (7.1.0) and libbpf-dev's headers for programs. A normal build of the project does not need these tools.
+#   sh native/sensors/ebpf/generate.sh           writes the skeleton
+#   sh native/sensors/ebpf/generate.sh --check   fails if the committed skeleton differs
 set -eu
 here=$(dirname "$(readlink -f "$0")")
 PATH=$PATH:/usr/sbin
@@ -12,13 +12,13 @@ for tool in clang llvm-strip bpftool; do
     exit 127
   }
 done
-# Other versions make other code of it, which is no worse, but cannot be compared.
+# Other versions generate different code, which cannot be compared.
 clang --version | grep -q '^Debian clang version 14\.0\.6' || { echo "generate.sh: not clang 14.0.6 of Debian 12" >&2; exit 1; }
 bpftool version | grep -q '^[^ ]*bpftool v7\.1\.0' || { echo "generate.sh: not bpftool 7.1.0 of Debian 12" >&2; exit 1; }
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 cd "$here"
-# The target sees no system headers but libbpf's for programs: not its own include path.
+# The only system headers for the target are libbpf's for programs.
 mkdir "$made/include"
 ln -s /usr/include/bpf "$made/include/bpf"
 clang -g -O2 -mcpu=v3 -target bpf -nostdinc -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers \
@@ -28,7 +28,7 @@ llvm-strip -g "$made/process_programs.o"
 bpftool gen skeleton -L "$made/process_programs.o" name process_programs >"$made/process_programs.lskel.h"
 if [ "${1:-}" = --check ]; then
   cmp generated/process_programs.lskel.h "$made/process_programs.lskel.h" &&
-    echo "generated/process_programs.lskel.h is what clang and bpftool make of programs/process.bpf.c"
+    echo "generated/process_programs.lskel.h is up to date with programs/process.bpf.c"
 else
   mkdir -p generated
   cp "$made/process_programs.lskel.h" generated/

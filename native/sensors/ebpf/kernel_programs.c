@@ -50,7 +50,8 @@ int kernel_programs_attach_setsid(struct KernelPrograms* programs, uint64_t trac
   event.size = sizeof event;
   event.config = tracepoint;
   event.sample_period = 1;
-  // Of one processor, but its program runs on all (kernel/trace/bpf_trace.c, perf_event_attach_bpf_prog).
+  // The event is of one processor, but its program runs on all (kernel/trace/bpf_trace.c,
+  // perf_event_attach_bpf_prog).
   programs->setsid_event = (int)syscall(SYS_perf_event_open, &event, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
   if (programs->setsid_event < 0) return -errno;
   const int link =
@@ -87,7 +88,7 @@ void kernel_programs_forget_cgroup(const struct KernelPrograms* programs, uint64
   memset(&attr, 0, sizeof attr);
   attr.map_fd = (__u32)programs->skeleton->maps.told_cgroups.map_fd;
   attr.key = (uintptr_t)&key;
-  // The kernel may have forgotten it itself.
+  // An error is harmless: the kernel may have removed the entry already.
   (void)skel_bpf(BPF_MAP_DELETE_ELEM, &attr);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// The programs in the kernel, as C gives them to C++: a light skeleton is C alone.
+// The C interface to the kernel programs: a light skeleton compiles only as C.
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,39 +9,39 @@ extern "C" {
 #endif
 
 struct KernelProgramOptions {
-  uint32_t ring_bytes;  // a power of 2, and a whole number of pages
+  uint32_t ring_bytes;  // a power of 2 and a multiple of the page size
   uint32_t args_max_bytes, env_max_bytes;
-  uint32_t wake_at_bytes;       // that wait wake a reader that naps
-  uint32_t no_chunks_at_bytes;  // that wait leave no room for long arguments
-  // Where the kernel writes why it refuses a program; none without.
+  uint32_t wake_at_bytes;       // waiting bytes that wake a napping reader
+  uint32_t no_chunks_at_bytes;  // waiting bytes above which long arguments are not copied
+  // The kernel writes here why it refuses a program; NULL for no log.
   char* log;
   uint32_t log_bytes;
 };
 
 struct KernelPrograms;
 
-// Loads and does not attach. A negative errno in `error` and NULL if the kernel refuses.
+// Loads the programs without attaching them. If the kernel refuses: NULL, and a negative errno in `error`.
 struct KernelPrograms* kernel_programs_load(const struct KernelProgramOptions* options, int* error);
-// From then on they run. 0 or a negative errno.
+// Attaches the programs, which then run. Returns 0 or a negative errno.
 int kernel_programs_attach(struct KernelPrograms* programs);
-// Attaches the program that tells of setsid(2), of which tracefs tells the number. 0 or a negative errno.
+// Attaches the program for setsid(2). `tracepoint` is its number in tracefs. Returns 0 or a negative errno.
 int kernel_programs_attach_setsid(struct KernelPrograms* programs, uint64_t tracepoint);
-// Detaches and unloads; harmless for NULL.
+// Detaches and unloads. NULL is allowed.
 void kernel_programs_close(struct KernelPrograms* programs);
 
 int kernel_programs_ring_fd(const struct KernelPrograms* programs);
-// A descriptor from which reading makes the programs tell of the processes that live: a byte for each. A
-// negative errno for an error.
+// Returns a descriptor, or a negative errno. Each byte read from it makes the programs report one live
+// process.
 int kernel_programs_snapshot(const struct KernelPrograms* programs);
-// Has the path of a control group told again, when it is met the next time.
+// Makes the programs report the path of a control group again with its next exec.
 void kernel_programs_forget_cgroup(const struct KernelPrograms* programs, uint64_t id, uint32_t hierarchy);
-// How often a program did not run because it, on the same processor, ran already.
+// How often a program did not run because it was already running on the same processor.
 uint64_t kernel_programs_missed(const struct KernelPrograms* programs);
 
-// Memory that is shared with the programs.
+// Memory shared with the programs.
 struct SharedWithPrograms {
   uint32_t reader_state;  // ReaderState
-  uint32_t lost;          // records that found no room: wraps
+  uint32_t lost;          // records that did not fit into the ring; wraps around
   uint64_t newtasks;      // processes and threads that were created
 };
 volatile struct SharedWithPrograms* kernel_programs_shared(const struct KernelPrograms* programs);

@@ -20,8 +20,8 @@ void MappedRing::Pages::reset() {
   at_ = nullptr;
 }
 
-// kernel/bpf/ringbuf.c: a page for the reader's position, which it writes, one for the writers', and the
-// data, which the kernel would map twice in a row for who asks for twice as much.
+// kernel/bpf/ringbuf.c: one page for the reader's position, writable; one page for the writers' position;
+// then the data. The kernel would map the data twice in a row if twice the size were requested.
 bool MappedRing::map(int fd, size_t bytes) {
   const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   if (!consumer_.map(fd, PROT_READ | PROT_WRITE, 0, page)) return false;
@@ -30,7 +30,7 @@ bool MappedRing::map(int fd, size_t bytes) {
                reinterpret_cast<const unsigned long*>(producer_.at()), producer_.at() + page, bytes);
   woken_.reset(::epoll_create1(EPOLL_CLOEXEC));
   epoll_event wanted{};
-  // The ring is readable when anything is in it; by its edges it is when the programs wake us.
+  // The ring is readable while it has any record. Edge-triggered epoll is readable only after a wake.
   wanted.events = EPOLLIN | EPOLLET;
   return woken_ && ::epoll_ctl(woken_.get(), EPOLL_CTL_ADD, fd, &wanted) == 0;
 }

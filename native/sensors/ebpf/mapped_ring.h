@@ -8,22 +8,22 @@
 
 namespace process_ancestry::ebpf {
 
-// The ring of the programs in our memory, and what wakes us.
+// The mapped ring of the programs, and the descriptor of its wakes.
 class MappedRing {
  public:
-  // False and errno for an error.
+  // False and errno on error.
   bool map(int fd, size_t bytes);
   void reset();
 
   Ring& ring() { return ring_; }
   const Ring& ring() const { return ring_; }
-  // Readable once for each time that the programs woke the reader; -1 before `map`.
+  // Readable once for each wake by the programs; -1 before `map`.
   int woken_fd() const { return woken_.get(); }
-  // Forgets that they did.
+  // Clears the wakes so far.
   void forget_wakes();
 
  private:
-  // Pages of the ring.
+  // Mapped pages of the ring.
   class Pages {
    public:
     Pages() = default;

@@ -18,8 +18,8 @@
 namespace process_ancestry::ebpf {
 namespace {
 
-// The kernel writes the log of all programs one over the other, and an error of its own where one does not
-// fit (before 6.4).
+// The kernel writes the logs of all programs one over the other. Before 6.4 it fails with its own error if a
+// log does not fit.
 constexpr uint32_t kLogBytes = 16 << 20;
 constexpr size_t kLogEndBytes = 600;
 
@@ -28,7 +28,7 @@ std::string read_whole(const char* path) {
   return std::string(procfs::read_at(AT_FDCWD, path, text, sizeof text));
 }
 
-// The last lines of what the verifier wrote.
+// The last lines of the verifier's log.
 std::string end_of(std::string_view log) {
   log = log.substr(0, log.find('\0'));
   while (!log.empty() && log.back() == '\n') log.remove_suffix(1);
@@ -36,7 +36,7 @@ std::string end_of(std::string_view log) {
   return std::string(log);
 }
 
-// What can be known before trying.
+// Checks that need no attempt to load.
 bool can_be_tried(std::vector<Problem>& problems) {
   constexpr uint32_t kInitialPidNamespace = 0xeffffffc;  // include/linux/proc_ns.h, PROC_PID_INIT_INO
   if (own_namespace("pid") != kInitialPidNamespace) {
@@ -47,7 +47,7 @@ bool can_be_tried(std::vector<Problem>& problems) {
     problems.push_back({"ebpf_no_btf", std::string("/sys/kernel/btf/vmlinux: ") + std::strerror(errno)});
     return false;
   }
-  // kernel/bpf: LOCKDOWN_BPF_READ_KERNEL is above integrity.
+  // kernel/bpf: LOCKDOWN_BPF_READ_KERNEL belongs to the confidentiality level, not to integrity.
   if (read_whole("/sys/kernel/security/lockdown").find("[confidentiality]") != std::string::npos) {
     problems.push_back({"ebpf_lockdown", "confidentiality"});
     return false;
@@ -69,8 +69,8 @@ struct Load {
   }
 };
 
-// The verifier gives up with EAGAIN when anything is to be done in the thread that loads, a signal or work of
-// io_uring (kernel/bpf/verifier.c, signal_pending in do_check): one of its own has nothing else to do.
+// The verifier fails with EAGAIN if the loading thread has pending work, such as a signal or io_uring
+// (kernel/bpf/verifier.c, signal_pending in do_check). A new thread has no other work.
 KernelPrograms* load_undisturbed(const KernelProgramOptions& options, int& error) {
   Load load{options};
   sigset_t all, before;
@@ -91,7 +91,7 @@ KernelPrograms* load_undisturbed(const KernelProgramOptions& options, int& error
   return load.programs;
 }
 
-// A private mount of tracefs, for hosts that have mounted none.
+// A private mount of tracefs, for hosts where it is not mounted.
 UniqueFd own_tracefs() {
   constexpr unsigned kCreate = 6;  // linux/mount.h, FSCONFIG_CMD_CREATE
   const UniqueFd context(static_cast<int>(::syscall(SYS_fsopen, "tracefs", 0)));
@@ -127,7 +127,7 @@ Programs load_programs(KernelProgramOptions options, std::vector<Problem>& probl
     problems.push_back({"ebpf_unsupported", std::strerror(-error)});
     return nullptr;
   }
-  // Once more, for what the kernel has to say.
+  // Tries again with a log, to report the kernel's reason.
   const std::unique_ptr<char[]> log(new char[kLogBytes]);
   log[0] = '\0';
   options.log = log.get();

@@ -15,13 +15,13 @@ struct UnloadPrograms {
 };
 using Programs = std::unique_ptr<KernelPrograms, UnloadPrograms>;
 
-// Loads the programs into this host's kernel. None if it does not take them, and the problem says why.
+// Loads the programs into the kernel. If the kernel refuses, returns null and adds a problem with the reason.
 Programs load_programs(KernelProgramOptions options, std::vector<Problem>& problems);
 
-// Inode number of a namespace of ours, as /proc/self/ns has it; 0 if it cannot be read.
+// Inode number of one of this process's namespaces, as in /proc/self/ns; 0 if it cannot be read.
 uint32_t own_namespace(const char* name);
 
-// The number of the tracepoint at the end of setsid(2); 0 if it cannot be had.
+// The number of the tracepoint at the end of setsid(2); 0 if it cannot be read.
 uint64_t setsid_tracepoint();
 
 }  // namespace process_ancestry::ebpf

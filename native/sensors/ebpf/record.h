@@ -1,8 +1,8 @@
 #pragma once
 
-// What the kernel programs (programs/process.bpf.c) put into the ring, and RecordDecoder takes out. C, for
-// both read it; all numbers are of the host's byte order, and every struct is a whole number of 8 bytes
-// without padding of the compiler's.
+// Records that the kernel programs (programs/process.bpf.c) write into the ring and RecordDecoder reads. Both
+// include this file, so it is C. Numbers are in the host's byte order. Every struct is a multiple of 8 bytes
+// and has no compiler padding.
 #ifdef __bpf__
 #include "programs/kernel.h"
 #else
@@ -17,24 +17,24 @@ enum RecordKind {
   kRecordFork = 1,
   kRecordExec = 2,
   kRecordExit = 3,
-  kRecordSnapshot = 4,     // as an exec, of a process that lives
-  kRecordArguments = 5,    // a piece of long arguments: before the exec that they belong to
-  kRecordEnvironment = 6,  // likewise
+  kRecordSnapshot = 4,     // like an exec, for a live process
+  kRecordArguments = 5,    // a piece of long arguments, before its exec
+  kRecordEnvironment = 6,  // a piece of the environment, before its exec
   kRecordSession = 7,      // setsid(2) succeeded
 };
 
 enum RecordFlags {
-  kFlagExeCut = 1 << 0,  // the walk from the file towards its root was too long: the beginning is missing
+  kFlagExeCut = 1 << 0,  // the walk from the file to the root was too long: the path lacks its beginning
   kFlagCwdCut = 1 << 1,
   kFlagCgroupCut = 1 << 2,
-  kFlagArgsCut = 1 << 3,       // over the limit, unreadable, or refused while the ring was half full
+  kFlagArgsCut = 1 << 3,       // over the limit, unreadable, or not copied because the ring was half full
   kFlagIsDeleted = 1 << 4,     // the file has no name any more
   kFlagIsScript = 1 << 5,      // the kernel changed bprm->interp
   kFlagSecureExec = 1 << 6,    // AT_SECURE
-  kFlagUpperLayer = 1 << 7,    // of an overlay
+  kFlagUpperLayer = 1 << 7,    // in the upper layer of an overlay
   kFlagByDescriptor = 1 << 8,  // execveat with a descriptor
-  kFlagHasEnded = 1 << 9,      // of a snapshot: a zombie
-  kFlagHasExecuted = 1 << 10,  // of a snapshot
+  kFlagHasEnded = 1 << 9,      // in a snapshot: a zombie
+  kFlagHasExecuted = 1 << 10,  // in a snapshot
 };
 
 enum {
@@ -42,27 +42,27 @@ enum {
   kNameMaxBytes = 4096,
   kArgsInlineBytes = 8192,
   kChunkBytes = 16384,
-  // Three walks, each of which may go a component over its limit, and the name.
+  // Three walks, each at most one component over its limit, and the name.
   kTextsMaxBytes = 20480,
-  kNotMet = 0xffffffff,  // exe_root, cwd_root: the walk did not come by the process's root directory
+  kNotMet = 0xffffffff,  // exe_root, cwd_root: the walk did not meet the process's root directory
 };
 
-// The state of the reader, in memory that it shares with the programs.
+// The reader's state, in memory shared with the programs.
 enum ReaderState {
-  kReaderBusy = 0,  // it looks again by itself
-  kReaderIdle = 1,  // it sleeps until something comes
-  kReaderNaps = 2,  // it sleeps for a while, or until much has come
+  kReaderBusy = 0,  // it will check the ring itself
+  kReaderIdle = 1,  // it sleeps until a record comes
+  kReaderNaps = 2,  // it sleeps for a limited time, or until much waits
 };
 
 struct RecordHeader {
   __u32 kind, flags;
   __u64 time_ns;   // CLOCK_BOOTTIME
-  __u64 start_ns;  // of the process: start_boottime of its leader
-  __u32 pid;       // tgid in the initial namespace, as all pids here
+  __u64 start_ns;  // start_boottime of the process's leader
+  __u32 pid;       // tgid in the initial namespace, like all pids here
   __u32 parent;    // real_parent
   __u64 parent_start_ns;
-  __u32 lost;    // records that found no room until now, on all processors: wraps
-  __u32 caller;  // of a fork: who called, which is not the parent with CLONE_PARENT
+  __u32 lost;    // records that did not fit so far, on all processors; wraps around
+  __u32 caller;  // of a fork: the calling process; with CLONE_PARENT not the parent
 };
 
 struct GroupFacts {
@@ -89,17 +89,17 @@ struct ChunkRecord {
 
 struct DescriptorFacts {
   __u32 mode;    // i_mode; 0 if closed
-  __u32 device;  // i_rdev, as the kernel has it: 12 bits major, 20 bits minor
+  __u32 device;  // i_rdev in the kernel's form: 12 bits major, 20 bits minor
 };
 
-// An image: of an exec or a snapshot. `data` holds the texts one after the other: exe, cwd, cgroup (each the
-// names of its components, the last one first, a NUL after each), name, args.
+// The image of an exec or a snapshot. `data` holds the texts in this order: exe, cwd, cgroup, name, args. The
+// first three are names of components, the last one first, a NUL after each.
 struct ImageRecord {
   struct RecordHeader header;
   struct GroupFacts groups;
   __u32 uid, gid, euid, egid, suid, sgid, fsuid, fsgid, auid, ses;
   __u32 user_namespace, mount_namespace, network_namespace;
-  __u32 exe_mount_namespace;  // that of the mount which the walk from the file ended in
+  __u32 exe_mount_namespace;  // of the mount at the end of the walk from the file
   __u32 tty_major, tty_minor;
   __u32 mode, owner_uid, owner_gid, device, link_count, file_system;  // file_system: s_magic
   __u64 inode, size;
@@ -109,10 +109,10 @@ struct ImageRecord {
   __u64 capabilities_permitted, capabilities_effective;
   struct DescriptorFacts descriptors[3];
   __u32 args_count, env_count;
-  __u64 args_bytes, env_bytes;          // in the memory of the process, with the NUL after each
-  __u32 args_in_chunks, env_in_chunks;  // bytes that kRecordArguments and kRecordEnvironment told before
+  __u64 args_bytes, env_bytes;          // in the process's memory, with the NULs
+  __u32 args_in_chunks, env_in_chunks;  // bytes in earlier kRecordArguments and kRecordEnvironment records
   __u32 exe_bytes, cwd_bytes, cgroup_bytes, name_bytes, args_inline_bytes;
-  __u32 exe_root, cwd_root;  // where in the components the process's root directory is: kNotMet if nowhere
+  __u32 exe_root, cwd_root;  // offset of the process's root directory in the components, or kNotMet
   __u32 unused;
   char comm[16], tty[16];
   __u8 data[kTextsMaxBytes + kArgsInlineBytes];

@@ -26,7 +26,7 @@ bool copy_of(const uint8_t* bytes, size_t size, T& record) {
   return true;
 }
 
-// linux/kdev_t.h, new_encode_dev: as user space has device numbers, of which the kernel's have other bits.
+// linux/kdev_t.h, new_encode_dev: the device number as user space sees it. The kernel uses other bits.
 uint32_t device_number(uint32_t major, uint32_t minor) {
   return (minor & 0xff) | (major << 8) | ((minor & ~0xffU) << 12);
 }
@@ -66,7 +66,7 @@ DescriptorKind kind_of(const DescriptorFacts& facts) {
   }
 }
 
-// A text in room of a fixed size.
+// The text in a field of fixed size.
 template <size_t N>
 std::string_view text_in(const char (&room)[N]) {
   return {room, ::strnlen(room, N)};
@@ -170,7 +170,7 @@ bool RecordDecoder::read(const uint8_t* bytes, size_t size, Told& told) {
     case kRecordEnvironment:
       return read_chunk(bytes, size);
     case kRecordSnapshot: {
-      // It was read before the process ended, and put after that.
+      // The process was read before its exit and reported after it.
       const Ended& last = ended_[header.pid % ended_.size()];
       if (last.pid == header.pid && last.start_ns == header.start_ns) return true;
       return read_image(bytes, size, told);
@@ -186,7 +186,7 @@ void RecordDecoder::read_header(const RecordHeader& header, Told& told) {
   told.pid = static_cast<int32_t>(header.pid);
   told.time_ms = to_ms(header.time_ns);
   told.start_ns = header.start_ns;
-  // Processors write at once: the count of one that was slow may be older than the last.
+  // Processors write at the same time, so a late record may have an older count.
   const auto newly = static_cast<int32_t>(header.lost - lost_);
   if (newly <= 0) return;
   told.newly_lost = static_cast<uint32_t>(newly);
@@ -214,12 +214,12 @@ bool RecordDecoder::read_chunk(const uint8_t* bytes, size_t size) {
     found = pieces_.end() - 1;
   }
   std::string& text = header.kind == kRecordArguments ? found->args : found->environment;
-  // Of an exec that found no room.
+  // The old pieces are of an exec that was lost.
   if (record.offset == 0) {
     pieces_bytes_ -= text.size();
     text.clear();
   }
-  // One before it found no room: then the sum will not be what the exec says.
+  // An earlier piece was lost. The sum will then differ from the exec's.
   if (record.offset != text.size()) return true;
   text.append(reinterpret_cast<const char*>(bytes) + kBefore, record.size);
   pieces_bytes_ += record.size;
@@ -241,7 +241,7 @@ void RecordDecoder::take_pieces(const RecordHeader& header) {
 bool RecordDecoder::read_image(const uint8_t* bytes, size_t size, Told& told) {
   constexpr size_t kBefore = offsetof(ImageRecord, data);
   if (size < kBefore) return false;
-  // Of the size of a whole record, and filled without the texts.
+  // As large as a whole record, but filled without the texts.
   alignas(ImageRecord) uint8_t room[sizeof(ImageRecord)];
   std::memcpy(room, bytes, kBefore);
   const auto& image = *reinterpret_cast<const ImageRecord*>(room);
@@ -260,7 +260,7 @@ bool RecordDecoder::read_image(const uint8_t* bytes, size_t size, Told& told) {
   ExecDetails& details = told.details;
   details = ExecDetails();
   read_numbers(image, details);
-  // Texts of a fixed size lie in the record itself.
+  // Texts of fixed size are in the record itself.
   const char* const fixed = reinterpret_cast<const char*>(bytes);
   const auto in_record = [&](std::string_view text) {
     return std::string_view(fixed + (text.data() - reinterpret_cast<const char*>(room)), text.size());
@@ -283,8 +283,8 @@ bool RecordDecoder::read_image(const uint8_t* bytes, size_t size, Told& told) {
   return true;
 }
 
-// The programs walk from the file up to the root of its mount namespace. If they came by the process's root
-// directory, the path is what is below it, as audit and /proc/PID/exe have it.
+// The programs walk from the file to the root of its mount namespace. If the walk met the process's root
+// directory, the path is the part below it, as in audit and /proc/PID/exe.
 void RecordDecoder::read_paths(const ImageRecord& image, std::string_view exe, std::string_view cwd,
                                Told& told) {
   ExecDetails& details = told.details;
@@ -301,16 +301,16 @@ void RecordDecoder::read_paths(const ImageRecord& image, std::string_view exe, s
     return;
   }
   append_path(inside(exe, image.exe_root), path_);
-  // As /proc and audit have it (fs/d_path.c).
+  // As /proc and audit show it (fs/d_path.c).
   if (details.is_deleted) path_ += " (deleted)";
   details.path = path_;
-  // A mount of the kernel's own, as a memfd's, is in no namespace.
+  // A kernel-internal mount, such as a memfd's, is in no namespace.
   const uint32_t mounts = image.exe_mount_namespace != 0 ? image.exe_mount_namespace : image.mount_namespace;
   told.file.ctime_ns = static_cast<uint64_t>(image.ctime) * 1000000000 + image.ctime_ns;
   told.file.file_system = image.file_system;
   told.file.is_in_own_mounts = mounts == options_.own_mount_namespace;
   told.file.lookup_path = {};
-  // Without its beginning it is no path, and below no root that could be told.
+  // Without its beginning, the path cannot be looked up and its root is unknown.
   if ((image.header.flags & kFlagExeCut) != 0) return;
   told.file.lookup_path = details.path;
   if (!told.file.is_in_own_mounts) {
@@ -347,7 +347,7 @@ void RecordDecoder::read_args(const ImageRecord& image, std::string_view inline_
 
 void RecordDecoder::select_environment(std::string_view environment) {
   environment_.clear();
-  // One that is cut has no NUL.
+  // A variable that was cut has no NUL.
   for (size_t end; (end = environment.find('\0')) != std::string_view::npos;
        environment.remove_prefix(end + 1)) {
     const std::string_view variable = environment.substr(0, end),
@@ -368,7 +368,7 @@ void RecordDecoder::read_cgroup(const ImageRecord& image, std::string_view compo
       cgroups_.clear();
       cgroups_bytes_ = 0;
     }
-    // The top of a hierarchy has no name: one that is empty stands for it.
+    // The root of a hierarchy has no name. One empty name stands for it.
     std::string& path = cgroups_[id];
     cgroups_bytes_ -= path.size();
     path.clear();

@@ -13,58 +13,59 @@
 
 namespace process_ancestry::ebpf {
 
-// What is known of an executed file beside its details.
+// Facts of an executed file that are not in its details.
 struct FileFacts {
-  uint64_t ctime_ns = 0;     // Unix time; to be compared alone, for a file may have any
+  uint64_t ctime_ns = 0;     // Unix time; not unique: a file may have any time
   uint32_t file_system = 0;  // linux/magic.h; 0 if there is no file
   bool is_in_own_mounts = false;
-  // The host's path of the file, or its path in another mount namespace; empty if it is not known.
+  // The host's path of the file, or its path in another mount namespace. Empty if unknown.
   std::string_view lookup_path;
 };
 
-// What one record of the programs says. Its views live until the next record is read.
+// The content of one record. Its views are valid until the next record is read.
 struct Told {
   enum class What : uint8_t { kNothing, kFork, kExec, kExit, kSnapshot, kSetsid };
   What what = What::kNothing;
   int32_t pid = 0;
   double time_ms = 0;
   uint64_t start_ns = 0;
-  uint32_t newly_lost = 0;  // records, before this one
+  uint32_t newly_lost = 0;  // records lost before this one
   ForkEvent fork;
   ExitEvent exit;
-  SnapshotEvent snapshot;  // its details are these
+  SnapshotEvent snapshot;  // its details are `details` below
   ExecDetails details;
   FileFacts file;
 };
 
-// Control groups count in hierarchies of their own.
+// A control group id is unique only within its hierarchy.
 struct CgroupId {
   uint64_t id = 0;
   uint32_t hierarchy = 0;
   bool operator==(const CgroupId& other) const { return id == other.id && hierarchy == other.hierarchy; }
 };
 
-// Turns records of the programs (record.h) into events. Pure: memory in, memory out. Keeps what one record
-// tells for later ones: paths of control groups, and pieces of long arguments.
+// Converts the programs' records (record.h) into events. Works on memory only. Keeps what later records need:
+// paths of control groups and pieces of long arguments.
 class RecordDecoder {
  public:
   struct Options {
     uint32_t own_mount_namespace = 0;
-    // Names of the variables of the environment that are told.
+    // Names of the environment variables to report.
     std::vector<std::string> environment_names;
   };
 
   explicit RecordDecoder(Options options) : options_(std::move(options)), ended_(kEndedRemembered) {}
 
-  // One record. False if it is none.
+  // Reads one record. False if it is malformed.
   bool read(const uint8_t* bytes, size_t size, Told& told);
-  // The programs' counter of lost records, where it was read beside the records.
+  // Sets the programs' counter of lost records when it was read from shared memory.
   void told_of_loss(uint32_t lost) { lost_ = lost; }
-  // Control groups whose path is not known any more, and has to be told again. Once.
+  // Control groups whose paths were dropped here, so the programs must report them again. Each is returned
+  // once.
   std::vector<CgroupId> take_forgotten();
 
  private:
-  // Pieces of a process's arguments and environment, which come before its exec.
+  // Pieces of a process's arguments and environment that came before its exec.
   struct Pieces {
     uint32_t pid = 0;
     uint64_t start_ns = 0;
@@ -79,7 +80,7 @@ class RecordDecoder {
     uint32_t pid = 0;
     uint64_t start_ns = 0;
   };
-  // As many as there are processors can be on their way, and those whose exec found no room.
+  // Room for one process on each processor, and for pieces whose exec was lost.
   static constexpr size_t kPiecesMax = 256, kPiecesMaxBytes = 8 << 20;
   static constexpr size_t kCgroupsMax = 4096, kCgroupsMaxBytes = 1 << 20;
   static constexpr size_t kEndedRemembered = 1024;
@@ -100,9 +101,9 @@ class RecordDecoder {
   std::unordered_map<CgroupId, std::string, HashOfCgroup> cgroups_;
   size_t cgroups_bytes_ = 0;
   std::vector<CgroupId> forgotten_;
-  // Processes that ended last: two threads that end at once may both tell of the end.
+  // The last processes that ended: if two threads end at once, both may report the exit.
   std::vector<Ended> ended_;
-  // What the views point into.
+  // The memory behind the views.
   Pieces taken_;
   std::string path_, cwd_, root_, host_path_, args_, environment_;
 };

@@ -5,7 +5,7 @@
 namespace process_ancestry::ebpf {
 namespace {
 
-// linux/bpf.h; redeclared, for hosts that build with older headers.
+// linux/bpf.h. Redeclared for hosts with older headers.
 constexpr uint32_t kBusy = 1U << 31, kDiscarded = 1U << 30;
 constexpr size_t kHeaderBytes = 8, kAlignment = 8;
 

@@ -6,29 +6,29 @@
 
 namespace process_ancestry::ebpf {
 
-// Reads records out of a ring buffer of the kernel's (kernel/bpf/ringbuf.c) that is mapped once: a record
-// that goes over the end is put together here, so that the pages do not count twice as ours. Believes nothing
-// that would lead out of the ring. One reader at a time.
+// Reads records from a kernel ring buffer (kernel/bpf/ringbuf.c). The data are mapped once, so that the pages
+// count once as memory of this process. A record that wraps around is copied together. Never reads outside
+// the ring, whatever the ring says. One reader at a time.
 class Ring {
  public:
   Ring() = default;
-  // `bytes` is a power of 2. Positions count on and on; `data` has `bytes`.
+  // `bytes` is a power of 2 and the size of `data`. Positions only grow.
   Ring(unsigned long* consumer, const unsigned long* producer, const uint8_t* data, size_t bytes)
       : consumer_(consumer), producer_(producer), data_(data), bytes_(bytes) {}
 
   struct Record {
-    const uint8_t* bytes = nullptr;  // until `next` is called again
+    const uint8_t* bytes = nullptr;  // valid until the next call of `next`
     size_t size = 0;
   };
-  // Frees the room of the record before. False if there is no other, or it is not finished yet.
+  // Frees the previous record and returns the next one. False if there is none or it is not finished.
   bool next(Record& record);
 
   size_t waiting() const;
-  // Where the next record of the programs will begin, and whether all before such a position has been handed
-  // out.
+  // `end` is the position of the programs' next record. `has_read_to` says whether all records before a
+  // position were returned.
   unsigned long end() const { return __atomic_load_n(producer_, __ATOMIC_ACQUIRE); }
   bool has_read_to(unsigned long position) const { return static_cast<long>(at_ - position) >= 0; }
-  // Pieces that made no sense: all that waited was skipped.
+  // How often the ring made no sense and all waiting bytes were skipped.
   uint64_t malformed() const { return malformed_; }
 
  private:

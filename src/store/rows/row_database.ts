@@ -18,7 +18,7 @@ import {
 } from './event_facts.ts';
 import { LegacyRows } from './legacy_rows.ts';
 import { prepareSchema } from './schema.ts';
-import { asKeys, hasKey, lastEidOf, mayHaveKey, type Segment, type SegmentRow, Segments } from './segments.ts';
+import { asKeys, hasKey, lastEidOf, type Segment, type SegmentRow, Segments } from './segments.ts';
 import { SharedFactsTable } from './shared_facts.ts';
 import { SharedReader } from './shared_reader.ts';
 import { StoredEvent } from './stored_event.ts';
@@ -267,9 +267,8 @@ export class RowDatabase {
     const { times, eids } = search;
     const pids = search.pids && asKeys(search.pids);
     const parents = search.parents && asKeys(search.parents);
-    for (const segment of this.#segments.within(eids ? narrowed(range, eids) : range)) {
+    for (const segment of this.#segments.withKeys(eids ? narrowed(range, eids) : range, pids, parents)) {
       if (times && (segment.minMs > times.maxMs || segment.maxMs < times.minMs)) continue;
-      if ((pids && !mayHaveKey(segment, pids)) || (parents && !mayHaveKey(segment, parents))) continue;
       const places = this.#placesOf(segment, range, { eids, pids, parents });
       if (places.length === 0) continue;
       const lines = this.#linesOf(segment);

@@ -69,16 +69,14 @@ export function asKeys(numbers: ReadonlySet<number>): ReadonlySet<number> {
 /** So few keys are looked for one by one. */
 const FEW_KEYS = 8;
 
-/** Whether a segment may have a row with one of these keys: a quick look, before its rows are looked at. */
-export function mayHaveKey({ keys }: Segment, wanted: ReadonlySet<number>): boolean {
-  if (wanted.size > FEW_KEYS) return true;
-  for (const key of wanted) if (keys.includes(key)) return true;
-  return false;
-}
-
 /** Whether a row has one of these keys. */
 export function hasKey({ keys }: Segment, at: number, offset: 0 | 1, wanted: ReadonlySet<number>): boolean {
   return wanted.has(keys[2 * at + offset] as number);
+}
+
+function hasAny(keys: Int32Array, wanted: readonly number[]): boolean {
+  for (let n = 0; n < wanted.length; n++) if (keys.includes(wanted[n] as number)) return true;
+  return false;
 }
 
 /** In the order of their eids. */
@@ -179,14 +177,26 @@ export class Segments {
     return this.#segments[0]?.firstEid ?? this.#floorEid + 1;
   }
 
-  /** Those that have rows of a range, in order. */
-  *within({ after, upTo }: EidRange): IterableIterator<Segment> {
-    // A copy: rows may come and go while a search pauses.
-    const all = this.#segments.slice(this.#firstBeyond(Math.max(after, this.#floorEid)));
-    for (const segment of all) {
-      if (segment.firstEid > upTo) return;
-      yield segment;
+  /** Those that have rows of a range, in order. A copy: rows may come and go while a search pauses. */
+  within(range: EidRange): Segment[] {
+    return this.withKeys(range);
+  }
+
+  /**
+   * Those of a range that may have a row with one of some pids and one of some parents, in order; undefined admits all. In
+   * one tight loop: most segments have none.
+   */
+  withKeys(range: EidRange, pids?: ReadonlySet<number>, parents?: ReadonlySet<number>): Segment[] {
+    const found: Segment[] = [];
+    const wanted = [pids, parents].flatMap((keys) => (keys && keys.size <= FEW_KEYS ? [[...keys]] : []));
+    for (let at = this.#firstBeyond(Math.max(range.after, this.#floorEid)); at < this.#segments.length; at++) {
+      const segment = this.#segments[at] as Segment;
+      if (segment.firstEid > range.upTo) break;
+      let mayHave = true;
+      for (const keys of wanted) mayHave &&= hasAny(segment.keys, keys);
+      if (mayHave) found.push(segment);
     }
+    return found;
   }
 
   /** The part of a range that lies in a segment and has not been let go: the places of its rows, `end` excluded. */

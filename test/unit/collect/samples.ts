@@ -1,4 +1,4 @@
-/** What the decoder has to make of the samples of native/test/samples.cc. Made of native/events/declaration.ts by `npm run generate`: change that. */
+/** The decoder's expected result for the samples of native/test/samples.cc. Generated from native/events/declaration.ts by `npm run generate`. Do not edit. */
 import type { ExecDetails, Pid } from '../../../src/collect/events.ts';
 
 const details: ExecDetails = {

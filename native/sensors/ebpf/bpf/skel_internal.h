@@ -1,9 +1,9 @@
 #pragma once
 
-// What a light skeleton of bpftool 7.1 calls, of its own making: the header of this name that comes with
-// libbpf is not needed. A skeleton carries a program that creates maps, loads programs and fills in what
-// CO-RE settles; it is loaded, run once, and told by a struct of these descriptors what to do, and fills in
-// the descriptors of files. The layout of the structs is that program's.
+// The functions that a light skeleton of bpftool 7.1 calls. They replace the header of the same name in
+// libbpf. A skeleton contains a loader program that creates maps, loads programs and applies CO-RE
+// relocations. It is loaded and run once. The structs below are its input, and it fills in the file
+// descriptors. It defines their layout.
 
 #include <errno.h>
 #include <linux/bpf.h>
@@ -15,17 +15,17 @@
 #include <unistd.h>
 
 struct bpf_map_desc {
-  int map_fd;                   // told by the loader
-  __u32 max_entries;            // told to the loader: 0 for as it was compiled
-  __aligned_u64 initial_value;  // likewise: where the bytes are, 0 for none
+  int map_fd;                   // set by the loader
+  __u32 max_entries;            // input of the loader: 0 for the compiled value
+  __aligned_u64 initial_value;  // input of the loader: address of the bytes, 0 for none
 };
 
 struct bpf_prog_desc {
-  int prog_fd;  // told by the loader
+  int prog_fd;  // set by the loader
 };
 
 struct bpf_loader_ctx {
-  __u32 sz;  // bytes of this and of the descriptors after it
+  __u32 sz;  // bytes of this struct and of the descriptors after it
   __u32 flags;
   __u32 log_level, log_size;
   __u64 log_buf;
@@ -38,7 +38,7 @@ struct bpf_load_and_run_opts {
   const char* errstr;
 };
 
-// A negative errno for an error.
+// Returns a negative errno on error.
 static inline int skel_bpf(int command, union bpf_attr* attr) {
   const long result = syscall(SYS_bpf, command, attr, sizeof *attr);
   return result < 0 ? -errno : (int)result;
@@ -49,7 +49,7 @@ static inline void skel_free(void* memory) { free(memory); }
 
 static inline int skel_closenz(int fd) { return fd > 0 ? close(fd) : -EINVAL; }
 
-// Room for the contents of a map, which can be changed until the load.
+// Makes room for the contents of a map, which can be changed until the load.
 static inline void* skel_prep_map_data(const void* contents, size_t map_bytes, size_t bytes) {
   void* at = mmap(NULL, map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) return NULL;
@@ -57,7 +57,7 @@ static inline void* skel_prep_map_data(const void* contents, size_t map_bytes, s
   return at;
 }
 
-// Puts the map itself into that room.
+// Replaces that room with the mapped map.
 static inline void* skel_finalize_map_data(__u64* room, size_t map_bytes, int protection, int map_fd) {
   void* at = mmap((void*)(uintptr_t)*room, map_bytes, protection, MAP_SHARED | MAP_FIXED, map_fd, 0);
   return at == MAP_FAILED ? NULL : at;
@@ -85,7 +85,7 @@ static inline int skel_link_create(int prog_fd, int target_fd, enum bpf_attach_t
   return skel_bpf(BPF_LINK_CREATE, &attr);
 }
 
-// The loader's data, as the one value of an array. Its descriptor, or a negative errno.
+// Creates an array map with the loader's data as its one value. Returns its descriptor or a negative errno.
 static inline int skel_loader_map(const struct bpf_load_and_run_opts* opts) {
   union bpf_attr attr;
   memset(&attr, 0, sizeof attr);
@@ -123,7 +123,7 @@ static inline int skel_loader_program(const struct bpf_load_and_run_opts* opts, 
   return skel_bpf(BPF_PROG_LOAD, &attr);
 }
 
-// 0 or a negative errno; `errstr` says which step failed.
+// Returns 0 or a negative errno; `errstr` names the failed step.
 static inline int bpf_load_and_run(struct bpf_load_and_run_opts* opts) {
   opts->errstr = "the loader's data";
   const int map_fd = skel_loader_map(opts);

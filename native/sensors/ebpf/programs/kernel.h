@@ -1,8 +1,7 @@
 #pragma once
 
-// The kernel's types as far as the programs read them. Where a field is, and whether it is there, is settled
-// when they are loaded (CO-RE): by names, so that neither order nor size of these structs matters. A type
-// whose name ends in ___SOMETHING is another release's form of it.
+// The kernel types that the programs read. CO-RE resolves each field by name at load time, so the order and
+// size of these structs do not matter. A type name that ends in ___SOMETHING is the form of another release.
 
 typedef unsigned char __u8;
 typedef unsigned short __u16;
@@ -35,7 +34,7 @@ typedef struct {
 typedef struct {
   u32 val;
 } kgid_t;
-// An array of two numbers before 6.3; the same bytes on a little-endian host.
+// An array of two numbers before 6.3, with the same bytes on a little-endian host.
 typedef struct {
   u64 val;
 } kernel_cap_t;
@@ -92,7 +91,7 @@ struct inode {
   __s64 i_atime_sec, i_mtime_sec, i_ctime_sec;
   u32 i_ctime_nsec;
 };
-// 6.7 to 6.10; 6.6 has only the last of them.
+// 6.7 to 6.10. 6.6 has only the last field.
 struct inode___timespec {
   struct timespec64 __i_atime, __i_mtime, __i_ctime;
 };
@@ -132,7 +131,7 @@ struct fdtable {
 struct files_struct {
   struct fdtable* fdt;
 };
-// fs/overlayfs/ovl_entry.h. Known where overlayfs is built in, or loaded before we are.
+// fs/overlayfs/ovl_entry.h. Resolved only if overlayfs is built in or loaded before the programs.
 struct ovl_inode {
   struct inode vfs_inode;
   struct dentry* __upperdentry;
@@ -228,5 +227,5 @@ struct bpf_iter__task {
 
 #pragma clang attribute pop
 
-// The numbers here are of no account: those of the running kernel are filled in.
+// These numbers are not used: CO-RE fills in those of the running kernel.
 enum cgroup_subsys_id { devices_cgrp_id = 1, memory_cgrp_id = 2, pids_cgrp_id = 3 };

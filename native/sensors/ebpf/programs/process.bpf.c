@@ -1,12 +1,12 @@
-// The kernel's side of the eBPF sensor: what happens to processes, whole and in order, into one ring. The
-// programs only read. They are compiled ahead into generated/process_programs.lskel.h: see generate.sh.
+// The kernel side of the eBPF sensor. It writes complete records of process events, in order, into one ring.
+// The programs only read. They are compiled ahead into generated/process_programs.lskel.h: see generate.sh.
 #include "../record.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-// Helpers that read the kernel's memory are for programs under the GPL (kernel/trace/bpf_trace.c, gpl_only).
+// Helpers that read kernel memory need a GPL-compatible program (kernel/trace/bpf_trace.c, gpl_only).
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 enum {
@@ -14,7 +14,7 @@ enum {
   kComponentBytes = 256,  // NAME_MAX and a NUL
   kMaxCgroupDepth = 32,
   kMaxChunks = 128,
-  // Beside the end of what a walk wrote.
+  // Bits in a walk's result, next to the end of the written bytes.
   kWalkDone = 1 << 29,
   kWalkCut = 1 << 30,
 };
@@ -30,7 +30,7 @@ enum {
   kOverlayMagic = 0x794c7630  // linux/magic.h, OVERLAYFS_SUPER_MAGIC
 };
 
-// Global functions take numbers only: what they work on goes through here.
+// Global functions take only numbers, so their data are here.
 struct Work {
   u64 dentry, vfsmount, root_dentry, root_vfsmount, kernfs_node;
   u64 chunk_from;
@@ -42,8 +42,8 @@ struct Work {
   };
 };
 
-// A tracepoint's program is not preempted by another of its processor, but the iterator's is: it works
-// elsewhere.
+// A tracepoint program is not preempted by another one on its processor, but the iterator program is. So each
+// has its own Work.
 enum { kOfExec = 0, kOfSnapshot = 1 };
 
 struct CgroupKey {
@@ -61,7 +61,7 @@ struct {
   __type(key, u32);
   __type(value, struct Work);
 } work_of SEC(".maps");
-// Control groups whose path the reader knows.
+// Control groups whose path was reported.
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 4096);
@@ -77,26 +77,26 @@ __u64 newtasks = 0;
 // Options, set before the load.
 const volatile __u32 args_max_bytes = 128 << 10;
 const volatile __u32 env_max_bytes = 0;
-const volatile __u32 wake_at_bytes = 1 << 20;       // of what waits while the reader naps
-const volatile __u32 no_chunks_at_bytes = 4 << 20;  // of what waits
+const volatile __u32 wake_at_bytes = 1 << 20;       // waiting bytes that wake a napping reader
+const volatile __u32 no_chunks_at_bytes = 4 << 20;  // waiting bytes above which chunks are not written
 
-// Whether a number is within bounds, for the verifier: 6.1 does not follow copies of a register that was
-// checked, so that the one which is compared has to be the one which is used.
+// Checks that a number is within bounds, for the verifier. The verifier of 6.1 does not track copies of a
+// checked register, so the compared register must be the used one.
 #define WITHIN(number, most)         \
   ({                                 \
     asm volatile("" : "+r"(number)); \
     (number) <= (most);              \
   })
 
-// Wakes a reader that sleeps. After the record, whose commit is a full barrier (kernel/bpf/ringbuf.c): either
-// the reader sees the record before it sleeps, or we see that it sleeps. Only the first who sees it wakes it.
-// A nap is ended by much data, or by a record that is urgent.
+// Wakes a sleeping reader. The commit of its record was a full barrier (kernel/bpf/ringbuf.c): either the
+// reader sees the record before it sleeps, or we see that it sleeps. Only the first caller wakes it. Much
+// data ends a nap, and so does an urgent record.
 static __always_inline void wake_reader(bool is_urgent) {
   u32 state = *(volatile __u32*)&reader_state;
   if (state == kReaderBusy) return;
   if (state == kReaderNaps && !is_urgent && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < wake_at_bytes)
     return;
-  // Nothing wakes without a record: one that the reader passes over.
+  // Only a record can wake the reader: write one that the reader skips.
   void* nothing = bpf_ringbuf_reserve(&ring, 8, 0);
   if (!nothing) return;
   if (__sync_val_compare_and_swap(&reader_state, state, kReaderBusy) == state) {
@@ -114,7 +114,7 @@ static __always_inline bool is_urgent(struct RecordHeader* record) {
   return comm[0] == 's' && comm[1] == 's' && comm[2] == 'h' && comm[3] == 'd';
 }
 
-// Whether it found room.
+// Returns whether the record fit.
 static __always_inline bool put(struct RecordHeader* record, u64 bytes) {
   record->lost = *(volatile __u32*)&lost;
   bool has_room = bpf_ringbuf_output(&ring, record, bytes, BPF_RB_NO_WAKEUP) == 0;
@@ -143,7 +143,7 @@ static __always_inline u32 group_of(struct task_struct* task, int type) {
 static __always_inline void read_groups(struct GroupFacts* groups, struct task_struct* task) {
   groups->sid = group_of(task, kSession);
   groups->pgid = group_of(task, kProcessGroup);
-  // By numbers: 6.1 allows no arithmetic on a pointer to a struct pid.
+  // Computes with numbers: 6.1 allows no arithmetic on a pointer to a struct pid.
   struct pid* pid = BPF_CORE_READ(task, group_leader, thread_pid);
   u64 own = (u64)pid + bpf_core_field_offset(struct pid, numbers) +
             (u64)BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid);
@@ -154,17 +154,17 @@ static __always_inline void read_groups(struct GroupFacts* groups, struct task_s
   groups->pid_namespace = BPF_CORE_READ(namespace, ns.inum);
 }
 
-// Appends a name and a NUL. The new end, or `at` if there is no room or no name.
+// Appends a name and a NUL. Returns the new end, or `at` if there is no room or no name.
 static __always_inline u64 append_name(struct Work* work, u64 at, const void* name) {
   if (!WITHIN(at, kTextsMaxBytes - kNameMaxBytes)) return at;
   long bytes = bpf_probe_read_kernel_str(work->image.data + at, kComponentBytes, name);
   return bytes > 0 && bytes <= kComponentBytes ? at + bytes : at;
 }
 
-// The bodies of loops are functions of their own, which the verifier looks at once, not in every turn.
+// Loop bodies are separate functions, so the verifier checks them once and not in every iteration.
 
-// One step of a walk from a dentry up to the root of its mount namespace: what d_path does (fs/d_path.c),
-// which programs at tracepoints may not call. The new end of what was written, with kWalkDone at the top.
+// One step from a dentry up to the root of its mount namespace. Does what d_path does (fs/d_path.c), which
+// tracepoint programs may not call. Returns the new end, with kWalkDone at the root.
 __noinline int step_up(u32 from, u32 at, u32 whose) {
   struct Work* work = bpf_map_lookup_elem(&work_of, &whose);
   if (!work) return at | kWalkDone;
@@ -177,7 +177,7 @@ __noinline int step_up(u32 from, u32 at, u32 whose) {
   struct dentry* parent = BPF_CORE_READ(dentry, d_parent);
   if (dentry != top) {
     u64 end = append_name(work, at, BPF_CORE_READ(dentry, d_name.name));
-    // Where it hangs on nothing, as a memfd, a name is all there is.
+    // A detached file, such as a memfd, has only a name.
     if (dentry == parent) return end | kWalkDone;
     work->dentry = (u64)parent;
     return end == at ? at | kWalkDone | kWalkCut : end;
@@ -192,7 +192,7 @@ __noinline int step_up(u32 from, u32 at, u32 whose) {
   return at;
 }
 
-// The whole walk. The end of what was written, with kWalkCut if that is not all.
+// Walks to the root. Returns the end of the written bytes, with kWalkCut if the path is incomplete.
 __noinline int walk_path(u32 from, u32 whose) {
   struct Work* work = bpf_map_lookup_elem(&work_of, &whose);
   if (!work) return from;
@@ -207,7 +207,7 @@ __noinline int walk_path(u32 from, u32 whose) {
   return at | kWalkCut;
 }
 
-// Likewise of a control group, up to the root of its hierarchy.
+// One step from a control group up to the root of its hierarchy.
 __noinline int step_up_cgroup(u32 at, u32 whose) {
   struct Work* work = bpf_map_lookup_elem(&work_of, &whose);
   if (!work) return at | kWalkDone;
@@ -247,7 +247,7 @@ static __always_inline void read_ids(struct ImageRecord* image, struct task_stru
   image->capabilities_permitted = image->capabilities_effective = 0;
   bpf_probe_read_kernel(&image->capabilities_permitted, 8, &cred->cap_permitted);
   bpf_probe_read_kernel(&image->capabilities_effective, 8, &cred->cap_effective);
-  // A kernel without audit has neither.
+  // A kernel without audit has neither field.
   image->auid = bpf_core_field_exists(task->loginuid) ? task->loginuid.val : -1;
   image->ses = bpf_core_field_exists(task->sessionid) ? task->sessionid : -1;
 }
@@ -277,7 +277,7 @@ static __always_inline void read_descriptors(struct ImageRecord* image, struct t
   for (int i = 0; i < 3; i++) {
     struct file* file = 0;
     image->descriptors[i].mode = image->descriptors[i].device = 0;
-    // No table is smaller (fs/file.c, NR_OPEN_DEFAULT).
+    // No table is smaller than this (fs/file.c, NR_OPEN_DEFAULT).
     if (table) bpf_probe_read_kernel(&file, sizeof file, table + i);
     if (!file) continue;
     struct inode* inode = BPF_CORE_READ(file, f_inode);
@@ -341,7 +341,7 @@ static __always_inline void forget_file(struct ImageRecord* image) {
   image->atime = image->mtime = image->ctime = 0;
 }
 
-// The deeper of two groups of a process, of different hierarchies: see cgroup_path in procfs/cgroup.cc.
+// The deeper of two groups of a process in different hierarchies: see cgroup_path in procfs/cgroup.cc.
 #define DEEPER(group, set, controller)                                                    \
   ({                                                                                      \
     struct cgroup* deepest = (group);                                                     \
@@ -366,11 +366,11 @@ static __always_inline struct cgroup* cgroup_of(struct task_struct* task) {
   group = DEEPER(group, set, pids_cgrp_id);
   group = DEEPER(group, set, memory_cgrp_id);
   group = DEEPER(group, set, devices_cgrp_id);
-  // At the top of all of several hierarchies nothing is said.
+  // If a process is at the root of several hierarchies, its group is unknown.
   return has_more && BPF_CORE_READ(group, level) == 0 ? 0 : group;
 }
 
-// All of an image but what only an exec has. The end of the texts, 0 for an error.
+// Fills in all fields of an image that a snapshot has too. Returns the end of the texts, 0 on error.
 static __always_inline u64 describe(struct Work* work, u32 whose, struct task_struct* task,
                                     struct file* file) {
   struct ImageRecord* image = &work->image;
@@ -430,7 +430,7 @@ static __always_inline u64 describe(struct Work* work, u32 whose, struct task_st
       int end = walk_cgroup(at, whose);
       if (end & kWalkCut) image->header.flags |= kFlagCgroupCut;
       image->cgroup_bytes = (end & ~kWalkCut) - at;
-      // The root itself has no names: one that is empty says so.
+      // The root has no name: report one empty name.
       at = end & ~kWalkCut;
       if (!WITHIN(at, kTextsMaxBytes - kNameMaxBytes)) return 0;
       if (image->cgroup_bytes == 0) {
@@ -453,12 +453,12 @@ static __always_inline void put_image(struct Work* work, u64 texts_end) {
   bpf_map_update_elem(&told_cgroups, &key, &one, BPF_ANY);
 }
 
-// Puts the next piece of the arguments or the environment. False at the end.
+// Writes the next piece of the arguments or the environment. False at the end.
 __noinline int put_chunk(void) {
   u32 whose = kOfExec;
   struct Work* work = bpf_map_lookup_elem(&work_of, &whose);
   if (!work || work->chunk_left == 0) return 0;
-  // Other records need the room more.
+  // Leave the room for other records.
   if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > no_chunks_at_bytes) return 0;
   struct ChunkRecord* chunk = &work->chunk;
   u64 bytes = work->chunk_left;
@@ -477,7 +477,7 @@ __noinline int put_chunk(void) {
   return 1;
 }
 
-// Tells a part of the process's memory. How many bytes were told.
+// Writes a part of the process's memory as chunks. Returns how many bytes were written.
 static __always_inline u32 put_chunks(struct Work* work, u32 kind, u64 from, u32 bytes) {
   work->chunk_kind = kind;
   work->chunk_from = from;
@@ -504,11 +504,11 @@ int BPF_PROG(on_newtask, struct task_struct* child, u64 clone_flags) {
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct* task) {
   struct signal_struct* signal = task->signal;
-  // Two threads that end at once may both be the last here: the reader tells the second from the first.
+  // If two threads end at once, both may see 0 here. The reader ignores the second record.
   if (signal->live.counter != 0) return 0;
   struct ExitRecord exit = {};
   begin(&exit.header, kRecordExit, task);
-  // As wait has it (kernel/exit.c, wait_task_zombie).
+  // As in wait(2) (kernel/exit.c, wait_task_zombie).
   exit.status = signal->flags & kSignalGroupExit ? signal->group_exit_code : task->group_leader->exit_code;
   read_groups(&exit.groups, task);
   put(&exit.header, sizeof exit);
@@ -567,7 +567,7 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   return 0;
 }
 
-// One byte for each process, so that who reads takes as many at a time as it likes.
+// Returns one byte for each process, so that the reader can choose how many to read at a time.
 SEC("iter/task")
 int on_task(struct bpf_iter__task* context) {
   struct task_struct* task = context->task;
@@ -577,7 +577,7 @@ int on_task(struct bpf_iter__task* context) {
   if (!work) return 0;
   struct ImageRecord* image = &work->image;
   begin(&image->header, kRecordSnapshot, task);
-  // A leader that ended before its threads is a zombie of a process that lives.
+  // A leader may end before its other threads. Its process then still lives.
   if (task->exit_state != 0 && task->signal->live.counter == 0) image->header.flags |= kFlagHasEnded;
   if (!(task->flags & (kForkNoExec | kKernelThread))) image->header.flags |= kFlagHasExecuted;
   struct mm_struct* mm = task->mm;
@@ -593,10 +593,10 @@ int on_task(struct bpf_iter__task* context) {
   return 0;
 }
 
-// Attached only where rows of sessions are wanted: a tracepoint on a system call slows all of them.
+// Attached only if session events are wanted: a tracepoint on one system call slows all of them.
 SEC("tp/syscalls/sys_exit_setsid")
 int on_setsid(void* context) {
-  // include/trace/events/syscalls.h, sys_exit: 8 bytes of all events, id, ret
+  // include/trace/events/syscalls.h, sys_exit: 8 common bytes, then id, then ret.
   if (*(long*)(context + 16) < 0) return 0;
   struct task_struct* task = bpf_get_current_task_btf();
   struct ForkRecord session = {};
