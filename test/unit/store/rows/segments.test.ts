@@ -219,13 +219,21 @@ describe('a segment', () => {
     expect(has(1, 8, 7)).toBe(true);
   });
 
+  test('is found by the keys of its rows', () => {
+    const segments = filled(range(3 * SEGMENT_ROWS));
+    segments.add({ ...row(3 * SEGMENT_ROWS + 1), pid: 77, parent: 78 });
+    const [, , , last] = segments.within(ALL);
+    expect(segments.withKeys(ALL, new Set([77]), new Set([78]))).toEqual([last]);
+    expect(segments.withKeys(ALL, new Set([77]), new Set([79]))).toEqual([]);
+    expect(segments.withKeys(ALL, new Set(range(20)))).toHaveLength(4);
+  });
+
   test('that a search has reached keeps its rows while others come and go', () => {
     const segments = filled(range(2 * SEGMENT_ROWS));
-    const search = segments.within(ALL);
-    expect(search.next().value?.firstEid).toBe(1);
+    const [first, ...rest] = segments.within(ALL);
+    expect(first?.firstEid).toBe(1);
     segments.removeUpTo(2 * SEGMENT_ROWS);
     for (const eid of range(SEGMENT_ROWS, 2 * SEGMENT_ROWS + 1)) segments.add(row(eid));
-    const rest = [...search];
     expect(rest.map(({ firstEid }) => firstEid)).toEqual([SEGMENT_ROWS + 1]);
     expect(rest.map((segment) => segments.placesIn(segment, ALL))).toEqual([
       { begin: SEGMENT_ROWS, end: SEGMENT_ROWS },
