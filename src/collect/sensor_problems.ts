@@ -1,4 +1,4 @@
-/** Problems that the native sensors report, as sentences that say what to do. */
+/** Messages for the problems that the native sensors report, with advice. */
 import type { NativeProblem } from './native.ts';
 import type { CollectorProblem } from './source.ts';
 
