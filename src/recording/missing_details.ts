@@ -33,7 +33,7 @@ export class MissingDetails {
     const published = this.#last.published - this.#before.published;
     if (missing < FEWEST || missing < published * MANY_SHARE) return [];
     const percent = Math.min(100, (100 * missing) / Math.max(1, published)).toFixed(0);
-    const message = `${percent} % of the rows of the last minutes (${missing} of ${published}) lack what was executed: see the other problems, events_lost and kernel_lost; raise process_ancestry_publish_wait_ms where the host is busy`;
+    const message = `${percent} % of the rows of the last minutes (${missing} of ${published}) have no exec details: see the other problems, events_lost and kernel_lost; raise process_ancestry_publish_wait_ms if the host is busy`;
     return [{ code: 'details_missing_many', message }];
   }
 }

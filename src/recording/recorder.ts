@@ -470,7 +470,7 @@ function recordsHost({ process_ancestry_enable, process_ancestry_collector }: Fl
 
 function unreadProblems(count: number): CollectorProblem[] {
   if (count === 0) return [];
-  const message = `${count} files of /proc were not read, as this process can open no more files: raise LimitNOFILE of osqueryd's unit`;
+  const message = `${count} files of /proc were not read because this process cannot open more files: raise LimitNOFILE of the osqueryd unit`;
   return [{ code: 'proc_unread', message }];
 }
 

@@ -89,7 +89,7 @@ export class Cursors {
     this.#evictionsLoggedMs = this.#options.now();
     this.#options.log.warn(
       { evicted: count, ...(used.length > 0 ? { subscribers: used } : {}) },
-      `subscribers were forgotten, as there are more than ${SUBSCRIBERS_MAX} names: those that ask again get all rows that are kept`,
+      `subscribers were removed because there are more than ${SUBSCRIBERS_MAX} names: their next query gets all stored rows`,
     );
   }
 
