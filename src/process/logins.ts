@@ -16,7 +16,7 @@ interface LoginsOptions {
 
 export class Logins {
   readonly #options: LoginsOptions;
-  /** By the audit session id of the kernel. Only root can send a login record, and the kernel adds the session id. */
+  /** By the login session id of the kernel. Only root can send a login record, and the kernel adds the session id. */
   readonly #addresses = new LRUCache<number, string>({ max: LOGINS_MAX });
   /** Peer addresses of the connections of servers. */
   readonly #peers = new WeakMap<Process, string>();

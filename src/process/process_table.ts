@@ -169,7 +169,7 @@ export class ProcessTable {
   }
 
   /**
-   * The kernel can reuse the pid of a process before it reports the exit of that process (kernel/exit.c, do_exit). Sensors with
+   * The kernel can reuse the pid of a process before it reports the exit of that process (kernel/exit.c, do_exit). Sources with
    * coarse timestamps do not report all exits.
    */
   #awaitEnd(former: Process, fork: ForkEvent): void {
@@ -412,7 +412,7 @@ export class ProcessTable {
   }
 
   /**
-   * Applies a snapshot of /proc or of the sensor (R13, R14): adds processes that no event reported, and ends those that are
+   * Applies a snapshot of /proc or of the source (R13, R14): adds processes that no event reported, and ends those that are
    * gone. `processes` may be a part of all; `gone` are the processes whose pids do not exist any more.
    */
   adopt(processes: Iterable<ProcessSnapshot>, gone: Iterable<Process> = []): void {

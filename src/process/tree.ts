@@ -1,6 +1,6 @@
 /**
  * The process tree takes complete events in causal order, updates the process table, and publishes each event once its
- * ancestors are known (R8, R10). Most events are published at once. An event waits where the sensor may report a fork after
+ * ancestors are known (R8, R10). Most events are published at once. An event waits if its source may report a fork after
  * the child's own events. The tree has no clock, file or socket of its own.
  */
 import type { ExecDetails, ExecEvent, ProcessEvent } from '../collect/event.ts';
@@ -245,7 +245,7 @@ export class ProcessTree {
     const unseen = process.discoveredBy === 'implied' && process.execUnixMs === 0;
     if (unseen && !process.image.sealed) process.image.seal(undefined);
     const before = process.image;
-    // If the arguments are cut to nothing, records were lost or the sensor could not read them.
+    // If the arguments are cut to nothing, records were lost or the arguments could not be read.
     if (!details || (details.args === '' && details.argsCut)) this.#detailsMissing++;
     // Until a resync after a loss, the details may belong to another exec of the same pid.
     const isCertain = this.processes.losses.sinceResync === 0;

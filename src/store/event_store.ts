@@ -229,7 +229,7 @@ export class EventStore {
     const { after, upTo } = { after: range.after, upTo: Math.min(range.upTo, this.#queue.writtenEid) };
     const { moves } = placement;
     const failIfMoved = () => {
-      if (moves !== placement.moves) throw new Error('rows are being moved to the disk: ask again');
+      if (moves !== placement.moves) throw new Error('rows are being moved to the disk: retry the query');
     };
     try {
       for (const database of placement.databases) {
