@@ -68,7 +68,7 @@ test('every exec has its true session and group, however setpgid’s records are
   );
 });
 
-test('when audit loses records, every exec is still published once, and nobody gets another’s details', () => {
+test('when audit loses records, every exec is still published once, and none has the details of another', () => {
   fc.assert(
     fc.property(fc.array(happening, { maxLength: 80 }), fc.array(fc.nat(), { maxLength: 6 }), (happenings, lost) => {
       // Execs of one pid are further apart than the clocks' slack, so that a gap can be told.

@@ -130,7 +130,7 @@ function run(all: readonly Step[]): { model: Model; segments: Segments; segments
 }
 
 describe('segments say the same as a list of rows', () => {
-  test('whatever is added, let go, rolled back and loaded again', () => {
+  test('after rows are added, removed, rolled back and loaded again', () => {
     fc.assert(
       fc.property(steps, ranges, (all, asked) => {
         const { model, segments } = run(all);
@@ -198,7 +198,7 @@ describe('a segment', () => {
     ]);
   });
 
-  test('is forgotten when its last row has been let go, also before it is loaded', () => {
+  test('is removed with its last row, also before it is loaded', () => {
     const segments = filled(range(3 * SEGMENT_ROWS));
     const all = list(segments);
     segments.removeUpTo(2 * SEGMENT_ROWS - 1);
