@@ -247,7 +247,7 @@ export class EventStore {
   }
 
   /**
-   * The batch for a subscriber: for a short time the same rows as before (see GIVEN_AGAIN_MS), otherwise the new rows, of which the
+   * The batch for a subscriber: for a short time the same rows as before (see GIVEN_AGAIN_MS), otherwise the new rows. The
    * answer takes `bytes` of the batch. Rows of an answer that did not arrive are sent again, in smaller batches.
    *
    * @throws {SubscriberError} the name is too long
