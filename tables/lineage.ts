@@ -1,6 +1,6 @@
 /**
- * The processes around an event as its row shows them: ancestors, leaders, and the parts of its ECS document. They are made
- * of stored facts when they are read, and remembered, because the rows of siblings have the same.
+ * Renders the ancestors and leaders of an event for its row and its ECS document. The texts are made from stored facts when a
+ * row is read, and cached, because the rows of siblings share them.
  */
 
 import { credentialsFragment } from '../src/ecs/credentials.ts';
@@ -10,18 +10,18 @@ import { charDeviceOf } from '../src/linux/terminal.ts';
 import { JSON_NULL } from '../src/osquery/index.ts';
 import type { AncestorFacts, ProcessRef } from '../src/process/facts.ts';
 
-/** What rendering needs of a stored ancestor: the same object for the same ancestor while it is remembered. */
+/** A stored ancestor. The same ancestor is the same object while it is cached. */
 export interface LineageAncestor {
   readonly facts: AncestorFacts;
   /** Its creator. */
   readonly above: LineageAncestor | undefined;
 }
 
-/** What was made of an ancestor. */
+/** The rendered texts of an ancestor. */
 interface Made {
   /** An object of the column ancestry. */
   ancestor?: string;
-  /** As a leader, but for what depends on the row: members of an object, without braces. */
+  /** The members of a leader object that do not depend on the row, without braces. */
   leader?: string;
   parent?: string;
   group_leader?: string;
@@ -40,7 +40,7 @@ function madeOf(ancestor: LineageAncestor): Made {
   return one;
 }
 
-/** The column ancestry: a creator, and those above it, `depth` altogether. */
+/** The column ancestry: the creator and the ancestors above it, `depth` in total. */
 export function ancestryText(creator: LineageAncestor | undefined, depth: number): string {
   let text = '';
   let ancestor = creator;
@@ -53,7 +53,7 @@ export function ancestryText(creator: LineageAncestor | undefined, depth: number
   return `[${text}]`;
 }
 
-/** The entity ids of the same, as a JSON array. */
+/** The entity ids of the same ancestors, as a JSON array. */
 export function ancestorIds(creator: LineageAncestor | undefined, depth: number): string {
   const ids: string[] = [];
   for (let ancestor = creator; ancestor && ids.length < depth; ancestor = ancestor.above)
@@ -66,14 +66,14 @@ export function ancestorCmdline(ancestor: LineageAncestor | undefined): string {
   return ancestor ? cmdlineOf(ancestor.facts) : '';
 }
 
-/** How a tree of processes came into the host. */
+/** How a process tree came into the host. */
 interface EntryMeta {
   readonly type: string;
-  /** '' where it is not known. */
+  /** '' if unknown. */
   readonly sourceIp: string;
 }
 
-/** A leader as JSON, null where there is none. `entityId` is that of the row's own process. */
+/** A leader as JSON; null if undefined. `entityId` is the entity id of the process of the row. */
 export function leaderText(ancestor: LineageAncestor | undefined, entityId: string, entryMeta?: EntryMeta): string {
   if (!ancestor) return JSON_NULL;
   const its = madeOf(ancestor);
@@ -84,7 +84,7 @@ export function leaderText(ancestor: LineageAncestor | undefined, entityId: stri
   return `${own},"entry_meta":${JSON.stringify(sourceIp === '' ? { type } : { type, source: { ip: sourceIp } })}}`;
 }
 
-/** A process as a document has it in some place; '' for none. */
+/** A process at a place in an ECS document; '' for none. */
 export function ecsProcess(ancestor: LineageAncestor | undefined, place: Place): string {
   if (!ancestor) return '';
   const its = madeOf(ancestor);

@@ -1,14 +1,16 @@
-/** Which processes a query is about, where it says so: a look-up instead of a scan of all. */
+/** The processes that a query names: a look-up instead of a scan of all processes. */
 import type { Pid } from '../src/collect/event.ts';
 import { equalIntegers, equalTexts, type QueryContext } from '../src/osquery/index.ts';
 import { pidOfEntityId } from '../src/process/identity.ts';
 import type { Process } from '../src/process/process.ts';
 import type { ProcessTable } from '../src/process/process_table.ts';
 
-/** A longer list is no look-up: it would be made in one piece. */
+/** A longer list is scanned: a look-up has no pauses. */
 const NAMES_MAX = 1000;
 
-/** Those that the columns `entityId` or `pid` name, or others of the same pids; undefined where they name none, or very many. */
+/**
+ * The processes with the pids that the columns `entityId` or `pid` name; undefined if they name none, or more than NAMES_MAX.
+ */
 export function namedProcesses(
   processes: ProcessTable,
   context: QueryContext,

@@ -1,4 +1,4 @@
-/** One row a process and ancestor, for joins. */
+/** One row per pair of a process and an ancestor, for joins. */
 import type { ExecDetails, Pid } from '../src/collect/event.ts';
 import { exitCodeOf } from '../src/linux/exit_status.ts';
 import {
@@ -19,7 +19,7 @@ import type { ProcessTable } from '../src/process/process_table.ts';
 import { namedProcesses } from './named_processes.ts';
 import { stateOf } from './process_state.ts';
 
-/** A process and one of its ancestors, as they were when they were asked for. */
+/** A process and one of its ancestors, at the time of the query. */
 export interface AncestryRow {
   readonly process: Process;
   readonly pid: Pid;
@@ -27,11 +27,11 @@ export interface AncestryRow {
   readonly ancestorPid: Pid;
   readonly ancestorEntityId: string;
   readonly depth: number;
-  /** Of the ancestor's image when it forked. */
+  /** Details of the ancestor's image at the fork. */
   readonly details: ExecDetails;
   readonly ancestorStartUnixSeconds: number;
   readonly ancestorExit: Process['exit'];
-  /** Of a recorded log. */
+  /** Whether the process is of a recorded log. */
   readonly isRecorded: boolean;
 }
 
@@ -45,18 +45,20 @@ export const columns: readonly Column<AncestryRow>[] = [
   text('ancestor_entity_id', 'Identity of the ancestor', ({ ancestorEntityId }) => ancestorEntityId, KEY),
   integer(
     'depth',
-    '1: the ancestor created the process; 2: it created the one that did; and so on',
+    '1 for the creator of the process, 2 for the creator of its creator, and so on',
     ({ depth }) => depth,
   ),
-  text('path', 'Path of what the ancestor was running when it forked', ({ details }) => details.path || null),
+  text('path', 'Path of the program that the ancestor ran at the fork', ({ details }) => details.path || null),
   text(
     'cmdline',
-    'Command line of what the ancestor was running when it forked; cut after 32,768 characters',
+    'Command line of the program that the ancestor ran at the fork; cut after 32,768 characters',
     ({ details }) => cmdlineOf(details) || null,
   ),
-  text('cwd', 'Working directory in which the ancestor executed that', ({ details }) => details.cwd || null),
-  bigint('uid', 'User ID with which the ancestor executed that', ({ details }) => orNull(details.uid)),
-  bigint('euid', 'Effective user ID with which the ancestor executed that', ({ details }) => orNull(details.euid)),
+  text('cwd', 'Working directory of the ancestor when it executed that program', ({ details }) => details.cwd || null),
+  bigint('uid', 'User ID of the ancestor when it executed that program', ({ details }) => orNull(details.uid)),
+  bigint('euid', 'Effective user ID of the ancestor when it executed that program', ({ details }) =>
+    orNull(details.euid),
+  ),
   bigint(
     'start_time',
     'Start of the ancestor in UNIX time',
@@ -64,22 +66,22 @@ export const columns: readonly Column<AncestryRow>[] = [
   ),
   text(
     'state',
-    'What the ancestor is now: running or exited; NULL where a recorded log does not tell its end',
+    'State of the ancestor now: running or exited; NULL if a recorded log has no exit of it',
     ({ ancestorExit, isRecorded }) => stateOf(ancestorExit, isRecorded),
   ),
   integer(
     'exit_code',
-    "The ancestor's exit code, or 128 and the signal that killed it; NULL while it runs, or when nobody told",
+    'Exit code of the ancestor, or 128 plus the signal that killed it; NULL while it runs, or if unknown',
     ({ ancestorExit }) => (ancestorExit?.status === undefined ? null : exitCodeOf(ancestorExit.status)),
   ),
 ];
 
-/** More than a chain is long. */
+/** Larger than the length of any chain. */
 const DEPTHS = 4 * LONGEST_CHAIN;
 
 /**
- * `processes` gives what the present recording knows, one for each host. `readable` resolves when it knows all that it
- * will: a log that is being read is asked about as a whole.
+ * `processes` returns the process tables of the present recording, one for each host. `readable` resolves when a query may
+ * start: it waits until a recorded log is read completely.
  */
 export function processAncestry(
   processes: () => readonly ProcessTable[],
@@ -88,7 +90,7 @@ export function processAncestry(
   const rowids = new RowIds<Process>();
   return {
     name: 'process_ancestry',
-    description: 'Every process that is known with each of its ancestors, one row a pair',
+    description: 'Every known process with each of its ancestors, one row per pair',
     columns,
     rowid: ({ process, depth }) => rowids.of(process) * DEPTHS + depth,
     async generate(context) {
@@ -103,13 +105,13 @@ function* selected(hosts: readonly ProcessTable[], context: QueryContext): Itera
   for (const processes of hosts) {
     for (const descent of descents(processes, context)) {
       const row = descent && rowOf(descent, processes);
-      // What is not admitted is a pause too: a chain may be a thousand long.
+      // A row that does not match is a pause too: a chain may be a thousand long.
       yield row && (!admits || admits(row)) ? row : undefined;
     }
   }
 }
 
-/** What the query may mean, by the cheapest way there is; it is checked again. */
+/** The pairs that may match, by the cheapest search. The rows are checked again. */
 function* descents(processes: ProcessTable, context: QueryContext): IterableIterator<Descent | undefined> {
   const below = namedProcesses(processes, context, 'entity_id', 'pid');
   if (below) for (const process of below) yield* ancestorsOf(process);

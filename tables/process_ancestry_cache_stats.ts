@@ -1,4 +1,4 @@
-/** One row: how the cache does, what was seen, published and lost, and by which collector. */
+/** One row: counters of the cache, the collector and the store. */
 
 import { bigint, type Column, double, json, type TablePlugin, text } from '../src/osquery/index.ts';
 import type { TreeStats } from '../src/process/tree.ts';
@@ -6,83 +6,105 @@ import type { RecorderStats } from '../src/recording/recorder_stats.ts';
 
 export const columns: readonly Column<RecorderStats>[] = [
   bigint('cache_size', 'Processes in the cache', ({ tree }) => tree.size),
-  bigint('cache_capacity', 'Processes that fit: process_ancestry_cache_size', ({ tree }) => tree.capacity),
-  bigint('cache_hits', 'Look-ups of a parent or of an executing process that found it', ({ tree }) => tree.hits),
-  bigint('cache_misses', 'Look-ups that did not', ({ tree }) => tree.misses),
-  double('hit_rate', 'cache_hits of all look-ups, from 0 to 1', ({ tree }) => hitRate(tree)),
-  bigint('evictions', 'Processes that made room for others', ({ tree }) => tree.evictions),
-  bigint('expirations', 'Dead processes whose process_ancestry_cache_ttl was over', ({ tree }) => tree.expirations),
+  bigint(
+    'cache_capacity',
+    'Maximum number of processes in the cache: process_ancestry_cache_size',
+    ({ tree }) => tree.capacity,
+  ),
+  bigint(
+    'cache_hits',
+    'Look-ups of a parent or of an executing process that found it in the cache',
+    ({ tree }) => tree.hits,
+  ),
+  bigint('cache_misses', 'Look-ups that did not find it', ({ tree }) => tree.misses),
+  double('hit_rate', 'cache_hits divided by all look-ups, from 0 to 1', ({ tree }) => hitRate(tree)),
+  bigint('evictions', 'Processes that were evicted to make room for others', ({ tree }) => tree.evictions),
+  bigint('expirations', 'Dead processes that expired after process_ancestry_cache_ttl', ({ tree }) => tree.expirations),
   bigint(
     'events_received',
     'Forks, execs and exits that arrived from the collector',
     ({ tree }) => tree.eventsReceived,
   ),
-  bigint('events_published', 'Rows made', ({ tree }) => tree.eventsPublished),
-  bigint('events_lost', 'Events lost on the way, by any cause', ({ source }) => source.eventsLost),
+  bigint('events_published', 'Rows published', ({ tree }) => tree.eventsPublished),
+  bigint(
+    'events_lost',
+    'Events lost between the kernel and the process tree, for any reason',
+    ({ source }) => source.eventsLost,
+  ),
   bigint(
     'details_missing',
-    'Execs published without what audit should have told of them',
+    'Execs published without details such as path and arguments',
     ({ tree }) => tree.detailsMissing,
   ),
-  bigint('kernel_lost', "Records that the kernel's audit dropped since the start", ({ source }) => source.kernelLost),
-  bigint('kernel_backlog', "Records that wait in the kernel's audit queue", ({ source }) => source.kernelBacklog),
+  bigint('kernel_lost', 'Records that the kernel dropped since the start', ({ source }) => source.kernelLost),
+  bigint('kernel_backlog', 'Records that wait in the audit queue of the kernel', ({ source }) => source.kernelBacklog),
   bigint(
     'rows_hurried',
-    'Rows made before all of them was known, because those that waited took too much memory',
+    'Rows published incomplete because the waiting events took too much memory',
     ({ tree }) => tree.hurried,
   ),
   bigint(
     'texts_cut',
-    'Ancestors and leaders told with texts that were cut to make room in memory; they end in …',
+    'Ancestors and leaders with texts that were cut to save memory; a cut text ends in …',
     ({ tree }) => tree.textsCut,
   ),
   bigint(
     'store_cut',
-    'Rows with arguments cut to a 32nd of process_ancestry_events_max_bytes; overflows says which',
+    'Rows with arguments cut to 1/32 of process_ancestry_events_max_bytes; the column overflows marks them',
     ({ store }) => store.cut,
   ),
   bigint(
     'memory_bytes',
-    'Memory of what is bounded: texts of processes, and what waits to become rows',
+    'Memory of the bounded parts: texts of processes, and events and rows that wait',
     ({ tree, store, source }) => tree.textBytes + store.waitingBytes + source.queueBytes,
   ),
   bigint('malformed', 'Records that could not be parsed', ({ source }) => source.malformed),
-  bigint('incomplete', 'Audit events of which records were missing', ({ source }) => source.incomplete),
-  bigint('resyncs', 'Snapshots of /proc taken to make a loss good', ({ resyncs }) => resyncs),
+  bigint('incomplete', 'Audit events with missing records', ({ source }) => source.incomplete),
+  bigint('resyncs', 'Snapshots of the processes taken after a loss of events', ({ resyncs }) => resyncs),
   bigint(
     'queue_depth',
     'Events that wait for details, ancestors or the hash of their file',
     ({ tree }) => tree.waiting,
   ),
-  bigint('queue_wait_ms', 'Milliseconds that the oldest of them has waited', ({ tree }) => Math.round(tree.waitedMs)),
-  bigint('queue_bytes', 'Bytes between the collector thread and the process tree', ({ source }) => source.queueBytes),
-  bigint('store_rows', 'Rows of process_ancestry_events that can be asked for', ({ store }) => store.rows),
-  bigint('store_discarded', 'Rows that were too old or made room for newer ones', ({ store }) => store.discarded),
-  bigint('store_bytes', 'Disk that the database and its log take', ({ store }) => store.bytes),
+  bigint('queue_wait_ms', 'How long the oldest event in the queue has waited, in milliseconds', ({ tree }) =>
+    Math.round(tree.waitedMs),
+  ),
+  bigint(
+    'queue_bytes',
+    'Bytes in the queue between the collector thread and the process tree',
+    ({ source }) => source.queueBytes,
+  ),
+  bigint('store_rows', 'Rows in process_ancestry_events', ({ store }) => store.rows),
+  bigint(
+    'store_discarded',
+    'Rows that were removed because they expired or to make room for newer ones',
+    ({ store }) => store.discarded,
+  ),
+  bigint('store_bytes', 'Disk space of the database and its log, in bytes', ({ store }) => store.bytes),
   bigint(
     'store_lost',
-    'Rows that could not be written, or that went with a kill or with a database that was damaged, removed or replaced',
+    'Rows lost because they could not be written, the process was killed, or the database was damaged, removed or replaced',
     ({ store }) => store.lost,
   ),
   bigint(
     'subscribers_evicted',
-    'Subscribers that were forgotten because there were more than 1,024 names',
+    'Subscribers that were removed because there were more than 1,024 names',
     ({ store }) => store.subscribersEvicted,
   ),
-  text('database', 'Where rows are written now: a directory, or :memory:', ({ store }) => store.database),
-  bigint('hashed', 'Rows that have the hash of their file', ({ hashes }) => hashes.known + hashes.computed),
-  json('hash_missed', 'Rows that have not, by why, as a JSON object', ({ hashes }) =>
+  text('database', 'Where rows are stored now: a directory, or :memory:', ({ store }) => store.database),
+  bigint('hashed', 'Rows with the hash of the executed file', ({ hashes }) => hashes.known + hashes.computed),
+  json('hash_missed', 'Rows without the hash, counted by reason, as a JSON object', ({ hashes }) =>
     JSON.stringify(Object.fromEntries(Object.entries(hashes.missed).filter(([, count]) => count > 0))),
   ),
   text(
     'collector',
-    'Where events come from: ebpf, audit+proc_events, audit, proc_events, replay or none',
+    'Source of the events: ebpf, audit+proc_events, audit, proc_events, replay or none',
     ({ source }) => source.collector,
   ),
   text('collector_reason', 'Why no better collector is used', ({ source }) => source.collectorReason),
   json(
     'problems',
-    'What keeps the collector or the store from working fully, and what to do, as a JSON array',
+    'Problems of the collector or the store, and what to do about them, as a JSON array',
     ({ problems }) => JSON.stringify(problems),
   ),
   bigint('uptime_seconds', 'Seconds since the extension started', ({ uptimeSeconds }) => uptimeSeconds),

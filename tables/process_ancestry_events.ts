@@ -1,4 +1,4 @@
-/** One row an exec: all that osquery's process_events tells on Linux, and who started it, up to the top. */
+/** One row per exec: the columns of osquery's process_events on Linux, and the ancestors of the process up to the top. */
 
 import type { EcsAction, EcsVocabulary } from '../src/ecs/action.ts';
 import { credentialsFragment } from '../src/ecs/credentials.ts';
@@ -37,12 +37,12 @@ import { ancestorCmdline, ancestorIds, ancestryText, ecsProcess, leaderText } fr
 const HIDDEN = ColumnOption.hidden;
 const KEY = ColumnOption.index | ColumnOption.optimized;
 
-/** A stored event, and what a query adds to it. */
+/** A stored event, with the options of the query. */
 export interface EventRow {
   readonly event: StoredEvent;
-  /** The name that the query reads by; null for none. */
+  /** The subscriber of the query; null for none. */
   readonly subscriber: string | null;
-  /** Of its document. */
+  /** The vocabulary of its ECS document. */
   readonly vocabulary: EcsVocabulary;
 }
 
@@ -62,7 +62,7 @@ const text = declare('TEXT');
 const integer = declare('INTEGER');
 const bigint = declare('BIGINT');
 
-/** A text as it is stored; NULL where it is not known. */
+/** A stored text; NULL if unknown. */
 const textOf = (name: FactName): Value => {
   return (event) => event.text(name) || null;
 };
@@ -71,12 +71,12 @@ const numberOf = (name: FactName): Value => {
 };
 const unknown: Value = () => null;
 
-/** (uid_t)-1, as osquery's process_events has an audit uid that was never set. */
+/** (uid_t)-1: osquery's process_events shows this for an audit uid that was never set. */
 const UNSET_ID = 4294967295;
 const isKnown = (event: StoredEvent): boolean => event.number('known') === 1;
 const containerIds = new ContainerIds();
 
-/** osquery's own event ids are decimal numbers of at least ten digits. */
+/** As in osquery, an event id is a decimal number of at least ten digits. */
 function eidText({ eid }: StoredEvent): string {
   return String(eid).padStart(10, '0');
 }
@@ -147,7 +147,7 @@ export const columns: readonly Column<EventRow>[] = [
   ),
   bigint(
     'parent',
-    "Process parent's PID, as the kernel had it at the exec (an adoptive parent counts)",
+    "Process parent's PID in the kernel at the exec (also if the parent adopted the process)",
     numberOf('parent'),
     { options: KEY },
   ),
@@ -162,26 +162,22 @@ export const columns: readonly Column<EventRow>[] = [
   bigint('fsgid', 'Filesystem group ID at process start', numberOf('fsgid')),
   bigint('sgid', 'Saved group ID at process start', numberOf('sgid')),
   text('syscall', 'Syscall name: execve, execveat', textOf('syscall')),
-  // Below index 63, as all that is dear or has an effect: osquery reads the columns above together (see column.ts).
+  // Expensive columns and those with a side effect have an index below 63: osquery reads all columns from 63 on together.
   text('ecs', 'The event as an ECS document (RFC 0030)', (event, row) => ecsOf(event, row.vocabulary), {
     options: HIDDEN,
   }),
   text(
     'subscriber',
-    "Name of the reader: WHERE subscriber = 'name' gives what is new since that name last asked",
+    "Name of a reader: WHERE subscriber = 'name' returns the rows that are new since the last query with this name",
     (_, row) => row.subscriber,
     { options: HIDDEN | ColumnOption.additional },
   ),
-  text('ancestry', 'JSON array of the ancestors as they were when they forked, nearest first', (event) =>
+  text('ancestry', 'JSON array of the ancestors, nearest first, each with its state at the fork', (event) =>
     ancestryText(event.ancestorRecord('creator'), event.number('depth') ?? 0),
   ),
-  integer('ancestry_depth', 'How many ancestors the array holds', numberOf('depth')),
-  integer(
-    'ancestry_truncated',
-    '1 when there are more ancestors than process_ancestry_max_depth',
-    numberOf('truncated'),
-  ),
-  integer('ancestry_complete', '1 when every ancestor up to the top is known', numberOf('complete')),
+  integer('ancestry_depth', 'Number of ancestors in the array', numberOf('depth')),
+  integer('ancestry_truncated', '1 if there are more ancestors than process_ancestry_max_depth', numberOf('truncated')),
+  integer('ancestry_complete', '1 if every ancestor up to the top is known', numberOf('complete')),
   text(
     'parent_path',
     'Path of the process that created this one',
@@ -199,13 +195,13 @@ export const columns: readonly Column<EventRow>[] = [
   ),
   text(
     'action',
-    'What happened: exec; also fork, setsid, exit, existing where process_ancestry_events_actions says so; several where they were merged',
+    'What happened: exec, and also fork, setsid, exit and existing if process_ancestry_events_actions includes them; several if events were merged',
     textOf('action'),
   ),
-  integer('exit_code', 'Exit code of an exit, or 128 and the signal that killed it', exitCode),
+  integer('exit_code', 'For an exit: the exit code, or 128 plus the signal that killed the process', exitCode),
   text(
     'entity_id',
-    'Identity of the process: stable over its life and over restarts, unlike its pid',
+    'Identity of the process: unlike a pid, it is not reused; stable over restarts of the extension',
     textOf('entityId'),
     { options: KEY },
   ),
@@ -214,26 +210,26 @@ export const columns: readonly Column<EventRow>[] = [
     'Identity of the process that created this one',
     (event) => event.ancestorRecord('creator')?.facts.entityId,
   ),
-  text('args', 'Arguments as a JSON array; null where they are not known', (event) =>
+  text('args', 'Arguments as a JSON array; null if unknown', (event) =>
     event.number('argsCount') === undefined ? JSON_NULL : JSON.stringify(argsOf(event)),
   ),
   integer('args_count', 'Number of arguments', numberOf('argsCount')),
-  text('tty', 'Controlling terminal, as pts/0', textOf('tty')),
-  integer('interactive', '1 when the process has a controlling terminal', (event) => {
+  text('tty', 'Controlling terminal, for example pts/0', textOf('tty')),
+  integer('interactive', '1 if the process has a controlling terminal', (event) => {
     const is = interactive(event);
     return is === undefined ? null : Number(is);
   }),
   bigint('sid', 'Session ID', numberOf('sid')),
   bigint('pgid', 'Process group ID', numberOf('pgid')),
-  text('session_leader', 'Leader of the session, as JSON; null where there is none', (event) =>
+  text('session_leader', 'Session leader, as JSON; null if unknown', (event) =>
     leaderText(event.ancestorRecord('sessionLeader'), event.text('entityId')),
   ),
-  text('group_leader', 'Leader of the process group, as JSON; null where there is none', (event) =>
+  text('group_leader', 'Process group leader, as JSON; null if unknown', (event) =>
     leaderText(event.ancestorRecord('groupLeader'), event.text('entityId')),
   ),
   text(
     'entry_leader',
-    'Process by which this tree came into the host, as JSON; null where there is none (pid 1, kernel threads, unknown)',
+    'Entry leader: the process through which this process tree came into the host, as JSON; null for pid 1, kernel threads and unknown',
     (event) =>
       leaderText(event.ancestorRecord('entryLeader'), event.text('entityId'), {
         type: event.text('entryType'),
@@ -242,20 +238,24 @@ export const columns: readonly Column<EventRow>[] = [
   ),
   text(
     'entry_type',
-    'How this tree came into the host: init, kthread, sshd, ssm, container, terminal, console or unknown',
+    'How this process tree came into the host: init, kthread, sshd, ssm, container, terminal, console or unknown',
     textOf('entryType'),
   ),
   text(
     'entry_source_ip',
-    'Where the session of an entry by ssh came from: by audit login records, or the connection that the privileged sshd holds',
+    'IP address of the ssh client if entry_type is sshd: from audit login records, or from the connection of the privileged sshd',
     textOf('entryAddress'),
   ),
-  text('sha256', 'SHA-256 of the executed file, where process_ancestry_hash says so', textOf('sha256')),
+  text('sha256', 'SHA-256 of the executed file, if process_ancestry_hash is true', textOf('sha256')),
   text('cgroup_path', 'Control group', textOf('cgroup')),
-  text('container_id', 'Container, by the control group', (event) => containerIds.of(event.text('cgroup')) || null),
+  text(
+    'container_id',
+    'Container ID, from the control group',
+    (event) => containerIds.of(event.text('cgroup')) || null,
+  ),
   bigint(
     'pid_namespace',
-    'Inode number of the pid namespace; inherited from the parent where the process was gone before it could be read',
+    'Inode number of the pid namespace; that of the parent if the process ended before it could be read',
     numberOf('pidNamespace'),
   ),
   bigint('start_time', 'Start of the process in UNIX time', (event) => {
@@ -264,7 +264,7 @@ export const columns: readonly Column<EventRow>[] = [
   }),
   text(
     'root',
-    "Root directory in which path is a path: / where the host's path leads to the executed file, a chroot's path on the host, mnt:[INODE] in another mount namespace; NULL where it is not known",
+    'Root directory of path: / if path is valid on the host, the host path of a chroot, mnt:[INODE] for another mount namespace; NULL if unknown',
     textOf('root'),
   ),
 ];
@@ -273,9 +273,9 @@ function secondsOf(ms: number | undefined): number | undefined {
   return ms === undefined ? undefined : Math.floor(ms / 1000);
 }
 
-/** Of rows from before hosts were kept with them. */
+/** For rows of older versions, which have no host. */
 const thisHost = new HostReader();
-/** Texts of what rows share, as long as that is remembered. */
+/** Rendered texts of facts that rows share. */
 const fragments = new WeakMap<object, string>();
 
 function fragmentOf<Facts extends object>(facts: Facts | undefined, render: (facts: Facts) => string): string {
@@ -333,10 +333,10 @@ function ecsOf(event: StoredEvent, vocabulary: EcsVocabulary): string {
 
 /** Expressions of a list between two pauses: about a millisecond. */
 const EXPRESSIONS_A_PIECE = 1024;
-/** A longer list tells no range of times: the rows are looked at one by one. */
+/** A longer list is not turned into a range of times: all rows are checked one by one. */
 const TIMES_MAX = 500;
 
-/** What the store is asked for; the rows that it gives are looked at again. Every `undefined` is a pause. */
+/** The search for the store. The rows that it returns are checked again. Each `undefined` is a pause. */
 export function* searchInPieces({ constraints }: Pick<QueryContext, 'constraints'>): Pieces<Search> {
   const times = constraints.get('time') ?? [];
   const seconds = times.length <= TIMES_MAX ? integerBounds(times) : undefined;
@@ -351,8 +351,8 @@ export function* searchInPieces({ constraints }: Pick<QueryContext, 'constraints
 }
 
 /**
- * The numbers that a column is to equal; undefined where all are wanted. `numberOf` answers null for an expression that no
- * row's number stands for, and undefined for one that may stand for any.
+ * The numbers that a column must equal; undefined for no limit. `numberOf` returns null for an expression that matches no row,
+ * and undefined for an expression that may match any row.
  */
 function* equalNumbers(
   asked: readonly Constraint[] = [],
@@ -380,16 +380,16 @@ function integerOf(expr: string): number | undefined {
   return number && Math.round(Number(number.value));
 }
 
-/** Columns that rows are filtered by here. A document is dear to make, and SQLite checks it in any case. */
+/** Columns that filter rows here. An ECS document is expensive to make, and SQLite checks it anyway. */
 const FILTERED = columns.filter(({ name }) => name !== 'subscriber' && name !== 'ecs');
 
 interface EventsTableOptions {
   readonly store: EventStore;
-  /** Resolves when the rows are all there: a log that is being read is asked about as a whole. */
+  /** Resolves when all rows are stored: a query waits until a recorded log is read completely. */
   readonly readable?: () => Promise<void>;
-  /** Of the largest answer that is given. */
+  /** Size of the largest answer. */
   readonly resultMaxBytes: () => number;
-  /** Of documents; asked for each query. By default RFC 0030's. */
+  /** Vocabulary of the documents, read for each query. Default: RFC 0030. */
   readonly ecsVocabulary?: () => EcsVocabulary;
 }
 
@@ -397,18 +397,17 @@ export function processAncestryEvents(options: EventsTableOptions): TablePlugin<
   const { store, readable, resultMaxBytes, ecsVocabulary = () => 'rfc0030' } = options;
   return {
     name: 'process_ancestry_events',
-    description: 'Program executions on this host as they happened, each with its ancestors',
+    description: 'Program executions on this host, each with its ancestors',
     columns,
     rowid: ({ event }) => event.eid,
-    adviceWhenTooLarge:
-      "ask for what is new (WHERE subscriber = 'name'), for some minutes (time > …), or for fewer columns",
+    adviceWhenTooLarge: "select only new rows (WHERE subscriber = 'name'), a shorter time (time > …), or fewer columns",
     async generate(context, answer) {
       await readable?.();
       const named = context.constraints.get('subscriber') ?? [];
       const name = named.find(({ op }) => op === 'eq')?.expr;
       const asked = { context, vocabulary: ecsVocabulary() };
       if (name === undefined) return rowsOf(store, asked, null);
-      // An IN list comes a name at a time: several at once are all demanded, which no row can satisfy.
+      // SQLite sends an IN list one name at a time. Several names in one query are joined by AND, which no row satisfies.
       if (named.some(({ op, expr }) => op === 'eq' && expr !== name)) return [];
       if (name === '') return rowsOf(store, asked, null);
       return newRows(store, name, { ...asked, answer, resultMaxBytes: resultMaxBytes() });
@@ -421,7 +420,7 @@ interface Asked {
   readonly vocabulary: EcsVocabulary;
 }
 
-/** Rows of a range that a query may want. */
+/** The rows of a range that may match a query. */
 function* rowsOf(
   store: EventStore,
   { context, vocabulary }: Asked,
@@ -446,12 +445,12 @@ interface AskedByName extends Asked {
 }
 
 /**
- * A subscriber's portion ends where its answer is large enough, or at a LIMIT: it gets the others next time, in whatever
- * order it sorts these.
+ * A batch for a subscriber ends when the answer is large enough, or at a LIMIT. The next query gets the rest. The order of the
+ * query does not matter.
  */
 function* newRows(store: EventStore, name: string, asked: AskedByName): IterableIterator<EventRow | undefined> {
   const { context, answer, resultMaxBytes } = asked;
-  // The last row may be larger than all others, and the other answers of a join are as many rows.
+  // Half: the last row may be large, and each other answer of a join has as many rows.
   const batch = store.batchFor(name, { bytes: resultMaxBytes / 2 });
   answer.onDelivered(() => store.delivered(batch));
   answer.onUnread?.(() => store.unread(batch));

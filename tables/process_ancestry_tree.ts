@@ -36,52 +36,52 @@ export const columns: readonly Column<TreeRow>[] = [
     ({ process, processes }) => processes.entityIdOf(process),
     KEY,
   ),
-  bigint('parent', "Process parent's PID as last heard of", ({ process }) => process.ppid),
+  bigint('parent', "Last known PID of the process's parent", ({ process }) => process.ppid),
   text(
     'parent_entity_id',
-    'Identity of the process that created this one; NULL at the top, and where it is not known',
+    'Identity of the process that created this one; NULL at the top, and if unknown',
     ({ process, processes }) => (process.creator ? processes.entityIdOf(process.creator.process) : null),
   ),
   text(
     'path',
-    'Path of what the process runs, or ran last; inherited where it never executed',
+    'Path of the program that the process runs, or ran last; inherited if it never executed',
     (row) => details(row).path || null,
   ),
-  text('args', 'Arguments of that as a JSON array; cut after 32,768 characters', (row) => {
+  text('args', 'Arguments of that program as a JSON array; cut after 32,768 characters', (row) => {
     const { comm } = details(row);
     const args = argsListOf(details(row));
-    // The kernel's own have no arguments, and go by a name.
+    // Kernel threads have no arguments, only a name.
     return JSON.stringify(args.length === 0 && comm !== '' ? [`[${comm}]`] : args);
   }),
-  text('cwd', 'Working directory in which it was executed', (row) => details(row).cwd || null),
-  bigint('auid', 'Audit User ID with which it was executed', (row) => orNull(details(row).auid)),
-  bigint('uid', 'User ID with which it was executed', (row) => orNull(details(row).uid)),
-  bigint('euid', 'Effective user ID with which it was executed', (row) => orNull(details(row).euid)),
-  text('tty', 'Controlling terminal at that time, as pts/0', (row) => details(row).tty || null),
+  text('cwd', 'Working directory at the exec', (row) => details(row).cwd || null),
+  bigint('auid', 'Audit User ID at the exec', (row) => orNull(details(row).auid)),
+  bigint('uid', 'User ID at the exec', (row) => orNull(details(row).uid)),
+  bigint('euid', 'Effective user ID at the exec', (row) => orNull(details(row).euid)),
+  text('tty', 'Controlling terminal at the exec, for example pts/0', (row) => details(row).tty || null),
   bigint('sid', 'Session ID', ({ process }) => orNull(process.session?.id)),
   bigint('start_time', 'Start of the process in UNIX time', ({ process, processes }) =>
     Math.floor(processes.startOf(process) / 100),
   ),
-  bigint('exec_time', 'When it last executed, in UNIX time; NULL where no exec was seen', ({ process }) =>
+  bigint('exec_time', 'Time of the last exec in UNIX time; NULL if no exec was recorded', ({ process }) =>
     process.execUnixMs > 0 ? Math.floor(process.execUnixMs / 1000) : null,
   ),
-  bigint('exit_time', 'When it ended, in UNIX time; NULL while it runs, or when nobody told', ({ process }) =>
+  bigint('exit_time', 'Time of the exit in UNIX time; NULL while it runs, or if unknown', ({ process }) =>
     orNull(exitUnixSeconds(process)),
   ),
   text(
     'state',
-    'What the process is now: running or exited; NULL where a recorded log does not tell its end',
+    'State of the process now: running or exited; NULL if a recorded log has no exit of it',
     ({ process, processes }) => stateOf(process.exit, processes.isRecorded),
   ),
   integer(
     'exit_code',
-    'Its exit code, or 128 and the signal that killed it; NULL while it runs, or when nobody told',
+    'Exit code, or 128 plus the signal that killed it; NULL while it runs, or if unknown',
     ({ process }) => (process.exit?.status === undefined ? null : exitCodeOf(process.exit.status)),
   ),
-  integer('exit_signal', 'The signal that killed it; NULL where none did', ({ process }) =>
+  integer('exit_signal', 'Signal that killed it; NULL if none did', ({ process }) =>
     orNull((process.exit?.status ?? 0) & 0x7f || undefined),
   ),
-  text('entry_type', 'How its tree came into the host, as in process_ancestry_events', ({ process }) =>
+  text('entry_type', 'How its process tree came into the host, as in process_ancestry_events', ({ process }) =>
     isSettled(process) && process.image.sealed ? entryOf(process.atFork).type : 'unknown',
   ),
 ];
@@ -92,8 +92,8 @@ function exitUnixSeconds({ exit, bootUnixHundredths }: Process): number | undefi
 }
 
 /**
- * `processes` gives what the present recording knows, one for each host. `readable` resolves when it knows all that it
- * will.
+ * `processes` returns the process tables of the present recording, one for each host. `readable` resolves when a query may
+ * start: it waits until a recorded log is read completely.
  */
 export function processAncestryTree(
   processes: () => readonly ProcessTable[],
@@ -102,7 +102,7 @@ export function processAncestryTree(
   const rowids = new RowIds<Process>();
   return {
     name: 'process_ancestry_tree',
-    description: 'Every process that is known, living or dead, with who created it and how it ended',
+    description: 'Every known process, living or dead, with its creator and its exit',
     columns,
     rowid: ({ process }) => rowids.of(process),
     async generate(context) {
@@ -118,13 +118,13 @@ function* selected(hosts: readonly ProcessTable[], context: QueryContext): Itera
     const asked = namedProcesses(processes, context, 'entity_id', 'pid');
     for (const process of asked ?? withAncestors(processes.remembered())) {
       const row = { process, processes };
-      // What is not admitted is a pause.
+      // A row that does not match is a pause.
       yield !admits || admits(row) ? row : undefined;
     }
   }
 }
 
-/** All of them, and whoever is above them: a chain outlives the memory of its processes. Each once. */
+/** The remembered processes and their ancestors, each once. A descendant keeps ancestors that the cache has removed. */
 function* withAncestors(remembered: Iterable<Process>): Generator<Process> {
   const seen = new Set<Process>();
   for (const process of remembered) {

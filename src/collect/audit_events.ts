@@ -1,9 +1,9 @@
-/** Events of audit alone, live or recorded: whole but for the groups of processes, and with stamps of a coarse clock. */
+/** Events of audit alone, live or recorded. They are complete except for process groups, and have coarse timestamps. */
 import type { ProcessEvent } from './event.ts';
 import type { ForkEvent, SensorEvent } from './events.ts';
 import { type GroupChange, GroupChanges } from './group_changes.ts';
 
-/** A child's call is entered after its creator's, and both have the stamps of one clock. */
+/** A call of the child comes after the fork call of its creator, and both timestamps are from the same clock. */
 const isFormer = ({ event }: GroupChange, fork: ForkEvent) => event.bootMs < fork.bootMs;
 
 export class AuditEvents {

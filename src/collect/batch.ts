@@ -1,9 +1,9 @@
-/** Unpacks the batches that the native collector hands over. The format is described in native/batch.h. */
+/** Decodes the batches of the native collector. The format is described in native/batch.h. */
 import { BatchFormatError, decodeRecord, type SensorEvent } from './events.ts';
 
 const HEADER_BYTES = 20;
 
-/** Keeps the clocks' offset between batches, which only records of kind `clock` change. */
+/** Keeps the clock offset between batches. Only records of kind `clock` change it. */
 export class BatchDecoder {
   #bootToUnixMs = 0;
 
@@ -13,8 +13,8 @@ export class BatchDecoder {
   }
 
   /**
-   * Events of a batch, in the order in which they were packed: at most `limit` of them, from byte `start` on. `next`
-   * is where to go on, the batch's length at its end. Throws BatchFormatError.
+   * Events of a batch in order: at most `limit`, from byte `start`. `next` is the start of the next call; at the end, the length of
+   * the batch. Throws BatchFormatError.
    */
   decode(batch: Buffer, start = 0, limit = Number.POSITIVE_INFINITY): { events: SensorEvent[]; next: number } {
     const events: SensorEvent[] = [];

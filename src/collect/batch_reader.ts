@@ -1,4 +1,4 @@
-/** Takes the batches of the native queue and decodes them, a slice of time after another. */
+/** Takes the batches of the native queue and decodes them in time slices. */
 import { collectGarbage } from '../memory/collect_garbage.ts';
 import { BatchDecoder } from './batch.ts';
 import type { SensorEvent } from './events.ts';
@@ -8,15 +8,15 @@ import type { NativeBinding } from './native.ts';
 const ROOM_BYTES = 512 * 1024;
 const EVENTS_A_STEP = 500;
 const SLICE_MS = 10;
-/** A text beyond that is kept outside of V8's heap (src/string_bytes.cc of Node, EXTERN_APEX), where V8 does not see it grow. */
+/** Node keeps longer texts outside of the V8 heap (src/string_bytes.cc, EXTERN_APEX), where V8 does not count them. */
 const EXTERNAL_BYTES = 1_000_000;
-/** So much of it is collected at once. */
+/** Garbage is collected after this many bytes of such texts. */
 const COLLECT_BYTES = 2 * 1024 * 1024;
-/** Bytes an event, on the average of what was decoded at once, beyond which texts are long. */
+/** Average bytes per event in a decoding step; above it, texts are long. */
 const LONG_BYTES = 4096;
-/** Garbage is collected after so much of long texts: V8 lets it grow by ten times of that before it has found it. */
+/** Garbage is collected after this many bytes of long texts. V8 alone would wait ten times as long. */
 const COLLECT_ALL_BYTES = 2 * 1024 * 1024;
-/** How often it is asked whether there is room again. */
+/** How often the reader checks for room. */
 const NO_ROOM_MS = 10;
 
 export class BatchReader {
@@ -24,33 +24,33 @@ export class BatchReader {
   readonly #onEvents: (events: readonly SensorEvent[]) => void;
   readonly #hasRoom: () => boolean;
   readonly #decoder = new BatchDecoder();
-  /** Batches are copied into the same memory one after the other: strings are made of them at once. */
+  /** All batches are copied into the same memory: strings are made from them at once. */
   #room = Buffer.alloc(ROOM_BYTES);
-  /** What of it is not decoded yet. */
+  /** The present batch. */
   #batch = Buffer.alloc(0);
   #position = 0;
-  /** Of all batches until now. */
+  /** Bytes of all batches until now. */
   #decodedBytes = 0;
-  /** Of texts that were made since the last collection. */
+  /** Bytes of external texts since the last garbage collection. */
   #externalBytes = 0;
-  /** Of long texts, since all garbage was collected last. */
+  /** Bytes of long texts since the last full garbage collection. */
   #longBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  /** While `hasRoom` answers false, batches wait in the native queue. */
+  /** While `hasRoom` returns false, batches wait in the native queue. */
   constructor(native: NativeBinding, onEvents: (events: readonly SensorEvent[]) => void, hasRoom: () => boolean) {
     this.#native = native;
     this.#onEvents = onEvents;
     this.#hasRoom = hasRoom;
   }
 
-  /** Bytes that were taken and not decoded yet. */
+  /** Bytes that are taken and not decoded yet. */
   get heldBytes(): number {
     return this.#batch.length - this.#position;
   }
 
-  /** Resolves when all that was in the queue at the call has been handed over, as far as there is room. */
+  /** Resolves when everything in the queue at the call is delivered, as far as there is room. */
   async drain(): Promise<void> {
     const end = this.#decodedBytes + this.heldBytes + this.#native.stats().queueBytes;
     while (this.#decodedBytes < end && !this.#isStopped && this.#hasRoom() && this.#isWaiting()) {
@@ -59,14 +59,14 @@ export class BatchReader {
     }
   }
 
-  /** Hands over what waits, unless that takes longer. Nothing is handed over after that. */
+  /** Delivers the waiting events for at most `withinMs`. Nothing is delivered after that. */
   stop(withinMs: number): void {
     this.#isStopped = true;
     this.work(withinMs);
     clearTimeout(this.#timer);
   }
 
-  /** Applies what has come, a slice at a time: after a stall there may be seconds of a busy host. */
+  /** Delivers waiting events in time slices: after a stall there may be many. */
   work(sliceMs = SLICE_MS): void {
     clearTimeout(this.#timer);
     const began = performance.now();
@@ -101,7 +101,7 @@ export class BatchReader {
     }
   }
 
-  /** Whether there is something to decode; takes the next batch where the last one is done. */
+  /** Whether there is something to decode. Takes the next batch if the last one is done. */
   #isWaiting(): boolean {
     if (this.#position < this.#batch.length) return true;
     let size = this.#native.take(this.#room);

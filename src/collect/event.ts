@@ -1,6 +1,6 @@
 /**
- * Whole events in causal order: what the process tree takes. A fork comes before everything of its child, and an exec with
- * all of its details. Sources make them of what the native sensors tell (SensorEvent): see join.ts.
+ * Complete events in causal order, the input of the process tree. A fork comes before all events of its child, and an exec has
+ * all its details. Sources make them from the events of the native sensors (SensorEvent): see join.ts.
  *
  * Times: `bootMs` is CLOCK_BOOTTIME in milliseconds (with a fraction), `unixMs` Unix time in milliseconds. The
  * kernel gives one of them with each event and the other is computed with the clocks' offset at that moment.
@@ -12,11 +12,11 @@ export type { ExecDetails, Pid, SensorEvent } from './events.ts';
 
 export { NO_DETAILS } from './events.ts';
 
-/** An event that does not tell its source. */
+/** An event without its origin. */
 type Whole<Event extends sensor.SensorEvent> = Omit<Event, 'origin'> & {
   /**
-   * The stamp is of a clock that ticks every few milliseconds, and taken as the system call was entered; a fork may be told after
-   * what its child did.
+   * The timestamp is from a coarse clock, which ticks every few milliseconds, at the entry of the system call. A fork may be
+   * reported after events of its child.
    */
   readonly isCoarse?: boolean;
 };

@@ -1,34 +1,34 @@
-/** The interface of what makes whole events, in causal order, of what a sensor tells. */
+/** The interface of a join: it makes complete events in causal order from the events of a sensor. */
 import type { ExecDetails, Pid, ProcessEvent } from './event.ts';
 import type { SensorEvent } from './events.ts';
 
 export interface EventJoin {
-  /** Takes what a sensor tells, in its order. Returns what is whole now. */
+  /** Takes sensor events in order. Returns the events that are complete now. */
   take(events: readonly SensorEvent[]): readonly ProcessEvent[];
-  /** Returns what has waited long enough (`overdue`), or all that waits, with what is known of it. */
+  /** Returns the events that have waited long enough (`overdue`), or all waiting events, complete or not. */
   release(which: 'overdue' | 'all', isOnItsWay: () => boolean): readonly ProcessEvent[];
-  /** Since when what has waited longest waits; undefined where nothing does. */
+  /** When the oldest waiting event arrived; undefined if none waits. */
   readonly waitingSinceMs: number | undefined;
-  /** The pids of execs that wait. */
+  /** The pids of waiting execs. */
   executing(): readonly Pid[];
   readonly stats: JoinStats;
 }
 
 export interface JoinStats {
-  /** Execs that wait to become whole. */
+  /** Execs that wait for their details. */
   readonly waiting: number;
-  /** Execs that were handed over too soon, because what waits took too much memory. */
+  /** Execs that were released early because the waiting events took too much memory. */
   readonly hurried: number;
-  /** What the texts of what waits take in memory, at most. */
+  /** Upper estimate of the memory for the texts of waiting events. */
   readonly textBytes: number;
 }
 
 export interface JoinOptions {
-  /** Milliseconds of a clock that does not jump. */
+  /** Monotonic clock, in milliseconds. */
   readonly now: () => number;
-  /** How long an event waits for what is still missing of it. */
+  /** How long an event waits for its missing parts. */
   readonly publishWaitMs: () => number;
-  /** What is known now of a process that lives. */
+  /** Reads the present state of a living process. */
   readonly readProcess: (
     pid: Pid,
   ) => { readonly hasEnded?: boolean | undefined; readonly details: ExecDetails } | undefined;

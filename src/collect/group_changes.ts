@@ -1,25 +1,25 @@
 /**
- * Changes of process groups that audit told of, until the next event of the process: a setpgid is told apart from forks, and
- * a new process may have called it before its fork is told.
+ * Keeps the process group changes that audit reported until the next event of the process. Setpgid and fork are reported
+ * separately, so the setpgid of a new process may be reported before its fork.
  */
 import type { Pid, ProcessEvent } from './event.ts';
 import type { ForkEvent, SensorEvent, SetpgidEvent } from './events.ts';
 
-/** Processes whose changes are remembered. */
+/** Processes whose changes are kept. */
 const PROCESSES_MAX = 1024;
 /** Job control sets a group once or twice. */
 const CHANGES_MAX = 8;
 
 export interface GroupChange {
   readonly event: SetpgidEvent;
-  /** When the process that had the pid was forked, of the forks that were told before this change; undefined for none. */
+  /** Time of the last fork of the pid that was reported before this change; undefined if none. */
   readonly forkedMs: number | undefined;
-  /** It may be of the process that had the pid before. */
+  /** The change may belong to a former process with the pid. */
   isDoubtful: boolean;
 }
 
 export class GroupChanges {
-  /** By the process that was moved; the oldest first. */
+  /** By the pid of the moved process; the oldest first. */
   readonly #byPid = new Map<Pid, GroupChange[]>();
 
   add(event: SetpgidEvent, forkedMs?: number): void {
@@ -34,8 +34,8 @@ export class GroupChanges {
   }
 
   /**
-   * Appends to `whole` the changes that come before this event of the same process. Those of the process that is forked come
-   * after it, and are forgotten where `isFormer` says that they are of a process that had the pid before.
+   * Appends to `whole` the changes that come before this event of the same process. For a fork, the changes of the child come
+   * after the fork, and changes of a former process with the pid (`isFormer`) are dropped.
    */
   release(
     event: SensorEvent,
@@ -59,7 +59,7 @@ export class GroupChanges {
     if (!changes) return;
     while (changes[0] && isBefore(changes[0])) {
       const { event, isDoubtful } = changes.shift() as GroupChange;
-      // The group is what /proc shows, or unknown.
+      // The group is then read from /proc, or unknown.
       whole.push(isDoubtful ? { ...event, pgid: undefined, goneCaller: undefined } : event);
     }
     this.#keep(pid, changes);

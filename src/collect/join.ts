@@ -1,10 +1,10 @@
-/** Which join makes the events of a sensor whole. */
+/** Selects the join for a sensor. */
 import { AuditConnectorJoin } from './audit_connector/audit_connector_join.ts';
 import { AuditEvents } from './audit_events.ts';
 import type { EventJoin, JoinOptions } from './event_join.ts';
 import type { SensorName } from './native.ts';
 
-/** Events that are whole as they come. */
+/** The join for events that are already complete. */
 export const WHOLE: EventJoin = {
   take: (events) => events,
   release: () => [],
@@ -13,7 +13,7 @@ export const WHOLE: EventJoin = {
   stats: { waiting: 0, hurried: 0, textBytes: 0 },
 };
 
-/** For what a sensor tells. */
+/** The join for the events of a sensor. */
 export function joinOf(sensor: SensorName, options: JoinOptions): EventJoin {
   if (sensor === 'audit+proc_events') return new AuditConnectorJoin(options);
   if (sensor !== 'audit') return WHOLE;

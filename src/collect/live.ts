@@ -1,5 +1,5 @@
 /**
- * The kernel of this host as a source: the best of the native sensors that works here, and another when it stops working.
+ * Records this host with the best native sensor that works, and changes to another sensor when it stops working.
  */
 import { BatchReader } from './batch_reader.ts';
 import type { Pid, ProcessEvent } from './event.ts';
@@ -13,7 +13,7 @@ import type { CollectorProblem, ProcessEventSource, SourceState, SourceStats } f
 /** The values of process_ancestry_collector that record this host. */
 export type LiveCollector = 'auto' | 'ebpf' | 'audit' | 'proc_events';
 
-/** The sensors that each tries, the best first. Audit alone has to record forks, too, where the connector is missing. */
+/** The sensors to try for each value, the best first. Without the connector, audit alone records forks too. */
 export const SENSORS: Readonly<Record<LiveCollector, readonly [SensorName, ...SensorName[]]>> = {
   auto: ['ebpf', 'audit+proc_events', 'audit', 'proc_events'],
   ebpf: ['ebpf'],
@@ -26,36 +26,36 @@ interface LiveSourceOptions {
   readonly sensors: readonly SensorName[];
   readonly stateFile: string;
   readonly argsMaxBytes: number;
-  /** With eBPF. */
+  /** The same for eBPF. */
   readonly ebpfArgsMaxBytes?: number;
-  /** Whether new sessions are told as they are made; costs all system calls a little with eBPF. */
+  /** Whether setsid is reported. With eBPF this makes all system calls a little slower. */
   readonly tellsSessions?: boolean;
   readonly queueMaxBytes: number;
   readonly socketBufferBytes: number;
   readonly ownerGraceMs?: number;
-  /** What makes whole events of a sensor's; without it they are handed over as the sensor tells them. */
+  /** Makes complete events from sensor events. Without it, sensor events are passed on unchanged. */
   readonly join?: (sensor: SensorName) => EventJoin;
-  /** Called when what is recorded with, or what is wrong with it, has changed after the start. */
+  /** Called when the collector or its problems change after the start. */
   readonly onChange?: (state: SourceState) => void;
 }
 
-/** The key on our audit rules, by which they are told from others' and found again after a crash. */
+/** The key of our audit rules. It identifies them among other rules, also after a crash. */
 export const RULE_KEY = 'process_ancestry';
 
 /**
- * How long audit's unicast is left free once auditd has left it or has asked us for it. It is refused when it asks,
- * and does not ask twice: whoever starts it again has this long. Meanwhile we read by multicast, and the kernel prints
- * some of the records to its log (kernel/audit.c, kauditd_printk_skb: no more than printk's rate limit allows).
+ * How long the audit unicast stays free after auditd has left it or has requested it. The first request of auditd is refused,
+ * and auditd does not retry: it must be restarted within this time. In this time we read by multicast, and the kernel prints
+ * some records to its log (kernel/audit.c, kauditd_printk_skb: limited by the rate limit of printk).
  */
 const OWNER_GRACE_MS = 30_000;
 
-/** How often it is looked whether the sensor still works. */
+/** How often the sensor is checked. */
 const LOOK_MS = 1_000;
-/** How often it is tried whether a better sensor than the present one works. */
+/** How often better sensors are tried. */
 const RETRY_MS = 60_000;
-/** At most, where it was said to work, and did not when it was started. */
+/** Longest pause between tries, after a sensor passed its check but did not start. */
 const RETRY_MAX_MS = 3_600_000;
-/** An extension has a second to leave. */
+/** osquery gives an extension one second to exit. */
 const STOP_MS = 300;
 
 export class LiveSource implements ProcessEventSource {
@@ -64,27 +64,27 @@ export class LiveSource implements ProcessEventSource {
   #reader: BatchReader | undefined;
   #join = WHOLE;
   #hasSnapshot = false;
-  /** One was asked for, and its end has not come. */
+  /** A snapshot was requested, and its end has not arrived. */
   #isSnapshotAwaited = false;
   #onEvents: (events: readonly ProcessEvent[]) => void = () => undefined;
   #hasRoom: () => boolean = () => true;
-  /** What is recorded with; undefined where no sensor works. */
+  /** The present sensor; undefined if none works. */
   #sensor: SensorName | undefined;
-  /** What of it works, as of the last look. */
+  /** The parts of it that worked at the last check. */
   #hears: NativeState['hears'] = '';
-  /** What kept a sensor from being used, as of the last time that it was tried. */
+  /** By sensor: the problems at its last try. */
   readonly #refusals = new Map<SensorName, readonly CollectorProblem[]>();
-  /** What was wrong when it was stopped. */
+  /** The problems when the source was stopped. */
   #lastProblems: readonly CollectorProblem[] = [];
-  /** A sensor that stopped working, until it or a better one works again. */
+  /** A sensor that stopped working, until it or the best one works again. */
   #stoppedSensor: SensorName | undefined;
-  /** What was last told to `onChange`, or at the start. */
+  /** The state that was last reported by `onChange`, or at the start. */
   #told = '';
-  /** Lost by sensors before the present one. */
+  /** Counters of the sensors before the present one. */
   #earlier = { lost: 0, kernelLost: 0, malformed: 0, incomplete: 0 };
   #retryAtMs = 0;
   #retryMs = RETRY_MS;
-  /** When a host on which nothing works is tried again, and how much later after that. */
+  /** When the next start is tried if no sensor works, and the pause after that. */
   #startAgainMs = 0;
   #pauseMs = LOOK_MS;
   #lookTimer: NodeJS.Timeout | undefined;
@@ -123,7 +123,7 @@ export class LiveSource implements ProcessEventSource {
     return { collector: this.#hears || 'none', reason: this.#reason(), problems: this.problems };
   }
 
-  /** Starts the first sensor of the list that works whole; else the first of which a part works. */
+  /** Starts the first sensor that works completely; otherwise the first that works in part. */
   #startBest(): void {
     let partly: SensorName | undefined;
     this.#sensor = undefined;
@@ -142,7 +142,7 @@ export class LiveSource implements ProcessEventSource {
     if (!this.#sensor && partly) this.#use(partly, this.#startNative(partly));
   }
 
-  /** Those that would be better than the present one; all where there is none. */
+  /** The sensors that are better than the present one; all if there is none. */
   get #betterSensors(): readonly SensorName[] {
     const { sensors } = this.#options;
     return this.#sensor === undefined ? sensors : sensors.slice(0, sensors.indexOf(this.#sensor));
@@ -188,17 +188,17 @@ export class LiveSource implements ProcessEventSource {
     if (whole.length > 0) this.#onEvents(whole);
   }
 
-  /** What stopped working is told, and replaced where nothing of it works. */
+  /** Checks the sensor: reports what stopped working, and starts another sensor if nothing of it works. */
   #look(): void {
     const { hears } = this.#native.stats();
     const isLess = this.#hears !== '' && hears !== this.#hears;
-    // Of forks that audit with the connector does not tell, audit alone does.
+    // Without the connector, audit+proc_events reports no forks. The sensor audit does.
     const isForkless = isLess && hears === 'audit' && this.#options.sensors.includes('audit');
     const isDead = hears === '' || this.#sensor === undefined || isForkless;
     const isRestarted = isDead ? this.#mayStartAgain(isLess) : this.#isBetterToBeHad();
     if (isRestarted) this.#restart(!isDead);
     else if (!isDead) this.#hears = hears;
-    // What happened between is not known: /proc has to be read again.
+    // Events may be missing: the processes must be read again.
     if (isLess || (isRestarted && this.#sensor !== undefined)) this.#tellLoss();
     const told = this.#whatIsTold;
     if (told === this.#told) return;
@@ -206,7 +206,7 @@ export class LiveSource implements ProcessEventSource {
     this.#options.onChange?.(this.#state);
   }
 
-  /** A host on which nothing works is tried again at once, then after twice as long each time. */
+  /** Whether to try a start now: at once after a stop, then after a pause that doubles each time. */
   #mayStartAgain(hasJustStopped: boolean): boolean {
     const now = performance.now();
     if (hasJustStopped) this.#pauseMs = LOOK_MS;
@@ -216,7 +216,7 @@ export class LiveSource implements ProcessEventSource {
     return true;
   }
 
-  /** Whether a better sensor works, as far as that can be known without stopping the present one. */
+  /** Whether a better sensor works, as far as this can be checked while the present one runs. */
   #isBetterToBeHad(): boolean {
     if (performance.now() < this.#retryAtMs) return false;
     this.#retryAtMs = performance.now() + this.#retryMs;
@@ -227,15 +227,15 @@ export class LiveSource implements ProcessEventSource {
     });
   }
 
-  /** The collector, and the codes of the problems. */
+  /** The collector and the codes of the problems. */
   get #whatIsTold(): string {
     return [this.#hears, ...this.problems.map(({ code }) => code)].join();
   }
 
-  /** Whether it is for a better sensor, which was said to work. */
+  /** `isForBetter`: a better sensor has passed its check. */
   #restart(isForBetter: boolean): void {
     this.#native.stop();
-    // What it told goes to its own join; what there is no time for is part of the loss.
+    // Events of the old sensor go to its own join. Events that do not fit into STOP_MS are part of the loss.
     this.#reader?.stop(STOP_MS);
     this.release('all');
     if (this.#isSnapshotAwaited) this.#deliver([{ kind: 'snapshotEnd', isWhole: false, ...this.#now }]);
@@ -259,7 +259,7 @@ export class LiveSource implements ProcessEventSource {
     this.#deliver([{ kind: 'loss', count: 1, ...this.#now }]);
   }
 
-  /** What an event of this moment has that no sensor tells. */
+  /** The base of an event that no sensor sends, with the present time. */
   get #now(): { origin: 'none'; pid: Pid; bootMs: number; unixMs: number } {
     const unixMs = Date.now();
     return { origin: 'none', pid: 0 as Pid, bootMs: unixMs - this.#native.bootToUnixMs(), unixMs };
@@ -284,7 +284,7 @@ export class LiveSource implements ProcessEventSource {
   get problems(): readonly CollectorProblem[] {
     if (!this.#isRunning) return this.#lastProblems;
     const now = this.#sensor === undefined ? [] : this.#native.stats().problems.map(explainProblem);
-    // That a host has no eBPF is no problem where something else records.
+    // A missing eBPF is no problem if another sensor works.
     const better = this.#betterSensors.filter((sensor) => sensor !== 'ebpf' || this.#sensor === undefined);
     const known = new Map<string, CollectorProblem>();
     for (const one of [...this.#refusalsOf(better), ...this.#stoppedProblems(), ...now]) known.set(one.code, one);
@@ -294,13 +294,13 @@ export class LiveSource implements ProcessEventSource {
   #stoppedProblems(): CollectorProblem[] {
     const problems: CollectorProblem[] = [];
     if (this.#stoppedSensor !== undefined) {
-      const message = `the sensor ${this.#stoppedSensor} stopped working and is tried again each minute: recording with ${this.#hears || 'none'}`;
+      const message = `the sensor ${this.#stoppedSensor} stopped working and is retried every minute: recording with ${this.#hears || 'none'}`;
       problems.push({ code: 'sensor_stopped', message });
     }
     if (this.#sensor !== undefined && this.#hears !== this.#sensor && this.#hears !== '') {
       problems.push({
         code: 'sensor_degraded',
-        message: `of the sensor ${this.#sensor} only ${this.#hears} works now`,
+        message: `only ${this.#hears} of the sensor ${this.#sensor} works now`,
       });
     }
     return problems;
@@ -312,7 +312,7 @@ export class LiveSource implements ProcessEventSource {
     await this.#reader?.drain();
   }
 
-  /** What was received until now is delivered before it returns, unless that would keep it from leaving in time. */
+  /** Delivers the received events before it returns, for at most STOP_MS. */
   stop(): void {
     if (!this.#isRunning) return;
     this.#lastProblems = this.problems;

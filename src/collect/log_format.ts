@@ -1,14 +1,14 @@
-/** What a file looks like that is no audit log as auditd or the kernel writes it, and how to get one that is. */
+/** Detects files that are not audit logs of auditd or the kernel, and says how to convert them. */
 import type { NativeLogStats } from './native.ts';
 
-/** So many bytes at the start of a file tell its format, but for an archive of tar. */
+/** The first bytes of a file that show its format, except for tar. */
 export const MAGIC_BYTES = 8;
-/** Bytes of the text by which a binary file is told. */
+/** Bytes of the text that are checked for a binary file. */
 export const HEAD_BYTES = 512;
 
 const magic = (...bytes: readonly number[]) => Buffer.from(bytes);
 
-/** Formats that have to be unpacked first, by their first bytes. */
+/** Formats that must be unpacked first, by their first bytes. */
 const PACKED: readonly { readonly name: string; readonly starts: Buffer; readonly command: string }[] = [
   { name: 'an xz file', starts: magic(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00), command: 'xz -d' },
   { name: 'an lzma file', starts: magic(0x5d, 0x00, 0x00), command: 'xz -d' },
@@ -20,7 +20,7 @@ const PACKED: readonly { readonly name: string; readonly starts: Buffer; readonl
   { name: 'a 7z archive', starts: magic(0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c), command: '7z x' },
 ];
 const JOURNAL = Buffer.from('LPKSHHRH');
-/** In the header of the first file (pax(1), ustar Interchange Format). */
+/** Magic in the header of the first file (pax(1), ustar Interchange Format). */
 const TAR = { at: 257, magic: Buffer.from('ustar') };
 
 const RAW = 'write the records themselves with "ausearch --raw"';
@@ -30,7 +30,7 @@ export function isGzip(head: Buffer): boolean {
   return startsWith(head, magic(0x1f, 0x8b));
 }
 
-/** Says what a file is that nothing can be read of, by its first bytes; undefined where they do not tell. */
+/** Names the format of an unreadable file by its first bytes; undefined if unknown. */
 export function refusedByMagic(head: Buffer): string | undefined {
   const packed = PACKED.find(({ starts }) => startsWith(head, starts));
   if (packed) return `it looks like ${packed.name}; unpack it first with "${packed.command}"`;
@@ -41,7 +41,7 @@ export function refusedByMagic(head: Buffer): string | undefined {
   return undefined;
 }
 
-/** Says what a text is that holds no record, by its first bytes and its lines. */
+/** Describes a text without records, by its first bytes and its lines. */
 export function refusedByLines(head: Buffer, stats: NativeLogStats): string {
   const other = otherForm(stats);
   if (other) return `it looks like ${other.form}`;
@@ -50,7 +50,7 @@ export function refusedByLines(head: Buffer, stats: NativeLogStats): string {
   return `none of its ${stats.lines} lines is an audit record (type=SYSCALL msg=audit(…): …); ${RAW}`;
 }
 
-/** What most of the lines look like that are records of another form, and how many are; undefined where there are none. */
+/** The most frequent other format among the lines, and its number of lines; undefined if there is none. */
 export function otherForm(stats: NativeLogStats): { readonly lines: number; readonly form: string } | undefined {
   const { interpretedLines, eventLines, jsonLines, linesWithoutId, quotedLines } = stats;
   const forms = [
@@ -68,7 +68,7 @@ function startsWith(head: Buffer, starts: Buffer): boolean {
   return head.subarray(0, starts.length).equals(starts);
 }
 
-/** By its byte order mark, or because every other byte of the first ones is NUL. */
+/** Checks the byte order mark, and whether every other byte at the start is NUL. */
 function isUtf16(head: Buffer): boolean {
   if (startsWith(head, magic(0xff, 0xfe)) || startsWith(head, magic(0xfe, 0xff))) return true;
   if (head.length < 4) return false;

@@ -4,25 +4,25 @@ import { bundledPath, readBundledFile } from '../program/bundled_files.ts';
 import { messageOf } from '../text/error_message.ts';
 import { loadUnnamed } from './unnamed_addon.ts';
 
-/** What is recorded with. */
+/** The sensors. */
 export type SensorName = 'ebpf' | 'audit+proc_events' | 'audit' | 'proc_events';
 
 export interface NativeCollectorOptions {
   /** `audit` alone also records clone, fork, vfork, setsid and exit_group. */
   readonly sensor: SensorName;
   readonly ruleKey: string;
-  /** Where the found audit settings are kept for a start after a crash; '' for nowhere. */
+  /** File that keeps the original audit settings for a start after a crash; '' for none. */
   readonly stateFile: string;
   readonly argsMaxBytes: number;
   readonly queueMaxBytes: number;
   readonly socketBufferBytes: number;
-  /** For how long audit's unicast is left to others once it is free, after the start. */
+  /** How long a free audit unicast is left to other processes, after the start. */
   readonly ownerGraceMs: number;
-  /** Of eBPF: a power of 2 from 2^16 on; 8 MiB if undefined. All of it counts as the process's memory. */
+  /** For eBPF: size of the ring buffer, a power of 2, at least 2^16; default 8 MiB. All of it counts as memory of the process. */
   readonly ringBytes?: number;
-  /** Of eBPF: whether setsid(2) is told, which slows every system call of the host a little. */
+  /** For eBPF: whether setsid(2) is reported. This makes every system call of the host a little slower. */
   readonly tellsSessions?: boolean;
-  /** Of eBPF: names of the variables of the environment that are told of an exec. */
+  /** For eBPF: names of the environment variables that are recorded at an exec. */
   readonly environmentNames?: readonly string[];
 }
 
@@ -36,17 +36,17 @@ export type NativeHears = SensorName | '';
 
 export interface NativeState {
   readonly hears: NativeHears;
-  /** Whether `requestSnapshot` may be called; else /proc is to be read. */
+  /** Whether `requestSnapshot` may be called. If not, /proc must be read. */
   readonly hasSnapshot: boolean;
-  /** What keeps it from working whole. */
+  /** The problems that keep it from working completely. */
   readonly problems: readonly NativeProblem[];
 }
 
 export interface NativeStats {
-  /** Now: audit can be switched off, and a place be lost to another reader. */
+  /** The parts that work now: audit can be switched off, and another reader can take over. */
   readonly hears: NativeHears;
   readonly messages: number;
-  /** Messages that did not come, by any cause, and those of them that the kernel counted itself. */
+  /** Messages lost for any reason, and those of them that the kernel counted. */
   readonly lost: number;
   readonly kernelLost: number;
   readonly kernelBacklog: number;
@@ -54,22 +54,22 @@ export interface NativeStats {
   readonly incomplete: number;
   readonly queueBytes: number;
   readonly queueDropped: number;
-  /** What is wrong now. */
+  /** The present problems. */
   readonly problems: readonly NativeProblem[];
 }
 
-/** One audit rule of the kernel's, in its order: the first that matches decides. */
+/** One audit rule of the kernel, in order: the first match decides. */
 export interface NativeAuditRule {
   readonly ours: boolean;
   readonly silencesAllTasks: boolean;
   readonly coversExec: boolean;
-  /** Of never,exit on execve: all, or those that meet the rule's conditions. */
+  /** For never,exit on execve: it hides all execs, or those that match its conditions. */
   readonly hidesExecs: 'none' | 'some' | 'all';
-  /** The type of records that nobody gets; 0 for none. */
+  /** The record type that it excludes; 0 for none. */
   readonly excludedType: number;
 }
 
-/** Kernel audit as it is (man 8 auditctl, -s and -l). `error` is an errno, with which nothing else is known. */
+/** The state of kernel audit (man 8 auditctl, -s and -l). `error` is an errno; if it is not 0, nothing else is known. */
 export interface NativeAuditInspection {
   readonly error: number;
   readonly enabled: number;
@@ -77,7 +77,7 @@ export interface NativeAuditInspection {
   readonly pid: number;
   readonly backlogLimit: number;
   readonly backlog: number;
-  /** Records dropped since the boot, for whichever reader. */
+  /** Records dropped since the boot, for any reader. */
   readonly lost: number;
   readonly rules: readonly NativeAuditRule[];
 }
@@ -85,14 +85,14 @@ export interface NativeAuditInspection {
 /** The name that an ENRICHED log gives to an id. */
 export interface NativeRecordedName {
   readonly id: number;
-  /** Of a group, not of a user. */
+  /** Whether the id is a group id. */
   readonly ofGroup: boolean;
   readonly text: string;
 }
 
-/** What is new of one host of a log. */
+/** New events and names of one host of a log. */
 export interface NativeHostPiece {
-  /** '' where the log does not tell. */
+  /** '' if the log does not name it. */
   readonly host: string;
   readonly names: readonly NativeRecordedName[];
   /** May be empty. */
@@ -105,7 +105,7 @@ export interface NativeLogStats {
   readonly events: number;
   readonly malformed: number;
   readonly incomplete: number;
-  /** Records of more hosts than are kept apart. */
+  /** Records of hosts beyond the maximum number of hosts. */
   readonly beyondHosts: number;
   /** Lines of other formats: see native/sensors/audit/log_line.h. */
   readonly interpretedLines: number;
@@ -118,59 +118,60 @@ export interface NativeLogStats {
 export interface NativeLogReader {
   /** A piece of a log, cut anywhere. */
   feed(chunk: Buffer): readonly NativeHostPiece[];
-  /** Also what still waited for earlier events that may have come late. */
+  /** Returns events that waited for earlier events. */
   flush(): readonly NativeHostPiece[];
   end(): readonly NativeHostPiece[];
   stats(): NativeLogStats;
 }
 
 export interface NativeBinding {
-  /** `onWaiting` is called once there is something to take, and not again before `take` has answered 0. */
+  /** `onWaiting` is called when there is something to take, and not again until `take` has returned 0. */
   start(options: NativeCollectorOptions, onWaiting: () => void): NativeState;
-  /** Copies the oldest batch into `room`: its size; negative where there is not so much room; 0 when nothing waits. */
+  /** Copies the oldest batch into `room`. Returns its size; a negative size if the room is too small; 0 if nothing waits. */
   take(room: Buffer): number;
   stop(): void;
   stats(): NativeStats;
   /**
-   * What keeps a sensor from working whole; empty where it would work. Beside one that works: eBPF's programs are loaded and
-   * let go of, the connector is subscribed to, and audit is looked at. `ruleKey` is that of our audit rules.
+   * Returns the problems that would keep a sensor from working completely; empty if it would work. May be called while another
+   * sensor runs: the eBPF programs are loaded and unloaded, the connector is subscribed to, and audit is inspected. `ruleKey` is
+   * the key of our audit rules.
    */
   trySensor(sensor: SensorName, ruleKey: string): readonly NativeProblem[];
-  /** Takes what waits in the kernel now: what ended before can be taken then. */
+  /** Reads what waits in the kernel now. After it, `take` returns everything that happened before. */
   drainNow(): void;
-  /** The processes that live come as snapshots, and `snapshotEnd` after the last of them. One at a time. */
+  /** Requests a snapshot of each living process, and `snapshotEnd` after the last. One request at a time. */
   requestSnapshot(): void;
-  /** What there still is, in bytes and records: in audit's queue, the sockets and the queue. Asks the kernel. */
+  /** Amount that still waits in the audit queue, the sockets and our queue, in bytes and records. Queries the kernel. */
   onItsWay(): number;
-  /** Unix ms minus CLOCK_BOOTTIME ms: the same for all who ask, until the clock is set. */
+  /** Unix ms minus CLOCK_BOOTTIME ms: the same for all callers until the clock is set. */
   bootToUnixMs(): number;
   readonly LogReader: new (options: { argsMaxBytes: number }) => NativeLogReader;
 }
 
-/** What was done about what a killed extension left in the kernel. */
+/** The result of a cleanup after a killed extension. */
 export interface NativeAuditCleanup {
   readonly rulesRemoved: number;
   readonly settingsPutBack: boolean;
-  /** With which something may be left. */
+  /** A problem: something may be left in the kernel. */
   readonly problem?: NativeProblem;
 }
 
 export interface NativeCleanup {
-  /** For when no extension runs: takes out rules with `key`, and puts back the settings that `stateFile` holds. */
+  /** Only while no extension runs: removes rules with `key`, and restores the settings in `stateFile`. */
   cleanUpAudit(key: string, stateFile: string): NativeAuditCleanup;
 }
 
-/** What only looks: for a diagnosis, beside an extension that runs or without one. */
+/** Functions that only read, for a diagnosis, with or without a running extension. */
 interface NativeDiagnosis {
-  /** Asks, and changes nothing. `key` is that of our rules. */
+  /** Reads the state of audit and changes nothing. `key` is the key of our rules. */
   inspectAudit(key: string): NativeAuditInspection;
-  /** 0 when the proc connector's group can be bound, or an errno. Nothing is subscribed. */
+  /** 0 if the group of the proc connector can be bound, or an errno. Does not subscribe. */
   connectorError(): number;
-  /** The pid of the process that listens at a unix socket, or -errno. */
+  /** The pid of the process that listens on a unix socket, or -errno. */
   listenerOf(path: string): number;
-  /** The address at the other end of the first internet connection that a process holds; '' where it cannot be told. */
+  /** The peer address of the first internet connection of a process; '' if unknown. */
   connectionPeer(pid: number): string;
-  /** Whether the kernel's clock follows another (NTP). */
+  /** Whether the kernel clock is synchronized (NTP). */
   clockIsSynchronized(): boolean;
 }
 

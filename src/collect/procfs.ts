@@ -1,6 +1,6 @@
 /**
- * One process as /proc shows it now (man 5 proc). Synchronous, a few small files: used for the snapshot at the start,
- * after a loss, and for the rare process that no event tells of; never for each event (R13).
+ * Reads one process from /proc (man 5 proc). Synchronous, a few small files. Used for the snapshot at the start and after a
+ * loss, and for the rare process that no event reported; never for each event (R13).
  */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, type Stats, statSync } from 'node:fs';
 import { MS_PER_TICK } from '../linux/clock_ticks.ts';
@@ -8,28 +8,28 @@ import { isNoDescriptor } from '../linux/descriptors.ts';
 import { cgroupPath, groupsOf, idsOf, inodeOf, parseStat, type Stat, ttyNameOf } from '../linux/process_files.ts';
 import { type ExecDetails, NO_DETAILS, type Pid, type SnapshotEvent } from './event.ts';
 
-/** A process as it is now. The details tell its start, as /proc shows it: in whole ticks. */
+/** The present state of a process. Its start is in whole ticks, as in /proc. */
 export interface ProcessSnapshot extends Omit<SnapshotEvent, 'kind' | 'bootMs' | 'unixMs'> {
-  /** Undefined where they were not read. */
+  /** Undefined if not read. */
   readonly supplementalGroups?: readonly number[] | undefined;
 }
 
 export interface ProcReader {
   /** All pids. */
   pids(): Pid[];
-  /** Undefined when there is no such process, or it is gone halfway through. */
+  /** Undefined if there is no such process, or if it ends while it is read. */
   read(pid: Pid): ProcessSnapshot | undefined;
-  /** Only the start; undefined when there is no such process. */
+  /** Reads only the start; undefined if there is no such process. */
   startTicks(pid: Pid): number | undefined;
-  /** Undefined when there is no such process. */
+  /** Undefined if there is no such process. */
   supplementalGroups(pid: Pid): readonly number[] | undefined;
-  /** Inode number; undefined when there is no such process. */
+  /** Inode number; undefined if there is no such process. */
   userNamespace(pid: Pid): number | undefined;
-  /** The address at the other end of the first internet connection that the process holds; '' where it is not known. */
+  /** The peer address of the first internet connection of the process; '' if unknown. */
   connectionPeer(pid: Pid): string;
 }
 
-/** A process may have its arguments begin and end where it likes (man 2 prctl, PR_SET_MM_MAP). */
+/** A bound is needed: a process can set start and end of its own arguments (man 2 prctl, PR_SET_MM_MAP). */
 const CMDLINE_MAX = 2 * 1024 * 1024;
 
 /** include/linux/sched.h */
@@ -43,13 +43,13 @@ export class Procfs implements ProcReader {
   #noDescriptor = 0;
   readonly #room = Buffer.alloc(64 * 1024);
 
-  /** `root` is where proc is mounted. Connections of others are the addon's to look at. */
+  /** `root` is the mount point of proc. The addon reads the connections of other processes. */
   constructor(root = '/proc', connectionPeer: (pid: Pid) => string = () => '') {
     this.#root = root;
     this.#connectionPeer = connectionPeer;
   }
 
-  /** Files of processes that were not read because this process can open no more: they look as if they were gone. */
+  /** Files that were not read because this process has no free file descriptor. Their processes look as if they had ended. */
   get noDescriptor(): number {
     return this.#noDescriptor;
   }
@@ -128,7 +128,7 @@ export class Procfs implements ProcReader {
       cgroup: cgroupPath(this.#text(pid, 'cgroup')),
       root: file ? this.#rootOf(pid, path, file) : '',
     };
-    // The pid may have become another process's while its files were read.
+    // The pid may have been reused while the files were read.
     const after = this.#stat(pid);
     if (after?.startTicks !== before.startTicks) return undefined;
     return {
@@ -147,7 +147,7 @@ export class Procfs implements ProcReader {
   #args(pid: Pid): { text: string; count: number; bytes: number } {
     const raw = this.#readStart(pid, 'cmdline', CMDLINE_MAX);
     if (!raw || raw.length === 0) return { text: '', count: 0, bytes: 0 };
-    // A process that sets its title fills what is left of its arguments with NULs.
+    // A process that sets its title fills the rest of its arguments with NULs.
     let end = raw.length;
     while (end > 0 && raw[end - 1] === 0) end--;
     const text = raw.toString('utf8', 0, end);
@@ -164,7 +164,7 @@ export class Procfs implements ProcReader {
     }
   }
 
-  /** See ExecDetails. In our mount namespace /proc shows paths in our root. */
+  /** See ExecDetails. For processes in our mount namespace, /proc shows paths relative to our root. */
   #rootOf(pid: Pid, path: string, { dev, ino }: Stats): string {
     const mounts = this.#link(pid, 'ns/mnt');
     this.#ownMounts ??= this.#link('self', 'ns/mnt');
@@ -189,7 +189,7 @@ export class Procfs implements ProcReader {
     return this.#read(pid, file)?.toString('utf8') ?? '';
   }
 
-  /** A file or link that cannot be read any more is the end of a process, not an error: the caller sees the lack. */
+  /** A file that cannot be read any more means that the process has ended. It is not an error: the value is missing. */
   #read(pid: Pid, file: string): Buffer | undefined {
     try {
       return readFileSync(`${this.#root}/${pid}/${file}`);
@@ -199,7 +199,7 @@ export class Procfs implements ProcReader {
     }
   }
 
-  /** No more than so many bytes. */
+  /** Reads at most `max` bytes. */
   #readStart(pid: Pid, file: string, max: number): Buffer | undefined {
     try {
       const fd = openSync(`${this.#root}/${pid}/${file}`, 'r');

@@ -1,8 +1,8 @@
-/** A host of a recorded log, with the names of users and groups that an ENRICHED log tells. */
+/** A host of a recorded log, with the user and group names of an ENRICHED log. */
 import type { NativeRecordedName } from './native.ts';
 
 export class RecordedHost {
-  /** As `node=` or the prefix has it, or of a prefix of no known form what tells hosts apart; '' where nothing does. */
+  /** The value of `node=` or of the prefix. For a prefix of unknown form, the part that distinguishes hosts. '' if there is none. */
   readonly name: string;
   readonly #users = new Map<number, string>();
   readonly #groups = new Map<number, string>();
@@ -12,17 +12,17 @@ export class RecordedHost {
     this.name = name;
   }
 
-  /** Its name; '' where the log does not tell it, if it tells this host from others. */
+  /** Its name; '' if `name` is no valid host name. */
   get hostname(): string {
     return /^[\w.:%-]+$/.test(this.name) ? this.name : '';
   }
 
-  /** Goes up whenever a name was learnt. */
+  /** Increases when names are added. */
   get revision(): number {
     return this.#revision;
   }
 
-  /** Undefined for an id that the log does not name. */
+  /** Undefined if the log has no name for the id. */
   user(uid: number): string | undefined {
     return this.#users.get(uid);
   }

@@ -1,4 +1,4 @@
-/** A recorded audit log as a source: auditd's format or the kernel's own, raw or ENRICHED, plain or gzip. Works as any user. */
+/** Reads a recorded audit log in the format of auditd or of the kernel, raw or ENRICHED, plain or gzip. Needs no privileges. */
 
 import { closeSync, constants, createReadStream, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -14,10 +14,10 @@ import type { NativeBinding, NativeHostPiece, NativeLogReader, NativeLogStats } 
 import { RecordedHost } from './recorded_host.ts';
 import type { CollectorProblem, OnEvents, ProcessEventSource, SourceState, SourceStats } from './source.ts';
 
-/** Named instead of a file: the sample log that comes with the program. */
+/** Used instead of a file name: the sample log of the program. */
 export const SAMPLE_LOG = ':sample:';
 
-/** A log that cannot be read: the message names the file and why. */
+/** The log cannot be read. The message has the file and the reason. */
 export class ReplayError extends Error {
   override readonly name = 'ReplayError';
 }
@@ -28,7 +28,7 @@ export interface ReplayProgress {
   readonly malformed: number;
 }
 
-/** A log that is still being written says nothing for so long: what waits to be put in order is told then. */
+/** If a log that is still written has no new data for this time, the events that wait for ordering are delivered. */
 const SILENCE_MS = 500;
 
 export class ReplaySource implements ProcessEventSource {
@@ -42,7 +42,7 @@ export class ReplaySource implements ProcessEventSource {
   #stopped = false;
   #hasEnded = false;
 
-  /** `onEnd` is called once: when the log has been applied, was stopped, or cannot be read on. */
+  /** `onEnd` is called once: when the log is applied, when it is stopped, or at a read error. */
   constructor(
     native: NativeBinding,
     options: { file: string; argsMaxBytes: number },
@@ -58,7 +58,7 @@ export class ReplaySource implements ProcessEventSource {
     return { lines, events, malformed };
   }
 
-  /** What there is to say of a log that was read to its end. */
+  /** The problems of a log that was read to its end. */
   get problems(): readonly CollectorProblem[] {
     if (!this.#hasEnded) return [];
     const stats = this.#reader.stats();
@@ -92,7 +92,7 @@ export class ReplaySource implements ProcessEventSource {
     return problems;
   }
 
-  /** Rejects with ReplayError when the file cannot be opened. Reading goes on after it resolves. */
+  /** Rejects with ReplayError if the file cannot be opened. Reading continues after it resolves. */
   async start(onEvents: OnEvents): Promise<SourceState> {
     const stream = openLog(this.#file);
     this.#stream = stream;
@@ -106,7 +106,7 @@ export class ReplaySource implements ProcessEventSource {
     const head = new Head();
     for (;;) {
       const silence = setTimeout(() => this.#handOver(this.#reader.flush(), onEvents), SILENCE_MS);
-      // What was read before an error stays: a log that was cut while it was compressed is still worth its beginning.
+      // Events from before an error are kept, for example from a truncated gzip file.
       const next = await chunks.next().catch((error: unknown) => this.#failure(messageOf(error)));
       clearTimeout(silence);
       if (this.#stopped) return this.#onEnd();
@@ -201,7 +201,7 @@ export async function whyUnreadable(native: NativeBinding, file: string): Promis
   }
 }
 
-/** Whether what is read of a log is gone then. */
+/** Whether the log is a FIFO: data that is read from it is gone. */
 export function isFifo(file: string): boolean {
   return file !== SAMPLE_LOG && (statSync(file, { throwIfNoEntry: false })?.isFIFO() ?? false);
 }
@@ -223,7 +223,7 @@ class Head {
   }
 }
 
-/** What a log says, unpacked where it is gzip. Throws at once for a file that its first bytes show to be unreadable. */
+/** The text of a log, unpacked if it is gzip. Throws at once if the first bytes show an unreadable format. */
 async function* textOf(stream: Readable): AsyncGenerator<Buffer, void, undefined> {
   const packed = await headOf(stream);
   if (!isGzip(packed.head)) {
@@ -231,7 +231,7 @@ async function* textOf(stream: Readable): AsyncGenerator<Buffer, void, undefined
     return;
   }
   const gunzip = createGunzip();
-  // Errors reach the reader of `gunzip`; the file is closed when either of the two ends.
+  // Errors go to the reader of `gunzip`. The file is closed when one of the streams ends.
   pipeline(Readable.from(joined(packed)), gunzip, () => stream.destroy());
   yield* readable(await headOf(gunzip), gunzip);
 }
@@ -241,7 +241,7 @@ interface Begun {
   readonly rest: AsyncIterator<Buffer>;
 }
 
-/** The first chunks, until they tell a format, and what comes after them. */
+/** The first chunks, long enough to detect a format, and the rest. */
 async function headOf(stream: Readable): Promise<Begun> {
   const rest = stream.iterator() as AsyncIterator<Buffer>;
   let head: Buffer = Buffer.alloc(0);
@@ -278,15 +278,15 @@ function openLog(file: string): Readable {
   }
 }
 
-/** Opening a FIFO would wait for a writer, in a thread that cannot be ended. */
+/** Without O_NONBLOCK, opening a FIFO would wait for a writer in a thread that cannot be stopped. */
 const WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 function openFile(file: string): Readable {
   const fd = openSync(file, WITHOUT_WAITING);
   try {
-    // The event loop waits for a writer, and for what it writes: that wait can be ended.
+    // The event loop waits for the writer and its data. This wait can be stopped.
     if (fstatSync(fd).isFIFO()) return new Socket({ fd, readable: true, writable: false });
-    // A directory opens, and cannot be read.
+    // A directory can be opened, but not read.
     readSync(fd, Buffer.alloc(1), 0, 1, 0);
     return createReadStream('', { fd, start: 0, highWaterMark: 256 * 1024 });
   } catch (error) {

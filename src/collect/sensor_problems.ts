@@ -1,27 +1,25 @@
-/** Problems that the native sensors report, as sentences that say what to do. */
+/** Messages for the problems that the native sensors report, with advice. */
 import type { NativeProblem } from './native.ts';
 import type { CollectorProblem } from './source.ts';
 
 const ADVICE: Readonly<Record<string, (detail: string) => string>> = {
   ebpf_no_btf: (detail) =>
-    `no eBPF: the kernel does not tell its types (${detail}); boot one with CONFIG_DEBUG_INFO_BTF=y, as distributions build it`,
+    `no eBPF: the kernel has no type information (${detail}); boot a kernel with CONFIG_DEBUG_INFO_BTF=y, as distributions build it`,
   ebpf_no_permission: () => 'no permission for eBPF: run as root, or with CAP_BPF and CAP_PERFMON',
   ebpf_lockdown: (detail) =>
-    `no eBPF: the kernel is locked down (${detail}), and may not be read; boot with lockdown=integrity where the site allows it`,
+    `no eBPF: the kernel is locked down (${detail}) and cannot be read; boot with lockdown=integrity if your policy allows it`,
   ebpf_pid_namespace: (detail) => `no eBPF: ${detail}; run on the host, or with --pid=host`,
   ebpf_unsupported: (detail) =>
-    `no eBPF: this kernel lacks what the programs need (${detail}); it takes Linux 5.17 or later`,
-  ebpf_refused: (detail) =>
-    `no eBPF: the kernel refused the programs; report this with the kernel's version: ${detail}`,
+    `no eBPF: this kernel lacks features that the programs need (${detail}); use Linux 5.17 or later`,
+  ebpf_refused: (detail) => `no eBPF: the kernel refused the programs; report this with the kernel version: ${detail}`,
   ebpf_start_failed: (detail) => `no eBPF: the programs could not be attached (${detail})`,
   ebpf_no_sessions: (detail) =>
-    `new sessions make no rows: the tracepoint of setsid cannot be had (${detail}); mount tracefs at /sys/kernel/tracing`,
-  ebpf_snapshot_failed: (detail) =>
-    `the processes that live could not be listed by eBPF (${detail}); /proc is read instead`,
+    `no rows for new sessions: the tracepoint of setsid is not available (${detail}); mount tracefs at /sys/kernel/tracing`,
+  ebpf_snapshot_failed: (detail) => `eBPF could not list the living processes (${detail}); /proc is read instead`,
   ebpf_ring_malformed: (detail) => `eBPF stopped working: ${detail}; report this with the kernel's version`,
   ebpf_stopped: (detail) => `eBPF stopped working: ${detail}`,
   logins_unheard: (detail) =>
-    `audit's records of logins are not heard (${detail}): entry_source_ip rests on sshd's connections`,
+    `audit login records are not received (${detail}): entry_source_ip comes only from the connections of sshd`,
   audit_no_permission: () =>
     'no permission for kernel audit: run as root, or with CAP_AUDIT_CONTROL and CAP_AUDIT_READ in the initial user namespace',
   audit_unsupported: (detail) =>
@@ -53,7 +51,7 @@ const ADVICE: Readonly<Record<string, (detail: string) => string>> = {
     `the audit settings as found could not be written (${detail}): they are lost if this process is killed; set --process_ancestry_state_file to a file that root can write`,
   audit_rule_refused: (detail) => `the kernel refused an audit rule: ${detail}`,
   audit_unanswered: (detail) =>
-    `audit does not answer (${detail}), and is asked again each second: until then execs are read from /proc`,
+    `audit does not answer (${detail}) and is retried every second: until then execs are read from /proc`,
   audit_start_failed: (detail) => `audit could not be started: ${detail}`,
   proc_events_no_permission: () => 'no permission for the proc connector: run as root, or with CAP_NET_ADMIN',
   proc_events_unavailable: (detail) =>

@@ -13,55 +13,55 @@ export interface CollectorProblem {
 
 export interface SourceState {
   readonly collector: CollectorName;
-  /** Why no better collector is used; '' where the best is. */
+  /** Why no better collector is used; '' if the best is used. */
   readonly reason: string;
   readonly problems: readonly CollectorProblem[];
 }
 
-/** Counters since the start of the source. `kernel*` are the kernel's own. */
+/** Counters since the start of the source. `kernel*` are counters of the kernel. */
 export interface SourceStats {
-  /** What is heard now: audit can be switched off, and the connector or another reader can take over. */
+  /** The present collector. It may change: audit can be switched off, and another sensor can take over. */
   readonly collector: CollectorName;
-  /** Why no better one is used; '' where the best is. */
+  /** Why no better collector works; '' if the best is used. */
   readonly collectorReason: string;
-  /** Events that were lost between the kernel and this process, by any cause. */
+  /** Events lost between the kernel and this process, for any reason. */
   readonly eventsLost: number;
   readonly kernelLost: number;
   readonly kernelBacklog: number;
-  /** Bytes waiting in the queue between the collector thread and JavaScript. */
+  /** Bytes in the queue between the collector thread and JavaScript. */
   readonly queueBytes: number;
-  /** Records that could not be parsed, and events of which records were missing. */
+  /** Records that could not be parsed, and events with missing records. */
   readonly malformed: number;
   readonly incomplete: number;
 }
 
-/** `host` is whose events these are; undefined for this host's. */
+/** `host` is the host of the events; undefined for this host. */
 export type OnEvents = (events: readonly ProcessEvent[], host?: RecordedHost) => void;
 
 /**
- * Where process events come from. `start` subscribes and resolves when nothing that happens from then on is missed;
- * whole events are handed over in groups, in causal order.
+ * A source of process events. `start` subscribes, and resolves when no later event can be missed. Complete events are
+ * delivered in groups, in causal order.
  */
 export interface ProcessEventSource {
-  /** While `hasRoom` answers false, what the kernel tells waits where it is bounded and counted; a recorded log does not ask. */
+  /** While `hasRoom` returns false, kernel events wait in queues that are bounded and counted. A recorded log ignores it. */
   start(onEvents: OnEvents, hasRoom: () => boolean): Promise<SourceState>;
-  /** Puts back everything that was changed in the kernel. Synchronous: it also runs while the process is leaving. */
+  /** Restores everything that was changed in the kernel. Synchronous: it also runs at the exit of the process. */
   stop(): void;
   stats(): SourceStats;
   /**
-   * Asks for the processes that live: they are handed over as snapshots, in their place among the events, and `snapshotEnd`
-   * after the last of them, or once it is known that no more of them come. One at a time. False where the source cannot tell
-   * them: /proc is to be read.
+   * Requests a snapshot of the living processes. They are delivered as snapshots in order with the events, with `snapshotEnd`
+   * after the last, or when no more will come. One request at a time. Returns false if the source has no snapshots: then /proc
+   * must be read.
    */
   requestSnapshot(): boolean;
-  /** What makes its events whole. */
+  /** The join that makes its events complete. */
   readonly join: EventJoin;
-  /** Hands over what has waited long enough to become whole, or all that waits. */
+  /** Delivers the events that have waited long enough, or all waiting events. */
   release(which: 'overdue' | 'all'): void;
-  /** What keeps it from working fully now. */
+  /** The present problems. */
   readonly problems: readonly CollectorProblem[];
-  /** Resolves when what happened before the call has been handed over, as far as there is room. */
+  /** Resolves when everything before the call is delivered, as far as there is room. */
   drain(): Promise<void>;
-  /** Whether there is anything that happened before now and was not handed over yet. */
+  /** Whether events from before now are not delivered yet. */
   onItsWay(): boolean;
 }

@@ -1,11 +1,11 @@
-/** How many bytes may be read per second: a bucket of tokens, one second's worth when full. */
+/** Limits the bytes that are read per second: a token bucket with the capacity of one second. */
 export class ByteBudget {
   bytesPerSecond: number;
   readonly #now: () => number;
   #left: number;
   #since: number;
 
-  /** `now`: milliseconds of a clock that does not jump. */
+  /** `now`: monotonic clock, in milliseconds. */
   constructor(bytesPerSecond: number, now: () => number) {
     this.bytesPerSecond = bytesPerSecond;
     this.#now = now;
@@ -13,7 +13,7 @@ export class ByteBudget {
     this.#since = now();
   }
 
-  /** Whether they may be read now. A file larger than what is left runs into debt, which is paid before the next one. */
+  /** Whether the bytes may be read now. A larger file than the rest makes the budget negative; the next file waits for that. */
   take(bytes: number): boolean {
     const now = this.#now();
     const earned = ((now - this.#since) / 1000) * this.bytesPerSecond;

@@ -1,9 +1,9 @@
 /**
- * The file of an exec, opened, or why it cannot be had. /proc/PID/exe leads to the file itself, also when it was deleted,
- * replaced, never had a name, or is a container's; but by now the process may run another image, or its pid be another
- * process's. Once it is gone, the path is as good where the file there is provably the one that was executed.
+ * Opens the file of an exec, or says why this is not possible. /proc/PID/exe leads to the file itself, also if it was deleted or
+ * replaced, never had a name, or is in a container. But the process may run another image by now, or the pid may be reused. If the
+ * process is gone, the path is used if the file there is provably the executed one.
  *
- * Synchronous: 3 to 15 µs, and a process that lives for a millisecond cannot be waited for.
+ * Synchronous: it takes 3 to 15 µs, and a process may live for only a millisecond.
  */
 import {
   type BigIntStats,
@@ -19,27 +19,27 @@ import type { ExecDetails, Pid } from '../collect/event.ts';
 import { isNoDescriptor } from '../linux/descriptors.ts';
 import { RemoteFileSystems } from './remote_file_systems.ts';
 
-/** What is known of an exec whose file is wanted. */
+/** The known facts of an exec. */
 export interface Executed {
   readonly pid: Pid;
-  /** When, in Unix ms. */
+  /** Time of the exec, in Unix ms. */
   readonly unixMs: number;
-  /** What /proc/PID/stat may say of its start; undefined if nothing is known of it. */
+  /** Possible starts in /proc/PID/stat; undefined if unknown. */
   readonly startTicks: readonly [earliest: number, latest: number] | undefined;
-  /** Times, mode and owner are those of the file that was loaded, as audit and the collector saw it. */
+  /** Times, mode and owner of the loaded file, as audit and the collector saw it. */
   readonly details: Pick<
     ExecDetails,
     'path' | 'mtime' | 'ctime' | 'btime' | 'mode' | 'ownerUid' | 'ownerGid' | 'fromProcfs'
   >;
-  /** Of the file that was loaded. With its times it tells the file from all others, so that fewer checks are needed. */
+  /** Inode number of the loaded file. With the times it identifies the file, so that fewer checks are needed. */
   readonly inode?: number;
-  /** Whether the process still runs what it executed then, as far as anybody has told. */
+  /** Whether the process still runs that image, by the events so far. */
   readonly stillRuns?: () => boolean;
 }
 
 /**
- * gone: neither process nor file are there; replaced: another file is in its place; not_regular, served (on a network file
- * system or FUSE), unreadable: not opened because of what it is; no_descriptor: the extension can open no more files.
+ * gone: process and file do not exist any more. replaced: another file is in its place. not_regular, served (on a network file
+ * system or FUSE), unreadable: the kind of file is not opened. no_descriptor: the extension cannot open more files.
  */
 export type Unavailable = 'gone' | 'replaced' | 'not_regular' | 'served' | 'unreadable' | 'no_descriptor';
 
@@ -49,25 +49,25 @@ export interface OpenedFile {
   readonly stat: BigIntStats;
 }
 
-/** The file of an exec, found and not opened yet. */
+/** The file of an exec, found but not opened yet. */
 interface FoundFile {
   readonly path: string;
   readonly by: 'process' | 'path';
   readonly stat: BigIntStats;
 }
 
-/** The connector's time, converted, lies a little after the exec. */
+/** The converted time of the connector is a little after the exec. */
 const CLOCK_SLACK_MS = 20;
-/** Audit stamps the entry into execve with the clock that ticks for files too (kernel/auditsc.c, fs/inode.c). */
+/** Audit takes the time of the execve entry from the same coarse clock as file times (kernel/auditsc.c, fs/inode.c). */
 const earliestMs = ({ unixMs, details }: Executed): number =>
   Math.floor(!details.fromProcfs ? unixMs : unixMs - CLOCK_SLACK_MS);
-/** Newer kernels stamp a file that is looked at with a clock that is ahead of that, by less than a tick (fs/inode.c, inode_set_ctime_current). */
+/** Newer kernels give a file whose times are read a time ahead of that clock, by less than a tick (fs/inode.c, inode_set_ctime_current). */
 const LONGEST_TICK_MS = 10;
 const latestMs = ({ unixMs, details }: Executed): number =>
   Math.ceil(unixMs + (!details.fromProcfs ? LONGEST_TICK_MS : CLOCK_SLACK_MS));
 const isBefore = (ns: bigint, unixMs: number): boolean => ns < BigInt(unixMs) * 1_000_000n;
 const BY_PROCESS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
-/** The kernel's name of a file goes through no link. A link in its place was put there afterwards. */
+/** The path from the kernel has no symbolic links. A link at the path was made later. */
 const BY_PATH = BY_PROCESS | constants.O_NOFOLLOW;
 const O_NOATIME = 0o1000000;
 
@@ -84,17 +84,17 @@ const withoutDeleted = (path: string): string => path.replace(/ \(deleted\)$/, '
 
 const timesKnown = ({ details }: Executed): boolean => details.mtime !== undefined && details.ctime !== undefined;
 
-/** Whether nothing that is known of the file speaks against this one. Its last change may be its deletion. */
+/** Whether this file matches all known facts. Its last change may be its deletion. */
 function mayBe({ details, inode }: Executed, stat: BigIntStats): boolean {
   const ctime = seconds(stat.ctimeNs);
   const deletedSince = stat.nlink === 0n && details.ctime !== undefined && ctime > details.ctime;
   return (
-    // Nothing executes an empty file. One that is being emptied still has its old times (fs/ext4/inode.c, ext4_truncate).
+    // An empty file cannot be executed. A file that is being truncated still has its old times (fs/ext4/inode.c, ext4_truncate).
     stat.size > 0n &&
     agrees(inode, Number(stat.ino)) &&
     agrees(details.mtime, seconds(stat.mtimeNs)) &&
     agrees(details.mode, Number(stat.mode)) &&
-    // 0 where the file system does not keep it.
+    // 0 if the file system does not store it.
     (stat.birthtimeNs === 0n || agrees(details.btime, seconds(stat.birthtimeNs))) &&
     (agrees(details.ctime, ctime) || deletedSince || inode !== undefined)
   );
@@ -103,22 +103,22 @@ function mayBe({ details, inode }: Executed, stat: BigIntStats): boolean {
 const isOlder = (executed: Executed, { ctimeNs }: BigIntStats): boolean => isBefore(ctimeNs, earliestMs(executed));
 
 /**
- * Whether a file that a process leads to has in it what was executed. It cannot be written as long as that runs (man 2
- * execve, ETXTBSY), but a process may execute something else, write to the file, and execute it again.
+ * Whether the file of a process still has the executed content. It cannot be written while it runs (man 2 execve, ETXTBSY), but a
+ * process may execute another file, write to this one, and execute it again.
  */
 function isUnwritten(executed: Executed, stat: BigIntStats, nowMs: number): boolean {
   if (isOlder(executed, stat)) return true;
   const { mtimeNs, ctimeNs } = stat;
-  // A time of writing beyond the last change was set by hand; a change in the future is from before the clock was set back.
+  // An mtime after the ctime was set by a program. A ctime in the future is from before the clock was set back.
   const comparable = mtimeNs <= ctimeNs && isBefore(ctimeNs, Math.ceil(nowMs) + LONGEST_TICK_MS);
   const wasWritten = comparable && !isBefore(mtimeNs, latestMs(executed));
   return !wasWritten && (executed.stillRuns?.() ?? true);
 }
 
 interface ExecutedFilesOptions {
-  /** As ProcReader has it. */
+  /** As in ProcReader. */
   readonly startTicks: (pid: Pid) => number | undefined;
-  /** Where proc is mounted. */
+  /** Mount point of proc. */
   readonly proc?: string;
   readonly remote?: Pick<RemoteFileSystems, 'has'>;
   readonly unixNow?: () => number;
@@ -138,8 +138,8 @@ export class ExecutedFiles {
   }
 
   /**
-   * `skip` is asked before the file is opened, and again if it is another one by then: what it answers is the answer.
-   * A file that the process leads to is only surely the right one once it is open, unless its inode number is known.
+   * `skip` is called before the file is opened, and again if the opened file is another one. Its result is returned. Without an inode
+   * number, the file of the process is only certain once it is open.
    */
   open<Skipped>(
     executed: Executed,
@@ -167,14 +167,14 @@ export class ExecutedFiles {
 
   #byPath(executed: Executed): FoundFile | Unavailable {
     const { path, ownerUid, ownerGid } = executed.details;
-    // Without its times, nothing would tell the file from what came in its place, or from the host's of a container's path.
+    // Without times, the file cannot be distinguished from a replacement, or from a host file with the path of a container file.
     if (!path.startsWith('/') || !timesKnown(executed)) return 'gone';
     try {
       const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
       if (!stat) return 'gone';
       if (!stat.isFile()) return 'not_regular';
       const sameOwner = agrees(ownerUid, Number(stat.uid)) && agrees(ownerGid, Number(stat.gid));
-      // Whatever was written, renamed or linked to this name after the exec was stamped after it.
+      // A file that was written, renamed or linked to this name after the exec has a later time.
       const older = isOlder(executed, stat);
       const unchanged = executed.details.ctime === seconds(stat.ctimeNs);
       return mayBe(executed, stat) && sameOwner && older && unchanged ? { path, by: 'path', stat } : 'replaced';
@@ -213,7 +213,7 @@ export class ExecutedFiles {
     }
   }
 
-  /** Why the file that was opened is not the one that was executed. */
+  /** Why the opened file is not the executed one; undefined if it is. */
   #check(executed: Executed, { by, stat }: FoundFile, opened: OpenedFile): Unavailable | undefined {
     if (!opened.stat.isFile()) return 'not_regular';
     if (by === 'path') {
@@ -221,10 +221,10 @@ export class ExecutedFiles {
       return same ? undefined : 'replaced';
     }
     if (!mayBe(executed, opened.stat) || !isUnwritten(executed, opened.stat, this.#unixNow())) return 'replaced';
-    // It may have been let go, and written, since it was opened.
+    // The process may have stopped running it, and it may have been written, since it was opened.
     if (!isOlder(executed, opened.stat) && !this.#leadsTo(opened.stat, executed.pid)) return 'replaced';
     if (executed.inode !== undefined) return undefined;
-    // Files of one package share their times, mode and owner. A process with a root of its own has the end of our name.
+    // Files of one package have the same times, mode and owner. For a process with another root, its path is the end of our path.
     const path = withoutDeleted(executed.details.path);
     if (path === '' || !withoutDeleted(readlinkSync(`${this.#proc}/self/fd/${opened.fd}`)).endsWith(path)) {
       return 'replaced';
@@ -245,7 +245,7 @@ export class ExecutedFiles {
   }
 }
 
-/** Leaves the time of the last access as it is, where that is allowed (man 2 open). */
+/** Opens a file without a change of its access time, if this is allowed (man 2 open). */
 function openQuietly(path: string, flags: number): number {
   try {
     return openSync(path, flags | O_NOATIME);

@@ -1,7 +1,6 @@
 /**
- * SHA-256 of executed files. One that was hashed before, and has not changed since, is known at once; for another the
- * caller waits a bounded time, and the answer comes too late for its row but in time for the next. Whatever is beyond a
- * bound is counted and not hashed: nothing waits for room.
+ * SHA-256 of executed files. The hash of an unchanged file is cached. For another file the caller waits for a bounded time; a hash
+ * that is too late for this row is cached for the next. A file beyond a bound is counted and not hashed.
  */
 import { type BigIntStats, closeSync, fstatSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
@@ -10,7 +9,7 @@ import type { Executed, ExecutedFiles, OpenedFile, Unavailable } from './execute
 import { type FileIdentity, identityOf, isSettled } from './file_identity.ts';
 import { HashThread } from './hash_thread.ts';
 
-/** Why a row has no hash: as Unavailable, or by a bound, or because of what happened while it was read. */
+/** Why a row has no hash: see Unavailable, or a bound, or an error while the file was read. */
 export type HashMiss = Unavailable | 'too_large' | 'over_rate' | 'queue_full' | 'late' | 'changed' | 'failed';
 
 export const hashMisses = [
@@ -28,23 +27,23 @@ export const hashMisses = [
   'failed',
 ] as const satisfies readonly HashMiss[];
 
-/** Every request is counted once: as known, as computed, or by why it was missed. */
+/** Each request is counted once: as known, as computed, or as missed with its reason. */
 export interface FileHasherStats {
-  /** Answered at once. */
+  /** Hashes from the cache. */
   readonly known: number;
-  /** Answered after the file was read. */
+  /** Hashes that were computed in time. */
   readonly computed: number;
   readonly missed: Readonly<Record<HashMiss, number>>;
-  /** Files that were read from beginning to end, and their bytes. */
+  /** Files that were read completely, and their bytes. */
   readonly filesRead: number;
   readonly bytesRead: number;
-  /** Files whose hash is known now. */
+  /** Files with a cached hash. */
   readonly cacheSize: number;
-  /** Files that are waiting to be read, the one being read among them. */
+  /** Files that wait to be read, including the one that is being read. */
   readonly queueDepth: number;
 }
 
-/** What may change while it runs. */
+/** Settings that may change while it runs. */
 export interface HashLimits {
   /** Larger files are not hashed. */
   readonly maxBytes: number;
@@ -56,16 +55,16 @@ export interface HashLimits {
 export interface FileHasherOptions extends HashLimits {
   readonly files: ExecutedFiles;
   readonly thread?: HashingThread;
-  /** Files whose hashes are remembered. */
+  /** Maximum number of cached hashes. */
   readonly cacheSize?: number;
-  /** Files that may wait; each is an open descriptor. */
+  /** Maximum number of waiting files. Each has an open descriptor. */
   readonly queueMax?: number;
-  /** Milliseconds of a clock that does not jump. */
+  /** Monotonic clock, in milliseconds. */
   readonly now?: () => number;
   readonly unixNow?: () => number;
 }
 
-/** HashThread, or what stands in for it. */
+/** HashThread, or a replacement in tests. */
 type HashingThread = Pick<HashThread, 'sha256' | 'stop'>;
 
 type Outcome = { readonly sha256: string } | { readonly miss: HashMiss };
@@ -74,7 +73,7 @@ export class FileHasher {
   readonly #files: ExecutedFiles;
   readonly #thread: HashingThread;
   readonly #known: LRUCache<FileIdentity, string>;
-  /** Being read, or waiting for it, by what they were when opened. */
+  /** Files that are read or wait for it, by their identity when they were opened. */
   readonly #reading = new Map<FileIdentity, Promise<Outcome>>();
   readonly #budget: ByteBudget;
   readonly #queueMax: number;
@@ -96,15 +95,15 @@ export class FileHasher {
     this.#limits = options;
   }
 
-  /** Takes effect with the next request. */
+  /** Applies to the next request. */
   configure(limits: HashLimits): void {
     this.#limits = limits;
     this.#budget.bytesPerSecond = limits.bytesPerSecond;
   }
 
   /**
-   * 64 hex digits, at once where they are known, else within `waitMs`; undefined if they could not be had. Ask as soon as
-   * the exec is heard of: the process may be gone in a millisecond.
+   * Returns 64 hex digits, at once if cached, otherwise within `waitMs`; undefined if there is no hash. Call it as soon as the exec
+   * arrives: the process may be gone after a millisecond.
    */
   hash(executed: Executed): string | undefined | Promise<string | undefined> {
     const opened = this.#files.open(executed, (stat) => this.#withoutReading(stat));
@@ -119,7 +118,7 @@ export class FileHasher {
     return this.#inTime(reading);
   }
 
-  /** What there is to say of a file that is not opened. */
+  /** The result if the file need not be opened; undefined if it must be. */
   #withoutReading(stat: BigIntStats): { sha256: string } | Promise<Outcome> | HashMiss | undefined {
     const identity = identityOf(stat);
     const sha256 = this.#known.get(identity);
@@ -164,7 +163,7 @@ export class FileHasher {
     this.#missed[reason]++;
   }
 
-  /** Ends the thread. What is being read is missed; a later request starts it again. */
+  /** Stops the thread. Unfinished files are counted as missed. A later request starts it again. */
   async stop(): Promise<void> {
     await this.#thread.stop();
     await Promise.all(this.#reading.values());

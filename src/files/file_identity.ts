@@ -1,4 +1,4 @@
-/** Which content a file had at a moment: two looks with the same identity saw the same bytes. */
+/** The identity of a file's content: the same identity means the same bytes. */
 import type { BigIntStats } from 'node:fs';
 
 export type FileIdentity = string & { readonly brand: 'FileIdentity' };
@@ -7,14 +7,14 @@ export function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): F
   return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}` as FileIdentity;
 }
 
-/** The kernel stamps files once a scheduler tick, at least 100 times a second (fs/inode.c, current_time). */
+/** File times have the resolution of a scheduler tick, at least 100 per second (fs/inode.c, current_time). */
 const TICK_MS = 10n;
-/** Some file systems keep whole seconds, FAT every second one. */
+/** Some file systems store whole seconds; FAT stores steps of two seconds. */
 const COARSE_MS = 2000n;
 
 /**
- * Whether a change from `unixMs` on would show in the identity. It would not while the last one has a time stamp that
- * the next one may still get.
+ * Whether a change after `unixMs` would change the identity. It would not if the next change could get the same timestamp as the
+ * last one.
  */
 export function isSettled({ ctimeNs, mtimeNs }: BigIntStats, unixMs: number): boolean {
   const last = ctimeNs > mtimeNs ? ctimeNs : mtimeNs;

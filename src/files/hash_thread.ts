@@ -1,10 +1,10 @@
-/** Computes SHA-256 of open files in a thread of its own: started with the first one, ended when there is none for long. */
+/** Computes SHA-256 of open files in a separate thread. The first file starts it, and it stops after an idle time. */
 import { Worker } from 'node:worker_threads';
 
-/** Larger blocks are no faster, and stop no sooner. */
+/** Larger blocks are not faster, and delay a stop. */
 const BLOCK_BYTES = 262_144;
 
-// It stops after `size` bytes: a file that grows meanwhile has another hash, and may grow for ever.
+// It stops after `size` bytes: a file may grow without end while it is read.
 const PROGRAM = `
 const { readSync } = require('node:fs');
 const { createHash } = require('node:crypto');
@@ -39,7 +39,7 @@ interface Waiting {
 export class HashThread {
   readonly #idleMs: number;
   #worker: Worker | undefined;
-  /** In the order in which the thread answers. */
+  /** Requests in the order in which the thread answers. */
   #waiting: Waiting[] = [];
   #idle: NodeJS.Timeout | undefined;
 
@@ -52,8 +52,8 @@ export class HashThread {
   }
 
   /**
-   * The first `size` bytes, in hex; '' if there are fewer. Rejects when they cannot be read, or the thread ends. The
-   * descriptor has to stay open until then.
+   * The hash of the first `size` bytes, in hex; '' if there are fewer. Rejects if they cannot be read, or if the thread ends. The
+   * descriptor must stay open until then.
    */
   sha256(fd: number, size: number): Promise<string> {
     clearTimeout(this.#idle);
@@ -65,7 +65,7 @@ export class HashThread {
     });
   }
 
-  /** What was not finished is rejected. */
+  /** Rejects unfinished requests. */
   async stop(): Promise<void> {
     clearTimeout(this.#idle);
     await this.#worker?.terminate();
@@ -99,7 +99,7 @@ export class HashThread {
 
   #endWhenIdle(): void {
     this.#idle = setTimeout(() => {
-      // Asked for again before it has ended, it would end with that unanswered.
+      // A new request must start a new thread: this one would end without an answer.
       const worker = this.#worker;
       worker?.removeAllListeners('exit');
       this.#worker = undefined;

@@ -1,9 +1,9 @@
-/** Reads a file that its user may name wrong: a FIFO or a device at that path is an error, and never waited for. */
+/** Reads a file whose path a user gives. A FIFO or a device is an error: it never waits for one. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 
 const WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
-/** @throws {Error} it is no regular file, it has more than `maxBytes`, or the system says no */
+/** @throws {Error} it is no regular file, it has more than `maxBytes`, or a system error */
 export function readRegularFile(path: string, maxBytes: number): string {
   const fd = openSync(path, WITHOUT_WAITING);
   try {

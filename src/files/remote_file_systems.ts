@@ -1,6 +1,6 @@
 /**
- * Devices whose files somebody serves, over a network or from a process (FUSE): opening one waits for the server, for
- * ever if that is gone or wills it. Found in the table of mounts, because asking the file system would wait as well.
+ * Devices of network file systems and FUSE. Opening a file there waits for the server, possibly forever. The devices are read from
+ * the mount table, because a query of the file system would wait too.
  */
 import { readFileSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
@@ -18,14 +18,14 @@ export function mountedTypes(mountinfo: string): Map<string, string> {
   return types;
 }
 
-/** As mountinfo writes a device number (gnu_dev_major and gnu_dev_minor of sys/sysmacros.h). */
+/** A device number in the form of mountinfo (gnu_dev_major and gnu_dev_minor of sys/sysmacros.h). */
 export function deviceText(dev: bigint): string {
   const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
   const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn);
   return `${major}:${minor}`;
 }
 
-/** Numbers without a disk are given to other mounts after an unmount. */
+/** How long a result is cached. After an unmount, another mount may get the same device number. */
 const REMEMBER_MS = 60_000;
 
 export class RemoteFileSystems {
@@ -37,9 +37,9 @@ export class RemoteFileSystems {
     this.#remote = new LRUCache({ max: 256, ttl: REMEMBER_MS });
   }
 
-  /** `pid` is a process that may see the mount where we do not: one of a container. */
+  /** `pid` is a process that may have mounts that we do not see, in a container. */
   has(dev: bigint, pid: number): boolean {
-    // Only file systems without a disk have major 0.
+    // Only file systems without a block device have major 0.
     if (((dev >> 8n) & 0xfffn) !== 0n) return false;
     const known = this.#remote.get(dev);
     if (known !== undefined) return known;

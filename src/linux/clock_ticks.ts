@@ -1,4 +1,4 @@
-/** Clock ticks, in which the kernel shows starts and processor times (man 5 proc). */
+/** Clock ticks, the unit of starts and processor times in /proc (man 5 proc). */
 
 /** USER_HZ: 100 on every architecture that osquery runs on (include/asm-generic/param.h). */
 const TICKS_PER_SECOND = 100;

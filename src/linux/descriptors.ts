@@ -1,26 +1,26 @@
 /**
- * Files that this process may have open (RLIMIT_NOFILE), and how many connections that allows. Looked at before anything
- * is opened: without a descriptor a connection is refused, and a process in /proc looks like one that is gone.
+ * The limit of open files of this process (RLIMIT_NOFILE), and the number of connections that it allows. Checked at the start:
+ * without a free descriptor, connections are refused, and a process in /proc looks as if it had ended.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
 interface Descriptors {
   readonly open: number;
-  /** Infinity where there is no limit. */
+  /** Infinity for no limit. */
   readonly most: number;
 }
 
-/** What the extension opens beside connections and files to be hashed: database, threads, kernel sockets, /proc. */
+/** Descriptors other than connections and files to hash: database, threads, kernel sockets, /proc. */
 const OWN = 64;
 /** Files that may wait to be hashed (FileHasher). */
 const TO_BE_HASHED = 64;
 const CONNECTIONS = { least: 8, most: 256 };
-/** With fewer left than this, something is about to fail. */
+/** With fewer free descriptors than this, a problem is reported. */
 const FEW_LEFT = 16;
 
 const WHAT_TO_DO = "raise LimitNOFILE of osqueryd's unit, or ulimit -n where it is started by hand";
 
-/** Undefined where the system does not tell. */
+/** Undefined if the system does not report it. */
 export function readDescriptors(): Descriptors | undefined {
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8');
@@ -29,7 +29,7 @@ export function readDescriptors(): Descriptors | undefined {
     const open = readdirSync('/proc/self/fd').length;
     return { open, most: most === 'unlimited' ? Number.POSITIVE_INFINITY : Number(most) };
   } catch (error) {
-    // No descriptor is left for the question.
+    // There is no free descriptor to read /proc.
     return isNoDescriptor(error) ? { open: 0, most: 0 } : undefined;
   }
 }
@@ -42,7 +42,7 @@ export function connectionsWithin({ open, most }: Descriptors): number | { reado
   return { error: `${most} files may be open at a time (EMFILE beyond that), and ${needed} are needed: ${WHAT_TO_DO}` };
 }
 
-/** What is wrong when hardly any are left. */
+/** A problem if there are few free descriptors. */
 export function descriptorProblem({
   open,
   most,
@@ -52,7 +52,7 @@ export function descriptorProblem({
   return { code: 'few_descriptors', message };
 }
 
-/** The process, or the host, can open no more files. */
+/** Whether the error means that the process or the host cannot open more files. */
 export function isNoDescriptor(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE');
 }

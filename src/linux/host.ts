@@ -1,17 +1,17 @@
-/** The host, as it is when an event happens: a boot and an upgrade change it, and so does its owner. */
+/** Facts about the host at the time of an event. A boot, an upgrade or an administrator may change them. */
 import { readFileSync } from 'node:fs';
 import { machine, type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { osFamily, parseOsRelease } from './os_release.ts';
 
-/** A host, as it was when an event happened on it. '' is what the host does not tell. */
+/** Facts about a host at the time of an event. '' if unknown. */
 export interface HostFacts {
   readonly id: string;
   readonly bootId: string;
   readonly hostname: string;
   readonly architecture: string;
   readonly kernel: string;
-  /** Addresses, without a zone, and MACs as RFC 7042 has them, of its interfaces but for the loopback. */
+  /** Addresses without a zone, and MACs in the form of RFC 7042, of its interfaces except the loopback. */
   readonly ip: readonly string[];
   readonly mac: readonly string[];
   readonly os: {
@@ -23,17 +23,17 @@ export interface HostFacts {
   };
 }
 
-/** HostFacts as JSON. One object is one state of the host. */
+/** HostFacts as JSON. The object is the same while the host does not change. */
 interface HostJson {
   readonly json: string;
 }
 
 interface HostSources {
-  /** Where the host's file system is. */
+  /** Root of the host file system. */
   readonly root?: string;
-  /** As `uname -m`. */
+  /** As in `uname -m`. */
   readonly architecture?: string;
-  /** As os.networkInterfaces. */
+  /** As in os.networkInterfaces. */
   readonly interfaces?: () => NodeJS.Dict<NetworkInterfaceInfo[]>;
 }
 
@@ -58,7 +58,7 @@ export function readHost(sources: HostSources = {}): HostFacts {
   };
 }
 
-/** A host of many containers has an interface for each: the first ones are told. */
+/** A host with many containers has an interface for each: only the first ones are recorded. */
 const ADDRESSES_MAX = 64;
 
 function addressesOf(interfaces: () => NodeJS.Dict<NetworkInterfaceInfo[]>): Pick<HostFacts, 'ip' | 'mac'> {
@@ -70,19 +70,19 @@ function addressesOf(interfaces: () => NodeJS.Dict<NetworkInterfaceInfo[]>): Pic
   };
 }
 
-/** As of an interface that has no MAC, such as a tunnel. */
+/** The value of an interface without a MAC, such as a tunnel. */
 const NO_MAC = '00-00-00-00-00-00';
 
 function listed(interfaces: () => NodeJS.Dict<NetworkInterfaceInfo[]>): NetworkInterfaceInfo[] {
   try {
     return Object.values(interfaces()).flatMap((addresses) => addresses ?? []);
   } catch {
-    // A sandbox may forbid the system calls for it; the host has no addresses then.
+    // A sandbox may forbid the system calls. Then the addresses are unknown.
     return [];
   }
 }
 
-/** The host of a recorded log, of which only the name is known, if that: nothing of the host that reads the log. */
+/** The host of a recorded log: at most its name is known. Facts of the host that reads the log do not apply. */
 export function recordedHost(name: string): HostJson {
   const os = { family: '', name: '', version: '', platform: '', full: '' };
   const unknown = { id: '', bootId: '', architecture: '', kernel: '', ip: [], mac: [] };
@@ -90,17 +90,17 @@ export function recordedHost(name: string): HostJson {
   return { json: JSON.stringify(facts) };
 }
 
-/** How old what was read may be. Who asks for addresses may wait for a change of the network that is under way. */
+/** Maximum age of the facts. Reading the addresses may wait for a running change of the network. */
 const REREAD_MS = 60_000;
 
-/** This host, read again from time to time: the same object as long as nothing changed. */
+/** Facts of this host, read again periodically. The same object while nothing changes. */
 export class HostReader {
   readonly #sources: HostSources;
   readonly #now: () => number;
   #facts: HostJson | undefined;
   #readMs = 0;
 
-  /** `now`: milliseconds of a clock that does not jump. */
+  /** `now`: monotonic clock, in milliseconds. */
   constructor(sources: HostSources = {}, now: () => number = () => performance.now()) {
     this.#sources = sources;
     this.#now = now;
@@ -117,17 +117,17 @@ export class HostReader {
   }
 }
 
-/** What /etc/machine-id says before a first boot has made one (man 5 machine-id). */
+/** The content of /etc/machine-id before the first boot (man 5 machine-id). */
 const NO_MACHINE_ID = 'uninitialized';
 
-/** Of the first file that there is and that says anything. */
+/** The text of the first file that exists and is not empty. */
 function firstText(paths: readonly string[]): string {
   for (const path of paths) {
     try {
       const text = readFileSync(path, 'utf8').trim();
       if (text !== '' && text !== NO_MACHINE_ID) return text;
     } catch {
-      // Hosts differ in what they have; what none of the files says is not known.
+      // Not every host has all files.
     }
   }
   return '';

@@ -1,6 +1,6 @@
-/** What distribution a host runs: /etc/os-release (man 5 os-release). */
+/** The distribution of a host: /etc/os-release (man 5 os-release). */
 
-/** Variables of a text in the form of os-release; lines of any other form are skipped. */
+/** The variables of an os-release file. Other lines are skipped. */
 export function parseOsRelease(text: string): Map<string, string> {
   const variables = new Map<string, string>();
   for (const line of text.split('\n')) {
@@ -17,7 +17,7 @@ function unquoted(value: string): string {
   return (double ?? value).replace(/\\(["$`\\])/g, '$1');
 }
 
-/** Distributions that others say they are like; one that says nothing is its own family. */
+/** Distributions that others name in ID_LIKE, with their families. */
 const FAMILIES = new Map([
   ['alpine', 'alpine'],
   ['amzn', 'redhat'],
@@ -33,7 +33,7 @@ const FAMILIES = new Map([
   ['ubuntu', 'debian'],
 ]);
 
-/** As ECS writes it: redhat, debian, suse, …; undefined for a host that does not say what it is. */
+/** The family as in ECS: redhat, debian, suse, …; undefined if unknown. */
 export function osFamily(variables: ReadonlyMap<string, string>): string | undefined {
   const id = variables.get('ID');
   const like = variables.get('ID_LIKE')?.split(/\s+/) ?? [];

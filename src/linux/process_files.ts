@@ -1,4 +1,4 @@
-/** What the files of /proc/PID say, from their texts (man 5 proc). */
+/** Parsers for the files of /proc/PID (man 5 proc). */
 import { type CharDevice, terminalOf } from './terminal.ts';
 
 /** /proc/PID/stat. */
@@ -10,12 +10,12 @@ export interface Stat {
   readonly sid: number;
   readonly ttyNr: number;
   readonly flags: number;
-  /** Processor time in clock ticks, of the process and of the kernel for it. */
+  /** User and system processor time, in clock ticks. */
   readonly cpuTicks: number;
   readonly startTicks: number;
 }
 
-/** The text of /proc/PID/stat. comm is in parentheses and may itself hold spaces and parentheses. */
+/** Parses /proc/PID/stat. comm is in parentheses and may itself contain spaces and parentheses. */
 export function parseStat(text: string): Stat | undefined {
   const open = text.indexOf('(');
   const close = text.lastIndexOf(')');
@@ -38,7 +38,7 @@ export function parseStat(text: string): Stat | undefined {
   };
 }
 
-/** The real, effective, saved and file system ids of one line of /proc/PID/status. */
+/** The real, effective, saved and file system id of one line of /proc/PID/status. */
 export function idsOf(status: string, name: 'Uid' | 'Gid'): [number?, number?, number?, number?] {
   const line = new RegExp(`^${name}:\\s+(\\d+)\\s+(\\d+)\\s+(\\d+)\\s+(\\d+)`, 'm').exec(status);
   return line ? [Number(line[1]), Number(line[2]), Number(line[3]), Number(line[4])] : [];
@@ -53,7 +53,7 @@ export function groupsOf(status: string): readonly number[] {
   return (/^Groups:[ \t]*([\d ]*)/m.exec(status)?.[1] ?? '').split(' ').filter(Boolean).map(Number);
 }
 
-/** A device number as /proc/PID/stat and stat(2) have it (include/linux/kdev_t.h, new_decode_dev). */
+/** Decodes a device number of /proc/PID/stat or stat(2) (include/linux/kdev_t.h, new_decode_dev). */
 export function deviceOf(number: number): CharDevice {
   return { major: (number >> 8) & 0xfff, minor: (number & 0xff) | ((number >> 12) & 0xfff00) };
 }
@@ -64,8 +64,8 @@ export function ttyNameOf(ttyNr: number): string {
 }
 
 /**
- * The path in the text of a cgroup file, lines of HIERARCHY:CONTROLLERS:PATH; '' if there is none. cgroup v2 has one line;
- * of v1's the longest path is the one that names the service or the container.
+ * The path in a cgroup file with lines of HIERARCHY:CONTROLLERS:PATH; '' if there is none. cgroup v2 has one line. For v1, the
+ * longest path names the service or the container.
  */
 export function cgroupPath(text: string): string {
   const paths = text.split('\n').flatMap((line) => {
@@ -74,7 +74,7 @@ export function cgroupPath(text: string): string {
     return at < 0 ? [] : [line.slice(at + 1).replace(/ \(deleted\)$/, '')];
   });
   const longest = paths.reduce((most, path) => (path.length > most.length ? path : most), '');
-  // In the hierarchies of v1 a process that is exiting is at the top, wherever it was.
+  // In cgroup v1, an exiting process is shown in the root group.
   return paths.length > 1 && longest === '/' ? '' : longest;
 }
 

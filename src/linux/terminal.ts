@@ -1,4 +1,4 @@
-/** Terminals by name, as osquery shows them, and by device number: the kernel tells now the one, now the other. */
+/** Converts terminals between names, as in osquery, and device numbers. The kernel reports either of them. */
 
 export interface CharDevice {
   readonly major: number;
@@ -6,14 +6,14 @@ export interface CharDevice {
 }
 
 interface Driver extends CharDevice {
-  /** What comes before the number in /dev. */
+  /** The name in /dev without the number. */
   readonly name: string;
   readonly count: number;
 }
 
 const MINORS = 2 ** 20;
 
-/** The first of each kind that can be a session's (Documentation/admin-guide/devices.txt), by major and minor. */
+/** The kinds of terminals that a session can have, with the first device of each (Documentation/admin-guide/devices.txt). */
 const DRIVERS: readonly Driver[] = [
   { name: 'tty', major: 4, minor: 0, count: 64 },
   { name: 'ttyS', major: 4, minor: 64, count: 192 },
@@ -27,10 +27,10 @@ const DRIVERS: readonly Driver[] = [
   { name: 'hvc', major: 229, minor: 0, count: MINORS },
 ];
 const CONSOLE: CharDevice = { major: 5, minor: 1 };
-/** Once a pts had a major of its own for every 256 (include/uapi/linux/major.h). */
+/** Every 256 pts devices have their own major number (include/uapi/linux/major.h). */
 const LAST_PTS_MAJOR = 143;
 
-/** pts/1, tty1, ttyS0, console; major:minor for what has no known name. */
+/** pts/1, tty1, ttyS0, console; major:minor if the name is unknown. */
 export function terminalOf({ major, minor }: CharDevice): string {
   if (major === CONSOLE.major && minor === CONSOLE.minor) return 'console';
   if (major > 136 && major <= LAST_PTS_MAJOR) return `pts/${(major - 136) * 256 + minor}`;
@@ -38,7 +38,7 @@ export function terminalOf({ major, minor }: CharDevice): string {
   return driver ? `${driver.name}${minor - driver.minor}` : `${major}:${minor}`;
 }
 
-/** The device behind a name; undefined where it does not tell. */
+/** The device of a name; undefined if unknown. */
 export function charDeviceOf(terminal: string): CharDevice | undefined {
   if (terminal === 'console') return CONSOLE;
   const [, name, first, second] = /^(\D*)(\d{1,7})(?::(\d{1,7}))?$/.exec(terminal) ?? [];
@@ -49,8 +49,8 @@ export function charDeviceOf(terminal: string): CharDevice | undefined {
 }
 
 /**
- * The kernel names a terminal without the slash of its place in /dev, a program by its path: pts1 and /dev/pts/1 are pts/1.
- * From /proc it may be its device.
+ * Normalizes a terminal name. The kernel writes pts1, a program /dev/pts/1, and both become pts/1. A name from /proc may be a
+ * device number.
  */
 export function terminalNamed(name: string): string {
   if (name.startsWith('/dev/')) return name.slice('/dev/'.length);

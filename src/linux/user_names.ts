@@ -1,29 +1,29 @@
 /**
- * Names of user and group ids, from /etc/passwd and /etc/group (man 5 passwd, man 5 group). They are read at the start
- * and again once they changed, off the event loop and in slices; a lookup is that of a map. Users that are not in the
- * files (LDAP, SSSD) have no name here: to ask for them can block.
+ * Names of user and group ids, from /etc/passwd and /etc/group (man 5 passwd, man 5 group). The files are read at the start and
+ * after each change, asynchronously and in slices. Users that are not in the files (LDAP, SSSD) have no name: looking them up can
+ * block.
  */
 import { createReadStream, type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 
-/** Of users and groups, as they are called now. */
+/** The present names of users and groups. */
 export interface Names {
   /** Undefined for an id without a name. */
   user(uid: number): string | undefined;
   group(gid: number): string | undefined;
-  /** Another one when names have changed: what was made with those from before is not used any more. */
+  /** Changes when names change. Texts that were made with an older revision are not used any more. */
   readonly revision: number;
 }
 
 export interface UserNamesOptions {
   readonly passwdPath?: string;
   readonly groupPath?: string;
-  /** How often the files are looked at for a change that was not told. */
+  /** How often the files are checked for a change without a notification. */
   readonly checkEveryMs?: number;
-  /** Bytes of each file that are read. */
+  /** Maximum bytes that are read of each file. */
   readonly maxBytes?: number;
-  /** Names of each file that are kept. */
+  /** Maximum names that are kept of each file. */
   readonly maxNames?: number;
 }
 
@@ -32,14 +32,14 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_NAMES = 100_000;
 /** (uid_t)-1 means no id. */
 const LAST_ID = 0xfffffffe;
-/** Name, password and id come first in a line, members of a group after them. */
+/** Only the start of a line is needed: name, password and id. */
 const LINE_HEAD_MAX = 1024;
 
 export class UserNames implements Names {
   readonly #users: NamesFile;
   readonly #groups: NamesFile;
   readonly #checkEveryMs: number;
-  /** Of the folders: the files are replaced rather than written. */
+  /** The folders are watched, because the files are replaced and not written. */
   readonly #watched: ReadonlyMap<string, ReadonlySet<string>>;
   #watchers: FSWatcher[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -57,7 +57,7 @@ export class UserNames implements Names {
     this.#checkEveryMs = options.checkEveryMs ?? CHECK_EVERY_MS;
   }
 
-  /** Resolves when both files were read. From then on they are watched, without keeping the process alive. */
+  /** Resolves when both files are read. Then they are watched, without keeping the process alive. */
   async start(): Promise<void> {
     this.#watch();
     await this.check();
@@ -70,7 +70,7 @@ export class UserNames implements Names {
     for (const watcher of this.#watchers.splice(0)) watcher.close();
   }
 
-  /** Goes up whenever a file was read again: what was rendered with the names from before is out of date. */
+  /** Increases when a file is read again. */
   get revision(): number {
     return this.#revision;
   }
@@ -84,7 +84,7 @@ export class UserNames implements Names {
     return this.#groups.names.get(gid);
   }
 
-  /** Reads what changed since the last time. Never fails: names that cannot be read are unknown, or stay as they were. */
+  /** Reads changed files. Never fails: names that cannot be read are unknown, or stay as before. */
   check(): Promise<void> {
     this.#checking ??= this.#check().finally(() => {
       this.#checking = undefined;
@@ -100,7 +100,7 @@ export class UserNames implements Names {
     } while (this.#changedMeanwhile);
   }
 
-  /** Who is made may be used at once. Where the kernel watches no more folders, the timer does. */
+  /** A new user may be used at once, so the folders are watched. If no more watches are possible, only the timer checks. */
   #watch(): void {
     if (this.#watchers.length > 0) return;
     for (const [folder, names] of this.#watched) {
@@ -113,7 +113,7 @@ export class UserNames implements Names {
         watcher.on('error', () => watcher.close());
         this.#watchers.push(watcher);
       } catch {
-        // As many as a user may have are in use, or the folder is not there.
+        // The limit of watches is reached, or the folder does not exist.
       }
     }
   }
@@ -127,7 +127,7 @@ interface Bounds {
 class NamesFile {
   readonly #path: string;
   readonly #bounds: Bounds;
-  /** What the file was when it was last read. */
+  /** The state of the file when it was last read. */
   #read = '';
   names: ReadonlyMap<number, string> = new Map();
 
@@ -136,14 +136,14 @@ class NamesFile {
     this.#bounds = bounds;
   }
 
-  /** Whether it was read again. */
+  /** Reads the file if it changed. Returns whether it was read. */
   async refresh(): Promise<boolean> {
     const state = await stateOf(this.#path);
     if (state === undefined || state === this.#read) return false;
     try {
       this.names = await readNames(this.#path, this.#bounds);
     } catch {
-      // Gone or unreadable since: the next check tells, and until then the names from before are the best there is.
+      // The file is gone or unreadable. The old names stay until the next check.
       return false;
     }
     this.#read = state;

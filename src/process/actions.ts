@@ -1,9 +1,9 @@
-/** Which of what happens to processes is published: the flag process_ancestry_events_actions. */
+/** The actions that are published: the flag process_ancestry_events_actions. */
 import type { Action } from './pending_event.ts';
 
 export const ACTIONS: readonly Action[] = ['exec', 'fork', 'setsid', 'exit', 'existing'];
 
-/** Throws for what is none of them; the message says what there is. */
+/** Throws for an unknown action; the message lists the known ones. */
 export function parseActions(text: string): ReadonlySet<Action> {
   const names = text.split(/[\s,]+/).filter((name) => name !== '');
   const wrong = names.find((name) => !ACTIONS.includes(name as Action));

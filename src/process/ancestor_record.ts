@@ -1,29 +1,28 @@
 /**
- * What rows tell of a process that created others or leads them, with the image that it was running then. It is settled
- * when the first row needs it, and shared by all rows that do. The facts are made when they are stored and not kept: a chain
- * may be long, and its arguments too.
+ * The record of a process that is an ancestor or a leader, with its image at that time. It is made when the first row needs
+ * it, and shared by all rows. Its JSON is made when it is stored and not kept: a chain and its arguments may be long.
  */
 import type { ExecDetails } from '../collect/event.ts';
 import type { AncestorFacts, ProcessRef } from './facts.ts';
 import type { AncestorRecord, Process, ProcessAtFork } from './process.ts';
 import { isRootsFile } from './proof.ts';
 
-/** What an ancestor takes beside its texts. */
+/** Size of an ancestor in the column ancestry without its texts, in bytes. */
 const ANCESTOR_BYTES = 230;
 
 interface AncestorRecorderOptions {
   readonly entityIdOf: (process: Process) => string;
   /** JSON of CredentialFacts. */
   readonly credentialsOf: (details: ExecDetails, supplementalGroups: readonly number[] | undefined) => string;
-  /** Another one, and names are others: what is told from now on is recorded anew. */
+  /** Changes when user or group names change. After that, records are made again. */
   readonly revision: () => number;
 }
 
 export class AncestorRecorder {
   readonly #options: AncestorRecorderOptions;
-  /** Longest command line that an ancestor is told with, in characters. */
+  /** Longest command line of an ancestor, in characters. */
   cmdlineMax: number;
-  /** How many were recorded with texts that had been cut to make room in memory. */
+  /** Number of records with texts that were cut to save memory. */
   shortened = 0;
 
   constructor(cmdlineMax: number, options: AncestorRecorderOptions) {
@@ -42,7 +41,7 @@ export class AncestorRecorder {
     return atFork.recorded;
   }
 
-  /** Records a process after those above it, from the first that is not recorded downwards: a chain may be a thousand long. */
+  /** Records a process and its ancestors, from the top down. A loop and no recursion: a chain may be a thousand long. */
   #chain(atFork: ProcessAtFork, revision: number): AncestorRecord | undefined {
     const pending: ProcessAtFork[] = [];
     let one: ProcessAtFork | undefined = atFork;
@@ -57,7 +56,7 @@ export class AncestorRecorder {
 
   #recordOne(atFork: ProcessAtFork, above: AncestorRecord | undefined, revision: number): AncestorRecord {
     if (atFork.image.isShortened) this.shortened++;
-    // What was told of its creator stays (see ProcessTable.fork).
+    // From now on its creator does not change (see ProcessTable.fork).
     atFork.process.isTold = true;
     return new SettledAncestor(this.#options, atFork, above, { revision, cmdlineMax: this.cmdlineMax });
   }
@@ -131,7 +130,7 @@ class SettledAncestor implements AncestorRecord {
       groupLeader: this.#refTo(process.group?.leader),
       sessionLeader: this.#refTo(session?.leader),
     };
-    // The credentials of many processes are one text.
+    // Many processes share one text of credentials.
     const credentials = this.#options.credentialsOf(details, process.supplementalGroups);
     return `{"credentials":${credentials},${JSON.stringify(facts).slice(1)}`;
   }

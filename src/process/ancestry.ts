@@ -1,19 +1,19 @@
-/** Ancestors, nearest first, up to the top (R3): as far as a row tells them. */
+/** The ancestors of a row, nearest first, up to the top (R3). */
 
 import type { Image } from './image.ts';
 import type { AncestorRecord } from './process.ts';
 import { LONGEST_CHAIN, type Process } from './process.ts';
 
-/** The ancestors of one process, as a published row has them: the first `depth` of its creator and those above it. */
+/** The ancestors in a published row: the creator and the ancestors above it, `depth` in total. */
 export interface Ancestry {
   readonly depth: number;
-  /** There are more ancestors than that. */
+  /** There are more ancestors than `depth`. */
   readonly truncated: boolean;
-  /** The top was reached, and every ancestor's image is known. */
+  /** The top is reached, and the image of every ancestor is known. */
   readonly complete: boolean;
 }
 
-/** What of a process's ancestors is still to be known: an image, or who created one; undefined once all that will be said is. */
+/** The first missing fact about the ancestors: an image, or a process whose creator is awaited. Undefined if there is none. */
 export function unsettledOf(process: Process): Process | Image | undefined {
   if (process.creatorState === 'awaited') return process;
   for (let ancestor = process.creator; ancestor; ancestor = ancestor.process.creator) {
@@ -24,15 +24,15 @@ export function unsettledOf(process: Process): Process | Image | undefined {
   return undefined;
 }
 
-/** Whether all that will be said of a process's ancestors is known. */
+/** Whether nothing about the ancestors of a process is missing. */
 export function isSettled(process: Process): boolean {
   return unsettledOf(process) === undefined;
 }
 
-/** Of a process with this creator, and no more than `maxDepth`. Only for settled processes. */
+/** The ancestry of a process with this creator, at most `maxDepth` deep. Only for settled processes. */
 export function ancestryOf({ creatorState }: Process, creator: AncestorRecord | undefined, maxDepth: number): Ancestry {
   if (!creator) return { depth: 0, truncated: creatorState === 'cut', complete: creatorState === 'top' };
-  // Of a chain that was too long the top was let go meanwhile.
+  // The top of a chain that is too long may have been removed since.
   let depth = Math.min(creator.depth, maxDepth);
   if (creator.depth >= LONGEST_CHAIN) {
     depth = 0;

@@ -1,7 +1,8 @@
 /**
- * Which process has a pid now: a bounded index, least recently used out first, the dead after a while (R11). Who is put out
- * is found again as long as it lives, because /proc could not say who created it once it has been adopted, or as long as
- * it is somebody's ancestor or leader. Queries also find those that had the pid before, for as long as others refer to them.
+ * The process that has a pid now (R11). The cache is bounded: it evicts the least recently used process, and dead processes
+ * expire. An evicted process is still found while it is alive, because /proc does not show the creator of an adopted process,
+ * and while it is an ancestor or a leader of others. Queries also find the former processes of a pid while others refer to
+ * them.
  */
 import { LRUCache } from 'lru-cache';
 import type { Pid } from '../collect/event.ts';
@@ -19,27 +20,27 @@ export interface CacheStats {
 interface CacheOptions {
   readonly capacity: number;
   readonly ttlSeconds: number;
-  /** Milliseconds of a clock that does not jump. */
+  /** Monotonic clock, in milliseconds. */
   readonly now: () => number;
 }
 
-/** References to former processes are swept when there are so many times as many as after the sweep before, and some more. */
+/** References are swept when their number exceeds SWEPT_GROWTH times the number after the last sweep, plus SWEPT_LEAST. */
 const SWEPT_GROWTH = 1.25;
 const SWEPT_LEAST = 256;
-/** Few hosts have more processes at a time. Each takes up to 2 kB. */
+/** Few hosts have more processes at one time. Each takes up to 2 kB. */
 const LIVING_OUTSIDE_MAX = 16_384;
 
 export class ProcessCache {
   #processes: LRUCache<Pid, Process>;
   #ttlSeconds: number;
   readonly #now: () => number;
-  /** What the index holds, the expired too until they are swept out. */
+  /** The processes in the cache, with expired ones until the next sweep. */
   readonly #inside = new Set<Process>();
-  /** Living processes that were put out, oldest first. */
+  /** Evicted living processes, oldest first. */
   readonly #livingOutside = new Map<Pid, Process>();
-  /** Dead ones that were put out to make room, while others refer to them. */
+  /** Evicted dead processes, while others refer to them. */
   readonly #deadOutside = new Map<Pid, WeakRef<Process>>();
-  /** Those that no event is about any more, while others refer to them: their time is over, or their pid another's. */
+  /** Expired processes, and processes whose pid is reused, while others refer to them. Events do not find them. */
   readonly #former = new Map<Pid, WeakRef<Process>[]>();
   #sweptReferences = 0;
   #hits = 0;
@@ -71,7 +72,7 @@ export class ProcessCache {
     });
   }
 
-  /** Looks a process up because somebody asks for it, and counts whether it was there. */
+  /** Looks up a process that another one refers to, and counts a hit or a miss. */
   find(pid: Pid): Process | undefined {
     const process = this.peek(pid);
     if (process) this.#hits++;
@@ -79,7 +80,7 @@ export class ProcessCache {
     return process;
   }
 
-  /** Like find, for events about the process itself: not counted. */
+  /** Like find, for events of the process itself: not counted. */
   peek(pid: Pid): Process | undefined {
     const process = this.#processes.get(pid);
     if (process) return process;
@@ -88,7 +89,7 @@ export class ProcessCache {
     return outside;
   }
 
-  /** Like peek, without saving whoever has the pid from being put out: somebody else is about to have it. */
+  /** Like peek, but does not mark the process as used: its pid may be about to be reused. */
   holder(pid: Pid): Process | undefined {
     return this.#processes.get(pid) ?? this.#outside(pid);
   }
@@ -99,7 +100,7 @@ export class ProcessCache {
 
   #keepOutside(pid: Pid, process: Process): void {
     if (process.exit) {
-      // A weak reference costs the collector more than all else that there is of a short-lived process.
+      // A weak reference costs the garbage collector more than the rest of a short-lived process.
       if (process.isReferredTo) this.#deadOutside.set(pid, new WeakRef(process));
       return;
     }
@@ -117,7 +118,7 @@ export class ProcessCache {
     this.#former.set(process.pid, [...others, new WeakRef(process)]);
   }
 
-  /** Makes it the process that has its pid. */
+  /** Stores it as the present process of its pid. */
   put(process: Process): void {
     const outside = this.#outside(process.pid);
     if (outside && outside !== process) this.#keepFormer(outside);
@@ -127,20 +128,20 @@ export class ProcessCache {
     this.#processes.set(process.pid, process, { ttl: process.exit ? this.#ttlMs : 0 });
   }
 
-  /** Starts, or with a process that lives after all stops, the time that it is still remembered. */
+  /** Starts the time to live of a dead process; stops it if the process is alive after all. */
   refresh(process: Process): void {
     if (this.#processes.peek(process.pid, { allowStale: true }) === process) this.put(process);
   }
 
-  /** 0 means to forget at once, which lru-cache writes as the shortest time rather than as none. */
+  /** 0 seconds means expire at once. lru-cache takes 0 as "never", so the shortest time is used. */
   get #ttlMs(): number {
     return Math.max(1, this.#ttlSeconds * 1000);
   }
 
-  /** Lets go of what has expired. O(size): for a timer, not for each event. */
+  /** Removes expired processes. O(size): call it from a timer, not for each event. */
   sweep(): void {
     this.#processes.purgeStale();
-    // Those that nothing refers to any more are few among many: they are looked for when there are more than before.
+    // Few references become empty at a time, so they are swept only when their number has grown.
     const size = this.#deadOutside.size + this.#former.size;
     if (size < this.#sweptReferences * SWEPT_GROWTH + SWEPT_LEAST) return;
     for (const [pid, reference] of this.#deadOutside) if (!reference.deref()) this.#deadOutside.delete(pid);
@@ -152,7 +153,7 @@ export class ProcessCache {
     this.#sweptReferences = this.#deadOutside.size + this.#former.size;
   }
 
-  /** Takes effect at once; the least recently used go first. The time to live counts for exits from now on. */
+  /** Applies the capacity at once, and evicts the least recently used. The new time to live applies to later exits. */
   resize(options: { capacity: number; ttlSeconds: number }): void {
     this.#ttlSeconds = options.ttlSeconds;
     if (options.capacity === this.#processes.max) return;
@@ -167,7 +168,7 @@ export class ProcessCache {
     yield* this.#livingOutside.values();
   }
 
-  /** Those that have the pid or had it. For queries: it changes nothing, and is not counted. */
+  /** The processes that have or had the pid. For queries: it changes nothing and counts nothing. */
   withPid(pid: Pid): Process[] {
     const found = [
       this.#processes.peek(pid, { allowStale: true }),
@@ -177,7 +178,7 @@ export class ProcessCache {
     return found.filter((process) => process !== undefined);
   }
 
-  /** All of them as they are at first, for queries: it changes nothing, and may be taken in slices while the cache goes on. */
+  /** All processes at the time of the call. For queries: it changes nothing, and may be read in slices. */
   *remembered(): IterableIterator<Process> {
     const held = [...this.#inside, ...this.#livingOutside.values()];
     const referred = [...this.#deadOutside.values(), ...[...this.#former.values()].flat()];

@@ -1,8 +1,8 @@
 /**
- * Children whose number is only what their creator was given (R9): the result of clone as the caller's pid namespace counts,
- * which may be another than the initial one. A claim is believed once an event of the child's own names the caller as its
- * parent: own numbers and parents are always those of the initial namespace. From then on the caller's numbers are believed
- * without.
+ * A claim is a fork whose child pid is the return value of clone (R9). The pid is of the caller's pid namespace, which may not
+ * be the initial one. A claim is believed once an event of the child itself names the caller as its parent: the pid and the
+ * parent pid of such an event are always of the initial namespace. After that, further claims of the same caller are believed
+ * at once.
  */
 import type { ForkEvent, Pid } from '../collect/event.ts';
 import type { Claim, Process } from './process.ts';
@@ -13,8 +13,8 @@ export function claimOf(event: ForkEvent, creator: Process, forker: Process): Cl
 }
 
 /**
- * Whether the numbers that it is given are taken for those of the initial namespace once nothing else tells. A fork that
- * never executed, such as the middle one of a daemon's two forks, has no record of its own: its creator answers for it.
+ * Whether clone probably returns pids of the initial namespace to this process. A process that never executed, such as the
+ * intermediate process of a daemon's double fork, has no record of its own: its creator decides.
  */
 export function likelyCountsInitially(process: Process): boolean {
   let counting: Process | undefined = process;
@@ -25,17 +25,17 @@ export function likelyCountsInitially(process: Process): boolean {
   return counting !== undefined;
 }
 
-/** The kernel's own threads and init have these, and nothing that forks creates them. */
+/** The pids of init and kthreadd. No fork event creates them. */
 const LAST_KERNEL_PID = 2;
 
 export function isImpossible({ event }: Claim): boolean {
   return event.pid <= LAST_KERNEL_PID;
 }
 
-/** Claims to be remembered for pids that a living process holds. */
+/** Claims that are kept for pids of living processes. */
 const CONTESTED_MAX = 1024;
 
-/** Claims for pids that another process holds, as far as known: it stays what it is until the claim is believed. */
+/** Claims for pids that belong to another known process. That process does not change until the claim is believed. */
 export class ContestedClaims {
   readonly #byPid = new Map<Pid, Claim>();
 
@@ -51,7 +51,7 @@ export class ContestedClaims {
     return this.#byPid.values();
   }
 
-  /** The claim for a pid, which is decided now. */
+  /** Removes and returns the claim for a pid. */
   take(pid: Pid): Claim | undefined {
     const claim = this.#byPid.get(pid);
     if (claim) this.#byPid.delete(pid);

@@ -1,33 +1,33 @@
-/** How a tree of processes came into the host: the entry leader of ECS RFC 0030. */
+/** How processes came into the host: the entry leader of ECS RFC 0030. */
 import type { Image } from './image.ts';
 import type { Entry, EntryType, Process, ProcessAtFork } from './process.ts';
 import { isRootsFile, isRootsProgram } from './proof.ts';
 
 const UNKNOWN: Entry = { type: 'unknown', leader: undefined };
-/** OpenSSH's server programs: sshd-session since 9.8, sshd-auth since 10.0. */
+/** OpenSSH server programs: sshd-session since 9.8, sshd-auth since 10.0. */
 const SSHD = /^sshd(-session|-auth)?$/;
 const SSM = /^ssm-session-worker$/;
-/** What creates containers. In a snapshot of /proc also what keeps them: who created them is gone by then. */
+/** Container runtimes, and the monitors that stay: in a snapshot of /proc the runtime has already ended. */
 const CONTAINER_RUNTIME =
   /^((docker-|buildkit-)?runc|crun|youki|runsc|kata-runtime|(docker-)?containerd-shim.*|conmon(rs)?|lxc-(start|attach|execute)|systemd-nspawn)$/;
 const CONMON = /^conmon(rs)?$/;
 const PODMAN = /^podman$/;
-/** A runtime that runs from a copy of itself, so that what is in the container cannot write to its file (CVE-2019-5736). */
+/** A runtime that runs from a copy of itself, so that a container cannot write to its file (CVE-2019-5736). */
 const CLONED_RUNTIME = /^\/memfd:\w+_cloned:\/proc\/self\/exe( |$)/;
-/** First processes of containers, which a runtime puts there to reap orphans. */
+/** Init programs that a runtime adds to a container to reap orphans. */
 const CONTAINER_INIT = /^(docker-init|tini(-static)?|catatonit)$/;
 const ENTRY_NAMES = new RegExp(
   [SSHD, SSM, CONTAINER_RUNTIME, PODMAN, CONTAINER_INIT].map(({ source }) => source).join('|'),
 );
-/** The control group of a user's own service manager, as pid 1 makes it (man 5 user@.service). */
+/** The control group of a user's service manager, made by pid 1 (man 5 user@.service). */
 const USER_MANAGER = /^\/user\.slice\/user-(\d+)\.slice\/user@\1\.service(\/|$)/;
-/** Serial lines and hypervisors' consoles (Documentation/admin-guide/devices.txt); virtual terminals. */
+/** Serial lines and hypervisor consoles (Documentation/admin-guide/devices.txt). */
 const CONSOLE_TTY = /^(console|tty(S|AMA|USB|MFD|mxc|PS)\d+|hvc\d+|xvc\d+|sclp_line\d+)$/;
 const VIRTUAL_TERMINAL = /^tty\d+$/;
 
 /**
- * The entry of a process as it was at a fork. Its own where it came in by itself, otherwise its creator's; kept there.
- * Only for settled processes.
+ * The entry of a process at a fork: its own if it is an entry leader, otherwise that of its creator. The result is cached in
+ * `entry`. Only for settled processes.
  */
 export function entryOf(atFork: ProcessAtFork): Entry {
   let last = atFork;
@@ -43,8 +43,8 @@ export function entryOf(atFork: ProcessAtFork): Entry {
 }
 
 /**
- * The sshd processes that an entry by ssh came in by, from the privileged one down to its creator. Those between are forks
- * that have not executed.
+ * The sshd processes of an ssh entry, from the privileged server down to the creator of the entry leader. All but the first
+ * are forks that have not executed.
  */
 export function sshServersOf({ process }: ProcessAtFork): readonly Process[] {
   const servers: Process[] = [];
@@ -56,12 +56,12 @@ export function sshServersOf({ process }: ProcessAtFork): readonly Process[] {
   return one && isSshd(one) ? [one.process, ...servers] : [];
 }
 
-/** Whether an image has a name by which entries are told, if more proves it. */
+/** Whether an image has the name of an entry program. The name alone is no proof. */
 export function hasEntryName({ exeName, details }: Image): boolean {
   return ENTRY_NAMES.test(exeName) || CLONED_RUNTIME.test(details.path);
 }
 
-/** Whether a file name is one of OpenSSH's server programs. */
+/** Whether a file name is the name of an OpenSSH server program. */
 export function isSshdName(name: string): boolean {
   return SSHD.test(name);
 }
@@ -72,23 +72,23 @@ export function isSshd(atFork: ProcessAtFork): boolean {
 
 function ownEntry(atFork: ProcessAtFork): Entry | undefined {
   const { process, image } = atFork;
-  // Pid 1 and the kernel's own threads came in by nothing else.
+  // Pid 1 and kthreadd have no entry leader.
   if (process.pid === 1) return { type: 'init', leader: undefined };
   if (process.pid === 2 && process.creatorState === 'top') return { type: 'kthread', leader: undefined };
   const { creator } = process;
   if (creator && isKernelThread(creator) && image.known && image.details.path !== '')
     return { type: 'kthread', leader: atFork };
   const type = ownType(atFork, creator);
-  // What was adopted came in by what is gone, and not by what adopted it.
+  // The creator of an adopted process is gone. The process that adopted it is not its entry leader.
   return type === 'unknown' ? UNKNOWN : type && { type, leader: atFork };
 }
 
 function ownType(atFork: ProcessAtFork, creator: ProcessAtFork | undefined): EntryType | undefined {
   const { process, session, tty } = atFork;
   if (creator && isInNewContainer(creator, atFork)) return 'container';
-  // A command without a terminal is no session of its own there.
+  // A command of ssm without a terminal does not lead a session.
   if (isProven(atFork, SSM) || (creator && isProven(creator, SSM))) return 'ssm';
-  // A log may tell nothing of sessions: then a session begins where there is another terminal.
+  // A log without session ids: a session starts where the terminal changes.
   const mayLead = session ? session.id === process.pid : creator?.tty !== tty;
   if ((mayLead || !session) && creator && isOfSshd(creator) && !isOfSshd(atFork)) return 'sshd';
   const isAdopted = creator?.process.pid === 1 && !isOfInit(atFork, creator);
@@ -96,19 +96,20 @@ function ownType(atFork: ProcessAtFork, creator: ProcessAtFork | undefined): Ent
     if (VIRTUAL_TERMINAL.test(tty)) return 'terminal';
     if (CONSOLE_TTY.test(tty)) return 'console';
   }
-  // A service leads a session of its own, but a small init may not give its children one.
+  // A service usually leads its own session, but a small init may not call setsid for its children.
   if (isAdopted) return 'unknown';
   return creator?.process.pid === 1 ? 'init' : undefined;
 }
 
 /**
- * Whether pid 1 is certain to have created a process whose parent it is. An orphan's parent is pid 1 too, and so is that of what an
- * orphan creates with CLONE_PARENT. Certain are a fork that pid 1 was seen to call; a process with the login id and session of pid 1, since a
- * login sets them and no ordinary user sets them again (man 5 proc, loginuid); a user's service manager, which adopts its orphans.
+ * Whether pid 1 certainly created this child of pid 1. The parent of an orphan is pid 1 too, and so is the parent of a process
+ * that an orphan creates with CLONE_PARENT. Pid 1 is certain if its call of fork was reported; if the process has the login
+ * uid and the login session of pid 1, because a login sets them and an ordinary user cannot set them back (man 5 proc,
+ * loginuid); or if the process is in a user's service manager, which adopts its own orphans.
  */
 function isOfInit({ process, image }: ProcessAtFork, init: ProcessAtFork): boolean {
   if (process.isForkedByCreator || USER_MANAGER.test(process.cgroup)) return true;
-  // Ids that are set come together: without the others' these may be unset or not known.
+  // If uid is unknown, a missing auid or ses may be unset or unknown.
   const { uid, auid, ses } = image.details;
   const above = init.image.details;
   return image.known && uid !== undefined && auid === above.auid && ses === above.ses;
@@ -123,19 +124,22 @@ function isKernelThread({ process, image }: ProcessAtFork): boolean {
   return isOne && image.known && image.details.path === '';
 }
 
-/** A session that takes a serial line for its terminal has not come in by it: getty, login and display managers are root's. */
+/**
+ * Whether root gave the session its terminal. Getty, login and display managers run as root. A user's process that opens a
+ * serial line as its terminal did not come in by it.
+ */
 function isGivenByRoot(atFork: ProcessAtFork, creator: ProcessAtFork | undefined): boolean {
   return isRootsProgram(atFork) || (creator !== undefined && isRootsProgram(creator));
 }
 
-/** sshd, or a process of it that has given up its privileges. */
+/** Whether it is sshd, or a fork of sshd that has dropped its privileges. */
 function isOfSshd(atFork: ProcessAtFork): boolean {
   let one: ProcessAtFork | undefined = atFork;
   while (one && isForkOfSshd(one)) one = one.process.creator;
   return one !== undefined && isSshd(one);
 }
 
-/** A fork has the image of its forker; /proc shows it with an image of its own, and with the ids that it has now. */
+/** A fork has the same image as its forker. A process from /proc has its own image, with its present ids. */
 function isForkOfSshd({ process, image }: ProcessAtFork): boolean {
   const above = process.creator?.image;
   if (!above || !SSHD.test(image.exeName)) return false;
@@ -149,10 +153,10 @@ function isSameFile({ details: one }: Image, { details: other }: Image): boolean
 }
 
 function isInNewContainer(creator: ProcessAtFork, own: ProcessAtFork): boolean {
-  // When a container has ended, conmon tells podman, on the host.
+  // When a container ends, conmon runs podman on the host.
   if (CONMON.test(creator.image.exeName) && isProven(own, PODMAN)) return false;
   if (isContainerRuntime(creator)) return !isContainerRuntime(own);
-  // One that no runtime started has no entry of its own; another has it, and those below share it.
+  // A container init is an entry leader only if a runtime started it; then its children share that entry.
   const above = creator.process.creator;
   return isProven(creator, CONTAINER_INIT) && !isProven(own, CONTAINER_INIT) && !(above && isContainerRuntime(above));
 }
@@ -161,7 +165,7 @@ function isContainerRuntime(atFork: ProcessAtFork): boolean {
   return isProven(atFork, CONTAINER_RUNTIME) || isCopyOfRuntime(atFork);
 }
 
-/** A memory file that a runtime has made of itself: its mode says nothing, because it is sealed. */
+/** A memory file with a runtime's copy of itself. Its mode proves nothing, but the file is sealed. */
 function isCopyOfRuntime({ process, image }: ProcessAtFork): boolean {
   const { path, uid, euid, ownerUid } = image.details;
   if (!CLONED_RUNTIME.test(path) || uid !== 0 || euid !== 0 || ownerUid !== 0) return false;

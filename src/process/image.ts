@@ -1,18 +1,18 @@
 /**
- * An image is what a process runs from one exec to the next. A fork inherits the parent's. Where the fork is still to be told
- * the image is pending, and sealed from then on (R2). Its texts can only become less: shortened for want of memory, or
- * redacted. Published rows have texts of their own (R10).
+ * An image is what a process runs from one exec to the next. A fork inherits the image of the parent. An image is pending
+ * until its details are known, and sealed after that (R2). Its texts can only become shorter: to save memory, or by
+ * redaction. Published rows have their own texts (R10).
  */
 import { type ExecDetails, NO_DETAILS } from '../collect/event.ts';
 import { textBytes } from '../memory/memory_bounds.ts';
 
-/** Characters of arguments that an image keeps for its descendants' rows; the exec's own row has all of them. */
+/** Characters of arguments that an image keeps for the rows of descendants. The row of the exec itself has all. */
 const IMAGE_ARGS_MAX = 32_768;
 
-/** What the texts of an image usually take at most, in bytes; longer ones are bounded together (image_texts.ts). */
+/** Usual maximum size of the texts of an image, in bytes. Longer texts have a common bound (image_texts.ts). */
 const USUAL_TEXT_BYTES = 1024;
 
-/** The arguments as one text, as osquery's cmdline has it. */
+/** The arguments as one text, like the column cmdline of osquery. */
 export function cmdlineOf({ args }: ExecDetails): string {
   return args.replaceAll('\0', ' ');
 }
@@ -21,24 +21,24 @@ export function argsListOf({ args, argsCount }: ExecDetails): string[] {
   return args === '' && !argsCount ? [] : args.split('\0');
 }
 
-/** The program's file name; a kernel thread, which has no file, goes by its comm. */
+/** The file name of the program; for a kernel thread, which has no file, its comm. */
 export function exeNameOf({ path, comm }: Pick<ExecDetails, 'path' | 'comm'>): string {
-  // A server whose file an upgrade has replaced is marked so (fs/d_path.c), and is what it was.
+  // The kernel marks a file that was replaced, for example by an upgrade (fs/d_path.c). The program is still the same.
   return path === '' ? comm : path.slice(path.lastIndexOf('/') + 1).replace(/ \(deleted\)$/, '');
 }
 
-/** Characters of each text that a shortened image keeps. A path is what tells a program. */
+/** Characters of each text in a shortened image. The path identifies the program, so it keeps most. */
 const SHORTENED = { path: 256, args: 128, cwd: 64 } as const;
 
-/** Bytes of a file's name at most (linux/limits.h). */
+/** Longest file name, in bytes (linux/limits.h). */
 const NAME_MAX = 255;
 
-/** A copy of the first characters: a slice would keep the whole text in memory. */
+/** A copy of the first characters. A slice would keep the whole text in memory. */
 function cut(text: string, max: number): string {
   return text.length <= max ? text : `${Buffer.from(text.slice(0, max)).toString()}…`;
 }
 
-/** The details as an image keeps them. What the file was called as, and its group, are of the exec's own row. */
+/** The details that an image keeps. The name of the call is only in the row of the exec itself. */
 function asKept(details: ExecDetails): ExecDetails {
   if (textBytes(details) <= USUAL_TEXT_BYTES) return details;
   return { ...details, args: cut(details.args, IMAGE_ARGS_MAX), name: '' };
@@ -50,10 +50,10 @@ export class Image {
   #exeName: string | undefined;
   /** Whether its texts are longer than usual. */
   isLong = false;
-  /** Whether its texts were cut to make room. */
+  /** Whether its texts were cut to save memory. */
   isShortened = false;
   #toCall: (() => void)[] | undefined;
-  /** Images that were forked from this one, and become known with it. */
+  /** Pending images that get the same details when this image is sealed. */
   #followers: Image[] | undefined;
   #alone: readonly Image[] | undefined;
 
@@ -62,22 +62,22 @@ export class Image {
     this.#known = known;
   }
 
-  /** An image of which nothing is known but that it was executed. */
+  /** An image without details yet. */
   static pending(): Image {
     return new Image(undefined, false);
   }
 
-  /** `certain` is whether the details are surely its own. */
+  /** `certain`: the details certainly belong to this image. */
   static of(details: ExecDetails, certain = true): Image {
     return new Image(details, certain);
   }
 
-  /** An image of which nothing will ever be known: of a process that was gone before it could be looked at. */
+  /** An image whose details will never be known: its process ended before it could be read. */
   static unknown(): Image {
     return new Image(NO_DETAILS, false);
   }
 
-  /** The list of this image only: the same one for every process that was forked with it. */
+  /** A list with only this image. All processes that were forked with the image share it. */
   get alone(): readonly Image[] {
     this.#alone ??= [this];
     return this.#alone;
@@ -87,7 +87,7 @@ export class Image {
     return this.#details !== undefined;
   }
 
-  /** Whether the details are real; false while it is pending, and when it was sealed without them. */
+  /** Whether the details are certain; false while the image is pending, and if it was sealed without details. */
   get known(): boolean {
     return this.#known;
   }
@@ -98,8 +98,8 @@ export class Image {
   }
 
   /**
-   * Gives a pending image its details, or with undefined gives them up. `certain` is whether they are surely its own.
-   * Sealing twice is a bug.
+   * Sets the details of a pending image; `undefined` means that they will never be known. `certain`: the details certainly
+   * belong to this image. Throws if the image is already sealed.
    */
   seal(details: ExecDetails | undefined, certain = true): void {
     if (this.#details) throw new Error('the image is sealed');
@@ -112,7 +112,7 @@ export class Image {
     }
   }
 
-  /** Makes a pending image the same as another, which may itself be pending: the one that its process was forked with. */
+  /** Gives a pending image the details of another, which may be pending too. */
   follow(other: Image): void {
     if (this.#details || other === this) return;
     if (other.#details) this.seal(other.#details, other.#known);
@@ -128,7 +128,7 @@ export class Image {
     for (const call of toCall) call();
   }
 
-  /** Calls it once this pending image is sealed. */
+  /** Calls `call` once this pending image is sealed. */
   whenSettled(call: () => void): void {
     this.#toCall ??= [];
     this.#toCall.push(call);
@@ -140,7 +140,7 @@ export class Image {
     return followers;
   }
 
-  /** Lets go of most of its texts: they end in … from now on. */
+  /** Cuts its texts. A cut text ends in …. */
   shorten(): void {
     const details = this.#details;
     if (!details || !this.isLong || this.isShortened) return;
@@ -156,17 +156,17 @@ export class Image {
     };
   }
 
-  /** Takes what must not be stored any more out of its arguments. `redact` answers the same details without it. */
+  /** Redacts its arguments. `redact` returns the same details with redacted arguments. */
   redact(redact: (details: ExecDetails) => ExecDetails): void {
     const details = this.#details;
     if (!details) return;
-    // Of an argument that was cut a pattern may need what is missing.
+    // A pattern may need the missing part of an argument that was cut.
     const isCut = this.isShortened || details.args.endsWith('…');
     const { args } = redact(isCut ? { ...details, argsCut: true } : details);
     if (args !== details.args) this.#details = { ...details, args };
   }
 
-  /** Whether this is its file, as far as it is still known. */
+  /** Whether this is the path of its file. For a cut path, compares the part that is left. */
   hasPath(path: string): boolean {
     const own = this.details.path;
     return this.isShortened && own.endsWith('…') ? path.startsWith(own.slice(0, -1)) : path === own;

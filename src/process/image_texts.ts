@@ -1,6 +1,6 @@
 /**
- * The long texts of images, kept within one bound for all: the least recently used are shortened. A text that is no longer
- * than usual is not counted, because the number of images is bounded too.
+ * Keeps the long texts of all images within one bound: the least recently used images are shortened. Images of the usual size
+ * are not counted, because the number of images is bounded too.
  */
 import { LRUCache } from 'lru-cache';
 import { MEMORY_BOUNDS, textBytes } from '../memory/memory_bounds.ts';
@@ -21,7 +21,7 @@ export class ImageTexts {
     return this.#images.calculatedSize;
   }
 
-  /** Keeps the texts of an image, or marks them as used. */
+  /** Counts the texts of an image, or marks them as used. */
   keep(image: Image): void {
     if (!image.isLong || image.isShortened || this.#images.get(image)) return;
     this.#images.set(image, true);

@@ -1,34 +1,34 @@
 /**
- * The lineage walk: every process with every one of its ancestors (R3 to R5), from a process upwards, or
- * from ancestors down to all that descend from them.
+ * The lineage walk: pairs of a process and one of its ancestors (R3 to R5), from a process up, or from ancestors down to
+ * their descendants.
  */
 import type { Process, ProcessAtFork } from './process.ts';
 
 /** A process and one of its ancestors. */
 export interface Descent {
   readonly process: Process;
-  /** The ancestor with the image that it was running when it forked, on the way down to the process. */
+  /** The ancestor with its image at the fork that leads to the process. */
   readonly ancestor: ProcessAtFork;
-  /** 1: it created the process; 2: it created the one that did; and so on. */
+  /** 1: the creator of the process; 2: the creator of its creator; and so on. */
   readonly depth: number;
 }
 
-/** From its creator up to the top. */
+/** The ancestors, from the creator up to the top. */
 export function* ancestorsOf(process: Process): Generator<Descent> {
   let depth = 0;
   for (let ancestor = process.creator; ancestor; ancestor = ancestor.process.creator)
     yield { process, ancestor, depth: ++depth };
 }
 
-/** Processes that are looked at between two pauses. */
+/** Processes between two pauses. */
 const PAUSE_EVERY = 256;
 
 /** A process that was visited on the way down. */
 interface Visit {
   readonly process: Process;
-  /** How many lie above it. */
+  /** Number of its ancestors. */
   readonly level: number;
-  /** The nearest of the wanted ancestors above it. */
+  /** Its nearest wanted ancestor. */
   readonly nearest: Wanted | undefined;
 }
 
@@ -39,10 +39,9 @@ interface Wanted {
 }
 
 /**
- * All that descend from any of `ancestors` (undefined: from anybody), among `remembered`, which may come in any order, and
- * what is above those. Each is visited once: O(processes + what is given). The tree may change between
- * two of what is given; then each process's are as they were when it was visited. `undefined` is a pause in a long
- * search.
+ * The descendants of `ancestors` (undefined: of all processes), among the `remembered` processes and their ancestors.
+ * `remembered` may be in any order. Each process is visited once: O(processes + results). The tree may change between two
+ * results: the ancestors of a process are those at its visit. Yields `undefined` as a pause in a long search.
  */
 export function* descendantsOf(
   ancestors: ReadonlySet<Process> | undefined,
@@ -61,7 +60,7 @@ export function* descendantsOf(
   }
 }
 
-/** Visits a process and what is above it, as far as it was not visited before; gives these, from the top down. */
+/** Visits a process and its ancestors, if not visited before. Returns the new visits, from the top down. */
 function visitFromAbove(
   process: Process,
   ancestors: ReadonlySet<Process> | undefined,

@@ -1,4 +1,4 @@
-/** Where sessions came from: what sshd and PAM told of their logins, else the connection that sshd holds. */
+/** The addresses that ssh sessions came from: from the login records of sshd and PAM, else from the connection of sshd. */
 import { LRUCache } from 'lru-cache';
 import type { LoginEvent } from '../collect/event.ts';
 import type { ProcReader } from '../collect/procfs.ts';
@@ -10,17 +10,17 @@ const LOGINS_MAX = 1024;
 
 interface LoginsOptions {
   readonly proc: ProcReader | undefined;
-  /** Whether a start that /proc shows is this process's. */
+  /** Whether a start from /proc is the start of this process. */
   readonly isSame: (process: Process, startTicks: number) => boolean;
 }
 
 export class Logins {
   readonly #options: LoginsOptions;
-  /** By the kernel's id of the login session. Only root's programs can tell of a login, and the kernel adds their id. */
+  /** By the login session id of the kernel. Only root can send a login record, and the kernel adds the session id. */
   readonly #addresses = new LRUCache<number, string>({ max: LOGINS_MAX });
-  /** Of connections that servers held when they were asked. */
+  /** Peer addresses of the connections of servers. */
   readonly #peers = new WeakMap<Process, string>();
-  /** Servers of which all is known that will be. */
+  /** Servers whose connection is not read again. */
   readonly #asked = new WeakSet<Process>();
 
   constructor(options: LoginsOptions) {
@@ -28,25 +28,25 @@ export class Logins {
   }
 
   add({ ses, address, exe }: LoginEvent): void {
-    // sudo and su open sessions within one that came from somewhere: sudo names this host as where it is asked from
-    // (man 5 sudoers, pam_rhost), and PAM makes an address of that.
+    // sudo and su open sessions inside another session. sudo names this host as the remote host (man 5 sudoers, pam_rhost), and
+    // PAM turns that into an address.
     const isOfSsh = exe === '' || isSshdName(exeNameOf({ path: exe, comm: '' }));
     if (ses !== undefined && address !== '' && isOfSsh) this.#addresses.set(ses, address);
   }
 
-  /** Looks at sshd's connection as soon as it is known: a short session is over before its first row. */
+  /** Reads the connection of sshd as soon as the process is known: a short session may end before its first row. */
   askServer(server: Process): void {
     if (this.#peers.has(server)) return;
     const peer = this.#readPeer(server);
     if (peer !== '') this.#peers.set(server, peer);
   }
 
-  /** Of an entry by ssh; '' for others, and where it is not known. */
+  /** The address of an ssh entry; '' for other entries, and if unknown. */
   addressOf({ type, leader }: Entry): string {
     if (type !== 'sshd' || !leader) return '';
     const { process, image } = leader;
     const { ses } = image.details;
-    // A server that was started in a session, and does not use PAM, leaves its guests in that session.
+    // A server that was started in a login session and does not use PAM leaves its clients in that session.
     const isOwnSession = ses !== process.creator?.image.details.ses;
     const said = ses === undefined || !isOwnSession ? undefined : this.#addresses.get(ses);
     if (said !== undefined) return said;
@@ -71,7 +71,7 @@ export class Logins {
     const before = proc.startTicks(server.pid);
     if (before === undefined || !isSame(server, before)) return '';
     const peer = proc.connectionPeer(server.pid);
-    // The pid may have become another process's meanwhile.
+    // The pid may have been reused in the meantime.
     return proc.startTicks(server.pid) === before ? peer : '';
   }
 }

@@ -1,4 +1,4 @@
-/** Makes one event of what happened to a process within a short time: its fork, its exec and its exit. */
+/** Merges the fork, the exec and the exit of a process within a short time into one event. */
 
 import { MEMORY_BOUNDS, textBytes } from '../memory/memory_bounds.ts';
 import type { Action } from './pending_event.ts';
@@ -10,17 +10,17 @@ interface Held {
 }
 
 const MERGEABLE: ReadonlySet<Action> = new Set(['fork', 'exec', 'exit']);
-/** Many processes come and go; what is held is bounded, the oldest first. */
+/** The number of held events is bounded: the oldest leave first. */
 const HELD_MAX = 16_384;
 const HELD_BYTES = MEMORY_BOUNDS.heldEvents / 2;
 
 export class EventMerger {
-  /** By entity, the one that has been held longest first. */
+  /** By entity id, the longest held first. */
   readonly #held = new Map<string, Held>();
   #bytes = 0;
   #windowMs: number;
 
-  /** 0: nothing is merged. */
+  /** 0 turns merging off. */
   constructor(windowMs: number) {
     this.#windowMs = windowMs;
   }
@@ -29,7 +29,7 @@ export class EventMerger {
     this.#windowMs = windowMs;
   }
 
-  /** Nothing is merged, and nothing is held. */
+  /** Merging is off, and no event is held. */
   get isIdle(): boolean {
     return this.#windowMs === 0 && this.#held.size === 0;
   }
@@ -38,7 +38,7 @@ export class EventMerger {
     return this.#held.size;
   }
 
-  /** Takes an event in, and gives those that nothing more is to be added to. */
+  /** Adds an event, and returns the events that are complete. */
   add(event: PublishedEvent, nowMs: number): PublishedEvent[] {
     if (this.isIdle) return [event];
     const before = this.#held.get(event.entityId);
@@ -46,10 +46,10 @@ export class EventMerger {
     const done: PublishedEvent[] = [];
     if (before && !joined) done.push(before.event);
     const next = joined ?? event;
-    // After its exit nothing more happens to a process.
+    // No event follows the exit of a process.
     const isDone = next.actions.includes('exit') || !MERGEABLE.has(event.action) || this.#windowMs === 0;
     if (before && joined && !isDone) {
-      // In its place: who has been held longest stays first.
+      // Replaced in place, so that the longest held stays first.
       this.#bytes += textBytes(joined.details) - textBytes(before.event.details);
       before.event = joined;
       return done;
@@ -65,7 +65,7 @@ export class EventMerger {
     return done;
   }
 
-  /** Those whose time is over. */
+  /** The events that have been held for the whole window. */
   due(nowMs: number): PublishedEvent[] {
     let count = 0;
     for (const { sinceMs } of this.#held.values()) {
@@ -95,13 +95,13 @@ export class EventMerger {
   }
 }
 
-/** Undefined where they are to stay apart: each happens once, and an exit ends it. */
+/** Merges two events. Undefined if they must stay separate: an action occurs once in an event, and an exit is the last. */
 function join(before: PublishedEvent, after: PublishedEvent): PublishedEvent | undefined {
   const { action } = after;
   if (!MERGEABLE.has(action) || before.actions.includes(action)) return undefined;
   if (action === 'fork' || !before.actions.every((one) => MERGEABLE.has(one))) return undefined;
   const actions = [...before.actions, action];
-  // An exit tells less of what ran than the exec before it did.
+  // The exec has more details than the exit after it.
   return action === 'exit'
     ? { ...before, actions, exitStatus: after.exitStatus, endUnixMs: after.unixMs }
     : { ...after, actions };

@@ -1,9 +1,9 @@
-/** Events on their way to being published: an exec, or something else that happened to a process. */
+/** Events that are not published yet. */
 import type { ExecDetails } from '../collect/event.ts';
 import type { Image } from './image.ts';
 import type { Group, Process, ProcessAtFork } from './process.ts';
 
-/** What happened to a process; `existing`: it was there before the recording began. */
+/** What happened to a process. `existing`: the process existed before the recording started. */
 export type Action = 'exec' | 'fork' | 'setsid' | 'exit' | 'existing';
 
 export interface Moment {
@@ -11,30 +11,30 @@ export interface Moment {
   readonly unixMs: number;
 }
 
-/** Something that happened to a process and is to be published; most of all, an exec. */
+/** An event of a process that waits to be published. */
 export class PendingEvent {
   readonly action: Action;
-  /** Its place among all that happened. */
+  /** Its position among all events. */
   order = 0;
   readonly process: Process;
-  /** The process with image and session as they were then. */
+  /** The process with its image and session at that time. */
   readonly atFork: ProcessAtFork;
   readonly image: Image;
-  /** The session's leader as it was then. */
+  /** The session leader at that time. */
   readonly sessionLeader: ProcessAtFork | undefined;
   readonly group: Group | undefined;
-  /** The group's leader as it was then. */
+  /** The group leader at that time. */
   readonly groupLeader: ProcessAtFork | undefined;
   readonly bootMs: number;
   /** When it happened, in Unix ms. */
   readonly unixMs: number;
-  /** Of an exec; undefined where nothing is known. */
+  /** For an exec; undefined if unknown. */
   readonly details: ExecDetails | undefined;
-  /** Control group; '' where it is not known. */
+  /** Control group; '' if unknown. */
   cgroup = '';
-  /** What the process ran before `image`. */
+  /** The images before `image`. */
   readonly previous: readonly Image[];
-  /** When this process heard of it, in ms of the tree's clock. */
+  /** When the tree received it, in ms of the tree's clock. */
   readonly heardMs: number;
 
   constructor(action: Action, process: Process, at: Moment, heardMs: number, details?: ExecDetails) {
@@ -52,10 +52,10 @@ export class PendingEvent {
     this.heardMs = heardMs;
   }
 
-  /** Whether the terminal at which the image was executed is not the process's any more. */
+  /** Whether the process has lost the terminal that it had at the exec. */
   get hasLostTerminal(): boolean {
     if (this.atFork.leftTerminal) return true;
-    // A leader's end takes the terminal away from all of its session (drivers/tty/tty_jobctrl.c, disassociate_ctty).
+    // When a session leader exits, its whole session loses the terminal (drivers/tty/tty_jobctrl.c, disassociate_ctty).
     const leader = this.sessionLeader?.process;
     const end = leader === this.process ? undefined : leader?.exit?.bootMs;
     return end !== undefined && end > 0 && end <= this.bootMs;

@@ -1,27 +1,27 @@
-/** A process, and what its children remember of it. */
+/** A process, and the state of it that its children keep. */
 import type { ForkEvent, Pid } from '../collect/event.ts';
 import type { Image } from './image.ts';
 
 /**
- * What is known of where a process came from:
- * `known` its creator is at hand; `likely` its creator is the parent that it had when it executed, for want of better;
- * `top` it has none (pid 1, the kernel's own); `awaited` it was discovered before the event that tells; `unknown` nobody can
- * tell any more; `cut` it has one, which was let go because the chain is too long.
+ * What is known about the creator of a process:
+ * `known`: the creator is known. `likely`: no event reported the creator, and the parent at the exec is used instead.
+ * `top`: the process has no creator (pid 1, kernel threads). `awaited`: the process was discovered before its fork event.
+ * `unknown`: the creator will never be known. `cut`: the creator was removed because the chain is too long.
  */
 type CreatorState = 'known' | 'likely' | 'top' | 'awaited' | 'unknown' | 'cut';
 
-/** How a process was discovered: `event` its fork was seen, `procfs` it was read from /proc, `implied` something named it. */
+/** How a process was discovered: `event` by its fork, `procfs` in /proc, `implied` by another event that names it. */
 type DiscoveredBy = 'event' | 'procfs' | 'implied';
 
 /**
- * A process with the image that it was running when it forked: what its child remembers of it (R3, R4). What rows tell of
- * it is recorded once everything above is settled.
+ * A process with the image and the session that it had at a fork (R3, R4). Its ancestor record is made once all its ancestors
+ * are settled.
  */
 export class ProcessAtFork {
   readonly process: Process;
   readonly image: Image;
   readonly session: Group | undefined;
-  /** It, or who forked it, has left the session in which the image was executed, and with it the image's terminal. */
+  /** The process (or its forker) has left the session of the exec, and so the terminal of the image. */
   readonly leftTerminal: boolean;
   recorded: AncestorRecord | undefined;
   /** The cache of entry.ts. */
@@ -40,18 +40,18 @@ export class ProcessAtFork {
   }
 }
 
-/** A session or a process group (man 2 setsid, setpgid): a number, and the process that leads, also when it has died. */
+/** A session or a process group (man 2 setsid, setpgid): its number, and its leader even after the leader's exit. */
 export interface Group {
   readonly id: number;
-  /** Undefined where it was gone before it could be looked at. */
+  /** Undefined if the leader is unknown. */
   readonly leader: Process | undefined;
 }
 
-/** A fork that is not believed yet, with the creator as it was then. */
+/** A fork that is not believed yet, with the state of the creator at that time. See claims.ts. */
 export interface Claim {
   readonly event: ForkEvent;
   readonly creator: ProcessAtFork;
-  /** Whose image and session the child inherits. */
+  /** The process that called fork: the child inherits its image and session. */
   readonly forker: ProcessAtFork;
   readonly session: Group | undefined;
   readonly group: Group | undefined;
@@ -60,93 +60,93 @@ export interface Claim {
 
 export type EntryType = 'init' | 'kthread' | 'sshd' | 'ssm' | 'container' | 'terminal' | 'console' | 'unknown';
 
-/** By what it came into the host: see entry.ts. */
+/** How the process came into the host: see entry.ts. */
 export interface Entry {
   readonly type: EntryType;
-  /** The process by which it came in, with the image that it ran then; undefined for pid 1, the kernel's threads and unknown. */
+  /** The entry leader, with its image at that time; undefined for pid 1, kernel threads and unknown. */
   readonly leader: ProcessAtFork | undefined;
 }
 
-/** What rows tell of an ancestor or a leader, with those above it. Identity counts: the same object is stored once. */
+/** The facts that rows have about an ancestor or a leader. The same object is stored once. */
 export interface AncestorRecord {
   readonly entityId: string;
-  /** The facts as JSON (AncestorFacts), made at each call; `argsMax` cuts the arguments to so many characters. */
+  /** The facts as JSON (AncestorFacts), made at each call. `argsMax` limits the arguments, in characters. */
   readonly json: (argsMax?: number) => string;
-  /** Its creator. Looked up each time: of a chain that grows for ever the top is let go. */
+  /** Its creator, looked up at each call: the top of a chain that is too long is removed. */
   readonly above: AncestorRecord | undefined;
-  /** How many there are, this one included. */
+  /** Length of the chain, this record included. */
   readonly depth: number;
-  /** What all of them take in the column ancestry, in bytes, about. */
+  /** Approximate size of the chain in the column ancestry, in bytes. */
   readonly bytes: number;
-  /** The top is reached, and every image is known. */
+  /** The chain reaches the top, and every image is known. */
   readonly complete: boolean;
-  /** The topmost has a creator that was let go. */
+  /** The creator of the topmost ancestor was removed. */
   readonly cut: boolean;
-  /** Of the names of users and groups that it was recorded with. */
+  /** Revision of the user and group names in the record. */
   readonly revision: number;
 }
 
-/** So many images of one process are remembered: the one that it was forked with, and the last ones. */
+/** Images that are kept for one process: the image at its fork, and the last ones. */
 const IMAGES_KEPT = 8;
 
-/** A chain longer than this is cut there, or a process that forks itself on and on would hold all of them. */
+/** A longer chain is cut. Otherwise a chain of processes that fork without end would take all memory. */
 export const LONGEST_CHAIN = 1024;
 
 export class Process {
   readonly pid: Pid;
   readonly discoveredBy: DiscoveredBy;
-  /** Its start as the kernel keeps it, CLOCK_BOOTTIME in milliseconds; undefined where no event told it. */
+  /** Start from the kernel, CLOCK_BOOTTIME in milliseconds; undefined if no event reported it. */
   readonly startMs: number | undefined;
-  /** Clock ticks since boot. A fork's event may come just after it: see `startSlackTicks`. */
+  /** Start in clock ticks since boot. The timestamp of a fork event may be just after the start: see `startSlackTicks`. */
   startTicks: number;
-  /** How many ticks earlier or later the kernel's own value may be, until it was looked up. */
+  /** How many ticks earlier or later the value in the kernel may be. */
   startSlackTicks: readonly [earlier: number, later: number];
   /** Unix time at boot, in hundredths of a second, when the process was discovered; 0 in a replay. */
   readonly bootUnixHundredths: number;
-  /** Which of the processes with this pid and this very start it is: 0 for nearly all. */
+  /** Index among the processes with the same pid and the same start: 0 for nearly all. */
   readonly sameTickIndex: number;
   image: Image;
   creator: ProcessAtFork | undefined = undefined;
   #creatorState: CreatorState = 'awaited';
   #toCall: (() => void)[] | undefined;
-  /** Whom to take for the creator when no event tells. */
+  /** The creator to use if no event reports one. */
   likelyCreator: ProcessAtFork | undefined = undefined;
-  /** Whether its fork was seen, and its creator is certain to have called it: not another in its name, with CLONE_PARENT. */
+  /** Whether the creator certainly called fork itself. With CLONE_PARENT, another process calls fork. */
   isForkedByCreator = false;
-  /** Who may have created it: see claims.ts. */
+  /** A fork of this process that is not believed yet: see claims.ts. */
   claim: Claim | undefined = undefined;
-  /** Whether the numbers that it is given for its children are known to be those of the initial pid namespace. */
+  /** Whether clone returns pids of the initial pid namespace to this process. */
   countsInitially = false;
-  /** The kernel's parent as last heard of. */
+  /** The last known parent in the kernel. */
   ppid: number;
-  /** How many ancestors it has, as far as known. */
+  /** Number of known ancestors. */
   depth = 0;
   pidNamespace: number | undefined = undefined;
-  /** As pidNamespace: an inode number, inherited at a fork. */
+  /** An inode number, inherited at a fork, as pidNamespace. */
   userNamespace: number | undefined = undefined;
   session: Group | undefined = undefined;
   /** See ProcessAtFork. */
   leftTerminal = false;
   group: Group | undefined = undefined;
-  /** Control group; '' where nobody knows. */
+  /** Control group; '' if unknown. */
   cgroup = '';
-  /** It may have been moved out of its creator's control group, to one that is unknown. */
+  /** The process may be in another, unknown control group than its creator. */
   hasLeftCgroup = false;
-  /** Undefined where nobody knows. */
+  /** Undefined if unknown. */
   supplementalGroups: readonly number[] | undefined = undefined;
-  /** What it ran before its present image, from the one that it was forked with on; at most IMAGES_KEPT. */
+  /** The images before the present one, starting with the image at its fork; at most IMAGES_KEPT. */
   previous: readonly Image[] = [];
-  /** Whether /proc showed that its image is not the one that it was forked with. */
+  /** Whether /proc showed that it has executed since its fork. */
   hasExecuted = false;
-  /** Unix ms of the exec that brought the present image; 0 before the first. */
+  /** Unix ms of the last exec; 0 before the first. */
   execUnixMs = 0;
   /** The same by CLOCK_BOOTTIME. */
   execBootMs = 0;
   exit: { readonly bootMs: number; readonly status: number | undefined } | undefined = undefined;
   entityId: string | undefined = undefined;
-  /** Whether rows tell of it as of somebody's creator or leader. */
+  /** Whether rows contain it as a creator or a leader. */
   isTold = false;
-  /** Whether others may refer to it: as their creator, or as the leader of their session or group. */
+  /** Whether other processes may refer to it as their creator or as the leader of their session or group. */
   isReferredTo = false;
   #atFork: ProcessAtFork | undefined;
 
@@ -189,7 +189,7 @@ export class Process {
     this.#toCall.push(call);
   }
 
-  /** What children that are forked now remember; the same object for as long as image and session stay. */
+  /** The state that children forked now keep. The same object while image and session do not change. */
   get atFork(): ProcessAtFork {
     let atFork = this.#atFork;
     if (!atFork || atFork.image !== this.image || atFork.session !== this.session) {
@@ -199,18 +199,18 @@ export class Process {
     return atFork;
   }
 
-  /** Takes the image that it was forked with, where that is told after others have asked for it. */
+  /** Sets the image at its fork. The fork may be reported after others have used the pending image. */
   inheritImage(image: Image): void {
     if (this.#atFork) this.image.follow(image);
     else this.image = image;
   }
 
-  /** Start in hundredths of Unix seconds. It is final once the process has an entity id (ProcessTable.startOf). */
+  /** Start in hundredths of Unix seconds. Final once the process has an entity id (ProcessTable.startOf). */
   get startUnixHundredths(): number {
     return this.bootUnixHundredths + this.startTicks;
   }
 
-  /** Takes another image by exec, and remembers the one before: at first that which it was forked with. */
+  /** Sets the image of an exec, and keeps the previous image. */
   execute(image: Image, at: { readonly unixMs: number; readonly bootMs: number }): void {
     const [first] = this.previous;
     this.previous = first ? [first, ...this.previous.slice(1).slice(2 - IMAGES_KEPT), this.image] : this.image.alone;
@@ -220,12 +220,12 @@ export class Process {
     this.execBootMs = at.bootMs;
   }
 
-  /** Remembers only its last image beside the present one. */
+  /** Keeps only the last of the previous images. */
   forgetPrevious(): void {
     if (this.previous.length > 1) this.previous = this.previous.slice(-1);
   }
 
-  /** It leads a session of its own from now on, and the group of the same number. */
+  /** The process now leads a new session, and the group with the same number. */
   lead(): void {
     this.session = { id: this.pid, leader: this };
     // A new session has no terminal (man 2 setsid).
@@ -234,8 +234,8 @@ export class Process {
   }
 
   /**
-   * Records who created it. Refuses what would close a circle (R12), which only contradictory input can ask for, and
-   * then answers false.
+   * Sets the creator. Returns false, and changes nothing, if this would make a cycle (R12). Only contradictory events can cause
+   * a cycle.
    */
   setCreator(creator: ProcessAtFork): boolean {
     for (let above: ProcessAtFork | undefined = creator; above; above = above.process.creator) {
@@ -245,7 +245,7 @@ export class Process {
     return true;
   }
 
-  /** Like setCreator, for a process that was only now made: nobody can be its descendant. */
+  /** Like setCreator, for a new process: it has no descendants, so there can be no cycle. */
   attachCreator(creator: ProcessAtFork): void {
     this.creator = creator;
     creator.process.isReferredTo = true;
@@ -256,7 +256,7 @@ export class Process {
     if (this.depth >= LONGEST_CHAIN && this.depth % LONGEST_CHAIN === 0) this.#cutChain();
   }
 
-  /** Lets go of the ancestors beyond the longest chain. */
+  /** Removes the ancestors beyond LONGEST_CHAIN. */
   #cutChain(): void {
     let last: Process = this;
     for (let n = 0; n < LONGEST_CHAIN; n++) {
@@ -265,7 +265,7 @@ export class Process {
       last = above;
     }
     const leaders = [last.session?.leader, last.#atFork?.session?.leader, last.group?.leader];
-    // A leader that is itself so deep would hold what lies above it.
+    // A leader at such a depth would keep its ancestors in memory.
     for (const one of [last, ...leaders]) if (one && one.depth >= LONGEST_CHAIN) one.#forgetCreator();
   }
 

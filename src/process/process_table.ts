@@ -1,6 +1,6 @@
 /**
- * Who has which pid now, and who created whom: forks, exits and what /proc shows, by the rules R1 to R7 and R11 to R14 of
- * the design.
+ * The process table: which process has a pid now, and which process created it. Applies forks, execs, exits and snapshots of
+ * /proc by the rules R1 to R7 and R11 to R14.
  */
 import type {
   ExecDetails,
@@ -25,23 +25,23 @@ import { type Claim, Process, type ProcessAtFork } from './process.ts';
 export interface ProcessTableOptions {
   readonly bootId: string;
   /**
-   * Unix ms minus CLOCK_BOOTTIME ms; `keepClock` follows a clock that is set. Every recording of one boot must be given the
-   * same, or a process's start differs between them. 0 in a replay.
+   * Unix ms minus CLOCK_BOOTTIME ms. `keepClock` updates it when the clock is set. All recordings of one boot must use the same
+   * value; otherwise the start of a process differs between them. 0 in a replay.
    */
   readonly bootToUnixMs: number;
   readonly cacheSize: number;
   readonly cacheTtlSeconds: number;
-  /** Milliseconds of a clock that does not jump. */
+  /** Monotonic clock, in milliseconds. */
   readonly now: () => number;
-  /** Undefined in a replay: this host's /proc knows nothing of a recorded log. */
+  /** Undefined in a replay: the processes of a recorded log are not in this host's /proc. */
   readonly proc: ProcReader | undefined;
 }
 
-/** The clock was set when its offset moved by more: events carry it rounded, and some stamps are coarse. */
+/** A larger change of the offset means that the clock was set. Events have a rounded offset, and some timestamps are coarse. */
 const CLOCK_SET_MS = 500;
-/** A fork that does not tell the start is stamped at most so long after it (measured: 0 of 20,000 lay a tick apart). */
+/** A fork event without the start has a timestamp at most this long after the start (measured: 0 of 20,000 a tick apart). */
 const FORK_TO_EVENT_SLACK_MS = 0.5;
-/** A start that is the kernel's own. */
+/** The slack of a start that comes from the kernel. */
 const EXACT = [0, 0] as const;
 
 export class ProcessTable {
@@ -51,9 +51,9 @@ export class ProcessTable {
   readonly texts = new ImageTexts();
   #bootToUnixMs: number;
   readonly #contested = new ContestedClaims();
-  /** Those whose pid is another's, and whose end is still to be told: the oldest first. */
+  /** By pid: processes whose pid is reused and whose exit is not reported yet, the oldest first. */
   readonly #untoldEnds = new Map<Pid, Process[]>();
-  /** Events that were lost. */
+  /** Counts of lost events. */
   readonly #losses = { total: 0, sinceResync: 0 };
 
   constructor(options: ProcessTableOptions) {
@@ -64,7 +64,7 @@ export class ProcessTable {
     this.#entityIds = new EntityIds(options.bootId);
   }
 
-  /** Whether it is of a recorded log: its processes cannot be looked at. */
+  /** Whether the events come from a recorded log: the processes cannot be read from /proc. */
   get isRecorded(): boolean {
     return this.#proc === undefined;
   }
@@ -77,20 +77,20 @@ export class ProcessTable {
     return this.#cache.stats;
   }
 
-  /** Lets go of dead processes whose time is over. */
+  /** Removes dead processes that have expired. */
   sweep(): void {
     this.#cache.sweep();
   }
 
-  /** Events were lost: until the next resync, what is thought dead or alive may not be. */
+  /** Counts lost events. Until the next resync, the table may be wrong about which processes are alive. */
   lost(count: number): void {
     this.#losses.total += count;
     this.#losses.sinceResync += count;
-    // Their ends may be among what was lost.
+    // The lost events may include their exits.
     this.#untoldEnds.clear();
   }
 
-  /** The losses up to `lossesBefore` (of `losses.total`) have been made good by a snapshot. */
+  /** A snapshot covers the losses up to `lossesBefore` (a value of `losses.total`). */
   resynced(lossesBefore: number): void {
     this.#losses.sinceResync = this.#losses.total - lossesBefore;
   }
@@ -99,7 +99,7 @@ export class ProcessTable {
     return this.#losses;
   }
 
-  /** One offset for as long as the clock is not set. Processes that are known keep their start. */
+  /** Keeps one offset until the clock is set. Known processes keep their start. */
   keepClock(offsetMs: number): void {
     if (Math.abs(offsetMs - this.#bootToUnixMs) > CLOCK_SET_MS) this.#bootToUnixMs = offsetMs;
   }
@@ -109,7 +109,7 @@ export class ProcessTable {
     const caller = event.imageFrom ?? event.parent;
     if (event.callerParent !== undefined) this.#confirm(caller, event.callerParent);
     const creator = this.#parent(event.parent, event, event.parentStartMs);
-    // With CLONE_PARENT all but the place in the tree is the caller's.
+    // With CLONE_PARENT, the child inherits everything from the caller except its place in the tree.
     const forker = event.imageFrom === undefined ? creator : this.#parent(event.imageFrom, event);
     this.setIds(forker, event.sid, event.pgid);
     this.texts.keep(forker.image);
@@ -119,12 +119,12 @@ export class ProcessTable {
     return this.#create(fork);
   }
 
-  /** A process is created as a fork tells, which is believed. */
+  /** Creates a process from a fork that is believed. */
   #create(fork: Claim): Process | undefined {
     const { event, creator } = fork;
     const existing = this.#cache.holder(event.pid);
     if (existing && this.#isForkOf(event, existing)) {
-      // What was already told of it stays as it was told.
+      // Rows already contain this process as an ancestor, so its record must not change.
       if (existing.isTold || !existing.setCreator(creator)) return undefined;
       existing.isForkedByCreator = isOfCaller(fork);
       if (existing.execUnixMs === 0) existing.inheritImage(fork.forker.image);
@@ -137,7 +137,7 @@ export class ProcessTable {
     process.isForkedByCreator = isOfCaller(fork);
     this.#inherit(process, fork);
     if (event.isCoarse && existing && existing.execUnixMs > event.unixMs) {
-      // A vfork's record comes when the parent goes on, after the child's exec, which was taken for the old one's.
+      // The record of a vfork comes after the child's exec, when the parent continues. The exec was applied to the old process.
       process.previous = image.alone;
       process.image = existing.image;
       process.execUnixMs = existing.execUnixMs;
@@ -149,7 +149,7 @@ export class ProcessTable {
 
   #makeForked(event: ForkEvent, image: Image): Process {
     const existing = this.#cache.holder(event.pid);
-    // The pid is another process's now, whether or not the end of the one before was reported (R6).
+    // The pid now belongs to the new process, even if the exit of the former one was not reported (R6).
     if (existing && !existing.exit) {
       this.#end(existing, undefined, event.bootMs);
       this.#awaitEnd(existing, event);
@@ -169,8 +169,8 @@ export class ProcessTable {
   }
 
   /**
-   * The kernel lets a parent collect a process, and use its pid again, before it tells the end (kernel/exit.c, do_exit). Where
-   * stamps are coarse, not all ends are told.
+   * The kernel can reuse the pid of a process before it reports the exit of that process (kernel/exit.c, do_exit). Sources with
+   * coarse timestamps do not report all exits.
    */
   #awaitEnd(former: Process, fork: ForkEvent): void {
     if (fork.isCoarse || fork.startMs !== undefined || former.discoveredBy !== 'event' || this.#losses.sinceResync > 0)
@@ -180,7 +180,7 @@ export class ProcessTable {
     else this.#untoldEnds.set(former.pid, [former]);
   }
 
-  /** The process that had the pid before, and whose end is told only now. */
+  /** The former process of the pid whose exit is reported only now. */
   #takeUntoldEnd({ pid, bootMs, status }: ExitEvent): Process | undefined {
     const [former, ...later] = this.#untoldEnds.get(pid) ?? [];
     if (!former) return undefined;
@@ -190,18 +190,18 @@ export class ProcessTable {
     return former;
   }
 
-  /** How many processes had the pid before, and this very start. */
+  /** How many earlier processes had the same pid and the same start. */
   #sameTickIndexOf(pid: Pid, startTicks: number): number {
     const before = this.#cache.holder(pid);
     return before?.startTicks === startTicks ? before.sameTickIndex + 1 : 0;
   }
 
-  /** What a child has of the process that forked. */
+  /** Copies what a child inherits from the process that called fork. */
   #inherit(process: Process, { event, creator, forker: forkerAtFork, session, group, leftTerminal }: Claim): void {
     const forker = forkerAtFork.process;
-    // Its session and its groups may be those that the forker leads.
+    // The forker may lead the session or the group of the child.
     forker.isReferredTo = true;
-    // A claimed child may have left them before its claim is believed.
+    // A claimed child may have left the session and the group before its claim is believed.
     if (!process.session) {
       process.session = session;
       process.leftTerminal = leftTerminal;
@@ -236,14 +236,14 @@ export class ProcessTable {
     return process;
   }
 
-  /** Whether a record of the child's own, which came before, names the creator as its parent. */
+  /** Whether an earlier record of the child itself names the creator as its parent. */
   #hasToldParent(existing: Process, { event }: Claim): boolean {
     if (this.#isForkOf(event, existing)) return existing.ppid === event.parent;
-    // A vfork's record comes after the child's exec.
+    // The record of a vfork comes after the child's exec.
     return existing.execUnixMs > event.unixMs && existing.image.details.ppid === event.parent;
   }
 
-  /** A record of the process's own names its parent. */
+  /** A record of the process itself names its parent: decides the claims on it. */
   #confirm(pid: Pid, ppid: number): void {
     const contested = this.#contested.take(pid);
     if (contested?.event.parent === ppid) {
@@ -267,16 +267,16 @@ export class ProcessTable {
     this.#inherit(process, claim);
   }
 
-  /** Decides on all claims: nothing more will come. */
+  /** Decides on all claims at the end of the events. */
   decideClaims(): void {
     for (const process of [...this.#cache.remembered()]) {
       const { claim } = process;
-      // A child that no other record tells of is not known to be of the initial namespace.
+      // A child without other records may not be in the initial namespace.
       if (claim && likelyCountsInitially(claim.forker.process)) this.decideClaim(process);
     }
   }
 
-  /** Decides on a claim for which nothing more is waited. */
+  /** Decides on a claim when the wait for it is over. */
   decideClaim(process: Process): void {
     const { claim } = process;
     if (!claim) return;
@@ -285,36 +285,36 @@ export class ProcessTable {
   }
 
   /**
-   * Takes the session and the group that an event tells of a process. A number stays its leader's for as long as there are
-   * members, so that the leader is found by it.
+   * Sets the session and the group that an event reports for a process. The kernel does not reuse the number while there are
+   * members, so the number finds the leader.
    */
   setIds(process: Process, sid: number | undefined, pgid: number | undefined): void {
     if (sid !== undefined && sid !== process.session?.id) {
       process.session = this.#groupOf(sid, process);
-      // The terminal at which it executed was that of the session before.
+      // The terminal at the exec belonged to the previous session.
       process.leftTerminal = true;
     }
     if (pgid !== undefined && pgid !== process.group?.id) process.group = this.#groupOf(pgid, process);
   }
 
-  /** A session or a group by its number, as one of its members has it. */
+  /** The session or the group with this number, of this member. */
   #groupOf(id: number, member: Process): Group {
     const leader = id === member.pid ? member : this.#cache.peek(id as Pid);
     if (leader) leader.isReferredTo = true;
     return { id, leader };
   }
 
-  /** Undefined: the process is not known. */
+  /** Undefined if the process is unknown. */
   setSid(event: SetsidEvent): Process | undefined {
     const process = this.#cache.peek(event.pid);
     process?.lead();
     return process;
   }
 
-  /** Where the numbers are those of another pid namespace, /proc tells. */
+  /** Without a pgid in the event (its numbers are of another pid namespace), the group is read from /proc. */
   setPgid(event: SetpgidEvent): void {
     const process = this.#cache.peek(event.pid);
-    // A session's leader cannot be put into a group (kernel/sys.c, setpgid: EPERM): this was before, and is told late.
+    // A session leader cannot change its group (kernel/sys.c, setpgid: EPERM): this event is from before the setsid.
     if (!process || process.exit || process.session?.leader === process) return;
     if (event.goneCaller !== undefined && !this.#couldSet(process, event, event.goneCaller)) return;
     const pgid = event.pgid ?? this.#proc?.read(event.pid)?.details.pgid;
@@ -323,15 +323,15 @@ export class ProcessTable {
   }
 
   /**
-   * Whether a caller in an unknown pid namespace could have set this: only for itself and its children, and only into a
-   * group of its own session (kernel/sys.c, setpgid). Numbers of another namespace do not meet that by chance.
+   * Whether a caller in an unknown pid namespace could have made this call. A caller can move only itself and its children, and
+   * only into a group of its own session (kernel/sys.c, setpgid). Numbers of another namespace do not match this by chance.
    */
   #couldSet(process: Process, { pid, pgid }: SetpgidEvent, goneCaller: Pid): boolean {
     const caller = pid === goneCaller ? process : this.#cache.peek(goneCaller);
     if (!caller || (caller !== process && process.creator?.process !== caller)) return false;
     const leader = pgid === undefined ? undefined : this.#cache.peek(pgid);
     if (leader === process || (leader?.session !== undefined && leader.session.id === process.session?.id)) return true;
-    // Siblings, such as the members of a shell's pipeline, are of one namespace and session.
+    // Siblings, such as the processes of a shell pipeline, are in one namespace and session.
     return leader?.creator !== undefined && leader.creator.process === process.creator?.process;
   }
 
@@ -340,28 +340,28 @@ export class ProcessTable {
     const former = event.startMs === undefined ? this.#takeUntoldEnd(event) : undefined;
     if (former) return former;
     const process = this.#cache.peek(event.pid);
-    // An end from before this process's start is that of another one, which had the pid before.
+    // An exit before the start of this process belongs to a former process with the same pid.
     if (!process || ticksOf(event.bootMs) < process.startTicks - 1) return undefined;
     if (this.#isOther(process, event.startMs)) return undefined;
-    // /proc may have shown that it ended before its end was told.
+    // A repeated exit. An exit that was only seen in /proc has no status yet.
     if (process.exit && process.exit.status !== undefined) return undefined;
     this.setIds(process, event.sid, event.pgid);
     this.#end(process, event.status, event.bootMs);
     return process;
   }
 
-  /** The process that executes. Its exit may have been reported, wrongly: a leader ends when another thread execs (R7). */
+  /** The process that executes. Its exit may be reported already: a leader ends when another thread executes (R7). */
   executor(event: ExecEvent): Process {
     const { pid, isCoarse, details } = event;
     const ppid = details?.ppid;
     if (isCoarse && ppid !== undefined) this.#confirm(pid, ppid);
     const process = this.#cache.find(pid);
     if (process?.claim && ppid !== undefined && !this.#wasAdopted(process, process.claim, ppid)) {
-      // It had this number before: the claim's is of another namespace.
+      // The process had this pid before the claim: the number in the claim is of another namespace.
       return this.#imply(pid, event);
     }
     if (process && ticksOf(event.bootMs) < process.startTicks - 1 - process.startSlackTicks[0]) {
-      // A process that had the pid before; it is another's now.
+      // The exec belongs to a former process with this pid.
       return this.#makeImplied(pid, event);
     }
     const startMs = details?.fromProcfs ? undefined : details?.startMs;
@@ -372,14 +372,14 @@ export class ProcessTable {
         return process;
       }
     }
-    // A record of its fork may be on its way: /proc would know the pid, but not who created it.
+    // The record of its fork may still come. /proc knows the pid, but not the creator.
     const live = isCoarse ? undefined : this.#readLive(pid, event.bootMs, startMs);
-    // What /proc shows is what this very exec loaded, or a later one: what ran before is not known.
+    // /proc shows the image of this exec or of a later one. The image before is unknown.
     if (live && live !== process) live.image = Image.unknown();
     return live ?? this.#imply(pid, event, startMs);
   }
 
-  /** Whether a claimed process has this other parent because its creator has ended. */
+  /** Whether a claimed process has another parent because its creator has ended. */
   #wasAdopted(process: Process, claim: Claim, ppid: number): boolean {
     const forker = claim.forker.process;
     if (likelyCountsInitially(forker)) {
@@ -393,7 +393,7 @@ export class ProcessTable {
     return true;
   }
 
-  /** The parent that a process without a known creator has as it executes. */
+  /** The parent, at an exec, of a process without a known creator. */
   likelyParent(ppid: number, at: { bootMs: number }): ProcessAtFork {
     const pid = ppid as Pid;
     const parent = this.#cache.find(pid) ?? this.#readLive(pid, at.bootMs) ?? this.#imply(pid, at);
@@ -401,9 +401,9 @@ export class ProcessTable {
   }
 
   /**
-   * Takes a record of a snapshot that comes in its place among the events: without a loss, those told all since the fork. It
-   * is stamped before the process is looked at and put into its place after that: what happened meanwhile was told before it,
-   * and is newer.
+   * Applies one process of a snapshot that is in order with the events. Its timestamp is from before the process was read, and
+   * it is queued after that. Events that came in between were applied first and are newer. Without a loss, events have reported
+   * everything about a known process.
    */
   meet(snapshot: SnapshotEvent): void {
     const known = this.#cache.peek(snapshot.pid);
@@ -412,8 +412,8 @@ export class ProcessTable {
   }
 
   /**
-   * Takes over what /proc or another snapshot shows (R13, R14): processes that no event told of, and the ends of those that
-   * are gone. `processes` may be some of all; `gone` are those whose pids are not there any more.
+   * Applies a snapshot of /proc or of the source (R13, R14): adds processes that no event reported, and ends those that are
+   * gone. `processes` may be a part of all; `gone` are the processes whose pids do not exist any more.
    */
   adopt(processes: Iterable<ProcessSnapshot>, gone: Iterable<Process> = []): void {
     const adopted = new Map<Process, ProcessSnapshot>();
@@ -433,7 +433,7 @@ export class ProcessTable {
     for (const process of gone) if (!process.exit) this.#end(process, undefined);
   }
 
-  /** The leaders of what was discovered one by one, some of them before those that lead them. */
+  /** Finds the leaders of processes that were discovered one by one. A process may be discovered before its leader. */
   linkLeaders(): void {
     for (const process of this.living()) this.#linkLeaders(process);
   }
@@ -443,14 +443,14 @@ export class ProcessTable {
     return this.isSame(process, ticksOf(details.startMs ?? 0));
   }
 
-  /** Takes over what a snapshot shows of a process that lives. Returns whether its session or group is another. */
+  /** Updates a living process from a snapshot. Returns whether its session or group changed. */
   #update(process: Process, { details }: ProcessSnapshot): boolean {
     this.#revive(process);
     if (!process.image.known || runsAnother(process.image, details)) {
       process.image = Image.of(details);
       this.texts.keep(process.image);
       process.userNamespace = details.userNamespace;
-      // With its terminal, as it is now.
+      // The new image has the present terminal.
       process.leftTerminal = false;
     }
     const { cgroup, sid, pgid } = details;
@@ -466,17 +466,17 @@ export class ProcessTable {
     return [...this.#cache.values()].filter((process) => !process.exit);
   }
 
-  /** The processes that have the pid or had it, as far as they are remembered. For queries: it changes nothing. */
+  /** The remembered processes that have or had the pid. For queries: it changes nothing. */
   withPid(pid: Pid): Process[] {
     return this.#cache.withPid(pid).filter(({ claim }) => !claim);
   }
 
-  /** All processes that are remembered or are somebody's ancestor. For queries: it changes nothing, and may be taken in slices. */
+  /** All remembered processes and ancestors. For queries: it changes nothing, and may be read in slices. */
   *remembered(): IterableIterator<Process> {
     for (const process of this.#cache.remembered()) if (!process.claim) yield process;
   }
 
-  /** The images that rows may tell of from now on: of those that are remembered, and of all above them. Some come twice. */
+  /** All images that later rows may contain: of the remembered processes and of their ancestors. Some come twice. */
   *images(): Generator<Image> {
     const seen = new Set<Process>();
     for (const { creator, forker } of this.#contested) yield* [creator.image, forker.image];
@@ -493,8 +493,8 @@ export class ProcessTable {
   }
 
   /**
-   * These processes execute in events that are older than what /proc showed of them: what they ran before is not known,
-   * and must not be told as the image of those whom they forked before (R4).
+   * These processes have exec events that are older than their snapshot in /proc. The image before those events is unknown, and
+   * children that were forked before must not get the image of the snapshot (R4).
    */
   forgetImages(pids: Iterable<Pid>): void {
     for (const pid of pids) {
@@ -508,13 +508,13 @@ export class ProcessTable {
     return process.entityId;
   }
 
-  /** Start in hundredths of Unix seconds: of one process always the same, as its entity id is. */
+  /** Start in hundredths of Unix seconds. It is stable for a process, as the entity id is. */
   startOf(process: Process): number {
     this.entityIdOf(process);
     return process.startUnixHundredths;
   }
 
-  /** Whether a start that /proc shows, in ticks, is this process's. */
+  /** Whether a start in ticks, from /proc, is the start of this process. */
   isSame(process: Process, startTicks: number): boolean {
     const [earlier, later] = process.startSlackTicks;
     return (
@@ -522,7 +522,7 @@ export class ProcessTable {
     );
   }
 
-  /** Whether a fork's event tells of a process that was discovered before it: in the snapshot, or by what it did. */
+  /** Whether a fork event is the fork of a process that was discovered earlier, by a snapshot or by another event. */
   #isForkOf(event: ForkEvent, existing: Process): boolean {
     if (this.#isOther(existing, event.startMs)) return false;
     const ticks = ticksOf(event.startMs ?? event.bootMs);
@@ -530,12 +530,12 @@ export class ProcessTable {
       const [earlier, later] = startSlack(event);
       return existing.startTicks >= ticks - Math.max(1, earlier) && existing.startTicks <= ticks + Math.max(1, later);
     }
-    // Its record may come late, but it happened before anything else told of the process.
+    // The record may come late, but the fork happened before all other events of the process.
     const before = ticks <= existing.startTicks + 1;
     return existing.discoveredBy === 'implied' && existing.creatorState === 'awaited' && !existing.exit && before;
   }
 
-  /** The process that forks: from the cache, else from /proc if it lives, else one of which only the pid is known. */
+  /** The process that forks: from the cache, else from /proc if it is alive, else a new one with only a pid. */
   #parent(pid: Pid, event: ForkEvent, startMs?: number): Process {
     const found = this.#cache.find(pid);
     const known = found && this.#isOther(found, startMs) ? this.#former(pid, startMs) : found;
@@ -548,14 +548,14 @@ export class ProcessTable {
     return this.#cache.withPid(pid).find((process) => !this.#isOther(process, startMs));
   }
 
-  /** Whether a start that an event tells is not this process's. */
+  /** Whether a start that an event reports is not the start of this process. */
   #isOther(process: Process, startMs: number | undefined): boolean {
     if (startMs === undefined) return false;
     if (process.startMs !== undefined) return process.startMs !== startMs;
     return !this.isSame(process, ticksOf(startMs));
   }
 
-  /** A process that lives and that no event told of, or told the end of wrongly, by what /proc says of it. */
+  /** Reads from /proc a living process that no event reported, or whose exit was reported wrongly. */
   #readLive(pid: Pid, startedBeforeBootMs: number, startMs?: number): Process | undefined {
     const snapshot = this.#proc?.read(pid);
     const shownMs = snapshot?.details.startMs ?? Number.POSITIVE_INFINITY;
@@ -563,7 +563,7 @@ export class ProcessTable {
     if (startMs !== undefined && ticksOf(shownMs) !== ticksOf(startMs)) return undefined;
     const known = this.#cache.peek(pid);
     if (known && this.#isShown(known, snapshot)) {
-      // Who created it is known better than /proc could tell.
+      // The table knows its creator; /proc only has the present parent.
       this.#revive(known);
       return known;
     }
@@ -600,7 +600,7 @@ export class ProcessTable {
     return process;
   }
 
-  /** The leaders of what /proc showed, as far as they are known: /proc has only their numbers. */
+  /** Finds the leaders of a process from /proc, if they are known. /proc has only their numbers. */
   #linkLeaders(process: Process): void {
     const withLeader = (group: Group | undefined) => {
       if (!group || group.leader) return group;
@@ -612,7 +612,7 @@ export class ProcessTable {
     process.group = withLeader(process.group);
   }
 
-  /** Parents of what /proc showed, up to the first that is known. */
+  /** Links the parents of a process from /proc, up to the first that is known. */
   #linkByPpid(process: Process, parentStartMs?: number): void {
     const chain = [process];
     for (let child: Process | undefined = process; child && child.creatorState === 'awaited'; ) {
@@ -634,11 +634,11 @@ export class ProcessTable {
       chain.push(parent);
       child = parent;
     }
-    // Depths were set from below, before those above had theirs.
+    // The depths were set before the depths of the ancestors were known.
     for (const one of chain.reverse()) if (one.creator) one.depth = one.creator.process.depth + 1;
   }
 
-  /** A process that is named by an event, and of which nothing else is known yet. */
+  /** A process that an event names. Nothing else is known about it yet. */
   #imply(pid: Pid, at: { bootMs: number }, startMs?: number): Process {
     const process = this.#makeImplied(pid, at, startMs);
     this.#cache.put(process);
@@ -674,7 +674,7 @@ export class ProcessTable {
     this.#cache.refresh(process);
   }
 
-  /** Whole hundredths: a start is this and its ticks, so that two starts are as far apart as their ticks. */
+  /** Whole hundredths. A start is this plus ticks, so two starts differ by exactly their difference in ticks. */
   get #bootUnixHundredths(): number {
     return Math.floor(this.#bootToUnixMs / MS_PER_TICK);
   }
@@ -684,7 +684,7 @@ export class ProcessTable {
     return this.#entityIds.of(process.pid, process.startTicks, process.sameTickIndex);
   }
 
-  /** A start close to a tick's border is looked up in /proc while the process lives: only then can it be discovered there. */
+  /** Reads an uncertain start from /proc while the process is alive. After that, /proc cannot show another start for it. */
   #settleStart(process: Process): void {
     const [earlier, later] = process.startSlackTicks;
     if ((earlier === 0 && later === 0) || process.exit) return;
@@ -696,12 +696,12 @@ export class ProcessTable {
   }
 }
 
-/** Whether events told of the pid what came after the record of a snapshot was begun. */
+/** Whether events reported something about the pid after the snapshot of it was started. */
 function toldSince({ startMs = 0, execBootMs, exit }: Process, { bootMs }: SnapshotEvent): boolean {
   return Math.max(startMs, execBootMs, exit?.bootMs ?? 0) >= bootMs;
 }
 
-/** A process that only others had named names its parent itself. */
+/** Sets the parent of an implied process when its own record names the parent. */
 function learnParent(process: Process, ppid: number): void {
   if (process.discoveredBy === 'implied' && process.creatorState === 'awaited' && process.ppid === 0)
     process.ppid = ppid;
@@ -720,43 +720,43 @@ function adopts(pid: number, process: Process): boolean {
 }
 
 /**
- * True where the creator is known to have called the fork itself: a record of the call says so, or the event that has the
- * parent's start. Other events name the parent alone, which with CLONE_PARENT is not the caller.
+ * Whether the creator certainly called fork itself: the record is of the call, or the event has the start of the parent. Other
+ * events name only the parent, which is not the caller with CLONE_PARENT.
  */
 function isOfCaller({ event, creator, forker }: Claim): boolean {
   return forker === creator && (event.isClaimed === true || event.parentStartMs !== undefined);
 }
 
-/** Takes the start of a process's fork for that of what named it first. Only a start that was told stays. */
+/** Replaces the estimated start of an implied process by the start of its fork. Does nothing once it has an entity id. */
 function startAt(process: Process, fork: ForkEvent): void {
   if (process.discoveredBy !== 'implied' || process.entityId !== undefined) return;
   process.startTicks = ticksOf(fork.startMs ?? fork.bootMs);
   process.startSlackTicks = startSlack(fork);
 }
 
-/** A fork's event is stamped just after the start that /proc shows; a coarse stamp is that of the call's entry. */
+/** A fork event has a timestamp just after the start in /proc. A coarse timestamp is from the entry of the system call. */
 function startSlack({ startMs, isCoarse, bootMs }: ForkEvent): readonly [number, number] {
   if (startMs !== undefined) return EXACT;
   if (isCoarse) return [1, 10];
   return bootMs % MS_PER_TICK < FORK_TO_EVENT_SLACK_MS ? [1, 0] : EXACT;
 }
 
-/** Where forks may be untold: an exec under another parent, other than by adoption, is not of the process that is known. */
+/** Whether the exec belongs to an unknown process: forks may be missing, and the parent differs, but not by adoption. */
 function isAnother(process: Process, { isCoarse, details }: ExecEvent): boolean {
   const certain = process.creatorState === 'known' || process.creatorState === 'top';
   if (!isCoarse || certain || process.execUnixMs === 0 || details?.ppid === undefined) return false;
   return details.ppid !== process.ppid && details.ppid !== 1;
 }
 
-/** Whether an exec of a known process was lost. Only its file tells: a program may write into its own arguments. */
+/** Whether an exec of a known process was lost. Compares only the file: a program may overwrite its own arguments. */
 function runsAnother(image: Image, { path }: ExecDetails): boolean {
   if (path === '' || image.hasPath(path)) return false;
-  // A file that was removed since is marked so (fs/d_path.c).
+  // The kernel marks a removed file (fs/d_path.c).
   const file = (text: string) => text.replace(/ \(deleted\)$/, '');
   return !image.hasPath(file(path)) && file(image.details.path) !== file(path);
 }
 
-/** A session or a group whose leader is not known. */
+/** A session or a group whose leader is unknown. */
 function groupNumbered(id: number | undefined): Group | undefined {
   return id === undefined ? undefined : { id, leader: undefined };
 }

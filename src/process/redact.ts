@@ -1,4 +1,4 @@
-/** Secrets in arguments, taken out before anything is stored. */
+/** Redacts secrets in arguments before they are stored. */
 
 import type { ExecDetails } from '../collect/event.ts';
 import { RedactError, RedactPattern } from './redact_pattern.ts';
@@ -7,27 +7,27 @@ export { RedactError };
 
 const MASK = '***';
 
-/** Matches every argument. In force where the patterns that were given are refused. */
+/** Matches every argument. Used if the given patterns are invalid. */
 export const REDACT_ALL = '(?s).+';
 
 /**
- * Characters of one exec's arguments that patterns are tested on, all patterns together. A test takes 5 to 50 ns a
- * character, so that one exec holds the event loop for some 25 ms.
+ * Characters of the arguments of one exec that are tested, all patterns together. A test takes 5 to 50 ns per character, so
+ * one exec blocks the event loop for about 25 ms.
  */
 export const TESTED_MAX = 524_288;
-/** The same for arguments that are tested one by one. */
+/** The same, for arguments that are tested one by one. */
 const TESTED_ONE_BY_ONE_MAX = TESTED_MAX / 2;
-/** Characters of one exec's arguments in which matches are looked for: 100 to 400 ns each. */
+/** Characters of the arguments of one exec that are searched for matches: 100 to 400 ns each. */
 export const SEARCHED_MAX = 65_536;
-/** What a call costs, in characters that are tested. */
+/** The cost of a call, in tested characters. */
 const CALL_COST = 16;
-/** How many characters are tested in the time in which one is searched. */
+/** Characters that are tested in the time of one searched character. */
 const TESTS_A_SEARCH = 8;
 
-/** Characters from `start` to `end`, which is not part of it. */
+/** Characters from `start` to `end`, without `end`. */
 type Range = readonly [start: number, end: number];
 
-/** One regular expression, or a JSON array of them. Throws RedactError that names the one that is none. */
+/** One regular expression, or a JSON array of them. Throws RedactError with the name of the invalid one. */
 export function parseRedactPatterns(text: string): RedactPattern[] {
   if (text.trim() === '') return [];
   return sourcesIn(text).map((source) => {
@@ -48,7 +48,7 @@ function sourcesIn(text: string): readonly unknown[] {
     const parsed: unknown = JSON.parse(text);
     if (Array.isArray(parsed)) return parsed;
   } catch {
-    // A lone expression may begin with a bracket, as [Pp]assword=\S+.
+    // A single expression may start with a bracket, as in [Pp]assword=\S+.
   }
   if (!/^\s*[[{]\s*["'}]/.test(text)) return [text];
   throw new RedactError(
@@ -57,10 +57,10 @@ function sourcesIn(text: string): readonly unknown[] {
 }
 
 /**
- * Matches become ***: of a match with groups, all of its groups that took part; of others the whole. An argument is
- * searched alone and with its neighbours, as a command line shows them: a space in a pattern also stands for the end of
- * an argument, and `.` does not go beyond it. Arguments beyond the bounds become one ***. An argument that was cut is
- * redacted whole, because a pattern may need what is missing.
+ * Replaces matches by ***. If a pattern has groups, only the groups that matched are replaced. Each argument is searched
+ * alone and as part of the command line: a space in a pattern also matches the end of an argument, and `.` does not.
+ * Arguments beyond the bounds become one ***. An argument that was cut is replaced completely, because a pattern may need the
+ * missing part.
  */
 export function redact(details: ExecDetails, patterns: readonly RedactPattern[]): ExecDetails {
   if (patterns.length === 0 || details.args === '') return details;
@@ -68,7 +68,7 @@ export function redact(details: ExecDetails, patterns: readonly RedactPattern[])
   return args === details.args ? details : { ...details, args };
 }
 
-/** The search for secrets in one exec's arguments. It is bounded, and takes what lies beyond its bound for a secret. */
+/** The search for secrets in the arguments of one exec. It is bounded: the rest beyond the bound is redacted. */
 class ArgumentSearch {
   readonly #args: string;
   readonly #isCut: boolean;
@@ -90,14 +90,14 @@ class ArgumentSearch {
     for (const pattern of patterns) {
       const matches = pattern.test(line);
       if (matches) this.#search(pattern, line, 0);
-      // Without an assertion, what matches in an argument matches in the line.
+      // Without an assertion, a match in an argument is also a match in the line.
       if (matches || pattern.hasAssertion) this.#searchEach(pattern, line);
     }
     const searched = masked(args.slice(0, length), this.#ranges);
     return length < args.length ? `${searched}\0${MASK}` : searched;
   }
 
-  /** Characters up to the end of the last argument that is within the bound. */
+  /** Characters up to the end of the last argument within the bound. */
   #lengthToSearch(patterns: number): number {
     const most = Math.floor(TESTED_MAX / patterns);
     return this.#args.length <= most ? this.#args.length : Math.max(0, this.#args.lastIndexOf('\0', most));
@@ -119,7 +119,7 @@ class ArgumentSearch {
     }
   }
 
-  /** Finds all matches. That is quadratic in the worst case, as each may have to look ahead to the end of the text. */
+  /** Finds all matches. Quadratic in the worst case: each match may read ahead to the end of the text. */
   #search(pattern: RedactPattern, text: string, offset: number): void {
     const matcher = pattern.matcher(text);
     for (let at = 0; at < text.length; at = matcher.end()) {
@@ -148,7 +148,7 @@ class ArgumentSearch {
   }
 }
 
-/** The arguments with *** for what a range covers of each. Where one argument ends and the next begins stays. */
+/** The arguments with *** in place of the ranges. The separators between arguments stay. */
 function masked(args: string, ranges: readonly Range[]): string {
   if (ranges.length === 0) return args;
   const inOrder = ranges.toSorted(([one], [other]) => one - other);

@@ -1,4 +1,4 @@
-/** One regular expression of process_ancestry_redact. It runs in time linear in the length of any text (re2js). */
+/** One regular expression of process_ancestry_redact. It runs in linear time (re2js). */
 import { type Matcher, RE2JS } from 're2js';
 import { messageOf } from '../text/error_message.ts';
 
@@ -6,7 +6,7 @@ export class RedactError extends Error {
   override readonly name = 'RedactError';
 }
 
-/** What backtracking engines have and a linear one cannot have. */
+/** Features that only backtracking engines have. */
 const UNSUPPORTED = {
   lookbehind: 'write it as plain text, and put only what is to be redacted in ( ): --password=(\\S+)',
   lookahead: 'write it as plain text, and put only what is to be redacted in ( ): ://[^:/]+:([^@]+)@',
@@ -18,7 +18,7 @@ type Unsupported = keyof typeof UNSUPPORTED;
 const TOKENS = /\\[\s\S]|\(\?<?[=!]|\[:\^?[a-z]+:\]|\[\^?|[\s\S]/g;
 
 export class RedactPattern {
-  /** True when a match may depend on what stands beside it: ^, $, \b and the like. */
+  /** Whether a match may depend on the text around it: ^, $, \b and similar. */
   readonly hasAssertion: boolean;
   readonly #expression: RE2JS;
 
@@ -30,7 +30,7 @@ export class RedactPattern {
     }
     try {
       const translated = RE2JS.translateRegExp(source);
-      // Compiled as it was written first, so that an error shows the text that the user knows.
+      // The original is compiled first, so that an error shows the text of the user.
       RE2JS.compile(translated);
       const { expression, hasAssertion } = overBoundaries(translated);
       this.#expression = RE2JS.compile(expression);
@@ -64,11 +64,11 @@ function unsupportedIn(source: string): Unsupported | undefined {
 }
 
 /**
- * The expression for arguments that are joined by newlines: a space in it also stands for the newline between two
- * arguments, and `.` ends at it.
+ * The expression for arguments that are joined by newlines: a space in it also matches the newline between two arguments, and
+ * `.` does not.
  */
 function overBoundaries(source: string): { expression: string; hasAssertion: boolean } {
-  // RE2's own quoting, which JavaScript does not have.
+  // RE2 quoting, which JavaScript does not have.
   if (source.includes('\\Q')) return { expression: source, hasAssertion: true };
   let expression = '';
   let hasAssertion = false;
@@ -77,7 +77,7 @@ function overBoundaries(source: string): { expression: string; hasAssertion: boo
   for (const [token] of source.matchAll(TOKENS)) {
     if (inClass) {
       if (token === ']') inClass = false;
-      // The end of a range stays beside its beginning.
+      // The space ends a range: nothing may stand between them.
       const isSpace = token === ' ' || token === '\\ ';
       expression += isSpace ? (previous === '-' ? `${token}\\n` : `\\n${token}`) : token;
     } else if (token === ' ' || token === '\\ ') {

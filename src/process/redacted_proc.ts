@@ -1,4 +1,4 @@
-/** /proc with the secrets taken out of what it shows. */
+/** A reader of /proc that redacts secrets. */
 import type { ProcessSnapshot, ProcReader } from '../collect/procfs.ts';
 import { redact } from './redact.ts';
 import type { RedactPattern } from './redact_pattern.ts';

@@ -1,6 +1,6 @@
 /**
- * What rows say of the processes around theirs: recorded once for each that leads or created others, and shared by the rows
- * of all of them.
+ * The records of ancestors, leaders, credentials and previous images of a row. Each is made once and shared by all rows that
+ * need it.
  */
 
 import { LRUCache } from 'lru-cache';
@@ -11,7 +11,7 @@ import { type CredentialFacts, PREVIOUS_ARGS_MAX, type PreviousImageFacts, SUPPL
 import type { Image } from './image.ts';
 import type { AncestorRecord, Process, ProcessAtFork } from './process.ts';
 
-/** Facts that many rows share, as JSON; by its identity they are known to. */
+/** Facts that many rows share, as JSON. The same object is stored once. */
 export interface SharedFacts {
   readonly json: string;
 }
@@ -55,10 +55,10 @@ class Credentials implements SharedFacts {
   }
 }
 
-/** Stands for the image of a row's creator: most processes ran nothing else before. */
+/** Represents the image of the creator: most processes have no other previous image. */
 export const CREATORS_IMAGE: SharedFacts = { json: '' };
 
-/** Undefined where none has a name. */
+/** Undefined if no id has a name. */
 function namesOf(
   ids: readonly (number | undefined)[],
   nameOf: (id: number) => string | undefined,
@@ -71,7 +71,7 @@ function namesOf(
   return names.length === 0 ? undefined : Object.fromEntries(names);
 }
 
-/** The images before a process's present one. The JSON is made when it is stored and not kept, because arguments may be long. */
+/** The previous images of a process. The JSON is made when it is stored and not kept: arguments may be long. */
 class PreviousImages implements SharedFacts {
   readonly #images: readonly Image[];
   /** See Names. */
@@ -121,7 +121,7 @@ export class SessionContext {
     });
   }
 
-  /** How many processes were recorded with texts that had been cut to make room in memory. */
+  /** Number of records with texts that were cut to save memory. */
   get shortened(): number {
     return this.#recorder.shortened;
   }
@@ -130,16 +130,16 @@ export class SessionContext {
     this.#recorder.cmdlineMax = ancestorCmdlineMax;
   }
 
-  /** Undefined where there is none. Only for settled processes. */
+  /** Undefined if `atFork` is undefined. Only for settled processes. */
   record(atFork: ProcessAtFork | undefined): AncestorRecord | undefined {
     return atFork && this.#recorder.record(atFork);
   }
 
-  /** As whom a process runs: CredentialFacts. */
+  /** The CredentialFacts of a process. */
   credentials(details: ExecDetails, supplementalGroups: Groups): SharedFacts {
     const { revision } = this.#names;
     const last = this.#last;
-    // Most processes run as whom the one before does.
+    // Most processes have the same credentials as the process before.
     if (last?.revision === revision && this.#lastGroups === supplementalGroups && last.isOf(details)) return last;
     const { uid, euid, suid, gid, egid, sgid } = details;
     const groups = supplementalGroups?.slice(0, SUPPLEMENTAL_GROUPS_MAX).join();
@@ -155,15 +155,15 @@ export class SessionContext {
   }
 
   /**
-   * PreviousImageFacts; undefined where there were none, and CREATORS_IMAGE where they are those of the creator at the fork. Processes that
-   * were forked with one image share them.
+   * PreviousImageFacts; undefined if there are none, and CREATORS_IMAGE if the only one is the image of the creator at the fork.
+   * Processes that were forked with the same image share them.
    */
   previous(images: readonly Image[], creator: ProcessAtFork | undefined): SharedFacts | undefined {
     if (images.length === 0) return undefined;
     if (images.length === 1 && images[0] === creator?.image) return CREATORS_IMAGE;
     const { revision } = this.#names;
     let shared = this.#previous.get(images);
-    // What is stored is stored once: what is redacted since must not be told by it.
+    // A shared text is stored once. After a redaction a new one is needed.
     if (shared?.revision !== revision) {
       shared = new PreviousImages(images, revision);
       this.#previous.set(images, shared);

@@ -1,7 +1,7 @@
 /**
- * The process tree: takes whole events in causal order, has the process table keep who is whose child, and publishes every
- * exec once its ancestors are known (R8, R10): at once, but where a fork may be told after what its child did. No clock, file
- * or socket of its own.
+ * The process tree takes complete events in causal order, updates the process table, and publishes each event once its
+ * ancestors are known (R8, R10). Most events are published at once. An event waits if its source may report a fork after
+ * the child's own events. The tree has no clock, file or socket of its own.
  */
 import type { ExecDetails, ExecEvent, ProcessEvent } from '../collect/event.ts';
 import type { Names } from '../linux/user_names.ts';
@@ -16,15 +16,15 @@ import type { AncestorRecord, Entry, Process, ProcessAtFork } from './process.ts
 import { ProcessTable, type ProcessTableOptions } from './process_table.ts';
 import { SessionContext, type SharedFacts } from './session_context.ts';
 
-/** An event as it is published: nothing in it changes any more. */
+/** A published event. It does not change any more. */
 export interface PublishedEvent {
   readonly action: Action;
-  /** In the order in which they happened: several where events were merged. */
+  /** In the order in which they happened. More than one if events were merged. */
   readonly actions: readonly Action[];
   readonly process: Process;
   /** The process with its image and session. */
   readonly atFork: ProcessAtFork;
-  /** Undefined when it is not known what was executed. */
+  /** Undefined if it is unknown what was executed. */
   readonly details: ExecDetails | undefined;
   readonly ancestry: Ancestry;
   readonly entityId: string;
@@ -34,34 +34,34 @@ export interface PublishedEvent {
   readonly sid: number | undefined;
   readonly pgid: number | undefined;
   readonly entry: Entry;
-  /** Those around it. */
+  /** The related processes and facts. */
   readonly context: EventContext;
-  /** Where the session came from, of an entry by ssh; '' if that is not known. */
+  /** The address of the ssh client if the entry type is sshd; '' if unknown. */
   readonly entryAddress: string;
-  /** '' if it is not known. */
+  /** '' if unknown. */
   readonly cgroup: string;
-  /** Of the executed file; '' if it is not known. */
+  /** Hash of the executed file; '' if unknown. */
   readonly sha256: string;
-  /** As wait(2) gives it, of an exit. */
+  /** For an exit: the status in the form of wait(2). */
   readonly exitStatus: number | undefined;
-  /** When it ended, of an exit. */
+  /** For an exit: when the process ended. */
   readonly endUnixMs: number | undefined;
   readonly unixMs: number;
   readonly bootMs: number;
-  /** HostFacts, of a recorded log; undefined for this host. */
+  /** HostFacts of a recorded log; undefined for this host. */
   readonly host?: SharedFacts | undefined;
 }
 
-/** What many events share; undefined where there is none. */
+/** Records that many events share; undefined where there is none. */
 interface EventContext {
-  /** Who created it: its first ancestor. */
+  /** The creator: the first ancestor. */
   readonly creator: AncestorRecord | undefined;
   readonly groupLeader: AncestorRecord | undefined;
   readonly sessionLeader: AncestorRecord | undefined;
   readonly entryLeader: AncestorRecord | undefined;
   /** CredentialFacts. */
   readonly credentials: SharedFacts | undefined;
-  /** What the process ran before, from the image that it was forked with on: PreviousImageFacts. */
+  /** The previous images of the process, starting with the image at its fork: PreviousImageFacts. */
   readonly previous: SharedFacts | undefined;
 }
 
@@ -70,9 +70,9 @@ export interface TreeSettings {
   readonly cacheTtlSeconds: number;
   readonly maxDepth: number;
   readonly ancestorCmdlineMax: number;
-  /** How long an event waits for what is still missing of its ancestors. */
+  /** How long an event waits for missing facts about its ancestors. */
   readonly publishWaitMs: number;
-  /** What is published. */
+  /** The actions that are published. */
   readonly actions: ReadonlySet<Action>;
 }
 
@@ -86,17 +86,17 @@ export interface TreeOptions extends TreeSettings, ProcessTableOptions {
 export interface TreeStats extends CacheStats {
   readonly eventsReceived: number;
   readonly eventsPublished: number;
-  /** Execs that wait to be published. */
+  /** Events that wait to be published. */
   readonly waiting: number;
-  /** Milliseconds that the one of them that has waited longest has waited; 0 where none waits. */
+  /** How long the oldest waiting event has waited, in milliseconds; 0 if none waits. */
   readonly waitedMs: number;
-  /** Execs of which nothing is known but that they happened. */
+  /** Execs without details: only the exec itself is known. */
   readonly detailsMissing: number;
-  /** Rows that were published before all was known, because those that wait took too much memory. */
+  /** Events that were published incomplete because the waiting events took too much memory. */
   readonly hurried: number;
-  /** Ancestors and leaders that were recorded with texts cut to make room in memory. */
+  /** Ancestors and leaders that were recorded with texts cut to save memory. */
   readonly textsCut: number;
-  /** What the texts of images and of what waits take in memory, at most. */
+  /** Upper estimate of the memory for the texts of images and of waiting events. */
   readonly textBytes: number;
 }
 
@@ -106,18 +106,18 @@ export class ProcessTree {
   readonly processes: ProcessTable;
   readonly #logins: Logins;
   readonly #context: SessionContext;
-  /** What is not published yet, in the order in which it happened. */
+  /** Events that are not published yet, in the order in which they happened. */
   readonly #waiting = new Set<PendingEvent>();
-  /** Of that, what is to be looked at: it is new, or what it waited for is known. */
+  /** Waiting events to check: new ones, and those whose missing fact is now known. */
   #candidates: PendingEvent[] = [];
-  /** What was looked at and is not ready, and what is behind it, of each process in the order in which it happened. */
+  /** By process: the event that was checked and is not ready, and the later events of the same process, in order. */
   readonly #held = new Map<Process, PendingEvent[]>();
   #happened = 0;
   #eventsReceived = 0;
   #eventsPublished = 0;
   #detailsMissing = 0;
   #hurried = 0;
-  /** Of the texts of what is not published yet. */
+  /** Memory for the texts of events that are not published yet. */
   #waitingBytes = 0;
 
   constructor(options: TreeOptions) {
@@ -133,7 +133,7 @@ export class ProcessTree {
     this.#context = new SessionContext({ entityIdOf, names, ancestorCmdlineMax });
   }
 
-  /** Takes effect for what is published from now on. */
+  /** Applies to events that are published from now on. */
   configure(settings: TreeSettings): void {
     this.#settings = settings;
     this.processes.resize(settings);
@@ -154,7 +154,7 @@ export class ProcessTree {
     };
   }
 
-  /** Applies events in their order, then publishes what has become complete. */
+  /** Applies events in order, then publishes those that are complete. */
   apply(events: readonly ProcessEvent[]): void {
     for (const event of events) {
       this.#eventsReceived++;
@@ -190,7 +190,7 @@ export class ProcessTree {
     this.#makeRoom();
   }
 
-  /** Publishes what waits, the oldest first, until its texts fit into the memory that is for them. */
+  /** Publishes waiting events, the oldest first, until their texts are within the memory bound. */
   #makeRoom(): void {
     for (const pending of this.#waiting) {
       if (this.#waitingBytes <= MEMORY_BOUNDS.waitingEvents) return;
@@ -199,14 +199,14 @@ export class ProcessTree {
     }
   }
 
-  /** The processes that were there before the first event, as events of their own. */
+  /** Publishes an event for each process that existed before the first event. */
   publishExisting(at: Moment): void {
     for (const process of this.processes.living())
       if (process.discoveredBy === 'procfs') this.#note('existing', process, at);
     this.#publishReady();
   }
 
-  /** Asks the servers that /proc showed for their connections: their sessions may end before the next row. */
+  /** Reads the connections of the sshd processes found in /proc. Their sessions may end before the next row. */
   askServers(): void {
     for (const process of this.processes.living()) {
       if (hasEntryName(process.image) && isSshd(process.atFork)) this.#logins.askServer(process);
@@ -219,15 +219,15 @@ export class ProcessTree {
   }
 
   /**
-   * Since when what has waited longest waits, by the tree's clock: `flush` has to be called `publishWaitMs` after. Undefined
-   * when nothing does.
+   * When the oldest waiting event arrived, by the tree's clock. Call `flush` `publishWaitMs` later. Undefined if no event
+   * waits.
    */
   get waitingSinceMs(): number | undefined {
     const [first] = this.#waiting;
     return first?.heardMs;
   }
 
-  /** Publishes what has waited long enough, with what is known of it; `all` publishes the rest too: at an end. */
+  /** Publishes events that have waited `publishWaitMs`, complete or not. `all` publishes every waiting event, at the end. */
   flush(which: 'overdue' | 'all' = 'overdue'): void {
     const heardBeforeMs = this.#options.now() - this.#settings.publishWaitMs;
     for (const pending of this.#waiting) {
@@ -241,16 +241,16 @@ export class ProcessTree {
   #exec(event: ExecEvent): void {
     const { details } = event;
     const process = this.processes.executor(event);
-    // A process that was implied by this very exec has no other image; one implied by a child's fork had an unknown one before.
+    // If this exec implied the process, it has no other image. If a child's fork implied it, its earlier image is unknown.
     const unseen = process.discoveredBy === 'implied' && process.execUnixMs === 0;
     if (unseen && !process.image.sealed) process.image.seal(undefined);
     const before = process.image;
-    // Of one whose arguments are cut to nothing a part was lost, or is kept from every reader.
+    // If the arguments are cut to nothing, records were lost or the arguments could not be read.
     if (!details || (details.args === '' && details.argsCut)) this.#detailsMissing++;
-    // While a loss is not made good, they may be those of another exec of the same pid.
+    // Until a resync after a loss, the details may belong to another exec of the same pid.
     const isCertain = this.processes.losses.sinceResync === 0;
     process.execute(details ? Image.of(details, isCertain) : Image.unknown(), event);
-    // What /proc showed later of its session is not what an event told.
+    // /proc shows a later session than the session that an event reported.
     const sid = details?.fromProcfs && process.session ? undefined : details?.sid;
     this.processes.setIds(process, sid, details?.pgid);
     if (event.groupsUntold && details?.pgid === undefined) process.group = undefined;
@@ -262,7 +262,7 @@ export class ProcessTree {
       process.hasLeftCgroup = process.cgroup === '';
     }
     pending.cgroup = process.cgroup;
-    // Most are ready at once: the others are looked at when all events have been applied.
+    // Most execs are ready at once. The others are checked after all events are applied.
     if (this.#waiting.size === 0 && !blockerOf(pending)) {
       this.#tell(pending);
       return;
@@ -271,10 +271,10 @@ export class ProcessTree {
     this.#wait(pending);
   }
 
-  /** What happened beside execs, where it is published. */
+  /** Queues an event other than an exec if its action is published. */
   #note(action: Action, process: Process | undefined, at: Moment): void {
     if (!process || !this.#settings.actions.has(action)) return;
-    // By what waits: it is still to be found under its pid.
+    // The waiting event refers to it, so the cache must still find it by its pid.
     process.isReferredTo = true;
     this.#wait(new PendingEvent(action, process, at, this.#options.now()));
   }
@@ -285,7 +285,7 @@ export class ProcessTree {
     this.#candidates.push(pending);
   }
 
-  /** What is ready, of each process in the order in which it happened. */
+  /** Publishes the events that are ready. Those of one process stay in order. */
   #publishReady(): void {
     while (this.#candidates.length > 0) {
       const candidates = this.#candidates.sort((one, other) => one.order - other.order);
@@ -310,7 +310,7 @@ export class ProcessTree {
     blocker.whenSettled(() => this.#candidates.push(pending));
   }
 
-  /** What is behind it can be looked at. */
+  /** Makes the next event of the same process a candidate. */
   #letGo({ process }: PendingEvent): void {
     const held = this.#held.get(process);
     if (!held) return;
@@ -320,7 +320,7 @@ export class ProcessTree {
     else this.#held.delete(process);
   }
 
-  /** Takes in what the details of an exec tell of the process. */
+  /** Updates the process from the details of an exec. */
   #learn(pending: PendingEvent, details: ExecDetails, before: Image): void {
     const { process, image } = pending;
     this.processes.texts.keep(image);
@@ -334,7 +334,7 @@ export class ProcessTree {
     else process.likelyCreator ??= this.processes.likelyParent(details.ppid, pending);
   }
 
-  /** Reads what proves an entry, while the process lives: for the few programs that let others in. */
+  /** Reads the facts that prove an entry while the process is alive. Only for programs such as sshd and container runtimes. */
   #proveEntry({ process, details, atFork }: PendingEvent): void {
     const { proc } = this.#options;
     if (details?.userNamespace === undefined) {
@@ -345,7 +345,10 @@ export class ProcessTree {
     if (isSshd(atFork)) this.#logins.askServer(process);
   }
 
-  /** Supplemental groups are set by what sets other ids too, and by what lets people in: no event tells of them. */
+  /**
+   * Reads supplemental groups again if the user or group id changed, or if the process leads its session. No event reports a
+   * change of supplemental groups.
+   */
   #keepGroups({ process, atFork }: PendingEvent, { uid, gid }: ExecDetails, before: ExecDetails): void {
     const isSame = uid === before.uid && gid === before.gid;
     if (isSame && atFork.session?.leader !== process) return;
@@ -364,7 +367,7 @@ export class ProcessTree {
     this.#publish(pending);
   }
 
-  /** Decides what no event told of a process's ancestors, from the next to the top. */
+  /** Decides the creators that no event reported, from the nearest ancestor to the top. */
   #settle(process: Process): void {
     for (let child: Process | undefined = process; child; ) {
       this.processes.decideClaim(child);
@@ -386,7 +389,7 @@ export class ProcessTree {
 
   #tell(pending: PendingEvent): void {
     const { process } = pending;
-    // The end of a leader whose other thread executes is not the process's (R7).
+    // A thread group leader also ends when another thread executes: this is not the exit of the process (R7).
     const isRevived = pending.action === 'exit' && !process.exit;
     if (isRevived || !this.#settings.actions.has(pending.action)) return;
     this.#eventsPublished++;
@@ -395,7 +398,7 @@ export class ProcessTree {
     const context = this.#context;
     const creator = context.record(process.creator);
     const ancestry = ancestryOf(process, creator, this.#settings.maxDepth);
-    // Until /proc was read again, an exec or a fork of any ancestor may be among what was lost.
+    // After a loss and before a resync, the lost events may include an exec or a fork of an ancestor.
     const certain = this.processes.losses.sinceResync === 0;
     const { action, atFork, image, group, sessionLeader, groupLeader } = pending;
     const entry = entryOf(atFork);
@@ -436,7 +439,7 @@ export class ProcessTree {
   }
 }
 
-/** Each action as the only one of its event. */
+/** For each action: the list of an event with this action only. */
 const ALONE: { readonly [Name in Action]: readonly Name[] } = {
   exec: ['exec'],
   fork: ['fork'],
@@ -445,7 +448,7 @@ const ALONE: { readonly [Name in Action]: readonly Name[] } = {
   existing: ['existing'],
 };
 
-/** What is still to be known of all that will be said of it. */
+/** The first missing fact that the event must wait for. */
 function blockerOf(pending: PendingEvent): Process | Image | undefined {
   if (!pending.image.sealed) return pending.image;
   for (const image of pending.previous) if (!image.sealed) return image;
@@ -457,12 +460,12 @@ function blockerIn(leader: ProcessAtFork | undefined): Process | Image | undefin
   return leader.image.sealed ? unsettledOf(leader.process) : leader.image;
 }
 
-/** Gives up on an image that is waited for. */
+/** Seals an image without details: nothing waits for it any more. */
 function sealNow(image: Image): void {
   if (!image.sealed) image.seal(undefined);
 }
 
-/** What was read of the nearest creator of which anything was, as it was when it forked. Only for settled processes. */
+/** The value of the nearest ancestor that has one. `end` stops the search. Only for settled processes. */
 function fromCreators<Value>(
   process: Process,
   of: (one: Pick<ExecDetails, 'cgroup' | 'pidNamespace'>) => Value,

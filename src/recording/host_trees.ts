@@ -1,8 +1,8 @@
-/** The process trees of a recording: this host's, or one for each host of a recorded log, whose pids are its own. */
+/** The process trees of a recording: one for this host, or one for each host of a recorded log. Each host has its own pids. */
 import type { RecordedHost } from '../collect/recorded_host.ts';
 import type { ProcessTree, TreeSettings, TreeStats } from '../process/tree.ts';
 
-/** A host's tree, and the newest time that its events told. */
+/** The tree of a host, and the newest time of its events. */
 interface HostTree {
   readonly tree: ProcessTree;
   newestUnixMs: number;
@@ -20,7 +20,7 @@ export class HostTrees {
     this.#first = this.#add(undefined);
   }
 
-  /** This host's; of a recorded log, what no event has been told to. */
+  /** The tree of this host. For a recorded log, a tree without events. */
   get first(): ProcessTree {
     return this.#first.tree;
   }
@@ -39,14 +39,14 @@ export class HostTrees {
     return one;
   }
 
-  /** Of all of them. */
+  /** The sums over all trees. */
   get stats(): TreeStats {
     const sums: Record<string, number> = {};
     for (const { stats } of this.all) {
       for (const [name, value] of Object.entries(stats)) sums[name] = (sums[name] ?? 0) + value;
     }
     const waitedMs = Math.max(...this.all.map(({ stats }) => stats.waitedMs));
-    // Each host has a cache of its own; the first is empty where the log names hosts.
+    // Each host has its own cache. The first is empty for a recorded log.
     return { ...this.#first.tree.stats, ...sums, waitedMs, capacity: this.#first.tree.stats.capacity };
   }
 

@@ -1,4 +1,4 @@
-/** Whether many of the rows of the last minutes came without what audit should have told of them. Pure: time is told. */
+/** Detects that many rows of the last minutes have no exec details. A pure class: the caller passes the time. */
 import type { CollectorProblem } from '../collect/source.ts';
 
 interface Sample {
@@ -8,23 +8,23 @@ interface Sample {
 }
 
 const WINDOW_MS = 60_000;
-/** Where this much is missing, what there is cannot be relied on. */
+/** From this share of rows without details, a problem is reported. */
 const MANY_SHARE = 0.01;
 const FEWEST = 10;
 
 export class MissingDetails {
-  /** From the beginning of the window before, of this one, and the last. */
+  /** The samples at the start of the previous window, at the start of this window, and the last sample. */
   #before: Sample = { atMs: 0, published: 0, missing: 0 };
   #began = this.#before;
   #last = this.#before;
 
-  /** What was counted since the start, as of now. */
+  /** Adds the counters since the start. */
   sample(atMs: number, published: number, missing: number): void {
     this.#last = { atMs, published, missing };
     if (atMs - this.#began.atMs < WINDOW_MS) return;
     this.#before = this.#began;
     this.#began = this.#last;
-    // The last sample is too old: what was counted since is of no window.
+    // The previous window is too old.
     if (atMs - this.#before.atMs >= 2 * WINDOW_MS) this.#before = this.#began;
   }
 
@@ -33,7 +33,7 @@ export class MissingDetails {
     const published = this.#last.published - this.#before.published;
     if (missing < FEWEST || missing < published * MANY_SHARE) return [];
     const percent = Math.min(100, (100 * missing) / Math.max(1, published)).toFixed(0);
-    const message = `${percent} % of the rows of the last minutes (${missing} of ${published}) lack what was executed: see the other problems, events_lost and kernel_lost; raise process_ancestry_publish_wait_ms where the host is busy`;
+    const message = `${percent} % of the rows of the last minutes (${missing} of ${published}) have no exec details: see the other problems, events_lost and kernel_lost; raise process_ancestry_publish_wait_ms if the host is busy`;
     return [{ code: 'details_missing_many', message }];
   }
 }

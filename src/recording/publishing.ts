@@ -1,18 +1,18 @@
-/** What happens to an event between the process tree and the store: its file is hashed, and it may be merged with others. */
+/** The steps between the process tree and the store: hashes the executed file, and merges events. */
 import type { FileHasher } from '../files/file_hasher.ts';
 import { MEMORY_BOUNDS, textBytes } from '../memory/memory_bounds.ts';
 import { EventMerger } from '../process/merge.ts';
 import type { PublishedEvent } from '../process/tree.ts';
 
 interface PublishingOptions {
-  /** Undefined: nothing is hashed. */
+  /** Returns undefined if hashing is off. */
   readonly hasher: () => Pick<FileHasher, 'hash'> | undefined;
   readonly add: (event: PublishedEvent) => void;
-  /** Milliseconds of a clock that does not jump. */
+  /** Monotonic clock, in milliseconds. */
   readonly now?: () => number;
 }
 
-/** An event that may not go on yet: its file is being hashed, or that of an earlier one of the same process. */
+/** An event that waits for the hash of its file, or for an earlier event of the same process. */
 interface Held {
   event: PublishedEvent;
   isHashing: boolean;
@@ -26,7 +26,7 @@ export class Publishing {
   readonly #options: PublishingOptions;
   readonly #now: () => number;
   readonly #merger = new EventMerger(0);
-  /** By entity, in the order in which they happened. */
+  /** By entity id, in the order in which they happened. */
   readonly #held = new Map<string, Held[]>();
   #heldCount = 0;
   #heldBytes = 0;
@@ -47,7 +47,7 @@ export class Publishing {
     return this.#heldCount;
   }
 
-  /** Milliseconds that the first of them has been held; 0 where none is. */
+  /** How long the oldest of them has been held, in milliseconds; 0 if there is none. */
   get hashingForMs(): number {
     const now = this.#now();
     let since = now;
@@ -55,17 +55,17 @@ export class Publishing {
     return now - since;
   }
 
-  /** Events that are on their way. */
+  /** Events that have not reached the store yet. */
   get waiting(): number {
     return this.#heldCount + this.#merger.size;
   }
 
-  /** Events that went on without the hash of their file, because those that wait for one took too much memory. */
+  /** Events that were released without a hash because the waiting events took too much memory. */
   get hurried(): number {
     return this.#hurried;
   }
 
-  /** `isLive`: of this host, whose files can be read. */
+  /** `isLive`: the event is of this host, so its file can be read. */
   take(event: PublishedEvent, isLive: boolean): void {
     const { process, atFork, details, unixMs } = event;
     const hasher = isLive && event.action === 'exec' && details ? this.#options.hasher() : undefined;
@@ -77,7 +77,7 @@ export class Publishing {
     const startTicks: [number, number] | undefined =
       process.discoveredBy === 'implied' ? undefined : [process.startTicks - earlier, process.startTicks + later];
     const { inode } = details;
-    // Beyond that it is rounded, and stands for its neighbours too: overlayfs puts numbers of layers into the highest bits.
+    // A larger number is rounded and not unique. overlayfs uses the highest bits for the layer.
     const file = inode !== undefined && Number.isSafeInteger(inode) ? { inode } : {};
     const stillRuns = () => process.image === atFork.image && !process.exit;
     const sha256 = hasher.hash({ pid: process.pid, unixMs, startTicks, details, stillRuns, ...file });
@@ -89,7 +89,7 @@ export class Publishing {
     void sha256
       .catch(() => undefined)
       .then((text) => {
-        // What went on without it changes no more.
+        // An event that was released without the hash does not change any more.
         if (!held.isHashing) return;
         held.isHashing = false;
         if (text !== undefined) held.event = { ...event, sha256: text };
@@ -97,7 +97,7 @@ export class Publishing {
       });
   }
 
-  /** Nothing more will come: what is held goes out as it is. */
+  /** Releases all held events at the end. */
   finish(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -109,7 +109,7 @@ export class Publishing {
     for (const event of this.#merger.all()) this.#options.add(event);
   }
 
-  /** On, unless something earlier of the same process is held. */
+  /** Passes the event on, or holds it behind an earlier event of the same process. */
   #pass(event: PublishedEvent): void {
     if (this.#heldCount > 0 && this.#held.has(event.entityId)) this.#hold(event, false);
     else this.#merge(event);

@@ -1,4 +1,4 @@
-/** What is recorded, by which flags: begins runs of recording, ends them, and keeps the store and the totals over them. */
+/** Starts and stops runs of recording by the flags, and keeps the totals of all runs. */
 
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -35,24 +35,24 @@ export interface RecorderOptions {
   readonly values: FlagValues;
   readonly store: EventStore;
   readonly log: Logger;
-  /** For tests: another collector and another /proc than this host's. */
+  /** For tests: another collector and another /proc. */
   readonly native?: NativeBinding;
   readonly proc?: ProcReader;
-  /** Of users and groups. */
+  /** Names of users and groups. */
   readonly names?: Names;
-  /** Whenever an event of this host becomes a row. */
+  /** Called when an event of this host is stored. */
   readonly onPublished?: (event: PublishedEvent) => void;
-  /** Resolves when the values in force are those of osquery's configuration; until then nothing is recorded (R15). */
+  /** Resolves when the flags of osquery's configuration are known. Until then nothing is recorded (R15). */
   readonly flagsKnown?: Promise<void>;
-  /** What is wrong with what runs beside the recording. */
+  /** Problems of other parts of the extension. */
   readonly otherProblems?: () => readonly CollectorProblem[];
-  /** Bytes of all answers that were made so far. */
+  /** Bytes of all answers so far. */
   readonly answerBytes?: () => number;
 }
 
 const NAMELESS: Names = { user: () => undefined, group: () => undefined, revision: 0 };
 
-/** What earlier runs counted: a restart with other flags does not make a loss disappear. */
+/** Counters of earlier runs: a restart with other flags must not reset them. */
 interface Totals {
   hits: number;
   misses: number;
@@ -106,7 +106,7 @@ export class Recorder {
   readonly #idleMemory = new IdleMemory();
   readonly #changes = new RateLimit();
   readonly #missingDetails = new MissingDetails();
-  /** Codes of its problems that were logged. */
+  /** Codes of the problems that were logged. */
   #logged: ReadonlySet<string> = new Set();
   readonly #procfs = new Procfs('/proc', (pid) => loadNative().connectionPeer(pid));
   readonly #proc: ProcReader;
@@ -119,11 +119,11 @@ export class Recorder {
   #earlier: Totals = zeroTotals();
   readonly #published = Object.fromEntries(ACTIONS.map((action) => [action, 0])) as Record<Action, number>;
   #ready: Promise<void> = Promise.resolve();
-  /** Whether the values are those of osquery's configuration. */
+  /** Whether the flags of osquery's configuration are known. */
   #areFlagsKnown: boolean;
-  /** They changed before that in such a way that a source has to be chosen anew. */
+  /** Flags have changed before that, and the new values need another source. */
   #isRestartDue = false;
-  /** Nothing works on this host, and the source tries again. */
+  /** No sensor works on this host, and the source retries. */
   #waitsForSensor = false;
   #stopped = false;
 
@@ -142,7 +142,7 @@ export class Recorder {
       hasher: () => (this.#values.process_ancestry_hash ? this.#hasher : undefined),
       add: (event) => {
         this.#store.add(event);
-        // A recorded log's events are as old as it is.
+        // Events of a recorded log are not new.
         if (this.#run?.isLive) this.#options.onPublished?.(event);
       },
     });
@@ -152,14 +152,14 @@ export class Recorder {
   }
 
   /**
-   * Begins to record; resolves when the first snapshot of /proc is applied, or a log has been read. Never rejects:
-   * what does not work is logged, and in the statistics.
+   * Starts to record. Resolves when the first snapshot is applied, or when a log is read. Never rejects: errors are logged and
+   * shown in the statistics.
    */
   start(): Promise<void> {
     this.#ready = this.#begin().catch((error: unknown) => {
       const message = messageOf(error);
       this.#problems = [{ code: 'collector_failed', message }];
-      // Of the host, not of a bug: where in the program it was noticed tells nothing.
+      // This is a problem of the host and no bug: a stack trace does not help.
       if (error instanceof NativeUnavailableError)
         this.#log.error({ code: error.code }, `nothing is recorded: ${message}`);
       else this.#log.error({ err: error }, 'nothing is recorded');
@@ -167,17 +167,17 @@ export class Recorder {
     return this.#ready;
   }
 
-  /** Resolves when queries see what there is: once a host is being recorded, or a log has been read. Never rejects. */
+  /** Resolves when queries may start: when the host is recorded, or a log is read completely. Never rejects. */
   get readable(): Promise<void> {
     return this.#ready;
   }
 
-  /** Resolves when what happened before the call can be read, as far as there is room. Never rejects. */
+  /** Resolves when queries see all events from before the call, as far as there is room. Never rejects. */
   async drain(): Promise<void> {
     await this.#run?.source.drain();
   }
 
-  /** Stops recording for good and puts the kernel's settings back. Synchronous. The rows stay. */
+  /** Stops the recording for good and restores the kernel settings. Synchronous. The rows stay. */
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#sweepTimer);
@@ -185,7 +185,7 @@ export class Recorder {
     void this.#hasher.stop();
   }
 
-  /** New values of flags. What needs another source begins anew; everything else takes effect at once. */
+  /** Applies new flag values. A value that needs another source starts a new run; all others apply at once. */
   async configure(values: FlagValues, restartAsked: boolean): Promise<void> {
     const restart = restartAsked || tellsSessions(values) !== tellsSessions(this.#values);
     const isRedactedOtherwise = values.process_ancestry_redact !== this.#values.process_ancestry_redact;
@@ -204,7 +204,7 @@ export class Recorder {
     }
   }
 
-  /** The processes that the present run knows, by host; none between runs. */
+  /** The process tables of the present run, one for each host; empty between runs. */
   get processes(): readonly ProcessTable[] {
     return this.#run?.trees.map(({ processes }) => processes) ?? [];
   }
@@ -244,7 +244,7 @@ export class Recorder {
     this.#problems = [];
     this.#waitsForSensor = false;
     if (this.#stopped) return;
-    // What happens on this host does not wait for the flags as a log does.
+    // A log waits for the flags. This host is subscribed at once, because its events do not wait.
     if (!recordsHost(this.#values)) await this.#waitForFlags();
     if (this.#stopped) return;
     const values = this.#values;
@@ -281,7 +281,7 @@ export class Recorder {
     const state = await run.subscribe();
     if (this.#run !== run) return;
     const fallback = values.process_ancestry_fallback_replay_file;
-    // Without audit most of what is short-lived stays unnamed: a recorded log shows more.
+    // Without audit, most short-lived processes have no path and arguments. A recorded log shows more.
     if (fallback !== '' && (state.collector === 'proc_events' || state.collector === 'none')) {
       this.#endRun();
       const why = state.problems.map(({ message }) => message).join('; ');
@@ -317,7 +317,7 @@ export class Recorder {
     this.#log.info({ collector: state.collector, processes: run.treeStats.size, ...why }, 'recording');
   }
 
-  /** Resolves when the flags are known: whether none has changed that chooses the source. */
+  /** Resolves when the flags are known: true if the present source is still right. */
   async #waitForFlags(): Promise<boolean> {
     await this.#options.flagsKnown;
     this.#areFlagsKnown = true;
@@ -362,7 +362,7 @@ export class Recorder {
       proc,
       settings: this.#treeSettings(),
       redactPatterns: () => this.#redactPatterns,
-      // Users and groups of a recorded log are another host's.
+      // Users and groups of this host do not apply to a recorded log.
       names: (proc && this.#options.names) ?? NAMELESS,
       bootToUnixMs,
       publish: (event) => {
@@ -371,7 +371,7 @@ export class Recorder {
       },
       waiting: (count) => {
         this.#store.expect(count + this.#publishing.waiting);
-        // A log comes in small pieces, one right after the other.
+        // A log comes in many small batches.
         if (proc) this.#store.batchEnds();
       },
       hasRoom: () => this.#store.hasRoom,
@@ -394,7 +394,7 @@ export class Recorder {
     for (const { code, message } of problems) this.#log.warn({ code }, message);
   }
 
-  /** What is recorded with, or what is wrong with it, has changed. */
+  /** The collector or its problems have changed. */
   #tellChange({ collector, problems }: SourceState): void {
     if (this.#waitsForSensor && collector !== 'none' && !this.#stopped) {
       this.#endRun();
@@ -418,7 +418,7 @@ export class Recorder {
     };
   }
 
-  /** Without a place to keep them, audit's settings as found are lost in a crash: said, and gone on without. */
+  /** The file for the original audit settings. If its directory cannot be made, recording goes on without the file. */
   #stateFile(): string {
     const path = this.#values.process_ancestry_state_file;
     if (path === '') return '';
@@ -426,14 +426,14 @@ export class Recorder {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       return path;
     } catch (error) {
-      const why = "process_ancestry_state_file: audit's settings are not kept for a restart after a crash";
-      // Who may not write there may not set audit either, and is told so.
+      const why = 'process_ancestry_state_file: the audit settings are not saved for a restart after a crash';
+      // A user without write access there cannot change audit either, and gets that error.
       this.#log.debug({ path, err: error }, why);
       return '';
     }
   }
 
-  /** That many rows lack details is told once they do. */
+  /** Logs once when many rows have no details. */
   #logMissingDetails(): void {
     const problems = this.#missingDetails.problems;
     for (const { code, message } of problems) if (!this.#logged.has(code)) this.#log.warn({ code }, message);
@@ -453,13 +453,13 @@ export class Recorder {
       events: this.#earlier.eventsReceived + (this.#run?.treeStats.eventsReceived ?? 0),
       answerBytes: this.#options.answerBytes?.() ?? 0,
     });
-    // A recorded log is kept whole: its times are not now.
+    // Rows of a recorded log do not expire: their times are in the past.
     if (this.#run?.isLive ?? true) this.#store.expire(Date.now());
     this.#store.tidy();
   }
 }
 
-/** Whether rows of new sessions are wanted, which a sensor may have to be started for. */
+/** Whether rows for setsid are wanted. The sensor must be started with this option. */
 function tellsSessions({ process_ancestry_events_actions }: FlagValues): boolean {
   return parseActions(process_ancestry_events_actions).has('setsid');
 }
@@ -470,7 +470,7 @@ function recordsHost({ process_ancestry_enable, process_ancestry_collector }: Fl
 
 function unreadProblems(count: number): CollectorProblem[] {
   if (count === 0) return [];
-  const message = `${count} files of /proc were not read, as this process can open no more files: raise LimitNOFILE of osqueryd's unit`;
+  const message = `${count} files of /proc were not read because this process cannot open more files: raise LimitNOFILE of the osqueryd unit`;
   return [{ code: 'proc_unread', message }];
 }
 

@@ -1,4 +1,4 @@
-/** Counters of everything that records, since the start of the extension: the row of process_ancestry_cache_stats. */
+/** Counters of the recording since the start of the extension: the row of process_ancestry_cache_stats. */
 import type { CollectorProblem, SourceStats } from '../collect/source.ts';
 import type { FileHasherStats } from '../files/file_hasher.ts';
 import type { Action } from '../process/pending_event.ts';
@@ -10,7 +10,7 @@ export interface RecorderStats {
   readonly source: SourceStats;
   readonly store: Omit<EventStoreStats, 'problems'>;
   readonly hashes: FileHasherStats;
-  /** Of tree.eventsPublished, how many were what. */
+  /** tree.eventsPublished, by action. */
   readonly published: Readonly<Record<Action, number>>;
   readonly resyncs: number;
   readonly problems: readonly CollectorProblem[];

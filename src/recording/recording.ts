@@ -1,7 +1,7 @@
 /**
- * One run of recording: a source of events, the process tree, and what keeps them going. Subscribes before it reads /proc
- * (R13), applies nothing before the flags are known (R15), lets execs wait no longer than they may (R10), and takes a new
- * snapshot after a loss (R14). It ends once and for all: other settings of the source are another run.
+ * One run of recording: connects a source of events with the process tree. It subscribes before it reads /proc (R13), applies no
+ * event before the flags are known (R15), limits how long events wait (R10), and takes a new snapshot after a loss (R14). A run
+ * that ended cannot start again: other source settings need a new run.
  */
 import type { Pid, ProcessEvent } from '../collect/event.ts';
 import type { ProcessSnapshot, ProcReader } from '../collect/procfs.ts';
@@ -20,30 +20,30 @@ import { RateLimit } from '../program/rate_limit.ts';
 import { messageOf } from '../text/error_message.ts';
 import { HostTrees } from './host_trees.ts';
 
-/** Reading /proc is done in slices, so that queries are answered meanwhile. */
+/** /proc is read in slices, so that queries are answered in between. */
 const SLICE_MS = 10;
 const SLICE_PROCESSES = 100;
 const RESYNC_PAUSE_MS = 1_000;
-/** The problem that /proc cannot be listed. */
+/** Code of the problem that /proc cannot be listed. */
 const UNLISTED = 'proc_unlisted';
-/** What an event, and a process that was read from /proc, take beside their texts, about. */
+/** Approximate size of an event, and of a process from /proc, without texts. */
 const EVENT_BYTES = 200;
 const SNAPSHOT_BYTES = 1000;
 
 interface RecordingOptions {
   readonly source: ProcessEventSource;
-  /** Undefined for a recorded log, of which this host's /proc knows nothing. */
+  /** Undefined for a recorded log: its processes are not in this host's /proc. */
   readonly proc: ProcReader | undefined;
   readonly settings: TreeSettings;
-  /** What is not to be stored of arguments; asked for each event. */
+  /** Patterns of secrets in arguments, read for each event. */
   readonly redactPatterns: () => readonly RedactPattern[];
   readonly names: Names;
-  /** Unix ms minus CLOCK_BOOTTIME ms; undefined where the source has Unix time only. */
+  /** Unix ms minus CLOCK_BOOTTIME ms; undefined if the source has only Unix time. */
   readonly bootToUnixMs: (() => number) | undefined;
   readonly publish: (event: PublishedEvent) => void;
-  /** How many execs have still to be published, whenever events have been applied. */
+  /** Called after events are applied, with the number of execs that wait to be published. */
   readonly waiting: (count: number) => void;
-  /** Whether more rows can be taken in now. */
+  /** Whether the store has room for more rows. */
   readonly hasRoom: () => boolean;
   readonly log: Logger;
 }
@@ -55,23 +55,23 @@ export class Recording {
   #settings: TreeSettings;
   #trees: HostTrees;
   #collector: CollectorName = 'none';
-  /** Beside those of the source. */
+  /** Problems other than those of the source. */
   #problems: readonly CollectorProblem[] = [];
-  /** /proc as it was read for the first time, with all that may be secret, until `record`. */
+  /** The first snapshot of /proc, kept unredacted until `record`. */
   #snapshots: ProcessSnapshot[] = [];
   #unread: Pid[] = [];
-  /** The source tells them instead. */
+  /** The source delivers the snapshot instead of /proc. */
   #isSnapshotTold = false;
-  /** Of the snapshot that was asked for and has not ended. */
+  /** The requested snapshot that has not ended. */
   #snapshot: PromiseWithResolvers<boolean> | undefined;
-  /** Whether the first one was told whole. */
+  /** Whether the first snapshot of the source was complete. */
   #firstSnapshot: Promise<boolean> = Promise.resolve(false);
-  /** Events that came while it was read. */
+  /** Events that came before `record`; undefined after it. */
   #held: ProcessEvent[] | undefined = [];
-  /** What comes waits in the source. */
+  /** New events wait in the source. */
   #isPaused = false;
   #heldBytes = 0;
-  /** Resolves when there is no room for more events before `record`. */
+  /** Resolves when `#held` is full. */
   readonly #heldIsFull = Promise.withResolvers<void>();
   #flushTimer: NodeJS.Timeout | undefined;
   #resyncTimer: NodeJS.Timeout | undefined;
@@ -86,13 +86,13 @@ export class Recording {
     this.#trees = this.#makeTrees();
   }
 
-  /** What it was begun with, and what is wrong now. */
+  /** The collector of this run, and the present problems. */
   get state(): SourceState {
     const problems = [...this.source.problems, ...this.#problems];
     return { collector: this.#collector, reason: this.source.stats().collectorReason, problems };
   }
 
-  /** Whether it is of this host, and not of a recorded log. */
+  /** Whether it records this host, and not a recorded log. */
   get isLive(): boolean {
     return this.#proc !== undefined;
   }
@@ -101,7 +101,7 @@ export class Recording {
     return this.#options.source;
   }
 
-  /** One for each host: a recorded log may be of several. */
+  /** One tree for each host: a recorded log may have several hosts. */
   get trees(): readonly ProcessTree[] {
     return this.#trees.all;
   }
@@ -126,7 +126,7 @@ export class Recording {
     return this.#resyncs;
   }
 
-  /** Subscribes; what the answer says of the source decides whether `record` or `stop` comes next. */
+  /** Subscribes. The caller decides by the returned state whether to call `record` or `stop`. */
   async subscribe(): Promise<SourceState> {
     const { collector } = await this.#options.source.start(
       (events, host) => this.#receive(events, host),
@@ -140,12 +140,12 @@ export class Recording {
     return this.#isSnapshotTold ? MEMORY_BOUNDS.snapshots : MEMORY_BOUNDS.eventsBeforeSnapshot;
   }
 
-  /** Takes the snapshot: as the source tells it, else from /proc. What happens after that waits in the source until `record`. */
+  /** Takes the first snapshot, from the source or from /proc. Later events wait in the source until `record`. */
   async prepare(): Promise<void> {
-    // Until that is known, there is room for one.
+    // Until this is known, reserve the memory for a snapshot of the source.
     this.#isSnapshotTold = true;
     this.#firstSnapshot = this.#sourceSnapshot();
-    // What there is no room for comes with `record`.
+    // The rest of a snapshot that does not fit is delivered after `record`.
     this.#isSnapshotTold = await Promise.race([this.#firstSnapshot, this.#heldIsFull.promise.then(() => true)]);
     const pids = this.#proc && !this.#isSnapshotTold ? this.#pids(this.#proc) : undefined;
     let bytes = 0;
@@ -153,7 +153,7 @@ export class Recording {
       this.#snapshots.push(...slice);
       for (const { details } of slice) bytes += SNAPSHOT_BYTES + textBytes(details);
       if (bytes <= MEMORY_BOUNDS.snapshots) continue;
-      // The others are read when these have been applied.
+      // The others are read after these are applied.
       const last = this.#snapshots.at(-1);
       this.#unread = last ? (pids ?? []).slice((pids ?? []).indexOf(last.pid) + 1) : [];
       break;
@@ -161,7 +161,7 @@ export class Recording {
     this.#isPaused = this.#proc !== undefined;
   }
 
-  /** Applies what was read and what came meanwhile, by the settings in force now, and from then on what comes. */
+  /** Applies the snapshot and the held events with the present settings. After that, new events are applied at once. */
   async record(): Promise<void> {
     this.#trees = this.#makeTrees();
     for (let slice = this.#snapshots.splice(0, SLICE_PROCESSES); slice.length > 0; ) {
@@ -193,7 +193,7 @@ export class Recording {
     this.#apply(held, undefined);
   }
 
-  /** Ends it and puts the kernel's settings back; what was received until now is published. Synchronous. */
+  /** Ends the run: restores the kernel settings and publishes the received events. Synchronous. */
   stop(): void {
     if (this.#stopped) return;
     this.#options.source.stop();
@@ -205,7 +205,7 @@ export class Recording {
     this.#flush('all');
   }
 
-  /** What is remembered is told by the patterns in force now, as what comes is. */
+  /** Redacts the remembered images with the present patterns. */
   redactAgain(): void {
     const patterns = this.#options.redactPatterns();
     for (const { processes } of this.trees) {
@@ -222,7 +222,7 @@ export class Recording {
     this.#scheduleFlush();
   }
 
-  /** Publishes what waits: nothing more will come. */
+  /** Publishes all waiting events at the end of a log. */
   finish(): void {
     if (!this.#stopped) this.#flush('all');
   }
@@ -240,7 +240,7 @@ export class Recording {
           ...this.#settings,
           bootId: live ? readBootId() : recordedBootId(host),
           bootToUnixMs: this.#bootToUnixMs,
-          // What `now` is to a recorded log is the newest that its host told.
+          // For a recorded log, `now` is the newest time in the events of its host.
           now: live ? () => performance.now() : newestUnixMs,
           proc: this.#proc && redactedProc(this.#proc, this.#options.redactPatterns),
           names: this.#revised(host ?? names),
@@ -250,7 +250,7 @@ export class Recording {
     );
   }
 
-  /** Another revision has what is told of a process recorded anew: when names have changed, or what is redacted. */
+  /** The revision changes when names or redactions change. Then records of processes are made again. */
   #revised(names: Names): Names {
     const redactions = () => this.#redactions;
     return {
@@ -284,7 +284,7 @@ export class Recording {
     if (this.#heldBytes >= this.#heldBytesMax) this.#heldIsFull.resolve();
   }
 
-  /** Whether the source tells who lives, and all of them: resolves when the last of them has been applied, or is held. */
+  /** Requests a snapshot from the source. Resolves to true when it is complete and all of it is applied or held. */
   async #sourceSnapshot(): Promise<boolean> {
     await this.#snapshot?.promise;
     if (this.#stopped) return false;
@@ -320,12 +320,12 @@ export class Recording {
     const { publishWaitMs } = this.#settings;
     const now = performance.now();
     const leftMs = since + publishWaitMs - now;
-    // What is late although it is due is looked at again and again.
+    // An overdue event is checked again several times.
     const intervalMs = Math.max(5, leftMs > 0 ? leftMs : publishWaitMs / 4) + graceMs;
     const due = now + intervalMs;
     this.#flushTimer = setTimeout(() => {
       this.#flushTimer = undefined;
-      // After a stall what is missing may be on its way through the kernel: it has its time again from now on.
+      // After a stall of this process, missing events may still be in the kernel queues. They get the full wait again.
       const stalled = performance.now() - due > publishWaitMs / 2;
       if (!stalled) this.#flush('overdue');
       this.#scheduleFlush(stalled ? publishWaitMs : 0);
@@ -336,7 +336,10 @@ export class Recording {
   #scheduleResync(): void {
     this.#logLimit.pass('loss', (suppressed) => {
       const { total: losses } = this.#tree.processes.losses;
-      this.#options.log.warn({ losses, suppressed, ...this.source.stats() }, 'events were lost; reading /proc again');
+      this.#options.log.warn(
+        { losses, suppressed, ...this.source.stats() },
+        'events were lost; taking a new snapshot of the processes',
+      );
     });
     if (this.#resyncTimer || this.#stopped) return;
     this.#resyncTimer = setTimeout(async () => {
@@ -346,7 +349,7 @@ export class Recording {
       if (this.#stopped) return;
       if (isDone) {
         this.#resyncs++;
-        // What was lost meanwhile may be part of it.
+        // The snapshot does not cover losses after its start.
         this.#tree.processes.resynced(total);
       }
       if (this.#tree.processes.losses.sinceResync > 0) this.#scheduleResync();
@@ -354,7 +357,7 @@ export class Recording {
     this.#resyncTimer.unref();
   }
 
-  /** Undefined where /proc cannot be listed: that none is there says nothing of the processes. */
+  /** Undefined if /proc cannot be listed: then no process may be taken as dead. */
   #pids(proc: ProcReader): Pid[] | undefined {
     try {
       const pids = proc.pids();
@@ -368,11 +371,11 @@ export class Recording {
     }
   }
 
-  /** Reads anew who lives. False where that cannot be known. */
+  /** Takes a new snapshot of the living processes. False if this is not possible. */
   async #resync(): Promise<boolean> {
     const proc = this.#proc;
     if (!proc) return false;
-    // Before the list is read: who is forked meanwhile is not missing from it.
+    // Taken before the list of pids, so that a process that is forked in between is not taken as dead.
     const living = this.#tree.processes.living();
     const pids = this.#pids(proc);
     if (!pids) return false;
@@ -389,7 +392,7 @@ export class Recording {
     for await (const slice of this.#slices(pids ?? [])) this.#adopt(slice);
   }
 
-  /** Reads processes from /proc, a slice of time after another, until the run is stopped. */
+  /** Reads processes from /proc in time slices until the run is stopped. */
   async *#slices(pids: readonly Pid[]): AsyncGenerator<ProcessSnapshot[]> {
     let began = performance.now();
     let slice: ProcessSnapshot[] = [];
@@ -417,7 +420,7 @@ function redactEvent(event: ProcessEvent, patterns: readonly RedactPattern[]): P
   return { ...event, details: redact(event.details, patterns) };
 }
 
-/** What stands for the boot of a recorded log's host in entity ids: no boot id, which has 32 hex digits, looks like it. */
+/** Replaces the boot id in entity ids of a recorded log. It cannot equal a boot id, which has 32 hex digits. */
 function recordedBootId(host: RecordedHost | undefined): string {
   return host && host.name !== '' ? `replay:${host.name}` : 'replay';
 }

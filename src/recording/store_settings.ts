@@ -1,4 +1,4 @@
-/** Where and how long rows are kept: by the flags, and beside osquery's own database. */
+/** Settings of the store, from the flags. By default the database is beside the database of osquery. */
 import { dirname, join } from 'node:path';
 import type { FlagValues } from '../config/flags.ts';
 import type { EventStoreSettings } from '../store/event_store.ts';
@@ -17,7 +17,7 @@ export function storeSettings(values: FlagValues, osqueryDatabase: string): Even
 function directoryOf(values: FlagValues, osqueryDatabase: string): string {
   const { process_ancestry_database: database } = values;
   if (database !== 'auto') return database;
-  // A recorded log can be read again, and is no part of what this host did.
+  // A recorded log can be read again, and its events are not of this host.
   const replays = values.process_ancestry_collector === 'replay' || values.process_ancestry_fallback_replay_file !== '';
   if (replays) return ':memory:';
   return join(dirname(osqueryDatabase), 'process_ancestry');

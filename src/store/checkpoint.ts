@@ -1,22 +1,22 @@
 /**
- * Brings what was written into the database's own file. The thread pool waits until the log is on disk, which is most of it;
- * SQLite then copies pages, and waits for as many as the log has (disk_budget.ts bounds it). A thread with a SQLite of its
- * own would wait for those too, and takes 20 MB while it lives.
+ * Copies the write-ahead log into the database file. The thread pool first syncs the log to disk, which takes most of the time.
+ * SQLite then copies the pages and waits for them (disk_budget.ts limits their number). A thread with its own SQLite would wait
+ * for them too, and would take 20 MB.
  */
 import { open } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 
-/** For a lock of another program. The event loop waits for it. */
+/** Longest wait for a lock of another program. It blocks the event loop. */
 const BUSY_MS = 20;
 
-/** Resolves when it is done, or with why it could not be. */
+/** Resolves when it is done; with the error if it failed. */
 export async function checkpoint(database: string): Promise<Error | undefined> {
   try {
     await synchronize(`${database}-wal`);
     const db = new DatabaseSync(database, { timeout: BUSY_MS });
     try {
       db.exec('PRAGMA synchronous = NORMAL; PRAGMA cache_size = -64');
-      // The second one, with nothing left to copy, makes the log empty.
+      // The second checkpoint has nothing left to copy, and truncates the log.
       db.prepare('PRAGMA wal_checkpoint(PASSIVE)').all();
       db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all();
     } finally {
@@ -28,7 +28,7 @@ export async function checkpoint(database: string): Promise<Error | undefined> {
   }
 }
 
-/** SQLite has no lock on this file, which a close of it here would let go of. */
+/** Safe, because SQLite holds no lock on the log file: closing a file releases all locks of the process on it. */
 async function synchronize(log: string): Promise<void> {
   const file = await open(log);
   try {

@@ -1,7 +1,7 @@
 /**
- * Rewrites a database of an earlier version, once: its rows get the present form, a few at a time, and then its freed pages
- * can be given back to the disk (sqlite.org/pragma.html, auto_vacuum), in a thread of its own. No other process has the
- * database open meanwhile.
+ * Rewrites a database of an earlier version, once. First its rows get the present form, a few at a time. Then a separate thread
+ * enables auto_vacuum, so that free pages can be returned to the disk (sqlite.org/pragma.html, auto_vacuum). No other process
+ * has the database open during this time.
  */
 import { statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import { checkpoint } from './checkpoint.ts';
 import type { RowDatabase } from './rows/row_database.ts';
 import { isBusy } from './sqlite_result.ts';
 
-/** Rows wait in memory while it goes on. */
+/** The database is being rewritten. Rows wait in memory until `done`. */
 export class CompactionError extends Error {
   override readonly name = 'CompactionError';
   readonly done: Promise<void>;
@@ -29,14 +29,14 @@ db.exec('PRAGMA synchronous = NORMAL; PRAGMA auto_vacuum = INCREMENTAL; VACUUM')
 db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all();
 db.close();`;
 
-/** Rows that are moved before others have their turn: about 5 ms of work. */
+/** Rows that are moved in one turn of the event loop: about 5 ms of work. */
 const MOVED_ROWS = 100;
-/** Of the log: it would take the room of all rows again, and closing the database would copy it at once. */
+/** Longest log. Without a bound it would grow to the size of all rows, and closing the database would copy it at once. */
 const LOG_BYTES = 2 * 1024 * 1024;
-/** How often, and how soon, a database that another program has locked is tried again: no query finds a row before it is moved. */
+/** Retries for a database that another program has locked. A query finds a row only after it is moved. */
 const LOCKED = { tries: 50, againMs: 100 };
 
-/** Resolves when it is done, or with why it could not be. Closes the database. */
+/** Resolves when it is done; with the error if it failed. Closes the database. */
 export async function rewrite(database: RowDatabase, file: string): Promise<Error | undefined> {
   const canShrink = database.canShrink;
   try {

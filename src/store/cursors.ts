@@ -1,6 +1,6 @@
 /**
- * Subscribers and how far each has read, in memory and in the database. What is told of readers is in memory first: a disk
- * that fails gets it when it works again.
+ * Subscribers and their cursors, in memory and in the database. Changes are made in memory first. If the disk fails, they are
+ * written when it works again.
  */
 import type { Logger } from '../program/log.ts';
 import type { RowDatabase } from './rows/row_database.ts';
@@ -8,26 +8,26 @@ import { type Batch, SUBSCRIBERS_MAX, type Subscriber, Subscribers, usedForMs } 
 
 interface CursorsOptions {
   readonly log: Logger;
-  /** Milliseconds of a clock that does not jump, and of Unix time. */
+  /** Monotonic clock and Unix time, in milliseconds. */
   readonly now: () => number;
   readonly unixNow: () => number;
-  /** Does some work on the database that rows are written to; nothing where there is none. It may be left undone. */
+  /** Runs `work` on the database on disk. May do nothing if there is none, or if it fails. */
   readonly write: (work: (database: RowDatabase) => void) => void;
 }
 
-/** Under load rows are let go many times a second, and very many subscribers may lose them: that is stored so often. */
+/** How often the losses of subscribers are stored: under load, many rows are removed many times per second. */
 const LOSERS_KEPT_MS = 1000;
-/** Forgotten subscribers are logged together, so often, and so many of them by name. */
+/** Evicted subscribers are logged together: how often, and how many by name. */
 const EVICTIONS_LOG = { everyMs: 60_000, names: 20 };
 
 export class Cursors {
   readonly subscribers: Subscribers;
   readonly #options: CursorsOptions;
   #evicted = 0;
-  /** Evictions that have not been logged, and when some were logged last. */
+  /** Evictions that are not logged yet, and when evictions were last logged. */
   #evictions: { count: number; used: string[] } = { count: 0, used: [] };
   #evictionsLoggedMs = Number.NEGATIVE_INFINITY;
-  /** Subscribers that lost rows, which is not in the database yet. */
+  /** Subscribers with losses that are not in the database yet. */
   readonly #losers = new Set<Subscriber>();
   #losersKeptMs = Number.NEGATIVE_INFINITY;
 
@@ -36,12 +36,12 @@ export class Cursors {
     this.subscribers = new Subscribers(options);
   }
 
-  /** Subscribers that were forgotten because there were too many names. */
+  /** Subscribers that were evicted because there were too many names. */
   get evicted(): number {
     return this.#evicted;
   }
 
-  /** The subscriber of this name; another may be forgotten for it. @throws {SubscriberError} the name is too long */
+  /** The subscriber of this name. A new one may evict another. @throws {SubscriberError} the name is too long */
   get(name: string, idleMs: number): Subscriber {
     const { subscriber, evicted } = this.subscribers.get(name, idleMs);
     if (evicted) this.#forget(evicted);
@@ -70,13 +70,13 @@ export class Cursors {
     this.keep(this.subscribers.confirm());
   }
 
-  /** These have lost rows. */
+  /** Marks these subscribers as changed by a loss of rows. */
   lost(losers: readonly Subscriber[]): void {
     for (const subscriber of losers) this.#losers.add(subscriber);
     if (this.#options.now() - this.#losersKeptMs >= LOSERS_KEPT_MS) this.#keepLosers();
   }
 
-  /** What is left to be done from time to time. */
+  /** Periodic work. */
   tidy(): void {
     this.#keepLosers();
     if (this.#options.now() - this.#evictionsLoggedMs >= EVICTIONS_LOG.everyMs) this.logEvictions();
@@ -89,7 +89,7 @@ export class Cursors {
     this.#evictionsLoggedMs = this.#options.now();
     this.#options.log.warn(
       { evicted: count, ...(used.length > 0 ? { subscribers: used } : {}) },
-      `subscribers were forgotten, as there are more than ${SUBSCRIBERS_MAX} names: those that ask again get all rows that are kept`,
+      `subscribers were removed because there are more than ${SUBSCRIBERS_MAX} names: their next query gets all stored rows`,
     );
   }
 
@@ -103,7 +103,7 @@ export class Cursors {
     this.#losersKeptMs = this.#options.now();
     this.#options.write((database) => {
       database.putSubscribers(this.#losers);
-      // Not before: a locked database gets them the next time.
+      // Cleared only after the write: if the database is locked, it is retried.
       this.#losers.clear();
     });
   }

@@ -1,6 +1,6 @@
 /**
- * The directory that the database is in: this user's alone, used by one extension at a time, and what is found damaged in
- * it is moved aside rather than removed.
+ * The directory of the database. It belongs to this user only, and one extension uses it at a time. A damaged database in it is
+ * moved aside and not removed.
  */
 import {
   closeSync,
@@ -19,7 +19,7 @@ import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { isBusy } from './sqlite_result.ts';
 
-/** The directory cannot be used; the message says why, and what to do. */
+/** The directory cannot be used. The message has the reason and advice. */
 export class DirectoryError extends Error {
   override readonly name = 'DirectoryError';
   readonly code: 'database_in_use' | 'database_unsafe';
@@ -31,12 +31,12 @@ export class DirectoryError extends Error {
 }
 
 const DATABASE = 'events.db';
-/** What SQLite keeps beside a database in WAL mode. */
+/** The files of a database in WAL mode. */
 const SUFFIXES = ['', '-wal', '-shm'] as const;
 const ASIDE_MAX = 2;
 const OTHERS_MAY_WRITE = 0o022;
 
-/** Where the database of a directory is. */
+/** Path of the database in a directory. */
 function databaseFile(directory: string): string {
   return join(resolve(directory), DATABASE);
 }
@@ -45,13 +45,13 @@ export class DatabaseDirectory {
   readonly path: string;
   readonly database: string;
   readonly wal: string;
-  /** A small file of text beside the database. */
+  /** Path of the small text file of ExpectedRows. */
   readonly countFile: string;
-  /** An extension has used it before. */
+  /** Whether an extension has used the directory before. */
   readonly wasUsed: boolean;
   readonly #lock: DatabaseSync;
 
-  /** @throws {DirectoryError | Error} it is another's, somebody else uses it, or the system says no */
+  /** @throws {DirectoryError | Error} it belongs to another user, another extension uses it, or a system error */
   constructor(path: string) {
     this.path = resolve(path);
     this.database = databaseFile(this.path);
@@ -60,14 +60,14 @@ export class DatabaseDirectory {
     mkdirSync(this.path, { recursive: true, mode: 0o700 });
     const found = lstatSync(this.path);
     if (!found.isDirectory() || found.uid !== process.geteuid?.() || found.mode & OTHERS_MAY_WRITE) {
-      throw unsafe(this.path, 'a directory that belongs to this user and that nobody else can write');
+      throw unsafe(this.path, 'a directory that belongs to this user and that others cannot write to');
     }
     const lockFile = join(this.path, 'lock');
     this.wasUsed = existsSync(lockFile);
     makeOwnFile(lockFile);
     this.#lock = lock(lockFile, this.path);
     try {
-      // Before SQLite opens it: to close any descriptor of a file lets go of all locks that the process has on it.
+      // This must be before SQLite opens the files: closing any descriptor of a file releases all locks of the process on it.
       for (const file of [this.database, this.countFile]) makeOwnFile(file);
     } catch (error) {
       this.release();
@@ -75,7 +75,7 @@ export class DatabaseDirectory {
     }
   }
 
-  /** Moves the database out of the way and answers what it is called now; the oldest of earlier ones make room. */
+  /** Moves the database aside and returns its new path. Removes the oldest of the databases that were moved aside. */
   moveAside(reason: 'corrupt' | 'newer' | 'earlier', unixMs: number): string {
     const stamp = new Date(unixMs).toISOString().replaceAll(/[-:.]/g, '');
     const aside = `${this.database}.${reason}-${stamp}`;
@@ -100,14 +100,14 @@ export class DatabaseDirectory {
   }
 }
 
-/** SQLite would make it as the umask allows; the files that it makes beside it get its mode. */
+/** Makes a file with mode 0600. SQLite would use the umask, and gives its other files the mode of this one. */
 function makeOwnFile(path: string): void {
   const { O_CREAT, O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants;
   const file = openSync(path, O_CREAT | O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0o600);
   try {
     const found = fstatSync(file);
     if (!found.isFile() || found.uid !== process.geteuid?.() || found.nlink !== 1) {
-      throw unsafe(path, 'a file of this user that has no other name');
+      throw unsafe(path, 'a file of this user without other hard links');
     }
     if (found.mode & 0o077) fchmodSync(file, 0o600);
   } finally {
@@ -120,9 +120,9 @@ function unsafe(path: string, wanted: string): DirectoryError {
   return new DirectoryError('database_unsafe', message);
 }
 
-/** SQLite's own lock on a file of its own: it ends with the process, however that ends. */
+/** A SQLite lock on a separate file. It ends with the process, also after a crash. */
 function lock(file: string, directory: string): DatabaseSync {
-  // One that is leaving has let go of it soon.
+  // An extension that is about to exit releases the lock soon.
   const db = new DatabaseSync(file, { timeout: 300 });
   try {
     db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');

@@ -1,6 +1,6 @@
 /**
- * What is on disk: the directory that this extension has for itself, the database in it, and the note of what that should
- * hold. A database that is damaged, of a newer version or of another program is moved aside, and a new one begun.
+ * The store on disk: the locked directory, the database in it, and the file with the expected rows. A database that is damaged,
+ * of a newer version or of another program is moved aside, and a new one is made.
  */
 import { statSync } from 'node:fs';
 import type { Logger } from '../program/log.ts';
@@ -14,24 +14,24 @@ import { RowDatabase } from './rows/row_database.ts';
 import { NewerSchemaError } from './rows/schema.ts';
 import { isDamage, isForeign } from './sqlite_error.ts';
 
-/** So many checkpoints in a row that leave the log full are taken for one that another process keeps from being shortened. */
+/** After this many checkpoints in a row that leave the log full, another process is assumed to hold the log. */
 const CHECKPOINTS_IN_VAIN = 8;
-/** Databases that could not be rewritten: they are used as they are. */
+/** Databases that could not be rewritten. They are used as they are. */
 const notCompacted = new Set<string>();
 
 interface DiskOptions {
   readonly log: Logger;
   readonly unixNow: () => number;
-  /** What this process knows that the database should hold, where it has used it before. */
+  /** The expected rows, if this process has used the database before. */
   readonly expected?: Expected | undefined;
 }
 
 export class Disk {
   readonly count: ExpectedRows;
   readonly database: RowDatabase;
-  /** Rows that should be in the database and are not. */
+  /** Number of expected rows that are not in the database. */
   readonly missing: number;
-  /** Why they may be missing. */
+  /** The probable reason. */
   readonly missingBecause: string;
   readonly #directory: DatabaseDirectory;
   readonly #log: Logger;
@@ -44,8 +44,8 @@ export class Disk {
   #released = false;
 
   /**
-   * @throws {CompactionError} it is being rewritten, once
-   * @throws {DirectoryError | Error} no other process may use it, the system refuses, or SQLite does
+   * @throws {CompactionError} the database is being rewritten
+   * @throws {DirectoryError | Error} the directory cannot be used, or an error of the system or of SQLite
    */
   constructor(path: string, { log, unixNow, expected }: DiskOptions) {
     this.#log = log;
@@ -59,7 +59,7 @@ export class Disk {
       this.#compactFirst(database);
       count = new ExpectedRows(this.#directory.countFile);
       const should = expected ?? count.found;
-      // Rows that were let go and not deleted before a kill.
+      // Rows that were removed from memory but not from the file before a kill.
       if (should && should.discardedEid <= database.lastEid) database.letGo(should.discardedEid);
       const all = Number.MAX_SAFE_INTEGER;
       this.missing = should ? Math.max(0, should.rows - database.count({ after: should.discardedEid, upTo: all })) : 0;
@@ -72,7 +72,7 @@ export class Disk {
       if (!should && this.#directory.wasUsed) {
         log.warn(`${this.#directory.countFile} cannot be read: rows that are missing cannot be counted`);
       }
-      // Where nothing tells which numbers were given, those from now on are beyond all of them.
+      // If the last eid is unknown, new eids start beyond any number that was used.
       const beyond = !should && isOther && this.#directory.wasUsed ? unixNow() * 10 : 0;
       const cursors = database.subscribers().map(({ lastEid }) => lastEid);
       this.#startEid = Math.max(should?.lastEid ?? 0, count.found?.lastEid ?? 0, beyond, ...cursors);
@@ -92,15 +92,15 @@ export class Disk {
     return this.#directory.path;
   }
 
-  /** The last number that was ever given to a row here. */
+  /** The last eid that was used in this directory. */
   get lastEid(): number {
     return Math.max(this.#startEid, this.database.lastEid);
   }
 
   /**
-   * Its files were removed, or others are in their place: what is written now is not seen by the next process.
+   * Whether its files were removed or replaced. The next process would not see rows that are written now.
    *
-   * @throws {Error} the system does not say
+   * @throws {Error} a system error
    */
   get isReplaced(): boolean {
     const { database, wal } = this.#directory;
@@ -108,7 +108,7 @@ export class Disk {
     return isGone || !this.#files.areInPlace || !this.count.isInPlace;
   }
 
-  /** While its log is brought into the database: a new database would be taken for the old one then. */
+  /** Whether a checkpoint is running. During this time the database must not be replaced by a new one. */
   get isCheckpointing(): boolean {
     return this.#checkpointing;
   }
@@ -117,46 +117,46 @@ export class Disk {
     this.#logBytesMax = bytes;
   }
 
-  /** Of the write-ahead log. @throws {Error} the system does not say */
+  /** Size of the write-ahead log. @throws {Error} a system error */
   get logBytes(): number {
     return statSync(this.#directory.wal, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** While its log is as large as it may be: it takes no rows before it has been brought into the database. */
+  /** Whether the log has reached its bound. Rows are written after the next checkpoint. */
   get isLogFull(): boolean {
     return this.logBytes >= this.#logBytesMax;
   }
 
-  /** The log is full and cannot be shortened: another program reads the database without end. */
+  /** Whether the log is full and cannot be truncated, because another program reads the database all the time. */
   get isLogHeld(): boolean {
     return this.#inVain >= CHECKPOINTS_IN_VAIN && this.isLogFull;
   }
 
   /**
-   * Brings the log into the database when it is half full, or the file becomes shorter by it, and does not wait for it;
-   * `done` is called when rows may be written again.
+   * Starts a checkpoint if the log is half full, or if the file would become shorter. Does not wait for it. `done` is called when
+   * rows may be written again.
    *
-   * @throws {Error} the system does not say how large it is
+   * @throws {Error} a system error
    */
   tidy(done: () => void): void {
     if (this.#checkpointing || (this.logBytes * 2 < this.#logBytesMax && !this.#isTooLong)) return;
     this.#checkpointing = true;
     void checkpoint(this.#directory.database).then((error) => {
       this.#checkpointing = false;
-      if (error) this.#log.warn({ err: error }, 'the database could not be checkpointed; it is tried again');
+      if (error) this.#log.warn({ err: error }, 'the checkpoint of the database failed; it is retried');
       if (this.#released) return;
       this.#inVain = this.isLogFull ? this.#inVain + 1 : 0;
       done();
     });
   }
 
-  /** Closes the database and moves its files aside, for a new one. */
+  /** Closes the database and moves its files aside. */
   moveAside(error: unknown): void {
     this.database.close();
     this.#moveAside(error);
   }
 
-  /** Lets others have the directory. `expected` is what the database holds; without it, what was noted last stays. */
+  /** Unlocks the directory. `expected` is written as the expected rows; without it, the file does not change. */
   release(expected?: Expected): void {
     if (this.#released) return;
     this.#released = true;
@@ -167,13 +167,13 @@ export class Disk {
     }
   }
 
-  /** Pages that were given back are in the file until the log is brought into it. */
+  /** Whether the file has pages that were returned. They leave the file at the next checkpoint. */
   get #isTooLong(): boolean {
     const size = statSync(this.#directory.database, { throwIfNoEntry: false })?.size ?? 0;
     return size > this.database.fileBytes;
   }
 
-  /** Lets the directory go only when it is done: no other process may use the database meanwhile. */
+  /** Starts a compaction if needed. The directory stays locked until it is done. */
   #compactFirst(database: RowDatabase): void {
     const file = this.#directory.database;
     if (notCompacted.has(file) || (database.canShrink && !database.hasLegacyRows)) return;

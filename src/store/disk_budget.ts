@@ -1,26 +1,25 @@
 /**
- * How `process_ancestry_events_max_bytes` is divided, so that the database and its write-ahead log together take at most
- * 1.1 times of it: the file grows by what is written before the oldest rows are dropped, and the log by one transaction
- * beyond its bound.
+ * Divides `process_ancestry_events_max_bytes`, so that the database and its write-ahead log together take at most 1.1 times this
+ * size. New rows are written before the oldest are removed, and the log may exceed its bound by one transaction.
  */
 export interface DiskBudget {
-  /** Pages in use beyond which the oldest rows are dropped. */
+  /** If the pages in use take more, the oldest rows are removed. */
   readonly databaseBytes: number;
-  /** A log of this size takes no more rows until it has been brought into the database. */
+  /** A log of this size takes no more rows until the next checkpoint. */
   readonly logBytes: number;
-  /** Texts of the largest row; the arguments of a larger one are cut. */
+  /** Largest row. The arguments of a larger row are cut. */
   readonly rowBytes: number;
-  /** What is written in one transaction, unless a single row has more. */
+  /** Bytes in one transaction, unless a single row is larger. */
   readonly batchBytes: number;
-  /** A generation of what rows share ends after so much of it, so that what only old rows need can be dropped. */
+  /** Bytes of new shared facts in one generation. Facts that only old generations use can be removed. */
   readonly generationBytes: number;
 }
 
 const TOTAL = 1.1;
 const LOG_BYTES = { least: 256 * 1024, most: 2 * 1024 * 1024 };
-/** Pages that a transaction changes beside those of its rows: indexes, and the lists of free pages. */
+/** Pages that a transaction changes in addition to its rows: indexes and lists of free pages. */
 const TRANSACTION_BYTES = 128 * 1024;
-/** The file and the log grow by a batch each, and by what is changed to drop as many old rows. */
+/** The file and the log grow by one batch each, and by the changes for removing as many old rows. */
 const TRANSACTIONS = 3;
 
 export function diskBudget(maxBytes: number): DiskBudget {

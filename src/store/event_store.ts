@@ -1,9 +1,9 @@
 /**
- * The rows of process_ancestry_events: kept on disk, in memory while there is no disk to be had, up to a number, a size
- * and an age. Rows are written a batch at a time, and every query sees all that were written before it.
+ * The rows of process_ancestry_events. They are kept on disk, or in memory while the disk cannot be used, up to a number, a size
+ * and an age. Rows are written in batches. A query first writes all waiting rows, so it sees them.
  *
- * row_queue.ts has those that wait to be written, placement.ts the databases, retention.ts lets rows go, cursors.ts has
- * the subscribers, rows/ what a database holds.
+ * row_queue.ts: rows that wait to be written. placement.ts: the databases. retention.ts: removes old rows. cursors.ts: the
+ * subscribers. rows/: the content of a database.
  */
 import type { CollectorProblem } from '../collect/source.ts';
 import { MEMORY_BOUNDS } from '../memory/memory_bounds.ts';
@@ -23,60 +23,60 @@ import { isBusy } from './sqlite_result.ts';
 import type { Batch, Subscriber } from './subscribers.ts';
 
 export interface EventStoreSettings {
-  /** Where the database is; `:memory:` for none; undefined: rows wait until it is known. */
+  /** Directory of the database; `:memory:` for none; undefined if not known yet: rows wait until then. */
   readonly directory: string | undefined;
   readonly maxRows: number;
-  /** Of disk: database and log together take at most 1.1 times of it. */
+  /** Disk space: database and log together take at most 1.1 times this size. */
   readonly maxBytes: number;
   readonly expirySeconds: number;
-  /** A subscriber that reads no more holds rows back for so long. */
+  /** How long an idle subscriber keeps expired rows. */
   readonly subscriberExpirySeconds: number;
 }
 
 interface EventStoreOptions {
   readonly log: Logger;
-  /** After every batch that was written: how long that took, in milliseconds. */
+  /** Called after each written batch, with its duration in milliseconds. */
   readonly onWritten?: (milliseconds: number) => void;
-  /** Where events happen: a row keeps what it was then. The same object as long as nothing changed. */
+  /** The host facts for new rows. The same object while nothing changes. */
   readonly host?: () => SharedFacts;
-  /** For tests: milliseconds of performance.now()'s clock, and of Unix time. */
+  /** For tests: the clock of performance.now() and Unix time, in milliseconds. */
   readonly now?: () => number;
   readonly unixNow?: () => number;
 }
 
 export interface EventStoreStats {
   readonly rows: number;
-  /** On disk, with the log. */
+  /** Disk space with the log. */
   readonly bytes: number;
-  /** Rows that made room for newer ones, or were too old. */
+  /** Rows that expired or were removed to make room for newer ones. */
   readonly discarded: number;
   /** Rows whose arguments were cut, because the row was too large for the database. */
   readonly cut: number;
-  /** What rows that wait to be written take in memory, at most. */
+  /** Upper estimate of the memory for rows that wait to be written. */
   readonly waitingBytes: number;
-  /** Rows that could not be written, or that went with a kill or with a database that was damaged, removed or replaced. */
+  /** Rows lost because they could not be written, the process was killed, or the database was damaged, removed or replaced. */
   readonly lost: number;
-  /** Subscribers that were forgotten because there were too many names. */
+  /** Subscribers that were evicted because there were too many names. */
   readonly subscribersEvicted: number;
-  /** The directory that rows are written to now, or `:memory:`. */
+  /** The present directory of rows, or `:memory:`. */
   readonly database: string;
   readonly problems: readonly CollectorProblem[];
 }
 
-/** How much a subscriber is given at a time: bytes of the answer that it makes. */
+/** The size of a batch for a subscriber, in bytes of the answer. */
 interface Portion {
   readonly bytes: number;
 }
 
-/** Rows wait for others so long, before they are written together. A query does not wait, and a kill loses these rows. */
+/** How long rows wait to be written together. A query writes them at once. A kill loses these rows. */
 const FLUSH_MS = 1000;
-/** A batch is written at once when it has so many rows: a few ms of work. */
+/** Rows that are written without a wait: a few ms of work. */
 const BATCH_ROWS = 500;
-/** Of rows that wait when a batch of events ends: they are written with what else is done then. */
+/** With this many waiting rows at the end of a batch of events, they are written at once. */
 const MANY_ROWS = 64;
-/** How often another directory is tried while the files of this one are in use. */
+/** Retry interval for a change of the directory while the files of the present one are in use. */
 const CONFIGURE_AGAIN_MS = 50;
-/** How often a database that is locked is tried again before leaving. */
+/** Number of tries to write to a locked database at the end. */
 const CLOSING_TRIES = 20;
 
 export class EventStore {
@@ -90,11 +90,11 @@ export class EventStore {
   #settings: EventStoreSettings;
   #budget: DiskBudget;
   #lost = 0;
-  /** Execs that will become rows. */
+  /** Number of execs that will become rows. */
   #expected = 0;
   #flushTimer: NodeJS.Timeout | undefined;
   #flushedMs = Number.NEGATIVE_INFINITY;
-  /** By another program, when it was written last: each try waits for a while. */
+  /** Another program held the lock at the last write. Each try takes some time. */
   #isLocked = false;
   #configureTimer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -131,13 +131,13 @@ export class EventStore {
     this.configure(settings);
   }
 
-  /** Never throws: what cannot be done is a problem that is told. */
+  /** Never throws: an error becomes a problem. */
   configure(settings: EventStoreSettings): void {
     const before = this.#settings.directory;
     const { directory } = settings;
     clearTimeout(this.#configureTimer);
     if (directory !== before && this.#placement.isInUse) {
-      // Its files are in use by a thread, which is done soon.
+      // A thread still uses its files, for a short time.
       this.#configureTimer = setTimeout(() => this.configure(settings), CONFIGURE_AGAIN_MS);
       this.#configureTimer.unref();
       return;
@@ -156,7 +156,7 @@ export class EventStore {
     this.#retention.trim();
   }
 
-  /** Whether it is known where rows are kept. */
+  /** Whether the directory of rows is known. */
   get isOpen(): boolean {
     return this.#settings.directory !== undefined;
   }
@@ -176,11 +176,11 @@ export class EventStore {
     };
   }
 
-  /** Takes a row in. Rows are numbered in the order of publication, and no number is used again. */
+  /** Adds a row. Rows get increasing eids in the order of publication, and no eid is used again. */
   add(event: PublishedEvent): void {
     const queue = this.#queue;
     if (!this.isOpen) {
-      // The oldest are given up and counted, rather than all of memory.
+      // If they take too much memory, the oldest are dropped and counted as lost.
       this.#lost += queue.addUnnumbered(event, MEMORY_BOUNDS.unwrittenRows);
       return;
     }
@@ -188,15 +188,15 @@ export class EventStore {
     queue.add(event);
     this.#placement.noteExpected();
     const isMuch = queue.numbered.length % BATCH_ROWS === 0 || queue.numberedBytes >= this.#budget.batchBytes;
-    // Who adds rows without asking whether there is room has them written in any case.
+    // The caller did not check `hasRoom`: write in any case.
     if (isTooMuch) this.#flush();
     else if (isMuch) this.#flushIfRoom();
     else this.#scheduleFlush();
   }
 
   /**
-   * What came together has come. It is written with what else is done now where it is much, or where nothing was written for
-   * a while: then it has waited in the collector, and no timer has to wake for it.
+   * The end of a batch of events. Rows are written now if there are many, or if nothing was written for a while: this saves a wake-up
+   * of the timer.
    */
   batchEnds(): void {
     const { length } = this.#queue.numbered;
@@ -204,32 +204,32 @@ export class EventStore {
     if (length >= MANY_ROWS || performance.now() - this.#flushedMs >= FLUSH_MS / 2) this.#flushIfRoom();
   }
 
-  /** While the log is brought into the database, which locks it for moments. */
+  /** Whether a checkpoint is running. It locks the database for short times. */
   get isCheckpointing(): boolean {
     return this.#placement.isCheckpointing;
   }
 
-  /** Whether rows are written as fast as they come, or may wait in memory for it. */
+  /** Whether the queue has room for more rows. */
   get hasRoom(): boolean {
     return this.#queue.numberedBytes < this.#queuedBytesMax && this.#queue.numbered.length * 2 < QUEUED_MAX;
   }
 
-  /** So many execs will become rows soon: they are missing, too, when the extension is killed before. */
+  /** Sets the number of execs that will become rows. They count as lost if the extension is killed before. */
   expect(rows: number): void {
     if (rows === this.#expected) return;
     this.#expected = rows;
     this.#placement.noteExpected();
   }
 
-  /** The rows of a range that are written, oldest first; `undefined` is a pause in a long search. */
+  /** The rows of a range that may match, oldest first. `undefined` is a pause in a long search. */
   *select(search: Search, range: EidRange = WHOLE): IterableIterator<StoredEvent | undefined> {
     this.#flush();
     const placement = this.#placement;
-    // Those that come meanwhile are of another query.
+    // Rows that come during the search are not part of it.
     const { after, upTo } = { after: range.after, upTo: Math.min(range.upTo, this.#queue.writtenEid) };
     const { moves } = placement;
     const failIfMoved = () => {
-      if (moves !== placement.moves) throw new Error('rows are being moved to the disk: ask again');
+      if (moves !== placement.moves) throw new Error('rows are being moved to the disk: retry the query');
     };
     try {
       for (const database of placement.databases) {
@@ -247,8 +247,8 @@ export class EventStore {
   }
 
   /**
-   * What a subscriber is given now: the same rows as before for a bounded time (see GIVEN_AGAIN_MS); otherwise all that is
-   * new, of which its answer takes `bytes` of the batch. What did not arrive is given again whole, but less at a time.
+   * The batch for a subscriber: for a short time the same rows as before (see GIVEN_AGAIN_MS), otherwise the new rows. The
+   * answer takes `bytes` of the batch. Rows of an answer that did not arrive are sent again, in smaller batches.
    *
    * @throws {SubscriberError} the name is too long
    */
@@ -268,30 +268,30 @@ export class EventStore {
     return batch;
   }
 
-  /** A batch's answer has arrived. */
+  /** The answer with this batch has arrived. */
   delivered(batch: Batch): void {
     this.#cursors.delivered(batch);
   }
 
-  /** A batch's answer had arrived, and was not read to its end. */
+  /** The answer with this batch arrived, but was not read to its end. */
   unread(batch: Batch): void {
     this.#cursors.unread(batch);
   }
 
-  /** osqueryd lives: what it was given a while ago it has logged. */
+  /** osqueryd is alive, so it has logged the rows that it received some time ago. */
   confirm(): void {
     this.#cursors.confirm();
   }
 
   /**
-   * Who asks from now on: one process of osqueryd, '' if that is not known. Where it is another than before, the one before
-   * has died, perhaps before it had logged what it was given last: that is given again.
+   * Sets the reader: the process of osqueryd that queries, '' if unknown. If it is another process than before, the former one has
+   * died, possibly before it logged its last rows. Those rows are sent again.
    */
   readBy(reader: string): void {
     this.#cursors.subscribers.readBy(reader);
   }
 
-  /** Every subscriber, with how many rows it has still to read. */
+  /** All subscribers, with the number of rows that each has not read yet. */
   subscribers(): (Subscriber & { lagRows: number })[] {
     this.#flush();
     const queue = this.#queue;
@@ -302,12 +302,12 @@ export class EventStore {
     });
   }
 
-  /** Lets go of what is older than the expiry, but for what subscribers still have to read. */
+  /** Removes expired rows, except those that subscribers have not read yet. */
   expire(nowUnixMs: number): void {
     this.#retention.expire(nowUnixMs);
   }
 
-  /** Brings the database's log into its file when it has grown; does not wait for it. Never throws. */
+  /** Periodic work: starts a checkpoint if the log has grown, and does not wait for it. Never throws. */
   tidy(): void {
     this.#cursors.tidy();
     if (!this.#placement.writableDisk || this.#closed) return;
@@ -316,11 +316,11 @@ export class EventStore {
       this.#tidyLog();
       this.#retention.giveBack();
     } catch (error) {
-      this.#log.warn({ err: error }, 'the database could not be checkpointed; it is tried again');
+      this.#log.warn({ err: error }, 'the checkpoint of the database failed; it is retried');
     }
   }
 
-  /** Writes what is left. The store is of no use after. Never throws. */
+  /** Writes the waiting rows and closes the store. Never throws. */
   close(): void {
     if (this.#closed) return;
     clearTimeout(this.#configureTimer);
@@ -369,7 +369,7 @@ export class EventStore {
     this.#flushTimer.unref();
   }
 
-  /** `isAsked`: a query asks for rows, and gets those that wait too. */
+  /** Writes waiting rows. `isAsked`: also if the log is full, because a query needs them. */
   #flush(isAsked = true): void {
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
@@ -390,25 +390,25 @@ export class EventStore {
     } catch (error) {
       this.#isLocked = isBusy(error);
       if (isUnstorable(error) || !disk) this.#dropUnstorable(error);
-      // Our own checkpoint locks it for as long as its disk takes.
+      // Our own checkpoint locks it as long as the disk takes.
       else if (isBusy(error) && (this.#mayWait || disk.isCheckpointing)) this.#scheduleFlush();
       else this.#placement.leaveDisk(error);
     }
   }
 
-  /** Writes what waits, unless the log has to be brought into the database first; then when that is done. */
+  /** Writes waiting rows. If the log is full, they are written after a checkpoint. */
   #flushIfRoom(): void {
     const disk = this.#placement.writableDisk;
     if (disk && attempt(() => disk.isLogFull)) this.#tidyLog();
     else this.#flush(false);
   }
 
-  /** Whether those that wait may wait on for a database that is locked. */
+  /** Whether the queue may wait longer for a locked database. */
   get #mayWait(): boolean {
     return this.#queue.numberedBytes < this.#queuedBytesMax && this.#queue.numbered.length < QUEUED_MAX;
   }
 
-  /** Rows that no database takes must not keep the others out. */
+  /** Writes the rows one by one, and drops those that cannot be stored. */
   #dropUnstorable(error: unknown): void {
     const database = this.#placement.writable;
     const dropped = this.#queue.removeAll().filter((row) => {
@@ -433,7 +433,7 @@ export class EventStore {
     return range.upTo;
   }
 
-  /** As an answer, about. */
+  /** Approximate size of the rows in an answer. */
   #answerBytesOf(range: EidRange): number {
     const { databases } = this.#placement;
     const sizes = databases.map((database) => database.eidWithin(range, Number.POSITIVE_INFINITY, false).bytes);

@@ -1,24 +1,24 @@
 /**
- * What the database should hold, in a file beside it. It is written once a turn of the event loop and not synced: it
- * outlives a process that is killed, as the page cache does, and tells the next one what was lost.
+ * The rows that the database should contain, in a file beside it. The file is written once per turn of the event loop and not
+ * synced. It survives a kill of the process, because the page cache does, so the next process can count lost rows.
  */
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 
 export interface Expected {
-  /** The last number that was given to a row. */
+  /** The last eid that was used. */
   readonly lastEid: number;
-  /** Rows up to this number were let go on purpose. */
+  /** Rows up to this eid were removed on purpose. */
   readonly discardedEid: number;
-  /** How many rows there are beyond it, those that are still to be written included. */
+  /** Number of rows after it, including rows that are not written yet. */
   readonly rows: number;
 }
 
-/** Ids that are made of an eid stay exact up to here, and no host gets that far. */
+/** Ids that are made from an eid are exact up to this value. No host reaches it. */
 const EID_MOST = 1e15;
 const TEXT = /^(\d{20}) (\d{20}) (\d{20})$/;
 
 export class ExpectedRows {
-  /** What was noted before this process; undefined where that cannot be read. */
+  /** The content from before this process; undefined if it cannot be read. */
   readonly found: Expected | undefined;
   readonly #path: string;
   readonly #file: number;
@@ -34,7 +34,7 @@ export class ExpectedRows {
     this.#file = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
   }
 
-  /** Writes what `now` answers, and again when told so. */
+  /** Writes the result of `now`, and again at each `note` and `write`. */
   follow(now: () => Expected): void {
     this.#now = now;
     this.write();
@@ -50,12 +50,12 @@ export class ExpectedRows {
     });
   }
 
-  /** Writes now: rows that are let go and still noted look lost after a kill. */
+  /** Writes now. Used after rows are removed: otherwise they would count as lost after a kill. */
   write(): void {
     if (!this.#closed && this.#now) this.#write(this.#now());
   }
 
-  /** Whether the file at the path holds what was written to it last. */
+  /** Whether the file at the path has the content that was last written. */
   get isInPlace(): boolean {
     if (this.#written === '') return true;
     try {
@@ -65,7 +65,7 @@ export class ExpectedRows {
     }
   }
 
-  /** `last` is written, unless what was found there is to stay. */
+  /** Writes `last` if it is given, and closes the file. */
   close(last?: Expected): void {
     if (this.#closed) return;
     if (last) this.#write(last);
@@ -80,7 +80,7 @@ export class ExpectedRows {
       writeSync(this.#file, text, 0);
       this.#written = text;
     } catch {
-      // What counts losses must not make one: a disk that fails is told by the rows' own writing.
+      // Ignored: a disk that fails is detected when rows are written.
       this.#written = '';
     }
   }

@@ -1,12 +1,12 @@
-/** Takes the rows along when another directory is chosen for them. */
+/** Moves the rows when another directory is configured. */
 import { constants, copyFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { DatabaseDirectory } from './database_directory.ts';
 
 /**
- * Moves the closed database of one directory, with the note of what it should hold, into another. A database that is there
- * already is moved aside: answers what it is called now.
+ * Moves the closed database of one directory, with its expected rows, to another. A database in the other directory is moved
+ * aside: returns its new path.
  *
- * @throws {DirectoryError | Error} another extension uses one of them, or the system says no: the rows stay where they were
+ * @throws {DirectoryError | Error} another extension uses one of them, or a system error: the rows stay where they were
  */
 export function moveDatabase(from: string, to: string, unixMs: number): string | undefined {
   using source = new HeldDirectory(from);
@@ -14,7 +14,7 @@ export function moveDatabase(from: string, to: string, unixMs: number): string |
   const aside = sizeOf(target.directory.database) > 0 ? target.directory.moveAside('earlier', unixMs) : undefined;
   moveFile(source.directory.wal, target.directory.wal);
   moveFile(source.directory.countFile, target.directory.countFile);
-  // The last of them: without it the others are nothing, and the rows are still at their old place.
+  // The database is moved last: until then the rows are still at their old place.
   moveFile(source.directory.database, target.directory.database);
   return aside;
 }
@@ -37,7 +37,7 @@ function moveFile(from: string, to: string): void {
     renameSync(from, to);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EXDEV')) throw error;
-    // Another file system: whole or not at all.
+    // Another file system: copy to a temporary name, so that a failed copy leaves no partial database.
     const part = `${to}.part`;
     try {
       copyFileSync(from, part, constants.COPYFILE_FICLONE);

@@ -1,16 +1,16 @@
 /**
- * Files that this process has open, and whether they are still at their paths: /proc/self/fd tells the present name of an
- * open file, which a removal or a renaming changes. Inode numbers would not do: some file systems give others each time.
+ * Checks whether files that this process has open are still at their paths. /proc/self/fd has the present name of an open file,
+ * which changes when the file is removed or renamed. Inode numbers are not used: on some file systems they are not stable.
  */
 import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
 
 const DESCRIPTORS = '/proc/self/fd';
 
 export class OpenedFiles {
-  /** Descriptors by the name that the kernel has for their file. */
+  /** File descriptors by the name of their file in /proc/self/fd. */
   readonly #descriptors: ReadonlyMap<string, readonly string[]>;
 
-  /** Paths that are not open, or that the system does not tell of, are not watched. */
+  /** Paths that are not open, or that cannot be resolved, are not checked. */
   constructor(paths: readonly string[]) {
     const wanted = new Set(paths.map((path) => attempt(() => realpathSync(path))));
     const open = attempt(() => readdirSync(DESCRIPTORS)) ?? [];
@@ -22,7 +22,7 @@ export class OpenedFiles {
     this.#descriptors = descriptors;
   }
 
-  /** Another connection may have had a file open, too, and closed it since: one descriptor of a file is enough. */
+  /** One descriptor of each file is enough: another connection may have closed its descriptor since. */
   get areInPlace(): boolean {
     return [...this.#descriptors].every(([name, fds]) => fds.some((fd) => nameOf(fd) === name));
   }

@@ -1,6 +1,6 @@
 /**
- * Where rows are kept: on disk, and in memory while there is no disk or it fails. Opens the disk's database, leaves it when
- * it cannot be written, begins a new one when it is damaged or gone, and brings rows from memory to the disk.
+ * Decides where rows are kept: on disk, or in memory while the disk cannot be used. Opens the database on disk, changes to memory
+ * when it cannot be written, makes a new one when it is damaged or gone, and moves rows from memory to the disk.
  *
  * Rows on disk are older than those in memory, and no row is in both.
  */
@@ -28,20 +28,20 @@ interface PlacementOptions {
   readonly queue: RowQueue;
   readonly cursors: Cursors;
   readonly budget: DiskBudget;
-  /** Execs that will become rows. */
+  /** Number of execs that will become rows. */
   readonly expected: () => number;
   readonly onLost: (rows: number) => void;
-  /** Rows are written elsewhere from now on, or can be written again. */
+  /** Called when rows are written to another database, or can be written again. */
   readonly onMoved: () => void;
 }
 
-/** What a database held that is not used any more, to be compared with the one that is opened in its place. */
+/** The content of a database that is not used any more, to compare it with the one that replaces it. */
 interface Abandoned {
   readonly path: string;
-  /** Where it was given up because of what was found in it: why. */
+  /** The reason, if the database was damaged. */
   readonly because: string | undefined;
   readonly expected: Expected;
-  /** How many rows each of the subscribers' cursors had still before it. */
+  /** By cursor: the number of rows that were not read yet. */
   readonly unread: ReadonlyMap<number, number>;
 }
 
@@ -59,12 +59,12 @@ export class Placement {
   #diskFails = false;
   #problem: CollectorProblem | undefined;
   #isRewriting = false;
-  /** Of databases that are closed. */
+  /** Cut rows in databases that are closed. */
   #cutBefore = 0;
-  /** How often rows went from memory to the disk. */
+  /** How often rows were moved from memory to the disk. */
   #moves = 0;
   #abandoned: Abandoned | undefined;
-  /** The database that is opened next is the one that was used until now. */
+  /** The next database was moved from the former directory. */
   #isTakenAlong = false;
   #retryTimer: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS.least;
@@ -85,7 +85,7 @@ export class Placement {
     return this.#diskFails ? undefined : this.#disk;
   }
 
-  /** Where rows are written now. */
+  /** The database that rows are written to now. */
   get writable(): RowDatabase {
     return this.writableDisk?.database ?? this.#memoryDatabase;
   }
@@ -95,7 +95,7 @@ export class Placement {
     return [this.#disk?.database, this.#memory].filter((database) => database !== undefined);
   }
 
-  /** Those that rows may be let go from: a disk that fails keeps its rows. */
+  /** The databases that rows may be removed from: a disk that fails keeps its rows. */
   get deletable(): RowDatabase[] {
     return this.#diskFails ? this.databases.filter((one) => one !== this.#disk?.database) : this.databases;
   }
@@ -108,7 +108,7 @@ export class Placement {
     return this.databases.reduce((sum, { rows }) => sum + rows, 0);
   }
 
-  /** On disk, with the log. @throws {Error} the system does not say */
+  /** Size of the databases with the log. @throws {Error} a system error */
   get bytes(): number {
     return this.databases.reduce((sum, { fileBytes }) => sum + fileBytes, this.#disk?.logBytes ?? 0);
   }
@@ -121,7 +121,7 @@ export class Placement {
     return this.#problem ? [this.#problem] : [];
   }
 
-  /** While a thread uses its files, a directory cannot be left. */
+  /** Whether a thread uses the files. During this time the directory cannot be changed. */
   get isInUse(): boolean {
     return this.#isRewriting || this.isCheckpointing;
   }
@@ -130,7 +130,7 @@ export class Placement {
     return this.#disk?.isCheckpointing ?? false;
   }
 
-  /** Changes when rows are moved: a search that goes on over it could miss some. */
+  /** Changes when rows are moved. A search that runs at that time could miss rows. */
   get moves(): number {
     return this.#moves;
   }
@@ -140,7 +140,7 @@ export class Placement {
     this.#applyBudget();
   }
 
-  /** Keeps rows in this directory from now on; those of the one before are taken along. Never throws. */
+  /** Sets the directory of rows, and moves the rows of the former one. Never throws. */
   place(directory: string): void {
     const before = this.#directory;
     this.#directory = directory;
@@ -156,24 +156,24 @@ export class Placement {
         this.#scheduleRetry();
       }
     } catch (error) {
-      // Beyond any number on disk, so that rows can be moved there.
+      // After any eid on disk, so that rows can be moved there later.
       this.#options.queue.skipTo(this.#options.unixNow() * 10);
       this.#report(problemCode(error), messageOf(error));
       this.#waitForDisk(error);
     }
   }
 
-  /** What the database should hold has changed. */
+  /** The expected rows have changed: writes them soon. */
   noteExpected(): void {
     this.#disk?.count.note();
   }
 
-  /** The same, at once: rows that are let go and still noted look lost after a kill. */
+  /** Writes the expected rows at once. Used after rows are removed: otherwise they would count as lost after a kill. */
   writeExpected(): void {
     this.#disk?.count.write();
   }
 
-  /** Work on the database that may be left for later. Never throws. */
+  /** Runs work on the database that can be repeated later. Never throws. */
   attempt(work: () => void): void {
     try {
       work();
@@ -181,11 +181,11 @@ export class Placement {
       const disk = this.writableDisk;
       const isOfDisk = resultCode(error) !== undefined || isDamage(error);
       if (disk && isOfDisk && !isBusy(error)) this.leaveDisk(error);
-      else if (!isBusy(error)) this.#log.error({ err: error }, 'the rows could not be kept in order');
+      else if (!isBusy(error)) this.#log.error({ err: error }, 'the maintenance of the database failed');
     }
   }
 
-  /** Goes on with a new database where this one is damaged, otherwise in memory. */
+  /** Continues with a new database if this one is damaged, otherwise in memory. */
   leaveDisk(error: unknown): void {
     const disk = this.writableDisk;
     if (!disk) return;
@@ -197,7 +197,7 @@ export class Placement {
     this.#options.onMoved();
   }
 
-  /** Begins a new database where an error tells that this one is damaged: its rows are lost to queries. */
+  /** Makes a new database if the error shows that this one is damaged. Queries do not find its rows any more. */
   repair(error: unknown): boolean {
     const disk = this.#disk;
     if (!disk || !isDamage(error) || disk.isCheckpointing) return false;
@@ -205,19 +205,19 @@ export class Placement {
     return true;
   }
 
-  /** Goes on with what is at the path now, where another process has removed or replaced the files that are open. */
+  /** Opens the files that are at the path now, if another process has removed or replaced the open files. */
   reopenIfReplaced(): boolean {
     const disk = this.writableDisk;
     if (!disk?.isReplaced || disk.isCheckpointing) return false;
     this.#log.error(
       `the database in ${disk.path} was removed or replaced while it was used: what is there now is opened`,
     );
-    // Closing it brings its log into its file, if that is still there.
+    // Closing it copies the log into its file, if that still exists.
     this.#openAnew(disk, () => disk.database.close());
     return true;
   }
 
-  /** Brings rows from memory to the disk, and closes both. Never throws. */
+  /** Moves rows from memory to the disk, and closes both. Never throws. */
   close(): void {
     if (this.#memory && this.#directory !== IN_MEMORY) this.#retry(Number.POSITIVE_INFINITY);
     this.#closed = true;
@@ -241,30 +241,30 @@ export class Placement {
     if (this.#memory) this.#memory.budget = this.#budget;
   }
 
-  /** Rows that wait in memory for a disk wait for the next one. */
+  /** Leaves a directory. Rows that wait in memory for the disk then wait for the next one. */
   #leave(before: string, next: string): void {
     const { cursors } = this.#options;
     this.#abandoned = undefined;
     this.#closeDisk();
     const areOnDisk = before !== IN_MEMORY && next !== IN_MEMORY;
     if (!areOnDisk || !this.#takeAlong(before, next)) {
-      this.#log.info(`rows are kept in ${next} from now on; those that are in ${before} stay there`);
+      this.#log.info(`rows are now kept in ${next}; the rows in ${before} stay there`);
     }
     if (this.#memory && areOnDisk) return;
     this.#closeMemory(before);
-    // Those on disk have been taken along.
+    // The subscribers on disk were moved with the database.
     cursors.clear();
   }
 
   #takeAlong(before: string, next: string): boolean {
     try {
       const aside = moveDatabase(before, next, this.#options.unixNow());
-      this.#log.info(`rows are kept in ${next} from now on, with those that were in ${before}`);
+      this.#log.info(`rows are now kept in ${next}, with the rows from ${before}`);
       this.#isTakenAlong = true;
-      if (aside) this.#log.warn(`a database was in ${next} already: it is now ${aside}`);
+      if (aside) this.#log.warn(`${next} already had a database: it was moved to ${aside}`);
       return true;
     } catch (error) {
-      this.#log.error({ err: error }, `rows could not be taken along from ${before} to ${next}`);
+      this.#log.error({ err: error }, `rows could not be moved from ${before} to ${next}`);
       return false;
     }
   }
@@ -298,7 +298,7 @@ export class Placement {
     queue.skipTo(disk.lastEid);
     this.#disk = disk;
     this.#applyBudget();
-    // What waits in memory has numbers of its own when it waited for another database: there is no place among these.
+    // Rows in memory that waited for another database have eids that may collide with this one.
     if (this.#memory && !abandoned && !this.#isTakenAlong) onLost(this.#memory.letGo(disk.lastEid));
     this.#isTakenAlong = false;
     disk.count.follow(() => {
@@ -317,12 +317,12 @@ export class Placement {
     if (!disk) return;
     this.#cutBefore += disk.database.cutRows;
     try {
-      // Who is asked to leave has let its readers finish.
+      // At a regular end, all readers have finished.
       cursors.subscribers.confirm(0);
       if (!this.#diskFails) disk.database.replaceSubscribers(cursors.subscribers);
       disk.database.close();
     } catch (error) {
-      this.#log.warn({ err: error }, 'the database could not be closed as it should be');
+      this.#log.warn({ err: error }, 'the database could not be closed cleanly');
     } finally {
       disk.release(expectedIn(disk.database, queue.lastEid));
     }
@@ -365,7 +365,7 @@ export class Placement {
     return new Map([...cursors].map((after) => [after, database.count({ after, upTo: lastEid })]));
   }
 
-  /** Tries again when a database has been rewritten, and otherwise after a while. */
+  /** Retries after the rewriting of the database, or after a pause. */
   #waitForDisk(error: unknown): void {
     if (!(error instanceof CompactionError)) {
       this.#scheduleRetry();
@@ -388,10 +388,10 @@ export class Placement {
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS.most);
   }
 
-  /** Opens the disk again where there is none, and moves rows there from memory, so many at a time. */
+  /** Opens the disk if it is not open, and moves rows there from memory, `rows` at a time. */
   #retry(rows: number): void {
     if (this.#isRewriting) return;
-    // At the end there is no other time.
+    // At the end there is no later retry.
     if (this.isCheckpointing && rows !== Number.POSITIVE_INFINITY) {
       this.#scheduleRetry();
       return;
@@ -419,13 +419,13 @@ export class Placement {
       this.#options.onMoved();
     } catch (error) {
       if (problemCode(error) !== this.#problem?.code) this.#report(problemCode(error), messageOf(error));
-      // What waits in memory is older than what comes: it goes into the new one first.
+      // Rows in memory are older than new rows: they are moved to the new database first.
       this.repair(error);
       this.#waitForDisk(error);
     }
   }
 
-  /** Whether there is more to be moved. */
+  /** Moves rows. Returns whether there may be more. */
   #moveRows(disk: RowDatabase, memory: RowDatabase, rows: number): boolean {
     this.#moves++;
     do {
@@ -435,7 +435,7 @@ export class Placement {
   }
 
   #report(code: string, why: string): void {
-    this.#setProblem({ code, message: `${why}; rows are kept in memory meanwhile` });
+    this.#setProblem({ code, message: `${why}; until this is solved, rows are kept in memory` });
   }
 
   #setProblem(problem: CollectorProblem): void {
@@ -444,7 +444,7 @@ export class Placement {
   }
 }
 
-/** What a database holds, where `lastEid` is the last number that was given. */
+/** The expected rows of a database. `lastEid` is the last eid that was used. */
 function expectedIn({ discardedEid, rows }: RowDatabase, lastEid: number): Expected {
   return { lastEid, discardedEid, rows };
 }

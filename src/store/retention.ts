@@ -1,6 +1,6 @@
 /**
- * How long rows are kept: up to a number, a size and an age. The oldest go first. Rows that are too many or too large go
- * whatever has been read; rows that are too old wait for their subscribers.
+ * Limits the rows by number, size and age. The oldest are removed first. Rows beyond the number or the size are removed also if
+ * subscribers have not read them. Expired rows are kept until subscribers have read them.
  */
 import type { Cursors } from './cursors.ts';
 import type { DiskBudget } from './disk_budget.ts';
@@ -11,7 +11,7 @@ export interface RetentionLimits {
   readonly maxRows: number;
   readonly budget: DiskBudget;
   readonly expiryMs: number;
-  /** A subscriber that has not read for so long holds nothing back. */
+  /** A subscriber that has not read for this time does not keep expired rows. */
   readonly subscriberIdleMs: number;
 }
 
@@ -19,31 +19,31 @@ interface RetentionOptions {
   readonly placement: Placement;
   readonly cursors: Cursors;
   readonly limits: RetentionLimits;
-  /** Brings the log into the database when it has grown. */
+  /** Starts a checkpoint if the log has grown. */
   readonly tidyLog: () => void;
 }
 
-/** Rows that are kept in memory may take so much of it: for want of a disk, and where no disk is wanted. */
+/** Memory for rows: while the disk cannot be used, and with the setting :memory:. */
 const MEMORY_BYTES = { withoutDisk: 16 * 1024 * 1024, wanted: 64 * 1024 * 1024 };
-/** Pages that are given back to the disk without a pause; more of them than this part of the file are. */
+/** Bytes of free pages that are returned to the disk in one step. Pages are returned if free pages exceed FREE_SHARE of the file. */
 const GIVE_BACK_BYTES = 1024 * 1024;
 const FREE_SHARE = 1 / 8;
-/** Where a database is too large, this part of it goes beyond what is too much: not a segment after each batch. */
+/** Share of the size that is removed in addition, so that not every batch removes a segment. */
 const SPARE_SHARE = 1 / 64;
-/** What is dropped after a batch, in steps, before others have their turn. */
+/** Steps in one turn of the event loop. */
 const DROPS_A_TURN = 4;
 const STEP_ROWS = 1000;
 const SIZED_EVERY_BYTES = 64 * 1024;
-/** How long a clock may have been ahead and rows be taken for new. */
+/** Rows from at most this far in the future count as new: the clock may have been ahead. */
 const CLOCK_SLACK_MS = 60_000;
 
 export class Retention {
   readonly #options: RetentionOptions;
   #limits: RetentionLimits;
   #discarded = 0;
-  /** What had been written to each database when its size was asked for, and was not too large. */
+  /** By database: its written bytes when its size was last checked and within the bound. */
   #sizedAt = new WeakMap<RowDatabase, number>();
-  /** Pages may be free for good. */
+  /** There may be free pages to return. */
   #arePagesFree = false;
   #isTrimDue = false;
   #isGivingBack = false;
@@ -59,7 +59,7 @@ export class Retention {
     this.#sizedAt = new WeakMap();
   }
 
-  /** Rows that made room for newer ones, or were too old. */
+  /** Number of rows that expired or were removed to make room for newer ones. */
   get discarded(): number {
     return this.#discarded;
   }
@@ -68,7 +68,7 @@ export class Retention {
     this.#closed = true;
   }
 
-  /** Lets go of rows that are too many or too large, a step at a time: there may be very many when a limit has changed. */
+  /** Removes rows beyond the number or the size, in steps: there may be many after a change of a limit. */
   trim(): void {
     const { placement } = this.#options;
     placement.attempt(() => {
@@ -85,7 +85,7 @@ export class Retention {
     if (this.#arePagesFree) this.giveBack();
   }
 
-  /** Lets go of what is older than the expiry, but for what subscribers still have to read. */
+  /** Removes expired rows, except those that subscribers have not read yet. */
   expire(nowUnixMs: number): void {
     const { placement, cursors } = this.#options;
     const { expiryMs, subscriberIdleMs } = this.#limits;
@@ -99,7 +99,7 @@ export class Retention {
     });
   }
 
-  /** Gives pages that are free for good back to the disk, a few at a time. */
+  /** Returns free pages to the disk, in steps. */
   giveBack(): void {
     const { placement, tidyLog } = this.#options;
     const disk = placement.writableDisk;
@@ -125,7 +125,7 @@ export class Retention {
     });
   }
 
-  /** Whether there may be more to let go. */
+  /** Removes some rows. Returns whether there may be more. */
   #trimStep(database: RowDatabase): boolean {
     const { placement } = this.#options;
     const bytesMax = this.#bytesMax(database);
@@ -139,7 +139,7 @@ export class Retention {
     return database.dropUnneeded() || upTo !== undefined;
   }
 
-  /** Its size is asked for after some rows only: that takes longer than to write a few. */
+  /** Whether to check the size: not after every row, because the check takes longer than writing a few rows. */
   #isSizeDue(database: RowDatabase): boolean {
     const before = this.#sizedAt.get(database);
     if (before === undefined) return true;
@@ -165,7 +165,7 @@ export class Retention {
 
   #discard(database: RowDatabase, upTo: number, atOnce: boolean): number {
     const { placement, cursors } = this.#options;
-    // Of those that are far behind, each loses all of these rows: they are counted once.
+    // Subscribers that are far behind lose the same rows: these are counted once.
     const counts = new Map<number, number>();
     const lose = cursors.subscribers.losing((cursor) => {
       if (cursor >= upTo) return 0;

@@ -1,28 +1,28 @@
 /**
- * Events on their way into the database: numbered in the order of publication, or waiting to be told which number is the
- * next. No number is used again.
+ * Events that wait to be written. They are numbered in the order of publication, or wait until the next eid is known. No eid is
+ * used again.
  */
 import { textBytes } from '../memory/memory_bounds.ts';
 import type { PublishedEvent } from '../process/tree.ts';
 import type { NumberedEvent } from './rows/row_database.ts';
 
-/** So many events may wait for a locked database, or to be told where it is. */
+/** Number of events that may wait for a locked database, or until its directory is known. */
 export const QUEUED_MAX = 5000;
 
 export class RowQueue {
   #numbered: NumberedEvent[] = [];
   #numberedBytes = 0;
-  /** Events that came before it was known where the database is, and so which number is the next. */
+  /** Events that came before the directory of the database, and so the next eid, was known. */
   #unnumbered: PublishedEvent[] = [];
   #unnumberedBytes = 0;
   #lastEid = 0;
 
-  /** Numbered events that are to be written, the oldest first. */
+  /** Numbered events that wait to be written, the oldest first. */
   get numbered(): readonly NumberedEvent[] {
     return this.#numbered;
   }
 
-  /** What their texts take in memory, at most. */
+  /** Upper estimate of the memory for their texts. */
   get numberedBytes(): number {
     return this.#numberedBytes;
   }
@@ -35,17 +35,17 @@ export class RowQueue {
     return this.#numberedBytes + this.#unnumberedBytes;
   }
 
-  /** The last number that was given. */
+  /** The last eid that was used. */
   get lastEid(): number {
     return this.#lastEid;
   }
 
-  /** The number of the last event that is written. */
+  /** The eid of the last written event. */
   get writtenEid(): number {
     return this.#lastEid - this.#numbered.length;
   }
 
-  /** The next numbers are beyond this one, and so are those of the rows that wait: the database has others up to there. */
+  /** Continues after this eid, and renumbers the waiting rows: the database already has rows up to it. */
   skipTo(eid: number): void {
     if (eid <= this.#lastEid) return;
     this.#lastEid = eid;
@@ -57,7 +57,7 @@ export class RowQueue {
     this.#numberedBytes += textBytes(event.details);
   }
 
-  /** Keeps an event until numbers can be given. Answers how many of the oldest were given up to keep within `maxBytes`. */
+  /** Keeps an event until the next eid is known. Returns how many of the oldest were dropped to stay within the bounds. */
   addUnnumbered(event: PublishedEvent, maxBytes: number): number {
     this.#unnumbered.push(event);
     this.#unnumberedBytes += textBytes(event.details);
@@ -68,24 +68,24 @@ export class RowQueue {
     return lost;
   }
 
-  /** Gives numbers to those that waited for them. */
+  /** Numbers the events that waited for it. */
   numberAll(): void {
     this.#unnumberedBytes = 0;
     for (const event of this.#unnumbered.splice(0)) this.add(event);
   }
 
-  /** Takes the oldest numbered ones out: they are written. */
+  /** Removes the oldest numbered events, which are written. */
   remove(count: number): void {
     for (const { event } of this.#numbered.splice(0, count)) this.#numberedBytes -= textBytes(event.details);
   }
 
-  /** Takes all numbered ones out. */
+  /** Removes and returns all numbered events. */
   removeAll(): NumberedEvent[] {
     this.#numberedBytes = 0;
     return this.#numbered.splice(0);
   }
 
-  /** How many numbered ones come after an eid. */
+  /** Number of numbered events after an eid. */
   countAfter(eid: number): number {
     return Math.min(this.#numbered.length, Math.max(0, this.#lastEid - eid));
   }

@@ -1,4 +1,4 @@
-/** What an error means for the database: whether it is damaged, foreign or full, and the name of the problem. */
+/** Classifies errors of the database (damaged, foreign, full), and maps them to problem codes. */
 
 import { CompactionError } from './compaction.ts';
 import { DirectoryError } from './database_directory.ts';
@@ -16,12 +16,12 @@ import {
   TOO_BIG,
 } from './sqlite_result.ts';
 
-/** Another program keeps the write-ahead log from being brought into the database. */
+/** Another program prevents the checkpoint of the write-ahead log. */
 export class LogHeldError extends Error {
   override readonly name = 'LogHeldError';
 }
 
-/** The database is well; what it was given is not to be stored. */
+/** The database is intact, but the row cannot be stored. */
 export function isUnstorable(error: unknown): boolean {
   const code = resultCode(error);
   return code === undefined || code === TOO_BIG || code === CONSTRAINT || code === MISMATCH;
@@ -32,12 +32,12 @@ export function isDamage(error: unknown): boolean {
   return code === CORRUPT || code === NOT_A_DATABASE || error instanceof DamagedRowError;
 }
 
-/** Of opening a database: its tables are not ours. */
+/** For an error at opening: the tables are of another program. */
 export function isForeign(error: unknown): boolean {
   return error instanceof ForeignSchemaError || resultCode(error) === ERROR;
 }
 
-/** The stable name of what keeps rows from the disk. */
+/** The stable code of the problem. */
 export function problemCode(error: unknown): string {
   if (error instanceof DirectoryError) return error.code;
   if (error instanceof CompactionError) return 'database_compacting';

@@ -1,4 +1,4 @@
-/** SQLite's primary result codes (sqlite.org/rescode.html), and that of an error. */
+/** Primary result codes of SQLite (sqlite.org/rescode.html), and the code of an error. */
 
 export const ERROR = 1;
 const BUSY = 5;
@@ -11,12 +11,12 @@ export const CONSTRAINT = 19;
 export const MISMATCH = 20;
 export const NOT_A_DATABASE = 26;
 
-/** Undefined for what is none of SQLite's errors. */
+/** Undefined if it is no SQLite error. */
 export function resultCode(error: unknown): number | undefined {
   return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : undefined;
 }
 
-/** Somebody else has locked it, for now. */
+/** Another connection holds a lock. */
 export function isBusy(error: unknown): boolean {
   const code = resultCode(error);
   return code === BUSY || code === LOCKED;

@@ -1,56 +1,56 @@
 /**
- * Named readers and how far each has read. Answers are not told apart by statement (the protocol has no statement id), so a
- * batch is given again for a bounded time: a join that asks row by row gets the same rows. An answer that did not arrive is
- * given again whole. A batch counts as logged when its reader has lived on: osqueryd can be killed between taking rows and
- * logging them.
+ * Subscribers (named readers) and their cursors. The protocol has no statement id, so queries of one statement cannot be
+ * recognized. Therefore the same batch is sent again for a short time: a join that queries row by row gets the same rows. An
+ * answer that did not arrive is sent again completely. osqueryd can be killed between reading rows and logging them, so a batch
+ * counts as logged only if the reader is still alive some time later.
  */
 import type { EidRange } from './eid_range.ts';
 import type { StoredSubscriber } from './rows/row_database.ts';
 
 export interface Subscriber {
   readonly name: string;
-  /** It was given all rows up to this eid. */
+  /** It has received all rows up to this eid. */
   lastEid: number;
   /** It has logged all rows up to this eid. */
   confirmedEid: number;
-  /** The process of osqueryd that was given the rows between these two. */
+  /** The process of osqueryd that received the rows between confirmedEid and lastEid. */
   reader: string;
-  /** When it asked for its first and for its last batch, in Unix ms. The time between them is how long it has been in use. */
+  /** Time of its first and its last batch, in Unix ms. The time between them is how long it has been in use. */
   firstReadMs: number;
   lastReadMs: number;
-  /** Rows that went before it had them. */
+  /** Rows that were removed before it read them. */
   lostRows: number;
 }
 
-/** Rows that a subscriber is given by one query. */
+/** The rows of one query of a subscriber. */
 export interface Batch extends EidRange {
   readonly name: string;
-  /** The batch ends where its answer has so many bytes. */
+  /** The batch ends when its answer has this many bytes. */
   readonly bytes: number;
-  /** It was given before, and must not end elsewhere. */
+  /** It was sent before, and must end at the same row. */
   readonly isGivenAgain: boolean;
   upTo: number;
 }
 
 interface OpenBatch {
   readonly batch: { -readonly [Key in keyof Batch]: Batch[Key] };
-  /** When its first answer arrived. Milliseconds of a clock that does not jump, as the next one. */
+  /** When its first answer arrived. Monotonic clock, in milliseconds, as for the next one. */
   firstAnswerMs: number | undefined;
-  /** When its last answer arrived; undefined while that is on its way, or when it never arrived. */
+  /** When its last answer arrived; undefined until it arrives. */
   lastAnswerMs: number | undefined;
   /** The cursor on disk. */
   toldEid: number;
 }
 
-/** What is known of a name beside what is stored of it. */
+/** A subscriber with its state that is not stored. */
 interface Entry {
   readonly subscriber: Subscriber;
   open: OpenBatch | undefined;
-  /** The batch that its reader died with. */
+  /** The batch that the reader had when it died. */
   fatal: EidRange | undefined;
-  /** Bytes of full rows that a batch may take after one has failed; undefined: no limit. */
+  /** Limit for the bytes of full rows in a batch after a failure; undefined for no limit. */
   mostBytes: number | undefined;
-  /** When it asked last. Milliseconds of a clock that does not jump. */
+  /** Time of its last query. Monotonic clock, in milliseconds. */
   askedMs: number;
 }
 
@@ -67,13 +67,13 @@ class SubscriberError extends Error {
 
 export const SUBSCRIBERS_MAX = 1024;
 const NAME_MAX = 256;
-/** The same rows are given again within `pause` of their last answer and within `whole` of their first one. */
+/** The same rows are sent again within `pause` after their last answer and within `whole` after their first answer. */
 export const GIVEN_AGAIN_MS = { pause: 300, whole: 5000 };
-/** A subscriber that was silent for long may come back for so long after its host was off or asleep. */
+/** After the host was off or asleep, a subscriber has this time to query again. */
 const COME_BACK_MS = 3_600_000;
-/** A reader that lives so long after its batch has logged it. */
+/** A reader that is alive this long after a batch has logged it. */
 const LOGGED_WITHIN_MS = 30_000;
-/** A batch that failed is halved (to `least` bytes of full rows), and the next ones grow again: it may have killed osqueryd. */
+/** After a failed batch, the next is half as large (at least `least` bytes of full rows), then they grow again: the batch may have killed osqueryd. */
 const AFTER_FAILURE = { least: 4 * 1024 * 1024, growth: 1.25 };
 
 export class Subscribers {
@@ -85,7 +85,7 @@ export class Subscribers {
     this.#options = options;
   }
 
-  /** Adds those of a database. One that is known already has what both have. */
+  /** Adds the subscribers of a database, and merges those that are already known. */
   load(stored: readonly StoredSubscriber[]): void {
     for (const one of stored) {
       const known = this.#entries.get(one.name)?.subscriber;
@@ -102,7 +102,7 @@ export class Subscribers {
     if (this.#reader !== undefined) this.readBy(this.#reader);
   }
 
-  /** Sets the reader from now on. What another reader was given and has not logged is given again. */
+  /** Sets the present reader. Rows that another reader received and did not log are sent again. */
   readBy(reader: string): void {
     this.#reader = reader;
     for (const entry of this.#entries.values()) {
@@ -125,8 +125,8 @@ export class Subscribers {
   }
 
   /**
-   * The batch that a name was given last, where it is to be given again; undefined when the next one is due. It has been
-   * given when the last answer to it has arrived: a join is one statement, and one answer that is missing makes it fail.
+   * The last batch of a name, if it must be sent again; undefined if the next one is due. A batch is delivered when its last answer
+   * has arrived: a join is one statement, and fails if one answer is missing.
    */
   again(name: string): Batch | undefined {
     const entry = this.#entries.get(name);
@@ -142,15 +142,15 @@ export class Subscribers {
   }
 
   /**
-   * The subscriber of this name. A new one may make another one leave, which is then `evicted`: the one that has been in use
-   * for the shortest time, so names that were read only once go first. One that was silent for `idleMs` is not in use.
+   * The subscriber of this name. A new one may evict another one: the one that has been in use for the shortest time, so names that
+   * were read only once are evicted first. A subscriber without a query for `idleMs` is not in use.
    *
    * @throws {SubscriberError}
    */
   get(name: string, idleMs: number): { subscriber: Subscriber; evicted?: Subscriber } {
     const known = this.#entries.get(name)?.subscriber;
     if (known) return { subscriber: known };
-    if (name.length > NAME_MAX) throw new SubscriberError(`a subscriber's name has ${NAME_MAX} characters at most`);
+    if (name.length > NAME_MAX) throw new SubscriberError(`a subscriber name can have at most ${NAME_MAX} characters`);
     const evicted = this.#entries.size >= SUBSCRIBERS_MAX ? this.#leastUsed(idleMs) : undefined;
     if (evicted) this.#entries.delete(evicted.name);
     const now = this.#options.unixNow();
@@ -160,9 +160,9 @@ export class Subscribers {
   }
 
   /**
-   * How many bytes of full rows the next batch may take, to be asked once a batch; undefined: as many as there are. It is
-   * half of a batch whose answer did not arrive, or whose reader died with it, as osqueryd does where rows take more memory
-   * than it may have; then it grows until it is `bytes`. `sizeOf` tells a range's bytes.
+   * The limit for the bytes of full rows in the next batch; undefined for no limit. Call it once per batch. After a batch whose
+   * answer did not arrive, or whose reader died (osqueryd is killed if it takes too much memory), the limit is half of that batch.
+   * Then it grows up to `bytes`. `sizeOf` returns the bytes of a range.
    */
   mostBytes({ name }: Subscriber, bytes: number, sizeOf: (range: EidRange) => number): number | undefined {
     const entry = this.#entries.get(name);
@@ -176,7 +176,7 @@ export class Subscribers {
     return entry.mostBytes;
   }
 
-  /** Begins a batch. A subscriber that asks for more has done with what it had. */
+  /** Starts a batch. A subscriber that asks for more rows has logged the former ones. */
   handOut(subscriber: Subscriber, upTo: number, bytes: number): Batch {
     const batch = { name: subscriber.name, after: subscriber.lastEid, upTo, bytes, isGivenAgain: false };
     const entry = this.#entries.get(subscriber.name);
@@ -186,12 +186,12 @@ export class Subscribers {
     }
     subscriber.confirmedEid = subscriber.lastEid;
     subscriber.lastReadMs = this.#options.unixNow();
-    // A clock that was ahead then must not make a subscriber look new for ever.
+    // The clock may have been ahead at the first read.
     subscriber.firstReadMs = Math.min(subscriber.firstReadMs, subscriber.lastReadMs);
     return batch;
   }
 
-  /** The answer to a batch has arrived. Returns the subscriber when its cursor is to be stored. */
+  /** The answer with a batch has arrived. Returns the subscriber if its cursor must be stored. */
   delivered(batch: Batch): Subscriber | undefined {
     const entry = this.#entries.get(batch.name);
     const open = entry?.open;
@@ -206,7 +206,7 @@ export class Subscribers {
     return subscriber;
   }
 
-  /** The last answer to a batch was not read to its end. Returns the subscriber when its cursor is to be stored. */
+  /** The last answer with a batch was not read to its end. Returns the subscriber if its cursor must be stored. */
   unread(batch: Batch): Subscriber | undefined {
     const entry = this.#entries.get(batch.name);
     const open = entry?.open;
@@ -217,7 +217,7 @@ export class Subscribers {
     return entry.subscriber;
   }
 
-  /** The reader lives now: it has logged what it was given before `withinMs`. Returns those whose cursors moved. */
+  /** The reader is alive, so it has logged the rows that it received more than `withinMs` ago. Returns the changed subscribers. */
   confirm(withinMs = LOGGED_WITHIN_MS): Subscriber[] {
     const now = this.#options.now();
     const moved: Subscriber[] = [];
@@ -231,9 +231,9 @@ export class Subscribers {
   }
 
   /**
-   * What each loses with rows that are about to go, where `count` tells how many of them come after an eid. They are
-   * counted when the returned function is called, which is when the rows are gone: a locked database keeps them. That
-   * function returns the subscribers that lost any.
+   * Computes what each subscriber loses when rows are removed. `count` returns how many of the rows come after an eid. Call the
+   * returned function once the rows are removed (a locked database keeps them): it adds the losses and returns the subscribers
+   * that lost rows.
    */
   losing(count: (afterEid: number) => number): () => Subscriber[] {
     const losses = [...this].map((subscriber) => ({ subscriber, lost: count(subscriber.lastEid) }));
@@ -244,7 +244,7 @@ export class Subscribers {
       });
   }
 
-  /** The eid up to which every subscriber that was not idle for so long has all rows; Infinity without any. */
+  /** The eid up to which all subscribers that are not idle have logged all rows; Infinity if there are none. */
   readByAll(idleMs: number): number {
     let least = Number.POSITIVE_INFINITY;
     for (const entry of this.#entries.values()) {
@@ -279,14 +279,14 @@ export class Subscribers {
     return least?.subscriber;
   }
 
-  /** Not for the time alone: a host may have been off or asleep for it, or its clock been set. */
+  /** Compares Unix time and the monotonic clock: the host may have been off or asleep, or its clock may have been set. */
   #isIdle({ subscriber, askedMs }: Entry, idleMs: number): boolean {
     const couldAskMs = this.#options.now() - askedMs;
     return this.#options.unixNow() - subscriber.lastReadMs >= idleMs && couldAskMs >= Math.min(idleMs, COME_BACK_MS);
   }
 }
 
-/** From a subscriber's first batch to its last one; 0 for a name that was read once. */
+/** Time from the first to the last batch of a subscriber; 0 for a name that was read once. */
 export function usedForMs({ firstReadMs, lastReadMs }: Subscriber): number {
   return Math.max(0, lastReadMs - firstReadMs);
 }

@@ -106,7 +106,7 @@ describe('50,000 rows', () => {
     extension = await ExtensionUnderTest.start(['--collector', 'replay', '--replay-file', log], { recording: false });
     const refusal = await extension.generate('process_ancestry_events').catch((error: Error) => error.message);
     expect(refusal).toMatch(
-      /^process_ancestry_events: the answer would be 50,000 rows and [1-9]\d\d\.\d MB, more than process_ancestry_result_max_bytes allows \(33\.6 MB\): ask for what is new \(WHERE subscriber = /,
+      /^process_ancestry_events: the answer would be 50,000 rows and [1-9]\d\d\.\d MB, more than process_ancestry_result_max_bytes allows \(33\.6 MB\): select only new rows \(WHERE subscriber = /,
     );
     expect(await extension.generate('process_ancestry_events', {}, ['pid'])).toHaveLength(50_000);
     const seen: string[] = [];

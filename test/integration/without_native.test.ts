@@ -13,7 +13,7 @@ describe('without its native collector, the program', () => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'pa-broken-'));
-    for (const part of ['src', 'tables', 'thrift', 'sample', 'native'])
+    for (const part of ['src', 'tables', 'sample', 'native'])
       cpSync(join(root, 'dist', part), join(folder, 'dist', part), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
     writeFileSync(join(folder, 'dist', 'native', 'process_ancestry.node'), 'no shared object');

@@ -1,9 +1,9 @@
 /**
- * Joins the two halves that audit and the proc connector tell into whole events. The connector's messages are the order: they
- * wait in a queue, an exec until audit's record of it has come, and everything else until audit has gone past it, for only
- * then is it known which process groups were set before. A record of an exec says that audit has told all that happened
- * before that exec, so that nothing waits longer than the next exec. What does not come is given up after a while, and the
- * kernel is asked first whether more is on its way.
+ * Joins the records of audit and the messages of the proc connector into complete events. The connector gives the order: its
+ * messages wait in a queue. An exec waits for its audit record. Every other event waits until audit has passed it, because
+ * only then all earlier changes of process groups are known. The audit record of an exec shows that audit has reported
+ * everything before that exec, so no event waits longer than the next exec. A missing record is given up after a timeout,
+ * after a check whether the kernel has more records.
  */
 import { MEMORY_BOUNDS, textBytes } from '../../memory/memory_bounds.ts';
 import type { ExecDetails, Pid, ProcessEvent } from '../event.ts';
@@ -12,18 +12,18 @@ import type { ExecEvent, ExitEvent, ForkEvent, SensorEvent, SetsidEvent } from '
 import { type GroupChange, GroupChanges } from '../group_changes.ts';
 import { type AnnouncedExec, ExecPairing } from './exec_pairing.ts';
 
-/** While audit is behind, an event waits for it so many times longer at most. */
+/** While audit lags behind, an event waits at most this many times longer. */
 const LAGGING_WAIT_FACTOR = 20;
-/** For so long a late record is told from one of an exec that was not announced. */
+/** For this time, a late record is distinguished from the record of an unannounced exec. */
 const LATE_RECORD_MS = 10_000;
-/** The wall clock was set when it moved against CLOCK_BOOTTIME by more; stamps from before are not compared for a while. */
+/** A larger move of the wall clock against CLOCK_BOOTTIME means that it was set. Timestamps are not compared for a while after. */
 const CLOCK_SET_MS = 2;
 const CLOCK_SETTLES_MS = 5_000;
 
 /** An exec that the connector announced. */
 interface Exec extends AnnouncedExec {
   details: ExecDetails | undefined;
-  /** What /proc showed at once, where audit had to be expected to tell nothing. */
+  /** Details from /proc at the announcement, if no audit record is expected. */
   fallback: ExecDetails | undefined;
   /** See ExecEvent. */
   groupsUntold: boolean;
@@ -36,17 +36,17 @@ interface OtherMessage {
   readonly heardMs: number;
 }
 
-/** What the connector told, while it waits. */
+/** A connector message that waits. */
 type Entry = Exec | OtherMessage;
 
 const isExec = (entry: Entry): entry is Exec => entry.event.kind === 'exec';
 
-/** What an entry of the queue takes beside its texts, about. */
+/** Approximate size of a queue entry without its texts, in bytes. */
 const ENTRY_BYTES = 300;
 
 /**
- * Whether a change is of a process that had the pid before this fork. The sensor empties audit's socket before the
- * connector's: whatever a process did that audit has told, the connector has told its fork before.
+ * Whether a change belongs to a former process with the pid of this fork. The sensor reads the audit socket before the
+ * connector socket, so the connector has reported the fork of a process before audit reports its calls.
  */
 const isFormer = ({ forkedMs = Number.NEGATIVE_INFINITY }: GroupChange, fork: ForkEvent) => forkedMs < fork.bootMs;
 
@@ -55,18 +55,18 @@ export class AuditConnectorJoin implements EventJoin {
   readonly #pairing = new ExecPairing<Exec>();
   readonly #groups = new GroupChanges();
   readonly #queue: Entry[] = [];
-  /** Execs in the queue, and those of them that have their details: audit has told all that happened before. */
+  /** Number of execs in the queue, and of those with details: audit has reported everything before these. */
   #execs = 0;
   #complete = 0;
-  /** The last exec of each pid that waits. */
+  /** The last waiting exec of each pid. */
   readonly #lastExecs = new Map<Pid, Exec>();
-  /** Of the queue: what its entries take, and the texts of execs. */
+  /** Size of the queue: its entries and the texts of its execs. */
   #queueBytes = 0;
-  /** When the last process of each pid was forked, by CLOCK_BOOTTIME, until its end is handed over. */
+  /** By pid: when the last process was forked (CLOCK_BOOTTIME), until its exit is released. */
   readonly #forkedMs = new Map<Pid, number>();
   #clockOffsetMs = Number.NaN;
   #clockSetMs = Number.NEGATIVE_INFINITY;
-  /** By a clock that is not set. */
+  /** By CLOCK_BOOTTIME, which cannot be set. */
   #lastAuditMs = Number.NEGATIVE_INFINITY;
   #lastAuditHeardMs = Number.NEGATIVE_INFINITY;
   #hurried = 0;
@@ -141,12 +141,12 @@ export class AuditConnectorJoin implements EventJoin {
     if (this.#timesCompare) this.#lastAuditMs = Math.max(this.#lastAuditMs, event.bootMs);
   }
 
-  /** False while the clock was just set: what is on its way may be stamped by either. */
+  /** Whether timestamps can be compared. False just after the clock was set: waiting records may have old or new timestamps. */
   get #timesCompare(): boolean {
     return this.#options.now() - this.#clockSetMs > CLOCK_SETTLES_MS;
   }
 
-  /** The connector's exec. */
+  /** Adds an exec of the connector. */
   #announce(event: ExecEvent, heardMs: number): void {
     const { groupsUntold = false, cgroupUntold = false } = event;
     const exec: Exec = {
@@ -157,29 +157,29 @@ export class AuditConnectorJoin implements EventJoin {
     this.#queueBytes += ENTRY_BYTES;
     this.#lastExecs.set(event.pid, exec);
     this.#execs++;
-    // What it was read as is all that will be told: a later record is of a later exec.
+    // No audit record will come for it. A later record belongs to a later exec.
     if (event.isUnrecorded && !event.details) {
       exec.isUnrecorded = true;
       this.#complete++;
       return;
     }
-    // With details from /proc where audit does not work: it will tell nothing.
+    // The event has details from /proc if audit does not work: then no audit record will come.
     const details = event.details ?? this.#pairing.announce(exec, this.#timesCompare);
     if (details) {
       this.#addDetails(exec, details);
     } else if (!this.#forkedMs.has(event.pid)) {
-      // A process from before audit was first enabled has no audit context, and makes no record (kernel/auditsc.c,
-      // audit_alloc): what it runs is to be read now or never.
+      // A process that started before audit was first enabled has no audit context, and makes no records (kernel/auditsc.c,
+      // audit_alloc). Its details must be read from /proc now.
       exec.fallback = this.#read(exec);
       this.#queueBytes += textBytes(exec.fallback);
     }
   }
 
-  /** Audit's record of an exec. */
+  /** Adds the audit record of an exec. */
   #record(event: ExecEvent, heardMs: number): void {
     if (!event.details) return;
     const exec = this.#pairing.record(event, event.details, heardMs, this.#timesCompare);
-    // A record that comes too late changes nothing: its row is out.
+    // A record that comes too late changes nothing: its exec was already released.
     if (!exec || exec.isGivenUp) return;
     exec.groupsUntold = event.groupsUntold ?? false;
     exec.cgroupUntold = event.cgroupUntold ?? false;
@@ -192,7 +192,7 @@ export class AuditConnectorJoin implements EventJoin {
     this.#queueBytes += textBytes(details);
   }
 
-  /** Releases what is whole, up to the first entry that is not, and is not to be given up. */
+  /** Releases entries up to the first one that is incomplete and not given up. */
   #releaseHead(whole: ProcessEvent[], isGivenUp: (entry: Entry) => boolean = () => false): void {
     for (let head = this.#queue[0]; head; head = this.#queue[0]) {
       if (!this.#isWhole(head) && !isGivenUp(head)) return;
@@ -235,26 +235,26 @@ export class AuditConnectorJoin implements EventJoin {
   }
 
   /**
-   * Whether a group was set before an event of the same pid. Audit's stamp is never later than the call, but may be earlier
-   * by as long as the kernel's tick was late: a stamp from after the event proves the contrary, one from before proves nothing
-   * where the pid was another process's by the time that the change was told.
+   * Whether a group change came before an event of the same pid. The audit timestamp is never later than the call, but it may be
+   * earlier by a late kernel tick. A timestamp after the event proves that the change came after it. A timestamp before the
+   * event proves nothing if the pid was reused when the change was reported.
    */
   #isBefore(change: GroupChange, { bootMs }: SensorEvent): boolean {
     const { event, forkedMs = Number.NEGATIVE_INFINITY } = change;
     if (forkedMs <= bootMs) return event.bootMs <= bootMs;
     if (this.#timesCompare && event.bootMs > bootMs) return false;
-    // All in the queue happened after this event, which is its head or was.
+    // Every entry of the queue is later than this event, which is or was its head.
     const isAfter = this.#queue.some((entry) => isExec(entry) && (entry.details?.serial || Infinity) < event.serial);
     change.isDoubtful ||= !isAfter;
     return false;
   }
 
-  /** What /proc shows of a process that lives, if it still runs what this exec loaded. */
+  /** Details from /proc of a living process, if it still runs the image of this exec. */
   #read(exec: Exec): ExecDetails | undefined {
     const { pid, bootMs } = exec.event;
     if (this.#lastExecs.get(pid) !== exec) return undefined;
     const shown = this.#options.readProcess(pid);
-    // Another process may have the pid by now.
+    // The pid may have been reused.
     const isSame = shown?.details.startMs !== undefined && shown.details.startMs <= bootMs;
     return isSame && !shown.hasEnded ? shown.details : undefined;
   }
@@ -264,19 +264,19 @@ export class AuditConnectorJoin implements EventJoin {
     const waitedMs = now - heardMs;
     if (waitedMs < waitMs) return false;
     if (waitedMs >= waitMs * LAGGING_WAIT_FACTOR) return true;
-    // Audit that has gone past it will not come back to it; one that is still busy with earlier execs will come to it.
+    // If audit has passed the event, no record will come. If audit is still reporting earlier execs, it may come.
     if (this.#lastAuditMs > event.bootMs + waitMs) return true;
     return now - this.#lastAuditHeardMs >= waitMs && !isLagging();
   }
 
-  /** Records of execs that the connector did not announce are execs of their own. */
+  /** Releases records of execs that the connector did not announce, as separate execs. */
   #releaseUnannounced(heardBeforeMs: number, whole: ProcessEvent[]): number {
     const records = this.#pairing.takeUnannounced(heardBeforeMs);
     for (const { event } of records) whole.push({ ...event, isCoarse: true });
     return records.length;
   }
 
-  /** Releases the oldest until what waits fits into the memory that is for it. */
+  /** Releases the oldest entries until the queue is within its memory bound. */
   #makeRoom(whole: ProcessEvent[]): void {
     const isTooMuch = () => this.#queueBytes + this.#pairing.earlyBytes > MEMORY_BOUNDS.waitingEvents;
     if (!isTooMuch()) return;

@@ -1,8 +1,8 @@
 /**
- * The two halves of an exec: the connector says at once that a process executes, and audit's record brings what and as whom.
- * Both keep the order of a pid's execs (the connector's messages are queued by the process itself, audit's records at the
- * system call's return), so the n-th record of a pid belongs to its n-th exec, whichever process had the pid; time only
- * tells when one was lost.
+ * Pairs the two parts of an exec: the connector message announces it at once, and the audit record has its details. Both keep
+ * the order of the execs of a pid (the process itself queues the connector message, and the audit record at the return of the
+ * system call). So the n-th record of a pid belongs to its n-th exec, also if the pid was reused. Times are only compared to
+ * detect a lost record.
  */
 import { textBytes } from '../../memory/memory_bounds.ts';
 import type { ExecDetails, Pid } from '../event.ts';
@@ -11,11 +11,11 @@ import type { ExecEvent } from '../events.ts';
 export interface AnnouncedExec {
   readonly event: ExecEvent;
   readonly heardMs: number;
-  /** Handed over without its record, which may still come. */
+  /** Released without its record, which may still come. */
   isGivenUp: boolean;
 }
 
-/** A record of audit's whose exec is not announced yet. */
+/** An audit record whose exec is not announced yet. */
 interface EarlyRecord {
   readonly event: ExecEvent;
   readonly details: ExecDetails;
@@ -23,8 +23,8 @@ interface EarlyRecord {
 }
 
 /**
- * Audit stamps the entry into the system call, with a coarse clock, and the connector the exec's success: the stamp is
- * never later but for what converting between their clocks adds.
+ * Audit takes the time of the system call's entry from a coarse clock, and the connector takes the time of the exec's success.
+ * The audit timestamp is never later, except for the error of the conversion between the clocks.
  */
 const CLOCK_SLACK_MS = 5;
 
@@ -33,7 +33,7 @@ export class ExecPairing<Exec extends AnnouncedExec> {
   readonly #early = new Map<Pid, EarlyRecord[]>();
   #earlyBytes = 0;
 
-  /** Of the texts of records whose exec is not announced yet. */
+  /** Memory for the texts of records whose exec is not announced yet. */
   get earlyBytes(): number {
     return this.#earlyBytes;
   }
@@ -43,8 +43,8 @@ export class ExecPairing<Exec extends AnnouncedExec> {
   }
 
   /**
-   * Returns the record of an exec, where that came first. `timesCompare` is false while the clock was just set: then only
-   * the order tells.
+   * Announces an exec. Returns its record if that came first. `timesCompare` is false just after the clock was set: then only the
+   * order counts.
    */
   announce(exec: Exec, timesCompare = true): ExecDetails | undefined {
     const { pid, unixMs } = exec.event;
@@ -62,13 +62,13 @@ export class ExecPairing<Exec extends AnnouncedExec> {
     return undefined;
   }
 
-  /** Returns the exec that a record belongs to; undefined where that is not announced yet. */
+  /** Adds a record. Returns its exec; undefined if the exec is not announced yet. */
   record(event: ExecEvent, details: ExecDetails, heardMs: number, timesCompare = true): Exec | undefined {
     const announced = this.#announced.get(event.pid);
     while (announced?.length) {
       const exec = announced.shift() as Exec;
       if (announced.length === 0) this.#announced.delete(event.pid);
-      // A record of a later system call: this exec's own was lost.
+      // The record is of a later system call: the record of this exec was lost.
       if (timesCompare && event.unixMs > exec.event.unixMs + CLOCK_SLACK_MS) continue;
       return exec;
     }
@@ -80,7 +80,7 @@ export class ExecPairing<Exec extends AnnouncedExec> {
     return undefined;
   }
 
-  /** Takes out the records whose exec was not announced since `heardBeforeMs`. */
+  /** Removes and returns the records from before `heardBeforeMs` whose exec was not announced. */
   takeUnannounced(heardBeforeMs: number): EarlyRecord[] {
     const taken: EarlyRecord[] = [];
     for (const [pid, records] of this.#early) {
@@ -91,7 +91,7 @@ export class ExecPairing<Exec extends AnnouncedExec> {
     return taken;
   }
 
-  /** Forgets execs that were given up long ago: a late record is told by them from that of a later exec. */
+  /** Removes execs that were given up long ago. Until then they catch their late records. */
   forgetGivenUp(heardBeforeMs: number): void {
     for (const [pid, execs] of this.#announced) {
       while (execs[0]?.isGivenUp && execs[0].heardMs <= heardBeforeMs) execs.shift();
@@ -99,7 +99,7 @@ export class ExecPairing<Exec extends AnnouncedExec> {
     }
   }
 
-  /** When the record that has waited longest for its exec was heard; undefined where none waits. */
+  /** When the oldest record without an exec arrived; undefined if none waits. */
   get earlySinceMs(): number | undefined {
     let since: number | undefined;
     for (const [first] of this.#early.values()) if (first) since = Math.min(since ?? first.heardMs, first.heardMs);

@@ -1,18 +1,17 @@
 /**
- * What is stored of an event: its facts, as a line of JSON. What a reader wants of them (command line, ancestors, documents)
- * is made when the row is read. What rows share (creators, leaders, credentials, host) is stored once, and a line has its
- * ids: see shared_facts.ts.
+ * The stored facts of an event, as a line of JSON. Command line, ancestors and documents are made from them when the row is read.
+ * Facts that rows share (creators, leaders, credentials, host) are stored once, and a line has their ids: see shared_facts.ts.
  */
 import type { ExecDetails } from '../../collect/event.ts';
 import { NO_DETAILS } from '../../collect/event.ts';
 import type { PublishedEvent } from '../../process/tree.ts';
 
-/** The form of lines that is written now. A line of an earlier one is read as it was written. */
+/** Version of the line format. Lines of earlier versions stay readable. */
 export const FACTS_VERSION = 1;
 
 /**
- * Where each fact is in a line, which is a JSON array. null is what is not known. A new fact goes to the end: it is
- * undefined in the lines of before.
+ * The index of each fact in a line, which is a JSON array. null means unknown. A new fact goes to the end: it is undefined in older
+ * lines.
  */
 export const FACT = {
   eid: 0,
@@ -28,12 +27,12 @@ export const FACT = {
   start: 6,
   entityId: 7,
   endMs: 8,
-  /** As wait(2) gives it. */
+  /** In the form of wait(2). */
   exitStatus: 9,
   sid: 10,
   pgid: 11,
   pidNamespace: 12,
-  /** 1 where it is known what was executed. */
+  /** 1 if it is known what was executed. */
   known: 13,
   auid: 14,
   uid: 15,
@@ -51,14 +50,14 @@ export const FACT = {
   mtime: 27,
   ctime: 28,
   btime: 29,
-  /** How many ancestors the row tells. */
+  /** Number of ancestors in the row. */
   depth: 30,
   truncated: 31,
   complete: 32,
   /** Separated by NUL. */
   args: 33,
   argsCount: 34,
-  /** Bytes of the arguments before they were cut; 0: as many as `args` has. */
+  /** Bytes of the arguments before they were cut; 0 if equal to `args`. */
   argsBytes: 35,
   argsCut: 36,
   path: 37,
@@ -79,13 +78,13 @@ export const FACT = {
   credentials: 51,
   previous: 52,
   host: 53,
-  /** What the row takes in an answer, in bytes, about. */
+  /** Approximate size of the row in an answer, in bytes. */
   answerBytes: 54,
-  /** Of 0.1.0's rows: the creator's command line where it was longer than its stored arguments. */
+  /** For rows of 0.1.0: the command line of the creator, if it was longer than its stored arguments. */
   parentCmdline: 55,
 } as const;
 
-/** A stored row that cannot be read: something else than this extension has changed the file, or the disk has. */
+/** A stored row cannot be read: another program has changed the file, or the disk has an error. */
 export class DamagedRowError extends Error {
   override readonly name = 'DamagedRowError';
 }
@@ -96,7 +95,7 @@ export function factsOf(line: string): EventFacts {
     const facts: unknown = JSON.parse(line);
     if (Array.isArray(facts)) return facts as EventFacts;
   } catch {
-    // Told below.
+    // Thrown below.
   }
   throw new DamagedRowError('a row of the database is malformed');
 }
@@ -105,10 +104,10 @@ export type FactName = keyof typeof FACT;
 export type FactValue = string | number | null | undefined;
 export type EventFacts = readonly FactValue[];
 
-/** In place of the id of earlier images: the only one was the creator's. */
+/** Used as the id of previous images if the only one is the image of the creator. */
 export const CREATORS_IMAGE_ID = 0;
 
-/** Ids of what a row shares with others; null where there is none. */
+/** Ids of the shared facts of a row; null for none. */
 export interface SharedIds {
   creator: number | null;
   groupLeader: number | null;
@@ -119,19 +118,19 @@ export interface SharedIds {
   host: number | null;
 }
 
-/** A line, and what goes with it. */
+/** A line with its sizes. */
 interface EventLine {
   readonly text: string;
   readonly bytes: number;
-  /** Its arguments were cut, as it was too large for the database. */
+  /** Its arguments were cut because the row was too large for the database. */
   readonly isCut: boolean;
   readonly answerBytes: number;
 }
 
-/** What a row takes in an answer beside its own texts: 60 names and lengths, numbers, and three leaders. */
+/** Size of a row in an answer without its own texts: 60 names and lengths, numbers, and three leaders. */
 const ANSWER_ROW_BYTES = 2600;
 
-/** Makes an event's line; cuts arguments that take it over `maxBytes`. */
+/** Makes the line of an event. Cuts the arguments if the line exceeds `maxBytes`. */
 export function lineOf(eid: number, exec: PublishedEvent, shared: SharedIds, maxBytes: number): EventLine {
   const { details = NO_DETAILS } = exec;
   const { path, cwd, root } = details;
@@ -140,7 +139,7 @@ export function lineOf(eid: number, exec: PublishedEvent, shared: SharedIds, max
   let { args } = details;
   let answerBytes = 0;
   for (let isCut = false; ; isCut = true) {
-    // An answer has the arguments twice: as a line, and as a list.
+    // An answer has the arguments twice: in cmdline and in args.
     answerBytes = otherBytes + 2 * args.length;
     const text = textOf(eid, exec, details, shared, args, isCut, answerBytes);
     const bytes = Buffer.byteLength(text);
@@ -199,12 +198,12 @@ function textOf(
     isCut && details.argsBytes === 0 ? Buffer.byteLength(details.args) : details.argsBytes,
     details.argsCut || isCut ? 1 : 0,
     details.path,
-    // By it goes what has no path: a kernel thread.
+    // Only a process without a path needs it: a kernel thread.
     details.path === '' ? details.comm : '',
     details.root,
     details.cwd,
     details.tty,
-    // An exec's: what others inherit of the image is not what they called.
+    // Only for an exec: other events inherit the image, but not the call.
     isExec ? details.syscall : '',
     exec.entry.type,
     exec.entryAddress,

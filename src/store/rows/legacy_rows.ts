@@ -1,6 +1,6 @@
 /**
- * Rows of a database of 0.1.0, which has one database row for each event, texts in place of facts, and ancestors stored
- * again every 4,096 rows. They are moved to segments a few at a time, the oldest first, and read the same as before.
+ * Rows of a database of 0.1.0, which has one database row per event, texts in place of facts, and ancestors stored again every
+ * 4,096 rows. They are moved to segments a few at a time, the oldest first. Queries return the same as before.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { HostFacts } from '../../linux/host.ts';
@@ -10,15 +10,15 @@ import type { SegmentRow } from './segments.ts';
 
 type Row = Readonly<Record<string, string | number | null | undefined>>;
 
-/** Where moved rows go. */
+/** The target of moved rows. */
 interface LegacyTarget {
-  /** A row begins: what it shares with others is stored next. */
+  /** Starts a row: its shared facts are stored next. */
   beginRow(eid: number): void;
   addShared(facts: string, above: number | null): number;
   addLine(row: SegmentRow, text: string): void;
 }
 
-/** Facts and the columns that they were in, where a column has the fact as it is. */
+/** By fact: the column that contains it unchanged. */
 const SAME: Readonly<Partial<Record<FactName, string>>> = {
   eid: 'eid',
   timeMs: 'time_ms',
@@ -76,7 +76,7 @@ const DOCUMENTS = {
   host: { column: 'host_id', factsOf: hostOf },
 } as const;
 
-/** New ids by old ones are forgotten after so many: what rows of before shared was stored anew by then. */
+/** Number of new ids by old ids that are kept. After more, 0.1.0 has stored the shared texts again. */
 const REMEMBERED_IDS = 20_000;
 
 export class LegacyRows {
@@ -87,7 +87,7 @@ export class LegacyRows {
   readonly #links = new Map<number, number>();
   readonly #documents = new Map<number, number>();
 
-  /** Whether a database has such rows. */
+  /** Whether a database has rows of 0.1.0. */
   static areIn(db: DatabaseSync): boolean {
     return db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'events'").get() !== undefined;
   }
@@ -99,7 +99,7 @@ export class LegacyRows {
     this.#readDocument = db.prepare('SELECT text FROM documents WHERE id = ?');
   }
 
-  /** Moves so many; within a transaction of the target's. False when none are left: their tables are gone then. */
+  /** Moves at most `limit` rows, within a transaction of the target. Returns false if none are left: then the tables are dropped. */
   move(limit: number, target: LegacyTarget): boolean {
     const rows = this.#oldest.all(limit) as Row[];
     for (const row of rows) this.#moveRow(row, target);
@@ -110,7 +110,7 @@ export class LegacyRows {
     return false;
   }
 
-  /** What was moved may not be there: a transaction failed. */
+  /** Resets the state after a failed transaction. */
   forget(): void {
     this.#links.clear();
     this.#documents.clear();
@@ -122,7 +122,7 @@ export class LegacyRows {
     const [eid, timeMs] = [Number(row.eid), Number(row.time_ms)];
     facts[FACT.start] = Number(row.start_ms) / 10;
     facts[FACT.exitStatus] = exitStatusOf(row);
-    // Where a terminal or its lack was stored, what was executed was known.
+    // If `interactive` was stored, it was known what was executed.
     facts[FACT.known] = row.interactive === null ? 0 : 1;
     const mode = String(row.mode ?? '');
     facts[FACT.mode] = mode === '' ? null : Number.parseInt(mode, 8);
@@ -178,7 +178,7 @@ function remember(ids: Map<number, number>, theirs: number, ours: number): void 
   ids.set(theirs, ours);
 }
 
-/** As wait(2) gives it. A signal was stored beside the exit code, which is 128 and the signal then. */
+/** In the form of wait(2). A signal was stored in its own column; then the exit code is 128 plus the signal. */
 function exitStatusOf({ exit_code: code, signal }: Row): number | null {
   if (code === null || code === undefined) return null;
   return signal === null || signal === undefined ? Number(code) << 8 : Number(signal);
@@ -234,7 +234,7 @@ interface LegacyCredentials {
   readonly supplemental_groups?: readonly LegacyId[];
 }
 
-/** Of members of an object, without braces. */
+/** Parses credentials from the members of an object, without braces. */
 function credentialsOf(text: string): CredentialFacts {
   return credentialFactsOf(JSON.parse(`{${text}}`) as LegacyCredentials);
 }

@@ -1,5 +1,5 @@
 /**
- * Rows in one SQLite database: a file, or memory. Knows nothing of queues, ages or readers; throws what SQLite throws.
+ * Rows in one SQLite database, in a file or in memory. It has no logic for queues, expiry or readers. Throws the errors of SQLite.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { collectGarbage } from '../../memory/collect_garbage.ts';
@@ -23,9 +23,9 @@ import { SharedFactsTable } from './shared_facts.ts';
 import { SharedReader } from './shared_reader.ts';
 import { StoredEvent } from './stored_event.ts';
 
-/** What a query looks for. Rows that cannot be it are left out; others may be given. */
+/** The conditions of a query. The result has all matching rows, and may have others. */
 export interface Search {
-  /** Any of them; undefined: all. */
+  /** A row matches any of them; undefined for all rows. */
   readonly eids?: ReadonlySet<number> | undefined;
   readonly pids?: ReadonlySet<number> | undefined;
   readonly parents?: ReadonlySet<number> | undefined;
@@ -33,7 +33,7 @@ export interface Search {
   readonly times?: { readonly minMs: number; readonly maxMs: number } | undefined;
 }
 
-/** An event with the number that it was given. */
+/** An event with its eid. */
 export interface NumberedEvent {
   readonly eid: number;
   readonly event: PublishedEvent;
@@ -41,9 +41,9 @@ export interface NumberedEvent {
 
 export interface StoredSubscriber {
   readonly name: string;
-  /** Up to here it has all rows for sure. */
+  /** It has certainly logged all rows up to this eid. */
   readonly confirmedEid: number;
-  /** Up to here its rows were given to this reader. */
+  /** Rows up to this eid were sent to `reader`. */
   readonly lastEid: number;
   readonly reader: string;
   readonly firstReadMs: number;
@@ -51,7 +51,7 @@ export interface StoredSubscriber {
   readonly lostRows: number;
 }
 
-/** What a row takes on disk beside its line, about. */
+/** Approximate size of a row on disk in addition to its line. */
 const ROW_BYTES = 16;
 /** sqlite.org/pragma.html, auto_vacuum */
 const INCREMENTAL = 2;
@@ -60,16 +60,16 @@ const LONG_BYTES = 256 * 1024;
 const COLLECT_BYTES = 4 * 1024 * 1024;
 /** Segments that are deleted in one go. */
 const DELETED_TOGETHER = 16;
-/** Between two lines: no line of JSON has one inside. */
+/** Separator of lines. A line of JSON cannot contain it. */
 const BETWEEN = '\n';
 
-/** Lines of a segment that more may come to. */
+/** A segment that takes more rows, with its lines. */
 interface OpenSegment {
   readonly segment: Segment;
   lines: string;
 }
 
-/** Shared facts of another database that were taken over in one generation: ours by their ids there. */
+/** Shared facts that were copied from another database in one generation: our ids by the ids there. */
 interface Copied {
   readonly from: RowDatabase;
   readonly generation: number;
@@ -77,7 +77,7 @@ interface Copied {
 }
 
 export class RowDatabase {
-  /** There was none before. */
+  /** Whether the database did not exist before. */
   readonly isNew: boolean;
   readonly #db: DatabaseSync;
   readonly #segments = new Segments();
@@ -95,11 +95,11 @@ export class RowDatabase {
     ...{ credentials: null, previous: null, host: null },
   };
   #open: OpenSegment | undefined;
-  /** Segments that have rows which are not written yet. */
+  /** Segments with rows that are not written yet. */
   readonly #changed: OpenSegment[] = [];
-  /** Segments that have been let go and are still in the database. */
+  /** Number of removed segments that are still in the file. */
   #undeleted = 0;
-  /** There may be shared facts that no row needs. */
+  /** There may be shared facts that no row uses. */
   #areFactsUnneeded = true;
   #copied: Copied | undefined;
   #legacy: LegacyRows | undefined;
@@ -110,12 +110,12 @@ export class RowDatabase {
   /** Of long rows, since garbage was collected last. */
   #longBytesRead = 0;
 
-  /** @param path a file, which is made when it is not there, or `:memory:` */
+  /** @param path a file, which is created if it does not exist, or `:memory:` */
   constructor(path: string) {
     // Another connection holds a lock only for the end of a checkpoint.
     this.#db = new DatabaseSync(path, { timeout: 20 });
     try {
-      // NORMAL: a commit waits for no disk, and a power cut may take the last of them but never the whole.
+      // NORMAL: a commit does not wait for the disk. A power failure may lose the last commits, but does not damage the database.
       this.#db.exec(
         'PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0',
       );
@@ -145,12 +145,12 @@ export class RowDatabase {
     return this.#segments.rows;
   }
 
-  /** Of all rows that were written since it was opened, about: what is in use has grown by no more. */
+  /** Approximate bytes of rows written since the database was opened. The used size has not grown by more. */
   get writtenBytes(): number {
     return this.#writtenBytes;
   }
 
-  /** Of the pages that are in use; those that are free are used again, or given back by `giveBack`. */
+  /** Size of the pages in use. Free pages are reused, or returned by `giveBack`. */
   get usedBytes(): number {
     return this.fileBytes - this.freeBytes;
   }
@@ -159,12 +159,12 @@ export class RowDatabase {
     return Number(this.#readFreePages.get()?.freelist_count) * this.#pageBytes;
   }
 
-  /** Of all pages, once the log is in the file. */
+  /** Size of all pages after a checkpoint. */
   get fileBytes(): number {
     return Number(this.#readPageCount.get()?.page_count) * this.#pageBytes;
   }
 
-  /** Whether free pages can be given back; not in a database of an earlier version. */
+  /** Whether free pages can be returned to the disk; false for a database of an earlier version. */
   get canShrink(): boolean {
     return this.#number('PRAGMA auto_vacuum') === INCREMENTAL;
   }
@@ -178,19 +178,19 @@ export class RowDatabase {
     this.#budget = budget;
   }
 
-  /** Of the last row that was ever stored; 0 when there was none. */
+  /** The eid of the last row that was ever stored; 0 if there was none. */
   get lastEid(): number {
     return this.#lastEid;
   }
 
-  /** Rows up to this one have been let go. */
+  /** Rows up to this eid are removed. */
   get discardedEid(): number {
     return this.#segments.floorEid;
   }
 
   /**
-   * Writes as many of the first as fit into one transaction, and one at least: answers how many. When it throws, none.
-   * `host` is where they happened.
+   * Writes the first events in one transaction: as many as fit, and at least one. Returns how many. Writes none if it throws.
+   * `host` is the host of the events.
    */
   insert(events: readonly NumberedEvent[], host?: SharedFacts): number {
     let count = 0;
@@ -207,7 +207,7 @@ export class RowDatabase {
     return count;
   }
 
-  /** Takes over the oldest rows of another database, and answers how many: 0 when it has no more. */
+  /** Moves the oldest rows of another database to this one. Returns how many: 0 if there are no more. */
   takeOldest(from: RowDatabase, limit: number): number {
     let count = 0;
     let last = 0;
@@ -238,12 +238,12 @@ export class RowDatabase {
     return count;
   }
 
-  /** Whether rows of an earlier version are still to be moved into this one's form. */
+  /** Whether there are rows in the form of an earlier version. */
   get hasLegacyRows(): boolean {
     return this.#legacy !== undefined;
   }
 
-  /** Moves so many of them. False when there are no more. */
+  /** Converts at most `limit` of them. Returns false if there are no more. */
   moveLegacyRows(limit: number): boolean {
     let areMore = false;
     this.#change(() => {
@@ -260,8 +260,8 @@ export class RowDatabase {
   }
 
   /**
-   * Rows that may be what is looked for, in the order of their eids; `undefined` is a pause in a long search. Those that are
-   * let go meanwhile are left out.
+   * Rows that may match, in the order of their eids. `undefined` is a pause in a long search. Rows that are removed during the
+   * search are left out.
    */
   *select(search: Search, range: EidRange): IterableIterator<StoredEvent | undefined> {
     const { times, eids } = search;
@@ -281,14 +281,14 @@ export class RowDatabase {
     }
   }
 
-  /** How many rows there are in a range. */
+  /** Number of rows in a range. */
   count(range: EidRange): number {
     return this.#segments.count(range);
   }
 
   /**
-   * The eid up to which a range's rows take so many bytes as an answer, about, and what they take: of one row at least
-   * where `atLeastOne`.
+   * The eid up to which the rows of a range take about `answerBytes` in an answer, and their bytes. With `atLeastOne`, it includes
+   * at least one row.
    */
   eidWithin(range: EidRange, answerBytes: number, atLeastOne: boolean): { upTo: number; bytes: number } {
     let sum = 0;
@@ -313,8 +313,8 @@ export class RowDatabase {
   }
 
   /**
-   * The eid up to which the oldest rows have to go so that there are so many fewer, or so many bytes less: rows by number
-   * exactly, rows by bytes in whole segments. Looks at no more than `limit` rows.
+   * The eid up to which the oldest rows must be removed to remove this many rows and bytes: exactly this many rows, but bytes in
+   * complete segments. Checks at most `limit` rows.
    */
   eidToDrop(rows: number, bytes: number, limit: number): number | undefined {
     let last: number | undefined;
@@ -331,20 +331,20 @@ export class RowDatabase {
     return last;
   }
 
-  /** Drops some of what no row needs any more. True if there may be more of it. */
+  /** Removes some shared facts that no row uses any more. Returns whether there may be more. */
   dropUnneeded(): boolean {
     if (!this.#areFactsUnneeded) return false;
     let areMore = false;
     this.#change(() => {
       areMore = this.#shared.dropUnneeded(this.#segments.firstEid);
-      // Rows that were let go and are not deleted yet must not come back without them.
+      // Removed rows that are still in the file must not come back without their facts.
       this.#putLast.run(this.#lastEid, this.discardedEid);
     });
     this.#areFactsUnneeded = areMore;
     return areMore;
   }
 
-  /** Gives free pages back to the disk, so many bytes at most: true if the file became shorter. */
+  /** Returns free pages to the disk, at most `bytes`. Returns whether the file became shorter. */
   giveBack(bytes: number): boolean {
     const before = this.fileBytes;
     this.#db.exec(`PRAGMA incremental_vacuum(${Math.max(1, Math.floor(bytes / this.#pageBytes))})`);
@@ -352,8 +352,8 @@ export class RowDatabase {
   }
 
   /**
-   * The eid up to which rows are older than this, undefined where the oldest is not. Rows from after `nowMs` do not keep
-   * those behind them: the clock was wrong. Looks at `limit` rows.
+   * The eid up to which rows are older than `unixMs`; undefined if there are none. Rows from after `nowMs` are skipped, because the
+   * clock was wrong. Checks about `limit` rows.
    */
   eidBefore(unixMs: number, nowMs: number, limit: number): number | undefined {
     let last: number | undefined;
@@ -376,7 +376,7 @@ export class RowDatabase {
     return last;
   }
 
-  /** Lets go of rows: no search finds them any more. Answers how many those were. `deleteGone` frees their room. */
+  /** Removes rows from the index: no search finds them any more. Returns how many. `deleteGone` deletes them from the file. */
   letGo(eid: number): number {
     const before = this.#segments.size;
     const gone = this.#segments.removeUpTo(eid);
@@ -384,7 +384,7 @@ export class RowDatabase {
     return gone;
   }
 
-  /** Deletes rows that were let go when they are many segments, or at once where room is needed. */
+  /** Deletes removed rows from the file if they are many segments, or in any case with `atOnce`. */
   deleteGone(atOnce: boolean): void {
     if (this.#undeleted < (atOnce ? 1 : DELETED_TOGETHER)) return;
     this.#change(() => {
@@ -404,14 +404,14 @@ export class RowDatabase {
         confirmedEid: Number(row.confirmed_eid),
         lastEid: Number(row.last_eid),
         reader: String(row.reader),
-        // One from before this was kept has been in use for long.
+        // Rows of earlier versions have no first_read_ms: such a subscriber counts as long in use.
         firstReadMs: Number(row.first_read_ms ?? 0),
         lastReadMs: Number(row.last_read_ms),
         lostRows: Number(row.lost_rows),
       }));
   }
 
-  /** All of them or, when it throws, none. */
+  /** Writes all of them, or none if it throws. */
   putSubscribers(subscribers: Iterable<StoredSubscriber>): void {
     this.#change(() => this.#putSubscribers(subscribers));
   }
@@ -420,7 +420,7 @@ export class RowDatabase {
     this.#db.prepare('DELETE FROM subscribers WHERE name = ?').run(name);
   }
 
-  /** These and no others. Writes in any case. */
+  /** Replaces all subscribers. Always writes. */
   replaceSubscribers(subscribers: Iterable<StoredSubscriber>): void {
     this.#change(() => {
       this.#db.exec('DELETE FROM subscribers');
@@ -429,7 +429,7 @@ export class RowDatabase {
     });
   }
 
-  /** Throws nothing of what is left to be deleted: it is let go of again when the database is opened. */
+  /** Closes the database. Ignores errors of the deletion: the rows are removed again when the database is opened. */
   close(): void {
     try {
       this.deleteGone(true);
@@ -528,7 +528,7 @@ export class RowDatabase {
     this.#shared.writeChanged();
   }
 
-  /** Undefined where it has been let go. */
+  /** Undefined if the segment was removed. */
   #linesOf({ firstEid }: Segment): string[] | undefined {
     const lines = this.#readLines.get(firstEid)?.lines;
     return typeof lines === 'string' ? lines.split(BETWEEN) : undefined;
@@ -584,7 +584,7 @@ export class RowDatabase {
     }
   }
 
-  /** All of some work, or nothing: also of what is known of the rows beside them. */
+  /** Runs work in a transaction. If it fails, the state in memory is rolled back too. */
   #change(work: () => void): void {
     this.#db.exec('BEGIN IMMEDIATE');
     const mark = this.#segments.mark();
@@ -603,10 +603,10 @@ export class RowDatabase {
       this.#legacy?.forget();
       this.#shared.rollBack(sharedMark);
       try {
-        // A full disk has ended the transaction already.
+        // A full disk may have ended the transaction already.
         if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       } catch {
-        // What it failed with first says more.
+        // The first error is more useful.
       }
       throw error;
     }
@@ -623,7 +623,7 @@ const SHARED = [
   ...(['credentials', 'previous', 'host'] as const),
 ] as const;
 
-/** The part of a range that can hold any of some eids. */
+/** The part of a range that can contain these eids. */
 function narrowed({ after, upTo }: EidRange, eids: ReadonlySet<number>): EidRange {
   let [least, most] = [Number.POSITIVE_INFINITY, 0];
   for (const eid of eids) {

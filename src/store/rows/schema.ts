@@ -1,17 +1,17 @@
-/** The database's tables, and which version of them it has. */
+/** The tables of the database and their version. */
 import type { DatabaseSync } from 'node:sqlite';
 
-/** A file of a later version of the extension, whose tables this one does not know. */
+/** The file is of a later version of the extension. */
 export class NewerSchemaError extends Error {
   override readonly name = 'NewerSchemaError';
 }
 
-/** Tables of another program, or of a version that was never released. */
+/** The tables are of another program, or of a version that was never released. */
 export class ForeignSchemaError extends Error {
   override readonly name = 'ForeignSchemaError';
 }
 
-/** Those of 0.1.0 and of what came before this one: one database row for each event. legacy_rows.ts moves these to segments. */
+/** Versions of 0.1.0 and later, before this one. They have one database row per event. legacy_rows.ts moves these to segments. */
 const LEGACY_VERSIONS: readonly number[] = [2, 3];
 const VERSION = 4;
 
@@ -28,7 +28,7 @@ const BOOKKEEPING = `
     name TEXT PRIMARY KEY, confirmed_eid INTEGER, last_eid INTEGER, reader TEXT, first_read_ms INTEGER,
     last_read_ms INTEGER, lost_rows INTEGER);`;
 
-/** Subscribers and the last number stay as they are. */
+/** Subscribers and the last eid do not change. */
 const FROM_LEGACY = `
   ALTER TABLE last_row ADD COLUMN discarded_eid INTEGER NOT NULL DEFAULT 0;
   DROP TABLE blocks;
@@ -36,8 +36,8 @@ const FROM_LEGACY = `
   DROP INDEX IF EXISTS events_parent;`;
 
 /**
- * Makes the tables of this version where they are missing; rows of an earlier one stay in their own. Answers the version
- * that the database had before: 0 for a new one.
+ * Creates the tables of this version if they are missing. Rows of an earlier version stay in their tables. Returns the version
+ * of the database before: 0 for a new one.
  *
  * @throws {NewerSchemaError | ForeignSchemaError}
  */

@@ -1,24 +1,24 @@
 /**
- * Rows in segments: a segment holds consecutive eids and is one row of the database. Where each segment is, which pids and
- * times it has, is kept in memory: a search reads the segments that may have what it looks for, and no others.
+ * Rows in segments. A segment has consecutive eids and is one row of the database. The index of segments, with their pids and
+ * times, is in memory: a search reads only segments that may have matching rows.
  */
 import type { EidRange } from '../eid_range.ts';
 
-/** A segment takes no more rows, or bytes of lines, than these: to read one row of it is to read all of it. */
+/** Maximum rows and bytes of a segment: reading one row means reading the complete segment. */
 export const SEGMENT_ROWS = 32;
 export const SEGMENT_BYTES = 32 * 1024;
-/** A segment of fewer rows is written again with those that come. */
+/** A segment with fewer rows is written again with later rows. */
 const REWRITTEN_ROWS = 16;
 
 export interface Segment {
   readonly firstEid: number;
-  /** Rows in the segments before it, those that have been forgotten since included. */
+  /** Rows in earlier segments, including removed ones. */
   rowsBefore: number;
-  /** Its rows have the eids from `firstEid` on. */
+  /** Number of its rows. Their eids start at `firstEid`. */
   rows: number;
-  /** Of its lines. */
+  /** Bytes of its lines. */
   bytes: number;
-  /** As a full answer, about. */
+  /** Approximate size of its rows in an answer. */
   answerBytes: number;
   /** Unix ms. */
   minMs: number;
@@ -27,7 +27,7 @@ export interface Segment {
   keys: Int32Array<ArrayBuffer>;
 }
 
-/** What there was before rows were added. */
+/** The state before rows were added. */
 export interface Mark {
   readonly size: number;
   readonly rows: number;
@@ -47,19 +47,19 @@ export function lastEidOf({ firstEid, rows }: Segment): number {
   return firstEid + rows - 1;
 }
 
-/** A time of a recorded log may be any number; one that is not exact could not be read back from the database. */
+/** A time in a recorded log may be any number. A number beyond the safe integers could not be read back from the database. */
 function storable(ms: number): number {
   return Math.min(Number.MAX_SAFE_INTEGER, Math.max(Number.MIN_SAFE_INTEGER, ms)) || 0;
 }
 
-/** Whether a row belongs to a segment that has been begun. */
+/** Whether a row fits into an open segment. */
 function takes(segment: Segment, { eid, bytes }: SegmentRow): boolean {
   return (
     eid === segment.firstEid + segment.rows && segment.rows < SEGMENT_ROWS && segment.bytes + bytes <= SEGMENT_BYTES
   );
 }
 
-/** Numbers as keys have them: they wrap in 32 bits, so a key that is equal may be of another number. */
+/** Numbers as keys of 32 bits. Larger numbers wrap, so different numbers may have the same key. */
 export function asKeys(numbers: ReadonlySet<number>): ReadonlySet<number> {
   const keys = new Set<number>();
   for (const number of numbers) keys.add(number | 0);
@@ -69,7 +69,7 @@ export function asKeys(numbers: ReadonlySet<number>): ReadonlySet<number> {
 /** So few keys are looked for one by one. */
 const FEW_KEYS = 8;
 
-/** Whether a row has one of these keys. */
+/** Whether the row at index `at` has one of these keys. */
 export function hasKey({ keys }: Segment, at: number, offset: 0 | 1, wanted: ReadonlySet<number>): boolean {
   return wanted.has(keys[2 * at + offset] as number);
 }
@@ -79,16 +79,16 @@ function hasAny(keys: Int32Array, wanted: readonly number[]): boolean {
   return false;
 }
 
-/** In the order of their eids. */
+/** The index of segments, in the order of their eids. */
 export class Segments {
   #segments: Segment[] = [];
   #rows = 0;
-  /** Rows up to here have been let go, also within the first segment. */
+  /** Rows up to this eid are removed, also within the first segment. */
   #floorEid = 0;
-  /** The newest one, while it takes more rows: one that was loaded takes none. */
+  /** The newest segment, while it takes more rows. A segment loaded from the database takes none. */
   #open: Segment | undefined;
 
-  /** Segments of which nothing is left beyond the floor are forgotten. */
+  /** Skips segments without rows after the floor. */
   load(segments: readonly Segment[], floorEid: number): void {
     this.#segments = segments.filter((segment) => lastEidOf(segment) > floorEid);
     this.#open = undefined;
@@ -119,14 +119,14 @@ export class Segments {
     return { size: this.size, rows: this.#rows, last: last && { ...last } };
   }
 
-  /** The rows that are there are written: a segment that has many takes no more, so that they are not written again. */
+  /** Called after a write. A segment with many rows is closed, so that its rows are not written again. */
   endWrite(): void {
     if (!this.#open || this.#open.rows < REWRITTEN_ROWS) return;
     this.#close(this.#open);
     this.#open = undefined;
   }
 
-  /** Takes back what was added since. The next row begins a segment. */
+  /** Restores the state of a mark. The next row starts a segment. */
   rollBack({ size, rows, last }: Mark): void {
     this.#segments.length = size;
     const before = this.#segments.at(-1);
@@ -135,7 +135,7 @@ export class Segments {
     this.#rows = rows;
   }
 
-  /** Adds a row that is newer than all others; answers its segment, which may be a new one. */
+  /** Adds a row that is newer than all others. Returns its segment. */
   add(row: SegmentRow): Segment {
     const { eid, pid, parent, bytes, answerBytes } = row;
     const timeMs = storable(row.timeMs);
@@ -159,7 +159,7 @@ export class Segments {
     return segment;
   }
 
-  /** Lets go of rows up to an eid; answers how many those were. Segments of which nothing is left are forgotten. */
+  /** Removes rows up to an eid, and segments without other rows. Returns the number of removed rows. */
   removeUpTo(eid: number): number {
     if (eid <= this.#floorEid) return 0;
     let gone = -this.#hidden;
@@ -177,14 +177,14 @@ export class Segments {
     return this.#segments[0]?.firstEid ?? this.#floorEid + 1;
   }
 
-  /** Those that have rows of a range, in order. A copy: rows may come and go while a search pauses. */
+  /** The segments with rows of a range, in order. A copy: rows may be added and removed while a search pauses. */
   within(range: EidRange): Segment[] {
     return this.withKeys(range);
   }
 
   /**
-   * Those of a range that may have a row with one of some pids and one of some parents, in order; undefined admits all. In
-   * one tight loop: most segments have none.
+   * The segments of a range that may have a row with one of these pids and one of these parents, in order. Undefined admits
+   * all.
    */
   withKeys(range: EidRange, pids?: ReadonlySet<number>, parents?: ReadonlySet<number>): Segment[] {
     const found: Segment[] = [];
@@ -199,18 +199,18 @@ export class Segments {
     return found;
   }
 
-  /** The part of a range that lies in a segment and has not been let go: the places of its rows, `end` excluded. */
+  /** The rows of a range in a segment that are not removed: their indexes, without `end`. */
   placesIn(segment: Segment, { after, upTo }: EidRange): { begin: number; end: number } {
     const begin = Math.max(0, Math.max(after, this.#floorEid) + 1 - segment.firstEid);
     return { begin, end: Math.min(segment.rows, upTo + 1 - segment.firstEid) };
   }
 
-  /** How many rows of a range there are. */
+  /** Number of rows in a range. */
   count({ after, upTo }: EidRange): number {
     return Math.max(0, this.#rowsUpTo(upTo) - this.#rowsUpTo(Math.max(after, this.#floorEid)));
   }
 
-  /** How many rows there are up to an eid, those that have been forgotten included. */
+  /** Number of rows up to an eid, including removed ones. */
   #rowsUpTo(eid: number): number {
     const segment = this.#segments[this.#firstBeyond(eid)];
     if (segment) return segment.rowsBefore + Math.max(0, eid + 1 - segment.firstEid);
@@ -218,18 +218,18 @@ export class Segments {
     return last ? last.rowsBefore + last.rows : 0;
   }
 
-  /** Rows of the first segment that have been let go. */
+  /** Number of removed rows in the first segment. */
   get #hidden(): number {
     const [first] = this.#segments;
     return first ? Math.min(first.rows, Math.max(0, this.#floorEid + 1 - first.firstEid)) : 0;
   }
 
-  /** No more rows come to it: its keys take no more room than they need. */
+  /** Closes a segment: shrinks its keys to the needed size. */
   #close(segment: Segment | undefined): void {
     if (segment) segment.keys = segment.keys.slice(0, 2 * segment.rows);
   }
 
-  /** The place of the first segment that has a row beyond an eid. */
+  /** Index of the first segment with a row after an eid. */
   #firstBeyond(eid: number): number {
     let [low, high] = [0, this.#segments.length];
     while (low < high) {

@@ -1,28 +1,28 @@
 /**
- * Facts that rows share, each stored once: processes that created others or lead them, each with the id of its creator's,
- * and credentials, earlier images and hosts. They are in blocks, as rows are in segments: a block is one row of the
- * database, and has a line for each fact.
+ * Facts that rows share, each stored once: ancestors and leaders, each with the id of its creator's facts, and credentials,
+ * previous images and hosts. They are stored in blocks, as rows are in segments: a block is one row of the database, with a line
+ * for each fact.
  *
- * What is dropped: a fact is used by a generation of rows, the newest that refers to it, and is not needed when that
- * generation's rows have gone. A generation ends after so many rows, or so many bytes of new facts.
+ * Removal: each fact has the newest generation of rows that uses it. It is removed after the rows of that generation are removed.
+ * A generation ends after a number of rows, or after a number of bytes of new facts.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { AncestorRecord } from '../../process/process.ts';
 import type { SharedFacts } from '../../process/session_context.ts';
 
-/** A block takes no more facts, or bytes of lines, than these. */
+/** Maximum facts and bytes of a block. */
 const BLOCK_FACTS = 32;
 const BLOCK_BYTES = 32 * 1024;
-/** A block of fewer facts is written again with those that come. */
+/** A block with fewer facts is written again with later facts. */
 const REWRITTEN_FACTS = 16;
 const GENERATION_EIDS = 4096;
-/** Blocks that are dropped, or become smaller, in a step. A turn of the event loop may have five of them. */
+/** Blocks that are removed or shrunk in one step. A turn of the event loop may have five steps. */
 const BLOCKS_A_STEP = 32;
 /** Blocks that are kept as they were read. */
 const READ_BLOCKS = 8;
 const BETWEEN = '\n';
 
-/** A fact as it is stored. */
+/** A stored fact. */
 export interface FoundFacts {
   readonly above: number | null;
   readonly facts: string;
@@ -32,24 +32,24 @@ interface Block {
   readonly firstId: number;
   lastId: number;
   bytes: number;
-  /** How many lines it has. */
+  /** Number of its lines. */
   lines: number;
-  /** Ids that were put into it, and the first eid of the newest generation that uses each. */
+  /** Ids of its facts, and for each the first eid of the newest generation that uses it. */
   readonly ids: number[];
   readonly used: number[];
 }
 
-/** Where a fact is. */
+/** The place of a fact. */
 interface Stored {
   readonly id: number;
-  /** What is above it is needed as long as this is. */
+  /** The fact above it is needed as long as this one. */
   readonly above: number | null;
   readonly block: Block;
   readonly at: number;
   used: number;
 }
 
-/** What there was before facts were added or dropped. */
+/** The state before facts were added or removed. */
 interface Mark {
   readonly blocks: Block[];
   readonly size: number;
@@ -64,19 +64,19 @@ export class SharedFactsTable {
   readonly #read = new Map<number, Map<number, FoundFacts>>();
   /** In the order of their ids. */
   #blocks: Block[] = [];
-  /** The newest one, while it takes more facts, with its lines. */
+  /** The newest block, while it takes more facts, with its lines. */
   #open: { readonly block: Block; lines: string } | undefined;
   readonly #changed: { readonly block: Block; lines: string }[] = [];
-  /** By identity: what is the same object is stored once. */
+  /** By object: the same object is stored once. */
   #stored = new WeakMap<AncestorRecord | SharedFacts, Stored>();
   #nextId = 1;
-  /** First eids of generations, the oldest first. Rows of before the start are one. */
+  /** First eids of generations, the oldest first. All rows from before the start are one generation. */
   readonly #generations: number[] = [0];
   #generationBytes = 0;
   #isGenerationFresh = false;
-  /** Of facts that were added since it was asked last. */
+  /** Bytes of facts added since the last `takeAddedBytes`. */
   #addedBytes = 0;
-  /** What no generation from this one on uses may have been dropped, and was: as far as `isDropped` says. */
+  /** Facts that no generation from this one on uses may be removed. `#isDropped`: all of them are. */
   #kept = 0;
   #isDropped = true;
 
@@ -87,7 +87,7 @@ export class SharedFactsTable {
     this.#list = db.prepare('SELECT first_id, last_id, octet_length(lines) AS bytes FROM shared ORDER BY first_id');
   }
 
-  /** After the database was opened: its rows may use all that is there. */
+  /** Loads the blocks after opening. The stored rows may use all facts. */
   load(): void {
     this.#blocks = this.#list.all().map((row) => ({
       ...{ firstId: Number(row.first_id), lastId: Number(row.last_id), bytes: Number(row.bytes) },
@@ -100,7 +100,7 @@ export class SharedFactsTable {
     return { blocks: this.#blocks, size: this.#blocks.length };
   }
 
-  /** Takes back what was added and dropped since. No id is used again: a query that runs now may have it. */
+  /** Restores the state of a mark. No id is used again, because a running query may have it. */
   rollBack({ blocks, size }: Mark): void {
     this.#blocks = blocks;
     this.#blocks.length = size;
@@ -108,13 +108,13 @@ export class SharedFactsTable {
     this.#isDropped = false;
     this.#open = undefined;
     this.#changed.length = 0;
-    // What was added to a block that was open is not in it, and is not referred to.
+    // Facts that were added to an open block are gone, so nothing may refer to them.
     this.#stored = new WeakMap();
     this.#isGenerationFresh = false;
     this.#addedBytes = 0;
   }
 
-  /** Before the facts of a row are stored. Answers the generation that it belongs to. */
+  /** Call before the facts of a row are stored. Returns the generation of the row. */
   beginRow(eid: number, generationBytesMax: number): number {
     const current = this.#generation;
     const goesOn =
@@ -126,7 +126,7 @@ export class SharedFactsTable {
     return this.#generation;
   }
 
-  /** The id of a process, which is stored with all above it. `argsMax` bounds the characters of its arguments. */
+  /** Stores a process and its ancestors if needed. Returns its id. `argsMax` limits the characters of its arguments. */
   idOfAncestor(link: AncestorRecord | undefined, argsMax: number): number | null {
     if (!link) return null;
     const generation = this.#generation;
@@ -134,9 +134,9 @@ export class SharedFactsTable {
     if (known?.used === generation) return known.id;
     const { above } = link;
     const knownAbove = above && this.#storedOf(above);
-    // Most are new, below one that rows have told of just now.
+    // Most are new, and their parent is already used in this generation.
     if (!above || knownAbove?.used === generation) return this.#idBelow(link, known, knownAbove?.id, argsMax);
-    // From the first one of this generation downwards, not by recursion: a chain may be a thousand long.
+    // From the top down, in a loop: a chain may be a thousand long.
     const pending: AncestorRecord[] = [link];
     let id: number | undefined;
     for (let one: AncestorRecord | undefined = above; one; one = one.above) {
@@ -161,7 +161,7 @@ export class SharedFactsTable {
     return json === '' ? null : this.#addNew(facts, json, null);
   }
 
-  /** Adds facts, with the id of those above them; answers their id. */
+  /** Adds facts with the id of the facts above them. Returns their id. */
   add(facts: string, above: number | null): number {
     const id = this.#nextId++;
     const line = `${id}\t${above ?? ''}\t${facts}`;
@@ -197,11 +197,11 @@ export class SharedFactsTable {
     if (this.#changed.length > 0) this.#read.clear();
     for (const { block, lines } of this.#changed) this.#put.run(block.firstId, block.lastId, lines);
     this.#changed.length = 0;
-    // What is there is not written again, unless it is little.
+    // A block with many facts is closed, so that it is not written again.
     if (this.#open && this.#open.block.lines >= REWRITTEN_FACTS) this.#open = undefined;
   }
 
-  /** Undefined where they were dropped. */
+  /** Undefined if the facts were removed. */
   find(id: number): FoundFacts | undefined {
     const block = this.#blockOf(id);
     if (!block) return undefined;
@@ -226,8 +226,8 @@ export class SharedFactsTable {
   }
 
   /**
-   * Drops some of what no row from `oldestEid` on needs. Facts of one generation more are kept, for a query that is still
-   * reading. Within a transaction. True where there may be more to drop.
+   * Removes some facts that no row from `oldestEid` on uses. Keeps the facts of one more generation for running queries. Call within
+   * a transaction. Returns whether there may be more.
    */
   dropUnneeded(oldestEid: number): boolean {
     const generations = this.#generations;
@@ -241,7 +241,7 @@ export class SharedFactsTable {
     this.#blocks = this.#blocks.filter((block) => {
       if (steps === BLOCKS_A_STEP || block === this.#open?.block) return true;
       const needed = block.used.reduce((count, used) => count + Number(used >= kept), 0);
-      // One of which most is needed stays as it is.
+      // A block with mostly needed facts does not change.
       if (needed * 2 > block.lines) return true;
       steps++;
       if (needed > 0) this.#shrink(block, kept);
@@ -257,12 +257,12 @@ export class SharedFactsTable {
   }
 
   #idBelow(link: AncestorRecord, known: Stored | undefined, above: number | undefined, argsMax: number): number {
-    // It may be stored below another record, which has been recorded anew.
+    // It may be stored below an older record of its creator.
     const aboveId = above ?? null;
     return known?.above === aboveId ? this.#use(known) : this.#addNew(link, link.json(argsMax), aboveId);
   }
 
-  /** Undefined where it is not stored, or may have been dropped. */
+  /** Undefined if it is not stored, or may have been removed. */
   #storedOf(key: AncestorRecord | SharedFacts): Stored | undefined {
     const stored = this.#stored.get(key);
     return stored && stored.used >= this.#kept ? stored : undefined;
@@ -281,7 +281,7 @@ export class SharedFactsTable {
     return id;
   }
 
-  /** Leaves what is needed in a block: places stay, so that what is known of its facts holds. */
+  /** Removes facts that are not needed from a block. Indexes do not change. */
   #shrink(block: Block, kept: number): void {
     const needed = new Set(block.ids.filter((_, at) => (block.used[at] ?? 0) >= kept));
     const lines = (this.#linesOf(block) ?? []).filter((line) => needed.has(Number.parseInt(line, 10)));

@@ -1,16 +1,16 @@
-/** Shared facts as they are read: parsed once, remembered, and the same object for the same fact while it is remembered. */
+/** Reads shared facts: parses each once and caches it. The same fact is the same object while it is cached. */
 import { LRUCache } from 'lru-cache';
 import type { AncestorFacts, PreviousImageFacts } from '../../process/facts.ts';
 import type { FoundFacts } from './shared_facts.ts';
 
-/** Rows that a query had found were let go before it came to read them. */
-const GONE = 'rows were let go while they were read: ask again';
+/** Rows of a query were removed before it read them. */
+const GONE = 'rows were removed while they were read: retry the query';
 const REMEMBERED_BYTES = 4 * 1024 * 1024;
-/** What a fact takes in memory beside its text; and how often its text, with what readers make of it. */
+/** Memory of a fact in addition to its text, in bytes; and the factor for its text and the texts made from it. */
 const FACT_BYTES = 500;
 const MADE_FACTOR = 4;
 
-/** A process that created others or leads them, as it was stored. */
+/** A stored ancestor or leader. */
 export class StoredAncestor {
   readonly #reader: SharedReader;
   readonly #found: FoundFacts;
@@ -63,7 +63,7 @@ export class SharedReader {
     this.#find = find;
   }
 
-  /** Undefined for null. @throws {Error} it was let go */
+  /** Undefined for null. @throws {Error} it was removed */
   ancestorRecord(id: number | null | undefined): StoredAncestor | undefined {
     if (id === null || id === undefined) return undefined;
     const known = this.#ancestorRecords.get(id);
@@ -73,7 +73,7 @@ export class SharedReader {
     return ancestorRecord;
   }
 
-  /** Facts that are no process; undefined for null. @throws {Error} they were let go */
+  /** Facts other than processes; undefined for null. @throws {Error} they were removed */
   document(id: number | null | undefined): unknown {
     if (id === null || id === undefined) return undefined;
     const known = this.#documents.get(id);
@@ -84,7 +84,7 @@ export class SharedReader {
     return parsed;
   }
 
-  /** As it is stored. @throws {Error} it was let go */
+  /** The stored fact. @throws {Error} it was removed */
   found(id: number): FoundFacts {
     const found = this.#find(id);
     if (!found) throw new Error(GONE);

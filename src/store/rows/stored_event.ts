@@ -1,4 +1,4 @@
-/** A row as it is read: its facts, and what they refer to. */
+/** A stored row: its facts and its shared facts. */
 
 import type { HostFacts } from '../../linux/host.ts';
 import type { CredentialFacts, PreviousImageFacts } from '../../process/facts.ts';
@@ -15,13 +15,13 @@ export class StoredEvent {
     this.#shared = shared;
   }
 
-  /** '' where it is not known. */
+  /** '' if unknown. */
   text(name: FactName): string {
     const value = this.facts[FACT[name]];
     return typeof value === 'string' ? value : '';
   }
 
-  /** Undefined where it is not known, and where it could not be stored exactly: a file's times are what its owner has set. */
+  /** Undefined if unknown, and if it is no safe integer: the owner of a file can set its times to any value. */
   number(name: FactName): number | undefined {
     const value = this.facts[FACT[name]];
     return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined;
@@ -31,9 +31,9 @@ export class StoredEvent {
     return this.facts[FACT.eid] as number;
   }
 
-  /** Who created it, and the others around it. @throws {Error} the rows that they belong to were let go */
+  /** Its creator or one of its leaders. @throws {Error} its rows were removed */
   ancestorRecord(name: 'creator' | 'groupLeader' | 'sessionLeader' | 'entryLeader'): StoredAncestor | undefined {
-    // Many columns tell of it.
+    // Many columns use it.
     if (name === 'creator' && this.#creator) return this.#creator;
     const ancestorRecord = this.#shared.ancestorRecord(this.facts[FACT[name]] as number | null);
     if (name === 'creator') this.#creator = ancestorRecord;
@@ -44,7 +44,7 @@ export class StoredEvent {
     return this.#document('credentials') as CredentialFacts | undefined;
   }
 
-  /** What the process ran before. */
+  /** The previous images of the process. */
   get previous(): readonly PreviousImageFacts[] | undefined {
     if (this.facts[FACT.previous] === CREATORS_IMAGE_ID) {
       return this.ancestorRecord('creator')?.asPrevious ?? [];
@@ -52,7 +52,7 @@ export class StoredEvent {
     return this.#document('previous') as readonly PreviousImageFacts[] | undefined;
   }
 
-  /** Where it happened. */
+  /** The host of the event. */
   get host(): HostFacts | undefined {
     return this.#document('host') as HostFacts | undefined;
   }

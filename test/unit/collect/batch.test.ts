@@ -164,7 +164,7 @@ test('a group and a login are read as the native packer writes them', () => {
   ]);
 });
 
-test('a group that is not known is undefined, and who spoke of it is told', () => {
+test('an unknown group is undefined, and the event has the caller', () => {
   const batch = record(7, 2, 0, 5, 0, ints(0, 9, 77));
   expect(new BatchDecoder().decode(batch).events).toMatchObject([
     { kind: 'setpgid', pgid: undefined, goneCaller: 9, serial: 77 },

@@ -71,7 +71,7 @@ test('whether a process runs what it was forked with is told', async () => {
   child.stdin?.end();
 });
 
-test('a pid that nobody has is undefined', () => {
+test('a pid without a process is undefined', () => {
   expect(proc.read(4_194_305 as Pid)).toBeUndefined();
   expect(proc.startTicks(4_194_305 as Pid)).toBeUndefined();
   expect(proc.pids()).toContain(process.pid);

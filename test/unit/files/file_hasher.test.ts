@@ -226,7 +226,7 @@ os.execve(fd, ['nameless', '60'], {})`;
     expect(await hasherWith({ files }).hash({ ...about, stillRuns: () => false })).toBeUndefined();
   });
 
-  test('gets none from a file that it let go while that was opened', async () => {
+  test('gets no hash from a file that it stopped running while the file was opened', async () => {
     const path = program('a');
     const pid = await run(path);
     const proc = at('proc');
@@ -359,7 +359,7 @@ describe('a process that is gone', () => {
   });
 });
 
-test('a file that somebody serves is not opened', async () => {
+test('a file on a network file system is not opened', async () => {
   const files = new ExecutedFiles({ startTicks: () => undefined, remote: { has: () => true } });
   const hasher = hasherWith({ files });
   const path = program('a');

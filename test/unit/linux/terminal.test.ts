@@ -30,7 +30,7 @@ test.each(['', '?', '(none)', 'tty', 'pts/', '204', 'tty1:2', 'ttyX0', 'ssh'])('
   expect(charDeviceOf(name)).toBeUndefined();
 });
 
-test('is called as osquery calls it, whoever tells of it', () => {
+test('has the same name as in osquery, from any source', () => {
   const told = ['pts3', '/dev/pts/3', 'tty1', 'ssh', '', '204:64', '229:0', '5:1', '204:5', 'hvc0'];
   const names = ['pts/3', 'pts/3', 'tty1', 'ssh', '', 'ttyAMA0', 'hvc0', 'console', '204:5', 'hvc0'];
   expect(told.map(terminalNamed)).toEqual(names);

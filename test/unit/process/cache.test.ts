@@ -40,7 +40,7 @@ async function collectGarbage(): Promise<void> {
 }
 
 describe('a query', () => {
-  test('neither saves a process from being put out nor counts', () => {
+  test('does not prevent the eviction of a process, and is not counted', () => {
     const { cache } = setUp();
     const [oldest, second, third, fourth] = [2, 3, 4, 5].map((number) => processWith(number)) as [
       Process,
@@ -89,7 +89,7 @@ describe('a query', () => {
     expect([...cache.remembered()]).toContain(process);
   });
 
-  test('finds one that was put out dead, also when its pid is used again', () => {
+  test('finds an evicted dead process, also when its pid is reused', () => {
     const { cache } = setUp();
     const process = processWith(7);
     process.exit = EXITED;
@@ -128,7 +128,7 @@ describe('a query', () => {
   });
 });
 
-test('for events, who is gone stays gone', () => {
+test('events do not find a process that is gone', () => {
   const { cache, clock } = setUp();
   const process = processWith(7);
   process.exit = EXITED;
@@ -139,7 +139,7 @@ test('for events, who is gone stays gone', () => {
   expect(cache.withPid(pid(7))).toEqual([process]);
 });
 
-test('who is gone is held only by others, and their places are given up', async () => {
+test('a process that is gone is kept only while others refer to it', async () => {
   const { cache, clock } = setUp();
   const kept = processWith(7, 2);
   // In a function of its own: a local of this one would live on.
@@ -158,7 +158,7 @@ test('who is gone is held only by others, and their places are given up', async 
   expect(cache.withPid(pid(7))).toEqual([kept]);
 });
 
-test('who is gone and had no children, nor led anybody, is forgotten when it is put out', () => {
+test('a dead process that no other refers to is removed when it is evicted', () => {
   const { cache } = setUp();
   const leaf = processWith(7);
   leaf.isReferredTo = false;
@@ -169,7 +169,7 @@ test('who is gone and had no children, nor led anybody, is forgotten when it is 
   expect(cache.withPid(pid(7))).toEqual([]);
 });
 
-test('asking who had a pid that somebody else gets does not keep the one before', () => {
+test('a look-up of the holder of a reused pid does not keep the former process', () => {
   const { cache } = setUp();
   const process = processWith(7);
   process.exit = EXITED;
@@ -179,7 +179,7 @@ test('asking who had a pid that somebody else gets does not keep the one before'
   expect(cache.stats).toMatchObject({ size: 3, evictions: 1 });
 });
 
-test('living processes that were put out are kept in a bounded number', () => {
+test('a bounded number of evicted living processes is kept', () => {
   const { cache } = setUp();
   for (let number = 2; number < 40_000; number++) cache.put(processWith(number));
   const kept = [...cache.values()];

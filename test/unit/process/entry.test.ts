@@ -143,7 +143,7 @@ describe('an entry is', () => {
     expect(log(['login', 'tty1'], ['bash', 'tty1'], ['ls', 'tty1'])).toEqual(['terminal', 'login']);
   });
 
-  test('unknown where nobody knows who is above', () => {
+  test('unknown if the ancestors are unknown', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
     harness.tree.processes.adopt([harness.proc.show(900, 899, 'orphan')]);
@@ -277,7 +277,7 @@ describe('what has pid 1 for its parent is init’s', () => {
     expect(entryOf(new TreeHarness().run(kernel).row('service'))).toEqual(['init', 'service']);
   });
 
-  test('if nobody logged in above it', () => {
+  test('if no ancestor has logged in', () => {
     expect(below(AS_INIT)).toEqual(['init', 'daemon']);
   });
 

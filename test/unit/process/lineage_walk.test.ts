@@ -60,7 +60,7 @@ describe('descendants', () => {
     expect(told(descendantsOf(new Set([two, three]), [four]))).toEqual(['3 < 2 at 1', '4 < 3 at 1', '4 < 2 at 2']);
   });
 
-  test('of anybody are all pairs', () => {
+  test('of all processes are all pairs', () => {
     const { four, five } = tree();
     const every = [four, five].flatMap((one) => told(ancestorsOf(one)));
     const pairs = told(descendantsOf(undefined, [four, five]));

@@ -53,7 +53,7 @@ describe('where a session came from', () => {
     expect(new TreeHarness().run(kernel).row('sudo ls').entryAddress).toBe('192.0.2.7');
   });
 
-  test('is not where somebody came from in whose session the server was started', () => {
+  test('is not the address of the session in which the server was started', () => {
     const kernel = new KernelModel();
     kernel.login(7, '192.0.2.7');
     kernel.fork(1, 10);

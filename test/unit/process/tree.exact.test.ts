@@ -115,7 +115,7 @@ test('namespaces and control group are those that the exec tells, and are not re
 });
 
 describe('a snapshot among the events', () => {
-  test('makes known who was there, also where a leader or a parent comes after those that it made', () => {
+  test('adds existing processes, also if a leader or a parent comes after its children', () => {
     const harness = new TreeHarness();
     const ids = { sid: 20, pgid: 20 };
     harness.proc.show(20, 1, 'shell', Math.floor(START / 10), false, ids);

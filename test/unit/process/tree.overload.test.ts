@@ -116,7 +116,7 @@ describe('losses and /proc', () => {
 });
 
 describe('events of a coarse clock', () => {
-  test('a program that respawns itself by vfork for ever keeps a bounded number of ancestors', () => {
+  test('a program that respawns itself by vfork without end keeps a bounded number of ancestors', () => {
     const harness = new TreeHarness({ proc: undefined });
     harness.tree.apply([exec(1, 0, 'init', 1000)]);
     for (let pid = 2; pid < 5000; pid++) {

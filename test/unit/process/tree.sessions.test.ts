@@ -167,7 +167,7 @@ describe('rows beside execs', () => {
     expect(rows(harness, 10)).toEqual(['fork', 'exec', 'exec']);
   });
 
-  test('a new session has no terminal, nor have those who are forked in it, until they execute at one', () => {
+  test('a new session and its forked processes have no terminal until they execute at one', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'bash', { tty: 'pts/0' });
@@ -213,7 +213,7 @@ describe('rows beside execs', () => {
     ]);
   });
 
-  test('those who are there already are told of on demand', () => {
+  test('existing processes are published on demand', () => {
     const harness = new TreeHarness({ actions: EVERYTHING });
     harness.tree.processes.adopt([harness.proc.show(20, 1, 'daemon', 1, false, { sid: 20, pgid: 20 })]);
     harness.tree.publishExisting({ bootMs: 5000, unixMs: 1_700_000_005_000 });

@@ -84,7 +84,7 @@ describe('ancestry (R3 to R5)', () => {
     expect(harness.row('level 59').ancestry).toMatchObject({ depth: 5, truncated: true, complete: true });
   });
 
-  test('a process that forks itself for ever keeps a bounded number of ancestors in memory', () => {
+  test('a process that forks without end keeps a bounded number of ancestors in memory', () => {
     const kernel = new KernelModel(0.01);
     const harness = new TreeHarness();
     for (let pid = 2; pid < 6000; pid++) {
@@ -220,7 +220,7 @@ describe('events of a coarse clock', () => {
     imageFrom: imageFrom as Pid | undefined,
   });
 
-  test('a vfork’s record, which comes after the child’s exec, still tells who created it', () => {
+  test('the record of a vfork, which comes after the child’s exec, still sets the creator', () => {
     const harness = new TreeHarness({ proc: undefined });
     harness.tree.apply([exec(1, 0, 'init', 1000), fork(1, 10, 1001), exec(10, 1, 'make', 1002)]);
     harness.tree.apply([exec(11, 10, 'cc', 1005)]);
@@ -287,7 +287,7 @@ describe('the cache (R11)', () => {
     expect(harness.tree.stats.evictions).toBeGreaterThan(0);
   });
 
-  test('an orphan that was put out while it lived keeps its creator, whom /proc no longer shows', () => {
+  test('an evicted living orphan keeps its creator, which /proc no longer shows', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'shell');
@@ -304,7 +304,7 @@ describe('the cache (R11)', () => {
     expect(harness.tree.stats.size).toBeLessThanOrEqual(16);
   });
 
-  test('a live process that was let go comes back from /proc; a dead one is a miss, and the ancestry is not complete', () => {
+  test('an evicted living process comes back from /proc; a dead one is a miss, and the ancestry is not complete', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
     harness.proc.show(70, 1, 'known to /proc', 100);
@@ -389,7 +389,7 @@ describe('start and loss (R13, R14)', () => {
     expect(harness.chain('started meanwhile')).toEqual(['init']);
   });
 
-  test('after a loss /proc tells who is new and who is gone', () => {
+  test('after a loss, /proc shows new processes and those that are gone', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'gone by now');
@@ -434,7 +434,7 @@ describe('start and loss (R13, R14)', () => {
 });
 
 describe('an ancestor', () => {
-  test('is told with who it is, who created it, and what is certain of its file', () => {
+  test('has its identity, its creator, and what is certain about its file', () => {
     const kernel = new KernelModel(10);
     kernel.fork(1, 10);
     kernel.exec(10, 'bash -l', { tty: 'pts/0' });

@@ -28,7 +28,7 @@ describe('details that are missing', () => {
     expect(codes(missing)).toEqual([]);
   });
 
-  test('are of no window where nobody looked for long', () => {
+  test('are of no window after a long time without a sample', () => {
     const missing = new MissingDetails();
     missing.sample(1000, 10, 0);
     missing.sample(100 * MINUTE, 1000, 900);

@@ -60,7 +60,7 @@ describe('a file’s hash', () => {
     expect(publishing.waiting).toBe(0);
   });
 
-  test('that cannot be had does not keep the row', async () => {
+  test('that cannot be computed does not hold back the row', async () => {
     const { publishing, told } = setUp((asked) =>
       asked === 0 ? Promise.resolve(undefined) : Promise.reject(new Error('broken')),
     );

@@ -203,8 +203,8 @@ test('a host on which nothing works is recorded once something does', async () =
   await until(() => store.stats.rows === 1);
 });
 
-describe('those who watch a run', () => {
-  test('are told of every event that becomes a row, and how many of each kind there were', async () => {
+describe('the observers of a run', () => {
+  test('get every event that becomes a row, and the number of each kind', async () => {
     const rows: number[] = [];
     const watched = {
       onPublished: ({ process }: { process: { pid: number } }) => void rows.push(process.pid),

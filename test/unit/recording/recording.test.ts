@@ -99,7 +99,7 @@ function exec(pid: number, cmdline: string): ProcessEvent[] {
   ];
 }
 
-test('processes that are remembered are told of by patterns that come later', async () => {
+test('later patterns redact remembered processes', async () => {
   const { run, source, proc, flags, published } = setUp();
   proc.show(2, 1, 'daemon password=hunter1');
   await run.subscribe();
@@ -122,7 +122,7 @@ test('processes that are remembered are told of by patterns that come later', as
   expect(published[0]?.context.creator).not.toBe(published[1]?.context.creator);
 });
 
-describe('a source that tells who lives', () => {
+describe('a source with snapshots of living processes', () => {
   const lives = (pid: number, ppid: number, cmdline: string): ProcessEvent => ({
     ...{ kind: 'snapshot', pid: pid as Pid, bootMs: 900, unixMs: Date.now() },
     details: detailsOf(cmdline, ppid, { startMs: 100 + pid, sid: 1, pgid: 1 }),

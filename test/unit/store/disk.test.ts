@@ -139,7 +139,7 @@ describe('trouble', () => {
     expect(after.stats.lost).toBe(5000);
   });
 
-  test('a row of which SQLite does not see that it is damaged is found to be', () => {
+  test('a damaged row that SQLite does not detect is detected', () => {
     const store = open();
     for (let pid = 1; pid <= 100; pid++) store.add(published({ pid }));
     store.close();
@@ -603,7 +603,7 @@ describe('rows that went with files are counted and logged', () => {
     expect(eids(anew)[0]).toBeGreaterThan(1e13);
   });
 
-  test('rows that were just let go are not taken for lost after a kill', async () => {
+  test('rows that were just removed do not count as lost after a kill', async () => {
     const store = open(settings);
     await fill(store, 100);
     store.configure({ directory, maxRows: 30, maxBytes: 1 << 30, expirySeconds: 3600, subscriberExpirySeconds: 60 });
@@ -800,7 +800,7 @@ describe('a database that another program has locked', () => {
     }
   });
 
-  test('is waited for at the end, but not for ever: what could not be written is counted', () => {
+  test('is waited for at the end for a bounded time: rows that could not be written are counted', () => {
     const store = open();
     store.add(published({ pid: 1 }));
     locked(() => store.close());

@@ -60,7 +60,7 @@ const read = (cursors: Cursors, name: string, upTo: number) => {
 };
 
 describe('rows that are too many', () => {
-  test('go to the exact number, whatever has been read, and are counted as discarded and as lost to who had not read them', () => {
+  test('are removed to the exact number, read or not, and count as discarded and as lost for subscribers that had not read them', () => {
     const { one, cursors } = retention({ maxRows: 10 });
     add(8);
     one.trim();

@@ -143,7 +143,7 @@ test('a process goes by the name of its file, without the mark of one that is go
   expect(names).toEqual(['x', 'nginx', 'memfd:a b', 'kworker/0:1']);
 });
 
-test('a row tells of all who are around it', async () => {
+test('a row has all related processes', async () => {
   const one = store();
   for (const event of events(0)) one.add(event);
   const rows = await rowsOf(one);

@@ -102,7 +102,7 @@ describe('a row', () => {
     ]);
   });
 
-  test('of an orphan is under those that created it, not under who adopted it', async () => {
+  test('of an orphan is under its creators, not under the process that adopted it', async () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'shell');
@@ -127,7 +127,7 @@ describe('a row', () => {
     expect(valuesOf(row as AncestryRow)).toMatchObject({ ancestor_pid: 10, state: 'exited', exit_code: code });
   });
 
-  test('of an ancestor whose end nobody reported has no code', async () => {
+  test('of an ancestor without a reported exit has no code', async () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.fork(10, 11);
@@ -206,7 +206,7 @@ describe('look-ups', () => {
     expect(await select(harness, { ancestor_entity_id: eq(ancestorEntityId.toUpperCase()) })).toEqual([row]);
   });
 
-  test('find whom the index let go: the living, and the dead that are somebody’s ancestors', async () => {
+  test('find evicted processes: living ones, and dead ones that are ancestors of others', async () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'service');

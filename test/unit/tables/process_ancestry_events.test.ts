@@ -477,7 +477,7 @@ describe('a subscriber', () => {
     expect(got).toEqual([[1, 2], [3, 4], [5], []]);
   });
 
-  test('gets large amounts in portions of which none is lost, and a row that is larger than that alone', async () => {
+  test('gets many rows in batches without a loss, and a larger row alone', async () => {
     const store = newStore();
     for (let pid = 1; pid <= 10; pid++) store.add(published({ pid, cmdline: 'x'.repeat(pid === 4 ? 50_000 : 500) }));
     const got: unknown[][] = [];
@@ -547,7 +547,7 @@ describe('a subscriber', () => {
     expect(pids(await ask(store, subscriber('fleet')))).toEqual([4, 5]);
   });
 
-  test('cannot be two at once, and nobody is everybody', async () => {
+  test('cannot have two names at once, and an empty name reads all rows', async () => {
     const store = newStore();
     store.add(published({ pid: 1 }));
     expect(await ask(store, contextOf({ subscriber: eq('a', 'b') }))).toEqual([]);

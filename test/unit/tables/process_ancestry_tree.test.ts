@@ -30,7 +30,7 @@ function family(): TreeHarness {
   return new TreeHarness().run(kernel);
 }
 
-test('every process that is known has one row, also one that never executed, with who created it', async () => {
+test('every known process has one row with its creator, also if it never executed', async () => {
   const rows = await rowsOf(family());
   const byPid = new Map(rows.map((row) => [row.pid, row]));
   expect([...byPid.keys()].toSorted()).toEqual([1, 10, 11, 12]);

@@ -226,7 +226,7 @@ describe('records that are lost or late', () => {
     expect(harness.row('b').ancestry.complete).toBe(false);
   });
 
-  test('while more is on its way only what audit has gone past is given up, and the rest not for ever', () => {
+  test('while records wait in the kernel, only events that audit has passed are given up; the rest waits for a bounded time', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'lost');
@@ -415,7 +415,7 @@ describe('sessions and groups', () => {
     expect(harness.tree.stats.waiting).toBe(0);
   });
 
-  test('wait until audit went past what could have set their group, but not for ever', () => {
+  test('wait until audit has passed a possible change of their group, for a bounded time', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.setpgid(10, 10);
@@ -432,7 +432,7 @@ describe('sessions and groups', () => {
   });
 });
 
-test('an exec that was published without details is not awaited for ever', () => {
+test('an exec that was published without details is not kept without end', () => {
   const harness = new JoinHarness();
   const kernel = new KernelModel();
   kernel.fork(1, 10);
@@ -472,7 +472,7 @@ describe('the rows of a process', () => {
 });
 
 describe('a control group and a pid namespace', () => {
-  test('are those of who forked, also when its own exec was told of after the fork', () => {
+  test('are those of the forker, also if its own exec was reported after the fork', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'container');
@@ -487,7 +487,7 @@ describe('a control group and a pid namespace', () => {
     expect(harness.row('short')).toMatchObject({ cgroup: '/docker/1', pidNamespace: 7 });
   });
 
-  test('are not those that the one who forked had later', () => {
+  test('are not the later ones of the forker', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'before');

@@ -79,7 +79,7 @@ test('every exec has its true session and group, or none where a pid was used ag
   expect(groups.unknown / groups.all).toBeLessThan(0.001);
 });
 
-test('when audit loses records, every exec is still published once, and nobody gets another’s details', () => {
+test('when audit loses records, every exec is still published once, and none has the details of another', () => {
   fc.assert(
     fc.property(fc.array(happening, { maxLength: 80 }), fc.array(fc.nat(), { maxLength: 6 }), (happenings, lost) => {
       // Execs of one pid are further apart than the clocks' slack, so that a gap can be told.

@@ -433,7 +433,7 @@ states(loss, [
     [/^warning: 1 records.*auditctl -b/, /^warning: 2 execs came/, /^warning: 3 rows/, /^warning: 4 audit records/],
   ],
   [
-    'many rows that lack what was executed, now',
+    'many rows without exec details, now',
     { stats: { problems: '[{"code":"details_missing_many","message":"25 %"}]' } },
     [/^problem: the extension says: 25 %/],
   ],

@@ -12,7 +12,7 @@ const CASES: readonly (readonly [error: string, advice: RegExp])[] = [
   ['/opt/process_ancestry.node: wrong ELF class: ELFCLASS32', /for this machine/],
   ['/opt/process_ancestry.node: invalid ELF header', /for this machine/],
   [
-    'one of these directories has to be writable by this user and not mounted noexec (/run: /proc/self/fd/20: failed to ' +
+    'one of these directories must be writable by this user and not mounted noexec (/run: /proc/self/fd/20: failed to ' +
       'map segment from shared object)',
     /remount,exec/,
   ],

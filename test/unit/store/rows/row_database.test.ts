@@ -311,7 +311,7 @@ describe('the eid', () => {
   });
 });
 
-describe('rows that are let go', () => {
+describe('rows that are removed', () => {
   test('are not found again after they are deleted, though the process is killed', () => {
     const db = open('deleted.db');
     insertAll(db, events(1, 1000));

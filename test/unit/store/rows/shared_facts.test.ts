@@ -296,7 +296,7 @@ describe('what rows share', () => {
     db.letGo(14_999);
     db.deleteGone(true);
     while (db.dropUnneeded());
-    expect(() => first && chainOf(first, 'creator')).toThrow('ask again');
+    expect(() => first && chainOf(first, 'creator')).toThrow('retry the query');
   });
 
   test('is a chain, of which each row tells as much as it did', () => {
@@ -448,8 +448,8 @@ describe('the reader', () => {
   test('fails for what is gone, as a query has to', () => {
     const writer = new SharedFactsTable(tables());
     const reader = new SharedReader((id) => writer.find(id));
-    expect(() => reader.ancestorRecord(1)).toThrow('ask again');
-    expect(() => reader.document(1)).toThrow('ask again');
+    expect(() => reader.ancestorRecord(1)).toThrow('retry the query');
+    expect(() => reader.document(1)).toThrow('retry the query');
   });
 
   test('remembers only so much', () => {
