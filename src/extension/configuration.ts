@@ -23,7 +23,7 @@ interface ConfigurationOptions {
   readonly onFlags: (given: GivenFlags, errors: readonly string[]) => void;
   /** Another process of osquery answers than before; '' where osquery does not say which. */
   readonly onWorker: (worker: string) => void;
-  /** Milliseconds of a clock that does not jump. */
+  /** Milliseconds of a monotonic clock. */
   readonly now?: () => number;
 }
 

@@ -6,7 +6,7 @@ import type { Response } from '../osquery/response_decoder.ts';
 
 /** osquery's own default on Linux. */
 export const OSQUERY_DATABASE = '/var/osquery/osquery.db';
-/** osquery passes on options that begin with this, and refuses others that it does not know. */
+/** osquery accepts unknown options only with this prefix. */
 const OUR_OPTIONS = 'custom_process_ancestry_';
 
 export interface OsqueryState {

@@ -69,7 +69,7 @@ async function runEmbedded(
   const stopping = new AbortController();
   const end = (ending: Ending) => stopping.abort(ending);
   const onSignal = (signal: (typeof signals)[number]) => end({ status: 128 + osConstants.signals[signal] });
-  // Whoever read our output has seen enough.
+  // The reader closed the pipe: not an error.
   const onBrokenPipe = () => end({ status: 0 });
   for (const signal of signals) process.on(signal, onSignal);
   output.on('error', onBrokenPipe);

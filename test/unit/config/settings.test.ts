@@ -21,7 +21,7 @@ describe('where a flag’s value comes from', () => {
     expect(size({ osqueryOptions, queried, file })).toBe(103);
     expect(size({ queried, file })).toBe(105);
     expect(size({ file })).toBe(104);
-    expect(size({})).toBe(1000);
+    expect(size({})).toBe(5000);
   });
 
   test('a bad value is an error that names the flag, the value and the bounds, and the next place’s value is used', () => {
