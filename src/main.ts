@@ -1,4 +1,4 @@
-/** process_ancestry.ext: reads the command line, and starts what it asks for. */
+/** process_ancestry.ext: parses the command line and runs the command. */
 
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -40,7 +40,7 @@ async function main(): Promise<number> {
     process.stderr.write(`process_ancestry: ${error.message}\n`);
     return USAGE;
   }
-  // Whoever read our output has seen enough.
+  // The reader closed the pipe: not an error.
   process.stdout.on('error', () => undefined);
   switch (commandLine.command) {
     case 'help':
@@ -62,9 +62,9 @@ async function main(): Promise<number> {
   }
 }
 
-/** What starts this program again, and the one file that osquery would start. */
+/** The command that starts this program again, and the file that osquery loads. */
 function itself(): { command: string[]; executable: string } {
-  // The options of its Node are inside the single executable, which would take them for its own.
+  // The single executable contains its Node options; it would parse process.execArgv as its own flags.
   if (isSea()) return { command: [process.execPath], executable: process.execPath };
   const launchers = ['../process_ancestry.ext', '../dist/process_ancestry.ext'].map((place) =>
     fileURLToPath(new URL(place, import.meta.url)),
@@ -78,13 +78,13 @@ function itself(): { command: string[]; executable: string } {
 async function shell(commandLine: CommandLine): Promise<number> {
   const replayed = commandLine.flags.get('process_ancestry_replay_file');
   const given = new Map(commandLine.flags);
-  // npm runs us in the project's folder, and says where it was called.
+  // npm changes to the project's directory; INIT_CWD is the caller's.
   if (replayed && replayed !== SAMPLE_LOG)
     given.set('process_ancestry_replay_file', resolve(process.env.INIT_CWD ?? '', replayed));
   const passedOn = [...given].flatMap(([name, value]) => [`--${name}`, value]);
   if (commandLine.verbose) passedOn.push('--verbose');
   if (commandLine.configFile) passedOn.push('--config_file', commandLine.configFile);
-  // Told before a prompt opens, and with a status that a script sees.
+  // Reported before the prompt opens, with an exit status for scripts.
   const { values } = resolvedFlags({ ...commandLine, flags: given });
   const log = values.process_ancestry_collector === 'replay' ? values.process_ancestry_replay_file : '';
   const unreadable = log === '' ? undefined : await whyUnreadable(loadNative(), log);
@@ -92,7 +92,7 @@ async function shell(commandLine: CommandLine): Promise<number> {
     process.stderr.write(`process_ancestry: ${escapeTerminal(unreadable)}\n`);
     return FAILED;
   }
-  // What a FIFO holds is known once it has been read, and then only to our own shell.
+  // A FIFO can be read only once, so only the built-in shell can replay it.
   const embedded = commandLine.embedded || (log !== '' && isFifo(log));
   const { sql, output } = commandLine;
   const { command, executable } = itself();
@@ -116,7 +116,7 @@ async function shell(commandLine: CommandLine): Promise<number> {
   });
 }
 
-/** The flags in force where osquery has no say. */
+/** The flags in force without the options of osquery. */
 function resolvedFlags({ configFile, flags: given }: CommandLine): { values: FlagValues; errors: readonly string[] } {
   const osqueryOptions = new Map<string, string>();
   const { content: file, error: fileError } = readConfigFile(configFile);
@@ -127,7 +127,7 @@ function resolvedFlags({ configFile, flags: given }: CommandLine): { values: Fla
   return { values, errors: [...unused, ...errors.map(({ message }) => message)] };
 }
 
-/** The same; what is wrong with them is told. */
+/** The same; errors are printed. */
 function flagsWithoutOsquery(commandLine: CommandLine): FlagValues {
   const { values, errors } = resolvedFlags(commandLine);
   for (const message of errors) process.stderr.write(`process_ancestry: ${message}\n`);
@@ -155,7 +155,7 @@ async function doctor(commandLine: CommandLine): Promise<number> {
 
 async function familyTree(commandLine: CommandLine): Promise<number> {
   const values = flagsWithoutOsquery(commandLine);
-  // A log is drawn when the command line names it: a configured one is the extension's to replay.
+  // Only a log on the command line is drawn: the extension replays a configured one.
   const named = commandLine.flags.get('process_ancestry_replay_file');
   const replayed = !named || named === SAMPLE_LOG ? named : resolve(named);
   const log = makeLogger(commandLine.verbose ? 'debug' : 'warn', values.process_ancestry_log_format);
@@ -175,17 +175,17 @@ async function socketOf({ socket }: CommandLine): Promise<string> {
   return resolve(socket ?? (await osquerySocket()));
 }
 
-/** The exit status of what cannot be done on this host. Any other error is a bug, and is thrown. */
+/** The exit status when the native collector cannot be loaded. Any other error is a bug, and is thrown. */
 function failed(error: unknown): number {
   if (!(error instanceof NativeUnavailableError)) throw error;
-  process.stderr.write(`process_ancestry: ${error.message} (process_ancestry doctor says what to do)\n`);
+  process.stderr.write(`process_ancestry: ${error.message} (process_ancestry doctor says how to fix it)\n`);
   return FAILED;
 }
 
-/** Ends this process once what it has written is read: process.exit loses what waits for the reader of a pipe. */
+/** Exits after standard output is flushed: process.exit discards what a pipe's reader has not read. */
 function end(status: number): void {
   process.stdout.write('', () => process.exit(status));
 }
 
-// No await: the single executable's program is a CommonJS module.
+// No top-level await: the single executable runs a CommonJS module.
 void main().then(end, (error: unknown) => end(failed(error)));

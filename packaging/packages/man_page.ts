@@ -18,7 +18,7 @@ export function manPage({ version, date, summary, description }: ManPageOptions)
     .slice(head.indexOf('usage:'))
     .replaceAll('process_ancestry.ext', 'process_ancestry')
     .replace(/^(usage: | {7})/gm, '')
-    // What stands below a command stays below it, whose name is shorter here.
+    // The command name is shorter here: reduce the indentation of continuation lines.
     .replace(/^ {4}(?= {30})/gm, '');
   return `${[
     `.TH PROCESS_ANCESTRY 8 ${date} "osquery-process-ancestry ${version}" "System Administration"`,
@@ -29,14 +29,15 @@ export function manPage({ version, date, summary, description }: ManPageOptions)
     '.SH DESCRIPTION',
     ...paragraphs(description),
     '.SH FLAGS OF THE RECORDING',
-    'Each can also be given in the environment (in upper case), as an osquery option',
-    '.RI ( custom_NAME )',
-    'and in the JSON file; the command line wins, then in that order.',
-    'The prefix process_ancestry_ may be left out on the command line.',
+    'Each can be set in these places; the first that sets it wins: the command line, the environment (name in upper case),',
+    'an osquery option',
+    '.RI ( custom_NAME ),',
+    'a column of the view or scheduled query process_ancestry_flags in osquery, the JSON file.',
+    'On the command line the prefix process_ancestry_ is optional.',
     ...flagNames.flatMap((name) => {
       const flag: Flag = flags[name];
       const fallback = flag.default === '' ? 'empty' : String(flag.default);
-      const when = flag.atStartOnly ? '; read at the start' : '';
+      const when = flag.atStartOnly ? '; read at start only' : '';
       return [
         '.TP',
         `.B \\-\\-${escaped(name)}`,
@@ -66,39 +67,38 @@ export function manPage({ version, date, summary, description }: ManPageOptions)
 }
 
 const files = [
-  ['/etc/osquery/process_ancestry.json', 'flags, as a JSON object; need not exist'],
-  ['/etc/osquery/extensions.load', 'what osqueryd starts; the package puts the extension into it'],
-  ['/opt/orbit/extensions.load', "the same for Fleet's Orbit, where that is installed"],
-  ['/var/osquery/process_ancestry', "the rows' database; /opt/orbit/process_ancestry with Orbit"],
-  ['/var/lib/process_ancestry', 'the flags that osquery gave last, in force until it has applied its configuration'],
-  ['/run/process_ancestry/audit-state', "audit's settings as found, while the extension runs"],
+  ['/etc/osquery/process_ancestry.json', 'flags as a JSON object; optional'],
+  ['/etc/osquery/extensions.load', 'extensions that osqueryd starts; the package adds this extension'],
+  ['/opt/orbit/extensions.load', "the same for Fleet's Orbit, if it is installed"],
+  ['/var/osquery/process_ancestry', 'database of rows; /opt/orbit/process_ancestry with Orbit'],
+  ['/var/lib/process_ancestry', 'the last flags from osquery; used until osquery has applied its configuration'],
+  ['/run/process_ancestry/audit-state', 'original audit settings, while the extension runs'],
 ] as const;
 
 /** src/commands/command_status.ts, src/commands/doctor/finding.ts and the commands. */
 const exitStatuses = [
-  ['0', 'It did what it was asked to. doctor: nothing is to be done.'],
+  ['0', 'Success. doctor: all checks passed.'],
   [
     '1',
-    'It failed: the message on standard error says why. doctor: there are warnings. cleanup: something may be left. tree: ' +
-      'there is no such process.',
+    'Failure; the message on standard error says why. doctor: warnings. cleanup: not restored. tree: no such process.',
   ],
-  ['2', 'The command line was not understood. doctor: there are problems.'],
+  ['2', 'Error in the command line. doctor: problems.'],
 ] as const;
 
 const examples = [
-  ['What keeps it from working on this host, and what to do', 'process_ancestry doctor'],
-  ['The last programs that were started, in a prompt that records by itself', 'process_ancestry shell'],
+  ['Check this host', 'process_ancestry doctor'],
+  ['Open a SQL prompt that records this host', 'process_ancestry shell'],
   [
-    'One statement over the log that comes with the program',
+    'Run one statement on the bundled sample log',
     'process_ancestry shell --collector replay --replay-file :sample: \\\n' +
       '  "SELECT pid, cmdline, ancestry FROM process_ancestry_events"',
   ],
-  ['Who started process 4242', 'process_ancestry tree 4242'],
+  ['Show the ancestors of process 4242', 'process_ancestry tree 4242'],
   [
-    'What an audit log tells, as a page for a browser',
+    'Write the process tree of an audit log as an HTML page',
     'process_ancestry tree --replay-file audit.log --html page.html',
   ],
-  ['The running extension: its process name has 15 characters', 'pgrep -x process_ancestr'],
+  ['Find the running extension; its process name has 15 characters', 'pgrep -x process_ancestr'],
 ] as const;
 
 function paragraphs(description: string): string[] {
@@ -109,7 +109,7 @@ function verbatim(lines: string): string[] {
   return ['.nf', ...lines.split('\n').map(text), '.fi'];
 }
 
-/** A line that begins with a dot or an apostrophe would be a request. */
+/** Escapes a leading dot or apostrophe, which would start a request. */
 function text(line: string): string {
   return escaped(line).replace(/^(?=[.'])/, '\\&');
 }

@@ -1,6 +1,6 @@
 /** Exit statuses of the program. */
 
-/** It could not do its work. */
+/** The command failed. */
 export const FAILED = 1;
 /** The command line is wrong. */
 export const USAGE = 2;

@@ -1,6 +1,7 @@
 /**
- * The command line: osquery's four flags for extensions, and the project's own, with or without the prefix
- * `process_ancestry_` and with - or _ between words, as `--name value`, `--name=value`, or for a boolean `--name`.
+ * Parses the command line: osquery's four flags for extensions, and the project's own flags. The prefix
+ * `process_ancestry_` is optional; words are separated by - or _. Forms: `--name value`, `--name=value`, and `--name`
+ * for a boolean.
  */
 
 import { boundsOf, type Flag, FlagError, type FlagName, flagNames, flags } from './flags.ts';
@@ -13,48 +14,55 @@ export interface CommandLine {
   readonly socket: string | undefined;
   /** Seconds to wait for osquery's socket. */
   readonly timeoutSeconds: number;
-  /** Seconds between checks that osquery still knows us. */
+  /** Seconds between checks that the extension is still registered. */
   readonly intervalSeconds: number;
   readonly verbose: boolean;
   readonly configFile: string | undefined;
-  /** Of the commands `shell` and (`json`) `doctor`: how rows are printed, and one statement instead of a prompt. */
+  /** Output format of `shell`; `doctor` and `tree` know `json` only. */
   readonly output: 'auto' | 'pretty' | 'line' | 'json' | 'csv';
   readonly embedded: boolean;
-  /** Of the command `tree`. */
+  /** Options of the command `tree`. */
   readonly tree: TreeOptions;
   readonly sql: string | undefined;
 }
 
-/** osquery's own, and the shell's: name → whether it takes a value. */
+/** Flags of the process. `value` is the placeholder in the help; undefined when the flag takes no value. */
 const others: Readonly<Record<string, { value: string | undefined; description: string }>> = {
-  socket: { value: 'PATH', description: "osquery's extension socket (osqueryd and osqueryi pass it)" },
-  timeout: { value: 'SECONDS', description: 'how long to wait for that socket (3)' },
-  interval: { value: 'SECONDS', description: 'how often to check that osquery still knows this extension (3)' },
-  verbose: { value: undefined, description: 'log more' },
-  config_file: { value: 'PATH', description: 'JSON file of flags (/etc/osquery/process_ancestry.json)' },
-  help: { value: undefined, description: 'this text' },
-  version: { value: undefined, description: 'the version' },
+  socket: { value: 'PATH', description: "path of osquery's extension socket; osqueryd and osqueryi pass it" },
+  timeout: { value: 'SECONDS', description: 'how long to wait for the socket (default 3)' },
+  interval: {
+    value: 'SECONDS',
+    description: 'how often to check that the extension is still registered with osquery (default 3)',
+  },
+  verbose: { value: undefined, description: 'log at level debug' },
+  config_file: { value: 'PATH', description: 'JSON file with flags (default /etc/osquery/process_ancestry.json)' },
+  help: { value: undefined, description: 'print this text' },
+  version: { value: undefined, description: 'print the version' },
 };
 export const commands = ['shell', 'doctor', 'cleanup', 'tree'];
-/** They take flags only. */
+/** Commands that take flags only. */
 const withoutWords = ['doctor', 'cleanup'];
 const shellOnly: Readonly<Record<string, string>> = {
-  json: 'rows as a JSON array (doctor: findings; tree: the tree)',
-  line: 'a column a line; the default where rows are wider than the terminal',
-  pretty: 'rows in columns, however wide',
-  csv: 'rows as CSV',
-  embedded: 'the built-in manager, even where osqueryi is on PATH',
+  json: 'print rows as a JSON array (doctor: findings; tree: the tree)',
+  line: 'print one column per line; the default when rows are wider than the terminal',
+  pretty: 'print rows in columns, also when they are wider than the terminal',
+  csv: 'print rows as CSV',
+  embedded: 'use the built-in extension manager, also when osqueryi is on PATH',
 };
 const treeOnly: typeof others = {
   html: {
     value: 'FILE',
-    description: 'writes a page for a browser, only for you: arguments may hold secrets; - prints it',
+    description: 'write an HTML page that only you can read, because arguments may contain secrets; - prints it',
   },
-  depth: { value: 'N', description: 'so many levels: from the top, or below the process that is asked for' },
-  since: { value: 'TIME', description: 'who lives, and who ran since then: 15m, 2h, 3d ago, or 2026-11-20T10:00' },
-  all: { value: undefined, description: "the kernel's own threads one by one" },
+  depth: { value: 'N', description: 'number of levels to draw, from the top or below the given process' },
+  since: {
+    value: 'TIME',
+    description:
+      'draw only processes that ran since this time, and their ancestors: 15m, 2h or 3d ago, or 2026-11-20T10:00',
+  },
+  all: { value: undefined, description: 'draw each kernel thread' },
 };
-/** All that are no flags of the recording. */
+/** All flags except those of the recording. */
 export const processFlags: typeof others = {
   ...others,
   ...treeOnly,
@@ -63,7 +71,7 @@ export const processFlags: typeof others = {
   ),
 };
 
-/** Throws FlagError for what is not understood. */
+/** @throws {FlagError} for an unknown flag or command, or a bad value */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const given = new Map<FlagName, string>();
   const other = new Map<string, string>();
@@ -129,22 +137,21 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   };
 }
 
-/** The text of --help. */
 export function helpText(): string {
   const lines = [
-    'process_ancestry.ext: an osquery extension that records every exec with its ancestors',
+    'process_ancestry.ext: an osquery extension that records each exec with its ancestors',
     '',
-    'usage: process_ancestry.ext --socket PATH [flags]     as osqueryi and osqueryd start it:',
+    'usage: process_ancestry.ext --socket PATH [flags]     started by osqueryi or osqueryd:',
     '                                                      osqueryi --extension process_ancestry.ext \\',
     '                                                        --extensions_require=process_ancestry "SELECT …"',
-    '       process_ancestry.ext shell [flags] [SQL]       a SQL prompt of its own, without osquery',
+    '       process_ancestry.ext shell [flags] [SQL]       a SQL prompt; works without osquery',
     '       process_ancestry.ext doctor [--json] [--socket PATH] [flags]',
-    '                                                      what keeps it from working on this host, and what to do;',
-    '                                                      exit status 0: nothing, 1: warnings, 2: problems',
-    '       process_ancestry.ext cleanup [flags]           puts back what a killed extension left in kernel audit, when none',
-    '                                                      runs; exit status 0: nothing is left, 1: something may be',
-    '       process_ancestry.ext tree [PID] [flags]        the family tree that the running extension remembers, or',
-    '                                                      of --replay-file FILE; exit status 1: no such process',
+    '                                                      checks this host, and says how to fix each problem;',
+    '                                                      exit status 0: all checks passed, 1: warnings, 2: problems',
+    '       process_ancestry.ext cleanup [flags]           restores kernel audit after the extension was killed; run it only',
+    '                                                      when no extension runs; exit status 0: restored, 1: not restored',
+    '       process_ancestry.ext tree [PID] [flags]        draws the process tree that the running extension remembers, or',
+    '                                                      the tree of --replay-file FILE; exit status 1: no such process',
     '',
     'Flags of the process:',
     ...Object.entries(others).map(([name, { value, description }]) =>
@@ -159,21 +166,20 @@ export function helpText(): string {
       helpLine(`--${name}${value ? ` ${value}` : ''}`, description),
     ),
     '',
-    'Flags of the recording. Each can also be given in the environment (in upper case), as an osquery option',
-    '(custom_NAME), as a column of the one row of a view or scheduled query process_ancestry_flags in osquery, and in',
-    'the JSON file; the command line wins, then in that order. The prefix process_ancestry_ may be left out on the',
-    'command line.',
+    'Flags of the recording. Each can be set in these places; the first that sets it wins: the command line, the',
+    'environment (name in upper case), an osquery option (custom_NAME), a column of the one row of the view or scheduled',
+    'query process_ancestry_flags in osquery, the JSON file. On the command line the prefix process_ancestry_ is optional.',
     ...flagNames.flatMap((name) => {
       const flag: Flag = flags[name];
       const fallback = flag.default === '' ? 'empty' : String(flag.default);
-      const when = flag.atStartOnly ? '; read at the start' : '';
+      const when = flag.atStartOnly ? '; read at start only' : '';
       return [`  --${name}`, `        ${flag.description}`, `        ${boundsOf(flag)}; default ${fallback}${when}`];
     }),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-/** SQL may begin with a comment, `-- …`: unlike a flag's name it has spaces. */
+/** SQL may begin with a comment, `-- …`. A flag's name contains no space. */
 function isFlag(arg: string): boolean {
   return /^--[^\s=]*(?:=|$)/.test(arg);
 }
@@ -213,7 +219,7 @@ function isOn(text: string | undefined): boolean {
   return text !== undefined && !/^(false|0|no|off)$/i.test(text);
 }
 
-/** A hint for a misspelled flag: the one that shares the most beginning. */
+/** A hint for a misspelled flag: the flag with the longest common prefix. */
 function closest(name: string): string {
   const bare = name.replace(/^process_ancestry_/, '');
   const shared = (flag: string) => {

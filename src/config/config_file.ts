@@ -6,14 +6,14 @@ import { messageOf } from '../text/error_message.ts';
 const DEFAULT_CONFIG_FILE = '/etc/osquery/process_ancestry.json';
 
 export interface ConfigFile {
-  /** The parsed JSON, undefined where there is no file or it cannot be read. */
+  /** The parsed JSON; undefined when there is no file or it cannot be read. */
   readonly content: unknown;
   readonly error?: string;
 }
 
 const MAX_BYTES = 1024 * 1024;
 
-/** Never throws. The default file need not exist, one that somebody has named has to. */
+/** Never throws. A missing file is an error only when the user named it. */
 export function readConfigFile(named: string | undefined): ConfigFile {
   const path = named ?? DEFAULT_CONFIG_FILE;
   if (named === undefined && !existsSync(path)) return { content: undefined };

@@ -1,4 +1,4 @@
-/** Every flag, declared once: its name, type, default, bounds and meaning. Help, parsing and docs/reference come from here. */
+/** Declares each flag: name, type, default, bounds and description. Help, parsing and docs/reference use this list. */
 
 import { ECS_VOCABULARIES } from '../ecs/action.ts';
 import { parseActions } from '../process/actions.ts';
@@ -9,7 +9,7 @@ import { checkTextfilePath } from './textfile_path.ts';
 
 interface FlagBase {
   readonly description: string;
-  /** Read once, at the start; the others take effect whenever they change. */
+  /** The flag is read once, at the start. Other flags take effect when they change. */
   readonly atStartOnly?: true;
 }
 interface BooleanFlag extends FlagBase {
@@ -30,15 +30,15 @@ interface ChoiceFlag<Choice extends string = string> extends FlagBase {
 }
 interface WhenRefused {
   readonly value: string;
-  /** What that means, for the error and the problem that tell it. */
+  /** Its effect in words, for the error message and the problem. */
   readonly meaning: string;
 }
 interface TextFlag extends FlagBase {
   readonly type: 'text';
   readonly default: string;
-  /** Throws for a text that is not to be taken; the message says why. */
+  /** Throws for a text that is refused; the message says why. */
   readonly check?: (text: string) => void;
-  /** In force until a refused text is changed, where neither the value before nor the default would be safe. */
+  /** Value in force while a text is refused, when neither the previous value nor the default is safe. */
   readonly whenRefused?: WhenRefused;
 }
 export type Flag = BooleanFlag | IntegerFlag | ChoiceFlag | TextFlag;
@@ -48,28 +48,28 @@ const choice = <const Choice extends string>(flag: Omit<ChoiceFlag<Choice>, 'typ
   ...flag,
 });
 
-/** The project's own flags. Each can be given on the command line, in the environment, by osquery or in the file. */
+/** The project's own flags. */
 export const flags = {
-  process_ancestry_enable: { type: 'boolean', default: true, description: 'record executions' },
+  process_ancestry_enable: { type: 'boolean', default: true, description: 'record process events' },
   process_ancestry_collector: choice({
     default: 'auto',
     choices: ['auto', 'ebpf', 'audit', 'proc_events', 'replay'],
     atStartOnly: true,
     description:
-      'event source: auto uses the best sensor that this host allows, eBPF before kernel audit with the proc connector; audit: these two; proc_events: the connector alone; replay: an audit log',
+      'event source; auto: eBPF if it works on this host, otherwise audit; audit: kernel audit with the proc connector; proc_events: the proc connector alone; replay: an audit log',
   }),
   process_ancestry_replay_file: {
     type: 'text',
     default: '',
     atStartOnly: true,
     description:
-      'audit log to read with the collector replay: raw or ENRICHED, with or without the prefix of a syslog daemon, plain or gzip; :sample: is the one that comes with the program',
+      'audit log that the collector replay reads: raw or ENRICHED, with or without a syslog prefix, plain or gzip; :sample: is the bundled sample log',
   },
   process_ancestry_fallback_replay_file: {
     type: 'text',
     default: '',
     atStartOnly: true,
-    description: 'audit log to read instead when kernel audit is not to be had',
+    description: 'audit log to read when kernel audit is not available',
   },
   process_ancestry_cache_size: {
     type: 'integer',
@@ -77,7 +77,7 @@ export const flags = {
     min: 16,
     max: 1_000_000,
     unit: 'processes',
-    description: 'processes that are remembered, least recently used out first',
+    description: 'maximum number of processes in the cache; the least recently used is removed first',
   },
   process_ancestry_max_depth: {
     type: 'integer',
@@ -85,7 +85,7 @@ export const flags = {
     min: 1,
     max: 1000,
     unit: 'ancestors',
-    description: 'longest ancestry that a row carries',
+    description: 'maximum number of ancestors in a row',
   },
   process_ancestry_cache_ttl: {
     type: 'integer',
@@ -93,14 +93,14 @@ export const flags = {
     min: 0,
     max: 604_800,
     unit: 'seconds',
-    description: 'how long a process is remembered after its exit',
+    description: 'how long a process stays in the cache after its exit',
   },
   process_ancestry_events_actions: {
     type: 'text',
     default: 'exec',
     check: parseActions,
     description:
-      'what makes a row of process_ancestry_events: any of exec, fork, setsid, exit, existing (a process that was there at the start), joined by commas',
+      'events that become rows of process_ancestry_events: a comma-separated list of exec, fork, setsid, exit and existing (a process that ran before the recording started)',
   },
   process_ancestry_aggregate_ms: {
     type: 'integer',
@@ -108,18 +108,18 @@ export const flags = {
     min: 0,
     max: 60_000,
     unit: 'milliseconds',
-    description: 'fork, exec and exit of one process within this time become one row; 0: never',
+    description: 'a fork, exec and exit of one process within this time become one row; 0: never',
   },
   process_ancestry_ecs_actions: choice({
     default: 'rfc0030',
     choices: ECS_VOCABULARIES,
     description:
-      'words of event.action in the column ecs, of every row that is read: rfc0030 (fork, exec, end, setsid) or auditbeat (process_started, process_ran, …)',
+      'vocabulary of event.action in the column ecs: rfc0030 (fork, exec, end, setsid) or auditbeat (process_started, process_ran, …); applies to stored rows too',
   }),
   process_ancestry_hash: {
     type: 'boolean',
     default: false,
-    description: 'hash executed files for the column sha256',
+    description: 'compute the hash of each executed file for the column sha256',
   },
   process_ancestry_hash_max_size: {
     type: 'integer',
@@ -127,7 +127,7 @@ export const flags = {
     min: 1,
     max: 17_179_869_184,
     unit: 'bytes',
-    description: 'largest file that is hashed',
+    description: 'maximum size of a file that is hashed',
   },
   process_ancestry_hash_max_rate: {
     type: 'integer',
@@ -135,13 +135,13 @@ export const flags = {
     min: 65_536,
     max: 17_179_869_184,
     unit: 'bytes per second',
-    description: 'how much is read to be hashed',
+    description: 'maximum read rate for hashing',
   },
   process_ancestry_database: {
     type: 'text',
     default: 'auto',
     description:
-      "directory of the rows' database, of this user's own, or :memory:; auto: process_ancestry beside osquery's own database, and memory for a replayed log",
+      "directory of the row database, or :memory:; this user must own the directory; auto: process_ancestry beside osquery's database, or memory for a replayed log",
   },
   process_ancestry_events_max: {
     type: 'integer',
@@ -149,7 +149,7 @@ export const flags = {
     min: 1,
     max: 10_000_000,
     unit: 'rows',
-    description: 'rows of process_ancestry_events that are kept',
+    description: 'maximum number of stored rows of process_ancestry_events',
   },
   process_ancestry_events_expiry: {
     type: 'integer',
@@ -157,7 +157,7 @@ export const flags = {
     min: 1,
     max: 31_536_000,
     unit: 'seconds',
-    description: 'how long a row is kept, unless a subscriber has still to read it',
+    description: 'how long a row is stored; rows that a subscriber has not read are stored longer',
   },
   process_ancestry_events_max_bytes: {
     type: 'integer',
@@ -165,7 +165,8 @@ export const flags = {
     min: 1_048_576,
     max: 17_179_869_184,
     unit: 'bytes',
-    description: 'disk for rows, of which the database and its log take at most 1.1 times; the oldest rows go first',
+    description:
+      'maximum size of stored rows; the database with its log takes up to 1.1 times as much on disk; the oldest rows are deleted first',
   },
   process_ancestry_subscriber_expiry: {
     type: 'integer',
@@ -173,7 +174,7 @@ export const flags = {
     min: 1,
     max: 31_536_000,
     unit: 'seconds',
-    description: 'how long rows are kept for a subscriber that does not ask for them',
+    description: 'how long rows are stored for a subscriber that sends no query',
   },
   process_ancestry_result_max_bytes: {
     type: 'integer',
@@ -181,7 +182,8 @@ export const flags = {
     min: 1_048_576,
     max: 1_073_741_824,
     unit: 'bytes',
-    description: 'largest answer to a query; one that would be larger is an error that says what to add',
+    description:
+      'maximum size of an answer to a query; a query with a larger answer fails, and the error says which constraint to add',
   },
   process_ancestry_publish_wait_ms: {
     type: 'integer',
@@ -189,7 +191,7 @@ export const flags = {
     min: 0,
     max: 10_000,
     unit: 'milliseconds',
-    description: 'how long an exec waits for what is still missing of it before it becomes a row',
+    description: 'how long an exec waits for missing details before it becomes a row',
   },
   process_ancestry_args_max_bytes: {
     type: 'integer',
@@ -198,7 +200,8 @@ export const flags = {
     max: 16_777_216,
     unit: 'bytes',
     atStartOnly: true,
-    description: 'arguments of one exec that are kept; more are cut and marked in the column overflows',
+    description:
+      'maximum size of the stored arguments of one exec; longer ones are truncated, and the column overflows says so',
   },
   process_ancestry_ebpf_args_max_bytes: {
     type: 'integer',
@@ -208,7 +211,7 @@ export const flags = {
     unit: 'bytes',
     atStartOnly: true,
     description:
-      'the same with the collector ebpf, where it is less: the kernel copies arguments while nothing else runs on the processor',
+      'the same limit for the collector ebpf, if it is lower: the kernel copies arguments with preemption disabled',
   },
   process_ancestry_ancestor_cmdline_max: {
     type: 'integer',
@@ -216,7 +219,8 @@ export const flags = {
     min: 16,
     max: 32_768,
     unit: 'characters',
-    description: 'command line of an ancestor in the column ancestry; a longer one is cut and ends in …',
+    description:
+      'maximum length of the command line of an ancestor in the column ancestry; a longer one is truncated and ends in …',
   },
   process_ancestry_redact: {
     type: 'text',
@@ -224,7 +228,7 @@ export const flags = {
     check: parseRedactPatterns,
     whenRefused: { value: REDACT_ALL, meaning: 'all arguments are redacted until it is changed' },
     description:
-      'regular expressions (RE2: no lookbehind, lookahead or backreference), as a JSON array or one alone, for what is not stored of arguments: matches, or their groups, become ***',
+      'regular expressions for parts of arguments that are not stored, as a JSON array or a single expression; each match, or each group of it, is replaced by ***; syntax of RE2: no lookbehind, lookahead or backreference',
   },
   process_ancestry_queue_max_bytes: {
     type: 'integer',
@@ -233,7 +237,7 @@ export const flags = {
     max: 1_073_741_824,
     unit: 'bytes',
     atStartOnly: true,
-    description: 'queue between the collector thread and the process tree',
+    description: 'maximum size of the queue between the collector thread and the process tree',
   },
   process_ancestry_socket_buffer_bytes: {
     type: 'integer',
@@ -242,31 +246,31 @@ export const flags = {
     max: 1_073_741_824,
     unit: 'bytes',
     atStartOnly: true,
-    description: 'receive buffer of each of the two kernel sockets',
+    description: 'size of the receive buffer of each of the two kernel sockets',
   },
   process_ancestry_state_file: {
     type: 'text',
     default: '/run/process_ancestry/audit-state',
     atStartOnly: true,
-    description: "where audit's settings as found are kept, so that they can be put back after a crash; empty: nowhere",
+    description: 'file for the original audit settings, which are restored from it after a crash; empty: none',
   },
   process_ancestry_metrics_listen: {
     type: 'text',
     default: '',
     check: parseListenAddress,
     description:
-      'where metrics are served for Prometheus: a loopback address with a port (127.0.0.1:9777, [::1]:9777, localhost:9777), or unix:/PATH of a socket; empty: nowhere',
+      'address that serves metrics for Prometheus: a loopback address with a port (127.0.0.1:9777, [::1]:9777, localhost:9777), or unix:/PATH of a socket; empty: none',
   },
   process_ancestry_metrics_socket_group: {
     type: 'text',
     default: '',
-    description: 'group whose members may read metrics from the unix socket; empty: only root',
+    description: 'group that may read metrics from the unix socket; empty: only root',
   },
   process_ancestry_metrics_textfile: {
     type: 'text',
     default: '',
     check: checkTextfilePath,
-    description: "file for node_exporter's textfile collector, which ends in .prom; empty: none",
+    description: "metrics file for node_exporter's textfile collector; the name ends in .prom; empty: none",
   },
   process_ancestry_metrics_textfile_interval: {
     type: 'integer',
@@ -274,18 +278,18 @@ export const flags = {
     min: 1,
     max: 3600,
     unit: 'seconds',
-    description: 'how often that file is written',
+    description: 'how often the metrics file is written',
   },
   process_ancestry_log_level: choice({
     default: 'info',
     choices: ['debug', 'info', 'warn', 'error'],
-    description: 'least severity that is logged to standard error; --verbose is debug',
+    description: 'minimum severity of messages on standard error; --verbose sets debug',
   }),
   process_ancestry_log_format: choice({
     default: 'auto',
     choices: ['auto', 'text', 'json'],
     atStartOnly: true,
-    description: 'how it is logged; auto: text on a terminal, JSON otherwise',
+    description: 'format of log messages; auto: text on a terminal, JSON otherwise',
   }),
 } as const satisfies Record<string, Flag>;
 
@@ -299,26 +303,25 @@ type ValueOf<F extends Flag> = F extends BooleanFlag
       ? Choice
       : string;
 
-/** A value for every flag. */
 export type FlagValues = { readonly [Name in FlagName]: ValueOf<(typeof flags)[Name]> };
 
 export const flagNames = Object.keys(flags) as FlagName[];
 
-/** A value that a flag does not take. The message names the flag, the value and what it takes. */
+/** A refused value. The message names the flag, the value and the accepted values. */
 export class FlagError extends Error {
   override readonly name = 'FlagError';
 }
 
-/** One that puts a flag's `whenRefused` in force. The message says so. */
+/** A refused value that puts the flag's `whenRefused` in force. The message says so. */
 export class UnsafeFlagError extends FlagError {}
 
-/** What is in force instead of a refused value, where that is neither the value before nor the default. */
+/** The value in force instead of a refused one, when it is neither the previous value nor the default. */
 export function whenRefusedOf(name: FlagName): WhenRefused | undefined {
   const flag: Flag = flags[name];
   return flag.type === 'text' ? flag.whenRefused : undefined;
 }
 
-/** What a flag takes, in words: for help and for errors. */
+/** The accepted values of a flag, for help and errors. */
 export function boundsOf(flag: Flag): string {
   switch (flag.type) {
     case 'boolean':
@@ -332,7 +335,11 @@ export function boundsOf(flag: Flag): string {
   }
 }
 
-/** Reads a value as text, as every source but the JSON file gives it. Throws FlagError. */
+/**
+ * Parses a value. Only the JSON file has values that are not text.
+ *
+ * @throws {FlagError}
+ */
 export function parseFlag<Name extends FlagName>(name: Name, text: string, source: string): FlagValues[Name] {
   const flag: Flag = flags[name];
   const refuse = (): never => {

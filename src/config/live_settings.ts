@@ -1,4 +1,4 @@
-/** The flags in force while the extension runs: what osquery or the file says anew changes them, and what is bad does not. */
+/** The flags in force while the extension runs. New values from osquery or the file change them; bad values do not. */
 import type { ConfigFile } from './config_file.ts';
 import { type FlagName, type FlagValues, UnsafeFlagError } from './flags.ts';
 import { changedFlags, type Resolved, resolveFlags, type Sources } from './settings.ts';
@@ -7,31 +7,31 @@ interface LiveSettingsOptions {
   readonly commandLine: Sources['commandLine'];
   readonly environment: Sources['environment'];
   readonly readFile: () => ConfigFile;
-  /** What osquery gave an earlier process. */
+  /** Flags that osquery gave to an earlier process of the extension. */
   readonly kept?: Pick<Sources, 'osqueryOptions' | 'queried'>;
-  /** Milliseconds of a clock that does not jump. */
+  /** Milliseconds of a monotonic clock. */
   readonly now?: () => number;
 }
 
-/** What was right for so long, and is wrong again, is told again. */
+/** An error that comes back after this time without it is reported again. */
 export const FORGIVEN_AFTER_MS = 600_000;
 
-/** What became of news. */
+/** Result of an update. */
 interface Change {
   readonly changed: readonly FlagName[];
-  /** What was not refused lately. */
+  /** Errors that were not reported recently. */
   readonly refused: readonly string[];
 }
 
 export class LiveSettings {
   readonly #readFile: () => ConfigFile;
   readonly #now: () => number;
-  /** When it was last wrong, by what was told. */
+  /** Last time of each error, by its message. */
   readonly #told = new Map<string, number>();
   #sources: Sources;
   #values: FlagValues;
   #unsafe: readonly string[];
-  /** What is wrong at the start; the next source's value is in force instead. */
+  /** Errors at the start. The value of the next source is in force instead. */
   readonly errors: readonly string[];
 
   constructor({ commandLine, environment, readFile, kept, now }: LiveSettingsOptions) {
@@ -49,20 +49,20 @@ export class LiveSettings {
     return this.#values;
   }
 
-  /** Refused values that put a flag's `whenRefused` in force, as long as they do. */
+  /** Refused values that put a flag's `whenRefused` in force now. */
   get problems(): readonly { readonly code: string; readonly message: string }[] {
     return this.#unsafe.map((message) => ({ code: 'flag_refused', message }));
   }
 
-  /** Whether a message of `errors` or `refused` tells of a `whenRefused`. */
+  /** Whether a message of `errors` or `refused` reports a `whenRefused` in force. */
   isUnsafe(message: string): boolean {
     return this.#unsafe.includes(message);
   }
 
-  /** Takes what a source says from now on, and reads the file again. `errors` are of whoever asked that source. */
+  /** Replaces the values of a source, and reads the file again. `errors` are those of the caller that read the source. */
   update(news: Partial<Pick<Sources, 'osqueryOptions' | 'queried'>>, errors: readonly string[] = []): Change {
     const { content, error } = this.#readFile();
-    // A file that is being written is not one that says nothing.
+    // The file may be incomplete while it is written: its previous values stay.
     this.#sources = { ...this.#sources, ...news, file: error ? this.#sources.file : content, fileError: error };
     const next = resolveFlags(this.#sources, this.#values);
     const refused = this.#untold([...errors, ...(error ? [error] : []), ...next.errors.map(({ message }) => message)]);
@@ -72,7 +72,7 @@ export class LiveSettings {
     return { changed, refused };
   }
 
-  /** Those that were not told lately: sources are read every few seconds, and say the same. */
+  /** Messages that were not reported recently. Sources are read every few seconds and repeat the same errors. */
   #untold(messages: readonly string[]): string[] {
     const now = this.#now();
     for (const [message, seen] of this.#told) if (now - seen >= FORGIVEN_AFTER_MS) this.#told.delete(message);

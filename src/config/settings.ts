@@ -1,7 +1,7 @@
 /**
- * The values in force, from the six places that can give one: the command line, the environment, osquery's options
- * (`custom_process_ancestry_…`), SQL in osquery's configuration (`process_ancestry_flags`), a JSON file, the default; the
- * first that has a good one wins.
+ * Resolves the values in force from six sources: the command line, the environment, osquery's options
+ * (`custom_process_ancestry_…`), SQL in osquery's configuration (`process_ancestry_flags`), the JSON file, the default.
+ * The first source with a valid value wins.
  */
 import {
   FlagError,
@@ -18,11 +18,11 @@ export interface Sources {
   /** By flag name; see command_line.ts. */
   readonly commandLine: ReadonlyMap<FlagName, string>;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** osquery's options by their names, with the values as text. */
+  /** osquery's options: values as text, by name. */
   readonly osqueryOptions: ReadonlyMap<string, string>;
-  /** What the SQL called process_ancestry_flags gave, by column; see queried_flags.ts. */
+  /** Values of the SQL process_ancestry_flags, by column; see queried_flags.ts. */
   readonly queried?: ReadonlyMap<string, string>;
-  /** The parsed JSON file: an object of flags, or undefined where there is none. */
+  /** The parsed JSON file: an object of flags; undefined when there is no file. */
   readonly file: unknown;
   /** Why the file could not be read. */
   readonly fileError?: string | undefined;
@@ -31,16 +31,16 @@ export interface Sources {
 export interface Resolved {
   readonly values: FlagValues;
   /**
-   * Values that were refused, each with its reason; the next place's value is in force instead. UnsafeFlagError: the
-   * flag's `whenRefused` is.
+   * Refused values with the reason. The value of the next source is in force instead; with UnsafeFlagError it is the
+   * flag's `whenRefused`.
    */
   readonly errors: readonly FlagError[];
 }
 
-/** osquery passes on options that begin with this, and refuses others that it does not know. */
+/** osquery accepts unknown options only with this prefix. */
 const OSQUERY_PREFIX = 'custom_';
 
-/** Merges all sources. `running` holds the values in force until now, which a bad new value leaves as they are. */
+/** Merges all sources. `running` holds the current values; a bad new value does not change them. */
 export function resolveFlags(sources: Sources, running?: FlagValues): Resolved {
   const errors: FlagError[] = [];
   const { entries, error, isUnreadable } = fileEntries(sources);
@@ -57,7 +57,7 @@ export function resolveFlags(sources: Sources, running?: FlagValues): Resolved {
       ['configuration file', entries.get(name)],
     ];
     for (const [source, text] of candidates) {
-      // osquery keeps an option that was taken out of its configuration, with an empty value.
+      // osquery keeps an option that was removed from its configuration, with an empty value.
       const emptied = text === '' && (source === 'osquery options' || flags[name].type !== 'text');
       if (text === undefined || emptied) continue;
       try {
@@ -70,7 +70,7 @@ export function resolveFlags(sources: Sources, running?: FlagValues): Resolved {
       }
     }
     const unsafe = isUnreadable ? whenRefusedOf(name) : undefined;
-    // The file may say what must not be recorded.
+    // The unreadable file may contain redaction patterns.
     if (unsafe) errors.push(new UnsafeFlagError(`${name}: the configuration file cannot be read; ${unsafe.meaning}`));
     return (unsafe?.value ?? flags[name].default) as FlagValues[Name];
   };
@@ -81,7 +81,7 @@ export function resolveFlags(sources: Sources, running?: FlagValues): Resolved {
 interface FileEntries {
   readonly entries: ReadonlyMap<string, string>;
   readonly error?: FlagError;
-  /** Nothing of it is known. */
+  /** For a file that could not be read. */
   readonly isUnreadable?: boolean;
 }
 
@@ -106,7 +106,6 @@ function noSuchFlag(source: string, names: readonly string[]): FlagError {
   return new FlagError(`${source}: no such flag: ${names.join(', ')} (--help lists them)`);
 }
 
-/** The flags whose values differ. */
 export function changedFlags(before: FlagValues, after: FlagValues): FlagName[] {
   return flagNames.filter((name) => before[name] !== after[name]);
 }

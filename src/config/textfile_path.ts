@@ -1,7 +1,7 @@
-/** Where metrics are written for node_exporter: the flag process_ancestry_metrics_textfile. */
+/** The flag process_ancestry_metrics_textfile: the metrics file for node_exporter. */
 import { isAbsolute } from 'node:path';
 
-/** Throws for what is no such path; the message says why. */
+/** Throws for a bad path; the message says why. */
 export function checkTextfilePath(text: string): void {
   if (text === '') return;
   const refuse = (why: string): never => {

@@ -1,13 +1,13 @@
-/** What happened to a process, in ECS's words. */
+/** Maps actions to ECS's event.type and event.action. */
 
-/** A row's action; `existing` is a process that was there before the recording began. */
+/** Action of a row; `existing`: the process ran before the recording started. */
 export type EcsAction = 'fork' | 'exec' | 'setsid' | 'exit' | 'existing';
 
-/** In whose words event.action is written: those of RFC 0030, or those of auditbeat's dataset system.process. */
+/** Vocabulary of event.action: RFC 0030, or auditbeat's dataset system.process. */
 export const ECS_VOCABULARIES = ['rfc0030', 'auditbeat'] as const;
 export type EcsVocabulary = (typeof ECS_VOCABULARIES)[number];
 
-/** event.type, in the order in which they can happen. An exec is a change: the process was there before it. */
+/** event.type, in chronological order. An exec is a change, because the process existed before. */
 const TYPES: Readonly<Record<EcsAction, 'start' | 'change' | 'end' | 'info'>> = {
   existing: 'info',
   fork: 'start',
@@ -19,13 +19,13 @@ const TYPES: Readonly<Record<EcsAction, 'start' | 'change' | 'end' | 'info'>> = 
 const ORDER = Object.keys(TYPES) as EcsAction[];
 
 interface EventCategory {
-  /** event.type: each once, in the order in which they happen. */
+  /** event.type without duplicates, in chronological order. */
   readonly types: readonly string[];
-  /** event.action: undefined when nothing happened. */
+  /** event.action; undefined for an existing process. */
   readonly action: string | undefined;
 }
 
-/** Of one thing that happened to a process, or of several that were merged into one event. */
+/** For one action, or for several actions merged into one event. */
 export function eventCategory(actions: readonly EcsAction[], vocabulary: EcsVocabulary): EventCategory {
   const types = ORDER.filter((action) => actions.includes(action)).map((action) => TYPES[action]);
   return { types: [...new Set(types)], action: WORDS[vocabulary](new Set(actions)) };
@@ -39,7 +39,7 @@ const WORDS: Readonly<Record<EcsVocabulary, Word>> = {
     if (happened.has('fork')) return 'fork';
     if (happened.has('setsid')) return 'setsid';
     if (happened.has('exit')) return 'end';
-    // The RFC has no word for it.
+    // The RFC does not define it.
     return happened.has('existing') ? 'existing_process' : undefined;
   },
   auditbeat: (happened) => {
@@ -47,7 +47,7 @@ const WORDS: Readonly<Record<EcsVocabulary, Word>> = {
     if (happened.has('fork')) return happened.has('exit') ? 'process_ran' : 'process_started';
     if (happened.has('exit')) return 'process_stopped';
     if (happened.has('exec')) return 'process_changed_image';
-    // auditbeat makes no event of it.
+    // auditbeat has no such event.
     return happened.has('setsid') ? 'session_id_change' : undefined;
   },
 };

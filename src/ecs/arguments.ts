@@ -1,4 +1,4 @@
-/** The arguments of an exec as ECS has them: a list, their count, and the command line. */
+/** Formats the arguments of an exec for ECS: a list, the count, and the command line. */
 import { integerMember, jsonMember, textMember } from './json_text.ts';
 
 export interface Arguments {
@@ -13,7 +13,7 @@ interface ArgumentMembers {
   readonly commandLine: string;
 }
 
-/** The text is cut to `max` characters, and ends in … then; the count is of all. */
+/** Text longer than `max` characters is truncated and ends in …. The count includes all arguments. */
 export function argumentMembers({ args, argsCount }: Arguments, max: number): ArgumentMembers {
   const text = (args.length > max ? `${args.slice(0, max)}…` : args).toWellFormed();
   const list = text === '' && !argsCount ? [] : text.split('\0');

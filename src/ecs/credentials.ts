@@ -1,8 +1,8 @@
-/** As whom a process runs: ids as text, as ECS has them, with their names where those are known. */
+/** Formats the users and groups of a process: ids as text, with known names. */
 import type { CredentialFacts } from '../process/facts.ts';
 import { idMember, objectMember, objectOf, textMember } from './json_text.ts';
 
-/** JSON members without braces, the effective ones first; '' when no id is known. */
+/** JSON members without braces, effective ids first; '' when no id is known. */
 export function credentialsFragment(facts: CredentialFacts): string {
   const user = (name: string, uid: number | undefined) => objectMember(name, members(uid, facts.userNames));
   const group = (name: string, gid: number | undefined) => objectMember(name, members(gid, facts.groupNames));
@@ -17,10 +17,10 @@ export function credentialsFragment(facts: CredentialFacts): string {
   ).slice(1);
 }
 
-/** Of a fragment its user and group, which ECS also has at the top of a document. */
+/** The user and group members of a fragment, which ECS repeats at the top of a document. */
 export function effectiveMembers(credentials: string): string {
   if (!credentials.startsWith('"user"') && !credentials.startsWith('"group"')) return '';
-  // A quote within a name is escaped, so that this is a member's beginning and never part of a name.
+  // Quotes in names are escaped, so this text matches only the start of a member.
   const end = credentials.search(/,"(?:real|saved|supplemental)_/);
   return end < 0 ? credentials : credentials.slice(0, end);
 }

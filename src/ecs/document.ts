@@ -1,6 +1,6 @@
 /**
- * An event as an ECS document with its session context (RFC 0030), put together from a stored row and the fragments
- * that rows share. Fragments are joined as text and never parsed.
+ * Builds the ECS document of an event with its session context (RFC 0030) from a stored row and shared fragments.
+ * Fragments are joined as text and are not parsed.
  */
 import { isIP } from 'node:net';
 import type { CharDevice } from '../linux/terminal.ts';
@@ -20,27 +20,27 @@ import { isFragmentOf } from './process_fragment.ts';
 import { signalName } from './signal_name.ts';
 import { ttyMember } from './terminal.ts';
 
-/** One row. Text that is unknown is '', numbers are undefined; both are left out of the document. */
+/** One row. Unknown text is '', unknown numbers are undefined; the document omits both. */
 export interface EcsEvent {
-  /** The row's own id. */
+  /** Id of the row. */
   readonly eid: string;
   readonly sequence: number | undefined;
   readonly unixMs: number;
-  /** What happened: several where they were merged. */
+  /** Actions; more than one when events were merged. */
   readonly actions: readonly EcsAction[];
   readonly entityId: string;
   readonly pid: number;
   readonly startUnixMs: number | undefined;
-  /** Of events with an exit. */
+  /** Set for events with an exit. */
   readonly endUnixMs: number | undefined;
-  /** As a shell says it: 128 + signal for a process that was killed. */
+  /** Exit code as in a shell: 128 + signal for a killed process. */
   readonly exitCode: number | undefined;
   /** The signal that ended it. */
   readonly signal: number | undefined;
   readonly path: string;
   /** The executable's file name. */
   readonly name: string;
-  /** A JSON array of text, as the row's column args. */
+  /** JSON array of strings, as in the column args. */
   readonly args: string;
   readonly argsCount: number | undefined;
   readonly cmdline: string;
@@ -57,7 +57,7 @@ export interface EcsEvent {
   readonly previous: string;
   /** Entity ids of its ancestors as a JSON array, nearest first. */
   readonly ancestorIds: string;
-  /** From processFragment, each for its place. */
+  /** From processFragment, by place. */
   readonly parent: string;
   readonly groupLeader: string;
   readonly sessionLeader: string;
@@ -69,7 +69,7 @@ export interface EcsEvent {
 const ECS_VERSION = '9.5.0';
 const NS_PER_MS = 1_000_000;
 
-/** JSON. `host` is from hostFragment; `vocabulary` is that of event.action. */
+/** The document as JSON. `host` is from hostFragment; `vocabulary` is for event.action. */
 export function ecsDocument(event: EcsEvent, host: string, vocabulary: EcsVocabulary = 'rfc0030'): string {
   const effective = effectiveMembers(event.credentials);
   return (
@@ -85,7 +85,7 @@ export function ecsDocument(event: EcsEvent, host: string, vocabulary: EcsVocabu
 
 function eventObject(event: EcsEvent, vocabulary: EcsVocabulary): string {
   const { types, action } = eventCategory(event.actions, vocabulary);
-  // An exit says nothing of success, and rows are only made of system calls that succeeded.
+  // Rows exist only for successful system calls. An exit has no outcome.
   const succeeded = event.actions.some((one) => one === 'fork' || one === 'exec' || one === 'setsid');
   return (
     '{"kind":"event","category":["process"]' +
@@ -100,10 +100,10 @@ function eventObject(event: EcsEvent, vocabulary: EcsVocabulary): string {
   );
 }
 
-/** From the process's start to its end, where both are known. */
+/** event.start, event.end and event.duration, when both times are known. */
 function life({ startUnixMs, endUnixMs }: EcsEvent): string {
   if (startUnixMs === undefined || endUnixMs === undefined) return '';
-  // The start is rounded to the kernel's ticks, and may lie after the end of a short life.
+  // The start is rounded to kernel ticks, and can be later than the end of a short-lived process.
   const durationMs = Math.max(0, endUnixMs - startUnixMs);
   return (
     dateMember('start', startUnixMs) +
@@ -148,13 +148,13 @@ function sameAs(leader: string, entityId: string): string {
   return booleanMember('same_as_process', isFragmentOf(leader, entityId));
 }
 
-/** An address without its zone, which Elasticsearch's type ip does not take; what is no address is left out. */
+/** An IP address without its zone, which Elasticsearch's type ip does not accept. Other text is omitted. */
 function ipMember(address: string): string {
   const [ip = ''] = address.split('%', 1);
   return isIP(ip) === 0 ? '' : textMember('ip', ip);
 }
 
-/** JSON.stringify writes a lone surrogate as an escape, \udXXX, which most readers refuse. */
+/** Replaces lone surrogates: JSON.stringify writes them as escapes (\udXXX), which most parsers reject. */
 function wellFormedJson(json: string): string {
   if (!json.includes('\\ud')) return json;
   return JSON.stringify(JSON.parse(json), (_, value: unknown) =>

@@ -1,14 +1,14 @@
-/** The host of an event, as a document has it. */
+/** Builds the host object of a document. */
 import type { HostFacts } from '../linux/host.ts';
 import { jsonMember, objectMember, objectOf, textMember } from './json_text.ts';
 
-/** A JSON object. A document adds host.pid_ns_ino, which is the event's. */
+/** A JSON object. ecsDocument adds host.pid_ns_ino of the event. */
 export function hostFragment(host: HostFacts): string {
   const { os } = host;
   return objectOf(
     textMember('id', host.id) +
       textMember('hostname', host.hostname) +
-      // ECS: hostname as the command says it, and the name in lower case.
+      // ECS: host.hostname is the output of `hostname`; host.name is lower case.
       textMember('name', host.hostname.toLowerCase()) +
       textMember('architecture', host.architecture) +
       jsonMember('ip', JSON.stringify(host.ip)) +

@@ -1,18 +1,18 @@
-/** Dates as ECS has them: ISO 8601, UTC, the fraction padded with zeros. Date.toISOString takes six times as long. */
+/** Formats dates for ECS: ISO 8601, UTC, fraction padded with zeros. Six times as fast as Date.toISOString. */
 
-/** From 1970 to the end of 9999: what has four digits of a year. */
+/** End of the year 9999: the last date with a four-digit year. */
 const LAST_UNIX_MS = 253_402_300_799_999;
 const MS_PER_DAY = 86_400_000;
 
 const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
 const THREE_DIGITS = Array.from({ length: 1000 }, (_, number) => String(number).padStart(3, '0'));
 
-/** Nearly all dates are of the same day as the one before. */
+/** Cache: most dates are on the same day as the previous one. */
 let lastDay = { number: 0, text: '1970-01-01T' };
 
 /**
- * Three digits of a fraction for whole milliseconds, otherwise six: a double holds no more of today's.
- * Undefined for what is no such date.
+ * The fraction has three digits for whole milliseconds, otherwise six, the precision of a double for current dates.
+ * Undefined for a date out of range.
  */
 export function isoDate(unixMs: number | undefined): string | undefined {
   if (unixMs === undefined || !(unixMs >= 0 && unixMs <= LAST_UNIX_MS)) return undefined;

@@ -1,9 +1,9 @@
 /**
- * JSON written as text, member by member. A member begins with a comma, and one without a value is ''; so members are
- * joined by writing them one after the other, and what has none is left out rather than null.
+ * Writes JSON as text, member by member. A member begins with a comma; a member without a value is ''. So members can be
+ * concatenated, and missing values are omitted instead of null.
  */
 
-/** Lone surrogates, which no encoding can carry, become U+FFFD; JSON.stringify escapes the rest. */
+/** Quotes text. Lone surrogates, which have no encoding, become U+FFFD. */
 export function quoted(text: string): string {
   return JSON.stringify(text.toWellFormed());
 }
@@ -12,12 +12,12 @@ export function textMember(name: string, text: string | undefined): string {
   return text ? `,"${name}":${quoted(text)}` : '';
 }
 
-/** A whole number; anything else is left out. */
+/** A safe integer; other values are omitted. */
 export function integerMember(name: string, value: number | undefined): string {
   return Number.isSafeInteger(value) ? `,"${name}":${value}` : '';
 }
 
-/** An id: ECS has them as text. */
+/** An id, which ECS represents as text. */
 export function idMember(name: string, value: number | undefined): string {
   return Number.isSafeInteger(value) ? `,"${name}":"${value}"` : '';
 }
@@ -26,12 +26,12 @@ export function booleanMember(name: string, value: boolean | undefined): string 
   return value === undefined ? '' : `,"${name}":${value}`;
 }
 
-/** What is JSON already; '', [] and {} are left out. */
+/** A value that is already JSON; '', [] and {} are omitted. */
 export function jsonMember(name: string, json: string): string {
   return json.length <= 2 ? '' : `,"${name}":${json}`;
 }
 
-/** `members` each with its leading comma. */
+/** Each of `members` has a leading comma. */
 export function objectMember(name: string, members: string): string {
   return members === '' ? '' : `,"${name}":${objectOf(members)}`;
 }
@@ -40,7 +40,7 @@ export function objectOf(members: string): string {
   return `{${members.slice(1)}}`;
 }
 
-/** `object` with `members` before its own. Neither is parsed. */
+/** Inserts `members` at the start of `object`. Neither is parsed. */
 export function withMembers(object: string, members: string): string {
   if (members === '') return object;
   return object.length <= 2 ? objectOf(members) : `{${members.slice(1)},${object.slice(1)}`;

@@ -1,9 +1,9 @@
-/** What a process ran before its present image, from the one that it was forked with on: process.previous of RFC 0030. */
+/** Formats the earlier images of a process, beginning with the one at its fork: process.previous of RFC 0030. */
 import { PREVIOUS_ARGS_MAX, type PreviousImageFacts } from '../process/facts.ts';
 import { argumentMembers } from './arguments.ts';
 import { objectOf, textMember } from './json_text.ts';
 
-/** A JSON array in the order given; '' when there is none, or nothing is known of any. */
+/** A JSON array in the given order; '' when no image is known. */
 export function previousFragment(images: readonly PreviousImageFacts[]): string {
   const argsMax = Math.floor(PREVIOUS_ARGS_MAX / images.length);
   const objects: string[] = [];

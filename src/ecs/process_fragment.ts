@@ -1,7 +1,7 @@
 /**
- * A process as others' documents hold it: their parent, or the leader of their group, session or entry. It is rendered
- * once as JSON, and many documents share the text. What depends on the document (same_as_process, entry_meta) is added
- * when a document is put together.
+ * Formats a process as a part of other documents: as parent, or as leader of the group, session or entry. The JSON is
+ * made once and shared by many documents. ecsDocument adds the members that depend on the document (same_as_process,
+ * entry_meta).
  */
 import type { CharDevice } from '../linux/terminal.ts';
 import { type Arguments, argumentMembers } from './arguments.ts';
@@ -9,7 +9,7 @@ import { dateMember } from './iso_date.ts';
 import { booleanMember, integerMember, quoted, textMember } from './json_text.ts';
 import { ttyMember } from './terminal.ts';
 
-/** What a process is to the document's own. */
+/** Relation to the process of the document. */
 export type Place = 'parent' | 'group_leader' | 'session_leader' | 'entry_leader';
 
 export interface EcsProcessRef {
@@ -25,18 +25,18 @@ export interface EcsProcess extends EcsProcessRef, Arguments {
   readonly name: string;
   readonly interactive: boolean | undefined;
   readonly charDevice: CharDevice | undefined;
-  /** Members, from credentialsFragment; '' where they are unknown. */
+  /** Members from credentialsFragment; '' when unknown. */
   readonly credentials: string;
-  /** Who created it. ECS has it of session and entry leaders. */
+  /** Parent process, which ECS has for session and entry leaders. */
   readonly parent: (EcsProcessRef & { readonly sessionLeader: EcsProcessRef | undefined }) | undefined;
-  /** ECS has it of parents. */
+  /** Group leader, which ECS has for parents. */
   readonly groupLeader: EcsProcessRef | undefined;
 }
 
-/** Characters of arguments that a fragment holds: up to four of them are in every document. */
+/** Maximum number of characters of arguments in a fragment. A document contains up to four fragments. */
 export const FRAGMENT_ARGS_MAX = 4096;
 
-/** A JSON object that begins with its entity_id. */
+/** A JSON object; entity_id is the first member. */
 export function processFragment(process: EcsProcess, place: Place, argsMax = FRAGMENT_ARGS_MAX): string {
   const { credentials } = process;
   const { list, commandLine } = argumentMembers(process, argsMax);
@@ -55,12 +55,12 @@ export function processFragment(process: EcsProcess, place: Place, argsMax = FRA
   );
 }
 
-/** Whether a fragment is of the process with this entity id. Fragments are not parsed for it. */
+/** Whether a fragment describes the process with this entity id. Does not parse it. */
 export function isFragmentOf(fragment: string, entityId: string): boolean {
   return fragment.startsWith(`{"entity_id":${quoted(entityId)}`);
 }
 
-/** The relatives that ECS has in this place: they are anemic (RFC 0030), an id, a pid and a start. */
+/** Relatives that ECS has in this place. RFC 0030 calls them anemic: only id, pid and start. */
 function relatives({ parent, groupLeader }: EcsProcess, place: Place): string {
   switch (place) {
     case 'parent':
@@ -77,7 +77,7 @@ function relatives({ parent, groupLeader }: EcsProcess, place: Place): string {
   }
 }
 
-/** An object that is not closed yet. */
+/** An object without its closing brace. */
 function identity({ entityId, pid, startUnixMs }: EcsProcessRef): string {
   return `{"entity_id":${quoted(entityId)}${integerMember('pid', pid)}${dateMember('start', startUnixMs)}`;
 }

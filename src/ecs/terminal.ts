@@ -1,4 +1,4 @@
-/** A terminal as ECS has it. */
+/** Formats a terminal for ECS. */
 import type { CharDevice } from '../linux/terminal.ts';
 import { integerMember, objectMember } from './json_text.ts';
 

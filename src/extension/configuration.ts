@@ -1,6 +1,6 @@
 /**
- * The flags that osquery's configuration gives, looked at until they are known and at every interval after (R15). What is
- * given is kept on disk, for the next start.
+ * Reads the flags in osquery's configuration, until they are known and then at each interval (R15). It stores them on
+ * disk for the next start.
  */
 import type { Logger } from '../program/log.ts';
 import type { Kept, KeptFlags } from './kept_flags.ts';
@@ -8,22 +8,22 @@ import { type GivenFlags, OsqueryFlags, REPEATED_AFTER_MS } from './osquery_flag
 import { type AskedOsquery, OSQUERY_DATABASE, type OsqueryState, readOsqueryState } from './osquery_state.ts';
 import { QueriedFlags } from './queried_flags.ts';
 
-/** Nothing is recorded for so long for want of osquery's answer; then the kept flags are in force. */
+/** The recording waits this long for osquery's answer. Then the kept flags are in force. */
 export const KNOWN_WITHIN_MS = 30_000;
-/** osquery reads a file of configuration within milliseconds of listening. */
+/** osquery reads a configuration file within milliseconds after it begins to listen. */
 const LOOK_AGAIN_MS = 250;
 
 interface ConfigurationOptions {
   readonly osquery: AskedOsquery;
-  /** What an earlier process was given, and where what is given is kept. */
+  /** Flags given to an earlier process, and the storage of kept flags. */
   readonly kept: Kept;
   readonly keep: Pick<KeptFlags, 'write'>;
   readonly log: Logger;
-  /** Flags that are in force from now on, as far as osquery gives them, and what is wrong with those that SQL gives. */
+  /** New flags from osquery, and the errors of flags from SQL. */
   readonly onFlags: (given: GivenFlags, errors: readonly string[]) => void;
-  /** Another process of osquery answers than before; '' where osquery does not say which. */
+  /** Called when another osquery worker answers; '' when osquery does not identify it. */
   readonly onWorker: (worker: string) => void;
-  /** Milliseconds of a clock that does not jump. */
+  /** Milliseconds of a monotonic clock. */
   readonly now?: () => number;
 }
 
@@ -50,30 +50,30 @@ export class Configuration {
     this.#database = kept.database || OSQUERY_DATABASE;
     this.#giveUpTimer = setTimeout(() => {
       const seconds = KNOWN_WITHIN_MS / 1000;
-      const message = `osquery has not applied its configuration within ${seconds} s: the flags that it gave last are in force`;
+      const message = `osquery has not applied its configuration within ${seconds} s: its last flags are in force`;
       options.log.warn(message);
       this.#settle();
     }, KNOWN_WITHIN_MS);
     this.#giveUpTimer.unref();
   }
 
-  /** Resolves when the flags in force are those of the configuration, or osquery has had its time. */
+  /** Resolves when the flags of the configuration are in force, or after the timeout. */
   get known(): Promise<void> {
     return this.#known.promise;
   }
 
-  /** The path of osquery's database: as osquery says it, or said it last, or its default. */
+  /** Path of osquery's database: current, last known or default. */
   get database(): string {
     return this.#database;
   }
 
-  /** osquery has registered the extension: perhaps another process of it. */
+  /** Called after a registration, which may be with another osquery process. */
   registered(): Promise<void> {
     this.#worker = undefined;
     return this.look();
   }
 
-  /** Asks osquery. To be called at every interval; asks again earlier by itself where that can tell more. Never rejects. */
+  /** Queries osquery. Called at each interval; it schedules an earlier retry when that is useful. Never rejects. */
   look(): Promise<void> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
@@ -93,7 +93,7 @@ export class Configuration {
     try {
       state = await readOsqueryState(this.#options.osquery);
     } catch (error) {
-      this.#options.log.debug({ err: error }, 'osquery did not say what its configuration is');
+      this.#options.log.debug({ err: error }, 'cannot read the configuration of osquery');
       this.#lookAgain(LOOK_AGAIN_MS, !this.#isKnown);
       return;
     }
@@ -129,8 +129,8 @@ export class Configuration {
       const { byPlace } = this.#queried;
       this.#options.keep.write({ options: Object.fromEntries(options), queried: byPlace, database: this.#database });
     } catch (error) {
-      // A user who may not write there: the next start waits for osquery with the flags of the command line alone.
-      this.#options.log.debug({ err: error }, 'the flags that osquery gave are not kept for the next start');
+      // This user may not write there: the next start waits for osquery with only the flags of the command line.
+      this.#options.log.debug({ err: error }, 'cannot store the flags from osquery for the next start');
     }
   }
 }

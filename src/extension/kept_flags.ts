@@ -1,6 +1,6 @@
 /**
- * What osquery gave last, on disk: an extension that starts again records by these flags until osquery has read its
- * configuration (R15). No flag moves the directory, as it is read before any flag is known. One file for each socket.
+ * Stores the last flags from osquery on disk. A restarted extension uses them until osquery has read its configuration
+ * (R15). The directory is fixed, because it is read before any flag is known. Each socket has its own file.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import {
@@ -19,16 +19,16 @@ import { join, resolve } from 'node:path';
 import { messageOf } from '../text/error_message.ts';
 
 const KEPT_FLAGS_DIRECTORY = '/var/lib/process_ancestry';
-/** Far more than all flags take. */
+/** More than all flags need. */
 const MOST_BYTES = 1024 * 1024;
 const OTHERS_MAY_WRITE = 0o022;
 
 export interface Kept {
-  /** Values by the option's name, custom_ included. */
+  /** Values by option name, with the prefix custom_. */
   readonly options: Readonly<Record<string, string>>;
-  /** Values by flag, by the name of the scheduled query that gave them, '' for the view. */
+  /** Values by flag, grouped by the name of the scheduled query; '' for the view. */
   readonly queried: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** The path of osquery's database; '' where it is not known. */
+  /** Path of osquery's database; '' when unknown. */
   readonly database: string;
 }
 
@@ -37,7 +37,7 @@ export const NOTHING_KEPT: Kept = { options: {}, queried: {}, database: '' };
 export class KeptFlags {
   readonly #directory: string;
   readonly #file: string;
-  /** What the file holds; undefined while that is not known. */
+  /** Content of the file; undefined while unknown. */
   #text: string | undefined;
 
   /** @param socket the path of osquery's extension socket */
@@ -47,7 +47,7 @@ export class KeptFlags {
     this.#file = join(directory, `flags-${name}.json`);
   }
 
-  /** What was kept last; nothing where there is no file, or none that can be used, and then why. */
+  /** Reads the kept flags. Empty when there is no file; empty with an error when it cannot be used. */
   read(): { readonly kept: Kept; readonly error?: string } {
     try {
       const text = readOwn(this.#directory, this.#file);
@@ -56,14 +56,17 @@ export class KeptFlags {
       return { kept };
     } catch (error) {
       if (isMissing(error)) return { kept: NOTHING_KEPT };
-      return { kept: NOTHING_KEPT, error: `${this.#file}: the flags that osquery gave last: ${messageOf(error)}` };
+      return {
+        kept: NOTHING_KEPT,
+        error: `${this.#file}: cannot read the last flags from osquery: ${messageOf(error)}`,
+      };
     }
   }
 
   /**
-   * Keeps these from now on, unless they are those that are kept.
+   * Stores the flags, if they have changed.
    *
-   * @throws {Error} the system says no
+   * @throws {Error} the file cannot be written
    */
   write(kept: Kept): void {
     const isNothing = Object.keys(kept.options).length + Object.keys(kept.queried).length === 0;
@@ -85,18 +88,18 @@ export class KeptFlags {
   }
 }
 
-/** Another user who could write it would choose what is redacted. */
+/** Rejects files that other users can write: they could change what is redacted. */
 function readOwn(directory: string, path: string): string {
   const uid = process.geteuid?.();
   const folder = lstatSync(directory);
   if (!folder.isDirectory() || folder.uid !== uid || folder.mode & OTHERS_MAY_WRITE) {
-    throw new Error(`${directory} is not a directory that this user alone can write`);
+    throw new Error(`${directory} is not a directory that only this user can write`);
   }
   const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const found = fstatSync(file);
     if (!found.isFile() || found.uid !== uid || found.mode & OTHERS_MAY_WRITE || found.size > MOST_BYTES) {
-      throw new Error(`${path} is not a file that this user alone can write`);
+      throw new Error(`${path} is not a file that only this user can write`);
     }
     return readFileSync(file, 'utf8');
   } finally {
@@ -106,7 +109,7 @@ function readOwn(directory: string, path: string): string {
 
 function parseKept(text: string): Kept {
   const found: unknown = JSON.parse(text);
-  if (!isRecord(found) || !isRecord(found.queried)) throw new Error('not what this program writes');
+  if (!isRecord(found) || !isRecord(found.queried)) throw new Error('unknown format');
   return {
     options: textsOf(found.options),
     queried: Object.fromEntries(Object.entries(found.queried).map(([place, flags]) => [place, textsOf(flags)])),
@@ -115,10 +118,10 @@ function parseKept(text: string): Kept {
 }
 
 function textsOf(value: unknown): Record<string, string> {
-  if (!isRecord(value)) throw new Error('not what this program writes');
+  if (!isRecord(value)) throw new Error('unknown format');
   return Object.fromEntries(
     Object.entries(value).map(([name, text]) => {
-      if (typeof text !== 'string') throw new Error(`${name} is no text`);
+      if (typeof text !== 'string') throw new Error(`${name} is not text`);
       return [name, text];
     }),
   );

@@ -1,50 +1,50 @@
 /**
- * Which of osquery's answers about flags are believed (R15). A worker of osquery listens before it has read its
- * configuration, and answers without the values in it: at every start, and after each death of the worker.
+ * Decides which answers of osquery about flags are complete (R15). A new osquery worker listens before it has read its
+ * configuration. Its answers then lack the configured values.
  */
 
-/** Flags as osquery's configuration gives them: values as text, by the name of the option or column. */
+/** Flags from osquery's configuration: values as text, by name of the option or column. */
 export interface GivenFlags {
   readonly options: ReadonlyMap<string, string>;
-  /** By process_ancestry_flags; see queried_flags.ts. */
+  /** From process_ancestry_flags; see queried_flags.ts. */
   readonly queried: ReadonlyMap<string, string>;
 }
 
 export const NO_FLAGS: GivenFlags = { options: new Map(), queried: new Map() };
 
 export interface OsqueryAnswer extends GivenFlags {
-  /** osquery named every view and query that gave `queried`: none is only remembered from before. */
+  /** Whether osquery listed each view and query of `queried` in this answer: none comes from memory. */
   readonly isQueriedWhole: boolean;
-  /** The process of osquery that answered. */
+  /** The osquery worker that answered. */
   readonly worker: string;
-  /** osquery has a configuration that it may still have to read. */
+  /** Whether osquery has a configuration that it may not have read yet. */
   readonly hasConfiguration: boolean;
   /** `config_valid` of osquery_info: true just before the configuration's options are applied. */
   readonly isConfigValid: boolean;
 }
 
-/** Time that an answer has to stay the same before it is believed that it lacks what was given before. */
+/** An answer without earlier values is accepted when it stays the same for this time. */
 export const REPEATED_AFTER_MS = 1000;
 
 export class OsqueryFlags {
   #believed: GivenFlags;
   #last: { readonly text: string; readonly sinceMs: number } | undefined;
 
-  /** @param kept what was believed last, by an earlier process of the extension too */
+  /** @param kept last accepted flags, also those of an earlier process of the extension */
   constructor(kept: GivenFlags = NO_FLAGS) {
     this.#believed = kept;
   }
 
-  /** What was believed last. */
+  /** Last accepted flags. */
   get believed(): GivenFlags {
     return this.#believed;
   }
 
   /**
-   * Takes an answer in. Answers what is in force from now on, and whether the answer was believed: one that is not adds
-   * to what was believed before, and changes nothing of it.
+   * Processes an answer. Returns the flags in force, and whether the answer was accepted. An answer that is not accepted
+   * can add flags, but cannot change or remove accepted ones.
    *
-   * @param nowMs milliseconds of a clock that does not jump
+   * @param nowMs milliseconds of a monotonic clock
    */
   take(answer: OsqueryAnswer, nowMs: number): GivenFlags & { readonly isBelieved: boolean } {
     const { options, queried } = answer;
@@ -61,8 +61,8 @@ export class OsqueryFlags {
   }
 
   /**
-   * osquery takes options of this extension from a configuration alone, and creates views and schedules from it: with all
-   * that was there before, the configuration has been applied, a backup of it too.
+   * Options of this extension, views and schedules come only from osquery's configuration. If the answer contains all
+   * earlier flags, the configuration, or its backup, has been applied.
    */
   #lacksNothing({ options, queried, isQueriedWhole }: OsqueryAnswer): boolean {
     const before = this.#believed;

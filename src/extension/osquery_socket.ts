@@ -1,12 +1,12 @@
-/** Where osquery's extension socket is, for those whom osquery did not start. */
+/** Finds osquery's extension socket, for commands that osquery did not start. */
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 
-/** Of osqueryd, and of the osqueryd that Fleet's Orbit starts. */
+/** Default sockets of osqueryd, and of the osqueryd of Fleet's Orbit. */
 const PLACES = ['/var/osquery/osquery.em', '/opt/orbit/orbit-osquery.em'] as const;
 const PATIENCE_MS = 1000;
 
-/** The first on which somebody listens, else the first that is there: a socket outlives an osqueryd that was killed. */
+/** The first socket with a listener, else the first that exists: a killed osqueryd leaves its socket. */
 export async function osquerySocket(places: readonly string[] = PLACES): Promise<string> {
   const found = places.filter((path) => existsSync(path));
   for (const path of found) if (await isListenedOn(path)) return path;

@@ -1,19 +1,19 @@
-/** What osquery says of itself: who answers, where its database is, and what its configuration gives. */
+/** Reads the state of osquery: its worker, the path of its database, its configured options. */
 import { statSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import type { OptionInfo, Response } from '../osquery/index.ts';
 
-/** osquery's own default on Linux. */
+/** Default of osquery on Linux. */
 export const OSQUERY_DATABASE = '/var/osquery/osquery.db';
-/** osquery passes on options that begin with this, and refuses others that it does not know. */
+/** osquery accepts unknown options only with this prefix. */
 const OUR_OPTIONS = 'custom_process_ancestry_';
 
 export interface OsqueryState {
-  /** Options of this extension that have a value, by name. */
+  /** Options of this extension with a value, by name. */
   readonly options: ReadonlyMap<string, string>;
-  /** The path of osquery's database; its default where osquery has none. */
+  /** Path of osquery's database; the default when osquery does not report it. */
   readonly database: string;
-  /** One process of osqueryd, the worker; '' where it does not say. */
+  /** Identifies the osqueryd worker process; '' when unknown. */
   readonly worker: string;
   readonly isConfigValid: boolean;
   readonly hasConfiguration: boolean;
@@ -26,7 +26,7 @@ export interface AskedOsquery {
 
 /** @throws {ExtensionError} osquery does not answer */
 export async function readOsqueryState(osquery: AskedOsquery): Promise<OsqueryState> {
-  // In this order: what is valid now was so before the options were asked for, or the answer is not believed.
+  // config_valid is read before the options, so that it does not describe a later state.
   const { rows } = await osquery.query('SELECT pid, start_time, config_valid FROM osquery_info');
   const { pid, start_time = '', config_valid } = rows[0] ?? {};
   const options = await osquery.options();
@@ -45,16 +45,16 @@ export async function readOsqueryState(osquery: AskedOsquery): Promise<OsquerySt
 }
 
 /**
- * Whether osquery has a configuration that it may still have to apply. The plugin `filesystem` reads nothing where its file
- * is not there (plugins/config/filesystem_config.cpp, genConfig), and then `config_valid` stays 0; a backup of what was
- * read before may still come (config/config.cpp, refresh).
+ * Whether osquery has a configuration that it may not have applied yet. Without its file the plugin `filesystem` reads
+ * nothing (plugins/config/filesystem_config.cpp, genConfig), and `config_valid` stays 0. osquery may still apply a backup
+ * of an earlier configuration (config/config.cpp, refresh).
  */
 function hasConfiguration(options: ReadonlyMap<string, OptionInfo>): boolean {
   const plugin = options.get('config_plugin')?.value ?? '';
   if (plugin !== 'filesystem') return plugin !== '';
   if (options.get('config_enable_backup')?.value === 'true') return true;
   const path = options.get('config_path')?.value ?? '';
-  // A path that cannot be looked at may be there.
+  // A path that cannot be checked may exist.
   try {
     return path !== '' && (statSync(path, { throwIfNoEntry: false })?.isFile() ?? false);
   } catch {

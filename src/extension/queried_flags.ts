@@ -1,14 +1,14 @@
 /**
- * Flags that osquery's configuration gives as SQL of one row, a column a flag: a view, or a scheduled query, that is called
- * process_ancestry_flags. FleetDM takes both as they are, and refuses options that osquery does not know.
+ * Reads flags from SQL in osquery's configuration: a view or scheduled query named process_ancestry_flags, with one row
+ * and one column per flag. FleetDM accepts views and queries, but refuses options that osquery does not know.
  */
 import { ExtensionError, type Response } from '../osquery/index.ts';
 
 const FLAGS_QUERY = 'process_ancestry_flags';
 
 /**
- * A query that asks for a view that is not there fails; to ask what there is does not. A scheduled query's name begins with
- * its pack's and a delimiter of the user's choice.
+ * Lists the definitions, because a query on a missing view would fail. The name of a scheduled query begins with the name
+ * of its pack and a configurable delimiter.
  */
 const DEFINITIONS = `
   SELECT '' AS place, sql AS definition FROM sqlite_master WHERE type = 'view' AND lower(name) = '${FLAGS_QUERY}'
@@ -18,42 +18,41 @@ const DEFINITIONS = `
   SELECT name, query FROM osquery_schedule WHERE name GLOB '*${FLAGS_QUERY}'`;
 
 /**
- * osquery answers a query that comes while another runs from a database of its own, which has no views
- * (osquery/sql/sqlite_util.cpp, SQLiteDBManager::getConnection), and a worker that was restarted has neither views nor a
- * schedule before it has its configuration. So what is not there may well be there still: it is gone when osquery has said
- * nothing else for so long.
+ * A definition that is missing for this time counts as removed. A single answer without it does not prove that: osquery
+ * runs concurrent queries in a separate database without views (osquery/sql/sqlite_util.cpp,
+ * SQLiteDBManager::getConnection), and a restarted worker has no views and no schedule until it has its configuration.
  */
 export const GONE_AFTER_MS = 300_000;
-/** Answers further apart are not of one stretch: the worker may have been restarted in between. */
+/** After a longer gap between answers the period restarts: the worker may have been restarted. */
 const STRETCH_MS = 60_000;
 
 /**
- * SQL that failed is tried again, as a table of its may come with another extension, but not every interval: osquery goes on
- * with a query that nobody waits for any more, and each would be one more thread of it that works for ever.
+ * Failed SQL is retried with increasing delay. A retry can succeed, because another extension may add a missing table.
+ * The delay limits threads in osquery: it continues a query after the client's timeout.
  */
 const RETRY_MS = { least: 10_000, most: 3_600_000 };
-/** An osquery that cannot even say what there is has enough to do. */
+/** Pause after osquery failed to list the definitions. */
 const QUIET_MS = 30_000;
 
-/** Characters of all values. What is longer would be in the log, too, as a bad value. */
+/** Maximum size of all values in characters. A longer bad value would also fill the log. */
 const ANSWER_MOST = 65_536;
 
 interface QueriedFlagsRead {
-  /** Values as text, by name; an empty one, as osquery makes of NULL, is none. */
+  /** Values as text, by name. An empty value counts as unset: osquery returns NULL as ''. */
   readonly flags: ReadonlyMap<string, string>;
-  /** osquery named all that gave `flags` just now: nothing is only remembered. */
+  /** Whether osquery listed the definitions of all `flags` in this answer: none comes from memory. */
   readonly isWhole: boolean;
   readonly errors: readonly string[];
 }
 
-/** Values by flag, by the name of the scheduled query that gave them, '' for the view. */
+/** Values by flag, grouped by the name of the scheduled query; '' for the view. */
 type FlagsByPlace = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 interface Said {
-  /** Undefined for what an earlier process was told: the SQL has still to be run again. */
+  /** Undefined for values of an earlier process: the SQL must be run again. */
   readonly definition: string | undefined;
   readonly flags: Readonly<Record<string, string>>;
-  /** Since when osquery answers without it. */
+  /** Time of the first of the current answers without it. */
   missedMs?: number | undefined;
 }
 
@@ -66,7 +65,7 @@ interface Failed {
 export class QueriedFlags {
   readonly #query: (sql: string) => Promise<Response>;
   readonly #now: () => number;
-  /** By the name of the scheduled query, '' for the view. */
+  /** By name of the scheduled query; '' for the view. */
   readonly #said = new Map<string, Said>();
   /** By the same names. */
   readonly #failed = new Map<string, Failed>();
@@ -74,8 +73,8 @@ export class QueriedFlags {
   #quietUntilMs = Number.NEGATIVE_INFINITY;
 
   /**
-   * @param kept what an earlier process was told
-   * @param now milliseconds of a clock that does not jump
+   * @param kept values that an earlier process read
+   * @param now milliseconds of a monotonic clock
    */
   constructor(
     query: (sql: string) => Promise<Response>,
@@ -87,17 +86,17 @@ export class QueriedFlags {
     for (const [place, flags] of Object.entries(kept)) this.#said.set(place, { definition: undefined, flags });
   }
 
-  /** What was told last, by place. */
+  /** Last known values, by scheduled query or view. */
   get byPlace(): FlagsByPlace {
     return Object.fromEntries([...this.#said].map(([place, { flags }]) => [place, flags]));
   }
 
-  /** What was told last, whichever place it comes from; see `read`. */
+  /** Last known values of all definitions; see `read`. */
   get flags(): ReadonlyMap<string, string> {
     return mergedFlags(this.byPlace);
   }
 
-  /** What is in force. Never rejects: what osquery does not answer stays as it was. */
+  /** The values in force. Never rejects: without an answer of osquery the values stay. */
   async read(): Promise<QueriedFlagsRead> {
     const errors: string[] = [];
     const { rows, error } = this.#now() < this.#quietUntilMs ? {} : await this.#ask(DEFINITIONS);
@@ -114,9 +113,9 @@ export class QueriedFlags {
     return { flags: this.flags, isWhole, errors };
   }
 
-  /** Takes what SQL says, or tells what is wrong with it. */
+  /** Runs the SQL of a definition. Returns its errors. */
   async #define(place: string, definition: string): Promise<string[]> {
-    // The view's SQL rather than the view, which the next query's database may not have. Of a million rows two tell enough.
+    // Runs the view's SQL: the database of this query may lack the view. Two rows are enough to detect more than one.
     const sql = definition.replace(/^\s*CREATE\s+(TEMP\s+|TEMPORARY\s+)?VIEW\s+\S+\s+AS\s/i, '').replace(/;\s*$/, '');
     const { rows = [], error, isGone } = await this.#ask(`SELECT * FROM (\n${sql}\n) LIMIT 2`);
     if (isGone) return [];
@@ -151,7 +150,7 @@ export class QueriedFlags {
     }
   }
 
-  /** Rows, or the error that osquery answered with or that it took too long, or neither where it is not there. */
+  /** Rows, or the error of osquery or of the timeout, or `isGone` when osquery is not reachable. */
   #ask(sql: string): Promise<{ rows?: Response['rows']; error?: string; isGone?: true }> {
     return this.#query(sql).then(
       ({ status, rows }) => (status.code === 0 ? { rows } : { error: status.message }),
@@ -163,7 +162,7 @@ export class QueriedFlags {
   }
 }
 
-/** The flags of all places. pack/Global/… comes before pack/team-1/…, which says more of this host; an empty value says nothing. */
+/** Merges the flags of all definitions by name: pack/team-1/… overrides pack/Global/…. Empty values are ignored. */
 export function mergedFlags(byPlace: FlagsByPlace): ReadonlyMap<string, string> {
   const inOrder = Object.entries(byPlace).sort(([one], [other]) => (one < other ? -1 : 1));
   return new Map(inOrder.flatMap(([, flags]) => Object.entries(flags).filter(([, value]) => value !== '')));
@@ -172,5 +171,5 @@ export function mergedFlags(byPlace: FlagsByPlace): ReadonlyMap<string, string> 
 function wrongWith(rows: Response['rows']): string | undefined {
   if (rows.length > 1) return 'more than one row';
   const characters = Object.values(rows[0] ?? {}).reduce((sum, { length }) => sum + length, 0);
-  return characters > ANSWER_MOST ? `values of ${characters} characters, and ${ANSWER_MOST} are the most` : undefined;
+  return characters > ANSWER_MOST ? `values of ${characters} characters; the maximum is ${ANSWER_MOST}` : undefined;
 }

@@ -1,4 +1,4 @@
-/** The extension, as osquery starts it: puts the recorder, the store, the tables and metrics together. Nothing else knows them all. */
+/** Runs the extension: connects the recorder, the store, the tables and metrics. */
 
 import { processAncestry } from '../../tables/process_ancestry.ts';
 import { processAncestryCacheStats } from '../../tables/process_ancestry_cache_stats.ts';
@@ -34,14 +34,14 @@ import { mergedFlags } from './queried_flags.ts';
 
 const AWAITED = {
   code: 'configuration_awaited',
-  message: 'osquery has not applied its configuration yet: no row is stored or answered until it has, 30 s at most',
+  message: 'osquery has not applied its configuration yet: until then, at most 30 s, no row is stored or returned',
 } as const;
 
 export async function runExtension(commandLine: CommandLine): Promise<number> {
   if (commandLine.socket === undefined) {
     process.stderr.write(
-      'process_ancestry: --socket is missing: osquery passes it when it loads the extension; ' +
-        '"process_ancestry.ext shell" is a prompt without osquery\n',
+      'process_ancestry: --socket is missing; osquery passes it when it loads the extension; ' +
+        '"process_ancestry.ext shell" opens a SQL prompt without osquery\n',
     );
     return USAGE;
   }
@@ -75,7 +75,7 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
   const logLimit = new RateLimit();
   let metrics: Metrics | undefined;
   const host = new HostReader();
-  // Closed until the flags are known: they say where rows are kept.
+  // Closed until the flags are known, because they set the database directory.
   const store = new EventStore(
     { ...storeSettings(settings.values, ''), directory: undefined },
     {
@@ -182,7 +182,7 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     health: () => healthOf(running.registration, recorder.stats()),
   });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    // Not once: a second signal, which service managers may send, must not cut the leaving short.
+    // `on`, not `once`: a second signal, which service managers may send, must not interrupt the shutdown.
     process.on(signal, () => {
       recorder.stop();
       void running.stop(signal);
@@ -213,10 +213,10 @@ function needsRestart(name: keyof FlagValues): boolean {
   return name === 'process_ancestry_enable' || 'atStartOnly' in flags[name];
 }
 
-/** Whatever goes wrong: audit is not left switched on with nobody reading, and rows are written. */
+/** On an uncaught error: restores audit and writes the remaining rows before the process exits. */
 function leaveAllAsItShouldBeOnBug(recorder: Recorder, store: EventStore, metrics: Metrics, log: Logger): void {
   const die = (error: unknown): void => {
-    log.fatal({ err: error }, 'a bug: please report it');
+    log.fatal({ err: error }, 'internal error: please report this bug');
     try {
       recorder.stop();
       store.close();

@@ -1,4 +1,4 @@
-/** V8's garbage collector, for what it does not see: memory outside its heap, and a process that has become quiet. */
+/** Runs V8's garbage collector when V8 does not: for memory outside its heap, and in an idle process. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
@@ -11,7 +11,7 @@ export function collectGarbage(options: Collection): void {
   collect(options);
 }
 
-/** What --expose-gc gives every context from now on; this one does not show it to others. */
+/** --expose-gc adds `gc` to each new context; only this temporary context gets it. */
 function collector(): (options: Collection) => void {
   setFlagsFromString('--expose-gc');
   const found: unknown = runInNewContext('gc');

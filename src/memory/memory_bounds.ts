@@ -1,9 +1,9 @@
 /**
- * How the memory for everything remembered is divided, in bytes. Each part keeps its own bound; together they leave room
- * below 160 MB resident for the program itself (93 MB idle) and for what its garbage collector has not collected yet.
+ * Memory bounds of the parts that hold data, in bytes. The budget is 160 MB resident. It includes the program itself
+ * (93 MB idle) and garbage that is not collected yet.
  */
 export const MEMORY_BOUNDS = {
-  /** Texts of images that are longer than usual: what descendants' rows tell of their ancestors. */
+  /** Long texts of images, which the rows of descendants contain. */
   imageTexts: 3 * 1024 * 1024,
   /** Arguments of events that wait in the process tree for details or ancestors. */
   waitingEvents: 4 * 1024 * 1024,
@@ -11,13 +11,13 @@ export const MEMORY_BOUNDS = {
   heldEvents: 2 * 1024 * 1024,
   /** Texts of rows that wait to be written. */
   unwrittenRows: 3 * 1024 * 1024,
-  /** Processes that were read from /proc and wait for the flags to be known. */
+  /** Processes read from /proc, which wait until the flags are known. */
   snapshots: 8 * 1024 * 1024,
-  /** Arguments of events that came before the first snapshot of /proc was read. */
+  /** Arguments of events received before the first procfs snapshot was read. */
   eventsBeforeSnapshot: 2 * 1024 * 1024,
 } as const;
 
-/** What the texts of an event take in memory, at most: V8 keeps a character in one byte or in two. */
+/** Upper bound of the memory of an event's texts: V8 stores a character in one or two bytes. */
 export function textBytes(details: { readonly [name in TextName]: string } | undefined): number {
   if (!details) return 0;
   const { args, path, cwd, name, cgroup, root } = details;

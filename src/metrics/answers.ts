@@ -1,4 +1,4 @@
-/** What became of osquery's queries, counted by table. */
+/** Counts osquery's queries by table and outcome. */
 import type { AnswerReport } from '../osquery/index.ts';
 import { counter, type Family, type Sample } from './family.ts';
 
@@ -11,7 +11,7 @@ interface Counts {
 }
 
 export class AnswerCounts {
-  /** Those that are served are there from the beginning, so that a rate has somewhere to begin. */
+  /** Served tables start with zero counts, so that rates are correct from the first query. */
   readonly #tables: Map<string, Counts>;
 
   constructor(tables: readonly string[]) {
@@ -35,15 +35,15 @@ export class AnswerCounts {
       OUTCOMES.map((outcome) => ({ value: queries[outcome], labels: { table, outcome } })),
     );
     return [
-      counter('queries_total', "osquery's queries to a table, by what became of them", byOutcome),
+      counter('queries_total', 'Queries from osquery, by table and outcome', byOutcome),
       counter(
         'answer_rows_total',
-        'Rows that osquery was given',
+        'Rows in answers to osquery',
         each(({ rows }) => rows),
       ),
       counter(
         'answer_bytes_total',
-        'Bytes of the answers that osquery was given',
+        'Size of answers to osquery, in bytes',
         each(({ bytes }) => bytes),
       ),
     ];

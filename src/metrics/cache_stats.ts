@@ -1,4 +1,4 @@
-/** What process_ancestry_cache_stats says, as metrics: all of it, and what hashing costs. */
+/** Metrics of the columns of process_ancestry_cache_stats, and of the cost of hashing. */
 import { columns } from '../../tables/process_ancestry_cache_stats.ts';
 import type { FileHasherStats } from '../files/file_hasher.ts';
 import type { RecorderStats } from '../recording/recorder_stats.ts';
@@ -16,20 +16,20 @@ const gauge = (name: string, more: Partial<ColumnMetric<RecorderStats>> = {}): C
   ...more,
 });
 
-/** By the columns' names. */
+/** Metrics by column name. */
 export const cacheStatsMetrics: ColumnMetrics<RecorderStats> = {
   cache_size: gauge('cache_processes'),
   cache_capacity: gauge('cache_capacity_processes'),
   cache_hits: counter('cache_hits'),
   cache_misses: counter('cache_misses', {
-    help: 'Look-ups of a parent or of an executing process that did not find it',
+    help: 'Cache lookups of a parent or an executing process that failed',
   }),
-  hit_rate: gauge('cache_hit_ratio', { help: 'Look-ups in the cache since the start that found what they looked for' }),
+  hit_rate: gauge('cache_hit_ratio', { help: 'Share of cache lookups since the start that found the process' }),
   evictions: counter('cache_evictions'),
   expirations: counter('cache_expirations'),
   events_received: counter('events_received'),
   events_published: counter('events_published', {
-    help: 'Events that became rows, by what happened',
+    help: 'Events that became rows, by action',
     samples: ({ published }) => byLabel('action', published),
   }),
   events_lost: counter('events_lost'),
@@ -46,7 +46,7 @@ export const cacheStatsMetrics: ColumnMetrics<RecorderStats> = {
   queue_depth: gauge('waiting_events'),
   queue_wait_ms: gauge('oldest_waiting_event_seconds', {
     samples: ({ tree }) => [{ value: tree.waitedMs / 1000 }],
-    help: 'How long the oldest event has waited for details, ancestors or the hash of its file',
+    help: 'Time that the oldest event has waited for details, ancestors or the hash of its file',
   }),
   queue_bytes: gauge('queue_bytes'),
   store_rows: gauge('store_rows'),
@@ -56,28 +56,28 @@ export const cacheStatsMetrics: ColumnMetrics<RecorderStats> = {
   subscribers_evicted: counter('evicted_subscribers'),
   database: [
     gauge('store_in_memory', {
-      help: '1 while rows are kept in memory: they do not survive the extension',
+      help: '1 while rows are kept in memory: they are lost when the extension ends',
       samples: ({ store }) => [{ value: store.database === ':memory:' ? 1 : 0 }],
     }),
     gauge('store_info', { samples: ({ store }) => [{ value: 1, labels: { database: store.database } }] }),
   ],
   hashed: counter('hashed_rows'),
   hash_missed: counter('hash_missed_rows', {
-    help: 'Rows that have no hash of their file, by why',
+    help: 'Rows without the hash of the executed file, by reason',
     samples: ({ hashes }) => byLabel('reason', hashes.missed),
   }),
   collector: gauge('collector_info', {
     samples: ({ source }) => [{ value: 1, labels: { collector: source.collector } }],
   }),
-  // A sentence, which makes no label.
+  // Free text is not suitable as a label.
   collector_reason: [],
   problems: [
     gauge('problems', {
-      help: 'Things that keep the collector, the store or the metrics from working fully',
+      help: 'Number of current problems of the collector, the store or the metrics',
       samples: ({ problems }) => [{ value: problems.length }],
     }),
     gauge('problem_info', {
-      help: 'Which things those are: the column problems says what to do',
+      help: 'Current problems by code; the column problems says what to do',
       samples: ({ problems }) =>
         [...new Set(problems.map(({ code }) => code))].map((code) => ({ value: 1, labels: { code } })),
     }),
@@ -91,13 +91,13 @@ export function cacheStatsFamilies(row: RecorderStats): Family[] {
 
 type HashingCosts = Pick<FileHasherStats, 'filesRead' | 'bytesRead' | 'cacheSize' | 'queueDepth'>;
 
-/** What hashing costs; no column has it. */
+/** Cost of hashing, which no column contains. */
 export function hashingFamilies({ filesRead, bytesRead, cacheSize, queueDepth }: HashingCosts): Family[] {
   return [
-    counterOf('hash_read_files_total', 'Files that were read to be hashed', filesRead),
-    counterOf('hash_read_bytes_total', 'Bytes of those files', bytesRead),
-    gaugeOf('hash_cache_files', 'Files whose hash is known without reading them again', cacheSize),
-    gaugeOf('hash_queue_files', 'Files that wait to be read, the one being read among them', queueDepth),
+    counterOf('hash_read_files_total', 'Files read for hashing', filesRead),
+    counterOf('hash_read_bytes_total', 'Bytes read for hashing', bytesRead),
+    gaugeOf('hash_cache_files', 'Files whose hash is cached', cacheSize),
+    gaugeOf('hash_queue_files', 'Files that wait for hashing, including the current one', queueDepth),
   ];
 }
 

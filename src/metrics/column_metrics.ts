@@ -1,20 +1,20 @@
-/** Metrics made of a table's columns, whose values and descriptions are declared there and nowhere else. */
+/** Derives metrics from a table's columns: the column declares value and description. */
 import type { Column } from '../osquery/index.ts';
 import { type Family, PREFIX, type Sample } from './family.ts';
 
-/** What a column is called as a metric. */
+/** A metric of a column. */
 export interface ColumnMetric<Row> {
   readonly name: string;
   readonly type: 'counter' | 'gauge';
-  /** Where the column's own description is not what there is to say. */
+  /** Replaces the column's description. */
   readonly help?: string;
-  /** Where it is not the column's number. */
+  /** Replaces the column's value. */
   samples?(row: Row): readonly Sample[];
 }
 
 export type ColumnMetrics<Row> = Readonly<Record<string, ColumnMetric<Row> | readonly ColumnMetric<Row>[]>>;
 
-/** Of all rows of a table; `labels` tells them apart. */
+/** Metric families of all rows of a table. `labels` identifies a row. */
 export function columnFamilies<Row>(
   columns: readonly Column<Row>[],
   metrics: ColumnMetrics<Row>,

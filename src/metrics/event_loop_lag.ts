@@ -1,8 +1,8 @@
-/** How late the event loop comes round: what a ping of osquery's would have to wait. */
+/** Measures event loop lag: the delay of an answer to a ping from osquery. */
 
 const EVERY_MS = 100;
 
-/** Tells `observe` the lag in seconds ten times a second until the function that it answers is called. */
+/** Calls `observe` with the lag in seconds ten times per second. The returned function stops it. */
 export function watchEventLoop(observe: (seconds: number) => void): () => void {
   let due = performance.now() + EVERY_MS;
   const timer = setInterval(() => {

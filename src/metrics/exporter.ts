@@ -1,4 +1,4 @@
-/** What is counted for metrics while they are on, and the text that they are. Loads prom-client. */
+/** Counts and formats metrics while they are enabled. Loads prom-client. */
 import type { AnswerReport } from '../osquery/index.ts';
 import { AnswerCounts } from './answers.ts';
 import { watchEventLoop } from './event_loop_lag.ts';
@@ -10,7 +10,7 @@ export interface ExporterOptions {
   readonly read: () => readonly Family[];
 }
 
-/** However often anybody asks, a text is made once in this time. */
+/** The text of the metrics is made at most once in this time. */
 const SAME_TEXT_MS = 500;
 
 export class Exporter {

@@ -1,4 +1,4 @@
-/** Writes metrics as Prometheus reads them. The only file that knows prom-client. */
+/** Formats metrics for Prometheus. The only file that uses prom-client. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type Family, PREFIX } from './family.ts';
 
@@ -9,30 +9,30 @@ export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
   openmetrics: Registry.OPENMETRICS_CONTENT_TYPE,
 };
 
-/** What is too frequent to be kept value by value. Seconds. */
+/** Histograms, in seconds. */
 export class Histograms {
   readonly answers = new Histogram({
     name: `${PREFIX}answer_duration_seconds`,
-    help: 'From a query of osquery to the last byte of its answer',
+    help: 'Time from a query of osquery to the last byte of its answer',
     labelNames: ['table'],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers: [],
   });
   readonly publishing = new Histogram({
     name: `${PREFIX}publish_delay_seconds`,
-    help: 'From what happened to its row',
+    help: 'Time from an event to its row',
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [],
   });
   readonly writing = new Histogram({
     name: `${PREFIX}store_write_duration_seconds`,
-    help: 'To write a batch of rows',
+    help: 'Time to write a batch of rows',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
     registers: [],
   });
   readonly eventLoopLag = new Histogram({
     name: `${PREFIX}event_loop_lag_seconds`,
-    help: 'How late the event loop came round, looked at ten times a second',
+    help: 'Event loop lag, measured ten times per second',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
     registers: [],
   });
@@ -43,14 +43,14 @@ export class Histograms {
 }
 
 /**
- * The text of an answer to a scrape. A registry of its own each time: what is gone (a subscriber) leaves nothing behind, and
- * prom-client renames counters when it writes OpenMetrics.
+ * Formats the answer to a scrape. Each call uses a new registry: a removed subscriber leaves no series, and prom-client
+ * renames counters of the registry when it writes OpenMetrics.
  */
 export function expose(families: readonly Family[], histograms: Histograms, format: Format): Promise<string> {
   const registry = new Registry();
   registry.setContentType(CONTENT_TYPES[format] as typeof Registry.PROMETHEUS_CONTENT_TYPE);
   for (const { name, type, help, samples } of families) {
-    // Without a label prom-client would give a family that has no sample a 0.
+    // prom-client adds a sample with value 0 to a family without labels and samples.
     const labelNames = samples.length > 0 ? Object.keys(samples[0]?.labels ?? {}) : ['none'];
     const options = { name, help, labelNames, registers: [registry] };
     if (type === 'counter') {
@@ -65,7 +65,7 @@ export function expose(families: readonly Family[], histograms: Histograms, form
   return registry.metrics();
 }
 
-/** What a client that says `Accept` so would rather have. */
+/** The format that a client with this `Accept` header prefers. */
 export function formatFor(accept: string | undefined): Format {
   return /\bapplication\/openmetrics-text\b(?!\s*;[^,]*q=0(\.0*)?\s*(,|$))/.test(accept ?? '') ? 'openmetrics' : 'text';
 }

@@ -1,4 +1,4 @@
-/** What is told of the extension, before it is written in anybody's format. */
+/** Metric families, independent of the output format. */
 
 export interface Sample {
   readonly value: number;
@@ -7,7 +7,7 @@ export interface Sample {
 
 /** All samples of one name. */
 export interface Family {
-  /** By the conventions of Prometheus: base units, `_total` for what only grows. */
+  /** Conventions of Prometheus: base units, suffix `_total` for counters. */
   readonly name: string;
   readonly type: 'counter' | 'gauge';
   readonly help: string;
@@ -15,8 +15,8 @@ export interface Family {
 }
 
 /**
- * What every name begins with, those about the process too: node_exporter refuses a textfile that has metrics of its own
- * names (process_cpu_seconds_total), and all of its own with it.
+ * Prefix of each name, also of process metrics: node_exporter fails if a textfile contains one of its own metric names
+ * (process_cpu_seconds_total).
  */
 export const PREFIX = 'process_ancestry_';
 

@@ -1,7 +1,7 @@
-/** Groups of this host by name. */
+/** Group ids of this host by name. */
 import { readFileSync } from 'node:fs';
 
-/** Its number. Throws where there is none of this name in /etc/group (man 5 group). */
+/** Group id by name. Throws when /etc/group (man 5 group) has no such group. */
 export function groupIdOf(name: string, file = '/etc/group'): number {
   if (/^\d+$/.test(name)) return Number(name);
   const fields = readFileSync(file, 'utf8')

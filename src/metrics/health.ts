@@ -1,10 +1,10 @@
-/** What /healthz says: whether it does its work, and if not, in which respect. */
+/** The answer of /healthz: healthy or not, with the reasons. */
 
 import type { Registration } from '../osquery/index.ts';
 import type { RecorderStats } from '../recording/recorder_stats.ts';
 import type { Health } from './metrics_server.ts';
 
-/** Problems with which it still does its work are named, and not counted as sickness. */
+/** Problems that do not stop the recording are listed, but do not make the extension unhealthy. */
 export function healthOf(
   { registered }: Pick<Registration, 'registered'>,
   { source, problems }: Pick<RecorderStats, 'source' | 'problems'>,

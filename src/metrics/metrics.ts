@@ -1,6 +1,6 @@
 /**
- * Metrics as the flags want them: served, written, both or not at all. While they are off, nothing of what makes them is
- * loaded and nothing is counted for them. Never throws: what does not work is a problem that is told, and tried again.
+ * Serves metrics, writes them to a textfile, both or neither, as the flags say. When both are off, no metrics code is
+ * loaded and nothing is counted. Never throws: a failure becomes a reported problem and is retried.
  */
 import type { CollectorProblem } from '../collect/source.ts';
 import type { FlagValues } from '../config/flags.ts';
@@ -17,9 +17,9 @@ import { Textfile } from './textfile.ts';
 interface MetricsOptions {
   readonly values: FlagValues;
   readonly log: Logger;
-  /** The names of the tables that are served. */
+  /** Names of the served tables. */
   readonly tables: readonly string[];
-  /** All that is known elsewhere, now. */
+  /** Current metrics of the other parts. */
   readonly read: () => readonly Family[];
   readonly health: () => Health;
 }
@@ -40,7 +40,7 @@ export class Metrics {
   #retryTimer: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS.least;
   #textfileTimer: NodeJS.Timeout | undefined;
-  /** One change after the other. */
+  /** Serializes changes. */
   #changes: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -63,12 +63,12 @@ export class Metrics {
     this.#change();
   }
 
-  /** What keeps metrics from being had. */
+  /** Current problems of the metrics. */
   get problems(): readonly CollectorProblem[] {
     return [...this.#problems.values()];
   }
 
-  /** Resolves when what was asked for until now has been tried once. */
+  /** Resolves when all changes requested so far have been tried once. */
   get settled(): Promise<void> {
     return this.#changes;
   }
@@ -77,17 +77,17 @@ export class Metrics {
     this.#exporter?.answered(report);
   }
 
-  /** An event has become a row. */
+  /** Counts an event that became a row. */
   published(event: { readonly unixMs: number }): void {
     this.#exporter?.published(Date.now() - event.unixMs);
   }
 
-  /** A batch of rows was written. */
+  /** Counts a written batch of rows. */
   written(milliseconds: number): void {
     this.#exporter?.written(milliseconds);
   }
 
-  /** At once, for good: nobody is told anything that is not true any more. */
+  /** Stops all metrics immediately, so that no stale values remain. */
   close(): void {
     this.#closed = true;
     this.#stopServing();
@@ -100,7 +100,7 @@ export class Metrics {
     this.#changes = this.#changes
       .then(() => this.#applyChange())
       .catch((error: unknown) => {
-        this.#log.error({ err: error }, 'metrics could not be set up');
+        this.#log.error({ err: error }, 'setting up metrics failed');
       });
   }
 
@@ -137,7 +137,7 @@ export class Metrics {
         ...(groupId === undefined ? {} : { groupId }),
         metrics: (format) => exporter.text(format),
         health: this.#options.health,
-        onError: (error) => this.#log.warn({ err: error }, 'the server of metrics'),
+        onError: (error) => this.#log.warn({ err: error }, 'error of the metrics server'),
       });
       if (!isWanted()) {
         server.close();
@@ -149,7 +149,7 @@ export class Metrics {
       this.#log.info({ listen }, 'metrics are served');
     } catch (error) {
       if (!isWanted()) return;
-      const why = `process_ancestry_metrics_listen=${listen}: metrics are not served (${messageOf(error)}); it is tried again`;
+      const why = `process_ancestry_metrics_listen=${listen}: metrics are not served (${messageOf(error)}); it is retried`;
       this.#tell('listen', { code: 'metrics_listen_failed', message: why });
       this.#retryTimer = setTimeout(() => {
         this.#retryTimer = undefined;
@@ -178,7 +178,7 @@ export class Metrics {
         textfile.write(text);
         this.#problems.delete('textfile');
       } catch (error) {
-        const why = `process_ancestry_metrics_textfile=${path} is not written (${messageOf(error)}); it is tried again`;
+        const why = `process_ancestry_metrics_textfile=${path} is not written (${messageOf(error)}); it is retried`;
         this.#tell('textfile', { code: 'metrics_textfile_failed', message: why });
       }
     };

@@ -1,6 +1,6 @@
 /**
- * Serves GET /metrics and /healthz, and nothing else, on a loopback port or a unix socket. A client that is slow, broken or
- * hostile costs bounded memory and its own connection: whoever has been connected longest makes room for the next.
+ * Serves only GET /metrics and /healthz, on a loopback port or a unix socket. Memory per client is bounded. At the
+ * connection limit a new connection replaces the oldest one.
  */
 import { chmodSync, chownSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -19,13 +19,13 @@ export interface Health {
 
 export interface MetricsServerOptions {
   readonly address: Exclude<ListenAddress, { kind: 'off' }>;
-  /** Who may connect to a unix socket beside its owner. */
+  /** Group that may connect to the unix socket, in addition to the owner. */
   readonly groupId?: number;
   readonly metrics: (format: Format) => Promise<string>;
   readonly health: () => Health;
-  /** For a whole request, and for a piece of the answer: milliseconds. Default: 5,000. */
+  /** Timeout of a request, and of a part of the answer, in milliseconds. Default: 5,000. */
   readonly patienceMs?: number;
-  /** Is told what went wrong after it began to listen. */
+  /** Receives errors after the start of listening. */
   readonly onError: (error: Error) => void;
 }
 
@@ -36,7 +36,7 @@ const PATIENCE_MS = 5000;
 export class MetricsServer {
   readonly #options: MetricsServerOptions;
   readonly #server: Server;
-  /** The one that has been connected longest first. */
+  /** Connections, oldest first. */
   readonly #sockets = new Set<Socket>();
 
   private constructor(options: MetricsServerOptions) {
@@ -49,7 +49,7 @@ export class MetricsServer {
       connectionsCheckingInterval: patienceMs / 5,
       keepAlive: false,
     });
-    // A connection that sends its next request before it has taken its answer would have answers pile up.
+    // Without this limit, a client that pipelines requests and does not read would make answers accumulate.
     this.#server.maxRequestsPerSocket = 1;
     this.#server.maxHeadersCount = 64;
     this.#server.setTimeout(patienceMs, (socket) => socket.destroy());
@@ -58,19 +58,19 @@ export class MetricsServer {
     this.#server.on('clientError', (_error, socket) => socket.destroy());
   }
 
-  /** Resolves when it listens. Rejects with what keeps it from that. */
+  /** Resolves when it listens; rejects if it cannot listen. */
   static async listen(options: MetricsServerOptions): Promise<MetricsServer> {
     const server = new MetricsServer(options);
     await server.#listen();
     return server;
   }
 
-  /** Connections that are open now. */
+  /** Number of open connections. */
   get connections(): number {
     return this.#sockets.size;
   }
 
-  /** At once: stops listening, cuts connections and removes the socket. */
+  /** Stops listening, closes connections and removes the socket, without delay. */
   close(): void {
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
@@ -89,7 +89,7 @@ export class MetricsServer {
         server.off('error', reject);
         resolve();
       });
-      // The socket is made within listen(), by bind(): no moment passes in which others could connect.
+      // listen() creates the socket with bind(), so its permissions are correct from the start.
       const umask = process.umask(0o177);
       try {
         server.listen(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port });
@@ -125,16 +125,16 @@ export class MetricsServer {
       const type = 'text/plain; charset=utf-8';
       response.writeHead(status, { 'Content-Type': type, 'Content-Length': body.length, Connection: 'close', ...more });
       response.end(method === 'HEAD' ? undefined : body);
-      // What it may still have to say is of no interest.
+      // Errors of a closed connection do not matter.
       request.resume();
     };
-    // A web page that this host's browser shows can have any name lead to 127.0.0.1, but not change this.
+    // DNS rebinding: a web page can resolve its name to 127.0.0.1, but cannot change the Host header.
     if (this.#options.address.kind === 'tcp' && !isLoopbackName(headers.host ?? '')) {
-      send(421, 'the Host header is to be a loopback address or localhost\n');
+      send(421, 'the Host header must be a loopback address or localhost\n');
     } else if (path !== '/metrics' && path !== '/healthz') {
-      send(404, '/metrics and /healthz are all there is\n');
+      send(404, 'only /metrics and /healthz exist\n');
     } else if (method !== 'GET' && method !== 'HEAD') {
-      send(405, 'GET or HEAD\n', { Allow: 'GET, HEAD' });
+      send(405, 'only GET and HEAD are allowed\n', { Allow: 'GET, HEAD' });
     } else if (path === '/healthz') {
       const { healthy, text } = this.#options.health();
       send(healthy ? 200 : 503, text);

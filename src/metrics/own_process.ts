@@ -1,6 +1,6 @@
 /**
- * What the extension takes of its host. Not prom-client's default metrics: their timers and observers cannot be ended,
- * two of their gauges have names of counters, and node_exporter has others of the same names.
+ * Resource usage of the extension. It does not use prom-client's default metrics: their timers and observers cannot be
+ * stopped, two of their gauges have names of counters, and node_exporter uses the same names.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
@@ -11,7 +11,7 @@ interface ProcessFacts {
   readonly residentBytes: number;
   readonly heapBytes: number;
   readonly externalBytes: number;
-  /** Undefined where /proc does not say. */
+  /** Undefined when /proc does not contain it. */
   readonly openFiles: number | undefined;
   readonly maxFiles: number | undefined;
   readonly eventLoopActiveSeconds: number;
@@ -37,18 +37,18 @@ export function processFamilies(facts: ProcessFacts): Family[] {
   const { cpuSeconds, openFiles, maxFiles } = facts;
   const cpu = Object.entries(cpuSeconds).map(([mode, value]) => ({ value, labels: { mode } }));
   return [
-    counter('cpu_seconds_total', 'CPU time of the extension, of all its threads', cpu),
-    gauge('resident_memory_bytes', 'Memory of the extension that is in RAM', facts.residentBytes),
-    gauge('heap_used_bytes', "What is used of JavaScript's heap", facts.heapBytes),
-    gauge('external_memory_bytes', "Memory outside of JavaScript's heap that its objects hold", facts.externalBytes),
-    ...(openFiles === undefined ? [] : [gauge('open_fds', 'File descriptors that are open', openFiles)]),
-    ...(maxFiles === undefined ? [] : [gauge('max_fds', 'File descriptors that may be open', maxFiles)]),
+    counter('cpu_seconds_total', 'CPU time of all threads of the extension', cpu),
+    gauge('resident_memory_bytes', 'Resident memory of the extension', facts.residentBytes),
+    gauge('heap_used_bytes', 'Used size of the JavaScript heap', facts.heapBytes),
+    gauge('external_memory_bytes', 'Memory outside the JavaScript heap that its objects use', facts.externalBytes),
+    ...(openFiles === undefined ? [] : [gauge('open_fds', 'Open file descriptors', openFiles)]),
+    ...(maxFiles === undefined ? [] : [gauge('max_fds', 'Maximum number of open file descriptors', maxFiles)]),
     counter(
       'event_loop_active_seconds_total',
-      'Time in which the event loop did something: its rate is how busy it is',
+      'Active time of the event loop; its rate is the utilization',
       facts.eventLoopActiveSeconds,
     ),
-    gauge('start_timestamp_seconds', 'When the extension started', facts.startUnixSeconds),
+    gauge('start_timestamp_seconds', 'Start time of the extension', facts.startUnixSeconds),
   ];
 }
 

@@ -1,4 +1,4 @@
-/** How the extension stands with osquery, and what happened on its socket. */
+/** Metrics of the registration with osquery, and of the extension socket. */
 import type { Registration, ServerCounts } from '../osquery/index.ts';
 import { counter, type Family, gauge } from './family.ts';
 
@@ -7,20 +7,24 @@ export function registrationFamilies(
   counts: Readonly<ServerCounts>,
 ): Family[] {
   return [
-    gauge('registered', '1 while osquery knows the extension', registered ? 1 : 0),
+    gauge('registered', '1 while the extension is registered with osquery', registered ? 1 : 0),
     counter(
       'registrations_total',
-      'How often it has registered with osquery: more than once, osquery had forgotten it',
+      'Registrations with osquery; more than one means that osquery dropped the extension',
       registrations,
     ),
-    gauge('last_seen_timestamp_seconds', 'When osquery last said that it knows the extension', lastSeenUnixMs / 1000),
+    gauge(
+      'last_seen_timestamp_seconds',
+      'Time of the last confirmation by osquery that the extension is registered',
+      lastSeenUnixMs / 1000,
+    ),
     counter('socket_connections_total', 'Connections to the extension socket', counts.connections),
-    counter('socket_requests_total', 'Requests on the extension socket, pings among them', counts.requests),
+    counter('socket_requests_total', 'Requests on the extension socket, including pings', counts.requests),
     counter(
       'socket_faults_total',
-      'Connections that were closed for breaking the protocol, a bound or a deadline',
+      'Connections closed because of a protocol error, a limit or a timeout',
       counts.faults,
     ),
-    counter('column_errors_total', 'Values that a column failed to give', counts.valueErrors),
+    counter('column_errors_total', 'Column values that could not be computed', counts.valueErrors),
   ];
 }

@@ -1,9 +1,9 @@
-/** What process_ancestry_subscribers says, as metrics. There are at most SUBSCRIBERS_MAX subscribers. */
+/** Metrics of the columns of process_ancestry_subscribers. There are at most SUBSCRIBERS_MAX subscribers. */
 import { columns, type SubscriberRow } from '../../tables/process_ancestry_subscribers.ts';
 import { type ColumnMetrics, columnFamilies } from './column_metrics.ts';
 import type { Family } from './family.ts';
 
-/** By the columns' names; the name itself is the label. */
+/** Metrics by column name. The subscriber's name is the label. */
 export const subscriberMetrics: ColumnMetrics<SubscriberRow> = {
   name: [],
   last_eid: { name: 'subscriber_last_eid', type: 'gauge' },
@@ -13,7 +13,7 @@ export const subscriberMetrics: ColumnMetrics<SubscriberRow> = {
 };
 
 export function subscriberFamilies(rows: readonly SubscriberRow[]): Family[] {
-  // A name is whatever a query says. What is no Unicode would not be told apart on the wire.
+  // A name is untrusted text from a query. Ill-formed Unicode would not be distinct in the output.
   const named = new Map(rows.map((row) => [row.name.toWellFormed(), row]));
   return columnFamilies(columns, subscriberMetrics, [...named.values()], ({ name }) => ({
     subscriber: name.toWellFormed(),

@@ -1,6 +1,6 @@
 /**
- * A file for node_exporter's textfile collector. It often lies in a folder of another user, so nothing in there is believed:
- * each text is a new file that takes the old one's place, and whatever was planted under a name is replaced, not followed.
+ * Writes the file for node_exporter's textfile collector. Another user may own its folder, so the content of the folder
+ * is not trusted: each text is written to a new file, which replaces the old one by rename. Links are not followed.
  */
 import {
   closeSync,
@@ -23,10 +23,10 @@ export class Textfile {
     this.path = path;
   }
 
-  /** Puts the text in the file's place, readable by all. Throws when that cannot be done; nothing is left then. */
+  /** Replaces the file, readable by all. On failure it throws and leaves no temporary file. */
   write(text: string): void {
     this.#inFolder((folder) => {
-      // Not ending in .prom: node_exporter does not read it.
+      // node_exporter does not read files without the suffix .prom.
       const temporary = `${folder}/.${basename(this.path)}.new`;
       rmSync(temporary, { force: true });
       const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
@@ -47,22 +47,22 @@ export class Textfile {
     this.#isWritten = true;
   }
 
-  /** What is stale looks like a host on which nothing happens. Only what was written is removed. Throws. */
+  /** Removes the file, if this process wrote it: stale metrics would look like an idle host. Throws. */
   remove(): void {
     if (!this.#isWritten) return;
     this.#isWritten = false;
     this.#inFolder((folder) => rmSync(`${folder}/${basename(this.path)}`, { force: true }));
   }
 
-  /** The folder as it was opened, by a path that nobody can lead elsewhere meanwhile. */
+  /** Calls `work` with a path of the opened folder that other users cannot redirect. */
   #inFolder(work: (folder: string) => void): void {
     const folder = dirname(this.path);
     if (lstatSync(folder).isSymbolicLink()) {
-      throw new Error(`${folder} is a symbolic link: name the folder that it leads to`);
+      throw new Error(`${folder} is a symbolic link: use the folder that it points to`);
     }
     const fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
     try {
-      if ((fstatSync(fd).mode & 0o002) !== 0) throw new Error(`everybody can write ${folder}: chmod o-w ${folder}`);
+      if ((fstatSync(fd).mode & 0o002) !== 0) throw new Error(`all users can write ${folder}: chmod o-w ${folder}`);
       work(`/proc/self/fd/${fd}`);
     } finally {
       closeSync(fd);

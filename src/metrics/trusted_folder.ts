@@ -1,4 +1,4 @@
-/** Folders in which nobody else can put something else in the place of ours. */
+/** Checks folders in which other users cannot replace our files. */
 import { chmodSync, lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -6,16 +6,16 @@ const STICKY = 0o1000;
 const OTHERS = 0o022;
 
 /**
- * Makes the last folder of a path where it is missing, and looks at all of them.
+ * Checks all folders of a path, and creates the last one if it is missing.
  *
- * @throws {Error} it cannot be made, or somebody else than root and ourselves could change what is in it
+ * @throws {Error} it cannot be created, or a user other than root and this user can change its content
  */
 export function trustedFolder(folder: string, uid = process.getuid?.() ?? 0): void {
-  // What is above comes first: nothing is made where others have a say.
+  // The parent is checked first: nothing is created in a folder that other users can change.
   if (dirname(folder) !== folder) checkAbove(dirname(folder), uid);
   try {
     mkdirSync(folder, { mode: 0o700 });
-    // A group that may connect has to get there, whatever the umask.
+    // A group that may connect needs access to the folder, independent of the umask.
     chmodSync(folder, 0o755);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
@@ -35,17 +35,17 @@ function checkAbove(folder: string, uid: number): void {
 function check(folder: string, uid: number, which: 'itself' | 'above'): void {
   const found = lstatSync(folder);
   if (found.isSymbolicLink()) {
-    // /var/run is one: root's own links lead where root wants, and that is looked at too.
+    // Links of root, such as /var/run, are trusted. Their target is checked too.
     if (found.uid === 0) return;
-    throw new Error(`${folder} is a symbolic link of user ${found.uid}: name the folder that it leads to`);
+    throw new Error(`${folder} is a symbolic link of user ${found.uid}: use the folder that it points to`);
   }
-  if (!found.isDirectory()) throw new Error(`${folder} is no folder`);
+  if (!found.isDirectory()) throw new Error(`${folder} is not a folder`);
   if (found.uid !== 0 && found.uid !== uid) {
-    throw new Error(`${folder} belongs to user ${found.uid}, who could put something else there: chown root ${folder}`);
+    throw new Error(`${folder} belongs to user ${found.uid}, who could replace the socket: chown root ${folder}`);
   }
-  // In a sticky folder only its owner can replace what we made; the file itself is not to lie in one.
+  // In a sticky folder only the owner can replace our folder. The file itself must not be in a sticky folder.
   const isGuarded = which === 'above' && (found.mode & STICKY) !== 0;
   if ((found.mode & OTHERS) !== 0 && !isGuarded) {
-    throw new Error(`others can write ${folder}: chmod go-w ${folder}, or name another folder`);
+    throw new Error(`other users can write ${folder}: chmod go-w ${folder}, or use another folder`);
   }
 }

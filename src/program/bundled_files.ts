@@ -1,9 +1,9 @@
-/** Bundled files: inside the single executable, or beside the compiled program or its sources. */
+/** Bundled files: in the single executable, or beside the compiled program or its sources. */
 import { existsSync, readFileSync } from 'node:fs';
 import { getRawAsset, isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
 
-/** By the name that packaging/executable/make.ts gives each: where the build leaves it, and where it comes from. */
+/** Paths by the name that packaging/executable/make.ts uses: the build's output first, then the source. */
 const BESIDE = {
   'process_ancestry.node': ['../../native/process_ancestry.node', '../../native/build/Release/process_ancestry.node'],
   'tree.html': ['../../page/tree.html', '../../dist/page/tree.html'],
@@ -12,7 +12,7 @@ const BESIDE = {
 
 type BundledFile = keyof typeof BESIDE;
 
-/** Where it is in the file system; undefined where it is inside the single executable. */
+/** Its path; undefined in the single executable. */
 export function bundledPath(name: BundledFile): string | undefined {
   if (isSea()) return undefined;
   const places = BESIDE[name].map((place) => fileURLToPath(new URL(place, import.meta.url)));
@@ -21,7 +21,7 @@ export function bundledPath(name: BundledFile): string | undefined {
   return found;
 }
 
-/** What is in it, not to be written to. */
+/** Its content, which the caller must not change. */
 export function readBundledFile(name: BundledFile): Uint8Array {
   const path = bundledPath(name);
   return path === undefined ? new Uint8Array(getRawAsset(name)) : readFileSync(path);

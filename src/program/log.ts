@@ -1,4 +1,4 @@
-/** The log: pino to standard error, readable on a terminal, JSON otherwise. */
+/** Logs with pino to standard error: text on a terminal, JSON otherwise. */
 import pino from 'pino';
 import pretty from 'pino-pretty';
 

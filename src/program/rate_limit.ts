@@ -1,2 +1,2 @@
-/** Bounds how often a message is logged, by its kind. The SDK has it too, for its own messages. */
+/** Limits how often each kind of message is logged. The SDK uses the same class. */
 export { RateLimit } from '../osquery/log.ts';

@@ -1,2 +1,2 @@
-/** As in package.json; a unit test compares. The native code has none of its own. */
+/** The version in package.json; a unit test compares them. */
 export const VERSION = '0.1.0';

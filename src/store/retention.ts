@@ -130,8 +130,7 @@ export class Retention {
     const { placement } = this.#options;
     const bytesMax = this.#bytesMax(database);
     const tooManyRows = placement.deletable.reduce((sum, { rows }) => sum + rows, 0) - this.#limits.maxRows;
-    const tooManyBytes = this.#isSizeDue(database) ? database.usedBytes - bytesMax : 0;
-    if (tooManyBytes <= 0) this.#sizedAt.set(database, database.writtenBytes);
+    const tooManyBytes = this.#bytesBeyond(database, bytesMax);
     if (tooManyRows <= 0 && tooManyBytes <= 0) return false;
     const bytes = tooManyBytes > 0 ? tooManyBytes + bytesMax * SPARE_SHARE : 0;
     const upTo = database.eidToDrop(tooManyRows, bytes, STEP_ROWS);
@@ -144,6 +143,14 @@ export class Retention {
     const before = this.#sizedAt.get(database);
     if (before === undefined) return true;
     return database.writtenBytes - before >= Math.min(SIZED_EVERY_BYTES, this.#limits.budget.rowBytes);
+  }
+
+  /** Bytes beyond the bound, 0 where the check is not due. While there are some, the next check is due at once. */
+  #bytesBeyond(database: RowDatabase, bytesMax: number): number {
+    if (!this.#isSizeDue(database)) return 0;
+    const bytes = database.usedBytes - bytesMax;
+    if (bytes <= 0) this.#sizedAt.set(database, database.writtenBytes);
+    return Math.max(bytes, 0);
   }
 
   #bytesMax(database: RowDatabase): number {

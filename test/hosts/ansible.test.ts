@@ -136,7 +136,7 @@ describe.skipIf(!canConverge)('the role on a host', () => {
       );
     const failed = verify([]);
     expect(failed).toMatchObject({ failed: 1, changed: 0 });
-    expect(failed.said).toContain('/var/osquery/osquery.em is not there');
+    expect(failed.said).toContain('/var/osquery/osquery.em does not exist');
     const { stdout } = host.run(EXECUTABLE, ['doctor', '--json']);
     const found = JSON.parse(stdout) as { id: string; status: string }[];
     const problems = found.filter(({ status }) => status === 'problem').map(({ id }) => id);

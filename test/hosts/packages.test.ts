@@ -168,7 +168,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     expect(hasOurRules()).toBe(true);
     writeFileSync(root.at(CONFIG_FILE), '{"process_ancestry_database": "/srv/rows"}');
     const removed = await root.run('dpkg', ['--purge', NAME]);
-    expect(removed).toMatch(/removed \d+ audit rules, put audit's settings back/);
+    expect(removed).toMatch(/removed \d+ audit rules, restored the original audit settings/);
     expect(removed).toContain('rows are left in /srv/rows');
     nothingIsLeft();
   });

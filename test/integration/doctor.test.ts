@@ -80,7 +80,7 @@ describe.skipIf(!canRecord())('doctor', () => {
       expect(of('kernel_audit')).toContainEqual({
         id: 'kernel_audit',
         status: 'problem',
-        message: 'a rule never,task keeps every process from being audited',
+        message: 'a rule never,task excludes all processes from audit',
         advice: expect.stringContaining('auditctl -d never,task'),
       });
     } finally {

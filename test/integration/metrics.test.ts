@@ -75,7 +75,7 @@ describe.skipIf(!canRecord())('metrics', () => {
       JSON.parse((await extension?.stats())?.problems ?? '[]') as { code: string; message: string }[];
     expect(await until('told', async () => (await problems())[0])).toMatchObject({
       code: 'metrics_listen_failed',
-      message: expect.stringContaining(`others can write ${directory}: chmod go-w`),
+      message: expect.stringContaining(`other users can write ${directory}: chmod go-w`),
     });
     expect(extension.stderr).toContain('metrics_listen_failed');
     execs(1);

@@ -185,7 +185,7 @@ test('without osquery tree says so, and draws who lives', async () => {
   const nowhere = ['--socket', '/nowhere/osquery.em'];
   const { status, stdout, stderr } = await ranLauncher(['tree', String(process.pid), ...nowhere, '--json']);
   expect(status).toBe(0);
-  expect(stderr).toMatch(/\/nowhere\/osquery\.em.*Drawn is what \/proc shows now/);
+  expect(stderr).toMatch(/\/nowhere\/osquery\.em.*The tree shows \/proc instead/);
   const { source, processes } = JSON.parse(stdout) as TreeDocument;
   expect(source).toBe('proc');
   const own = processes.find(({ pid }) => pid === process.pid);

@@ -1,5 +1,5 @@
 -- Technique: T1136.001, T1098
--- Means: an account is made or changed under a web or database server, or its password or keys.
+-- Means: a descendant of a web or database server creates or changes an account, its password or its keys.
 -- Look at: /etc/passwd and /etc/shadow against a backup, authorized_keys.
 -- Known: control panels that manage accounts.
 ({program} IN ('useradd', 'usermod', 'userdel', 'adduser', 'passwd', 'chpasswd', 'newusers', 'gpasswd', 'groupmod', 'visudo', 'chage')

@@ -1,7 +1,7 @@
 -- Technique: T1059.004
--- Means: a shell for a person or a peer (no script, no -c) that was started by a program that is no login, terminal, shell, runtime or editor.
--- Look at: the parent: what it serves, and whom. The terminal, if there is one.
--- Known: administrative programs that offer a shell of their own; terminals and editors that a user has installed, and programs of containers that do not run as root, because only root's files are believed by their names.
+-- Means: an interactive shell (no script, no -c) whose parent is not a login program, terminal, shell, runtime or editor.
+-- Look at: the parent and its network clients; the terminal, if there is one.
+-- Known: administrative programs that offer a shell; terminals and editors that a user installed, and programs in containers that do not run as root, because only names of root's files are trusted.
 path GLOB '*[hx3]'
 AND {program} IN {shells}
 AND (args_count = 1 OR cmdline GLOB '*sh -i' OR cmdline GLOB '*sh -p' OR cmdline GLOB '*sh -l' OR cmdline GLOB '*sh --noprofile*')

@@ -1,7 +1,7 @@
 -- Technique: T1562.001, T1562.004, T1562.012
--- Means: auditing, a firewall, SELinux or a security agent is switched off from a session (ssh, terminal, container), by a server or by cron, not by the boot or a package.
--- Look at: entry_source_ip and the session's other commands.
--- Known: administrators in maintenance windows; network plugins in containers that set up iptables anew.
+-- Means: a session (ssh, terminal, container), a server or cron disables audit, a firewall, SELinux or a security agent. The boot and packages are excluded.
+-- Look at: entry_source_ip and the other commands of the session.
+-- Known: administrators during maintenance; network plugins in containers that configure iptables.
 (entry_type <> 'init' OR {under services} OR {under schedulers})
 AND NOT {under proven package_managers}
 AND ((({program} = 'systemctl' AND (cmdline GLOB '* stop *' OR cmdline GLOB '* disable *' OR cmdline GLOB '* mask *' OR cmdline GLOB '* kill *')

@@ -1,7 +1,7 @@
 -- Technique: T1105, T1059.004
--- Means: a shell that reads what curl or wget prints, not started by a person: in a daemon's command, or the bare shell at the end of such a pipeline.
--- Look at: the address in the command or in the parent's, what else this parent has started.
--- Known: cron jobs and installers that do so on purpose; pin what they load instead.
+-- Means: a shell runs the output of curl or wget and was not started by an interactive user: in a daemon's command, or as the last command of such a pipeline.
+-- Look at: the address in the command line of the process or its parent; other children of the parent.
+-- Known: cron jobs and installers that do this by design: pin and verify the downloaded script instead.
 interactive = 0
 AND {program} IN {shells}
 AND ({pipes 'curl ' to shell} OR {pipes 'wget ' to shell}

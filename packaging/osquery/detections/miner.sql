@@ -1,6 +1,6 @@
 -- Technique: T1496
--- Means: the command line of a miner: a pool's address, its protocol, or the usual switches. The ancestors, however deep, say what let it in.
--- Look at: the ancestor next above the shells; cron and units for how it comes back.
+-- Means: the command line of a cryptocurrency miner: address of a pool, its protocol or typical options. The ancestors show the entry point.
+-- Look at: the ancestor above the shells; cron and systemd units for persistence.
 -- Known: none seen.
 (cmdline GLOB '*stratum+*://*' OR cmdline GLOB '* --donate-level*' OR cmdline GLOB '* --coin[= ]*' OR cmdline GLOB '*cryptonight*' OR cmdline GLOB '* --algo*rx/*'
   OR {program} IN ('xmrig', 'xmr-stak', 'minerd', 'cpuminer', 'ethminer', 't-rex', 'lolMiner', 'nbminer', 'kdevtmpfsi', 'kinsing')

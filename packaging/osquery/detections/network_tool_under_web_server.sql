@@ -1,6 +1,6 @@
 -- Technique: T1105
--- Means: curl, wget, nc or the like under a web server or application server: what loads further tools after a breach.
--- Look at: the address in cmdline, and what was executed next from cwd.
--- Known: applications that call curl or wget as programs rather than by a library.
+-- Means: curl, wget, nc or a similar tool runs under a web or application server: a typical download of tools after a breach.
+-- Look at: the address in cmdline, and later executions from cwd.
+-- Known: applications that run curl or wget instead of using a library.
 {program} IN {network_tools}
 AND {under web_servers}

@@ -1,6 +1,6 @@
 -- Technique: T1548.003
--- Means: sudo, su, pkexec, doas or runuser under a web or database server.
--- Look at: cmdline for what it wanted; auth.log for whether it got it.
--- Known: applications that are allowed single commands by sudoers: exclude these by their exact cmdline.
+-- Means: sudo, su, pkexec, doas or runuser runs under a web or database server.
+-- Look at: cmdline for the command, auth.log for the result.
+-- Known: applications with single commands in sudoers: exclude them by exact cmdline.
 {program} IN {privilege_changers}
 AND {under services}

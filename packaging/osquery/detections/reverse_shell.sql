@@ -1,7 +1,7 @@
 -- Technique: T1059.004
--- Means: a command line that ties a shell to a network connection. The ancestors say where it came from.
--- Look at: the address in cmdline, the live connection, the nearest ancestor that is a service or a session.
--- Known: checks whether a port is open (</dev/tcp/…, also exec 3<> to this host itself) are left out; tests and teaching material that quote such commands.
+-- Means: a command line connects a shell to the network. The ancestors show its origin.
+-- Look at: the address in cmdline, the open connection, and the nearest ancestor that is a service or a session.
+-- Known: tests and teaching material that quote such commands. Checks for an open port (</dev/tcp/…, also exec 3<> to this host) are excluded.
 (((cmdline GLOB '*/dev/tcp/*' OR cmdline GLOB '*/dev/udp/*')
     AND (cmdline GLOB '*sh -i*' OR cmdline GLOB '*0>&1*' OR cmdline GLOB '*0<&*' OR cmdline GLOB '*>&0*' OR cmdline GLOB '*sh <*/dev/*'
       OR (cmdline GLOB '*<>*/dev/[tu][cd]p/*' AND cmdline NOT GLOB '*/dev/[tu][cd]p/127.*' AND cmdline NOT GLOB '*/dev/[tu][cd]p/localhost/*' AND cmdline NOT GLOB '*/dev/[tu][cd]p/::1/*')))

@@ -1,7 +1,7 @@
 -- Technique: T1068, T1548.001
--- Means: something runs as root though the service above it had already given its rights away: a setuid program or an exploit.
--- Look at: the nearest ancestor that is not root, and what it executed.
--- Known: applications that may use sudo or a setuid helper (sendmail, unix_chkpwd and suexec are left out).
+-- Means: a process runs as root although an ancestor, a service, had dropped its privileges: a setuid program or an exploit.
+-- Look at: the nearest ancestor that is not root, and its executions.
+-- Known: applications that may use sudo or a setuid helper (sendmail, unix_chkpwd and suexec are excluded).
 euid = 0
 AND {under services}
 AND (uid <> 0 OR EXISTS (SELECT 1 FROM json_each(ancestry) AS low, json_each(ancestry) AS server

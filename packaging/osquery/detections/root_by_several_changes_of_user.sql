@@ -1,5 +1,5 @@
 -- Technique: T1548, T1078
--- Means: a shell with root's rights in a session by ssh that came in as another user and changed user twice or more (sudo, su): from account to account.
+-- Means: a root shell in an ssh session that logged in as another user and changed user at least twice (sudo, su).
 -- Look at: entry_source_ip and entry_leader, the accounts in the ancestors.
 -- Known: administrators who go by a shared account.
 entry_type = 'sshd'

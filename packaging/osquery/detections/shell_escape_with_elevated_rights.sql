@@ -1,5 +1,5 @@
 -- Technique: T1548.003
--- Means: a shell out of an editor, a pager, find, awk, tar or the like that runs under sudo, su or a service: rights meant for one program, used for all.
+-- Means: an editor, a pager, find, awk, tar or a similar program under sudo, su or a service starts a shell: privileges for one program are used for all.
 -- Look at: which rule of sudoers allowed the program.
 -- Known: administrators who use :! in an editor under sudo.
 path GLOB '*[hx3]'

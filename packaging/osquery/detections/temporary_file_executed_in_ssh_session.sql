@@ -1,5 +1,5 @@
 -- Technique: T1059, T1021.004
--- Means: a program or script from /tmp, /var/tmp or /dev/shm in a tree that came in by ssh, however deep and also when it outlived the session.
+-- Means: a program or script from /tmp, /var/tmp or /dev/shm runs below an ssh login, at any depth, also after the end of the session.
 -- Look at: entry_source_ip, the file (it may be gone), who else came from this address.
 -- Known: installers that unpack themselves, builds in /tmp by developers.
 entry_type = 'sshd'

@@ -1,5 +1,5 @@
 -- Technique: T1190
--- Means: a Java program that is no build tool runs a network tool or one that looks around, by itself or by a shell: deserialization, expression and template injection.
+-- Means: a Java program that is not a build tool runs a network or discovery tool, directly or by a shell: deserialization, expression or template injection.
 -- Look at: the java command line next above for which server it is, and its log.
 -- Known: servers that ask the system by programs (hostname, df): exclude by the exact cmdline.
 ({program} IN {network_tools} OR {program} IN ('id', 'whoami', 'uname', 'ifconfig', 'netstat', 'nslookup', 'dig', 'ping', 'cat'))

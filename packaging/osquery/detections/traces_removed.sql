@@ -1,5 +1,5 @@
 -- Technique: T1070.002, T1070.003
--- Means: a shell's history or a log is removed, emptied or linked to nowhere by something that is neither logrotate nor a package.
+-- Means: a program other than logrotate or a package manager removes or empties a shell history or a log, or links it to /dev/null.
 -- Look at: entry_source_ip, the session's commands: they are all here, whatever became of the history.
 -- Known: clean-up before a machine becomes an image.
 ({program} IN ('rm', 'shred', 'truncate', 'unlink', 'wipe', 'srm')

@@ -1,5 +1,5 @@
 -- Technique: T1572, T1090
--- Means: a tunnel or relay (chisel, frpc, ngrok, socat or ncat that listens, proxychains, ssh -R or -D) from a session, by a server or by cron, not as a unit of its own.
+-- Means: a session, a server or cron starts a tunnel or relay (chisel, frpc, ngrok, a listening socat or ncat, proxychains, ssh -R or -D). Tunnels with their own unit are excluded.
 -- Look at: the far end in cmdline; entry_source_ip.
 -- Known: administrators with tunnels of their own; containers that are meant to be one.
 (entry_type <> 'init' OR {under services} OR {under schedulers})

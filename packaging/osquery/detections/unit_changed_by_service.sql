@@ -1,5 +1,5 @@
 -- Technique: T1543.002
--- Means: systemctl, systemd-run or the like that starts, enables or links a unit, under a web or database server.
+-- Means: systemctl, systemd-run or a similar program starts, enables or links a unit under a web or database server.
 -- Look at: the unit's file, and systemctl list-units by time.
 -- Known: control panels that restart services for their users.
 ({program} IN ('systemd-run', 'chkconfig')

@@ -1,17 +1,17 @@
-/** Puts back what an extension that was killed has left in the kernel, as the next start would: for when there is none. */
+/** Restores kernel audit after the extension was killed. The next start of the extension does the same. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { RULE_KEY } from '../../collect/live.ts';
 import { loadNative, type NativeAuditCleanup, type NativeCleanup } from '../../collect/native.ts';
 import { explainProblem } from '../../collect/sensor_problems.ts';
 
-/** What /proc says of a process. */
+/** Facts about a process from /proc. */
 export interface RunningProgram {
   readonly pid: number;
-  /** Where /proc/PID/exe leads; ends in ` (deleted)` once the file was replaced. */
+  /** Target of /proc/PID/exe; ends in ` (deleted)` when the file was replaced. */
   readonly executable: string;
   readonly args: readonly string[];
-  /** Whether it has a socket to the kernel's audit: one that replays a log has none, and no rules either. */
+  /** Whether it has a socket to kernel audit. An extension that replays a log has no socket and no rules. */
   readonly hearsAudit: boolean;
 }
 
@@ -21,7 +21,7 @@ export interface CleanupHost {
 }
 
 interface CleanupResult {
-  /** Whether it is certain that nothing is left. */
+  /** Whether the original state is certainly restored. */
   readonly isClean: boolean;
   readonly message: string;
 }
@@ -29,7 +29,7 @@ interface CleanupResult {
 export function cleanUp(stateFile: string, host: CleanupHost = thisHost()): CleanupResult {
   for (const program of host.programs()) {
     if (!isExtension(program)) continue;
-    const message = `nothing was changed: process ${program.pid} records, and puts back what it changed when it leaves`;
+    const message = `nothing was changed: process ${program.pid} is recording, and restores kernel audit when it ends`;
     return { isClean: false, message };
   }
   const done = host.native.cleanUpAudit(RULE_KEY, stateFile);
@@ -40,10 +40,10 @@ export function cleanUp(stateFile: string, host: CleanupHost = thisHost()): Clea
 
 function described({ rulesRemoved, settingsPutBack }: NativeAuditCleanup): string {
   const rules = rulesRemoved > 0 ? [`removed ${rulesRemoved} audit rule${rulesRemoved > 1 ? 's' : ''}`] : [];
-  return [...rules, ...(settingsPutBack ? ["put audit's settings back as they were found"] : [])].join(', ');
+  return [...rules, ...(settingsPutBack ? ['restored the original audit settings'] : [])].join(', ');
 }
 
-/** In whichever root and from whichever build: audit, and so the key of its rules, is one for the host. */
+/** Matches any installation or build, in any root directory: all share the audit rules of the host. */
 function isExtension({ executable, args, hearsAudit }: RunningProgram): boolean {
   if (!hearsAudit || !args.includes('--socket')) return false;
   const program = basename(executable.replace(/ \(deleted\)$/, ''));
@@ -64,12 +64,12 @@ function* runningPrograms(): Generator<RunningProgram> {
       const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
       yield { pid: Number(pid), executable, args, hearsAudit: openFiles(pid).some((file) => audit.has(file)) };
     } catch {
-      // A kernel thread, or it has just left.
+      // A kernel thread, or a process that has just exited.
     }
   }
 }
 
-/** NETLINK_AUDIT (linux/netlink.h): the second column of /proc/net/netlink, of which the last is the inode. */
+/** NETLINK_AUDIT (linux/netlink.h). In /proc/net/netlink the second column is the protocol, the last one the inode. */
 const AUDIT_PROTOCOL = '9';
 
 function auditSockets(): Set<string> {
@@ -86,7 +86,7 @@ function openFiles(pid: string): string[] {
     try {
       return [readlinkSync(`/proc/${pid}/fd/${file}`)];
     } catch {
-      // Closed meanwhile.
+      // Closed in the meantime.
       return [];
     }
   });

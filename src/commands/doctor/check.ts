@@ -1,11 +1,11 @@
 import type { Finding } from './finding.ts';
 import type { Host } from './host.ts';
 
-/** One thing that has to be well for the extension to work. */
+/** One requirement of the extension. */
 export interface Check {
-  /** Stable: scripts rely on it. */
+  /** Stable: scripts use it. */
   readonly id: string;
   readonly title: string;
-  /** At least one finding, the worst first or all alike. */
+  /** At least one finding, the most severe first. */
   run(host: Host): readonly Finding[] | Promise<readonly Finding[]>;
 }

@@ -1,4 +1,4 @@
-/** All checks, in the order in which one rests on the other. */
+/** All checks, in order of dependence. */
 import { NativeUnavailableError } from '../../collect/native.ts';
 import type { Check } from './check.ts';
 import { autoload } from './checks/autoload.ts';
@@ -38,7 +38,7 @@ export interface Diagnosis extends Finding {
   readonly title: string;
 }
 
-/** Runs them one after the other; a check that fails is a warning, and the others go on. */
+/** Runs the checks one by one. A check that throws becomes a warning. */
 export async function diagnose(host: Host, checks: readonly Check[] = CHECKS): Promise<Diagnosis[]> {
   const diagnoses: Diagnosis[] = [];
   for (const check of checks) {
@@ -54,6 +54,6 @@ async function findingsOf(check: Check, host: Host): Promise<readonly Finding[]>
   } catch (error) {
     if (error instanceof NativeUnavailableError) return [skipped('needs the native collector')];
     const why = error instanceof Error ? error.message : String(error);
-    return [warning(`could not be checked: ${why}`, 'report it with this line')];
+    return [warning(`check failed: ${why}`, 'report this line as a bug')];
   }
 }

@@ -1,13 +1,13 @@
-/** The host as the checks see it. Whatever is asked of it changes nothing. */
+/** The host as the checks see it. No method changes the host. */
 import type { NativeAuditInspection, NativeProblem } from '../../collect/native.ts';
 import type { OsqueryView } from './osquery_view.ts';
 
-/** Of an entry of a directory itself, not of what a link points to. */
+/** Result of lstat: a link is not followed. */
 export interface FileFacts {
   readonly kind: 'file' | 'directory' | 'socket' | 'link' | 'other';
   readonly uid: number;
   readonly gid: number;
-  /** The twelve bits that chmod sets. */
+  /** Permission bits (07777). */
   readonly mode: number;
   readonly bytes: number;
   readonly device: number;
@@ -15,30 +15,30 @@ export interface FileFacts {
 }
 
 export interface Host {
-  /** The extension's executable, absolute. */
+  /** Absolute path of the extension's executable. */
   readonly extensionPath: string;
-  /** osquery's extension socket, absolute. */
+  /** Absolute path of osquery's extension socket. */
   readonly socketPath: string;
-  /** Where rows are kept: a directory, or `:memory:`. `osqueryDatabase` is where osquery says that its own is. */
+  /** Directory of the row database, or `:memory:`. `osqueryDatabase` is the path of osquery's database. */
   databasePath(osqueryDatabase: string | undefined): string;
-  /** Of this process. */
+  /** Effective uid of this process. */
   readonly uid: number;
-  /** Undefined where there is nothing, or nothing that this process may see. */
+  /** Undefined when the path does not exist or this process may not see it. */
   file(path: string): FileFacts | undefined;
-  /** The same path without links; undefined where it leads nowhere. */
+  /** The path with links resolved; undefined when it does not exist. */
   realPath(path: string): string | undefined;
-  /** Undefined where it cannot be read. */
+  /** Content of a file; undefined when it cannot be read. */
   text(path: string): string | undefined;
-  /** What a link says, and undefined where there is none. */
+  /** Target of a link; undefined when there is no link. */
   link(path: string): string | undefined;
-  /** Of the file system that this is on. */
+  /** Free bytes of the file system of this path. */
   freeBytes(path: string): number | undefined;
-  /** osquery and the extension, asked once. Never rejects. */
+  /** State of osquery and the extension, read once. Never rejects. */
   osquery(): Promise<OsqueryView>;
-  /** Why the native collector cannot be loaded; undefined when it can. Without it, what follows throws that. */
+  /** Why the native collector cannot be loaded; undefined when it can. If set, the methods below throw it. */
   readonly nativeError: string | undefined;
   /**
-   * What keeps eBPF from working, found by loading the programs and letting go of them; empty where it works.
+   * Loads and unloads the eBPF programs. Returns the problems; empty when eBPF works.
    *
    * @throws {NativeUnavailableError}
    */
@@ -46,18 +46,18 @@ export interface Host {
   /** @throws {NativeUnavailableError} */
   audit(): NativeAuditInspection;
   /**
-   * An errno, 0 when the proc connector can be bound.
+   * Errno of binding the proc connector; 0 on success.
    *
    * @throws {NativeUnavailableError}
    */
   connectorError(): number;
-  /** What is wrong in a database that nobody has open; undefined when nothing is. */
+  /** Integrity check of a database that is not open elsewhere; undefined when it is intact. */
   databaseDamage(path: string): string | undefined;
-  /** Opens a database that is in use, to read; what went wrong, or undefined. */
+  /** Error of reading a database that is in use; undefined on success. */
   databaseReadError(path: string): string | undefined;
   /** @throws {NativeUnavailableError} */
   clock(): { readonly unixSeconds: number; readonly uptimeSeconds: number; readonly synchronized: boolean };
   readonly cpus: number;
-  /** Processes that live, of the kernel too; undefined where /proc cannot be listed. */
+  /** Number of running processes, kernel threads included; undefined when /proc cannot be listed. */
   livingProcesses(): number | undefined;
 }

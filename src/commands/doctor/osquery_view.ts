@@ -1,4 +1,4 @@
-/** osquery and the extension as they answer on osquery's socket. */
+/** Reads the state of osquery and the extension over osquery's socket. */
 
 import type { ManagerClient } from '../../osquery/index.ts';
 import { messageOf } from '../../text/error_message.ts';
@@ -6,17 +6,17 @@ import { messageOf } from '../../text/error_message.ts';
 export type Row = Readonly<Record<string, string>>;
 
 export interface OsqueryView {
-  /** Why osquery does not answer; undefined when it does. */
+  /** Error of the request to osquery; undefined when osquery answers. */
   readonly error: string | undefined;
-  /** The extension as osquery lists it. */
+  /** The extension in osquery's list of extensions. */
   readonly extension: { readonly uuid: string; readonly version: string; readonly pid: number | undefined } | undefined;
   /** The row of process_ancestry_cache_stats. */
   readonly stats: Row | undefined;
-  /** Why there is no such row. */
+  /** Why `stats` is undefined. */
   readonly statsError: string | undefined;
-  /** osquery's flags by name; empty where they are not to be had. */
+  /** osquery's flags by name; empty when they cannot be read. */
   readonly flags: Row;
-  /** When the oldest row since the boot was recorded, by both clocks. */
+  /** Time of the oldest row since the boot, by both clocks. */
   readonly oldest: { readonly unixSeconds: number; readonly uptimeSeconds: number } | undefined;
 }
 
@@ -30,7 +30,7 @@ const UNREACHABLE: Omit<OsqueryView, 'error'> = {
 
 const NAME = 'process_ancestry';
 
-/** @param bootUnixSeconds when the host was started, by its clock now */
+/** @param bootUnixSeconds boot time by the current clock */
 export async function readOsqueryView(
   client: ManagerClient,
   pidOf: (uuid: string) => number | undefined,
@@ -49,7 +49,7 @@ export async function readOsqueryView(
   const flags = Object.fromEntries((flagRows.rows ?? []).map(({ name = '', value = '' }) => [name, value]));
   if (!extension) return { ...UNREACHABLE, error: undefined, flags };
   const stats = await rows(client, 'SELECT * FROM process_ancestry_cache_stats');
-  // The database may hold rows from before the boot, whose uptime is another's.
+  // The database may contain rows from before the boot, with the uptime of an earlier boot.
   const sql = `SELECT time, uptime FROM process_ancestry_events WHERE time > ${Math.ceil(bootUnixSeconds) + 60} LIMIT 1`;
   const first = (await rows(client, sql)).rows?.[0];
   return {

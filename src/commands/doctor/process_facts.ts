@@ -1,13 +1,13 @@
-/** What /proc says of a process, as far as the checks ask. */
+/** Facts about a process from /proc. */
 import { capabilitiesOf as capabilitiesIn, residentKiB } from '../../linux/process_files.ts';
 import type { Host } from './host.ts';
 
-/** Its name, and '' where it is gone. */
+/** Name of the process; '' when it has exited. */
 export function processName(host: Host, pid: number): string {
   return host.text(`/proc/${pid}/comm`)?.trim() ?? '';
 }
 
-/** Its effective capabilities as a bit mask (man 7 capabilities). */
+/** Effective capabilities as a bit mask (man 7 capabilities). */
 export function capabilitiesOf(host: Host, pid: number | 'self'): bigint | undefined {
   return capabilitiesIn(host.text(`/proc/${pid}/status`) ?? '');
 }

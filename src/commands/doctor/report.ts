@@ -1,4 +1,4 @@
-/** Findings as a person or a program reads them. */
+/** Formats findings as text or JSON. */
 import type { Diagnosis } from './doctor.ts';
 import type { FindingStatus } from './finding.ts';
 
@@ -6,7 +6,7 @@ import type { FindingStatus } from './finding.ts';
 const COLOURS: Readonly<Record<FindingStatus, string>> = { ok: '32', warning: '33', problem: '31', skipped: '2' };
 const STATUS_WIDTH = 'warning'.length;
 
-/** A line a finding, and one below it with what to do. */
+/** One line per finding, with the advice on the line below it. */
 export function asText(diagnoses: readonly Diagnosis[], colour: boolean): string {
   const titleWidth = Math.max(0, ...diagnoses.map(({ title }) => title.length));
   const indent = ' '.repeat(STATUS_WIDTH + titleWidth + 4);
@@ -36,7 +36,7 @@ function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** Names of files and processes are others' to choose: they make no lines and no colours of their own. */
+/** Replaces control characters: names of files and processes are untrusted. */
 function oneLine(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, '?');
 }

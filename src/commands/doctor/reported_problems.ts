@@ -1,4 +1,4 @@
-/** What the extension itself says keeps it from working fully: the column `problems` of process_ancestry_cache_stats. */
+/** Problems that the extension reports in the column `problems` of process_ancestry_cache_stats. */
 import type { CollectorProblem } from '../../collect/source.ts';
 import type { OsqueryView } from './osquery_view.ts';
 

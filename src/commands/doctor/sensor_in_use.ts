@@ -1,13 +1,13 @@
-/** Which sensor records, or would: what others lack matters little then. */
+/** The sensor in use. Checks of the other sensors are then less severe. */
 import type { NativeProblem } from '../../collect/native.ts';
 import type { Host } from './host.ts';
 
-/** Why eBPF does not work here; undefined where it does. */
+/** Why eBPF does not work on this host; undefined when it works. */
 export function ebpfRefusal(host: Host): NativeProblem | undefined {
   return host.ebpf()[0];
 }
 
-/** Whether execs are recorded by eBPF: by the extension that runs, or by one that is started as this process was. */
+/** Whether the running extension uses eBPF. If none runs: whether eBPF works for this process. */
 export async function isEbpfUsed(host: Host): Promise<boolean> {
   const { stats } = await host.osquery();
   return stats ? stats.collector === 'ebpf' : ebpfRefusal(host) === undefined;

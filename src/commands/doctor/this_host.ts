@@ -21,7 +21,7 @@ interface ThisHostOptions {
   readonly databasePath: Host['databasePath'];
 }
 
-/** For each answer of osquery. */
+/** Timeout of each request to osquery. */
 const ANSWER_MS = 3000;
 const READ_MS = 200;
 
@@ -109,7 +109,7 @@ export class ThisHost implements Host {
   }
 
   databaseDamage(path: string): string | undefined {
-    // Neither a lock nor a file beside it is made (sqlite.org/uri.html, immutable).
+    // immutable: SQLite creates neither a lock nor a file beside the database (sqlite.org/uri.html).
     const url = pathToFileURL(path);
     url.search = '?immutable=1';
     return readingError(url, (db) => {
@@ -160,7 +160,7 @@ function readingError(path: string | URL, read: (db: DatabaseSync) => void): str
   }
 }
 
-/** What cannot be read is told as not there: each check says what that means. */
+/** Undefined for what cannot be read. Each check decides what that means. */
 function orUndefined<Value>(read: () => Value): Value | undefined {
   try {
     return read();

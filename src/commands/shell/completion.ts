@@ -1,4 +1,4 @@
-/** What the tab key completes. */
+/** Tab completion. */
 import type { RegisteredTable } from './registered_table.ts';
 import { functionNames } from './sql_functions.ts';
 
@@ -8,7 +8,7 @@ const keywords = (
   'LIMIT OFFSET DISTINCT UNION ALL WITH CASE WHEN THEN ELSE END COUNT MIN MAX SUM json_each json_extract json_array_length'
 ).split(' ');
 
-/** What the last word of the line may become, and that word, as readline's completer gives them. */
+/** Completions of the last word, and the word, in the format of readline's completer. */
 export function complete(line: string, tables: readonly RegisteredTable[]): [string[], string] {
   const word = /[.\w]*$/.exec(line)?.[0] ?? '';
   if (word.startsWith('.') && word === line.trimStart()) {

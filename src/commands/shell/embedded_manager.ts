@@ -1,6 +1,6 @@
 /**
- * The side of osquery that an extension talks to: a small extension manager on a unix socket, with the same Thrift
- * service, registration, pings and table calls as osqueryd has. Of osquery's own tables it knows few.
+ * A small extension manager on a unix socket. It has the Thrift service, registration, pings and table calls of osqueryd,
+ * and a few of osquery's own tables.
  */
 
 import { randomInt } from 'node:crypto';
@@ -28,13 +28,13 @@ import { allStatements } from './sql_text.ts';
 import { type Answer, callTable, queryable, type TableSource } from './table_source.ts';
 
 export interface EmbeddedManagerOptions {
-  /** Default: `osquery.em` in a directory of its own that only the owner can enter. */
+  /** Default: `osquery.em` in a new private directory. */
   readonly socketPath?: string;
-  /** Options of osquery as `options()` answers them. */
+  /** osquery options that `options()` returns. */
   readonly options?: Readonly<Record<string, string>>;
-  /** How often registered extensions are pinged; default 3,000. */
+  /** Interval of pings to registered extensions; default 3,000. */
   readonly pingIntervalMs?: number;
-  /** Is told what an operator would want to know: who came and went, and peers that speak no Thrift. */
+  /** Receives log messages: registrations, lost extensions, and peers with invalid Thrift. */
   readonly log?: (message: string) => void;
 }
 
@@ -43,7 +43,7 @@ const pingTimeoutMs = 3000;
 export class EmbeddedManager {
   /** May be changed at any time. */
   readonly options: Map<string, ManagerOption>;
-  /** `views` and `schedule` of osquery's configuration: SQL by name. Only views are run. May be changed at any time. */
+  /** `views` and `schedule` of osquery's configuration: SQL by name. Only views are executed. May be changed at any time. */
   readonly views = new Map<string, string>();
   readonly schedule = new Map<string, string>();
   /** Whether osquery has read its configuration. May be changed at any time. */
@@ -74,7 +74,7 @@ export class EmbeddedManager {
     this.#log = options.log ?? (() => {});
   }
 
-  /** Where it listens; an error before `start` unless the path was given. */
+  /** Path of the socket. Throws before `start`, unless the path was given. */
   get socketPath(): string {
     if (this.#socketPath === undefined) throw new Error('the manager was not started');
     return this.#socketPath;
@@ -89,7 +89,7 @@ export class EmbeddedManager {
     return this.extensions.flatMap(({ tables }) => tables);
   }
 
-  /** Listens; replaces a socket that nobody serves any more, and throws if somebody does. */
+  /** Listens. Replaces a stale socket; throws if the socket is in use. */
   async start(): Promise<void> {
     if (this.#server !== undefined) throw new Error('the manager is running');
     this.#startedMs = Date.now();
@@ -116,18 +116,18 @@ export class EmbeddedManager {
     this.#scheduleSweep();
   }
 
-  /** Ends as osqueryd does when it is asked to: it has the extensions shut down first. */
+  /** Ends as osqueryd does on a normal stop: it shuts the extensions down first. */
   async stop(): Promise<void> {
     const leaving = this.extensions.map(({ socketPath }) =>
       new ExtensionClient(socketPath, { timeoutMs: pingTimeoutMs }).shutdown().catch(() => {
-        // It is gone already.
+        // It has already exited.
       }),
     );
     await Promise.all(leaving);
     await this.kill();
   }
 
-  /** Ends as osqueryd does when it is killed: connections break, and the extensions are told nothing. */
+  /** Ends as a killed osqueryd does: connections break without notice to the extensions. */
   async kill(): Promise<void> {
     clearTimeout(this.#pingTimer);
     const server = this.#server;
@@ -162,7 +162,7 @@ export class EmbeddedManager {
     return this.#engine.query(sql);
   }
 
-  /** Calls a plugin of a registered extension, as osquery calls it: a ping first, then the call. */
+  /** Calls a plugin of a registered extension as osquery does: a ping, then the call. */
   async call(registry: string, item: string, request: Readonly<Record<string, string>>): Promise<Answer> {
     const extension = this.extensions.find(({ tables }) => tables.some(({ name }) => name === item));
     if (registry !== 'table' || extension === undefined) {
@@ -171,7 +171,7 @@ export class EmbeddedManager {
     return callTable(extension.socketPath, item, request);
   }
 
-  /** Every table that SQL can name, as it is now. */
+  /** All tables available to SQL now. */
   get sources(): readonly TableSource[] {
     const registered = this.extensions.flatMap(({ tables, socketPath }) =>
       tables.map((definition) => ({ definition, socketPath })),
@@ -247,7 +247,7 @@ export class EmbeddedManager {
 
   #scheduleSweep(): void {
     clearTimeout(this.#pingTimer);
-    // Who registers during this interval is pinged at the end of the next one, and has opened its socket by then.
+    // An extension that registers now is first pinged in the next interval, when its socket is open.
     const known = this.extensions;
     this.#pingTimer = setTimeout(async () => {
       await Promise.all(known.map((extension) => this.#dropIfGone(extension)));
@@ -260,7 +260,7 @@ export class EmbeddedManager {
     if (await this.#answers(extension)) return;
     if (this.#registered.get(extension.uuid) !== extension) return;
     this.#registered.delete(extension.uuid);
-    this.#log(`extension ${extension.name}, UUID ${extension.uuid}, has gone away`);
+    this.#log(`extension ${extension.name}, UUID ${extension.uuid}, does not answer and was removed`);
   }
 
   async #answers(extension: RegisteredExtension): Promise<boolean> {

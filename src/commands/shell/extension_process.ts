@@ -1,4 +1,4 @@
-/** The extension as a child process. */
+/** Runs the extension as a child process. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
@@ -10,14 +10,14 @@ const lookMs = 100;
 
 export class ExtensionProcess {
   readonly #child: ChildProcess;
-  /** Resolves to how it ended; never rejects. */
+  /** Resolves to a description of how it ended; never rejects. */
   readonly ended: Promise<string>;
 
-  /** Starts it; what it says goes to `stderr`, also what it writes to stdout, which is for results. */
+  /** Starts the extension. Its output goes to `stderr`, because stdout is for results. */
   constructor(command: readonly string[], args: readonly string[], env: NodeJS.ProcessEnv, stderr: Writable) {
     const [program, ...first] = command;
     if (program === undefined) throw new Error('no command for the extension');
-    // In a group of its own: the terminal's signals are the shell's to answer, and the shell ends it.
+    // In its own process group: only the shell receives the terminal's signals, and stops the extension.
     const stdio = ['ignore', 'pipe', 'pipe'] as const;
     this.#child = spawn(program, [...first, ...args], { stdio: [...stdio], env, detached: true });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
@@ -25,7 +25,7 @@ export class ExtensionProcess {
     }
     this.ended = new Promise((resolve) => {
       this.#child.once('error', (error) => resolve(`could not be run: ${error.message}`));
-      // 'close' comes after the last output, unless a grandchild holds the pipe: do not wait for that for long.
+      // 'close' follows the last output. A grandchild may keep the pipe open, so the wait is limited.
       const say = (code: number | null, signal: NodeJS.Signals | null) =>
         resolve(signal === null ? `ended with status ${code}` : `was ended by ${signal}`);
       this.#child.once('close', say);
@@ -38,8 +38,8 @@ export class ExtensionProcess {
   }
 
   /**
-   * Resolves when it has slept for `idleMs` without using the processor. It then waits for something that does not come:
-   * a process that is slow, reads or waits for a processor is not idle.
+   * Resolves when the process has slept for `idleMs` without CPU time: it then waits for something that does not happen. A
+   * process that is slow, reads or waits for a CPU is not idle.
    */
   async whenIdle(idleMs: number, signal: AbortSignal): Promise<void> {
     let last = { ticks: -1, sinceMs: 0 };
@@ -51,18 +51,18 @@ export class ExtensionProcess {
     }
   }
 
-  /** Processor time in clock ticks, and whether it sleeps (`man 5 proc`, /proc/pid/stat). */
+  /** CPU time in clock ticks, and whether the process sleeps (`man 5 proc`, /proc/pid/stat). */
   #activity(): { isAsleep: boolean; ticks: number } {
     try {
       const stat = parseStat(readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8'));
       return { isAsleep: stat?.state === 'S', ticks: stat?.cpuTicks ?? 0 };
     } catch {
-      // It is gone, which `ended` tells.
+      // It has exited; `ended` reports that.
       return { isAsleep: false, ticks: 0 };
     }
   }
 
-  /** SIGTERM, and SIGKILL after two seconds. */
+  /** Sends SIGTERM, and SIGKILL after two seconds. */
   async stop(): Promise<void> {
     this.#child.kill('SIGTERM');
     const kill = setTimeout(() => this.#child.kill('SIGKILL'), termTimeoutMs);

@@ -1,10 +1,10 @@
-/** What the prompt says first: what the rows are of, and a statement to try. */
+/** Greeting of the prompt: the source of the rows, and an example statement. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueryRunner } from './prompt_session.ts';
 
 const lookMs = 50;
 
-/** Waits until the extension knows what it records. */
+/** Waits until the extension has chosen its collector. */
 export async function greeting(runner: QueryRunner, signal: AbortSignal): Promise<string> {
   let state = await recorded(runner, signal);
   while (state === 'starting' && !signal.aborted) {
@@ -18,19 +18,19 @@ export async function greeting(runner: QueryRunner, signal: AbortSignal): Promis
 }
 
 function sentences(collector: string): string {
-  const ending = "SQL ends with ';', .help tells more.";
+  const ending = "End SQL with ';'. .help shows help.";
   switch (collector) {
     case 'replay':
-      return `A recorded log is replayed: its rows are not of this host, which is not recorded. ${ending} Try:`;
+      return `A recorded log is replayed: the rows are not from this host, and this host is not recorded. ${ending} Try:`;
     case 'none':
-      return `Nothing is recorded: SELECT problems FROM process_ancestry_cache_stats; says why. ${ending} To try later:`;
+      return `Nothing is recorded: SELECT problems FROM process_ancestry_cache_stats; says why. ${ending} Example:`;
     default:
-      return `Every program execution from now on is recorded (collector: ${collector}). ${ending}
+      return `Each program execution is recorded from now on (collector: ${collector}). ${ending}
 Run something in another terminal, then try:`;
   }
 }
 
-/** The collector; 'starting' while none has been chosen and nothing says why there is none. */
+/** The collector; 'starting' until one is chosen or a problem is reported. */
 async function recorded(runner: QueryRunner, signal: AbortSignal): Promise<string> {
   try {
     const { rows } = await runner.query(

@@ -1,4 +1,4 @@
-/** osquery's own shell, for hosts that have it: it replaces the embedded one. */
+/** Runs osqueryi instead of the built-in shell, on hosts that have it. */
 import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
@@ -6,10 +6,10 @@ import { delimiter, join } from 'node:path';
 import type { OutputMode } from './output_format.ts';
 import { withoutLeadingComments } from './sql_text.ts';
 
-/** The first osqueryi on the PATH that can be executed. */
+/** The first executable osqueryi on PATH. */
 export function findOsqueryi(path: string | undefined): string | undefined {
   for (const directory of (path ?? '').split(delimiter)) {
-    // An empty entry means the working directory, which is not where a trusted program is looked for.
+    // An empty entry means the working directory, which is not trusted.
     if (directory === '') continue;
     const candidate = join(directory, 'osqueryi');
     if (isExecutable(candidate)) return candidate;
@@ -37,7 +37,7 @@ interface OsqueryiOptions {
   readonly stdio?: 'inherit' | 'ignore';
 }
 
-/** Runs osqueryi on our terminal; gives its exit status. */
+/** Runs osqueryi on the terminal; returns its exit status. */
 export function runOsqueryi(options: OsqueryiOptions): Promise<number> {
   const { osqueryi, extensionPath, sql, mode } = options;
   const { flags, env } = options.flags;
@@ -45,11 +45,11 @@ export function runOsqueryi(options: OsqueryiOptions): Promise<number> {
     ...['--extension', extensionPath, '--extensions_require', 'process_ancestry', '--extensions_timeout', '10'],
     ...flags,
     ...(mode === 'auto' || mode === 'pretty' ? [] : [`--${mode}`]),
-    // osqueryi would take a comment at the beginning for a flag.
+    // osqueryi would parse a leading comment as a flag.
     ...(sql === undefined ? [] : [withoutLeadingComments(sql)]),
   ];
   return new Promise((resolve, reject) => {
-    // What the terminal sends goes to both of us, and is osqueryi's to answer.
+    // The terminal sends signals to both processes; only osqueryi handles them.
     const ignore = () => {};
     process.on('SIGINT', ignore);
     const child = spawn(osqueryi, args, { stdio: options.stdio ?? 'inherit', env: { ...options.env, ...env } });
@@ -76,8 +76,8 @@ interface OsqueryiFlags {
 }
 
 /**
- * What osqueryi gets of the extension's flags (`--name=value` or `--name value`): it hands none on, so that ours go by
- * way of the environment. Undefined if there is one that it would stumble over.
+ * Converts the extension's flags (`--name=value` or `--name value`) to environment variables, because osqueryi passes no
+ * flags to extensions. Undefined if a flag cannot be converted.
  */
 export function osqueryiFlags(args: readonly string[]): OsqueryiFlags | undefined {
   const flags: string[] = [];

@@ -1,11 +1,11 @@
-/** Query results as text, in the formats of osqueryi. */
+/** Formats query results as osqueryi does. */
 
 import { escapeTerminal, escapeTerminalJson, width } from '../../text/terminal_escape.ts';
 import type { QueryResult } from './sql_engine.ts';
 
 export { escapeTerminal, width };
 
-/** `auto` is `pretty`, or `line` where the columns are wider than the terminal. */
+/** `auto`: `pretty`, or `line` when the columns are wider than the terminal. */
 export const outputModes = ['auto', 'pretty', 'line', 'json', 'csv'] as const;
 export type OutputMode = (typeof outputModes)[number];
 
@@ -14,19 +14,19 @@ export function isOutputMode(text: string): text is OutputMode {
 }
 
 interface Terminal {
-  /** Its width, where it is known. */
+  /** Width of the terminal, if known. */
   readonly columns: number | undefined;
 }
 
 /**
- * The text of a result, ending in a newline unless it is empty.
- * For a terminal, what would drive it is escaped also in CSV, which otherwise keeps every byte.
+ * Formats a result. The text ends with a newline unless it is empty.
+ * For a terminal, control characters are escaped also in CSV, which otherwise keeps all bytes.
  */
 export function formatResult(result: QueryResult, mode: OutputMode, terminal: Terminal | undefined): string {
   switch (mode) {
     case 'auto': {
       const table = prettyTable(result);
-      // Every row is as wide as the border, which has one column a character.
+      // All rows have the width of the border.
       const isTooWide = terminal?.columns !== undefined && table.indexOf('\n') > terminal.columns;
       return isTooWide ? lines(result) : table;
     }
@@ -68,7 +68,7 @@ function lines({ columns, rows }: QueryResult): string {
   return blocks.join('\n');
 }
 
-/** As in osqueryi, every value is a string, NULL the empty one, and of two columns of a name the last one counts. */
+/** As in osqueryi: all values are strings, NULL is '', and the last of several columns with one name wins. */
 function json({ columns, rows }: QueryResult): string {
   const objects = rows.map((row) => {
     const members = new Map(row.map((value, index) => [columns[index]?.name ?? '', value ?? '']));
@@ -77,7 +77,7 @@ function json({ columns, rows }: QueryResult): string {
   return objects.length === 0 ? '[\n\n]\n' : `[\n${objects.join(',\n')}\n]\n`;
 }
 
-/** JSON escapes C0 controls by itself; the others are escaped here, which reads back as the same text. */
+/** JSON escapes C0 controls. Other unsafe characters are escaped here; the text parses to the same value. */
 function jsonText(text: string): string {
   return escapeTerminalJson(JSON.stringify(text));
 }

@@ -1,4 +1,4 @@
-/** Those of osquery's own tables that extensions ask for what they cannot know otherwise, and people for extensions. */
+/** osquery's own tables that extensions or users of the shell need. */
 import type { RegisteredTable } from './registered_table.ts';
 import type { TableSource } from './table_source.ts';
 
@@ -30,7 +30,7 @@ export interface RegisteredExtension {
   readonly version: string;
   readonly sdkVersion: string;
   readonly minSdkVersion: string;
-  /** Where the extension itself listens. */
+  /** Path of the extension's own socket. */
   readonly socketPath: string;
   readonly tables: readonly RegisteredTable[];
 }

@@ -1,4 +1,4 @@
-/** The prompt: SQL and dot commands, from a terminal, from a pipe, or given as an argument. */
+/** The prompt: SQL and dot commands from a terminal, a pipe or an argument. */
 
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -16,12 +16,12 @@ interface PromptOptions extends SessionOptions {
 const prompt = 'process_ancestry> ';
 const continuation = '   ...> ';
 
-/** Runs the statements of `sql` until one fails; gives the exit status. */
+/** Runs the statements of `sql` until one fails; returns the exit status. */
 export async function runOnce(sql: string, options: PromptOptions): Promise<number> {
   const session = new PromptSession(options);
   const statements = allStatements(sql);
   if (statements.length === 0) {
-    options.error.write('Error: the SQL holds no statement\n');
+    options.error.write('Error: the SQL contains no statement\n');
     return 1;
   }
   for (const statement of statements) {
@@ -30,7 +30,7 @@ export async function runOnce(sql: string, options: PromptOptions): Promise<numb
   return 0;
 }
 
-/** Runs what the input says until it ends; gives the exit status, which for a terminal is always 0. */
+/** Runs the input until its end; returns the exit status, which is always 0 for a terminal. */
 export async function runPrompt(options: PromptOptions): Promise<number> {
   return options.input.isTTY === true ? runTerminal(options) : runPipe(options);
 }
@@ -73,14 +73,14 @@ function runTerminal(options: PromptOptions): Promise<number> {
   };
 
   return new Promise((resolve) => {
-    // One line at a time: what is typed ahead waits for the answer to what came before.
+    // Lines are processed in order: a line waits for the answer to the previous one.
     let turn = Promise.resolve();
     let closed = false;
     let isRunning = false;
-    /** Aborts what runs and drops what was typed ahead of it. */
+    /** Aborts the running statement, and drops lines that wait. */
     let interrupt = new AbortController();
     lines.on('line', (typed) => {
-      // readline joins the lines of an entry that it brought back by carriage returns.
+      // readline joins the lines of a history entry with carriage returns.
       const line = typed.replaceAll('\r', '\n');
       history.add(line);
       const { signal: interrupted } = interrupt;
@@ -97,7 +97,7 @@ function runTerminal(options: PromptOptions): Promise<number> {
       session.forget();
       history.forget();
       if (lines.line !== '') {
-        // To the end of the line, then delete back to its start.
+        // Move to the end of the line, then delete to its start.
         lines.write(null, { ctrl: true, name: 'e' });
         lines.write(null, { ctrl: true, name: 'u' });
       }
@@ -105,10 +105,10 @@ function runTerminal(options: PromptOptions): Promise<number> {
       const wasRunning = isRunning;
       interrupt.abort();
       interrupt = new AbortController();
-      // The statement that was running asks when it has ended.
+      // The running statement shows the prompt when it ends.
       if (!wasRunning) ask();
     });
-    // A terminal that was closed fails with EIO, and again when readline resets it.
+    // A closed terminal fails with EIO, and again when readline resets it.
     let isLost = false;
     lines.on('error', () => {
       if (isLost) return;

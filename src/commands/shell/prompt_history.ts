@@ -1,4 +1,4 @@
-/** What was typed at the prompt, by whole statements, kept in a file that only its owner can read. */
+/** History of the prompt, by statement, in a file that only its owner can read. */
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { isCommand } from './prompt_session.ts';
 import { splitStatements } from './sql_text.ts';
@@ -6,20 +6,20 @@ import { splitStatements } from './sql_text.ts';
 export const historyEntries = 1000;
 
 export class StatementHistory {
-  /** What the arrow keys bring back, latest first: readline's own array, which `add` writes. */
+  /** Entries for the arrow keys, latest first: readline's own array, which `add` changes. */
   readonly entries: string[] = [];
   readonly #path: string | undefined;
   #kept: string[];
   #unfinished = '';
 
-  /** Without a path nothing is read or written. */
+  /** Without a path, no file is read or written. */
   constructor(path: string | undefined) {
     this.#path = path;
     this.#kept = path === undefined ? [] : readHistory(path);
     this.entries.push(...this.#kept);
   }
 
-  /** Takes a line as it was typed; the lines of a statement become one entry when it is complete. */
+  /** Adds a typed line. A complete statement becomes one entry. */
   add(line: string): void {
     const text = `${this.#unfinished}${line}\n`;
     const isWhole = (this.#unfinished === '' && isCommand(line)) || splitStatements(text).restIsBlank;
@@ -29,17 +29,17 @@ export class StatementHistory {
       this.#kept = [entry, ...this.#kept.filter((one) => one !== entry)].slice(0, historyEntries);
       if (this.#path !== undefined) writeHistory(this.#path, this.#kept);
     }
-    // readline has put the line alone there.
+    // readline has added the single line.
     this.entries.splice(0, this.entries.length, ...this.#kept);
   }
 
-  /** Drops the statement that was begun. */
+  /** Drops the incomplete statement. */
   forget(): void {
     this.#unfinished = '';
   }
 }
 
-/** The entries of the file, latest first; none if it cannot be read. */
+/** Reads the entries, latest first; empty if the file cannot be read. */
 function readHistory(path: string): string[] {
   try {
     const lines = readFileSync(path, 'utf8').split('\n');
@@ -53,7 +53,7 @@ function readHistory(path: string): string[] {
   }
 }
 
-/** Writes the entries, given latest first. A home that cannot be written to costs the history and nothing else. */
+/** Writes the entries, given latest first. If the home directory is read-only, the history is not saved. */
 function writeHistory(path: string, latestFirst: readonly string[]): void {
   try {
     const lines = latestFirst.toReversed().map((entry) => `${encode(entry)}\n`);
@@ -64,7 +64,7 @@ function writeHistory(path: string, latestFirst: readonly string[]): void {
   }
 }
 
-/** An entry is a line of the file: as it is, or as a JSON string where it has several lines. */
+/** An entry is one line of the file: plain text, or a JSON string if it has several lines. */
 function encode(entry: string): string {
   return entry.includes('\n') || entry.startsWith('"') ? JSON.stringify(entry) : entry;
 }

@@ -1,4 +1,4 @@
-/** One conversation: puts lines together to statements, runs them and the dot commands, and shows what they give. */
+/** A session of the prompt: joins lines to statements, runs statements and dot commands, and prints results. */
 
 import type { Writable } from 'node:stream';
 import { messageOf } from '../../text/error_message.ts';
@@ -7,7 +7,7 @@ import type { RegisteredTable } from './registered_table.ts';
 import type { QueryResult } from './sql_engine.ts';
 import { splitStatements } from './sql_text.ts';
 
-/** What the prompt asks. */
+/** The manager as seen by the prompt. */
 export interface QueryRunner {
   /** Rejects when the signal aborts. */
   query(sql: string, signal?: AbortSignal): Promise<QueryResult>;
@@ -23,7 +23,7 @@ export interface SessionOptions {
   readonly signal?: AbortSignal;
 }
 
-const help = `SQL ends with a semicolon, and may go over several lines. Ctrl-C ends a running statement.
+const help = `End SQL with a semicolon; it may have several lines. Ctrl-C ends a running statement.
 .tables              the tables there are
 .schema [TABLE]      their columns
 .mode MODE           how results are shown: ${outputModes.join(', ')}
@@ -32,7 +32,7 @@ const help = `SQL ends with a semicolon, and may go over several lines. Ctrl-C e
 .exit, .quit         leave, as Ctrl-D does
 `;
 
-/** Whether a line that begins a statement is a dot command instead. */
+/** Whether a first line is a dot command. */
 export function isCommand(line: string): boolean {
   return line.trimStart().startsWith('.');
 }
@@ -44,9 +44,9 @@ export class PromptSession {
   readonly #signal: AbortSignal | undefined;
   #mode: OutputMode;
   #unfinished = '';
-  /** An .exit was seen. */
+  /** Whether .exit was entered. */
   left = false;
-  /** How many statements and commands failed. */
+  /** Number of failed statements and commands. */
   failures = 0;
 
   constructor({ runner, output, error, mode, signal }: SessionOptions) {
@@ -57,7 +57,7 @@ export class PromptSession {
     this.#signal = signal;
   }
 
-  /** A statement has begun and waits for its semicolon. */
+  /** Whether a statement waits for its semicolon. */
   get pending(): boolean {
     return this.#unfinished !== '';
   }
@@ -66,7 +66,7 @@ export class PromptSession {
     this.#unfinished = '';
   }
 
-  /** Takes a line, and runs what it completes until the signal aborts. */
+  /** Adds a line, and runs the completed statements until the signal aborts. */
   async line(line: string, signal?: AbortSignal): Promise<void> {
     if (!this.pending && isCommand(line)) {
       this.#command(line.trim());
@@ -80,13 +80,13 @@ export class PromptSession {
     }
   }
 
-  /** The input is over: runs what still lacks its semicolon. */
+  /** At the end of input, runs a statement without a semicolon. */
   async end(signal?: AbortSignal): Promise<void> {
     if (this.pending && !this.left && !signal?.aborted) await this.run(this.#unfinished.trim(), signal);
     this.forget();
   }
 
-  /** Runs one statement and shows its result; says whether it worked. */
+  /** Runs one statement and prints its result; returns whether it succeeded. */
   async run(statement: string, signal?: AbortSignal): Promise<boolean> {
     try {
       const result = await this.#runner.query(statement, signal);
@@ -94,7 +94,7 @@ export class PromptSession {
       this.#output.write(formatResult(result, this.#mode, isTTY === true ? { columns } : undefined));
       return true;
     } catch (error) {
-      // An interrupted statement is no failure, nor one that ends with the shell.
+      // A statement that is interrupted, or ends with the shell, is not a failure.
       if (!signal?.aborted && !this.#signal?.aborted) this.#fail(messageOf(error));
       return false;
     }
@@ -119,7 +119,7 @@ export class PromptSession {
         return;
       case '.mode':
         if (argument !== undefined && isOutputMode(argument)) this.#mode = argument;
-        else this.#fail(`.mode takes one of ${outputModes.join(', ')}`);
+        else this.#fail(`.mode needs one of ${outputModes.join(', ')}`);
         return;
       case '.exit':
       case '.quit':

@@ -1,9 +1,9 @@
 /**
- * Which constraints of a statement an extension may apply itself.
+ * Finds the constraints of a statement that can be passed to an extension.
  *
- * No planner: only the terms of one WHERE that are joined by AND and compare a column with a literal are taken, and only
- * for a table that the statement names once: the WHERE of the outermost SELECT, or of the common table expression that reads
- * the table. Each term is false where its column is NULL, so it may be applied before any kind of join. Everything else is left to SQLite, which checks the pushed ones again too.
+ * Only terms of one WHERE that are joined by AND and compare a column with a literal are used, and only for a table that
+ * the statement names once. The WHERE is that of the outermost SELECT, or of the common table expression that reads the
+ * table. Each term is false for NULL, so it can be applied before any join. SQLite checks all terms again.
  */
 
 import { ColumnOption } from '../../osquery/index.ts';
@@ -43,9 +43,9 @@ const notAnAlias = new Set(
 );
 
 /**
- * The constraints of each `generate` that the statement needs for `table`: nearly always one list, which may be empty.
- * `column IN (…)` on a text column that is not OPTIMIZED takes a list per value, as it does in osquery; rows of
- * different calls must then be told apart by that column, `splitBy`.
+ * The constraints of each `generate` call for `table`: usually one list, which may be empty. As in osquery,
+ * `column IN (…)` on a text column that is not OPTIMIZED needs one call per value. The column `splitBy` then
+ * distinguishes the rows of different calls.
  */
 interface PushDown {
   readonly calls: readonly (readonly Constraint[])[];
@@ -83,12 +83,12 @@ export function pushDown(sql: string, table: RegisteredTable): PushDown {
   return { calls: split.map((one) => [...constraints, one]), splitBy: split[0].column };
 }
 
-/** The tokens of the common table expression that is the only place of the statement that names the table. */
+/** Tokens of the common table expression, if only it names the table. */
 function expressionThatReads(tokens: readonly Token[], table: string): readonly Token[] {
   const outer = outermost(tokens) ?? [];
   const bodies = outer.flatMap((index, at) => {
     const begins = isSign(tokens[index], '(') && ['AS', 'MATERIALIZED'].includes(keyword(tokens[index - 1]));
-    // The next token that stands in no parentheses is the one that closes these.
+    // The next token outside of parentheses closes these.
     return begins ? [{ from: index + 1, to: outer[at + 1] ?? index + 1 }] : [];
   });
   const places = [...tokens.keys()].filter((index) => names(tokens[index], table));
@@ -101,7 +101,7 @@ function names(token: Token | undefined, table: string): boolean {
   return token !== undefined && token.kind !== 'sign' && same(token.text, table);
 }
 
-/** The indexes of the tokens that stand in no parentheses and in no CASE; undefined if they do not balance. */
+/** Indexes of the tokens outside of parentheses and CASE; undefined if they do not balance. */
 function outermost(tokens: readonly Token[]): number[] | undefined {
   const outer: number[] = [];
   let depth = 0;
@@ -116,13 +116,13 @@ function outermost(tokens: readonly Token[]): number[] | undefined {
 }
 
 interface Source {
-  /** What qualifies its columns. */
+  /** Qualifier of its columns. */
   readonly alias: string;
-  /** Whether a column's name alone can only mean this table's. */
+  /** Whether an unqualified column name is unambiguous. */
   readonly bareNames: boolean;
 }
 
-/** The table's place in the outermost FROM, if that is the only place of the statement that names it. */
+/** Position of the table in the outermost FROM, if the statement names it only there. */
 function findSource(
   tokens: readonly Token[],
   outer: readonly number[],
@@ -142,12 +142,12 @@ function findSource(
   const aliased = named !== undefined && isName(named) && !notAnAlias.has(keyword(named));
   if (named?.kind === 'string') return undefined;
 
-  // SQLite refuses a bare name that two sources have, unless NATURAL or USING makes one column of both.
+  // SQLite refuses an ambiguous column name, unless NATURAL or USING merges the columns.
   const merged = outer.some((index) => ['NATURAL', 'USING'].includes(keyword(tokens[index])));
   return { alias: aliased ? named.text : table, bareNames: !merged };
 }
 
-/** The terms that AND joins; undefined if there is an OR among them. */
+/** Terms joined by AND; undefined if there is an OR. */
 function conjuncts(
   tokens: readonly Token[],
   outer: readonly number[],
@@ -176,7 +176,7 @@ function conjuncts(
 
 interface Term {
   readonly constraints: readonly Constraint[];
-  /** Each constraint needs a call of its own, which together give the rows. */
+  /** Each constraint needs its own call. Together the calls return all rows. */
   readonly callPerValue: boolean;
 }
 
@@ -231,13 +231,13 @@ function parseIn(tokens: readonly Token[], column: RegisteredColumn): Term | und
   if (constraints.length === 1 || (column.options & ColumnOption.optimized) !== 0) {
     return { constraints, callPerValue: false };
   }
-  // Numbers can be written in several ways, so that one row could be the answer to two of the calls.
+  // Numbers have several spellings, so two calls could return the same row.
   return isNumeric(column) ? undefined : { constraints, callPerValue: true };
 }
 
 type Literal = { readonly kind: 'string' | 'number'; readonly text: string };
 
-/** A string or a plain number, as the text that SQLite makes of it. */
+/** A string or a plain number, as SQLite converts it to text. */
 function parseLiteral(tokens: readonly Token[]): Literal | undefined {
   const [first, second] = tokens;
   if (first?.kind === 'string' && tokens.length === 1) return { kind: 'string', text: first.text };
@@ -257,7 +257,7 @@ function parseLiteral(tokens: readonly Token[]): Literal | undefined {
 function constraint(column: RegisteredColumn, op: number, literal: Literal | undefined): Constraint | undefined {
   if (literal === undefined || literal.text === '') return undefined;
   if (column.type === 'BLOB') return undefined;
-  // osquery pushes no ranges of text down, and a pattern is compared with a number's text, which is SQLite's to make.
+  // osquery does not push down ranges on text. A pattern on a number needs SQLite's conversion to text.
   if (isNumeric(column) ? patterns.has(op) : ranges.has(op)) return undefined;
   if (!isNumeric(column) && literal.kind === 'number' && literal.text.includes('.')) return undefined;
   return { column: column.name, op, expr: literal.text };

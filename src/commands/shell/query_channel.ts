@@ -1,4 +1,4 @@
-/** What the shell and its query process say to each other, over Node's channel between parent and child. */
+/** Messages between the shell and its query process, over Node's IPC channel. */
 import type { QueryResult } from './sql_engine.ts';
 import type { TableSource } from './table_source.ts';
 
@@ -10,5 +10,5 @@ export interface Question {
 
 export type Reply = { readonly result: QueryResult } | { readonly error: string };
 
-/** The command-line word that makes this program a query process. It is no command for people. */
+/** Internal command that runs this program as a query process. */
 export const QUERY_PROCESS = 'query-process';

@@ -1,4 +1,4 @@
-/** Runs statements in a child process: SQLite cannot be interrupted from JavaScript, a process can be ended. */
+/** Runs statements in a child process, because JavaScript cannot interrupt SQLite, but can end a process. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { QueryRunner } from './prompt_session.ts';
@@ -7,7 +7,7 @@ import type { RegisteredTable } from './registered_table.ts';
 import type { QueryResult } from './sql_engine.ts';
 import type { TableSource } from './table_source.ts';
 
-/** What the statements read. */
+/** Tables that statements can read. */
 interface QueriedTables {
   readonly tables: readonly RegisteredTable[];
   readonly sources: readonly TableSource[];
@@ -31,13 +31,13 @@ export class QueryProcess implements QueryRunner {
     return this.#queried.tables;
   }
 
-  /** Starts the process, so that the first statement need not wait for it. */
+  /** Starts the process in advance, for a fast first statement. */
   start(): void {
     this.#child ??= this.#spawn();
   }
 
   /**
-   * Runs one statement; an abort ends the process, and the next statement gets another. One at a time.
+   * Runs one statement at a time. An abort ends the process; the next statement starts a new one.
    *
    * @throws SQLite's error, the extension's, or the signal's reason
    */
@@ -67,7 +67,7 @@ export class QueryProcess implements QueryRunner {
     });
   }
 
-  /** Resolves when every process that this one started is gone. */
+  /** Resolves when all child processes have exited. */
   async stop(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
@@ -78,11 +78,11 @@ export class QueryProcess implements QueryRunner {
   #spawn(): ChildProcess {
     const [program = '', ...args] = this.#command;
     const child = spawn(program, args, {
-      // Its stdin ends when this process does, however it ends.
+      // Its stdin is closed whenever this process ends.
       stdio: ['pipe', 'inherit', 'inherit', 'ipc'],
       serialization: 'advanced',
       env: this.#env,
-      // In the terminal's group it would get the terminal's signals, which are the shell's to answer.
+      // In its own process group: only the shell receives the terminal's signals.
       detached: true,
     });
     const forget = () => {

@@ -1,11 +1,11 @@
-/** The query process: answers the shell's statements one by one, until the shell is gone. */
+/** The query process: runs the shell's statements one by one, until the shell exits. */
 import { Worker } from 'node:worker_threads';
 import { messageOf } from '../../text/error_message.ts';
 import type { Question, Reply } from './query_channel.ts';
 import { type QueryResult, SqlEngine } from './sql_engine.ts';
 import { queryable } from './table_source.ts';
 
-/** The shell holds the other end of stdin. Its own thread sees the end of that also while SQLite computes. */
+/** The shell holds the other end of stdin. A separate thread detects its end also while SQLite is busy. */
 const ENDS_WITH_THE_SHELL = `
 const { Socket } = require('node:net');
 new Socket({ fd: 0 }).on('close', () => process.kill(process.pid, 'SIGKILL')).resume();`;

@@ -1,4 +1,4 @@
-/** A table as an extension describes it at registration, and as it describes it again when asked for its columns. */
+/** A table as described by an extension at registration, and in the answer to a query for its columns. */
 
 import { ColumnOption } from '../../osquery/index.ts';
 
@@ -9,7 +9,7 @@ export interface RegisteredColumn {
   /** A sum of ColumnOption bits. */
   readonly options: number;
   readonly hidden: boolean;
-  /** The column that this one is another name of. */
+  /** Target column of an alias. */
   readonly target?: string;
 }
 
@@ -20,7 +20,7 @@ export interface RegisteredTable {
 
 const knownTypes = new Set(['TEXT', 'INTEGER', 'BIGINT', 'UNSIGNED BIGINT', 'DOUBLE', 'BLOB']);
 
-/** Reads the route information of one table; throws an error that names the table and what is wrong with it. */
+/** Parses the route information of one table. Errors contain the table and the reason. */
 export function parseTableRoute(name: string, route: readonly Readonly<Record<string, string>>[]): RegisteredTable {
   const columns: RegisteredColumn[] = [];
   for (const row of route) {
@@ -29,7 +29,7 @@ export function parseTableRoute(name: string, route: readonly Readonly<Record<st
     const options = Number(row.op ?? '0');
     if (!column) throw new Error(`table ${name}: a column has no name`);
     if (columns.some((one) => one.name.toLowerCase() === column.toLowerCase())) {
-      throw new Error(`table ${name}: column ${column} is there twice`);
+      throw new Error(`table ${name}: column ${column} is declared twice`);
     }
     if (row.id === 'columnAlias') {
       const target = columns.find((one) => one.name === row.target);

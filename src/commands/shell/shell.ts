@@ -1,4 +1,4 @@
-/** The shell: the extension with something to ask it, whether or not the host has osquery. */
+/** The shell: runs the extension with a SQL prompt, with or without osquery on the host. */
 import { access, constants, mkdtemp, rm } from 'node:fs/promises';
 import { homedir, constants as osConstants, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,35 +13,35 @@ import type { QueryRunner } from './prompt_session.ts';
 import { QueryProcess } from './query_process.ts';
 
 export interface ShellOptions {
-  /** What starts the extension, to which `--socket` and the like are appended. */
+  /** Command that starts the extension; `--socket` and other flags are appended. */
   readonly extensionCommand: readonly string[];
-  /** What starts the process that runs statements. */
+  /** Command that starts the query process. */
   readonly queryCommand: readonly string[];
-  /** The executable that osqueryi would start; without it the embedded manager is used. */
+  /** Executable for osqueryi; without it the built-in manager is used. */
   readonly extensionPath?: string;
-  /** Flags that are passed on; `--embedded` is the shell's own. */
+  /** Flags for the extension; `--embedded` is for the shell itself. */
   readonly args?: readonly string[];
-  /** Runs and leaves; without it the input is asked. */
+  /** Statements to run before exit; undefined: read the input. */
   readonly sql?: string;
   readonly mode?: OutputMode;
-  /** How long the extension records before SQL that nobody types is run; default 300. */
+  /** Recording time before SQL that is not typed is run; default 300. */
   readonly settleMs?: number;
-  /** How long the extension may sleep without registering; default 15,000. One that works has all the time it needs. */
+  /** Maximum idle time of the extension before it registers; default 15,000. A busy extension has no limit. */
   readonly idleLimitMs?: number;
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: Readable & { isTTY?: boolean };
   readonly output?: Writable & { isTTY?: boolean; columns?: number };
   readonly error?: Writable;
-  /** Is told what the manager sees. */
+  /** Receives log messages of the manager. */
   readonly log?: (message: string) => void;
 }
 
-/** The name the extension registers under. */
+/** Name of the extension at registration. */
 const extensionName = 'process_ancestry';
-/** A longer base leaves too little of a socket path for the name and the extension's UUID. */
+/** A longer base path leaves too little room for the socket name and the extension's UUID. */
 const longestBase = 60;
 
-/** Runs the shell; gives the exit status. */
+/** Runs the shell; returns the exit status. */
 export async function runShell(options: ShellOptions): Promise<number> {
   const env = options.env ?? process.env;
   const args = options.args ?? [];
@@ -58,7 +58,7 @@ export async function runShell(options: ShellOptions): Promise<number> {
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Why the shell ends before its input does. */
+/** Why the shell ends before the end of its input. */
 type Ending = { readonly status: number; readonly message?: string };
 
 async function runEmbedded(
@@ -69,7 +69,7 @@ async function runEmbedded(
   const stopping = new AbortController();
   const end = (ending: Ending) => stopping.abort(ending);
   const onSignal = (signal: (typeof signals)[number]) => end({ status: 128 + osConstants.signals[signal] });
-  // Whoever read our output has seen enough.
+  // The reader closed the pipe: not an error.
   const onBrokenPipe = () => end({ status: 0 });
   for (const signal of signals) process.on(signal, onSignal);
   output.on('error', onBrokenPipe);
@@ -101,7 +101,7 @@ async function runEmbedded(
   }
 }
 
-/** Waits for the extension to register; gives why it will not. */
+/** Waits for the registration of the extension; returns the reason of a failure. */
 async function registration(
   manager: EmbeddedManager,
   child: ExtensionProcess,
@@ -125,7 +125,7 @@ async function registration(
   }
 }
 
-/** Everything after the registration; gives the exit status. */
+/** Runs after the registration; returns the exit status. */
 async function converse(options: ShellOptions, runner: QueryRunner, signal: AbortSignal): Promise<number> {
   const { input = process.stdin, output = process.stdout, error = process.stderr, env = process.env } = options;
   const mode = options.mode ?? 'auto';
@@ -138,7 +138,7 @@ async function converse(options: ShellOptions, runner: QueryRunner, signal: Abor
   return status === 0 && !typed && (await hasReplayFailed(runner, signal)) ? 1 : status;
 }
 
-/** Whether a recorded log turned out to be unreadable while it was read, which the extension's log tells. */
+/** Whether reading the recorded log failed. The extension's log has the error. */
 async function hasReplayFailed(runner: QueryRunner, signal: AbortSignal): Promise<boolean> {
   const sql = `SELECT 1 FROM process_ancestry_cache_stats, json_each(problems) WHERE value ->> 'code' = 'replay_failed'`;
   return runner.query(sql, signal).then(
@@ -160,7 +160,7 @@ function whenAborted(signal: AbortSignal): Promise<Ending> {
   });
 }
 
-/** A directory of our own (0700) where sockets belong, or in /tmp. */
+/** Creates a private directory (0700) for the socket, in the runtime directory or in /tmp. */
 async function makePrivateDirectory(env: NodeJS.ProcessEnv): Promise<string> {
   const bases = [env.XDG_RUNTIME_DIR, tmpdir(), '/tmp'];
   for (const base of bases) {
@@ -171,5 +171,5 @@ async function makePrivateDirectory(env: NodeJS.ProcessEnv): Promise<string> {
     );
     if (usable) return mkdtemp(join(base, 'process_ancestry-'));
   }
-  throw new Error(`no directory for a socket: none of ${bases.filter(Boolean).join(', ')} can be written to`);
+  throw new Error(`no directory for a socket: none of ${bases.filter(Boolean).join(', ')} is writable`);
 }

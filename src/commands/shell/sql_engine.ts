@@ -1,9 +1,9 @@
 /**
- * SQL over the tables of registered extensions, with node:sqlite.
+ * Runs SQL over the tables of registered extensions, with node:sqlite.
  *
- * Each query gets an empty database in memory, with a shadow table per registered table. SQLite tells, while it
- * prepares the statement on those, which tables and columns the statement reads; they are fetched over the wire, put
- * into the shadow tables, and the statement runs.
+ * Each query gets an empty database in memory with a shadow table per registered table. While SQLite prepares the
+ * statement, its authorizer reports the tables and columns that the statement reads. Their rows are fetched from the
+ * extensions and inserted into the shadow tables. Then the statement runs.
  */
 import { constants, DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { type Constraint, pushDown } from './push_down.ts';
@@ -14,17 +14,17 @@ import { allStatements, tokenize } from './sql_text.ts';
 
 interface ResultColumn {
   readonly name: string;
-  /** The declared type of the table's column it comes from, UNKNOWN for an expression. */
+  /** Declared type of the source column; UNKNOWN for an expression. */
   readonly type: string;
 }
 
 export interface QueryResult {
   readonly columns: readonly ResultColumn[];
-  /** Values as the text that SQLite makes of them, in the order of the columns. */
+  /** Values converted to text by SQLite, in the order of the columns. */
   readonly rows: readonly (readonly (string | null)[])[];
 }
 
-/** A table that can be asked for its rows: `context` is osquery's JSON text. */
+/** A table with a function that returns its rows. `context` is osquery's JSON text. */
 export interface QueryableTable {
   readonly definition: RegisteredTable;
   generate(context: string): Promise<readonly Readonly<Record<string, string>>[]>;
@@ -36,7 +36,7 @@ export class SqlEngine {
   readonly #tables: () => Iterable<QueryableTable>;
   readonly #views: () => ReadonlyMap<string, string>;
 
-  /** `tables` is asked at every query, as extensions come and go; so is `views`: SQL by name. */
+  /** `tables` and `views` (SQL by name) are called for each query, because extensions register at any time. */
   constructor(
     tables: () => Iterable<QueryableTable>,
     views: () => ReadonlyMap<string, string> = () => new Map<string, string>(),
@@ -45,14 +45,14 @@ export class SqlEngine {
     this.#views = views;
   }
 
-  /** Runs one reading statement; throws SQLite's error, or that of the extension. */
+  /** Runs one read-only statement; throws the error of SQLite or of the extension. */
   async query(sql: string): Promise<QueryResult> {
     using shadow = new ShadowDatabase(sql, [...this.#tables()], this.#views());
     for (const { table, columns } of shadow.reads()) await fill(shadow, sql, table, columns);
     return shadow.run();
   }
 
-  /** The columns that the statement would return, without asking any extension for rows. */
+  /** Result columns of the statement, without reading rows from extensions. */
   columns(sql: string): readonly ResultColumn[] {
     using shadow = new ShadowDatabase(sql, [...this.#tables()], this.#views());
     shadow.reads();
@@ -80,9 +80,9 @@ function isEqualityOn(column: string): (constraint: Constraint) => boolean {
 }
 
 /**
- * A plain table of SQLite cannot hide a column from `SELECT *`. So a shadow table has only those hidden columns that
- * the statement mentions, each behind a marker column: a marker in the result was put there by a `*`, and goes
- * together with the hidden column that follows it.
+ * A SQLite table cannot hide a column from `SELECT *`. So a shadow table has only those hidden columns that the statement
+ * mentions, each after a marker column. A marker in the result comes from a `*`: the marker and the hidden column after
+ * it are removed.
  */
 const marker = '\u{1f}hidden ';
 
@@ -90,7 +90,7 @@ class ShadowDatabase implements Disposable {
   readonly #database = new DatabaseSync(':memory:');
   readonly #sql: string;
   readonly #tables: readonly QueryableTable[];
-  /** Every word of the statement, in lower case. */
+  /** All words of the statement, in lower case. */
   readonly #mentioned: ReadonlySet<string>;
 
   constructor(sql: string, tables: readonly QueryableTable[], views: ReadonlyMap<string, string>) {
@@ -114,7 +114,7 @@ class ShadowDatabase implements Disposable {
     this.#database.close();
   }
 
-  /** The columns that the shadow table has. */
+  /** Columns of the shadow table. */
   #columns({ columns }: RegisteredTable): readonly RegisteredColumn[] {
     return columns.filter(({ hidden, name }) => !hidden || this.#mentioned.has(name.toLowerCase()));
   }
@@ -127,23 +127,23 @@ class ShadowDatabase implements Disposable {
     this.#database.exec(`CREATE TABLE ${quote(table.name)} (${declarations.join(',')})`);
   }
 
-  /** As osquery does it, with the same words (plugins/config/parsers/views.cpp); one that SQLite refuses is not there. */
+  /** Uses osquery's statement (plugins/config/parsers/views.cpp). A view that SQLite refuses does not exist. */
   #createView(name: string, sql: string): void {
     try {
       this.#database.exec(`CREATE VIEW ${name} AS ${sql}`);
     } catch {
-      // osquery leaves it at a line in its log.
+      // osquery only logs the error.
     }
   }
 
-  /** The tables that the statement reads, and which columns of each; throws when it does anything but read. */
+  /** Tables and columns that the statement reads. Throws if the statement is not read-only. */
   reads(): { table: QueryableTable; columns: ReadonlySet<string> }[] {
     const seen = new Map<string, Set<string>>();
     this.#authorize((table, column) => {
       const columns = seen.get(table) ?? new Set();
       seen.set(table, columns.add(column));
     });
-    // VACUUM and its like read nothing, answer nothing, and ask for no permission.
+    // Statements such as VACUUM read nothing, return nothing and do not call the authorizer.
     if (this.#database.prepare(this.#sql).columns().length === 0)
       throw new Error('only a statement that returns rows can run');
     const joined = joinColumns(this.#sql);
@@ -174,7 +174,7 @@ class ShadowDatabase implements Disposable {
 
   run(): QueryResult {
     const { statement, kept } = this.#prepare();
-    // With setReturnArrays a row is an array; the types of Node do not know.
+    // With setReturnArrays a row is an array, which Node's types do not declare.
     const rows = statement.all() as unknown as SQLOutputValue[][];
     const toText = textMaker(this.#database);
     return {
@@ -220,11 +220,11 @@ class ShadowDatabase implements Disposable {
   }
 }
 
-/** Whether NATURAL or USING compares a column: SQLite asks for no permission to read those. */
+/** Whether NATURAL or USING compares a column: SQLite does not call the authorizer for those. */
 function joinColumns(sql: string): (column: string) => boolean {
   const { tokens } = tokenize(sql);
   const words = tokens.map(({ kind, text }) => (kind === 'word' ? text.toUpperCase() : ''));
-  // Which columns two tables have in common is for SQLite to find out.
+  // SQLite determines the common columns, so all columns count.
   if (words.includes('NATURAL')) return () => true;
   const names = new Set<string>();
   let inside = false;
@@ -236,7 +236,7 @@ function joinColumns(sql: string): (column: string) => boolean {
   return (column) => names.has(column.toLowerCase());
 }
 
-/** The indexes of the result's columns that are neither markers nor hidden columns that a `*` brought in. */
+/** Indexes of result columns without markers and without hidden columns from a `*`. */
 function withoutMarked(names: readonly string[]): Set<number> {
   const kept = new Set<number>();
   for (const [index, name] of names.entries()) {
@@ -246,7 +246,7 @@ function withoutMarked(names: readonly string[]): Set<number> {
   return kept;
 }
 
-/** SQLite tells columns of the same name that a subquery returns apart by a suffix. */
+/** SQLite adds a suffix to columns of the same name in a subquery. */
 function plain(name: string): string {
   return name.replace(/:\d+$/, '');
 }
@@ -256,8 +256,8 @@ function quote(name: string): string {
 }
 
 /**
- * What osquery 5.23 makes of a row's text before SQLite sees it (sql/dynamic_table_row.cpp, get_column): a missing number
- * is NULL, as is text that is no number; a missing text is ''.
+ * Converts the text of a row as osquery 5.23 does (sql/dynamic_table_row.cpp, get_column): a missing number, or text that
+ * is not a number, is NULL; a missing text is ''.
  */
 function fromText(column: RegisteredColumn, text: string | undefined): SQLInputValue {
   if (!isNumeric(column)) return text ?? '';
@@ -276,7 +276,7 @@ function fromText(column: RegisteredColumn, text: string | undefined): SQLInputV
 
 function textMaker(database: DatabaseSync): (value: SQLOutputValue) => string | null {
   database.setAuthorizer(null);
-  // How many digits a real number shows is for SQLite to say.
+  // SQLite decides the number of digits of a real number.
   const cast = database.prepare('SELECT CAST(? AS TEXT) AS text');
   return (value) => {
     if (value === null || typeof value === 'string') return value;

@@ -1,4 +1,4 @@
-/** The SQL functions that osquery adds to SQLite, as far as queries on processes use them. */
+/** SQL functions of osquery that queries on processes use. */
 import { createHash } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite';
@@ -6,11 +6,11 @@ import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite';
 export function addOsqueryFunctions(database: DatabaseSync): void {
   for (const [name, implementation] of Object.entries(functions)) {
     const call = (...values: SQLOutputValue[]): SQLInputValue => {
-      // All of them are strict: NULL in, NULL out.
+      // All functions return NULL when an argument is NULL.
       const texts = values.map((value) => (value === null ? null : text(value)));
       return texts.every((value) => value !== null) ? implementation(...texts) : null;
     };
-    // The number of parameters is how SQLite knows the arity.
+    // SQLite takes the arity from the number of parameters.
     Object.defineProperty(call, 'length', { value: implementation.length });
     database.function(name, { deterministic: true, useBigIntArguments: true }, call);
   }
@@ -54,7 +54,7 @@ function splitAtAny(value: string, separators: string): string[] {
   return parts;
 }
 
-/** JavaScript's split returns what groups captured, too; osquery's does not. */
+/** JavaScript's split also returns captured groups; osquery's does not. */
 function withoutGroups(pattern: string): string {
   return pattern.replace(/\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)/gsu, (part) => (part === '(' ? '(?:' : part));
 }

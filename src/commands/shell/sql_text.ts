@@ -1,19 +1,19 @@
-/** SQL as text: SQLite's tokens, and where one statement ends and the next begins. */
+/** Splits SQL text into tokens and statements. */
 
 type TokenKind = 'word' | 'quoted name' | 'string' | 'blob' | 'number' | 'sign' | 'semicolon';
 
 export interface Token {
   readonly kind: TokenKind;
-  /** What the token stands for: quotes removed, doubled quotes undone. */
+  /** Value of the token, without quotes and with doubled quotes resolved. */
   readonly text: string;
-  /** Where it begins and ends in the SQL. */
+  /** Position in the SQL. */
   readonly start: number;
   readonly end: number;
 }
 
 interface Tokens {
   readonly tokens: readonly Token[];
-  /** A quote or a comment is still open at the end. */
+  /** Whether a quote or comment is not closed. */
   readonly open: boolean;
 }
 
@@ -60,13 +60,13 @@ function unquote(kind: TokenKind, raw: string): string {
 interface Statements {
   /** Complete statements, without the semicolon; empty ones are left out. */
   readonly complete: readonly string[];
-  /** What follows the last semicolon. */
+  /** Text after the last semicolon. */
   readonly rest: string;
-  /** The rest holds nothing but space and finished comments. */
+  /** Whether the rest contains only whitespace and complete comments. */
   readonly restIsBlank: boolean;
 }
 
-/** Splits at semicolons that stand outside of quotes and comments. */
+/** Splits at semicolons outside of quotes and comments. */
 export function splitStatements(sql: string): Statements {
   const { tokens, open } = tokenize(sql);
   const complete: string[] = [];
@@ -84,13 +84,12 @@ export function splitStatements(sql: string): Statements {
   return { complete, rest: sql.slice(start), restIsBlank: !meaningful && !open };
 }
 
-/** Every statement of a text whose last one may lack its semicolon. */
+/** All statements of a text. The last one may lack its semicolon. */
 export function allStatements(sql: string): readonly string[] {
   const { complete, rest, restIsBlank } = splitStatements(sql);
   return restIsBlank ? complete : [...complete, rest.trim()];
 }
 
-/** The text from its first token on. */
 export function withoutLeadingComments(sql: string): string {
   return sql.slice(tokenize(sql).tokens[0]?.start ?? sql.length);
 }

@@ -1,11 +1,11 @@
-/** A table as plain data, so that another process can query it. */
+/** Describes a table as plain data, so that another process can query it. */
 import { ExtensionClient } from '../../osquery/index.ts';
 import type { RegisteredTable } from './registered_table.ts';
 import type { QueryableTable } from './sql_engine.ts';
 
 type Row = Readonly<Record<string, string>>;
 
-/** An extension's table is asked over its socket; one of the manager's own comes with its rows. */
+/** A table of an extension has a socket; a table of the manager has its rows. */
 export type TableSource =
   | { readonly definition: RegisteredTable; readonly socketPath: string }
   | { readonly definition: RegisteredTable; readonly rows: readonly Row[] };
@@ -29,7 +29,7 @@ export interface Answer {
   readonly rows: readonly Row[];
 }
 
-/** Calls a table as osquery does: a ping first, then the call. A long answer is no fault: only a lost connection ends it. */
+/** Calls a table as osquery does: a ping, then the call. There is no timeout; only a lost connection ends the call. */
 export async function callTable(socketPath: string, name: string, request: Row): Promise<Answer> {
   const client = new ExtensionClient(socketPath, { timeoutMs: Number.POSITIVE_INFINITY });
   const status = await client.ping();

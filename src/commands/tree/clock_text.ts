@@ -1,20 +1,20 @@
-/** Times as a reader of this host tells them. */
+/** Formats times in the local time zone. */
 
 export interface LocalTimes {
-  /** 10:04:35, with the date where that is not `day`, and the year where that is another; '' for null. */
+  /** 10:04:35, with the date if it differs from `day`, and the year if it differs; '' for null. */
   readonly short: (unixSeconds: number | null) => string;
-  /** Whose times these are, as UTC or CET, with the day where that is not today. */
+  /** Time zone, such as UTC or CET, with the date if `day` is not today. */
   readonly title: string;
 }
 
 /**
- * `day`: any time of the day that goes without saying, of a recorded log its last; default: today. `zone` as the
- * environment variable TZ names it; default: this host's.
+ * `day`: a time on the day whose date is omitted; for a recorded log its last day; default: today. `zone`: as in the
+ * environment variable TZ; default: the zone of this host.
  */
 export function localTimes(nowUnixSeconds: number, { day, zone }: { day?: number; zone?: string } = {}): LocalTimes {
   const options = { hourCycle: 'h23', ...(zone === undefined ? {} : { timeZone: zone }) } as const;
   const clock = new Intl.DateTimeFormat('en-GB', { ...options, hour: '2-digit', minute: '2-digit', second: '2-digit' });
-  // Swedish dates are those of ISO 8601.
+  // The Swedish locale has ISO 8601 dates.
   const date = new Intl.DateTimeFormat('sv-SE', { ...options, year: 'numeric', month: '2-digit', day: '2-digit' });
   const named = new Intl.DateTimeFormat('en-GB', { ...options, timeZoneName: 'short' });
   const today = date.format(nowUnixSeconds * 1000);
@@ -34,7 +34,7 @@ export function localTimes(nowUnixSeconds: number, { day, zone }: { day?: number
   };
 }
 
-/** A time of `--since`: 30s, 15m, 2h, 3d before now, or a date that JavaScript reads; undefined for what is neither. */
+/** Parses `--since`: 30s, 15m, 2h or 3d ago, or a date that JavaScript can parse; undefined for other text. */
 export function sinceTime(text: string, nowUnixSeconds: number): number | undefined {
   const [, number, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
   if (number && unit) return nowUnixSeconds - Number(number) * ({ s: 1, m: 60, h: 3600, d: 86_400 }[unit] ?? 1);

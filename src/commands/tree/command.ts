@@ -1,4 +1,4 @@
-/** `tree`: gets the rows from where they are to be had, and draws, prints or writes what becomes of them. */
+/** The command `tree`: reads rows from the extension, a log or /proc, and draws, prints or writes the tree. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { TreeOptions } from '../../config/tree_options.ts';
@@ -23,11 +23,11 @@ import { treeLineStyleOf } from './tree_line_style.ts';
 
 interface TreeCommand extends TreeOptions {
   readonly version: string;
-  /** osquery's. */
+  /** osquery's extension socket. */
   readonly socketPath: string;
-  /** A recorded log instead of osquery. */
+  /** A recorded log, read instead of osquery. */
   readonly log: { readonly file: string; readonly read: () => Promise<RecordedLog> } | undefined;
-  /** What is not to be shown of arguments where /proc is drawn. */
+  /** Redaction of arguments, when /proc is drawn. */
   readonly redactPatterns?: readonly RedactPattern[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly output: NodeJS.WriteStream;
@@ -41,13 +41,15 @@ interface Source {
   readonly close: () => void;
 }
 
-/** Gives the exit status. */
+/** Returns the exit status. */
 export async function tree(command: TreeCommand): Promise<number> {
   const say = (message: string) => command.error.write(`process_ancestry: ${escapeTerminal(message)}\n`);
   const taken = Math.floor(Date.now() / 1000);
   const since = command.since === undefined ? undefined : sinceTime(command.since, taken);
   if (command.since !== undefined && since === undefined) {
-    say(`--since=${JSON.stringify(command.since)} is neither 30s, 15m, 2h or 3d nor a date as 2026-11-20T10:00`);
+    say(
+      `--since=${JSON.stringify(command.since)} is not a time: use 30s, 15m, 2h, 3d or a date such as 2026-11-20T10:00`,
+    );
     return USAGE;
   }
   let source: Source;
@@ -60,21 +62,19 @@ export async function tree(command: TreeCommand): Promise<number> {
   try {
     const names = new UserNames();
     await names.check();
-    // Users of a recorded log are those of another host, but for root.
+    // Uids of a recorded log belong to another host; only root is the same.
     const userName = (uid: number) =>
       (source.kind === 'log' ? (uid === 0 ? 'root' : undefined) : names.user(uid)) ?? String(uid);
     const unlessEnded = source.kind === 'log' ? 'unknown' : 'running';
     const all = forestOf(await fetchRows(source.tables, since), { unlessEnded, userName });
-    if (all.length === 0) say(`${source.name} tells of no process`);
+    if (all.length === 0) say(`${source.name} contains no process`);
     const asked = command.process === undefined ? undefined : named(all, command.process);
     if (asked?.length === 0) {
-      say(`no process ${command.process} in ${source.name}: it is not remembered, or never was`);
+      say(`no process ${command.process} in ${source.name}: it never existed, or is no longer in the cache`);
       return FAILED;
     }
     if (asked && asked.length > 1) {
-      say(
-        `${command.process} was the pid of ${asked.length} processes, one after the other: each is drawn, and marked`,
-      );
+      say(`${command.process} was the pid of ${asked.length} processes in turn: all of them are drawn and marked`);
     }
     const marked = new Set(asked?.map(({ entity_id }) => entity_id));
     const chosen = choose(all, asked && marked, since);
@@ -120,9 +120,9 @@ async function sourceOf(command: TreeCommand, say: (message: string) => void): P
   } catch (error) {
     const message = messageOf(error);
     const advice = /\b(EACCES|EPERM)\b/.test(message)
-      ? 'Only root may ask osquery: run this as root'
-      : 'Start osquery with the extension, name its socket with --socket, or ask "process_ancestry.ext doctor" what is missing';
-    say(`${message}. Drawn is what /proc shows now: who lives, and nothing of the past. ${advice}`);
+      ? 'Only root can query osquery: run this as root'
+      : 'Start osquery with the extension, set its socket with --socket, or run "process_ancestry.ext doctor"';
+    say(`${message}. The tree shows /proc instead: only running processes, without history. ${advice}`);
     return { tables: procfsSnapshot(command.redactPatterns), kind: 'proc', name: '/proc', close };
   }
 }
@@ -166,7 +166,7 @@ async function print(text: string, output: NodeJS.WriteStream): Promise<void> {
     output.once('error', resolve);
     output.write(text, (error) => resolve(error ?? undefined));
   });
-  // Who closes a pipe has seen enough; on a full disk the tree is not what was asked for.
+  // A closed pipe is not an error; a full disk is.
   if (failure && failure.code !== 'EPIPE') throw failure;
 }
 

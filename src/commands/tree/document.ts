@@ -1,21 +1,21 @@
 /**
- * A family tree as it is drawn, printed by `tree --json` and carried by the page. Names are those of the tables' columns;
- * times are Unix seconds; null is what nobody knows.
+ * The process tree: input of the drawing and the page, and output of `tree --json`. Names are those of the tables'
+ * columns; times are Unix seconds; null means unknown.
  */
 
 export interface TreeDocument {
   readonly format: 1;
-  /** Of the program that made it. */
+  /** Version of the program that made the document. */
   readonly version: string;
   readonly host: string;
   readonly boot_time: number | null;
-  /** When it was asked for. */
+  /** Time of the command. */
   readonly taken_time: number;
-  /** `extension`: what the running extension remembers; `log`: a recorded audit log; `proc`: only what lives now. */
+  /** `extension`: the running extension; `log`: a recorded audit log; `proc`: only running processes, from /proc. */
   readonly source: 'extension' | 'log' | 'proc';
-  /** The socket or the file that was read. */
+  /** Path of the socket or file that was read. */
   readonly source_name: string;
-  /** Parents come before their children, siblings by their start. */
+  /** Parents before children, siblings in order of start. */
   readonly processes: readonly TreeProcess[];
   readonly sessions: readonly TreeSession[];
 }
@@ -23,16 +23,16 @@ export interface TreeDocument {
 export interface TreeProcess {
   readonly entity_id: string;
   readonly pid: number;
-  /** '' at the top, and where nobody knows. */
+  /** '' at the top, and when unknown. */
   readonly parent_entity_id: string;
-  /** 0 at the top; the parent is the nearest one before this whose depth is one less. */
+  /** 0 at the top. The parent is the nearest earlier process with a depth of one less. */
   readonly depth: number;
-  /** `unknown` in a recorded log, which seldom tells the end of a process. */
+  /** `unknown` in a recorded log, which often lacks the end of a process. */
   readonly state: 'running' | 'exited' | 'unknown';
   readonly start_time: number | null;
   readonly exit_time: number | null;
   readonly exit_code: number | null;
-  /** SIGKILL and the like; '' where none ended it. */
+  /** Signal that ended the process, such as SIGKILL; '' for none. */
   readonly exit_signal: string;
   readonly auid: number | null;
   readonly uid: number | null;
@@ -45,14 +45,14 @@ export interface TreeProcess {
   readonly entry_source_ip: string;
   /** Index in `sessions`. */
   readonly session: number;
-  /** What it executed, one after the other; the last is what it runs now. Never empty. */
+  /** Images in order; the last is the current one. Never empty. */
   readonly images: readonly TreeImage[];
 }
 
 export interface TreeImage {
-  /** Of the exec; null where none was seen. */
+  /** Time of the exec; null when no exec was recorded. */
   readonly time: number | null;
-  /** The creator's, with which the process was forked: it has not executed anything. */
+  /** Image of the parent at the fork: the process has not executed a program. */
   readonly inherited: boolean;
   readonly path: string;
   readonly args: readonly string[];
@@ -62,8 +62,8 @@ export interface TreeImage {
 }
 
 /**
- * How processes belong together: the entries of the events, `service` for what init started, and `tty` for what got a
- * terminal inside of something else, as in tmux.
+ * Kinds of sessions: the entry types of events, `service` for a service of init, and `tty` for a terminal inside another
+ * session, as in tmux.
  */
 export type SessionKind =
   | 'init'
@@ -79,10 +79,10 @@ export type SessionKind =
 
 export interface TreeSession {
   readonly kind: SessionKind;
-  /** Of the process that it begins with. */
+  /** Entity id of the first process. */
   readonly entity_id: string;
   readonly pid: number;
-  /** What that process runs, by its file name. */
+  /** File name of its program. */
   readonly name: string;
   readonly user: string;
   readonly tty: string;
@@ -94,19 +94,19 @@ export interface TreeSession {
   readonly failed: number;
 }
 
-/** Whether it ended by a signal or with a code other than 0. */
+/** Whether the process ended with a signal or a code other than 0. */
 export function hasFailed({ exit_code }: Pick<TreeProcess, 'exit_code'>): boolean {
   return exit_code !== null && exit_code !== 0;
 }
 
-/** What it runs, or ran last. */
+/** Current or last image. */
 export function lastImage({ images }: Pick<TreeProcess, 'images'>): TreeImage {
   const image = images.at(-1);
   if (!image) throw new Error('a process without an image');
   return image;
 }
 
-/** By which an image goes: its file's name, for want of that what it was called by. */
+/** Name of an image: its file name; if unknown, its first argument. */
 export function imageName({ path, args }: Pick<TreeImage, 'path' | 'args'>): string {
   const file = path.slice(path.lastIndexOf('/') + 1);
   return file || (args[0] ?? '').split(' ', 1)[0] || '?';

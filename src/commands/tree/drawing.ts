@@ -1,4 +1,4 @@
-/** The tree as lines of text: columns on the left, tree lines before each command line. */
+/** Draws the tree as text: columns on the left, then tree lines and the command line. */
 import { escapeTerminal, graphemes, width } from '../../text/terminal_escape.ts';
 import type { LocalTimes } from './clock_text.ts';
 import { hasFailed, imageName, lastImage, type TreeDocument, type TreeProcess, type TreeSession } from './document.ts';
@@ -9,14 +9,14 @@ import { inLineStyle, type TreeLineStyle } from './tree_line_style.ts';
 export interface DrawingOptions {
   readonly lineStyle: TreeLineStyle;
   readonly times: LocalTimes;
-  /** Columns of the terminal, to which lines are cut; undefined: whole lines. */
+  /** Width of the terminal, to which lines are truncated; undefined: no truncation. */
   readonly columns: number | undefined;
   readonly colour: boolean;
-  /** The processes that were asked for: they are marked. */
+  /** Selected processes, which are marked. */
   readonly marked: ReadonlySet<string>;
-  /** Levels below the top, or below what is marked, that are drawn. */
+  /** Number of levels below the top, or below a marked process. */
   readonly depth: number;
-  /** The kernel's own threads too. */
+  /** Whether kernel threads are drawn. */
   readonly kernelThreads: boolean;
 }
 
@@ -27,21 +27,21 @@ const RED = '31';
 const GREEN = '32';
 const CYAN = '36';
 
-/** Tree lines take at most this share of the width. */
+/** Maximum share of tree lines in the width. */
 const LINES_SHARE = 0.4;
 
-/** A line of the forest that is drawn in one piece. */
+/** A line of a block of the forest. */
 interface Line {
   readonly process: TreeProcess;
   /** Tree lines before it. */
   readonly lines: string;
-  /** How many below it are not drawn. */
+  /** Number of descendants that are not drawn. */
   readonly hidden: number;
-  /** The session of its own that begins with it, and is drawn elsewhere. */
+  /** A session that begins with this process and is drawn elsewhere. */
   readonly apart: string | undefined;
 }
 
-/** Tells of a process in the tree of another session what is to be said instead of its command. */
+/** Text instead of the command, for a process that is drawn in another session. */
 type Apart = (process: TreeProcess, parent: TreeProcess | undefined) => string | undefined;
 
 export function draw(document: TreeDocument, options: DrawingOptions): string {
@@ -66,7 +66,7 @@ interface Block {
   readonly lines: readonly Line[];
 }
 
-/** Without a mark: what came up with the host in one tree, and every session that came in from outside below it. */
+/** Blocks without a selection: first the tree of the host, then each session from outside. */
 function blocksOf(document: TreeDocument, options: DrawingOptions): readonly Block[] {
   const { processes, sessions } = document;
   if (options.marked.size > 0) return [{ title: undefined, lines: linesOf(processes, () => undefined, options) }];
@@ -99,7 +99,7 @@ function isOfTheHost(kind: TreeSession['kind']): boolean {
   return kind === 'init' || kind === 'service' || kind === 'unknown';
 }
 
-/** The processes of a block, and those with which other blocks begin below them. */
+/** Processes of a block, and the first processes of blocks below it. */
 function blockTree(
   processes: readonly TreeProcess[],
   block: number,
@@ -121,7 +121,7 @@ function counts({ processes, failed, running }: TreeSession): string {
   return parts.join(', ');
 }
 
-/** Tree lines of a forest in preorder whose levels may begin anywhere. */
+/** Tree lines of a forest in preorder, which may start at any level. */
 function linesOf(
   processes: readonly TreeProcess[],
   apart: Apart,
@@ -129,7 +129,7 @@ function linesOf(
 ): readonly Line[] {
   const isLast = lastSiblings(processes);
   const lines: Line[] = [];
-  /** Who is above, with what their tree lines continue as, and whether they are what was asked for or below it. */
+  /** Ancestors, with the continuation of their tree lines, and whether they are selected or below a selected process. */
   const above: { process: TreeProcess; continues: string; level: number; isBelow: boolean }[] = [];
   let hidden = 0;
   const tellHidden = () => {
@@ -141,7 +141,7 @@ function linesOf(
     while ((above.at(-1)?.process.depth ?? -1) >= process.depth) above.pop();
     const parent = above.at(-1);
     const isTop = parent === undefined;
-    // What is above the process that was asked for is drawn whatever the depth.
+    // Ancestors of the selected process are drawn at any depth.
     const isCounted = marked.size === 0 || parent?.isBelow === true;
     const level = isCounted && parent ? parent.level + 1 : 0;
     const own = isTop ? '' : isLast[at] ? lineStyle.last : lineStyle.branch;
@@ -160,10 +160,10 @@ function linesOf(
   return lines;
 }
 
-/** For each whether no other child of its parent comes after it. */
+/** For each process, whether it is the last child of its parent. */
 function lastSiblings(processes: readonly TreeProcess[]): readonly boolean[] {
   const isLast: boolean[] = new Array(processes.length).fill(false);
-  /** By depth, whether a later one of that depth was met under the same parent. */
+  /** By depth, whether a later sibling was found. */
   const later: boolean[] = [];
   for (let at = processes.length - 1; at >= 0; at--) {
     const depth = processes[at]?.depth ?? 0;
@@ -177,14 +177,14 @@ function lastSiblings(processes: readonly TreeProcess[]): readonly boolean[] {
 interface Layout {
   readonly header: string;
   readonly pid: number;
-  /** 0: left out, as the next. */
+  /** 0: column omitted. */
   readonly user: number;
   readonly started: number;
   readonly state: number;
 }
 
 const LONGEST_USER = 16;
-/** A tree without its commands says nothing: on a narrow terminal they take the place of when and who. */
+/** On a narrow terminal the columns for time and user are omitted in favour of the command. */
 const LEAST_COMMAND = 24;
 
 function layoutOf(lines: readonly Line[], options: DrawingOptions): Layout {
@@ -215,7 +215,7 @@ function layoutOf(lines: readonly Line[], options: DrawingOptions): Layout {
   return { ...layout, header: cut(titles.join(' '), options) };
 }
 
-/** Of the columns before the command, each with a blank behind it. */
+/** Width of the columns before the command, each with a trailing space. */
 function usedBy({ pid, user, started, state }: Omit<Layout, 'header'>): number {
   return [pid, user, started, state].reduce((sum, width) => sum + (width > 0 ? width + 1 : 0), 0);
 }
@@ -244,28 +244,28 @@ function lineText({ process, lines, hidden, apart }: Line, layout: Layout, optio
   const stateColour = hasFailed(process) ? RED : process.state === 'running' ? GREEN : DIM;
   const body = isMarked ? paint(rest, BOLD, options) : isDead ? paint(rest, DIM, options) : rest;
   const line = `${left} ${paint(stateColumn, stateColour, options)} ${paint(drawn, DIM, options)}${body}`;
-  // On a terminal that is narrower than the columns nothing is left of the command, nor of what was painted.
+  // On a very narrow terminal there is no room for the command or for colours.
   return room <= 0 ? cut(before, options) : line.trimEnd();
 }
 
-/** `bash → sudo → sh -c id`: what it was before by name, what it is in full. */
+/** `bash → sudo → sh -c id`: earlier images by name, the current one with arguments. */
 function commandText(process: TreeProcess, { lineStyle }: DrawingOptions): string {
   const image = lastImage(process);
   const before = process.images.slice(0, -1).map((one) => `${imageName(one)}${lineStyle.became}`);
-  // Who writes over its own arguments (setproctitle) leaves blanks where they were.
+  // Programs that overwrite their arguments (setproctitle) leave trailing spaces.
   const command = image.args.join(' ').trimEnd() || image.path || '?';
   const inherited = image.inherited ? '(forked) ' : '';
   return `${before.join('')}${inherited}${command}`;
 }
 
-/** Tree lines of a deep tree leave room for what they lead to. */
+/** Shortens the tree lines of a deep tree, to leave room for the command. */
 function shortLines(lines: string, room: number, lineStyle: TreeLineStyle): string {
   const most = Math.max(6, Math.floor(room * LINES_SHARE));
   if (lines.length <= most) return lines;
   return `${lineStyle.cut}${lines.slice(lines.length - most + lineStyle.cut.length)}`;
 }
 
-/** Nothing of what anybody wrote reaches the terminal as anything but text. */
+/** Escapes untrusted text for the terminal. */
 function shown(text: string, { lineStyle }: DrawingOptions): string {
   return inLineStyle(escapeTerminal(text), lineStyle);
 }
@@ -274,11 +274,11 @@ function cut(text: string, { columns, lineStyle }: DrawingOptions): string {
   return cutTo(inLineStyle(escapeTerminal(text), lineStyle), columns ?? Number.POSITIVE_INFINITY, lineStyle);
 }
 
-/** As much of it as so many columns of a terminal show. */
+/** Truncates text to a width in terminal columns. */
 export function cutTo(text: string, columns: number, lineStyle: Pick<TreeLineStyle, 'cut'>): string {
   if (columns === Number.POSITIVE_INFINITY) return text;
   if (columns <= 0) return '';
-  // Longer than it can be wide, and so not all to be measured.
+  // The text cannot be wider than this, so the rest need not be measured.
   const head = text.length > columns * 16 ? text.slice(0, columns * 16) : text;
   if (head.length === text.length && width(text) <= columns) return text;
   let kept = '';

@@ -1,6 +1,6 @@
 /**
- * All rows that a tree is made of, in answers of moderate size: execs some thousands at a time, and of ancestors only those
- * that nothing else tells of.
+ * Reads all rows of a tree in answers of moderate size: thousands of execs per query, and only those ancestors that no
+ * other row describes.
  */
 import { ExtensionError } from '../../osquery/index.ts';
 import { type ForestRows, missingParents } from './forest.ts';
@@ -18,15 +18,15 @@ import type { Asked, TableReader } from './table_reader.ts';
 
 const EVENTS = 'process_ancestry_events';
 const TREE = 'process_ancestry_tree';
-/** Rows of execs in one answer, about: 3 MB of it. */
+/** Approximate number of exec rows in one answer (3 MB). */
 const ROWS_AT_ONCE = 5_000;
-/** Rows whose column `ancestry`, which is long, is in one answer. */
+/** Number of rows in one answer with the long column `ancestry`. */
 const CHAINS_AT_ONCE = 200;
 
-/** `since`: Unix seconds, before which no exec is asked for. */
+/** `since`: Unix seconds; earlier execs are not read. */
 export async function fetchRows(tables: TableReader, since: number | undefined): Promise<ForestRows> {
   const from: Asked[] = since === undefined ? [] : [{ column: 'time', op: '>=', value: String(since) }];
-  // Before the processes: whoever is born between the two is among those.
+  // Events are read before processes: a process that starts in between is in the second answer.
   const times = (await tables.read(EVENTS, ['time'], from)).map(({ time }) => Number(time)).toSorted((a, b) => a - b);
   const found: EventRecord[] = [];
   for (const span of spans(times)) for (const row of await eventRows(tables, span)) found.push(eventOf(row));
@@ -40,7 +40,7 @@ interface Span {
   readonly last: number;
 }
 
-/** Rows with long arguments may be more than the extension answers at once: then less is asked for, and again. */
+/** Rows with long arguments may exceed the maximum size of an answer. Then the query is repeated with fewer rows. */
 async function eventRows(tables: TableReader, { first, last }: Span): Promise<readonly Row[]> {
   const within: Asked[] = [
     { column: 'time', op: '>=', value: String(first) },
@@ -49,7 +49,7 @@ async function eventRows(tables: TableReader, { first, last }: Span): Promise<re
   try {
     return await tables.read(EVENTS, EVENT_COLUMNS, within);
   } catch (error) {
-    // Who does not answer at all is not asked again.
+    // Without an answer there is no retry.
     if (first >= last || error instanceof ExtensionError) throw error;
     const middle = Math.floor((first + last) / 2);
     const before = await eventRows(tables, { first, last: middle });
@@ -57,7 +57,7 @@ async function eventRows(tables: TableReader, { first, last }: Span): Promise<re
   }
 }
 
-/** Times from and to which there are about so many rows; rows of one second are in one span. */
+/** Splits the time into spans with about this many rows. Rows of one second are in one span. */
 export function spans(times: readonly number[], rows = ROWS_AT_ONCE): Span[] {
   const found: Span[] = [];
   for (let at = 0; at < times.length; ) {
@@ -69,7 +69,7 @@ export function spans(times: readonly number[], rows = ROWS_AT_ONCE): Span[] {
   return found;
 }
 
-/** Processes that forked and never executed, and are no longer remembered: their children's rows name them. */
+/** Processes that forked, never executed and are no longer in the cache. The rows of their children describe them. */
 async function missing(
   tables: TableReader,
   rows: Pick<ForestRows, 'events' | 'processes'>,

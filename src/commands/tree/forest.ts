@@ -1,23 +1,23 @@
-/** The forest out of rows: who is whose child, what each ran one after the other, and how it ended. */
+/** Builds the forest from rows: parents and children, the images of each process, and how it ended. */
 import { signalName } from '../../ecs/signal_name.ts';
 import type { TreeImage, TreeProcess } from './document.ts';
 import type { AncestorRecord, EventRecord, ImageRecord, ProcessRecord } from './rows.ts';
 
 export interface ForestRows {
-  /** In the order of their ids. */
+  /** In order of eid. */
   readonly events: readonly EventRecord[];
   readonly processes: readonly ProcessRecord[];
-  /** Of processes that are in neither, as their descendants' rows tell of them. */
+  /** Processes that are in neither list, as described by rows of their descendants. */
   readonly ancestors: readonly AncestorRecord[];
 }
 
 interface ForestOptions {
-  /** What is known of a process that nobody told the end of. */
+  /** State of a process without a recorded end. */
   readonly unlessEnded: 'running' | 'unknown';
   readonly userName: (uid: number) => string;
 }
 
-/** A process without its place among the sessions. */
+/** A process that is not assigned to a session yet. */
 export type ForestProcess = Omit<TreeProcess, 'session'>;
 
 interface Node {
@@ -33,7 +33,7 @@ interface Node {
   fallback: ImageRecord | undefined;
 }
 
-/** Preorder: parents before children, siblings by their start. */
+/** Preorder: parents before children, siblings in order of start. */
 export function forestOf(rows: ForestRows, options: ForestOptions): ForestProcess[] {
   const nodes = nodesOf(rows);
   const ordered: ForestProcess[] = [];
@@ -46,7 +46,7 @@ export function forestOf(rows: ForestRows, options: ForestOptions): ForestProces
   return ordered;
 }
 
-/** Who is named as a parent and not there. */
+/** Parents that are named, but have no row. */
 export function missingParents({
   events,
   processes,
@@ -99,9 +99,9 @@ function* inOrder(nodes: ReadonlyMap<string, Node>): Generator<{ node: Node; dep
   }
   for (const siblings of children.values()) siblings.sort(byStart);
   const seen = new Set<Node>();
-  // A circle has no top; whoever is in one is drawn at the top, so that nobody is left out.
+  // A cycle has no top. Its processes are drawn at the top, so that none is missing.
   for (const top of [...(children.get(undefined) ?? []), ...nodes.values()]) {
-    // Not by recursion: a chain may be a thousand long.
+    // Iterative, because a chain may have a thousand processes.
     const waiting = [{ node: top, depth: 0 }];
     for (let next = waiting.pop(); next; next = waiting.pop()) {
       if (seen.has(next.node)) continue;
@@ -121,7 +121,7 @@ function startOf({ startTime, events }: Node): number {
   return startTime ?? events[0]?.time ?? 0;
 }
 
-/** Within a second an entity id tells who was first: it ends in the start in hundredths (see identity.ts). */
+/** Within one second the entity id gives the order: it ends with the start in hundredths (see identity.ts). */
 function ticksOf(entityId: string): number {
   const ticks = Number.parseInt(entityId.split('.')[2] ?? '', 36);
   return Number.isNaN(ticks) ? 0 : ticks;
@@ -139,7 +139,7 @@ function processOf(
   const ids = remembered?.image ?? last?.image ?? node.fallback;
   const signal = remembered?.exitSignal ?? null;
   const exited = node.hasEnded || remembered?.exited === true;
-  // The extension remembers all who live: whoever is not remembered has ended, though nobody knows how.
+  // The cache contains all running processes. A process that is not in the cache has exited, with unknown status.
   const state = exited ? 'exited' : remembered || unlessEnded === 'unknown' ? unlessEnded : 'exited';
   return {
     entity_id: node.entityId,
@@ -178,7 +178,7 @@ function imagesOf(
   const executed = events.filter(({ actions }) => actions.includes('exec'));
   const images = executed.map(({ image, time }) => treeImage(image, time));
   const now = remembered?.image;
-  // An exec that is not published yet, or whose row is gone.
+  // An exec that is not published yet, or whose row was deleted.
   if (now && remembered.execTime !== null && !executed.some((event) => isSame(event, now, remembered.execTime ?? 0))) {
     images.push(treeImage(now, remembered.execTime));
   }
@@ -189,7 +189,7 @@ function imagesOf(
   return [treeImage(only, null, inherited)];
 }
 
-/** Arguments may be cut, and the clocks of what told of an exec differ. */
+/** Arguments may be truncated, and sources of an exec have different clocks. */
 function isSame({ image, time }: EventRecord, now: ImageRecord, execTime: number): boolean {
   return image.path === now.path && image.args[0] === now.args[0] && Math.abs(time - execTime) <= 1;
 }

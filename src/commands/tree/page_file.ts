@@ -1,4 +1,4 @@
-/** The page as a file: only its owner may read it, because arguments may hold secrets. */
+/** Writes the page to a file that only its owner can read, because arguments may contain secrets. */
 import { randomBytes } from 'node:crypto';
 import { lstat, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -11,8 +11,8 @@ export function pageOf(document: TreeDocument, selected: string): string {
 }
 
 /**
- * Writes it beside where it is to be and puts it there as a whole, so that a link that somebody else left in its place is
- * replaced and not followed. Gives its size in bytes. Throws where something else than a file is in its place.
+ * Writes a temporary file and renames it, so that a link at the path is replaced, not followed. Returns the size in
+ * bytes. Throws if the path exists and is not a file.
  */
 export async function writePage(path: string, document: TreeDocument, selected: string): Promise<number> {
   const page = Buffer.from(pageOf(document, selected));
@@ -31,12 +31,12 @@ export async function writePage(path: string, document: TreeDocument, selected: 
   return page.length;
 }
 
-/** Root could put a file in the place of /dev/null or of the link /dev/stdout, and every other program would miss it. */
+/** Prevents root from replacing /dev/null or the link /dev/stdout, which other programs need. */
 async function refuseToReplace(path: string): Promise<void> {
   const there = await lstat(path).catch(() => undefined);
   if (!there) return;
   const target = there.isSymbolicLink() ? await stat(path).catch(() => undefined) : there;
   const isOfTheSystem = (await realpath(dirname(path))) === '/dev';
   if (isOfTheSystem || (target && !target.isFile()))
-    throw new Error(`${path} is neither a file nor a link to one, and is not replaced; --html - prints the page`);
+    throw new Error(`${path} is not a file and is not replaced; --html - prints the page`);
 }

@@ -1,4 +1,4 @@
-/** The living processes as /proc shows them now, without a past: what is drawn where no extension answers. */
+/** A procfs snapshot of running processes, without history. It is drawn when no extension answers. */
 import { processAncestryTree } from '../../../tables/process_ancestry_tree.ts';
 import { loadNative } from '../../collect/native.ts';
 import { Procfs, type ProcReader } from '../../collect/procfs.ts';
@@ -8,7 +8,7 @@ import type { RedactPattern } from '../../process/redact_pattern.ts';
 import { redactedProc } from '../../process/redacted_proc.ts';
 import { OwnTables, type TableReader } from './table_reader.ts';
 
-/** `patterns`: what is not to be shown of arguments. */
+/** `patterns`: redaction of arguments. */
 export function procfsSnapshot(patterns: readonly RedactPattern[] = [], host: ProcReader = new Procfs()): TableReader {
   const proc = redactedProc(host, () => patterns);
   const processes = new ProcessTable({

@@ -1,4 +1,4 @@
-/** The tables of a recorded audit log, read in this process: no osquery, any user. */
+/** The tables of a recorded audit log, read in this process: without osquery, by any user. */
 import { processAncestryEvents } from '../../../tables/process_ancestry_events.ts';
 import { processAncestryTree } from '../../../tables/process_ancestry_tree.ts';
 import type { FlagValues } from '../../config/flags.ts';
@@ -8,7 +8,7 @@ import { storeSettings } from '../../recording/store_settings.ts';
 import { EventStore } from '../../store/event_store.ts';
 import { OwnTables, type TableReader } from './table_reader.ts';
 
-/** A log is drawn as a whole, whatever would be kept of it on a host. */
+/** A log is drawn completely, without the limits of a host. */
 const WHOLE = {
   process_ancestry_collector: 'replay',
   process_ancestry_enable: true,
@@ -33,7 +33,7 @@ export class RecordedLog {
     this.tables = new OwnTables([events, processAncestryTree(() => recorder.processes)]);
   }
 
-  /** Reads it to its end; throws an error that names the file where that is not possible. */
+  /** Reads the whole log. An error contains the file name. */
   static async read(file: string, flags: FlagValues, log: Logger): Promise<RecordedLog> {
     const values: FlagValues = { ...flags, ...WHOLE, process_ancestry_replay_file: file };
     const store = new EventStore(storeSettings(values, ''), { log });

@@ -1,10 +1,10 @@
-/** What is asked of the two tables, and no more; and the rows, which are text, as what they mean. */
+/** Columns to read from the two tables, and the parsing of rows. */
 
 export type Row = Readonly<Record<string, string>>;
 
-/** One exec, or another thing that happened, of process_ancestry_events. */
+/** A row of process_ancestry_events. */
 export interface EventRecord {
-  /** By which rows are in order. */
+  /** Sort key of rows. */
   readonly eid: string;
   readonly actions: readonly string[];
   readonly time: number;
@@ -21,7 +21,7 @@ export interface EventRecord {
   readonly sourceIp: string;
 }
 
-/** A process of process_ancestry_tree. */
+/** A row of process_ancestry_tree. */
 export interface ProcessRecord {
   readonly pid: number;
   readonly entityId: string;
@@ -39,7 +39,7 @@ export interface ProcessRecord {
   readonly entryType: string;
 }
 
-/** One of the ancestors in a row of process_ancestry_events. */
+/** An ancestor in a row of process_ancestry_events. */
 export interface AncestorRecord {
   readonly pid: number;
   readonly entityId: string;
@@ -78,7 +78,7 @@ export const PROCESS_COLUMNS = [
   ...['exec_time', 'exit_time', 'state', 'exit_code', 'exit_signal', 'entry_type'],
 ] as const;
 
-/** Longer arguments of one exec are cut: a tree is to be looked at. */
+/** Longer arguments of one exec are truncated for display. */
 const ARGS_MAX = 32_768;
 /** (uid_t)-1: none. */
 const NO_ID = new Set([4_294_967_295, -1]);
@@ -121,7 +121,7 @@ export function processOf(row: Row): ProcessRecord {
   };
 }
 
-/** Of the column `ancestry`, nearest first; what is no such array has nobody in it. */
+/** Parses the column `ancestry`, nearest first; empty for an invalid value. */
 export function ancestorsOf(ancestry: string): AncestorRecord[] {
   const list = parsed(ancestry);
   if (!Array.isArray(list)) return [];

@@ -1,4 +1,4 @@
-/** The extension that runs on this host, by way of osquery, which knows its socket. */
+/** Finds the running extension by asking osquery for its socket. */
 
 import { ManagerClient } from '../../osquery/index.ts';
 import { messageOf } from '../../text/error_message.ts';
@@ -6,7 +6,7 @@ import { messageOf } from '../../text/error_message.ts';
 const NAME = 'process_ancestry';
 const TIMEOUT_MS = 3_000;
 
-/** The extension's own socket; throws an error that says what is missing. */
+/** Path of the extension's own socket. Throws an error that says what is missing. */
 export async function extensionSocket(managerSocket: string): Promise<string> {
   const manager = new ManagerClient(managerSocket, TIMEOUT_MS);
   try {

@@ -1,13 +1,13 @@
-/** Parts of a forest: one process with what is above and below it, and what went on since a time. */
+/** Selects parts of a forest: a process with ancestors and descendants, and processes since a time. */
 import type { ForestProcess } from './forest.ts';
 
-/** Who has that pid or had it, or is that entity, in the order of their starts. */
+/** Processes with this pid, now or earlier, or with this entity id, in order of start. */
 export function named(processes: readonly ForestProcess[], name: string): readonly ForestProcess[] {
   const found = processes.filter(({ pid, entity_id }) => String(pid) === name || entity_id === name);
   return found.toSorted((a, b) => (a.start_time ?? 0) - (b.start_time ?? 0));
 }
 
-/** Only these processes, who is above them, and all that is below them. In order, as they came. */
+/** Only these processes with their ancestors, and optionally all descendants. Keeps the order. */
 export function aroundAny(
   processes: readonly ForestProcess[],
   wanted: (process: ForestProcess) => boolean,
@@ -30,7 +30,7 @@ export function aroundAny(
   return processes.filter((process) => kept.has(process));
 }
 
-/** Whether it ran at that time or later. */
+/** Whether the process ran at that time or later. */
 export function ranSince(process: ForestProcess, unixSeconds: number): boolean {
   const { state, start_time, exit_time, images } = process;
   if (state === 'running') return true;

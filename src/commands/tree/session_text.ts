@@ -1,8 +1,8 @@
-/** A session in one line. */
+/** Formats a session in one line. */
 import type { LocalTimes } from './clock_text.ts';
 import type { SessionKind, TreeSession } from './document.ts';
 
-/** What a kind is called where people read. */
+/** Display names of session kinds. */
 export const KIND_NAMES: Readonly<Record<SessionKind, string>> = {
   init: 'init',
   kthread: 'kernel threads',

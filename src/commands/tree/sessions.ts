@@ -1,8 +1,8 @@
-/** Which processes belong together: by how their tree came into the host, or by the service of init that they are of. */
+/** Assigns processes to sessions: by the entry of their tree, or by their service of init. */
 import { hasFailed, imageName, lastImage, type SessionKind, type TreeProcess, type TreeSession } from './document.ts';
 import type { ForestProcess } from './forest.ts';
 
-/** Entries of which each is a session of its own. */
+/** Entry types that begin a session. */
 const ENTRIES: ReadonlySet<string> = new Set(['sshd', 'ssm', 'container', 'terminal', 'console', 'kthread']);
 
 interface Sessions {
@@ -16,7 +16,7 @@ interface Growing {
   readonly members: ForestProcess[];
 }
 
-/** `processes` in preorder, as forestOf gives them. */
+/** `processes`: in preorder, from forestOf. */
 export function withSessions(processes: readonly ForestProcess[], userName: (uid: number) => string): Sessions {
   const growing: Growing[] = [];
   const placed: TreeProcess[] = [];
@@ -37,7 +37,7 @@ export function withSessions(processes: readonly ForestProcess[], userName: (uid
   return { processes: placed, sessions: growing.map((one) => sessionOf(one, userName)) };
 }
 
-/** The kind of the session that begins with the process; undefined where it is of its parent's. */
+/** Kind of the session that begins with the process; undefined when it belongs to its parent's session. */
 function kindOf(
   process: ForestProcess,
   parent: { readonly process: ForestProcess; readonly kind: SessionKind } | undefined,
@@ -60,7 +60,7 @@ function sessionOf({ kind, first, members }: Growing, userName: (uid: number) =>
     entity_id: first.entity_id,
     pid: first.pid,
     name: imageName(lastImage(first)),
-    // Who logged in, whoever they became since.
+    // The login user, independent of later changes of user.
     user: isLogin && login !== undefined && login !== null ? userName(login) : first.user,
     tty: members.find(({ tty }) => tty !== '')?.tty ?? '',
     source_ip: members.find(({ entry_source_ip }) => entry_source_ip !== '')?.entry_source_ip ?? '',

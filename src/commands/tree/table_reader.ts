@@ -1,4 +1,4 @@
-/** Rows of the extension's tables, over its socket or in this process. */
+/** Reads rows of the extension's tables, over its socket or in this process. */
 import { type Column, ExtensionClient, parseQueryContext, type TablePlugin } from '../../osquery/index.ts';
 import type { Row } from './rows.ts';
 
@@ -12,13 +12,12 @@ export interface Asked {
 }
 
 export interface TableReader {
-  /** Several = on one column mean any of them. Throws where the table does not answer. */
+  /** Several = constraints on one column match any of the values. Throws when the table does not answer. */
   read(table: string, columns: readonly string[], asked?: readonly Asked[]): Promise<readonly Row[]>;
 }
 
 /**
- * Asks the extension itself and not osquery: the rows of a busy host never are in osqueryd's memory, which its watchdog
- * bounds.
+ * Queries the extension directly, not through osquery: the watchdog limits the memory of osqueryd.
  */
 export class SocketTables implements TableReader {
   readonly #client: ExtensionClient;
@@ -46,7 +45,7 @@ export class OwnTables implements TableReader {
 
   async read(name: string, columns: readonly string[], asked: readonly Asked[] = []): Promise<readonly Row[]> {
     const table = this.#tables.get(name);
-    // A host that is only looked at has no history.
+    // A procfs snapshot has no history.
     if (!table) return [];
     const context = parseQueryContext(contextOf(columns, asked), table.columns);
     const wanted = table.columns.filter(({ name }) => columns.includes(name));
@@ -59,7 +58,7 @@ export class OwnTables implements TableReader {
   }
 }
 
-/** As on the wire: NULL is a key that is missing. */
+/** As on the wire: a missing key is NULL. */
 function recordOf<Row>(columns: readonly Column<Row>[], row: Row): Record<string, string> {
   const values = columns.map((column) => [column.name, column.value(row)] as const);
   return Object.fromEntries(values.flatMap(([name, value]) => (value === null ? [] : [[name, String(value)]])));

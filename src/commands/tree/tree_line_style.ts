@@ -1,4 +1,4 @@
-/** What tree lines are drawn with: the locale says whether the terminal knows more than ASCII. */
+/** Characters of tree lines: Unicode or ASCII, by locale. */
 
 export interface TreeLineStyle {
   readonly branch: string;
@@ -38,13 +38,13 @@ const ASCII: TreeLineStyle = {
   to: '-',
 };
 
-/** By the first of the variables that is set (man 7 locale). */
+/** The first of these variables that is set decides (man 7 locale). */
 export function treeLineStyleOf(env: Readonly<Record<string, string | undefined>>): TreeLineStyle {
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || '';
   return /utf-?8/i.test(locale) ? UTF8 : ASCII;
 }
 
-/** In ASCII, what is more than that is told by its code. */
+/** With the ASCII style, escapes characters outside ASCII. */
 export function inLineStyle(text: string, lineStyle: TreeLineStyle): string {
   if (lineStyle === UTF8) return text;
   return text.replaceAll('…', '...').replace(/[^\0-\x7f]/gu, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`);

@@ -19,7 +19,10 @@ test.each([
 });
 
 test.each([
-  ['0.0.0.0:9777', '0.0.0.0 is not a loopback address: metrics have no password, and are not served to other hosts'],
+  [
+    '0.0.0.0:9777',
+    '0.0.0.0 is not a loopback address: metrics are not served to other hosts, because they have no password',
+  ],
   ['[::]:9777', ':: is not a loopback address'],
   ['10.1.2.3:9777', '10.1.2.3 is not a loopback address'],
   ['[::ffff:10.1.2.3]:9777', 'is not a loopback address'],
@@ -35,7 +38,7 @@ test.each([
   ['unix:relative.sock', 'not unix:/PATH'],
   ['unix:', 'not unix:/PATH'],
   ['/run/', 'not the path of a socket'],
-  [`/${'x'.repeat(107)}`, 'the path of a socket has 107 bytes at most'],
+  [`/${'x'.repeat(107)}`, 'the path of a socket has at most 107 bytes'],
 ])('%j is refused', (text, why) => {
   expect(() => parseListenAddress(text)).toThrow(why);
 });

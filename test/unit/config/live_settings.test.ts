@@ -13,33 +13,33 @@ const option = (value: string) => new Map([['custom_process_ancestry_cache_size'
 
 test('what osquery says anew is in force, and told as a change once', () => {
   const { settings } = live();
-  const news = { osqueryOptions: option('7000') };
+  const news = { osqueryOptions: option('6000') };
   expect(settings.update(news)).toEqual({ changed: ['process_ancestry_cache_size'], refused: [] });
-  expect(settings.values.process_ancestry_cache_size).toBe(7000);
+  expect(settings.values.process_ancestry_cache_size).toBe(6000);
   expect(settings.update(news).changed).toEqual([]);
 });
 
 test('a bad value leaves the running one as it is, and is told once however often it is read', () => {
   const { settings } = live();
-  settings.update({ osqueryOptions: option('7000') });
+  settings.update({ osqueryOptions: option('6000') });
   const bad = { osqueryOptions: option('many') };
   const { changed, refused } = settings.update(bad);
   expect(changed).toEqual([]);
   expect(refused).toEqual([expect.stringContaining('many')]);
   expect(settings.update(bad).refused).toEqual([]);
-  expect(settings.values.process_ancestry_cache_size).toBe(7000);
+  expect(settings.values.process_ancestry_cache_size).toBe(6000);
 });
 
 test('the file is read whenever anything is, and one that is broken says what it said before', () => {
-  const { file, settings } = live({ process_ancestry_cache_size: 7000 });
-  expect(settings.values.process_ancestry_cache_size).toBe(7000);
+  const { file, settings } = live({ process_ancestry_cache_size: 6000 });
+  expect(settings.values.process_ancestry_cache_size).toBe(6000);
   Object.assign(file, { content: undefined, error: 'the file is broken' });
   expect(settings.update({})).toEqual({ changed: [], refused: ['the file is broken'] });
-  expect(settings.values.process_ancestry_cache_size).toBe(7000);
-  file.content = { process_ancestry_cache_size: 6000 };
+  expect(settings.values.process_ancestry_cache_size).toBe(6000);
+  file.content = { process_ancestry_cache_size: 7000 };
   delete file.error;
   expect(settings.update({}).changed).toEqual(['process_ancestry_cache_size']);
-  expect(settings.values.process_ancestry_cache_size).toBe(6000);
+  expect(settings.values.process_ancestry_cache_size).toBe(7000);
 });
 
 test('what was mended, and is wrong again later, is told again; not what comes and goes', () => {
@@ -56,9 +56,9 @@ test('what was mended, and is wrong again later, is told again; not what comes a
   };
   expect(refusedAfter(0, 'many')).toBe(1);
   expect(refusedAfter((FORGIVEN_AFTER_MS * 2) / 3, 'many')).toBe(0);
-  expect(refusedAfter(3000, '7000')).toBe(0);
+  expect(refusedAfter(3000, '6000')).toBe(0);
   expect(refusedAfter((FORGIVEN_AFTER_MS * 2) / 3, 'many')).toBe(0);
-  expect(refusedAfter(3000, '7000')).toBe(0);
+  expect(refusedAfter(3000, '6000')).toBe(0);
   expect(refusedAfter(FORGIVEN_AFTER_MS, 'many')).toBe(1);
 });
 

@@ -193,7 +193,7 @@ describe('flags that osquery’s configuration gives as SQL', () => {
     expect(await errors()).toEqual(['process_ancestry_flags: view: more than one row']);
     setView('SELECT hex(zeroblob(500000)) AS process_ancestry_redact;');
     expect(await errors()).toEqual([
-      'process_ancestry_flags: view: values of 1000000 characters, and 65536 are the most',
+      'process_ancestry_flags: view: values of 1000000 characters; the maximum is 65536',
     ]);
   });
 

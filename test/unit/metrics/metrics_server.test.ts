@@ -208,15 +208,19 @@ describe('a unix socket', () => {
   test('in a folder that others can write is not made, nor a folder in such a one', async () => {
     const folder = directory();
     chmodSync(folder, 0o777);
-    await expect(serve(unix(join(folder, 'metrics.sock')))).rejects.toThrow(`others can write ${folder}: chmod go-w`);
-    await expect(serve(unix(join(folder, 'new', 'metrics.sock')))).rejects.toThrow('others can write');
+    await expect(serve(unix(join(folder, 'metrics.sock')))).rejects.toThrow(
+      `other users can write ${folder}: chmod go-w`,
+    );
+    await expect(serve(unix(join(folder, 'new', 'metrics.sock')))).rejects.toThrow('other users can write');
     expect(existsSync(join(folder, 'new'))).toBe(false);
     chmodSync(folder, 0o755);
     mkdirSync(join(folder, 'group'));
     chmodSync(join(folder, 'group'), 0o775);
-    await expect(serve(unix(join(folder, 'group', 'metrics.sock')))).rejects.toThrow('others can write');
+    await expect(serve(unix(join(folder, 'group', 'metrics.sock')))).rejects.toThrow('other users can write');
     symlinkSync(join(folder, 'group'), join(folder, 'link'));
-    await expect(serve(unix(join(folder, 'link', 'metrics.sock')))).rejects.toThrow(`others can write ${folder}/group`);
+    await expect(serve(unix(join(folder, 'link', 'metrics.sock')))).rejects.toThrow(
+      `other users can write ${folder}/group`,
+    );
   });
 });
 

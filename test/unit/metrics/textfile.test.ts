@@ -51,7 +51,7 @@ test('a folder that is a link, that everybody can write, or that is not there is
   symlinkSync(real, join(folder, 'link'));
   expect(() => new Textfile(join(folder, 'link', 'x.prom')).write('')).toThrow('link is a symbolic link');
   chmodSync(real, 0o777);
-  expect(() => new Textfile(join(real, 'x.prom')).write('')).toThrow(`everybody can write ${real}: chmod o-w ${real}`);
+  expect(() => new Textfile(join(real, 'x.prom')).write('')).toThrow(`all users can write ${real}: chmod o-w ${real}`);
   expect(() => new Textfile(join(folder, 'none', 'x.prom')).write('')).toThrow('ENOENT');
   expect(readdirSync(real)).toEqual([]);
 });

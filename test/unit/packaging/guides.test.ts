@@ -76,7 +76,7 @@ describe('packaging/operations/README.md', () => {
   const text = read('packaging/operations/README.md');
 
   test("tells of each of doctor's checks, in their order", () => {
-    const [, table = ''] = text.split(/## Troubleshooting|### Who could forge/);
+    const [, table = ''] = text.split(/## Troubleshooting|### Columns that users can forge/);
     const told = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, id]) => id);
     expect(told).toEqual(CHECKS.map(({ id }) => id));
   });

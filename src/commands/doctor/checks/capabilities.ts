@@ -1,4 +1,4 @@
-/** Whether the extension may do what it has to, or would if it were started as this process was. */
+/** Checks the capabilities of the extension. If it does not run: those of this process. */
 import type { Check } from '../check.ts';
 import { type Finding, ok, skipped, warning } from '../finding.ts';
 import type { Host } from '../host.ts';
@@ -6,13 +6,13 @@ import { capabilitiesOf } from '../process_facts.ts';
 import { isEbpfUsed } from '../sensor_in_use.ts';
 
 interface Need {
-  /** Any of them will do (linux/capability.h). */
+  /** One of them is enough (linux/capability.h). */
   readonly anyOf: readonly (readonly [name: string, bit: number])[];
   readonly lack: 'warning' | 'problem';
   readonly without: string;
-  /** Newer kernels let everybody listen for forks: it is not missed where they are heard without it. */
+  /** Needed only to receive forks. Newer kernels allow that without it. */
   readonly onlyToHearForks?: true;
-  /** For which sensor it is needed; by default for all. */
+  /** The sensor that needs it; undefined: all. */
   readonly sensor?: 'ebpf' | 'audit';
 }
 
@@ -39,7 +39,7 @@ const NEEDS: readonly Need[] = [
   {
     anyOf: [['CAP_NET_ADMIN', 12]],
     lack: 'problem',
-    without: 'forks and exits are not heard',
+    without: 'forks and exits are not received',
     onlyToHearForks: true,
     sensor: 'audit',
   },
@@ -51,12 +51,12 @@ const NEEDS: readonly Need[] = [
       ['CAP_DAC_OVERRIDE', 1],
     ],
     lack: 'warning',
-    without: "files in other users' directories cannot be looked at",
+    without: "files in other users' directories cannot be read",
   },
 ];
 
 const ADVICE =
-  'run as root with these capabilities: see CapabilityBoundingSet= and NoNewPrivileges= of the osqueryd unit, or the container';
+  'run as root with these capabilities: check CapabilityBoundingSet= and NoNewPrivileges= of the osqueryd unit, or the container';
 
 export const capabilities: Check = {
   id: 'capabilities',
@@ -64,17 +64,20 @@ export const capabilities: Check = {
   async run(host) {
     const { extension, stats } = await host.osquery();
     const isEbpf = await isEbpfUsed(host);
-    // What only the other sensor needs is not missed.
+    // Capabilities of the sensor that is not used are not needed.
     const needs = NEEDS.filter(({ sensor }) => (isEbpf ? sensor !== 'audit' : sensor !== 'ebpf'));
     const findings = missing(host, needs, 'self', 'this process', host.connectorError() === 0);
     const pid = extension?.pid;
     if (pid === undefined) return findings;
     const hearsForks = stats?.collector?.includes('proc_events') ?? false;
     const ofExtension = missing(host, needs, pid, `the extension (process ${pid})`, hearsForks);
-    // What matters to the recording is what the extension has; doctor without them just sees less.
+    // Only the extension's capabilities affect the recording. Without them doctor itself sees less.
     const isWell = ofExtension.every(({ status }) => status === 'ok');
     if (!isWell || findings.every(({ status }) => status === 'ok')) return ofExtension;
-    return [...ofExtension, ...findings.map((found) => warning(found.message, 'run doctor as root to see all'))];
+    return [
+      ...ofExtension,
+      ...findings.map((found) => warning(found.message, 'run doctor as root for complete results')),
+    ];
   },
 };
 
@@ -92,7 +95,7 @@ function missing(
   if (lacking.length === 0) {
     const names = (some: readonly Need[]) => some.map(({ anyOf }) => anyOf[0]?.[0]).join(', ');
     const has = `${who} has ${names(needs.filter((need) => !without.includes(need)))}`;
-    return [ok(without.length === 0 ? has : `${has}; this kernel tells of forks without ${names(without)}`)];
+    return [ok(without.length === 0 ? has : `${has}; this kernel reports forks without ${names(without)}`)];
   }
   return (['problem', 'warning'] as const).flatMap((status) => {
     const named = lacking

@@ -1,10 +1,10 @@
-/** Whether times can be relied on, and compared with those of other hosts. */
+/** Checks that timestamps are correct and comparable with those of other hosts. */
 import type { Check } from '../check.ts';
 import { type Finding, ok, warning } from '../finding.ts';
 
-/** Rows have whole seconds, of two clocks. */
+/** Larger than the rounding error: rows have whole seconds of two clocks. */
 const JUMP_SECONDS = 5;
-/** systemd-timesyncd's mark that it has set the clock (man 8 systemd-timesyncd.service). */
+/** systemd-timesyncd creates this file when it has set the clock (man 8 systemd-timesyncd.service). */
 const TIMESYNC_MARK = '/run/systemd/timesync/synchronized';
 
 export const clock: Check = {
@@ -21,7 +21,7 @@ export const clock: Check = {
         findings.push(
           warning(
             `the clock was set ${jump > 0 ? 'forward' : 'back'} by ${Math.abs(jump)} s since ${since}`,
-            'compare rows of that time by uptime or eid, not by time; let NTP slew rather than step',
+            'order rows of that period by uptime or eid, not by time; configure NTP to slew instead of step',
           ),
         );
       }
@@ -29,10 +29,10 @@ export const clock: Check = {
     if (!synchronized && !host.file(TIMESYNC_MARK))
       findings.push(
         warning(
-          'the clock follows no other: its times cannot be compared with those of other hosts',
-          'timedatectl set-ntp true, or start chronyd; nothing, where the hypervisor sets the clock',
+          'the clock is not synchronized: its times cannot be compared with those of other hosts',
+          'timedatectl set-ntp true, or start chronyd; nothing if the hypervisor sets the clock',
         ),
       );
-    return findings.length > 0 ? findings : [ok('follows another, and did not jump')];
+    return findings.length > 0 ? findings : [ok('synchronized, without jumps')];
   },
 };

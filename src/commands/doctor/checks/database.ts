@@ -1,4 +1,4 @@
-/** Whether rows can be kept: the directory, its disk, and what is in it. */
+/** Checks the database of rows: its directory, free disk space and content. */
 import { dirname, join } from 'node:path';
 import type { Check } from '../check.ts';
 import { type Finding, ok, problem, skipped, warning } from '../finding.ts';
@@ -9,7 +9,7 @@ import { octal } from './writable_by_others.ts';
 const MIB = 1024 * 1024;
 const LITTLE_MIB = 256;
 const NONE_MIB = 16;
-/** What is read through in a second or so. */
+/** A database of this size is checked in about a second. */
 const CHECKED_MAX_BYTES = 256 * MIB;
 
 export const database: Check = {
@@ -21,12 +21,17 @@ export const database: Check = {
     const reported = reportedProblems(osquery).filter(({ code }) => code.startsWith('database'));
     if (reported.length > 0)
       return reported.map(({ message }) =>
-        problem(`rows are kept in memory: ${message}`, 'make it usable; rows go there at once'),
+        problem(
+          `rows are kept in memory: ${message}`,
+          'correct that; the extension then uses the database without a restart',
+        ),
       );
     const osquerys = flags.database_path;
     const path = stats?.database || host.databasePath(osquerys === '' ? undefined : osquerys);
     if (path === ':memory:')
-      return [warning('rows are kept in memory, and lost with the process', 'set process_ancestry_database to auto')];
+      return [
+        warning('rows are kept in memory, and are lost when the process ends', 'set process_ancestry_database to auto'),
+      ];
     const directory = host.file(path);
     if (!directory) return [nothingThere(host, path)];
     const unsafe = unsafety(path, directory, host.uid);
@@ -37,18 +42,18 @@ export const database: Check = {
 };
 
 function nothingThere(host: Host, path: string): Finding {
-  if (host.uid !== 0) return skipped(`${path} is not there, or not to be seen by this user`);
+  if (host.uid !== 0) return skipped(`${path} does not exist, or this user may not see it`);
   const free = freeMiB(host, path);
   if (free !== undefined && free < NONE_MIB) return diskFull(path, free);
-  return ok(`${path} is not there yet: the extension makes it`);
+  return ok(`${path} does not exist yet: the extension creates it`);
 }
 
 function unsafety(path: string, { kind, uid, mode }: FileFacts, ourUid: number): Finding | undefined {
-  const advice = `give process_ancestry_database a directory of its own, which need not exist, or: chown root:root ${path}; chmod 0700 ${path}`;
-  if (kind !== 'directory') return problem(`${path} is no directory`, advice);
+  const advice = `set process_ancestry_database to a directory used for nothing else, which need not exist; or: chown root:root ${path}; chmod 0700 ${path}`;
+  if (kind !== 'directory') return problem(`${path} is not a directory`, advice);
   if (uid !== ourUid && uid !== 0) return problem(`${path} belongs to user ${uid}: it is not used`, advice);
-  if (mode & 0o022) return problem(`others can write ${path} (${octal(mode)}): it is not used`, advice);
-  if (mode & 0o055) return warning(`others can look into ${path} (${octal(mode)})`, `chmod 0700 ${path}`);
+  if (mode & 0o022) return problem(`other users can write ${path} (${octal(mode)}): it is not used`, advice);
+  if (mode & 0o055) return warning(`other users can read ${path} (${octal(mode)})`, `chmod 0700 ${path}`);
   return undefined;
 }
 
@@ -58,13 +63,13 @@ function* space(host: Host, path: string): Generator<Finding> {
   if (free < NONE_MIB) yield diskFull(path, free);
   else if (free < LITTLE_MIB)
     yield warning(
-      `${free} MiB are free where ${path} is`,
-      'make room, or lower process_ancestry_events_max_bytes (128 MiB by default)',
+      `only ${free} MiB are free on the disk of ${path}`,
+      'free disk space, or lower process_ancestry_events_max_bytes (128 MiB by default)',
     );
 }
 
 function diskFull(path: string, free: number): Finding {
-  return problem(`${free} MiB are free where ${path} is: rows will stay in memory`, 'make room');
+  return problem(`only ${free} MiB are free on the disk of ${path}: rows stay in memory`, 'free disk space');
 }
 
 function* content(host: Host, path: string): Generator<Finding> {
@@ -77,14 +82,14 @@ function* content(host: Host, path: string): Generator<Finding> {
     if (error) yield problem(`${file} cannot be read: ${error}`, damagedAdvice(file));
     return;
   }
-  // What a killed extension left in the log belongs to the database, which is whole only with it.
+  // With a WAL of a killed extension, the database file alone is incomplete.
   if ((host.file(`${file}-wal`)?.bytes ?? 0) > 0 || found.bytes > CHECKED_MAX_BYTES) return;
   const damage = host.databaseDamage(file);
   if (damage) yield problem(`${file} is damaged: ${damage}`, damagedAdvice(file));
 }
 
 function damagedAdvice(file: string): string {
-  return `nothing: the extension moves it aside at its next start, and begins anew; to keep the rows copy ${file} first`;
+  return `nothing: at its next start the extension renames it and creates a new one; to keep the rows, copy ${file} first`;
 }
 
 function summary(host: Host, path: string): string {
@@ -98,7 +103,7 @@ function summary(host: Host, path: string): string {
   return `${path}: ${Math.ceil(bytes / MIB)} MiB, ${use}, ${free ?? '?'} MiB free`;
 }
 
-/** Who holds the lock beside the database (man 5 proc_locks). */
+/** Pid of the process that holds the database lock (man 5 proc_locks). */
 function holderOf(host: Host, path: string): number | undefined {
   const lock = host.file(join(path, 'lock'));
   if (!lock) return undefined;
@@ -109,7 +114,7 @@ function holderOf(host: Host, path: string): number | undefined {
   return undefined;
 }
 
-/** Of the nearest directory that is there. */
+/** Free space of the nearest existing directory. */
 function freeMiB(host: Host, path: string): number | undefined {
   for (let at = path; ; at = dirname(at)) {
     const bytes = host.freeBytes(at);

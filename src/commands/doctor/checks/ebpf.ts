@@ -1,4 +1,4 @@
-/** Whether eBPF, the best of the sensors, works here: by trying it. */
+/** Checks whether eBPF, the best sensor, works on this host, by loading the programs. */
 import { explainProblem } from '../../../collect/sensor_problems.ts';
 import type { Check } from '../check.ts';
 import { type Finding, ok, problem, skipped, warning } from '../finding.ts';
@@ -19,30 +19,30 @@ export const ebpf: Check = {
       if (!stats) return [ok('the programs can be loaded')];
       return [
         warning(
-          `the programs can be loaded, but the extension records with ${stats.collector}`,
-          'set process_ancestry_collector to auto and restart osqueryd; the extension may lack capabilities that doctor has',
+          `the programs can be loaded, but the extension uses ${stats.collector}`,
+          'set process_ancestry_collector to auto, and restart osqueryd; if that does not help, check the capabilities of the extension',
         ),
       ];
     }
-    if (refused.code === 'ebpf_no_permission') return [skipped('not to be tried without CAP_BPF and CAP_PERFMON')];
+    if (refused.code === 'ebpf_no_permission') return [skipped('cannot be checked without CAP_BPF and CAP_PERFMON')];
     return [...hindrances(host), told(refused, stats?.collector)];
   },
 };
 
-/** What keeps eBPF from working on any host. */
+/** General reasons why eBPF does not work. */
 function* hindrances(host: Host): Generator<Finding> {
   if (host.file(BTF) === undefined)
-    yield warning(`${BTF} is not there`, 'boot a kernel with CONFIG_DEBUG_INFO_BTF=y, such as those of distributions');
+    yield warning(`${BTF} does not exist`, 'boot a kernel with CONFIG_DEBUG_INFO_BTF=y, such as a distribution kernel');
   const lockdown = /\[(\w+)\]/.exec(host.text(LOCKDOWN) ?? '')?.[1];
   if (lockdown === 'confidentiality')
     yield warning(
-      'the kernel is locked down for confidentiality, which forbids eBPF to read its memory',
-      'boot with lockdown=integrity where the site allows it',
+      'kernel lockdown is in confidentiality mode: eBPF cannot read kernel memory',
+      'boot with lockdown=integrity if your security policy allows it',
     );
 }
 
 function told(refused: NonNullable<ReturnType<typeof ebpfRefusal>>, collector: string | undefined): Finding {
   const { message } = explainProblem(refused);
-  const advice = 'kernel audit is used instead: it costs more, and records the same';
-  return collector === 'none' ? problem(message, 'see kernel audit below') : warning(message, advice);
+  const advice = 'nothing: kernel audit is used instead; it records the same at a higher cost';
+  return collector === 'none' ? problem(message, 'see the check kernel audit below') : warning(message, advice);
 }

@@ -1,4 +1,4 @@
-/** Whether osquery will load the file, and nobody but root can change it. */
+/** Checks that osquery accepts the file, and that only root can change it. */
 import { dirname } from 'node:path';
 import type { Check } from '../check.ts';
 import { ok, problem } from '../finding.ts';
@@ -15,27 +15,27 @@ export const filePermissions: Check = {
     const path = host.realPath(host.extensionPath);
     const file = path === undefined ? undefined : host.file(path);
     if (path === undefined || !file)
-      return [problem(`${host.extensionPath} is not there`, 'install the package again, or run npm run build')];
+      return [problem(`${host.extensionPath} does not exist`, 'reinstall the package, or run npm run build')];
     const directory = dirname(host.extensionPath);
-    // What osquery refuses: osquery/filesystem/filesystem.cpp, safePermissions, and extensions.cpp for the name.
+    // osquery's rules: osquery/filesystem/filesystem.cpp, safePermissions; extensions.cpp for the name.
     if (!host.extensionPath.endsWith('.ext'))
-      return [problem(`osquery loads only what ends in .ext, not ${host.extensionPath}`, 'rename it')];
-    if (file.kind !== 'file') return [problem(`${path} is no file`, 'install the package again')];
+      return [problem(`osquery loads only files with the suffix .ext, not ${host.extensionPath}`, 'rename it')];
+    if (file.kind !== 'file') return [problem(`${path} is not a file`, 'reinstall the package')];
     if (file.uid !== 0)
       return [problem(`${path} belongs to user ${file.uid}: osquery does not load it`, `chown root:root ${path}`)];
     if (!(file.mode & OWNER_EXECUTES))
       return [problem(`${path} (${octal(file.mode)}) cannot be executed`, `chmod 0755 ${path}`)];
     if (file.mode & OTHERS_WRITE)
-      return [problem(`everybody can write ${path}: osquery does not load it`, `chmod 0755 ${path}`)];
+      return [problem(`all users can write ${path}: osquery does not load it`, `chmod 0755 ${path}`)];
     if ((host.file(host.realPath(directory) ?? directory)?.mode ?? 0) & STICKY)
       return [
         problem(
-          `osquery loads nothing from a directory like /tmp: ${directory}`,
-          'move it to a directory of its own, such as /usr/lib/osquery-process-ancestry',
+          `osquery loads no extension from a sticky, world-writable directory: ${directory}`,
+          'move it to a directory that only root can write, such as /usr/lib/osquery-process-ancestry',
         ),
       ];
     const way = waysToReplace(host, path) ?? waysToReplace(host, host.extensionPath);
-    if (way) return [problem(`${way.what}: who changes what is there becomes root`, way.advice)];
-    return [ok(`${path} is root's, and nobody else can change it`)];
+    if (way) return [problem(`${way.what}: this allows another user to become root`, way.advice)];
+    return [ok(`only root can change ${path}`)];
   },
 };

@@ -1,4 +1,4 @@
-/** Whether kernel audit can tell of every exec. */
+/** Checks that kernel audit can report each exec. */
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { Check } from '../check.ts';
@@ -12,7 +12,7 @@ import { isEbpfUsed } from '../sensor_in_use.ts';
 type Audit = ReturnType<Host['audit']>;
 
 const IMMUTABLE = 2;
-/** linux/audit.h: what the collector reads of an exec. It needs no EOE: an event ends with the last PATH. */
+/** linux/audit.h: the records of an exec that the collector reads. It needs no EOE: an event ends with the last PATH. */
 const RECORD_TYPES: ReadonlyMap<number, string> = new Map([
   [1300, 'SYSCALL'],
   [1302, 'PATH'],
@@ -25,13 +25,13 @@ export const kernelAudit: Check = {
   id: 'kernel_audit',
   title: 'kernel audit',
   async run(host) {
-    if (await isEbpfUsed(host)) return [ok('not needed: eBPF tells of execs')];
+    if (await isEbpfUsed(host)) return [ok('not needed: eBPF reports execs')];
     const compiledIn = host.text('/proc/self/loginuid') !== undefined;
     if (!compiledIn)
       return [
         problem(
-          'this kernel is built without audit: /proc/self/loginuid is not there',
-          'boot a kernel with CONFIG_AUDITSYSCALL; until then forks and execs come from the proc connector and /proc alone',
+          'this kernel is built without audit: /proc/self/loginuid does not exist',
+          'boot a kernel with CONFIG_AUDITSYSCALL; until then only the proc connector and /proc report forks and execs',
         ),
       ];
     const audit = host.audit();
@@ -49,11 +49,11 @@ export const kernelAudit: Check = {
 
 function notAnswered(error: number): Finding {
   const { EPERM, EACCES, ECONNREFUSED } = constants.errno;
-  if (error === EPERM || error === EACCES) return skipped('not to be asked without CAP_AUDIT_CONTROL');
+  if (error === EPERM || error === EACCES) return skipped('cannot be checked without CAP_AUDIT_CONTROL');
   if (error === ECONNREFUSED)
     return problem(
-      'kernel audit refuses: it was switched off at boot (audit=0), or this is not the initial user namespace',
-      "take audit=0 off the kernel's command line and boot, and run osqueryd on the host rather than in a container",
+      'kernel audit refuses the connection: audit=0 is on the kernel command line, or this is not the initial user namespace',
+      'remove audit=0 from the kernel command line and reboot; run osqueryd on the host, not in a container',
     );
   return problem(
     `kernel audit does not answer (${getSystemErrorName(-error)})`,
@@ -61,31 +61,31 @@ function notAnswered(error: number): Finding {
   );
 }
 
-/** Rules that keep execs, or what is told of them, from every reader. */
+/** Audit rules that hide execs, or parts of them, from all readers. */
 function* hiding({ rules }: Audit): Generator<Finding> {
   if (rules.some(({ silencesAllTasks }) => silencesAllTasks))
     yield problem(
-      'a rule never,task keeps every process from being audited',
-      'auditctl -d never,task, and take it out of /etc/audit/rules.d; what was started under it stays unaudited until it is restarted',
+      'a rule never,task excludes all processes from audit',
+      'auditctl -d never,task, and remove the rule from /etc/audit/rules.d; processes started under the rule stay unaudited until they restart',
     );
-  // The first rule of a list that matches decides (kernel/auditsc.c, audit_filter_syscall).
+  // The first matching rule of a list decides (kernel/auditsc.c, audit_filter_syscall).
   const first = rules.findIndex(({ ours, coversExec }) => ours && coversExec);
   for (const [at, { hidesExecs }] of rules.entries()) {
     if (hidesExecs === 'none' || (first >= 0 && at > first)) continue;
     const advice =
-      'see auditctl -l; take execve and execveat out of it here and in /etc/audit/rules.d, or put it after others';
+      'see auditctl -l; remove execve and execveat from the rule, here and in /etc/audit/rules.d, or move it behind the other rules';
     yield hidesExecs === 'all'
       ? problem('a rule never,exit hides all execs', advice)
-      : warning('a rule never,exit hides the execs that meet its conditions', advice);
+      : warning('a rule never,exit hides the execs that match its conditions', advice);
   }
   for (const { excludedType } of rules) {
     const type = RECORD_TYPES.get(excludedType);
     if (!type) continue;
-    const advice = `auditctl -d exclude,always -F msgtype=${type}, and take it out of /etc/audit/rules.d`;
+    const advice = `auditctl -d exclude,always -F msgtype=${type}, and remove the rule from /etc/audit/rules.d`;
     yield excludedType === SYSCALL
-      ? problem('a rule excludes records of type SYSCALL: audit tells of no exec', advice)
+      ? problem('a rule excludes records of type SYSCALL: audit reports no exec', advice)
       : warning(
-          `a rule excludes records of type ${type}: that part of an exec is read from /proc, where the process still lives`,
+          `a rule excludes records of type ${type}: that part of an exec is read from /proc, if the process still runs`,
           advice,
         );
   }
@@ -95,16 +95,16 @@ function* switches(host: Host, { enabled, pid, rules }: Audit, { stats }: Osquer
   const runs = stats !== undefined;
   if (enabled === IMMUTABLE && !rules.some(({ coversExec }) => coversExec))
     yield problem(
-      'the audit configuration is immutable (enabled=2), and has no rule for execve',
-      'take "-e 2" out of the audit rules, or add rules for execve and execveat before it, and boot',
+      'the audit configuration is immutable (enabled=2) and has no rule for execve',
+      'remove "-e 2" from the audit rules, or add rules for execve and execveat before it; then reboot',
     );
-  // The extension switches it on before it adds them.
+  // The extension enables audit before it adds its rules.
   if (enabled === 0 && runs && rules.some(({ ours }) => ours))
-    yield problem('audit was switched off while the extension runs (enabled=0)', 'auditctl -e 1');
+    yield problem('audit was disabled while the extension runs (enabled=0)', 'auditctl -e 1');
   if (pid !== 0 && processName(host, pid) === '')
     yield warning(
-      `the unicast place belongs to process ${pid}, which is gone`,
-      'nothing, if the extension runs: it takes the place within half a minute; else restart auditd or osqueryd',
+      `the unicast owner, process ${pid}, has exited`,
+      'nothing if the extension runs: it becomes the unicast owner within half a minute; otherwise restart auditd or osqueryd',
     );
 }
 
@@ -112,32 +112,32 @@ function* rulesOf(host: Host, { enabled, pid, rules }: Audit, { stats, error }: 
   const ours = rules.some((rule) => rule.ours);
   if (stats && usesAudit(stats.collector) && !rules.some(({ coversExec }) => coversExec))
     yield problem(
-      'no rule records execve though the extension reads audit: somebody removed it',
-      'nothing, if it is there again in a second; else see what runs auditctl -D or augenrules',
+      'the extension reads audit, but no rule records execve: another program removed the rule',
+      'nothing if the rule is back after a second; otherwise find the program that runs auditctl -D or augenrules',
     );
-  // Where osquery does not answer there may be another one with the extension, but not without a reader.
+  // If osquery does not answer, another osquery may run the extension; then audit has a reader.
   const nobodyReads = pid === 0 || processName(host, pid) === '';
   if (ours && (error === undefined || nobodyReads) && !stats && enabled !== IMMUTABLE)
     yield warning(
-      'rules with the key process_ancestry are left though no extension answers here',
-      'start the extension: it removes them when it leaves; or process_ancestry.ext cleanup',
+      'rules with the key process_ancestry are left, but no extension answers',
+      'start the extension, which removes them when it ends, or run process_ancestry.ext cleanup',
     );
 }
 
-/** What only the extension can know: what it tried and failed, and what it sees while it records. */
+/** Advice for problems that only the extension can detect. */
 const TOLD: Readonly<Record<string, string>> = {
-  audit_state_unsaved: 'mend that, and restart osqueryd',
-  audit_rule_refused: 'mend that, and restart osqueryd',
-  audit_start_failed: 'mend that, and restart osqueryd',
-  audit_no_permission: 'mend that, and restart osqueryd',
-  audit_setpgid_flood: 'see what that process does; the extension listens again by itself',
-  audit_some_execs_hidden: 'see auditctl -l; put such rules after those with the key process_ancestry',
+  audit_state_unsaved: 'correct that, and restart osqueryd',
+  audit_rule_refused: 'correct that, and restart osqueryd',
+  audit_start_failed: 'correct that, and restart osqueryd',
+  audit_no_permission: 'correct that, and restart osqueryd',
+  audit_setpgid_flood: 'check what that process does; the extension continues without a restart',
+  audit_some_execs_hidden: 'see auditctl -l; move such rules behind those with the key process_ancestry',
 };
 
 function* told(osquery: OsqueryView): Generator<Finding> {
   for (const { code, message } of reportedProblems(osquery)) {
     const advice = TOLD[code];
-    if (advice) yield warning(`the extension says: ${message}`, advice);
+    if (advice) yield warning(`the extension reports: ${message}`, advice);
   }
 }
 
@@ -152,10 +152,10 @@ function summary(host: Host, { enabled, pid, rules }: Audit, { extension, stats 
   const reader =
     pid === 0
       ? usesAudit(stats?.collector)
-        ? 'read by the extension by multicast, the unicast place left to auditd for half a minute'
+        ? 'read by the extension by multicast; auditd can become the unicast owner for half a minute'
         : 'no unicast reader'
       : pid === extension?.pid
         ? `read by the extension (process ${pid})`
-        : `read by ${processName(host, pid)} (process ${pid}), by the extension beside it`;
+        : `read by ${processName(host, pid)} (process ${pid}) and by the extension`;
   return `${state}, ${reader}, ${rules.length} rules, ${own} of them ours`;
 }

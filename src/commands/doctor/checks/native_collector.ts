@@ -1,10 +1,10 @@
-/** Whether the native part can be loaded: nothing is recorded without it. */
+/** Checks that the native collector can be loaded. Nothing is recorded without it. */
 import type { Check } from '../check.ts';
 import { ok, problem } from '../finding.ts';
 
-/** What glibc's dynamic linker and the kernel say (glibc, elf/dl-load.c and elf/dl-version.c), with what to do. */
+/** Errors of glibc's dynamic linker and the kernel (glibc, elf/dl-load.c and elf/dl-version.c), with advice. */
 const CURES: readonly (readonly [said: RegExp, advice: string])[] = [
-  [/version `(GLIBC\w*)_/, 'use a host with glibc 2.28 or later: ldd --version tells which one this host has'],
+  [/version `(GLIBC\w*)_/, 'use a host with glibc 2.28 or later; ldd --version prints the version'],
   [
     /^(?=.*noexec)/,
     'mount one of these directories without noexec (mount -o remount,exec /dev/shm), or make the directory of the ' +
@@ -12,11 +12,11 @@ const CURES: readonly (readonly [said: RegExp, advice: string])[] = [
   ],
   [
     /(\S+\.so\S*): cannot open shared object file/,
-    'install the package that has the library which is named (libgcc_s.so.1: libgcc-s1, libgcc)',
+    'install the package with the named library (libgcc_s.so.1: libgcc-s1, libgcc)',
   ],
   [
     /wrong ELF class|invalid ELF header|cannot open shared object/,
-    'install the package for this machine: uname -m names it',
+    'install the package for this architecture (uname -m)',
   ],
 ];
 
@@ -26,8 +26,6 @@ export const nativeCollector: Check = {
   run({ nativeError }) {
     if (nativeError === undefined) return [ok('can be loaded')];
     const [, advice] = CURES.find(([said]) => said.test(nativeError)) ?? [];
-    return [
-      problem(nativeError, advice ?? 'install the package again; if that does not help, report it with this line'),
-    ];
+    return [problem(nativeError, advice ?? 'reinstall the package; if that does not help, report this line as a bug')];
   },
 };

@@ -1,4 +1,4 @@
-/** Whether osquery knows the extension, and the extension answers through it. */
+/** Checks that the extension is registered and answers through osquery. */
 import type { Check } from '../check.ts';
 import { ok, problem, skipped } from '../finding.ts';
 
@@ -11,8 +11,8 @@ export const registration: Check = {
     if (!extension)
       return [
         problem(
-          'osquery does not list process_ancestry: it was not started, or has ended',
-          "restart osqueryd, and see its log (journalctl -u osqueryd) for the extension's last words",
+          'osquery does not list process_ancestry: it was not started, or it has ended',
+          "restart osqueryd, and check its log (journalctl -u osqueryd) for the extension's last messages",
         ),
       ];
     const who = `process_ancestry ${extension.version}, uuid ${extension.uuid}`;
@@ -20,7 +20,7 @@ export const registration: Check = {
       return [
         problem(
           `${who} does not answer: ${statsError}`,
-          `restart osqueryd; if it happens again, report it with the extension's log`,
+          `restart osqueryd; if it happens again, report it as a bug with the extension's log`,
         ),
       ];
     const pid = extension.pid === undefined ? '' : `, process ${extension.pid}`;

@@ -1,4 +1,4 @@
-/** Whether osquery listens, and answers. */
+/** Checks that osquery listens and answers. */
 import type { Check } from '../check.ts';
 import { ok, problem } from '../finding.ts';
 
@@ -8,14 +8,14 @@ export const socket: Check = {
   async run(host) {
     const path = host.socketPath;
     const start =
-      'start osqueryd (systemctl start osqueryd, or orbit), or give --socket the path of its --extensions_socket';
+      'start osqueryd (systemctl start osqueryd, or orbit), or set --socket to the path of its --extensions_socket';
     const found = host.file(path);
     if (!found) {
       return host.uid === 0
-        ? [problem(`${path} is not there: osquery does not run, or without extensions`, start)]
-        : [problem(`${path} is not there, or not to be seen`, 'run doctor as root')];
+        ? [problem(`${path} does not exist: osquery does not run, or runs without extensions`, start)]
+        : [problem(`${path} does not exist, or this user may not see it`, 'run doctor as root')];
     }
-    if (host.file(host.realPath(path) ?? path)?.kind !== 'socket') return [problem(`${path} is no socket`, start)];
+    if (host.file(host.realPath(path) ?? path)?.kind !== 'socket') return [problem(`${path} is not a socket`, start)];
     const { error } = await host.osquery();
     if (error === undefined) return [ok(`${path} answers`)];
     return [problem(`no answer: ${error}`, host.uid === 0 ? start : 'run doctor as root')];

@@ -1,4 +1,4 @@
-/** The page: its state, and what changes it. */
+/** State of the page, and its changes. */
 import { escapeTerminal } from '../../../text/terminal_escape.ts';
 import { localTimes } from '../clock_text.ts';
 import type { PageData } from '../page_text.ts';
@@ -63,12 +63,12 @@ function change(part: Partial<ViewState>): void {
   if (state.query !== before.query) folds.search(state.query !== '');
   const isFiltered = (Object.keys(part) as (keyof ViewState)[]).some((name) => name !== 'selected');
   if (isFiltered) filtered = filter(model, state);
-  // Browsers allow some hundred changes of the address in half a minute, which a held key would exceed.
+  // Browsers limit changes of the address to some hundred per 30 s. A held key would exceed that.
   if (addressTimer === 0) addressTimer = setTimeout(writeAddress, ADDRESS_MS);
   draw();
 }
 
-/** No step of the browser's history: each key would be one. */
+/** Replaces the history entry: otherwise each key press would add one. */
 function writeAddress(): void {
   addressTimer = 0;
   history.replaceState(undefined, '', hashOf(state) || location.pathname + location.search);
@@ -89,7 +89,7 @@ function draw(): void {
   byId('count', HTMLParagraphElement).textContent = model.count === 0 ? 'No processes' : some;
 }
 
-/** A process that an address names is to be seen, whatever is folded. */
+/** Makes the process of the address visible, even below folded rows. */
 function revealSelected(): void {
   const index = model.indexOf(state.selected);
   folds.show(index);
@@ -103,7 +103,7 @@ function move(where: Move): void {
   select(index);
 }
 
-/** To the next process that matches, over the end to the beginning. */
+/** Goes to the next match; after the last to the first. */
 function nextMatch(by: 1 | -1): void {
   const from = model.indexOf(state.selected);
   for (let step = 1; step <= model.count; step++) {
@@ -120,7 +120,7 @@ function fold(isFolded: boolean): void {
   draw();
 }
 
-/** Left and right do the nearest thing first. */
+/** Left folds, then goes to the parent; right unfolds, then goes to the first child. */
 function sideways(toLeft: boolean): void {
   const index = model.indexOf(state.selected);
   const hasChildren = (rows.children[index] ?? 0) > 0;
@@ -182,7 +182,7 @@ function head(): void {
   const names = {
     extension: 'recorded by the extension',
     log: 'from a recorded log',
-    proc: 'as /proc shows it: only the living',
+    proc: 'from /proc: running processes only',
   };
   const place = source === 'log' ? source_name : host;
   document.title = escapeTerminal(`${place}: process ancestry`);

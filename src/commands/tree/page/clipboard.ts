@@ -1,4 +1,4 @@
-/** Whether it could be copied: a browser may not let a page of a file do so. */
+/** Whether copying succeeded: a browser may forbid it for a page from a file. */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

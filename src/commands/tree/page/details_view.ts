@@ -1,4 +1,4 @@
-/** Everything about the selected process. */
+/** Shows details of the selected process. */
 import { escapeTerminal } from '../../../text/terminal_escape.ts';
 import type { LocalTimes } from '../clock_text.ts';
 import { imageName, lastImage, type TreeImage, type TreeProcess } from '../document.ts';
@@ -44,7 +44,7 @@ export class DetailsView {
       ),
       this.#ancestry(index),
       this.#facts(process),
-      element('h3', '', process.images.length === 1 ? 'Image' : `${process.images.length} images, one after the other`),
+      element('h3', '', process.images.length === 1 ? 'Image' : `${process.images.length} images in sequence`),
       ...process.images.map((image) => this.#image(image)),
       element('h3', '', 'Copy'),
       element('div', 'copies', ...copies(process)),
@@ -96,7 +96,7 @@ export class DetailsView {
       time === null
         ? inherited
           ? 'forked, never executed'
-          : 'executed before the recording'
+          : 'executed before the recording started'
         : this.#times.short(time);
     const who = euser === '' || euser === user ? user : `${user} as ${euser}`;
     const list = element(
@@ -113,7 +113,7 @@ export class DetailsView {
 }
 
 function copies({ pid, entity_id, images }: TreeProcess): HTMLElement[] {
-  // An entity id has no quotes, but a page may be made of anything.
+  // An entity id has no quotes, but the data of a page is untrusted.
   const quoted = `'${entity_id.replaceAll("'", "''")}'`;
   const all: readonly (readonly [string, string])[] = [
     ['pid', String(pid)],
@@ -123,11 +123,11 @@ function copies({ pid, entity_id, images }: TreeProcess): HTMLElement[] {
     ['SQL: all below it', `SELECT DISTINCT pid, entity_id FROM process_ancestry WHERE ancestor_entity_id = ${quoted};`],
   ];
   return all.map(([label, raw]) => {
-    // Pasted into a terminal, a line break would run what is before it.
+    // A line break, pasted into a terminal, would run the command.
     const text = escapeTerminal(raw);
     const made = button('plain', label, () => {
       void copyText(text).then((isCopied) => {
-        made.textContent = isCopied ? 'copied' : 'not allowed here';
+        made.textContent = isCopied ? 'copied' : 'copying is not allowed';
         setTimeout(() => {
           made.textContent = label;
         }, 1200);

@@ -1,4 +1,4 @@
-/** Elements made of text alone: nothing that anybody wrote is ever read as HTML. */
+/** Creates elements from text only: untrusted text is never parsed as HTML. */
 import { escapeTerminal } from '../../../text/terminal_escape.ts';
 import { piecesOf } from './highlight.ts';
 
@@ -20,14 +20,14 @@ export function button(className: string, label: string, onPress: () => void): H
   return made;
 }
 
-/** Text of anybody's, with what would reorder or hide it escaped, and the words of a search marked. */
+/** Untrusted text: characters that reorder or hide text are escaped, search words are marked. */
 export function marked(text: string, words: readonly string[] = []): Node[] {
   return piecesOf(escapeTerminal(text), words).map(({ text, isMatch }) =>
     isMatch ? element('mark', '', text) : document.createTextNode(text),
   );
 }
 
-/** The element of the page that has this id. */
+/** The element with this id. */
 export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   const found = document.getElementById(id);
   if (!(found instanceof type)) throw new Error(`the page has no ${type.name} ${id}`);

@@ -1,19 +1,19 @@
-/** Which processes match what is asked for, and whose ancestors they are. */
+/** Finds the processes that match the filters, and their ancestors. */
 import { hasFailed } from '../document.ts';
 import { type Model, timesOf } from './model.ts';
 import type { ViewState } from './view_state.ts';
 
-/** What a process is to the filter; 0 is one that is left out. This one is above one that matches. */
+/** Filter result of an ancestor of a match. 0: the process is hidden. */
 export const CONTEXT = 1;
 export const MATCH = 2;
 
 export interface Filtered {
-  /** By index; undefined where nothing is asked for and all match. */
+  /** By index; undefined without filters: all processes match. */
   readonly kept: Uint8Array | undefined;
   readonly matches: number;
 }
 
-/** The words of a search, all of which a process has to have. */
+/** Search words. A match contains all of them. */
 export function wordsOf(query: string): string[] {
   return query.toLowerCase().split(/\s+/).filter(Boolean);
 }
@@ -30,7 +30,7 @@ export function filter(model: Model, state: ViewState): Filtered {
   let matches = 0;
   for (const [at, process] of model.processes.entries()) {
     if (session >= 0 && process.session !== session) continue;
-    // Also with whose rights: what a setuid program does is done by its owner.
+    // Also the effective user: a setuid program acts as its owner.
     if (user && process.user !== user && !process.images.some((one) => one.user === user || one.euser === user))
       continue;
     if (only === 'failed' && !hasFailed(process)) continue;
@@ -39,7 +39,7 @@ export function filter(model: Model, state: ViewState): Filtered {
     if (isTimed && !timesOf(process).some(isWithin)) continue;
     if (words.length > 0) {
       const text = model.textOf(at);
-      // All entities of a boot begin alike: a part of an id would find everybody.
+      // Entity ids of one boot have a common prefix: a partial id would match all processes.
       const id = process.entity_id.toLowerCase();
       if (!words.every((word) => text.includes(word) || word === id)) continue;
     }

@@ -1,4 +1,4 @@
-/** What is folded. During a search everything that matches is open at first, and the folds from before come back after it. */
+/** Folded processes. A search starts with all matches unfolded; after it the earlier folds are restored. */
 import type { Model } from './model.ts';
 
 export class Folds {
@@ -6,7 +6,7 @@ export class Folds {
   #folded: Set<number>;
   #whileSearching: Set<number> | undefined;
 
-  /** The kernel's own threads are folded at first. */
+  /** Kernel threads are folded initially. */
   constructor(model: Model) {
     this.#model = model;
     this.#folded = new Set(
@@ -16,7 +16,7 @@ export class Folds {
 
   readonly isFolded = (index: number): boolean => this.#now.has(index);
 
-  /** The query was changed: `isSearching` whether there is one now. */
+  /** Called when the query changes. `isSearching`: whether the query is not empty. */
   search(isSearching: boolean): void {
     this.#whileSearching = isSearching ? new Set() : undefined;
   }
@@ -31,7 +31,7 @@ export class Folds {
     for (let at = 0; at < this.#model.count; at++) if (this.#model.hasChildren(at)) this.#now.add(at);
   }
 
-  /** Unfolds what is above a process. */
+  /** Unfolds all ancestors of a process. */
   show(index: number): void {
     for (let above = index < 0 ? -1 : this.#model.parentOf(index); above >= 0; above = this.#model.parentOf(above)) {
       this.#now.delete(above);

@@ -1,17 +1,17 @@
-/** The keys, in a dialog. */
+/** Dialog that lists the keys. */
 import { button, byId, element } from './element.ts';
 
 const KEYS: readonly (readonly [string, string])[] = [
   ['↑ ↓', 'previous, next process'],
-  ['←', 'fold; then to the parent'],
-  ['→', 'unfold; then to the first child'],
+  ['←', 'fold; if folded, go to the parent'],
+  ['→', 'unfold; if unfolded, go to the first child'],
   ['Shift ← →', 'fold all, unfold all'],
   ['Home End', 'first, last'],
-  ['Page ↑ ↓', 'a page up, down'],
-  ['Enter', 'details of the process'],
+  ['Page ↑ ↓', 'page up, page down'],
+  ['Enter', 'show details of the process'],
   ['/', 'search'],
   ['n N', 'next, previous match'],
-  ['Esc', 'leave the search, the details, the filters'],
+  ['Esc', 'leave the search; close the details; clear the filters'],
   ['?', 'this list'],
 ];
 

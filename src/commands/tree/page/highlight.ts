@@ -1,14 +1,14 @@
-/** Where the words of a search are in a text. */
+/** Finds search words in a text. */
 
 interface Piece {
   readonly text: string;
   readonly isMatch: boolean;
 }
 
-/** The text in pieces, joined again it is the same. `words` in lower case. */
+/** Splits the text into matching and other parts. `words`: in lower case. */
 export function piecesOf(text: string, words: readonly string[]): Piece[] {
   const lower = text.toLowerCase();
-  // A letter whose lower case has another length would shift all behind it.
+  // A letter whose lower case has another length would shift the positions of later matches.
   if (words.length === 0 || lower.length !== text.length) return [{ text, isMatch: false }];
   const pieces: Piece[] = [];
   let from = 0;

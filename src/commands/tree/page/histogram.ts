@@ -1,17 +1,17 @@
-/** How many execs there were when. */
+/** Number of execs over time. */
 import type { Model } from './model.ts';
 
 interface Histogram {
   readonly from: number;
   readonly to: number;
-  /** Seconds of a bar. */
+  /** Duration of a bar in seconds. */
   readonly step: number;
   readonly execs: readonly number[];
-  /** Of processes that started then and failed. */
+  /** Execs of processes that failed. */
   readonly failed: readonly number[];
 }
 
-/** Undefined where no time is known. Execs that nobody saw are left out: they may be from days before. */
+/** Undefined when no time is known. Execs before the recording are omitted: they may be days older. */
 export function histogramOf({ processes }: Pick<Model, 'processes'>, bars: number): Histogram | undefined {
   const all: { time: number; failed: boolean }[] = [];
   for (const { images, exit_code } of processes) {

@@ -1,4 +1,4 @@
-/** The tree as the page works with it: processes by their index, which is their place in preorder. */
+/** The tree as used by the page: processes by index in preorder. */
 import type { TreeDocument, TreeProcess, TreeSession } from '../document.ts';
 
 export class Model {
@@ -7,7 +7,7 @@ export class Model {
   readonly sessions: readonly TreeSession[];
   /** Index of the parent; -1 at the top. */
   readonly parents: Int32Array;
-  /** Index after the last that is below. */
+  /** Index after the last descendant. */
   readonly ends: Int32Array;
   readonly #byEntity = new Map<string, number>();
   #texts: readonly string[] | undefined;
@@ -55,7 +55,7 @@ export class Model {
     return chain.reverse();
   }
 
-  /** What is searched, in lower case: what rows show, and the paths of the programs. */
+  /** Searched text in lower case: the text of the rows, and the paths of programs. */
   textOf(at: number): string {
     this.#texts ??= this.processes.map(({ pid, user, images }) =>
       [pid, user, ...images.flatMap(({ path, args }) => [path, args.join(' ')])].join('\n').toLowerCase(),
@@ -64,7 +64,7 @@ export class Model {
   }
 }
 
-/** When something is known to have happened to it: its start and its execs. */
+/** Known times of a process: its start and its execs. */
 export function timesOf({ start_time, images }: TreeProcess): number[] {
   return [start_time, ...images.map(({ time }) => time)].filter((time) => time !== null);
 }

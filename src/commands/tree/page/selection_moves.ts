@@ -1,10 +1,10 @@
-/** Where the keys lead in the list of what is to be seen. */
+/** Moves of the selection in the list of visible rows. */
 import type { Model } from './model.ts';
 import type { VisibleRows } from './visible_rows.ts';
 
 export type Move = 'previous' | 'next' | 'first' | 'last' | 'page up' | 'page down' | 'parent' | 'child';
 
-/** Index of the process that the move leads to; `from` itself where it leads nowhere. */
+/** Index of the process after the move; `from` when no move is possible. */
 export function moved(model: Model, { rows }: VisibleRows, from: number, move: Move, page: number): number {
   const at = rows.indexOf(from);
   const step = (by: number) => rows[Math.max(0, Math.min(rows.length - 1, at + by))] ?? from;

@@ -1,4 +1,4 @@
-/** The sessions on the left. */
+/** List of sessions, on the left. */
 import type { LocalTimes } from '../clock_text.ts';
 import type { SessionKind, TreeSession } from '../document.ts';
 import { KIND_NAMES } from '../session_text.ts';
@@ -16,7 +16,7 @@ const BADGES: Readonly<Record<SessionKind, string>> = {
   tty: 'tty',
   unknown: '?',
 };
-/** People first, the kernel last. */
+/** Order of groups: logins first, the kernel last. */
 const ORDER: readonly SessionKind[] = [
   ...(['sshd', 'ssm', 'terminal', 'console', 'tty', 'container'] as const),
   ...(['unknown', 'service', 'init', 'kthread'] as const),

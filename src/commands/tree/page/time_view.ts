@@ -1,4 +1,4 @@
-/** Execs over time, with two handles for the range that is looked at. */
+/** Chart of execs over time, with two handles for the displayed range. */
 import type { LocalTimes } from '../clock_text.ts';
 import { byId, element } from './element.ts';
 import { histogramOf } from './histogram.ts';
@@ -39,7 +39,7 @@ export class TimeView {
       Object.assign(input, { type: 'range', min: String(from), max: String(to), step: '1' });
       input.setAttribute('aria-label', name);
       input.addEventListener('input', () => {
-        // One handle does not pass the other.
+        // A handle cannot pass the other one.
         if (Number(this.#from.value) > Number(this.#to.value)) {
           input.value = input === this.#from ? this.#to.value : this.#from.value;
         }
@@ -72,7 +72,7 @@ export class TimeView {
 
 function bar(at: number, execs: number, most: number, className: string): SVGRectElement[] {
   if (execs === 0) return [];
-  // One exec is to be seen beside a thousand.
+  // A single exec must be visible beside a thousand.
   const height = Math.max(2, HEIGHT * Math.sqrt(execs / most));
   const rect = document.createElementNS(SVG, 'rect');
   const attributes = { x: at + 0.1, y: HEIGHT - height, width: 0.8, height, class: className };

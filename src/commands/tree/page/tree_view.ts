@@ -1,4 +1,4 @@
-/** The tree: only the rows that are to be seen are elements, however many there are. */
+/** The tree. Only visible rows have elements, to support large trees. */
 
 import type { LocalTimes } from '../clock_text.ts';
 import { hasFailed, imageName, lastImage, type TreeImage } from '../document.ts';
@@ -9,14 +9,14 @@ import type { Model } from './model.ts';
 import type { VisibleRows } from './visible_rows.ts';
 
 const ROW_HEIGHT = 26;
-/** Rows above and below the edge that are there already when they come into sight. */
+/** Number of extra rows above and below the visible area. */
 const SPARE_ROWS = 12;
 const INDENT = 16;
 /** Deeper levels are not indented further. */
 const DEEPEST = 28;
-/** All rows are made for printing, up to so many. */
+/** Maximum number of printed rows. */
 const PRINTED_ROWS = 10_000;
-/** Of a command line in a row: more of it is in the details. */
+/** Maximum length of a command line in a row. The details show all of it. */
 const SHOWN_CHARACTERS = 400;
 
 interface Shown {
@@ -56,7 +56,7 @@ export class TreeView {
     addEventListener('afterprint', () => this.#print(false));
   }
 
-  /** How many rows the height shows. */
+  /** Number of visible rows. */
   get page(): number {
     return Math.max(1, Math.floor(this.#scroller.clientHeight / ROW_HEIGHT) - 1);
   }
@@ -70,7 +70,7 @@ export class TreeView {
     this.#render();
   }
 
-  /** Brings a process into sight, if it is among the rows. */
+  /** Scrolls to a process, if it has a row. */
   reveal(index: number, where: 'nearest' | 'middle' = 'nearest'): void {
     const at = this.#shown?.rows.rows.indexOf(index) ?? -1;
     if (at < 0) return;
@@ -175,13 +175,13 @@ export class TreeView {
   }
 }
 
-/** Without the first where it only repeats the program's name. */
+/** Arguments without the first one, if it is the program's name. */
 function shownArgs(image: TreeImage): readonly string[] {
   const [first = ''] = image.args;
   return first === image.path || first === imageName(image) ? image.args.slice(1) : image.args;
 }
 
-/** Told apart by a sign and by words, not only by colour. */
+/** States differ by sign and text, not only by colour. */
 export function stateElement(process: Parameters<typeof stateText>[0]): HTMLElement {
   const text = stateText(process);
   const kind = hasFailed(process) ? 'failed' : process.state;

@@ -1,11 +1,11 @@
-/** What is looked at, and how it is written behind the # of the address, so that a link shows the same. */
+/** State of the view, which is stored after the # of the address, so that a link shows the same view. */
 
 export type Only = 'all' | 'failed' | 'running';
 
 export interface ViewState {
   readonly query: string;
   readonly user: string;
-  /** Entity id of the process that the session begins with; '' for all. */
+  /** Entity id of the first process of the session; '' for all sessions. */
   readonly session: string;
   /** Unix seconds. */
   readonly from: number | null;
@@ -39,7 +39,7 @@ export function hashOf(state: ViewState): string {
   return text === '' ? '' : `#${text}`;
 }
 
-/** What is not understood is left out. */
+/** Ignores invalid parts. */
 export function stateOf(hash: string): ViewState {
   const parts = new URLSearchParams(hash.replace(/^#/, ''));
   const seconds = (name: string) => (/^\d{1,12}$/.test(parts.get(name) ?? '') ? Number(parts.get(name)) : null);

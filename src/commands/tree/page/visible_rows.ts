@@ -1,16 +1,16 @@
-/** The tree as a list: what is to be seen of it when some of it is folded and some left out. */
+/** The list of visible rows, without folded and filtered processes. */
 import type { Model } from './model.ts';
 
 export interface VisibleRows {
-  /** Indexes of the processes, in order. */
+  /** Indexes of visible processes, in order. */
   readonly rows: Int32Array;
-  /** By index of a process: which child of its parent it is among those that are not left out, from 1. */
+  /** By process index: position among the unfiltered children of its parent, from 1. */
   readonly places: Int32Array;
-  /** By index of a process: how many children it has that are not left out; of the tops, behind the last index. */
+  /** By process index: number of unfiltered children. The element after the last index counts processes at the top. */
   readonly children: Int32Array;
 }
 
-/** `kept`: 0 for what is left out, with everything below it. */
+/** `kept`: 0 hides a process with its descendants. */
 export function visibleRows(
   model: Model,
   kept: Uint8Array | undefined,

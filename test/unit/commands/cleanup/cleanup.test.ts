@@ -27,7 +27,7 @@ describe('cleaning up after an extension that was killed', () => {
     const host = hostWith([], { rulesRemoved: 2, settingsPutBack: true });
     expect(cleanUp('/run/state', host)).toEqual({
       isClean: true,
-      message: "removed 2 audit rules, put audit's settings back as they were found",
+      message: 'removed 2 audit rules, restored the original audit settings',
     });
     expect(host.asked).toEqual(['process_ancestry', '/run/state']);
     expect(cleanUp('/run/state', hostWith([]))).toEqual({ isClean: true, message: 'nothing was left in kernel audit' });

@@ -58,32 +58,36 @@ test.each(CHECKS)('on a host where all is well, $title is ok', async (check) => 
 
 const directory = '/usr/lib/osquery-process-ancestry';
 states(filePermissions, [
-  ['a file that is not there', { files: { [EXTENSION]: undefined } }, [/^problem: .* is not there/]],
+  ['a file that is not there', { files: { [EXTENSION]: undefined } }, [/^problem: .* does not exist/]],
   [
     'a name without .ext',
     { host: { extensionPath: '/usr/lib/pa' }, files: { '/usr/lib/pa': file(0o755) } },
-    [/^problem: osquery loads only what ends in \.ext/],
+    [/^problem: osquery loads only files with the suffix \.ext/],
   ],
-  ['a directory in its place', { files: { [EXTENSION]: folder() } }, [/^problem: .* is no file/]],
+  ['a directory in its place', { files: { [EXTENSION]: folder() } }, [/^problem: .* is not a file/]],
   [
     'another owner',
     { files: { [EXTENSION]: file(0o755, { uid: 1000 }) } },
     [/^problem: .* belongs to user 1000: osquery does not load it \(chown root:root /],
   ],
   ['not executable', { files: { [EXTENSION]: file(0o644) } }, [/^problem: .* cannot be executed \(chmod 0755/]],
-  ['writable by everybody', { files: { [EXTENSION]: file(0o757) } }, [/^problem: everybody can write .*chmod 0755/]],
+  ['writable by everybody', { files: { [EXTENSION]: file(0o757) } }, [/^problem: all users can write .*chmod 0755/]],
   [
     "writable by a group that is not root's",
     { files: { [EXTENSION]: file(0o775, { gid: 50 }) } },
-    [/^problem: others can write .*becomes root \(chmod go-w/],
+    [/^problem: other users can write .*another user to become root \(chmod go-w/],
   ],
   ["writable by root's group is root's", { files: { [EXTENSION]: file(0o775) } }, [/^ok/]],
   [
     'a sticky directory, which osquery takes for a /tmp',
     { files: { [directory]: folder(0o1755) } },
-    [/^problem: osquery loads nothing from a directory like \/tmp/],
+    [/^problem: osquery loads no extension from a sticky, world-writable directory/],
   ],
-  ['a directory that others can write', { files: { [directory]: folder(0o777) } }, [/^problem: others can write/]],
+  [
+    'a directory that other users can write',
+    { files: { [directory]: folder(0o777) } },
+    [/^problem: other users can write/],
+  ],
   ["a directory of somebody's", { files: { '/usr/lib': folder(0o755, { uid: 7 }) } }, [/^problem: \/usr\/lib belongs/]],
   [
     "a sticky directory further up, with root's directory in it, is guarded",
@@ -97,12 +101,12 @@ states(filePermissions, [
       files: { '/srv': folder(0o777), '/srv/x.ext': file(0o777, { kind: 'link' }) },
       links: { '/srv/x.ext': EXTENSION },
     },
-    [/^problem: others can write \/srv \(0777\)/],
+    [/^problem: other users can write \/srv \(0777\)/],
   ],
   [
     'a link to it is judged by what it leads to',
     { host: { extensionPath: '/usr/lib/x.ext' }, links: { '/usr/lib/x.ext': EXTENSION } },
-    [/^ok: \/usr\/lib\/osquery-process-ancestry\//],
+    [/^ok: only root can change \/usr\/lib\/osquery-process-ancestry\//],
   ],
 ]);
 
@@ -111,9 +115,9 @@ states(autoload, [
   [
     'no osquery on the host',
     { files: { '/etc/osquery': undefined } },
-    [/^warning: no osquery is configured .*put the line/],
+    [/^warning: osquery is not installed.*add the line/],
   ],
-  ['no list', { texts: { [LOAD]: undefined } }, [/^warning: .* is not there: osqueryd does not start/]],
+  ['no list', { texts: { [LOAD]: undefined } }, [/^warning: .* does not exist: osqueryd does not start/]],
   ['a list of others', { texts: { [LOAD]: '/x.ext\n' } }, [/^warning: .* does not name the extension/]],
   ['a comment is no entry', { texts: { [LOAD]: `# ${EXTENSION}\n` } }, [/^warning: .* does not name/]],
   ['nor is one that begins with ;', { texts: { [LOAD]: `;${EXTENSION}\n` } }, [/^warning: .* does not name/]],
@@ -121,12 +125,12 @@ states(autoload, [
   [
     'named by two paths',
     { texts: { [LOAD]: `${EXTENSION}\n/opt/pa.ext\n` }, links: { '/opt/pa.ext': EXTENSION } },
-    [/^problem: .* 2 times.*leave one/],
+    [/^problem: .* 2 times.*keep only one/],
   ],
   [
     'a path that is not there',
     { texts: { [LOAD]: '/old/process_ancestry.ext' } },
-    [/^problem: .*names \/old\/process_ancestry.ext, which is not there/],
+    [/^problem: .*names \/old\/process_ancestry.ext, which does not exist/],
   ],
   [
     'another file of that name',
@@ -139,9 +143,9 @@ states(autoload, [
     [/^ok: .* names \/opt\/pa.ext/],
   ],
   [
-    'a list that others can write',
+    'a list that other users can write',
     { files: { [LOAD]: file(0o666) } },
-    [/^problem: others can write \/etc\/osquery\/extensions.load .*becomes root/],
+    [/^problem: other users can write \/etc\/osquery\/extensions.load .*another user to become root/],
   ],
   [
     "Orbit's list beside osquery's, each for itself",
@@ -165,18 +169,18 @@ states(autoload, [
   [
     "Orbit without a list, and none of osquery's",
     { files: { '/opt': folder(), '/opt/orbit': folder(), '/etc/osquery': undefined }, texts: { [LOAD]: undefined } },
-    [/^warning: \/etc\/osquery\/extensions.load is not there/],
+    [/^warning: \/etc\/osquery\/extensions.load does not exist/],
   ],
 ]);
 
 states(socket, [
-  ['not there', { files: { [SOCKET]: undefined } }, [/^problem: .* is not there: osquery does not run.*--socket/]],
+  ['not there', { files: { [SOCKET]: undefined } }, [/^problem: .* does not exist: osquery does not run.*--socket/]],
   [
     'not to be seen by a user',
     { files: { [SOCKET]: undefined }, host: { uid: 1000 } },
-    [/^problem: .* not to be seen \(run doctor as root\)/],
+    [/^problem: .* this user may not see it \(run doctor as root\)/],
   ],
-  ['a file in its place', { files: { [SOCKET]: file() } }, [/^problem: .* is no socket/]],
+  ['a file in its place', { files: { [SOCKET]: file() } }, [/^problem: .* is not a socket/]],
   ['nobody answers', { osquery: NO_OSQUERY }, [/^problem: no answer: nobody listens \(start osqueryd/]],
 ]);
 
@@ -214,17 +218,17 @@ states(
     [
       'CAP_NET_ADMIN, and the kernel tells nobody else of forks',
       { osquery: NOT_LISTED, texts: { [self]: without(12) }, host: { connectorError: () => EPERM } },
-      [/^problem: this process has no CAP_NET_ADMIN \(forks and exits are not heard\)/],
+      [/^problem: this process has no CAP_NET_ADMIN \(forks and exits are not received\)/],
     ],
     [
       'CAP_NET_ADMIN, and the kernel tells everybody of forks',
       { osquery: NOT_LISTED, texts: { [self]: without(12) } },
-      [/^ok: this process has CAP_AUDIT_CONTROL, CAP_AUDIT_READ.*; this kernel tells of forks without CAP_NET_ADMIN$/],
+      [/^ok: this process has CAP_AUDIT_CONTROL, CAP_AUDIT_READ.*; this kernel reports forks without CAP_NET_ADMIN$/],
     ],
     [
       'the extension hears forks without CAP_NET_ADMIN',
       { texts: { [extensions]: without(12) } },
-      [/^ok: the extension .*; this kernel tells of forks without CAP_NET_ADMIN$/],
+      [/^ok: the extension .*; this kernel reports forks without CAP_NET_ADMIN$/],
     ],
     [
       'the extension has no CAP_NET_ADMIN, and reads audit alone',
@@ -240,7 +244,10 @@ states(
     [
       'doctor lacks one that the extension has',
       { texts: { [self]: without(30) } },
-      [/^ok: the extension/, /^warning: this process has no CAP_AUDIT_CONTROL .*run doctor as root to see all/],
+      [
+        /^ok: the extension/,
+        /^warning: this process has no CAP_AUDIT_CONTROL .*run doctor as root for complete results/,
+      ],
     ],
     ['/proc is hidden', { osquery: NOT_LISTED, texts: { [self]: undefined } }, [/^skipped/]],
   ],
@@ -252,14 +259,14 @@ states(ebpf, [
   [
     'an extension that records otherwise though it works',
     { stats: { collector: 'audit+proc_events' } },
-    [/^warning: .*records with audit\+proc_events \(set process_ancestry_collector to auto/],
+    [/^warning: .*uses audit\+proc_events \(set process_ancestry_collector to auto/],
   ],
   [
     'no type information',
     WITH_AUDIT,
     [
-      /^warning: \/sys\/kernel\/btf\/vmlinux is not there .*CONFIG_DEBUG_INFO_BTF/,
-      /^warning: .*\(kernel audit is used/,
+      /^warning: \/sys\/kernel\/btf\/vmlinux does not exist .*CONFIG_DEBUG_INFO_BTF/,
+      /^warning: .*\(nothing: kernel audit is used/,
     ],
   ],
   [
@@ -269,12 +276,12 @@ states(ebpf, [
       files: { '/sys/kernel/btf/vmlinux': file() },
       texts: { '/sys/kernel/security/lockdown': 'none integrity [confidentiality]\n' },
     },
-    [/^warning: the kernel is locked down for confidentiality/, /^warning: /],
+    [/^warning: kernel lockdown is in confidentiality mode/, /^warning: /],
   ],
   [
     'nothing that records',
     { ...WITH_AUDIT, stats: { collector: 'none' }, files: { '/sys/kernel/btf/vmlinux': file() } },
-    [/^problem: .*\(see kernel audit below\)/],
+    [/^problem: .*\(see the check kernel audit below\)/],
   ],
   [
     'no permission',
@@ -299,18 +306,14 @@ states(
     [
       'read by auditd, and beside it by the extension',
       { audit: { pid: 600 }, texts: { '/proc/600/comm': 'auditd\n' } },
-      [/^ok: on, read by auditd \(process 600\), by the extension beside it/],
+      [/^ok: on, read by auditd \(process 600\) and by the extension/],
     ],
     [
       'the extension leaves the place to auditd for a while',
       { audit: { pid: 0 } },
-      [/^ok: on, read by the extension by multicast, the unicast place left to auditd/],
+      [/^ok: on, read by the extension by multicast; auditd can become the unicast owner/],
     ],
-    [
-      'the reader is gone',
-      { audit: { pid: 600 } },
-      [/^warning: the unicast place belongs to process 600, which is gone/],
-    ],
+    ['the reader is gone', { audit: { pid: 600 } }, [/^warning: the unicast owner, process 600, has exited/]],
     [
       'never,task',
       { audit: { rules: [OUR_RULE, anyRule({ silencesAllTasks: true })] } },
@@ -324,7 +327,7 @@ states(
     [
       'never,exit with conditions hides some',
       { audit: { rules: [anyRule({ hidesExecs: 'some' }), OUR_RULE] } },
-      [/^warning: a rule never,exit hides the execs that meet/],
+      [/^warning: a rule never,exit hides the execs that match/],
     ],
     ['never,exit after ours hides nothing', { audit: { rules: [OUR_RULE, anyRule({ hidesExecs: 'all' })] } }, [/^ok/]],
     [
@@ -335,7 +338,7 @@ states(
     [
       'excluded records without which audit tells nothing',
       { audit: { rules: [OUR_RULE, anyRule({ excludedType: 1300 })] } },
-      [/^problem: a rule excludes records of type SYSCALL: audit tells of no exec/],
+      [/^problem: a rule excludes records of type SYSCALL: audit reports no exec/],
     ],
     [
       'an excluded end of events, which is not needed',
@@ -356,14 +359,14 @@ states(
     [
       'switched off under the extension',
       { audit: { enabled: 0 }, stats: { collector: 'proc_events' } },
-      [/^problem: audit was switched off .*auditctl -e 1/],
+      [/^problem: audit was disabled .*auditctl -e 1/],
     ],
     [
       'off, with an extension that uses the connector alone',
       { audit: { enabled: 0, pid: 0, rules: [] }, stats: { collector: 'proc_events' } },
       [/^ok: off, no unicast reader/],
     ],
-    ['our rules removed under the extension', { audit: { rules: [] } }, [/^problem: no rule records execve/]],
+    ['our rules removed under the extension', { audit: { rules: [] } }, [/^problem: .*no rule records execve/]],
     ['our rules left behind', { osquery: NOT_LISTED }, [/^warning: rules with the key .* are left.*ext cleanup\)$/]],
     [
       'our rules left behind, and osquery gone too',
@@ -374,17 +377,17 @@ states(
     [
       'what the extension says itself',
       { stats: { problems: '[{"code":"audit_state_unsaved","message":"could not be written"}]' } },
-      [/^warning: the extension says: could not be written/],
+      [/^warning: the extension reports: could not be written/],
     ],
     [
       'a user that floods audit',
       { stats: { problems: '[{"code":"audit_setpgid_flood","message":"too many"}]' } },
-      [/^warning: the extension says: too many.*listens again by itself/],
+      [/^warning: the extension reports: too many.*continues without a restart/],
     ],
     [
       'what others hide from the extension under conditions',
       { stats: { problems: '[{"code":"audit_some_execs_hidden","message":"some"}]' } },
-      [/^warning: the extension says: some/],
+      [/^warning: the extension reports: some/],
     ],
     [
       'a reader beside it is nothing to say',
@@ -430,28 +433,33 @@ states(loss, [
   [
     'of each kind',
     { stats: { kernel_lost: '1', details_missing: '2', store_lost: '3', malformed: '4' } },
-    [/^warning: 1 records.*auditctl -b/, /^warning: 2 execs came/, /^warning: 3 rows/, /^warning: 4 audit records/],
+    [
+      /^warning: 1 records.*auditctl -b/,
+      /^warning: 2 execs have missing details/,
+      /^warning: 3 rows/,
+      /^warning: 4 audit records/,
+    ],
   ],
   [
     'many rows without exec details, now',
     { stats: { problems: '[{"code":"details_missing_many","message":"25 %"}]' } },
-    [/^problem: the extension says: 25 %/],
+    [/^problem: the extension reports: 25 %/],
   ],
   [
     'nearly as many processes as the cache holds',
     { stats: { cache_capacity: '1000' }, host: { livingProcesses: () => 800 } },
-    [/^warning: 800 processes live, and the cache holds 1000: .*raise process_ancestry_cache_size/],
+    [/^warning: 800 processes run, and the cache holds 1000: .*raise process_ancestry_cache_size/],
   ],
   [
     'fewer',
     { stats: { cache_capacity: '1000' }, host: { livingProcesses: () => 799 } },
-    [/^ok: nothing of 100000 events is lost/],
+    [/^ok: none of 100000 events is lost/],
   ],
-  ['a queue that is nearly full', { audit: { backlog: 8000 } }, [/^warning: 8000 records wait .* holds 8192/]],
+  ['a queue that is nearly full', { audit: { backlog: 8000 } }, [/^warning: 8000 records wait .* limit is 8192/]],
   [
     'dropped before the extension came',
     { audit: { lost: 12 } },
-    [/^ok: nothing of 100000 events is lost; audit has dropped 12 records since the boot, for any reader/],
+    [/^ok: none of 100000 events is lost; audit has dropped 12 records since boot, for all readers/],
   ],
   ['nobody to ask', { osquery: NO_OSQUERY, audit: { error: EPERM } }, [/^skipped/]],
 ]);
@@ -466,22 +474,22 @@ states(database, [
     [/^problem: rows are kept in memory: disk full/],
   ],
   ['in memory', { stats: { database: ':memory:' } }, [/^warning: rows are kept in memory/]],
-  ['not there yet', { osquery: NOT_LISTED, files: { [ROWS]: undefined } }, [/^ok: .* is not there yet/]],
+  ['not there yet', { osquery: NOT_LISTED, files: { [ROWS]: undefined } }, [/^ok: .* does not exist yet/]],
   [
     'not to be seen',
     { osquery: NOT_LISTED, files: { [ROWS]: undefined }, host: { uid: 1000 } },
-    [/^skipped: .*not to be seen/],
+    [/^skipped: .*may not see it/],
   ],
-  ['a file in its place', { files: { [ROWS]: file() } }, [/^problem: .* is no directory/]],
+  ['a file in its place', { files: { [ROWS]: file() } }, [/^problem: .* is not a directory/]],
   ["somebody else's", { files: { [ROWS]: folder(0o700, { uid: 9 }) } }, [/^problem: .* belongs to user 9/]],
-  ['writable by others', { files: { [ROWS]: folder(0o770) } }, [/^problem: others can write .* \(0770\)/]],
-  ['readable by others', { files: { [ROWS]: folder(0o755) } }, [/^warning: others can look into/]],
-  ['little room', { host: { freeBytes: () => 100 * 1024 * 1024 } }, [/^warning: 100 MiB are free/]],
-  ['no room', { host: { freeBytes: () => 1024 } }, [/^problem: 0 MiB are free .*\(make room\)/]],
+  ['writable by others', { files: { [ROWS]: folder(0o770) } }, [/^problem: other users can write .* \(0770\)/]],
+  ['readable by others', { files: { [ROWS]: folder(0o755) } }, [/^warning: other users can read/]],
+  ['little room', { host: { freeBytes: () => 100 * 1024 * 1024 } }, [/^warning: only 100 MiB are free/]],
+  ['no room', { host: { freeBytes: () => 1024 } }, [/^problem: only 0 MiB are free .*\(free disk space\)/]],
   [
     'damaged, and not in use',
     { texts: unlocked, host: { databaseDamage: () => 'row 3 missing' } },
-    [/^problem: .*events.db is damaged: row 3 missing \(.*moves it aside/],
+    [/^problem: .*events.db is damaged: row 3 missing \(.*renames it/],
   ],
   [
     'in use: only read',
@@ -518,23 +526,23 @@ const watched = { enable_extensions_watchdog: 'true' };
 states(watchdog, [
   ['osquery is not there', { osquery: NO_OSQUERY }, [/^skipped/]],
   ['a manager without a watchdog', { osquery: { flags: {} } }, [/^skipped/]],
-  ['not for extensions', {}, [/^ok: it leaves extensions alone/]],
+  ['not for extensions', {}, [/^ok: it does not watch extensions/]],
   ['with the normal limits', { flags: watched }, [/^ok: it allows 200 MiB of growth and 10 % of all CPUs/]],
   [
     'with the restrictive limits',
     { flags: { ...watched, watchdog_level: '1' } },
-    [/^warning: the extension has 90 MiB of the 100 MiB .*watchdog_memory_limit=250/, /^warning: .*5 % of 4 CPUs/],
+    [/^warning: the extension uses 90 MiB of the 100 MiB .*watchdog_memory_limit=250/, /^warning: .*5 % of 4 CPUs/],
   ],
   ['level -1 is off', { flags: { ...watched, watchdog_level: '-1' } }, [/^ok: it allows 10000 MiB/]],
   [
     'a limit below what the extension has',
     { flags: { ...watched, watchdog_memory_limit: '80' } },
-    [/^problem: the extension has 90 MiB, and the watchdog ends it when it has grown by 80 MiB/],
+    [/^problem: the extension uses 90 MiB; the watchdog kills it when it has grown by 80 MiB/],
   ],
   [
     'a low limit, with no extension yet',
     { osquery: { extension: undefined, flags: { ...watched, watchdog_memory_limit: '120' } } },
-    [/^warning: .*grown by 120 MiB: a busy host may need that/],
+    [/^warning: .*grown by 120 MiB: a busy host may need more/],
   ],
   [
     'a limit that is given goes over the level',
@@ -558,7 +566,7 @@ states(clock, [
   [
     'following no other',
     { host: { clock: () => ({ unixSeconds: 1_009_000, uptimeSeconds: 9000, synchronized: false }) } },
-    [/^warning: the clock follows no other.*chronyd/],
+    [/^warning: the clock is not synchronized.*chronyd/],
   ],
   [
     'set by timesyncd, which the kernel need not know',

@@ -47,7 +47,7 @@ describe('doctor', () => {
     const broken = { id: 'x', title: 'X', run: () => Promise.reject(new Error('odd')) };
     const well = { id: 'y', title: 'Y', run: () => [ok('fine')] };
     const [first, second] = await diagnose(hostWith(), [broken, well]);
-    expect(first).toMatchObject({ id: 'x', status: 'warning', message: 'could not be checked: odd' });
+    expect(first).toMatchObject({ id: 'x', status: 'warning', message: 'check failed: odd' });
     expect(second).toMatchObject({ id: 'y', status: 'ok' });
   });
 });
@@ -80,7 +80,7 @@ describe('where the native collector cannot be loaded', () => {
 describe('its report', () => {
   const diagnoses: Diagnosis[] = [
     { id: 'a', title: 'first', ...ok('fine') },
-    { id: 'b', title: 'the second', ...problem('bad\nname\u001b[31m', 'mend it') },
+    { id: 'b', title: 'the second', ...problem('bad\nname\u001b[31m', 'repair it') },
     { id: 'c', title: 'third', ...skipped('why') },
   ];
 
@@ -89,7 +89,7 @@ describe('its report', () => {
       [
         'ok       first       fine',
         'problem  the second  bad?name?[31m',
-        '                     to do: mend it',
+        '                     to do: repair it',
         'skipped  third       why',
         '1 problem, 0 warnings, 1 skipped',
         '',
@@ -116,7 +116,7 @@ describe('its report', () => {
   test('is an array of id, status, message and advice for programs', () => {
     expect(JSON.parse(asJson(diagnoses))).toEqual([
       { id: 'a', status: 'ok', message: 'fine', advice: '' },
-      { id: 'b', status: 'problem', message: 'bad\nname\u001b[31m', advice: 'mend it' },
+      { id: 'b', status: 'problem', message: 'bad\nname\u001b[31m', advice: 'repair it' },
       { id: 'c', status: 'skipped', message: 'why', advice: '' },
     ]);
   });

@@ -8,15 +8,15 @@ const CASES: readonly (readonly [error: string, advice: RegExp])[] = [
     "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34' not found (required by /proc/self/fd/20)",
     /glibc 2\.28 or later/,
   ],
-  ['libgcc_s.so.1: cannot open shared object file: No such file or directory', /package that has the library/],
-  ['/opt/process_ancestry.node: wrong ELF class: ELFCLASS32', /for this machine/],
-  ['/opt/process_ancestry.node: invalid ELF header', /for this machine/],
+  ['libgcc_s.so.1: cannot open shared object file: No such file or directory', /package with the named library/],
+  ['/opt/process_ancestry.node: wrong ELF class: ELFCLASS32', /for this architecture/],
+  ['/opt/process_ancestry.node: invalid ELF header', /for this architecture/],
   [
     'one of these directories must be writable by this user and not mounted noexec (/run: /proc/self/fd/20: failed to ' +
       'map segment from shared object)',
     /remount,exec/,
   ],
-  ['something else', /install the package again/],
+  ['something else', /reinstall the package/],
 ];
 
 test.each(CASES)('%s', async (error, advice) => {

@@ -244,7 +244,7 @@ describe('pings', () => {
     await manager.waitForExtension('process_ancestry', 120_000);
     made.close();
     await eventually(() => expect(manager.extensions).toEqual([]));
-    expect(log.at(-1)).toMatch(/has gone away/);
+    expect(log.at(-1)).toMatch(/does not answer and was removed/);
   });
 
   test('drop one that says it is not well, and keep one that is', async () => {

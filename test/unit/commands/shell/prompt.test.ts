@@ -66,7 +66,7 @@ describe('SQL given as an argument', () => {
 
   test('without a statement is an error', async () => {
     expect(await runOnce('-- nothing', options())).toBe(1);
-    expect(streams.err).toBe('Error: the SQL holds no statement\n');
+    expect(streams.err).toBe('Error: the SQL contains no statement\n');
   });
 
   test('stops at the first failure, with status 1 and the message on stderr', async () => {
@@ -136,8 +136,8 @@ describe('dot commands', () => {
   test.each([
     ['.nope', 'no such command: .nope'],
     ['.schema nope', 'no such table: nope'],
-    ['.mode', '.mode takes one of auto, pretty, line, json, csv'],
-    ['.mode xml', '.mode takes one of'],
+    ['.mode', '.mode needs one of auto, pretty, line, json, csv'],
+    ['.mode xml', '.mode needs one of'],
   ])('%s is an error: %s', async (line, message) => {
     expect(await command(line)).toBe(1);
     expect(streams.err).toContain(message);

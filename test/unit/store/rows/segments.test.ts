@@ -221,10 +221,10 @@ describe('a segment', () => {
 
   test('is found by the keys of its rows', () => {
     const segments = filled(range(3 * SEGMENT_ROWS));
-    segments.add({ ...row(3 * SEGMENT_ROWS + 1), pid: 77, parent: 78 });
-    const found = segments.withKeys(ALL, new Set([77]), new Set([78]));
+    segments.add({ ...row(3 * SEGMENT_ROWS + 1), pid: 7777, parent: 7778 });
+    const found = segments.withKeys(ALL, new Set([7777]), new Set([7778]));
     expect(found).toEqual([segments.within(ALL).at(-1)]);
-    expect(segments.withKeys(ALL, new Set([77]), new Set([79]))).toEqual([]);
+    expect(segments.withKeys(ALL, new Set([7777]), new Set([7779]))).toEqual([]);
     expect(segments.withKeys(ALL, new Set(range(20)))).toHaveLength(4);
   });
 
