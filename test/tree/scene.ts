@@ -98,7 +98,7 @@ export class Scene {
     const rows = { events: this.events, processes: this.processes, ancestors: [] };
     const newest = this.events.reduce((most, { time }) => Math.max(most, time), 0);
     return {
-      ...{ format: 1, version: '0.1.0', host: 'shop-web-1', boot_time: newest - 90_000, taken_time: newest + 30 },
+      ...{ format: 1, version: '0.2.0', host: 'shop-web-1', boot_time: newest - 90_000, taken_time: newest + 30 },
       ...{ source: 'extension', source_name: '/var/osquery/osquery.em.17' },
       ...withSessions(forestOf(rows, { unlessEnded: 'running', userName }), userName),
       ...about,

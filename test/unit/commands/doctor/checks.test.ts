@@ -192,7 +192,7 @@ states(registration, [
     { osquery: { stats: undefined, statsError: 'timeout' } },
     [/^problem: .*uuid 17 does not answer: timeout/],
   ],
-  ['listed and answering', {}, [/^ok: process_ancestry 0.1.0, uuid 17, process 4242, up for 2 h, collector ebpf/]],
+  ['listed and answering', {}, [/^ok: process_ancestry 0.2.0, uuid 17, process 4242, up for 2 h, collector ebpf/]],
 ]);
 
 const without = (...bits: number[]) =>

@@ -71,7 +71,7 @@ export const STATS: Readonly<Record<string, string>> = {
 
 export const OSQUERY: OsqueryView = {
   error: undefined,
-  extension: { uuid: '17', version: '0.1.0', pid: PID },
+  extension: { uuid: '17', version: '0.2.0', pid: PID },
   stats: STATS,
   statsError: undefined,
   flags: {

@@ -137,7 +137,7 @@ describe('on the wire', () => {
     const list = await connected().extensions();
     expect(Object.keys(list)).toEqual([String(made.uuid)]);
     expect(Object.values(list)).toEqual([
-      { name: 'process_ancestry', version: '0.1.0', sdk_version: '5.0.0', min_sdk_version: '0.0.0' },
+      { name: 'process_ancestry', version: '0.2.0', sdk_version: '5.0.0', min_sdk_version: '0.0.0' },
     ]);
   });
 

@@ -69,7 +69,7 @@ export class StandInExtension {
     this.#manager ??= connectManager(socketPath);
     const info = new types.InternalExtensionInfo({
       name,
-      version: '0.1.0',
+      version: '0.2.0',
       sdk_version: '5.0.0',
       min_sdk_version: '0.0.0',
     });
