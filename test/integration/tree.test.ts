@@ -148,7 +148,7 @@ describe('tree of a recorded log', () => {
     symlinkSync('/dev/null', link);
     for (const path of [pipe, link, directory]) {
       const { status, stderr } = await ranLauncher([...sample, '--html', path]);
-      expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining(`${path} is neither a file`) });
+      expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining(`${path} is not a file`) });
     }
     expect(lstatSync(pipe).isFIFO()).toBe(true);
     expect(lstatSync(link).isSymbolicLink()).toBe(true);
@@ -169,7 +169,7 @@ describe('tree of a recorded log', () => {
 
   test.each([
     [['5'], 1, 'no process 5 in :sample:'],
-    [['--since', 'noon'], 2, '--since="noon" is neither'],
+    [['--since', 'noon'], 2, '--since="noon" is not a time'],
     [['--replay-file', '/nowhere/audit.log'], 1, '/nowhere/audit.log'],
     [['--html', '/nowhere/tree.html'], 1, '/nowhere/tree.html'],
     [['1', '2'], 2, 'one pid or entity id'],
