@@ -270,7 +270,8 @@ describe.skipIf(!canRecord())('audit that others change', () => {
       const rowsOf = async (tag: string) =>
         (await events()).filter(({ cmdline }) => cmdline?.startsWith(`/bin/true ${tag}-`));
       // Children that are forked before the group of their creator is read have an unknown group.
-      await until('creator told', async () => (await events()).some(({ cmdline }) => cmdline?.endsWith(' parent')));
+      const creator = `/bin/sh -c ${parent} parent`;
+      await until('creator told', async () => (await events()).some(({ cmdline }) => cmdline === creator));
       child.stdin.write('go\n');
       await until('all told', async () => (await rowsOf('stayed')).length === 60);
       const entered = await rowsOf('entered');
