@@ -81,6 +81,7 @@ async function shell(commandLine: CommandLine): Promise<number> {
   // npm changes to the project's directory; INIT_CWD is the caller's.
   if (replayed && replayed !== SAMPLE_LOG)
     given.set('process_ancestry_replay_file', resolve(process.env.INIT_CWD ?? '', replayed));
+  if (replayed && !given.has('process_ancestry_collector')) given.set('process_ancestry_collector', 'replay');
   const passedOn = [...given].flatMap(([name, value]) => [`--${name}`, value]);
   if (commandLine.verbose) passedOn.push('--verbose');
   if (commandLine.configFile) passedOn.push('--config_file', commandLine.configFile);

@@ -16,6 +16,8 @@ export interface Expected {
 /** Ids that are made from an eid are exact up to this value. No host reaches it. */
 const EID_MOST = 1e15;
 const TEXT = /^(\d{20}) (\d{20}) (\d{20})$/;
+/** Version 0.1.0 wrote only the last eid. */
+const LEGACY_TEXT = /^\d{20}$/;
 
 export class ExpectedRows {
   /** The content from before this process; undefined if it cannot be read. */
@@ -87,7 +89,8 @@ export class ExpectedRows {
 }
 
 function parse(text: string): Expected | undefined {
-  const [lastEid, discardedEid, rows] = TEXT.exec(text)?.slice(1).map(Number) ?? [];
+  const numbers = LEGACY_TEXT.test(text) ? [Number(text), 0, 0] : TEXT.exec(text)?.slice(1).map(Number);
+  const [lastEid, discardedEid, rows] = numbers ?? [];
   if (lastEid === undefined || discardedEid === undefined || rows === undefined) return undefined;
   const makesSense = lastEid <= EID_MOST && discardedEid <= lastEid && rows <= lastEid;
   return makesSense ? { lastEid, discardedEid, rows } : undefined;

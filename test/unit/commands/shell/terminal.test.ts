@@ -27,16 +27,7 @@ afterEach(async () => {
 });
 
 function start(columns: number, ...args: string[]): void {
-  const shell = [
-    process.execPath,
-    program,
-    'shell',
-    '--embedded',
-    '--collector',
-    'replay',
-    '--replay-file',
-    ':sample:',
-  ];
+  const shell = [process.execPath, program, 'shell', '--embedded', '--replay-file', ':sample:'];
   const env = { ...process.env, HOME: home, XDG_RUNTIME_DIR: home, TERM: 'xterm' };
   const pty = [join(import.meta.dirname, 'on_terminal.py'), String(columns)];
   terminal = spawn('python3', [...pty, ...shell, ...args], { env });
