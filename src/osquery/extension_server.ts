@@ -92,6 +92,7 @@ export class ExtensionServer {
   #buffered = 0;
   #server: Server | undefined;
   #removeSocket: RemoveSocket | undefined;
+  /** Runs while there are connections. */
   #sweep: NodeJS.Timeout | undefined;
 
   /** @throws {ExtensionError} `declaration`: the columns of a table are invalid, or two tables have one name */
@@ -186,6 +187,7 @@ export class ExtensionServer {
       }
       this.#counts.connections += 1;
       this.#connections.add(new Connection(socket, this.#host));
+      this.#sweep ??= setInterval(() => this.#closeOverdue(), this.#sweepMs).unref();
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(cannotListen(path, error)));
@@ -209,8 +211,6 @@ export class ExtensionServer {
       }
     });
     this.#server = server;
-    const shortest = Math.min(this.#limits.partialSeconds, this.#limits.idleSeconds);
-    this.#sweep = setInterval(() => this.#closeOverdue(), Math.min(1000, shortest * 250)).unref();
   }
 
   /** Stops listening, closes all connections and removes the socket. May be called several times. */
@@ -233,6 +233,10 @@ export class ExtensionServer {
     }
   }
 
+  get #sweepMs(): number {
+    return Math.min(1000, Math.min(this.#limits.partialSeconds, this.#limits.idleSeconds) * 250);
+  }
+
   #closeOverdue(): void {
     const now = performance.now();
     for (const connection of [...this.#connections]) {
@@ -242,6 +246,9 @@ export class ExtensionServer {
         connection.close();
       } else if (idleSince !== undefined && now - idleSince > this.#limits.idleSeconds * 1000) connection.close();
     }
+    if (this.#connections.size > 0) return;
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
   }
 
   #fault(kind: string, error: string): void {

@@ -27,7 +27,7 @@ function start(socketPath: string, options: Partial<ExtensionOptions> = {}) {
   let reason: ExitReason | undefined;
   const extension = new Extension({
     name: 'process_ancestry',
-    version: '0.2.0',
+    version: '0.1.0',
     socketPath,
     timeoutSeconds: 120,
     intervalSeconds: 0.05,
@@ -75,7 +75,7 @@ describe('the beginning', () => {
     ]);
     expect(manager.extensions.get(20658)).toMatchObject({
       name: 'process_ancestry',
-      version: '0.2.0',
+      version: '0.1.0',
       sdk_version: '5.0.0',
       min_sdk_version: '0.0.0',
     });

@@ -9,7 +9,7 @@ import { FakeManager } from './fake_manager.ts';
 import { OPTIONS, REGISTRATION, SENT_BY_MANAGER, SENT_TO_MANAGER } from './recording.ts';
 import { afterwards, directory } from './sandbox.ts';
 
-const INFO = { name: 'process_ancestry', version: '0.2.0', sdkVersion: '5.0.0', minSdkVersion: '0.0.0' };
+const INFO = { name: 'process_ancestry', version: '0.1.0', sdkVersion: '5.0.0', minSdkVersion: '0.0.0' };
 
 /** A server that does to each connection what it is told. */
 async function fake(serve: (socket: Socket) => void): Promise<string> {

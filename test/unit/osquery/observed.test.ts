@@ -19,7 +19,7 @@ function start(manager: FakeManager) {
   };
   const extension = new Extension({
     name: 'process_ancestry',
-    version: '0.2.0',
+    version: '0.1.0',
     socketPath: manager.path,
     timeoutSeconds: 5,
     intervalSeconds: 0.05,
