@@ -215,7 +215,7 @@ export class ExtensionServer {
 
   /** Stops listening, closes all connections and removes the socket. May be called several times. */
   async close(): Promise<void> {
-    clearInterval(this.#sweep);
+    this.#endSweep();
     const server = this.#server;
     this.#server = undefined;
     if (server) this.#removeSocket?.();
@@ -246,7 +246,10 @@ export class ExtensionServer {
         connection.close();
       } else if (idleSince !== undefined && now - idleSince > this.#limits.idleSeconds * 1000) connection.close();
     }
-    if (this.#connections.size > 0) return;
+    if (this.#connections.size === 0) this.#endSweep();
+  }
+
+  #endSweep(): void {
     clearInterval(this.#sweep);
     this.#sweep = undefined;
   }

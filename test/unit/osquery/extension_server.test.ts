@@ -392,6 +392,27 @@ describe('hostile peers', () => {
     expect(log.lines).toEqual([]);
   });
 
+  test('the timer for idle connections runs only while there are connections, also after a restart', async () => {
+    const { path, server } = await serveInVirtualTime();
+    expect(vi.getTimerCount()).toBe(0);
+    for (const isRestarted of [false, false, true]) {
+      if (isRestarted) {
+        await Peer.connect(path);
+        await until(() => server.connections === 1);
+        await server.close();
+        expect(vi.getTimerCount()).toBe(0);
+        await server.listen();
+      }
+      const peer = await Peer.connect(path);
+      peer.socket.write(PING);
+      await peer.receives(PONG_BYTES);
+      expect(vi.getTimerCount()).toBe(1);
+      vi.advanceTimersByTime(299_000);
+      await until(() => passes(peer, 1));
+      await until(() => passes(peer, 1) && vi.getTimerCount() === 0);
+    }
+  });
+
   /** A server whose clock only `passes` moves. */
   function serveInVirtualTime() {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
