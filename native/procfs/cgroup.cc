@@ -35,7 +35,7 @@ std::string_view cgroup_path(std::string_view text) {
     }
     if (path.size() > longest.size()) longest = path;
   }
-  // In v1 an exiting process is in the root group of each hierarchy, wherever it was before.
+  // In v1 an exiting process is in the root group of each hierarchy, not in its former group.
   return lines > 1 && longest == "/" ? std::string_view() : longest;
 }
 

@@ -51,7 +51,7 @@ const isBelow = (path: string, places: readonly string[]) =>
 const isTemporary = (path: string) => isBelow(path, ['/tmp/*', '/var/tmp/*', '/dev/shm/*']);
 
 const PHRASES: Readonly<Record<string, string>> = {
-  // busybox is whatever it is called as.
+  // busybox behaves as the name that it is called by.
   program: unversioned(`iif(path GLOB '*/busybox', ${baseName('args->>0')}, ${baseName('path')})`),
   creator: unversioned(`ancestry->>'$[0].exe_name'`),
   // The mode is octal text: neither the group nor others may write.

@@ -73,7 +73,7 @@ export const scripted: Readonly<Record<string, readonly Scripted[]>> = {
   web_servers: [SCRIPTED_WEB_SERVERS],
   databases: [SCRIPTED_DATABASES],
   services: [SCRIPTED_WEB_SERVERS, SCRIPTED_DATABASES],
-  /** Installing alone: npm start runs whatever a server is. */
+  /** Installing alone: npm start runs any kind of server. */
   package_managers: [
     {
       interpreters: words('node nodejs python perl ruby php'),

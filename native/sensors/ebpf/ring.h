@@ -8,7 +8,7 @@ namespace process_ancestry::ebpf {
 
 // Reads records from a kernel ring buffer (kernel/bpf/ringbuf.c). The data are mapped once, so that the pages
 // count once as memory of this process. A record that wraps around is copied together. Never reads outside
-// the ring, whatever the ring says. One reader at a time.
+// the ring, also if the positions in it are wrong. One reader at a time.
 class Ring {
  public:
   Ring() = default;
