@@ -80,7 +80,7 @@ describe.skipIf(!canConverge)('the role on a host', () => {
     expect(restarts()).toBe(0);
   });
 
-  test('installs the package, writes flags and packs, keeps what is of others, and restarts osqueryd once', () => {
+  test('installs the package, writes flags and packs, keeps the lines of others, and restarts osqueryd once', () => {
     expect(play(host, wanted)).toMatchObject({ failed: 0 });
     expect(host.run(EXECUTABLE, ['--version']).stdout).toMatch(/^process_ancestry \d/);
     expect(host.text('/etc/osquery/extensions.load')).toBe(`/usr/lib/others/other.ext\n${EXECUTABLE}\n`);
@@ -127,7 +127,7 @@ describe.skipIf(!canConverge)('the role on a host', () => {
     expect(rpm.said).toContain('installs no x.rpm');
   });
 
-  test("verification fails with doctor's problems, and passes over those that are to be ignored", () => {
+  test("verification fails with doctor's problems, except those that are to be ignored", () => {
     const verify = (ignored: readonly string[]) =>
       play(
         host,
@@ -144,7 +144,7 @@ describe.skipIf(!canConverge)('the role on a host', () => {
     expect(verify(problems)).toMatchObject({ failed: 0, changed: 0 });
   });
 
-  test('removes all of it and only it, restarts osqueryd, and a second time has nothing to do', () => {
+  test('removes all of its own and nothing else, restarts osqueryd, and a second time changes nothing', () => {
     mkdirSync(host.path('/var/osquery/process_ancestry'), { recursive: true });
     expect(play(host, { ...removed, osquery_process_ancestry_purge: true })).toMatchObject({ failed: 0 });
     expect(restarts()).toBe(2);

@@ -120,7 +120,7 @@ describe.skipIf(!hasYaml())('a host that Fleet manages', () => {
       expect(told).toEqual([{ process_ancestry_cache_size: '4000', process_ancestry_events_max: '100000' }]);
     });
 
-    test('every query of the fleet runs, and none but those of a schedule names a subscriber', async () => {
+    test('every query of the fleet runs, and only scheduled ones name a subscriber', async () => {
       const { reports, policies, dynamicLabels } = server.config;
       const other = /no such table: (?!process_ancestry)/;
       for (const { name, query } of [...reports, ...policies, ...dynamicLabels]) {

@@ -49,11 +49,11 @@ describe.skipIf(!existsSync(PACKAGED))('the single executable', () => {
     expect(execFileSync(PACKAGED, ['--help'], { encoding: 'utf8' })).toContain('--process_ancestry_cache_size');
   });
 
-  test('is for everybody to run, and for its owner to write, whatever the umask was', () => {
+  test('all users may run it and only its owner may write it, under any umask', () => {
     expect((statSync(PACKAGED).mode & 0o7777).toString(8)).toBe('755');
   });
 
-  test('ends quietly when nobody reads what it says', () => {
+  test('ends quietly when its output is closed', () => {
     const script = '{ "$0" --help; echo "exit $?" >&2; } | :';
     expect(spawnSync('sh', ['-c', script, PACKAGED], { encoding: 'utf8' }).stderr).toBe('exit 0\n');
   });
@@ -73,7 +73,7 @@ describe.skipIf(!existsSync(PACKAGED))('the single executable', () => {
     rmSync(dirname(file), { recursive: true });
   });
 
-  test('no variable of Node’s changes what it runs', () => {
+  test('no environment variable of Node changes what it runs', () => {
     const env = { ...process.env, NODE_OPTIONS: '--require /nowhere.js' };
     expect(execFileSync(PACKAGED, ['--version'], { encoding: 'utf8', env })).toContain('process_ancestry');
   });
@@ -118,7 +118,7 @@ function bareStartCpuMs(): number {
 }
 
 describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, as root', () => {
-  test('is registered at little cost, is small when idle, and after a kill nothing of it is left in a file', async () => {
+  test('registers at little cost, is small when idle, and leaves no file after a kill', async () => {
     const shared = () => SHARED_PLACES.map((place) => readdirSync(place).filter((name) => !name.startsWith('pa-')));
     const before = shared();
     using places = new OwnPlaces();
@@ -161,7 +161,7 @@ describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, a
     expect(comparison).toMatchObject({ execs: 2720, seen_percent: 100, doubled: 0 });
   });
 
-  test('has all in it that metrics need', async () => {
+  test('contains all that metrics need', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'pa-metrics-'));
     const path = join(directory, 'metrics.sock');
     extension = await ExtensionUnderTest.start(['--metrics-listen', path], { program: PACKAGED });
@@ -192,7 +192,7 @@ describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, a
     expect(runWithMounts(without, PACKAGED, REPLAY)).toMatchObject({ status: 0, stderr: '' });
   });
 
-  test('says what it is, and why it cannot record, where no directory is writable and not noexec', () => {
+  test('prints its version, and says why it cannot record, when every directory is read-only or noexec', () => {
     // The clone itself may lie below /tmp.
     const folder = mkdtempSync(join(homedir(), '.pa-read-only-'));
     const program = join(folder, basename(PACKAGED));

@@ -173,7 +173,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     nothingIsLeft();
   });
 
-  test('one that osqueryd keeps starting again ends with its removal; rows stay until purge', async () => {
+  test('removal ends an extension that osqueryd keeps restarting; rows stay until purge', async () => {
     await install(deb());
     extension = await AutoloadedExtension.start(root, LIST);
     expect(await root.run('dpkg', ['--remove', NAME])).toContain('until it is started again: systemctl restart');

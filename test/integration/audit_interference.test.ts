@@ -179,7 +179,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     expect((await codes()).filter((code) => code.startsWith('audit_'))).toEqual([]);
   });
 
-  test('rules that are removed while audit is off are put back once it is on', async () => {
+  test('rules that are removed while audit is off are added again once it is on', async () => {
     extension = await ExtensionUnderTest.start(AUDIT);
     auditControl('enable', '0');
     auditControl('delete-all');
@@ -192,7 +192,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     expect((await codes()).filter((code) => code.startsWith('audit_'))).toEqual([]);
   });
 
-  test('a user that floods setpgid gets it no longer recorded, and hides nothing behind it', async () => {
+  test('setpgid of a user that floods it is no longer recorded, and the flood hides nothing', async () => {
     const pressure = join(directory, 'pressure');
     execFileSync('cc', ['-O2', '-o', pressure, PRESSURE]);
     extension = await ExtensionUnderTest.start(AUDIT);
@@ -218,7 +218,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     expect(await count('events_lost')).toBeGreaterThan(0);
   });
 
-  test('what the kernel executes as a helper has its own image, and so has what it starts', async () => {
+  test('a helper that the kernel executes has its own image, and so have its children', async () => {
     const helper = join(directory, 'core');
     writeFileSync(helper, '#!/bin/sh\n/bin/true CHILD\nexec cat >/dev/null\n', { mode: 0o755 });
     const times = 20;
@@ -252,7 +252,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     expect(creators.filter((cmdline) => cmdline === 'cat')).toEqual([]);
   });
 
-  test('who enters another control group and executes at once is not in the one of its creator', async () => {
+  test('a process that enters another control group and executes at once is not in its creator’s', async () => {
     const root = ['unified', 'systemd', '.']
       .map((one) => join('/sys/fs/cgroup', one))
       .find((one) => existsSync(join(one, 'cgroup.procs')));

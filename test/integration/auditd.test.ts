@@ -106,7 +106,7 @@ describe.skipIf(!canRecord() || !existsSync(AUDITD))('beside auditd', () => {
     expect(auditSettings()).toEqual(before);
   });
 
-  test('it starts after the extension at the second try, and again at the first; every exec is seen once by the extension', async () => {
+  test('auditd starts after the extension at the second try and restarts at the first; the extension sees every exec once', async () => {
     const extension = await ExtensionUnderTest.start(['--collector', 'audit']);
     try {
       expect(place()).toBe(extension.child.pid);
@@ -155,7 +155,7 @@ describe.skipIf(!canRecord() || !existsSync(AUDITD))('beside auditd', () => {
     }
   });
 
-  test('once it has stopped for good its place is taken, as is one that was asked for in vain, and no exec is missed or read twice', async () => {
+  test('the extension takes the unicast place when auditd stops or does not take it; no exec is missed or read twice', async () => {
     const auditd = await startAuditd();
     expect(auditd.exitCode).toBeNull();
     const events: ProcessEvent[] = [];

@@ -50,7 +50,7 @@ taken.send(struct.pack('=IHHII', 16 + len(message), 3, 0, 0, 0) + message)
   execFileSync('python3', ['-c', script, `${process.pid}`, `${fd}`]);
 }
 
-describe.skipIf(!canRecord())('what the kernel tells', () => {
+describe.skipIf(!canRecord())('what the kernel reports', () => {
   let before: ReturnType<typeof auditSettings>;
   let directory: string;
   let source: LiveSource | undefined;
@@ -116,7 +116,7 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
     await pipeline.release();
   });
 
-  test('pids of another namespace are not taken for ours', async () => {
+  test('pids of another namespace are not taken for pids of this one', async () => {
     await listen('audit+proc_events');
     // In there bash is 1 and its job among the first.
     const inside = await shell('set -m; sleep 1002 & echo $!', 'unshare', '--pid', '--fork');
@@ -131,7 +131,7 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
     await inside.release();
   });
 
-  test("a child's number in another namespace is not taken for one of ours by audit alone", async () => {
+  test("with audit alone, a child's pid in another namespace is not taken for a pid of this one", async () => {
     await listen('audit');
     const inside = await shell('(read line) & echo $$ $!', 'unshare', '-pf');
     const [self = 0, forked = 0] = inside.numbers;
@@ -147,7 +147,7 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
     await outside.release();
   });
 
-  test('audit alone tells of new sessions too', async () => {
+  test('audit alone also reports new sessions', async () => {
     await listen('audit');
     const leader = Number(execFileSync('setsid', ['bash', '-c', 'echo $$'], { encoding: 'utf8' }));
     expect((await heard('setsid', leader)).find(({ pid }) => pid === leader)).toMatchObject({ origin: 'audit' });
@@ -178,7 +178,7 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
     await until('whole', () => source?.stats().collector === 'audit+proc_events' && codes()?.length === 0);
   });
 
-  test('audit is taken anew where its sockets are closed, and what was missed is a loss', async () => {
+  test('audit is opened again after its sockets are closed, and what was missed is a loss', async () => {
     await listen('audit+proc_events');
     await expectAllTold('before');
     const lost = source?.stats().eventsLost ?? 0;
@@ -193,7 +193,7 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
     expect(events.slice(told).some(({ kind, origin }) => kind === 'exec' && origin === 'audit')).toBe(true);
   });
 
-  test('audit that a rule never,task kept from the start is used once that is gone', async () => {
+  test('audit that a rule never,task disabled at the start is used once the rule is removed', async () => {
     auditControl('never-task', 'add');
     let isThere = true;
     const remove = () => {
@@ -217,7 +217,7 @@ describe.skipIf(!canRecord())('what the kernel tells', () => {
     }
   });
 
-  test('a login is told with its origin and by whom, by either message; one that failed is not', async () => {
+  test('either login message is reported with its origin and sender; a failed login is not reported', async () => {
     await listen('audit+proc_events');
     const text = (result: string, terminal: string) =>
       `op=login id=0 exe="/usr/sbin/sshd" hostname=? addr=2001:db8::42 terminal=${terminal} res=${result}`;

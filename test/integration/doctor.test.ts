@@ -88,7 +88,7 @@ describe.skipIf(!canRecord())('doctor', () => {
     }
   });
 
-  test('without the capabilities: 2, and which are missing for what', async () => {
+  test('without the capabilities: status 2, with the missing ones and what needs them', async () => {
     const { exit, of } = await doctor([], ['setpriv', '--bounding-set=-all', '--inh-caps=-all']);
     expect(exit).toBe(2);
     const [problem] = of('capabilities');

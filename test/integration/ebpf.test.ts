@@ -204,7 +204,7 @@ describe.skipIf(!isRoot || isOfHost)('eBPF', () => {
     expect(cut.args.length).toBe(100_000);
   });
 
-  test('a path in a chroot is told with where the chroot is, one of other mounts with their namespace', async () => {
+  test('a path in a chroot has the chroot as its root, a path in other mounts has their namespace', async () => {
     listen();
     const jail = join(directory, 'jail');
     mkdirSync(join(jail, 'bin'), { recursive: true });
@@ -219,7 +219,7 @@ describe.skipIf(!isRoot || isOfHost)('eBPF', () => {
     expect(await named('/usr/bin/env')).toMatchObject({ root: '/' });
   });
 
-  test('a program of the upper layer of an overlay is told as such', async () => {
+  test('a program in the upper layer of an overlay is marked as such', async () => {
     listen();
     for (const name of ['lower', 'top']) mkdirSync(join(directory, name));
     copyFileSync('/bin/true', join(directory, 'lower', 'shipped'));
@@ -231,7 +231,7 @@ describe.skipIf(!isRoot || isOfHost)('eBPF', () => {
     expect(await named('top/merged/shipped')).toMatchObject({ isUpperLayer: false });
   });
 
-  test('a path that is longer than the programs follow says that it lacks its beginning', async () => {
+  test('a path longer than the programs follow is marked as cut at its beginning', async () => {
     listen();
     const name = 'x'.repeat(250);
     const deep = `import os, shutil
@@ -244,7 +244,7 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
     expect(far.path.endsWith(`/${name}/far`)).toBe(true);
   });
 
-  test('a controlling terminal is told by name and number', async () => {
+  test('a controlling terminal is reported by name and number', async () => {
     listen();
     execFileSync('script', ['-qec', '/bin/true terminal', '/dev/null'], { stdio: ['ignore', 'pipe', 'pipe'] });
     const details = await executed(({ args }) => args === '/bin/true\0terminal');
@@ -253,7 +253,7 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
     expect(details.tty).toBe(`pts/${minor(details.ttyNr)}`);
   });
 
-  test('numbers of processes are of the initial namespace, and the own ones stand beside them', async () => {
+  test('pids are those of the initial namespace, with the pid in the own namespace beside them', async () => {
     listen();
     execFileSync('unshare', ['-pf', 'sh', '-c', '/bin/true pid-namespace; exit 0']);
     const details = await executed(({ args }) => args.endsWith('pid-namespace'));
@@ -264,7 +264,7 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
     expect(details.pidNamespace).not.toBe(own);
   });
 
-  test('a program without a name is told as deleted, and its call as execveat', async () => {
+  test('a program without a name is reported as deleted, and its call as execveat', async () => {
     listen();
     const run = await runForest({ rounds: 1, jobs: 1, programs: ['memfd'] });
     run.remove();
@@ -296,7 +296,7 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
     expect(fork).toMatchObject({ imageFrom: creator, parent: parent?.kind === 'fork' ? parent.parent : undefined });
   });
 
-  test('a snapshot tells of every process with parent and arguments, and who has ended', async () => {
+  test('a snapshot reports every process with parent and arguments, and those that have ended', async () => {
     child = spawn('sh', ['-c', 'sleep 0 & exec sleep 1000'], { stdio: 'ignore' });
     const shell = child.pid;
     const zombie = await until('a zombie', () => {
@@ -327,7 +327,7 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
     expect(living.map(Number).filter((pid) => !told.has(pid) && !forked.has(pid))).toEqual([]);
   });
 
-  test('a snapshot for which the queue has no room waits for it', async () => {
+  test('a snapshot waits for room in the queue', async () => {
     const COUNT = 400;
     // Of bash, that each is a process.
     const text = `zeros=$(printf '0%.0s' $(seq 4000)); for i in $(seq ${COUNT}); do sleep 1000 $zeros & done; echo; wait`;
@@ -349,14 +349,14 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
     expect(native.stats()).toMatchObject({ lost: 0, queueDropped: 0 });
   });
 
-  test('new sessions are told where they are asked for', async () => {
+  test('new sessions are reported when asked for', async () => {
     listen({ tellsSessions: true });
     const leader = Number(execFileSync('setsid', ['sh', '-c', 'echo $$'], { encoding: 'utf8' }));
     native.drainNow();
     await until('told', () => events.some(({ kind, pid }) => kind === 'setsid' && pid === leader));
   });
 
-  test('a ring that overflows is a counted loss in its place, and what comes after is told', async () => {
+  test('an overflow of the ring is a counted loss in its place, and later events are reported', async () => {
     listen({ ringBytes: 1 << 16, queueMaxBytes: 1 << 16 });
     // Nobody takes what comes meanwhile: the queue is full, and then the ring.
     const COUNT = 300;
@@ -400,7 +400,7 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
     expect((JSON.parse(told) as { code: string }[]).map(({ code }) => code)).toEqual(codes);
   });
 
-  test.skipIf(!canRecord())('logins are heard where audit is on, and audit is left as it was', async () => {
+  test.skipIf(!canRecord())('logins are read while audit is on, and audit stays as it was', async () => {
     const before = auditSettings();
     const saved = auditControl('save');
     try {

@@ -100,7 +100,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
   };
 
   test.skipIf(WITHOUT_SSHD)(
-    'commands by ssh came in by their session’s shell, from the client’s address; what outlives the session still did',
+    'commands over ssh have their session’s shell as entry and the client’s address, also after the session has ended',
     async () => {
       extension = await ExtensionUnderTest.start();
       server = await SshServer.start();
@@ -188,7 +188,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
   );
 
   test.skipIf(WITHOUT_SSHD)(
-    'a session that was open before has its client’s address from the connection, and one of an ordinary user too',
+    'a session that was open before the start has its client’s address from the connection, also that of an ordinary user',
     async () => {
       server = await SshServer.start();
       const fifo = join(directory, 'fifo');
@@ -212,7 +212,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
     },
   );
 
-  test('a terminal of `script` is one, in a session of its own, and came in with who started it', async () => {
+  test('a terminal of `script` is a terminal in its own session, with the entry of the process that started it', async () => {
     extension = await ExtensionUnderTest.start();
     execFileSync('/bin/true', ['by-the-test']);
     const said = await promisify(execFile)('script', [
@@ -231,7 +231,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
   });
 
   test.skipIf(!existsSync('/usr/bin/tmux'))(
-    'a window of tmux is a terminal in a session of its own, and came in with who started it',
+    'a window of tmux is a terminal in its own session, with the entry of the process that started it',
     async () => {
       extension = await ExtensionUnderTest.start();
       execFileSync('/bin/true', ['by-the-test']);
@@ -251,7 +251,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
 
   const ALL_ACTIONS = ['--events-actions', 'fork,exec,setsid,exit,existing'];
 
-  test('forks, new sessions, ends and who was there before are rows of their own', async () => {
+  test('forks, new sessions, ends and processes from before the start have their own rows', async () => {
     extension = await ExtensionUnderTest.start(ALL_ACTIONS);
     // The shell waits for the program to have a session of its own before it kills it.
     const script = [
@@ -318,7 +318,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
     expect(own).toHaveLength(1);
   });
 
-  test('within process_ancestry_aggregate_ms a life is one row; a longer one is told of twice', async () => {
+  test('a life within process_ancestry_aggregate_ms is one row; a longer one is two rows', async () => {
     extension = await ExtensionUnderTest.start([...ALL_ACTIONS, '--aggregate-ms', '2000']);
     // Its three events are received together, however slowly it lived.
     extension.child.kill('SIGSTOP');
@@ -340,7 +340,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
     expect(ofLong.map((row) => documentOf(row).event.action)).toEqual(['exec', 'end']);
   });
 
-  test('files are hashed as they were executed: an interpreter for its script, and never what came in their place', async () => {
+  test('the hash is of the executed file, of the interpreter for a script, and never of a file that replaced it', async () => {
     // Large files of others are hashed, too.
     extension = await ExtensionUnderTest.start(['--hash', '--hash-max-rate', '17179869184', ...PATIENT]);
     const script = join(directory, 'script');
@@ -391,7 +391,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
     expect(without).toBeLessThanOrEqual(countedAfter.missed);
   });
 
-  test('what runs in a container’s control group under a runtime is in it and came in by it, its children too', async () => {
+  test('a process in a container’s control group under a runtime has the container and its entry, and so have its children', async () => {
     const id = createHash('sha256').update(directory).digest('hex');
     // As deep as Kubernetes has them: of several hierarchies the deepest group is told.
     const name = `kubepods.slice/kubepods-pod1.slice/docker-${id}.scope`;

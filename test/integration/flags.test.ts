@@ -39,7 +39,7 @@ describe('while it runs', () => {
     extension = await replaying(':sample:', '--config_file', file);
   });
 
-  test('a view of osquery changes flags; a bad value changes nothing and is said once; what it says no more, the file says', async () => {
+  test('a view of osquery changes flags; a bad value changes nothing and is logged once; for a flag that the view no longer sets, the file counts', async () => {
     const { views } = extension.manager;
     await becomes('104');
     expect(refusals()).toEqual([]);
@@ -95,7 +95,7 @@ function early(manager: EmbeddedManager): void {
 const option = (value: string) => ({ value, default_value: '', type: 'string' });
 const awaited = async () => (await extension.stats()).problems?.includes('configuration_awaited');
 
-test('rows on disk do not go for a default, as osquery may be about to say that more are kept', async () => {
+test('no rows on disk are dropped for a default: osquery may still set a larger limit', async () => {
   const log = join(directory, 'audit.log');
   writeFileSync(log, logOfExecs(51_000));
   const keep = (rows: number) =>

@@ -76,7 +76,7 @@ describe.skipIf(!canRecord())('forest', () => {
     expect(Number(stats.evictions)).toBeGreaterThan(100);
   });
 
-  test('audit alone sees all; who is right depends on when a fork’s record comes', async () => {
+  test('audit alone sees every exec; which chains are right depends on when a fork’s record comes', async () => {
     // The connector tells nothing in another network namespace, and audit does.
     const program = join(mkdtempSync(join(tmpdir(), 'pa-')), 'process_ancestry.ext');
     writeFileSync(program, `#!/bin/sh\nexec unshare --net ${LAUNCHER} "$@"\n`, { mode: 0o755 });
@@ -88,7 +88,7 @@ describe.skipIf(!canRecord())('forest', () => {
     expect(stats).toMatchObject({ collector: 'audit', kernel_lost: '0', events_lost: '0' });
   });
 
-  test('the proc connector alone sees every exec, but knows nothing of those who were gone before /proc was read', async () => {
+  test('the proc connector alone sees every exec, but knows nothing of processes that ended before /proc was read', async () => {
     const { comparison, stats } = await record(['--collector', 'proc_events']);
     console.log(
       `proc connector alone: seen ${comparison.seen_percent.toFixed(2)} %, right ${comparison.right_percent.toFixed(2)} %`,

@@ -78,7 +78,7 @@ describe.skipIf(!canRecord())('an ordinary user', () => {
     entity_id: entry_leader === undefined ? undefined : JSON.parse(entry_leader).entity_id,
   });
 
-  test('does not come in by a program that only has the name of one that lets in', async () => {
+  test('gets no entry from a program that only has the name of a login program', async () => {
     for (const name of NAMES) {
       const program = copyOfBash(join(directory, name));
       const inside = `/bin/true in-${name}; echo ready; read line; :`;
@@ -91,7 +91,7 @@ describe.skipIf(!canRecord())('an ordinary user', () => {
     }
   });
 
-  test('does not become a service of init by being adopted, or created in its name, before anything is recorded', async () => {
+  test('does not become a service of init by adoption or CLONE_PARENT before the recording', async () => {
     await extension.stop();
     const go = join(directory, 'go');
     const wait = `while [ ! -e ${go} ]; do sleep .1; done; /bin/true`;
@@ -127,7 +127,7 @@ __import__('time').sleep(5)
     for (const row of rows.slice(0, 3)) expect(JSON.parse(row.entry_leader ?? '')).toBeNull();
   });
 
-  test('does not come in by one whose root it is in a namespace of its own', async () => {
+  test('gets no entry from a program that it runs as root of its own namespace', async () => {
     const program = copyOfBash(join(directory, 'sshd'));
     const inside = '/bin/true in-namespace; echo ready; read line; :';
     await startAsUser(['unshare', '-Ur', program, '-c', `${FORGED_ADDRESS} setsid sh -c '${inside}'; :`]);
@@ -135,7 +135,7 @@ __import__('time').sleep(5)
     expect(entryOf(row)).toEqual(entryOf(own));
   });
 
-  test('does not make a path of its own root one of the host', async () => {
+  test('cannot pass a path in its own root for one of the host', async () => {
     const jail = join(directory, 'jail');
     const libraries = execFileSync('ldd', ['/bin/bash'], { encoding: 'utf8' }).match(/\/\S+(?= \()/g) ?? [];
     for (const library of libraries) {
@@ -156,7 +156,7 @@ __import__('time').sleep(5)
     expect(own.root).toBe('/');
   });
 
-  test('does not make a path of its own mounts one of the host', async () => {
+  test('cannot pass a path in its own mounts for one of the host', async () => {
     const program = copyOfBash(join(directory, 'sbin', 'sshd'));
     const run = '/usr/sbin/sshd -c "/bin/sh -c \\"/bin/true below-mount; :\\"; echo ready; read line; :"';
     const script = join(directory, 'script');

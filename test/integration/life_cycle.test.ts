@@ -133,7 +133,7 @@ describe.skipIf(!canRecord())('beside osquery', () => {
     expect(extension.exitCode).toBeNull();
   });
 
-  test('a worker that restarts asks it to leave: as long as the watcher lives it records on, and nothing is missing', async () => {
+  test('a worker that restarts asks the extension to end: it records on while the watcher lives, and nothing is missing', async () => {
     const first = await startManager();
     const { watcher, pid } = await startUnderWatcher();
     const uuid = await until('registered', registered);
@@ -152,7 +152,7 @@ describe.skipIf(!canRecord())('beside osquery', () => {
     await until('gone', () => !lives(pid));
   });
 
-  test('it goes with its watcher, and audit is as before', async () => {
+  test('it ends with its watcher, and audit is as before', async () => {
     await startManager();
     const { watcher, pid } = await startUnderWatcher();
     await until('registered', registered);
@@ -201,7 +201,7 @@ describe.skipIf(!canRecord())('beside osquery', () => {
     expect(auditSettings()).toEqual(before);
   });
 
-  test('after a crash the next start puts back what was there before the first', async () => {
+  test('after a crash the next start restores audit as it was before the first', async () => {
     await startManager();
     const crashing = startExtension(['--collector', 'audit']);
     await until('recording', () => crashing.log().includes('"recording"'));
@@ -276,7 +276,7 @@ describe.skipIf(!canRecord())('beside osquery', () => {
   });
 });
 
-describe('what cannot work is said, with what to do', () => {
+describe('an error says what to do', () => {
   const run = async (args: string[]) => {
     const child = spawn(LAUNCHER, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
@@ -309,7 +309,7 @@ describe('what cannot work is said, with what to do', () => {
     expect(manager.exitCode).toBeNull();
   });
 
-  test('nobody at the socket', async () => {
+  test('no process at the socket', async () => {
     const { status, said } = await run([
       '--socket',
       socket,

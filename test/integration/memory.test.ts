@@ -60,7 +60,7 @@ describe.skipIf(!canRecord())('what an ordinary user executes', () => {
     rmSync(join(rows, '..'), { recursive: true, force: true });
   });
 
-  test('by audit: arguments as long as the kernel allows, and one of them alone is told whole', async () => {
+  test('with audit: arguments as long as the kernel allows; one exec alone keeps them whole', async () => {
     extension = await ExtensionUnderTest.start(['--collector', 'audit']);
     await asNobody('long_args', '80', '1900000', '/bin/true', 'long');
     expect(peakKb()).toBeLessThan(RESIDENT_MAX_KB);
@@ -76,7 +76,7 @@ describe.skipIf(!canRecord())('what an ordinary user executes', () => {
     expect(peakKb()).toBeLessThan(RESIDENT_MAX_KB);
   });
 
-  test('by eBPF: arguments as long as the kernel allows are told up to the limit, and marked', async () => {
+  test('with eBPF: arguments as long as the kernel allows are kept up to the limit, and marked', async () => {
     extension = await ExtensionUnderTest.start(['--collector', 'ebpf']);
     await asNobody('long_args', '80', '1900000', '/bin/true', 'long');
     const rows = await extension.generate('process_ancestry_events', TRUE, ['cmdline', 'overflows']);

@@ -34,7 +34,7 @@ const sampleOf = (text: string, series: string) =>
   );
 
 describe.skipIf(!canRecord())('metrics', () => {
-  test('are read from a unix socket that only root can reach, which goes when the extension goes', async () => {
+  test('are read from a unix socket that only root can reach, and that is removed when the extension ends', async () => {
     const path = join(directory, 'run', 'metrics.sock');
     extension = await ExtensionUnderTest.start(['--metrics-listen', `unix:${path}`]);
     expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -52,7 +52,7 @@ describe.skipIf(!canRecord())('metrics', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test('are written as a textfile that everybody can read, which goes when the extension goes', async () => {
+  test('are written as a textfile that all users can read, and that is removed when the extension ends', async () => {
     const path = join(directory, 'process_ancestry.prom');
     extension = await ExtensionUnderTest.start(['--metrics-textfile', path, '--metrics-textfile-interval', '1']);
     const published = () =>
@@ -67,7 +67,7 @@ describe.skipIf(!canRecord())('metrics', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test('that cannot be served are a problem, recording goes on, and it is mended as soon as it can be', async () => {
+  test('that cannot be served are a problem; recording continues, and the problem ends with its cause', async () => {
     const path = join(directory, 'metrics.sock');
     chmodSync(directory, 0o777);
     extension = await ExtensionUnderTest.start(['--metrics-listen', path]);
@@ -86,7 +86,7 @@ describe.skipIf(!canRecord())('metrics', () => {
     await until('well', async () => (await problems()).length === 0);
   });
 
-  test('go on and off, and elsewhere, when osquery’s options change', async () => {
+  test('are switched on, off and to another address when osquery’s options change', async () => {
     extension = await ExtensionUnderTest.start();
     const option = (value: string) =>
       extension?.manager.options.set('custom_process_ancestry_metrics_listen', {

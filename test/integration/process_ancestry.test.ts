@@ -89,7 +89,7 @@ describe.skipIf(!canRecord())('a tree of shells', () => {
   });
 });
 
-test('a recorded log is asked about as a whole', async () => {
+test('a query sees a recorded log as a whole', async () => {
   extension = await ExtensionUnderTest.start(['--collector', 'replay', '--replay-file', SAMPLE], { recording: false });
   const rows = await until('read', () => extension?.generate('process_ancestry', { pid: eq('4065') }));
   expect(rows.toSorted(byDepth).map(({ ancestor_pid }) => ancestor_pid)).toEqual([

@@ -102,7 +102,7 @@ describe('50,000 rows', () => {
   });
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-  test('are refused by default, with how many they are and what to ask instead; a subscriber gets them all', async () => {
+  test('are refused by default, with their number and what to ask instead; a subscriber gets them all', async () => {
     extension = await ExtensionUnderTest.start(['--collector', 'replay', '--replay-file', log], { recording: false });
     const refusal = await extension.generate('process_ancestry_events').catch((error: Error) => error.message);
     expect(refusal).toMatch(
@@ -168,7 +168,7 @@ describe('50,000 rows', () => {
     expect(pings).toBeGreaterThan(20);
   });
 
-  test('leave nothing behind in memory, taken or refused', async () => {
+  test('leave nothing in memory, read or refused', async () => {
     extension = await ExtensionUnderTest.start(['--collector', 'replay', '--replay-file', log], { recording: false });
     const pid = extension.child.pid ?? 0;
     await until('replayed', async () => (await extension?.stats())?.store_rows === '50000');

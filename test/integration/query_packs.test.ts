@@ -18,7 +18,7 @@ async function run(name: string): Promise<Record<string, string | null>[]> {
   return rows.map((row) => Object.fromEntries(row.map((value, at) => [columns[at]?.name, value])));
 }
 
-test('the stream of executions has all of them, health and lag a row each, and problems none', async () => {
+test('the stream has every execution, health and lag have one row each, problems has none', async () => {
   extension = await replay(':sample:');
   const execs = await run('execs');
   expect(execs).toHaveLength(21);
@@ -29,7 +29,7 @@ test('the stream of executions has all of them, health and lag a row each, and p
   expect(Object.keys(queries).sort()).toEqual(['cache_health', 'execs', 'problems', 'subscribers_lag']);
 });
 
-test('a query gets every row once, and of the sample log the detections find what is no ordinary work', async () => {
+test('a query gets every row once, and the detections find only the attacks in the sample log', async () => {
   extension = await replay(':sample:');
   const found: string[] = [];
   for (const [name, { query }] of Object.entries(readPack('detections').queries)) {
@@ -45,7 +45,7 @@ test('a query gets every row once, and of the sample log the detections find wha
   expect(new Set(subscribers.map(({ lag_rows }) => lag_rows))).toEqual(new Set(['0']));
 });
 
-test('what keeps the extension from working is a row of its own', async () => {
+test('a problem of the extension is a row', async () => {
   extension = await replay('/nowhere/audit.log');
   expect(await run('problems')).toMatchObject([
     { code: 'replay_failed', message: expect.stringContaining('/nowhere/audit.log cannot be read') },

@@ -74,7 +74,7 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
     }
   });
 
-  test('audit switched off by somebody: /proc is read instead until it is on again, and our rules come back when removed', async () => {
+  test('audit switched off by another program: /proc is read until it is on again, and removed rules are added again', async () => {
     extension = await ExtensionUnderTest.start(['--collector', 'audit']);
     auditControl('enable', '0');
     await until('noticed', async () => (await extension?.stats())?.collector === 'proc_events');
@@ -97,7 +97,7 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
     auditControl('enable', '0');
   });
 
-  test('no permission: said with what to do; the shell replays the sample log, and says so in one line', async () => {
+  test('no permission: the message says what to do; the shell replays the sample log, and says so in one line', async () => {
     const [command, ...flags] = WITHOUT_CAPABILITIES;
     const sql = "SELECT cmdline, ancestry_depth FROM process_ancestry_events WHERE cmdline = 'id'";
     const { stdout, stderr } = await promisify(execFile)(command, [
@@ -138,7 +138,7 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
     expect(rows.find(({ cmdline }) => cmdline === '/bin/true not-cut')).not.toHaveProperty('overflows');
   });
 
-  test('what must not be stored is taken out of arguments, of ancestors too', async () => {
+  test('what must not be stored is redacted in arguments, also in those of ancestors', async () => {
     extension = await ExtensionUnderTest.start(['--redact', 'hunter(\\d)']);
     execFileSync('/bin/sh', ['-c', '/bin/true of-hunter2; exit 0', 'hunter3']);
     await extension.settled();
@@ -154,7 +154,7 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
     expect(JSON.stringify(rows)).not.toMatch(/hunter\d/);
   });
 
-  test('where the patterns are refused, all arguments are redacted, and the reason is told', async () => {
+  test('while the patterns are refused, all arguments are redacted, and a problem says why', async () => {
     const refusing = await ExtensionUnderTest.start(['--redact', '(?<=hunter)\\d']);
     extension = refusing;
     execFileSync('/bin/sh', ['-c', '/bin/true of-hunter2; exit 0', 'hunter3']);

@@ -67,7 +67,7 @@ describe.skipIf(!canRecord())('sessions', () => {
     expect(truth.filter(({ token }) => !words.has(token)).map(({ program }) => program)).toEqual([]);
   });
 
-  test('a job’s processes are all of its group, also those that are gone before anybody reads that they joined it', async () => {
+  test('all processes of a job are in its group, also those that ended before the record of their joining was read', async () => {
     extension = await ExtensionUnderTest.start();
     // As dash and posix_spawn do it: who joins calls itself 0. (bash names itself.)
     const script = `for my $i (1..100) {

@@ -54,7 +54,7 @@ describe.skipIf(!canRecord())('rows on disk', () => {
     expect((await stats()).store_lost).toBe('0');
   });
 
-  test('a kill costs no row that was on disk, and what it costs is counted', async () => {
+  test('a kill loses no row on disk, and the rows that it loses are counted', async () => {
     extension = await ExtensionUnderTest.start(flags());
     const stop = join(directory, '..', 'stop');
     const program = 'i=0; while ! [ -e "$0" ]; do /bin/true kill-$i; i=$((i+1)); done';

@@ -106,7 +106,7 @@ describe.skipIf(!canRecord())('osqueryd with the drop-in', () => {
 
 const hasAnalyze = spawnSync('systemd-analyze', ['--version']).status === 0;
 
-test.skipIf(!hasAnalyze)('systemd finds nothing to say of it', () => {
+test.skipIf(!hasAnalyze)('systemd-analyze accepts it', () => {
   const directory = mkdtempSync(join(tmpdir(), 'pa-unit-'));
   try {
     const unit = join(directory, 'osqueryd.service');

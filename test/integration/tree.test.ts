@@ -41,7 +41,7 @@ function linesOf(stdout: string): Map<number, string> {
 }
 
 describe.skipIf(!canRecord())('tree beside an extension that records', () => {
-  test('draws who descends from a process and how each ended, the living and the dead', async () => {
+  test('draws the descendants of a process, living and dead, and how each ended', async () => {
     extension = await ExtensionUnderTest.start();
     const pids = await growTree();
     await extension.settled();
@@ -83,7 +83,7 @@ describe.skipIf(!canRecord())('tree beside an extension that records', () => {
     }
   });
 
-  test('says so where nobody is remembered by that pid', async () => {
+  test('says so when no process with that pid is known', async () => {
     extension = await ExtensionUnderTest.start();
     const { status, stdout, stderr } = await ranLauncher(['tree', '4194303', '--socket', extension.manager.socketPath]);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
@@ -121,7 +121,7 @@ describe('tree of a recorded log', () => {
     expect(processes.filter((process) => lastImage(process).inherited).map(({ pid }) => pid)).toContain(951);
   });
 
-  test('says so when it could not be written, and is content when its reader has seen enough', () => {
+  test('a failed write is an error; a reader that closes the pipe is not', () => {
     const into = (shell: string) =>
       spawnSync('bash', ['-c', shell, LAUNCHER, ...sample, '--json'], { encoding: 'utf8' });
     expect(into('"$0" "$@" >/dev/full')).toMatchObject({ status: 1, stderr: expect.stringMatching(/ENOSPC/) });
@@ -129,7 +129,7 @@ describe('tree of a recorded log', () => {
     expect(into('exec 3> >(exec true); wait $!; "$0" "$@" >&3')).toMatchObject({ status: 0, stderr: '' });
   });
 
-  test('a page takes the place of a link and does not follow it', async () => {
+  test('a page replaces a link and does not follow it', async () => {
     directory = mkdtempSync(join(tmpdir(), 'pa-tree-'));
     const [link, other] = [join(directory, 'link.html'), join(directory, 'other')];
     writeFileSync(other, 'precious');
@@ -141,7 +141,7 @@ describe('tree of a recorded log', () => {
     expect(readFileSync(other, 'utf8')).toBe('precious');
   });
 
-  test('a page takes the place of nothing that is no file', async () => {
+  test('a page replaces nothing but a file', async () => {
     directory = mkdtempSync(join(tmpdir(), 'pa-tree-'));
     const [pipe, link] = [join(directory, 'pipe'), join(directory, 'link')];
     execFileSync('mkfifo', [pipe]);
@@ -155,13 +155,13 @@ describe('tree of a recorded log', () => {
     expect(readdirSync(directory)).toEqual(['link', 'pipe']);
   });
 
-  test('says so where a log has no execs', async () => {
+  test('says so when a log has no execs', async () => {
     const { status, stdout, stderr } = await ranLauncher(['tree', '--replay-file', '/etc/passwd']);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/\/etc\/passwd.*nothing can be read of it/);
   });
 
-  test('a page is printed where its file is called -', async () => {
+  test('a page is printed when its file is called -', async () => {
     const { status, stdout, stderr } = await ranLauncher([...sample, '--html', '-']);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/^<!doctype html>.*<script type="application\/json" id="data">.*<\/html>\s*$/s);
@@ -181,7 +181,7 @@ describe('tree of a recorded log', () => {
   });
 });
 
-test('without osquery tree says so, and draws who lives', async () => {
+test('without osquery, tree says so and draws the living processes', async () => {
   const nowhere = ['--socket', '/nowhere/osquery.em'];
   const { status, stdout, stderr } = await ranLauncher(['tree', String(process.pid), ...nowhere, '--json']);
   expect(status).toBe(0);

@@ -89,7 +89,7 @@ describe.skipIf(!HAS_CHROMIUM)('a page of 5,000 processes', () => {
     expect(large / small).toBeLessThan(20);
   });
 
-  test('folds and unfolds by making only the rows in sight', async () => {
+  test('makes only the rows in sight when it folds and unfolds', async () => {
     await open(largeForest(5_000).document(), { height: 900 });
     const made = `(selector) => {
       const rows = document.getElementById('rows');
@@ -108,7 +108,7 @@ describe.skipIf(!HAS_CHROMIUM)('a page of 5,000 processes', () => {
     }
   });
 
-  test('has only the rows in sight as elements, wherever it is scrolled to', async () => {
+  test('has elements only for the rows in sight, at every scroll position', async () => {
     await open(largeForest(5_000).document(), { height: 900 });
     expect(await page.locator('.row').count()).toBeLessThan(80);
     await page.keyboard.press('End');
@@ -209,7 +209,7 @@ describe.skipIf(!HAS_CHROMIUM)('the page', () => {
     expect(await page.locator('.row[aria-selected="true"]').count()).toBe(0);
   });
 
-  test('has what is looked at in its address, so that a link shows the same', async () => {
+  test('keeps what it shows in its address, so that a link shows the same', async () => {
     await open(incident().document());
     await page.locator('#search').fill('tmp');
     await page.locator('#user').selectOption('www-data');
@@ -224,7 +224,7 @@ describe.skipIf(!HAS_CHROMIUM)('the page', () => {
     expect(await page.locator('#search').inputValue()).toBe('tmp');
   });
 
-  test('shows the process of an address that is put into an open page, whatever is folded', async () => {
+  test('shows the process of an address that is entered into an open page, also below a fold', async () => {
     await open(incident().document());
     await page.locator('#fold').click();
     expect(await row(5148).count()).toBe(0);
@@ -268,7 +268,7 @@ describe.skipIf(!HAS_CHROMIUM)('the page', () => {
   });
 });
 
-describe.skipIf(!HAS_CHROMIUM)('what anybody wrote', () => {
+describe.skipIf(!HAS_CHROMIUM)('text that any user can write', () => {
   const hostile = [
     '<img src=x onerror=alert(1)>',
     '</script><script>alert(2)</script>',
@@ -318,7 +318,7 @@ describe.skipIf(!HAS_CHROMIUM)('what anybody wrote', () => {
     expect(await row(105).locator('.command').textContent()).toContain('\\u202egpj.exe');
   });
 
-  test('could not run even if it were more: the policy lets the page’s own program run, and load nothing', async () => {
+  test('cannot run: the policy lets only the page’s own program run, and lets it load nothing', async () => {
     await open(scene().document());
     const policy = await page.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute('content');
     expect(policy).toMatch(/^default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-[^']+';/);

@@ -25,12 +25,12 @@ describe('without its native collector, the program', () => {
       encoding: 'utf8',
     });
 
-  test('tells its version and its flags', () => {
+  test('prints its version and its flags', () => {
     expect(run('--version')).toMatchObject({ status: 0, stdout: `process_ancestry ${VERSION}\n`, stderr: '' });
     expect(run('--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('usage:'), stderr: '' });
   });
 
-  test('diagnoses that, and all else', () => {
+  test('doctor reports this, and makes its other checks', () => {
     const { status, stdout, stderr } = run('doctor', '--json', '--socket', join(folder, 'no-socket'));
     expect({ status, stderr }).toEqual({ status: 2, stderr: '' });
     const findings = JSON.parse(stdout) as { id: string; status: string; message: string; advice: string }[];

@@ -55,7 +55,7 @@ describe.skipIf(!canRecord())('a stock osqueryd', () => {
   }
 
   test(
-    'stores nothing by other flags than its configuration’s, at the start and after its worker was killed',
+    'stores nothing by flags other than its configuration’s, at the start and after its worker was killed',
     async () => {
       const rows = join(scratch(), 'rows');
       const options = {

@@ -26,7 +26,7 @@ describe('an OR over two columns has the rows of both', () => {
     if (expected) expect(count).toBe(expected);
   });
 
-  test('process_ancestry_subscribers, whose names are its only columns that are looked up', async () => {
+  test('process_ancestry_subscribers, where only the name is looked up', async () => {
     for (const name of ['a', 'b']) {
       await osquery.query(`SELECT count(*) FROM process_ancestry_events WHERE subscriber = '${name}'`);
     }

@@ -161,7 +161,7 @@ test('every export is imported by some file', () => {
   expect(unused.map(({ name, one }) => `${name}: ${one}`)).toEqual([]);
 });
 
-test('src/process has no word of a source', () => {
+test('src/process does not mention a source', () => {
   const sources = /\borigin\b|audit|proc_events|connector|netlink|ebpf|\bring\b|\bserial\b(?! line)|\bsensor/i;
   const folder = new URL('src/process/', root);
   const wrong = readdirSync(folder).flatMap((file) =>

@@ -21,7 +21,7 @@ test('every generated part is in one file', () => {
   expect(parts.toSorted()).toEqual(Object.keys(PARTS).toSorted());
 });
 
-test.each(documents)('%s leads to files and headings that exist', (path) => {
+test.each(documents)('%s has links to existing files and headings only', (path) => {
   const targets = [...read(path).matchAll(/\]\((?!https?:|mailto:)([^)]+)\)/g)].map(([, target = '']) => target);
   const missing = targets.filter((target) => {
     const [file = '', anchor] = target.split('#');

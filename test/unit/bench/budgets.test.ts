@@ -34,7 +34,7 @@ const said = (results: Partial<Results>, budget: RegExp) => {
   return found.map(({ figure, verdict }) => [figure, verdict]);
 };
 
-test('what was not measured is neither met nor missed', () => {
+test('a budget that was not measured is neither met nor missed', () => {
   expect(new Set(verdicts(ABOUT).map(({ verdict }) => verdict))).toEqual(new Set(['not measured']));
 });
 
@@ -62,7 +62,7 @@ test('a lost exec and a hole in one storm are enough', () => {
   expect(said({ storms: holed }, /lost/)).toEqual([['0 lost, 0.50 % holes', 'missed']]);
 });
 
-test('JavaScript is held against the old commit where that was measured', () => {
+test('JavaScript is compared with the old commit if that was measured', () => {
   const figures = (checkout: string, cpuOfOld: Range | undefined): JavaScriptFigures => ({
     ...{ batch: 90, checkout, cpuMicroseconds: one(15), bytes: one(3000), cpuOfOld, bytesOfOld: undefined },
   });

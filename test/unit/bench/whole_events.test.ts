@@ -3,7 +3,7 @@ import { BatchDecoder } from '../../../src/collect/batch.ts';
 import { batchesOf, happenings } from '../../bench/javascript/execs.ts';
 import { wholeBatch } from '../../bench/javascript/whole_events.ts';
 
-test('the batches of the benchmark say what happens to its processes, in the present form', () => {
+test('the batches of the benchmark have the events of its processes, in the present form', () => {
   const [batch = []] = batchesOf(happenings(1000), 1, 3);
   const { events } = new BatchDecoder().decode(wholeBatch(batch, 500));
   const kinds = ['fork', 'exec', 'fork', 'exec', 'fork', 'exec', 'exit', 'exit', 'exit'];

@@ -56,7 +56,7 @@ describe('a group', () => {
     ]);
   });
 
-  test('is a child’s too, that is forked after it', () => {
+  test('also holds for a child that is forked after it', () => {
     const harness = new TreeHarness({ proc: undefined });
     const events = [exec(1, 0, 'init', 1000), fork(1, 10, 1001), exec(10, 1, 'sh', 1002), setpgid(10, 10, 1003)];
     harness.tree.apply(new AuditEvents().whole([...events, fork(10, 11, 1004), exec(11, 10, 'ls', 1005)]));
@@ -65,7 +65,7 @@ describe('a group', () => {
   });
 });
 
-test('a session’s leader was put into a group before it led, also when that is told later', () => {
+test('a session’s leader was put into a group before it led, also when the record comes later', () => {
   const harness = new TreeHarness({ proc: undefined });
   const setsid: SensorEvent = { kind: 'setsid', ...base(10, 1003) };
   const events = [exec(1, 0, 'init', 1000), fork(1, 10, 1001), setsid, setpgid(10, 1, 1002), exec(10, 1, 'sh', 1004)];

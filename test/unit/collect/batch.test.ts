@@ -34,7 +34,7 @@ const ints = (...values: number[]) =>
   );
 const clock = (offset: number) => record(6, 0, 0, 0, 0, double(offset));
 
-test('times are told in both clocks, by the offset that the batch begins with', () => {
+test('times are given in both clocks, by the offset at the start of the batch', () => {
   const batch = Buffer.concat([clock(1000), record(5, 1, 0, 7, 50.25, ints(3)), record(5, 2, 0, 7, 1060, ints(4))]);
   expect(new BatchDecoder().decode(batch).events).toEqual([
     { kind: 'loss', origin: 'proc_events', pid: 7, bootMs: 50.25, unixMs: 1050.25, count: 3 },

@@ -112,7 +112,7 @@ describe('the choice of a sensor', () => {
     expect(host.running).toBe('audit');
   });
 
-  test('nothing that works is told with the reasons of all', async () => {
+  test('if no sensor works, the error has the reason of each', async () => {
     const host = new FakeHost();
     host.refusals.ebpf = EBPF_REFUSED;
     host.refusals['audit+proc_events'] = { code: 'audit_no_permission', detail: '' };
@@ -125,7 +125,7 @@ describe('the choice of a sensor', () => {
 });
 
 describe('a sensor that stops working', () => {
-  test('is noticed within a second, replaced, told, and counted as a loss', async () => {
+  test('is noticed within a second, replaced, reported, and counted as a loss', async () => {
     const host = new FakeHost();
     host.works.ebpf = 'ebpf';
     host.works['audit+proc_events'] = 'audit+proc_events';
@@ -165,7 +165,7 @@ describe('a sensor that stops working', () => {
     expect(codes(source)).toEqual(['sensor_stopped']);
   });
 
-  test('in part goes on, told as a problem until it works again, with a loss', async () => {
+  test('in part goes on, and is a problem until it works again, with a loss', async () => {
     const host = new FakeHost();
     host.works['audit+proc_events'] = 'audit+proc_events';
     const { source, changes, losses } = await start(host, SENSORS.audit);
@@ -209,7 +209,7 @@ describe('a sensor that stops working', () => {
     expect(codes(source)).toEqual([]);
   });
 
-  test('and of which audit is left gives way to audit alone, which tells of forks', async () => {
+  test('and of which only audit works is replaced by audit alone, which reports forks', async () => {
     const host = new FakeHost();
     host.works['audit+proc_events'] = 'audit+proc_events';
     host.works.audit = 'audit';
@@ -237,7 +237,7 @@ describe('a sensor that stops working', () => {
 });
 
 describe('a sensor that did not work at the start', () => {
-  test('is used once it works, and its reasons are told no more', async () => {
+  test('is used once it works, and its reasons are gone', async () => {
     const host = new FakeHost();
     host.refusals.ebpf = EBPF_REFUSED;
     host.works['audit+proc_events'] = 'audit+proc_events';
@@ -253,7 +253,7 @@ describe('a sensor that did not work at the start', () => {
     expect(losses).toEqual([1]);
   });
 
-  test('is told of as it is now', async () => {
+  test('is reported as it is now', async () => {
     const host = new FakeHost();
     host.refusals['audit+proc_events'] = { code: 'proc_events_no_permission', detail: '' };
     host.works.audit = 'audit';
@@ -269,7 +269,7 @@ describe('a sensor that did not work at the start', () => {
     expect(source.stats().collector).toBe('audit+proc_events');
   });
 
-  test('and does not though it was said to is tried less and less often', async () => {
+  test('and fails after a good check is tried ever more rarely', async () => {
     const host = new FakeHost();
     host.works.proc_events = 'proc_events';
     const { losses } = await start(host);
@@ -280,7 +280,7 @@ describe('a sensor that did not work at the start', () => {
   });
 });
 
-test('what a sensor tells at its start is a problem as long as it says so', async () => {
+test('what a sensor reports at its start is a problem as long as it reports it', async () => {
   const host = new FakeHost();
   host.works['audit+proc_events'] = 'audit+proc_events';
   host.problems = [{ code: 'audit_unicast_taken', detail: '812' }];
@@ -305,7 +305,7 @@ test('a snapshot that a sensor stopped in has ended, and is not whole', async ()
   expect(source.requestSnapshot()).toBe(false);
 });
 
-test('what a sensor says is wrong now is told, and as long as it says so', async () => {
+test('a problem that a sensor has now is reported as long as it lasts', async () => {
   const host = new FakeHost();
   host.works['audit+proc_events'] = 'audit+proc_events';
   const { source, changes } = await start(host, SENSORS.audit);

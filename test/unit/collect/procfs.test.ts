@@ -46,7 +46,7 @@ test('the title that a process has set is one argument', async () => {
   expect(proc.read(child.pid as Pid)?.details).toMatchObject({ args: 'short title', argsCount: 1 });
 });
 
-test('a process tells its session, group, terminal, login session and control group', async () => {
+test('a process has its session, group, terminal, login session and control group', async () => {
   child = spawn('/bin/sleep', ['60'], { detached: true });
   await new Promise((resolve) => child?.once('spawn', resolve));
   const snapshot = proc.read(child.pid as Pid);
@@ -62,7 +62,7 @@ test('a process tells its session, group, terminal, login session and control gr
   expect(expected.cgroup).toMatch(/^\//);
 });
 
-test('whether a process runs what it was forked with is told', async () => {
+test('it is known whether a process still runs the image of its fork', async () => {
   child = spawn('/bin/sh', ['-c', '(echo; read line); :'], { stdio: ['pipe', 'pipe', 'inherit'] });
   await once(child.stdout as Readable, 'data');
   const [forked] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').map(Number);

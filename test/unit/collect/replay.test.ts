@@ -33,7 +33,7 @@ const write = (name: string, content: string | Buffer) => {
 };
 
 describe('replay of a recorded audit log', () => {
-  test('plain, gzip and ENRICHED logs tell the same', async () => {
+  test('plain, gzip and ENRICHED logs give the same events', async () => {
     const log = readFileSync(sample, 'utf8');
     const plain = await replay(sample);
     expect(plain.events.filter(({ kind }) => kind === 'exec').length).toBeGreaterThan(15);
@@ -54,7 +54,7 @@ describe('replay of a recorded audit log', () => {
     expect((await read).events).toEqual((await replay(sample)).events);
   });
 
-  test('what a FIFO has said is told though its writer is silent then', async () => {
+  test('what a FIFO has delivered is recorded although its writer is silent afterwards', async () => {
     const fifo = join(directory, 'silent');
     execFileSync('mkfifo', [fifo]);
     const { promise: ended, resolve } = Promise.withResolvers<ReplayError | undefined>();
@@ -86,7 +86,7 @@ describe('replay of a recorded audit log', () => {
     },
   );
 
-  test('sessions, groups and logins are told', async () => {
+  test('sessions, groups and logins are reported', async () => {
     const record = (type: string, serial: number, text: string) =>
       `type=${type} msg=audit(1600000000.000:${serial}): ${text}\n`;
     const call = (syscall: number, a0: string, a1: string) =>

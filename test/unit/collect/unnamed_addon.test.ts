@@ -26,7 +26,7 @@ test('where no directory can be used the error names each, why, and what is need
 });
 
 // The last here: it can be loaded once in a process.
-test('an addon is loaded from its bytes in the first directory that will do, through a file that never has a name', () => {
+test('an addon is loaded from its bytes in the first usable directory, through a file that never has a name', () => {
   expect(loadUnnamed(addon(), [join(directory, 'missing'), directory])).toHaveProperty('LogReader');
   expect(readdirSync(directory)).toEqual([]);
   const ours = readFileSync('/proc/self/maps', 'utf8')

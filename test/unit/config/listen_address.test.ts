@@ -43,7 +43,7 @@ test.each([
   expect(() => parseListenAddress(text)).toThrow(why);
 });
 
-test('a bad value is told with the flag, and the running value stays', () => {
+test('an error names the flag of a bad value, and the running value stays', () => {
   const sources = { environment: {}, osqueryOptions: new Map(), file: undefined };
   const { values, errors } = resolveFlags({
     ...sources,

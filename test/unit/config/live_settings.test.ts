@@ -11,7 +11,7 @@ function live(content: unknown = undefined) {
 }
 const option = (value: string) => new Map([['custom_process_ancestry_cache_size', value]]);
 
-test('what osquery says anew is in force, and told as a change once', () => {
+test('a new value from osquery is in force, and is logged once as a change', () => {
   const { settings } = live();
   const news = { osqueryOptions: option('6000') };
   expect(settings.update(news)).toEqual({ changed: ['process_ancestry_cache_size'], refused: [] });
@@ -19,7 +19,7 @@ test('what osquery says anew is in force, and told as a change once', () => {
   expect(settings.update(news).changed).toEqual([]);
 });
 
-test('a bad value leaves the running one as it is, and is told once however often it is read', () => {
+test('a bad value leaves the running one as it is, and is logged once although it is read often', () => {
   const { settings } = live();
   settings.update({ osqueryOptions: option('6000') });
   const bad = { osqueryOptions: option('many') };
@@ -30,7 +30,7 @@ test('a bad value leaves the running one as it is, and is told once however ofte
   expect(settings.values.process_ancestry_cache_size).toBe(6000);
 });
 
-test('the file is read whenever anything is, and one that is broken says what it said before', () => {
+test('the file is read with every other source, and a broken one keeps its former values', () => {
   const { file, settings } = live({ process_ancestry_cache_size: 6000 });
   expect(settings.values.process_ancestry_cache_size).toBe(6000);
   Object.assign(file, { content: undefined, error: 'the file is broken' });
@@ -42,7 +42,7 @@ test('the file is read whenever anything is, and one that is broken says what it
   expect(settings.values.process_ancestry_cache_size).toBe(7000);
 });
 
-test('what was mended, and is wrong again later, is told again; not what comes and goes', () => {
+test('an error that returns after a long time is logged again; one that comes and goes is not', () => {
   let now = 0;
   const settings = new LiveSettings({
     commandLine: new Map(),
@@ -62,19 +62,19 @@ test('what was mended, and is wrong again later, is told again; not what comes a
   expect(refusedAfter(FORGIVEN_AFTER_MS, 'many')).toBe(1);
 });
 
-test('what was wrong at the start is not told again', () => {
+test('an error from the start is not logged again', () => {
   const { settings } = live({ process_ancestry_cache_size: 'many' });
   expect(settings.errors).toHaveLength(1);
   expect(settings.update({}).refused).toEqual([]);
 });
 
-test('what went wrong where a source was asked is told with the rest, once', () => {
+test('an error of a source is logged once, with the others', () => {
   const { settings } = live();
   expect(settings.update({}, ['the view has two rows']).refused).toEqual(['the view has two rows']);
   expect(settings.update({}, ['the view has two rows']).refused).toEqual([]);
 });
 
-test('a refused redaction is a problem until it is changed, and is told once', () => {
+test('a refused redaction is a problem until it is changed, and is logged once', () => {
   const { settings } = live();
   const redact = (pattern: string) => ({ osqueryOptions: new Map([['custom_process_ancestry_redact', pattern]]) });
   expect(settings.update(redact('Bearer (.*)'))).toEqual({ changed: ['process_ancestry_redact'], refused: [] });

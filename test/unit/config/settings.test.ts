@@ -7,7 +7,7 @@ import { REDACT_ALL } from '../../../src/process/redact.ts';
 const nothing: Sources = { commandLine: new Map(), environment: {}, osqueryOptions: new Map(), file: undefined };
 const size = (sources: Partial<Sources>) => resolveFlags({ ...nothing, ...sources }).values.process_ancestry_cache_size;
 
-describe('where a flag’s value comes from', () => {
+describe('the source of a flag’s value', () => {
   const commandLine = parseCommandLine(['--cache-size', '101']).flags;
   const environment = { PROCESS_ANCESTRY_CACHE_SIZE: '102' };
   const osqueryOptions = new Map([['custom_process_ancestry_cache_size', '103']]);
@@ -40,11 +40,11 @@ describe('where a flag’s value comes from', () => {
     expect(errors).toHaveLength(1);
   });
 
-  test('an option that osquery emptied is not a value', () => {
+  test('an empty option of osquery is not a value', () => {
     expect(size({ osqueryOptions: new Map([['custom_process_ancestry_cache_size', '']]), file })).toBe(104);
   });
 
-  test('a text that osquery emptied does not switch off what the file says; one that the command line empties does', () => {
+  test('an empty text from osquery does not override the file; one from the command line does', () => {
     const patterns = { process_ancestry_redact: 'secret=(\\S+)' };
     const emptied = new Map([['custom_process_ancestry_redact', '']]);
     const { values } = resolveFlags({ ...nothing, osqueryOptions: emptied, file: patterns });
@@ -84,7 +84,7 @@ describe('where a flag’s value comes from', () => {
       }
     });
 
-    test('does not matter where a place before says what to redact', () => {
+    test('has no effect when an earlier source says what to redact', () => {
       const commandLine = new Map([[name, fine]] as const);
       const { values, errors } = resolveFlags({ ...nothing, commandLine, file: { [name]: lookbehind } });
       expect(values[name]).toBe(fine);
@@ -104,7 +104,7 @@ describe('where a flag’s value comes from', () => {
     },
   );
 
-  test('the file may hold values as JSON or as text; what is no flag is said', () => {
+  test('the file may have values as JSON or as text; an unknown flag is reported', () => {
     const content = { process_ancestry_enable: false, process_ancestry_cache_ttl: '60', process_ancestry_speed: 9 };
     const { values, errors } = resolveFlags({ ...nothing, file: content });
     expect(values).toMatchObject({ process_ancestry_enable: false, process_ancestry_cache_ttl: 60 });
@@ -114,7 +114,7 @@ describe('where a flag’s value comes from', () => {
     expect(resolveFlags({ ...nothing, file: [1] }).errors[0]?.message).toContain('not a JSON object');
   });
 
-  test('what is refused of osquery’s SQL is named after it', () => {
+  test('an error from osquery’s SQL names the SQL', () => {
     const wrong = new Map([
       ['process_ancestry_cache_size', 'huge'],
       ['cache_ttl', '5'],
@@ -158,7 +158,7 @@ describe('the command line', () => {
     });
   });
 
-  test('flags with and without prefix, with - or _, separate or attached, booleans alone', () => {
+  test('flags with and without prefix, with - or _, separate or attached, booleans without a value', () => {
     const parsed = parseCommandLine([
       '--replay-file',
       'a.log',
@@ -192,7 +192,7 @@ describe('the command line', () => {
     },
   );
 
-  test('what follows -- alone is no flag', () => {
+  test('arguments after -- are no flags', () => {
     expect(parseCommandLine(['shell', '--', '--json'])).toMatchObject({ output: 'auto', sql: '--json' });
   });
 
@@ -211,7 +211,7 @@ describe('the command line', () => {
     expect(() => parseCommandLine(args)).toThrow(reason);
   });
 
-  test('help names every flag with what it takes and its default', () => {
+  test('help has every flag with its values and its default', () => {
     const help = helpText();
     for (const name of flagNames) {
       const flag: Flag = flags[name];

@@ -37,7 +37,7 @@ describe('credentials', () => {
     groups: fc.option(fc.array(fc.nat({ max: 3 }), { minLength: 1, maxLength: 3 }), { nil: undefined }),
   });
 
-  test('give their effective user and group, whatever those are called', () => {
+  test('give their effective user and group, with any names', () => {
     fc.assert(
       fc.property(anyIds, fc.oneof(fc.string({ unit: 'binary' }), fc.constant(',"real_user":{')), (ids, name) => {
         const names = { 0: name, 1: name, 2: name, 3: name };

@@ -67,7 +67,7 @@ describe('a document', () => {
     expect(names).toEqual(expect.arrayContaining(NEEDED));
   });
 
-  test('of which nothing is known holds only what every event has', () => {
+  test('without known facts has only what every event has', () => {
     const json = ecsDocument(NOTHING, '{}');
     expect(complaintsOfText(json)).toEqual([]);
     expect(JSON.parse(json)).toEqual({
@@ -84,7 +84,7 @@ describe('a document', () => {
     });
   });
 
-  test('leaves out each value that is unknown, whichever of the others are known', () => {
+  test('leaves out each unknown value, for any set of known ones', () => {
     const maybe = Object.entries(EVERYTHING).map(([name, value]) => {
       const unknown = NOTHING[name as keyof EcsEvent];
       return fc.boolean().map((known) => [name, known ? value : unknown] as const);
@@ -184,7 +184,7 @@ describe('any text', () => {
   );
   const argument = text.map((one) => one.replaceAll('\0', ''));
 
-  test('survives, but for what no encoding can carry', () => {
+  test('is unchanged, except what no encoding can carry', () => {
     fc.assert(
       fc.property(text, text, fc.array(argument, { minLength: 1 }), text, (path, cwd, args, name) => {
         const process = { ...ecsProcess(7, path, ...args), cwd, name };
@@ -263,14 +263,14 @@ describe('a day on a host', () => {
     return Object.fromEntries([...found].map(([id, its]) => [id, its.map(({ process }) => process.pid)]));
   };
 
-  test('falls into the visits that it had, by process.entry_leader.entity_id', () => {
+  test('is split by process.entry_leader.entity_id into its logins', () => {
     expect(pidsBy('entry_leader')).toEqual({
       [login.entityId]: [4321, 4330, 4400, 4401],
       [cron.entityId]: [701],
     });
   });
 
-  test('falls into sessions, each of which names the one that it came from', () => {
+  test('is split into sessions, each with the one that it came from', () => {
     expect(pidsBy('session_leader')).toEqual({
       [login.entityId]: [4321, 4330],
       [inTmux.entityId]: [4400, 4401],

@@ -4,7 +4,7 @@ import { complaintsOf, complaintsOfText } from './fields_check.ts';
 const GOOD = { '@timestamp': '2026-11-21T06:02:03.004Z', ecs: { version: '9.5.0' }, event: { category: ['process'] } };
 
 describe('the check of a document', () => {
-  test('has nothing against a good one', () => {
+  test('accepts a good one', () => {
     expect(complaintsOf({ ...GOOD, process: { args: ['a', ''], Ext: { signal: 'SIGKILL' }, pid: 1 } })).toEqual([]);
   });
 
@@ -41,12 +41,12 @@ describe('the check of a document', () => {
     expect(complaintsOf({ ...GOOD, ...part })).toContain(complaint);
   });
 
-  test('misses what every document has', () => {
+  test('reports a missing field that every document has', () => {
     expect(complaintsOf({ ecs: { version: '9.5.0' } })).toEqual(['@timestamp is missing', 'event is missing']);
     expect(complaintsOf([])).toEqual(['the document is no object']);
   });
 
-  test('sees what reading hides', () => {
+  test('reports what parsing hides', () => {
     const json = JSON.stringify(GOOD);
     expect(complaintsOfText(json)).toEqual([]);
     expect(complaintsOfText(`{"ecs":{"version":"1"},${json.slice(1)}`)).toEqual([

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { hostFragment } from '../../../src/ecs/host.ts';
 
-test('a host has its name as it says it, and in lower case', () => {
+test('a host has its name as it is, and in lower case', () => {
   const fragment = hostFragment({
     id: '48c1b3f1ac5da4e0057fc9f60f4d1d5d',
     hostname: 'Web-1',
@@ -32,7 +32,7 @@ test('a host has its name as it says it, and in lower case', () => {
   });
 });
 
-test('a host that tells nothing of itself still runs Linux', () => {
+test('a host without known facts still has Linux as its system', () => {
   const os = { family: '', platform: '', name: '', version: '', full: '' };
   const nothing = { id: '', hostname: '', architecture: '', kernel: '', ip: [], mac: [], bootId: '', os };
   expect(JSON.parse(hostFragment(nothing))).toEqual({ os: { type: 'linux' } });

@@ -43,7 +43,7 @@ describe('a process', () => {
     expect(relatives).toEqual([{ group_leader: anemic(9) }, {}, { parent }, { parent }]);
   });
 
-  test('of which nothing is known but who it is holds no more', () => {
+  test('with only an identity has nothing else', () => {
     const nobody = {
       ...{ path: '', cwd: '', args: '', argsCount: undefined },
       name: '',
@@ -57,7 +57,7 @@ describe('a process', () => {
     }
   });
 
-  test('is told from others by its entity id, also from one whose id only begins alike', () => {
+  test('is distinguished by its entity id, also from one whose id has the same beginning', () => {
     const fragment = processFragment(ecsProcess(10, '/bin/sh'), 'parent');
     expect(isFragmentOf(fragment, ref(10).entityId)).toBe(true);
     expect(isFragmentOf(fragment, ref(10).entityId.slice(0, -1))).toBe(false);
@@ -80,7 +80,7 @@ describe('a process', () => {
   });
 });
 
-test('images before this one are told in their order, and those of which nothing is known are left out', () => {
+test('earlier images are in their order, and unknown ones are left out', () => {
   const images = [details('/bin/a', 'a', 'b'), NO_DETAILS, details('/bin/c', 'c')];
   expect(JSON.parse(previousFragment(images))).toEqual([
     { executable: '/bin/a', args: ['a', 'b'], args_count: 2 },
@@ -90,7 +90,7 @@ test('images before this one are told in their order, and those of which nothing
   expect(previousFragment([NO_DETAILS])).toBe('');
 });
 
-test('images before this one share the characters of arguments that a document has, and show where they are cut', () => {
+test('earlier images share the bound of a document’s arguments, and show where they are cut', () => {
   const long = details('/bin/a', 'x'.repeat(4097));
   const lengths = (images: ExecDetails[]) =>
     (JSON.parse(previousFragment(images)) as { args: string[] }[]).map(({ args: [first] }) => first?.length);

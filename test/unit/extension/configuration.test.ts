@@ -80,7 +80,7 @@ test('a configuration that takes ten seconds is waited for', async () => {
   expect(written.at(-1)).toMatchObject({ options: { [REDACT]: 'secret' } });
 });
 
-test('after half a minute the kept flags are in force, and osquery’s when it says them', async () => {
+test('after half a minute the kept flags are in force, and osquery’s once it gives them', async () => {
   start({ ...NOTHING_KEPT, options: { [REDACT]: 'secret' }, database: '/opt/orbit/osquery.db' });
   osquery.answers = false;
   void configuration.registered();
@@ -146,7 +146,7 @@ test('an option that is taken out of the configuration is gone within a few seco
   expect(written.at(-1)).toMatchObject({ options: {} });
 });
 
-test('another process of osquery is told once, and again at a registration', async () => {
+test('another process of osquery is reported once, and again at a registration', async () => {
   start();
   await configuration.registered();
   await configuration.look();

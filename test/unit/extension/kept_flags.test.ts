@@ -35,7 +35,7 @@ test('only this user can read the file and its directory, and no part of a file 
   expect(statSync(directory).mode & 0o777).toBe(0o700);
 });
 
-test('where nothing was given there is no file, and none is left when all was taken away', () => {
+test('without values there is no file, and it is removed when all values are', () => {
   const nothing = { ...NOTHING_KEPT, database: '/x' };
   kept().write(nothing);
   expect(existsSync(directory)).toBe(false);

@@ -29,7 +29,7 @@ const early = (more: Partial<OsqueryAnswer> = {}) => answer(NO_FLAGS, { isConfig
 const inForce = ({ options, queried }: GivenFlags) => Object.fromEntries([...options, ...queried]);
 
 describe('at the first start', () => {
-  test('nothing is believed before the configuration is valid, however often it is said', () => {
+  test('no answer is believed before the configuration is valid, also a repeated one', () => {
     const flags = new OsqueryFlags();
     for (let nowMs = 0; nowMs <= 60_000; nowMs += 250) expect(flags.take(early(), nowMs).isBelieved).toBe(false);
   });
@@ -48,7 +48,7 @@ describe('at the first start', () => {
     expect(flags.take(early({ hasConfiguration: false }), 0).isBelieved).toBe(true);
   });
 
-  test('of a backup of the configuration what is said is in force, though it is never valid', () => {
+  test('the values of a backup of the configuration are in force although it is never valid', () => {
     const flags = new OsqueryFlags();
     const backup = answer(given({ [REDACT]: 'secret' }), { isConfigValid: false });
     expect(inForce(flags.take(backup, 0))).toEqual({ [REDACT]: 'secret' });
@@ -74,7 +74,7 @@ describe('after an earlier process was given flags', () => {
     });
   });
 
-  test('one that is really removed is gone when osquery has said so for a while', () => {
+  test('a flag that is really removed is gone after osquery has answered without it for a while', () => {
     const flags = new OsqueryFlags(kept);
     const removed = answer(given({ [DEPTH]: '5' }));
     expect(flags.take(removed, 0).isBelieved).toBe(false);
@@ -84,7 +84,7 @@ describe('after an earlier process was given flags', () => {
     });
   });
 
-  test('a view that osquery does not name now is not taken for one that it has', () => {
+  test('a view that osquery does not list now does not count as present', () => {
     const flags = new OsqueryFlags(given({}, { process_ancestry_redact: 'secret' }));
     // queried_flags.ts remembers it.
     const remembered = given({}, { process_ancestry_redact: 'secret' });
@@ -94,7 +94,7 @@ describe('after an earlier process was given flags', () => {
   });
 });
 
-test('a worker that dies and comes up again changes nothing, however long its configuration takes', () => {
+test('a worker that restarts changes nothing, also when its configuration takes long', () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ passMs: fc.integer({ min: 1, max: 5000 }), isValid: fc.boolean() }), { maxLength: 30 }),

@@ -30,19 +30,19 @@ async function leave(path: string): Promise<void> {
   await new Promise((resolve) => server.close(resolve));
 }
 
-test('a socket that a killed osqueryd has left does not hide the one of Orbit', async () => {
+test('a socket that a killed osqueryd left does not hide the one of Orbit', async () => {
   await leave(at('osquery.em'));
   await listen(at('orbit.em'));
   expect(await osquerySocket([at('osquery.em'), at('orbit.em')])).toBe(at('orbit.em'));
 });
 
-test('where both listen it is osqueryd’s own', async () => {
+test('when both listen it is osqueryd’s own', async () => {
   await listen(at('osquery.em'));
   await listen(at('orbit.em'));
   expect(await osquerySocket([at('osquery.em'), at('orbit.em')])).toBe(at('osquery.em'));
 });
 
-test('where nobody listens it is the one that is there, else osqueryd’s own place', async () => {
+test('where no process listens it is the socket that exists, otherwise osqueryd’s own path', async () => {
   expect(await osquerySocket([at('osquery.em'), at('orbit.em')])).toBe(at('osquery.em'));
   await leave(at('orbit.em'));
   expect(await osquerySocket([at('osquery.em'), at('orbit.em')])).toBe(at('orbit.em'));

@@ -47,7 +47,7 @@ describe('flags that osquery’s configuration gives as SQL', () => {
     expect((await client.query(asked[0] ?? '')).status.code).toBe(0);
   });
 
-  test('a view gives a flag a column, whatever the case of its name', async () => {
+  test('a view gives one flag per column, with its name in any case', async () => {
     manager.views.set(
       'Process_Ancestry_Flags',
       "SELECT 4000 AS process_ancestry_cache_size, 'audit' AS process_ancestry_collector",
@@ -62,7 +62,7 @@ describe('flags that osquery’s configuration gives as SQL', () => {
     expect(await flags()).toEqual({ process_ancestry_max_depth: '16' });
   });
 
-  test('a scheduled query does the same, and a fleet’s own says more than the global one and the view', async () => {
+  test('a scheduled query does the same, and a fleet’s own wins over the global one and the view', async () => {
     setView(
       'SELECT 1 AS process_ancestry_cache_size, 1 AS process_ancestry_max_depth, 1 AS process_ancestry_cache_ttl',
     );
@@ -88,14 +88,14 @@ describe('flags that osquery’s configuration gives as SQL', () => {
     expect(await flags()).toEqual({ process_ancestry_cache_size: '200' });
   });
 
-  test('NULL, an empty text and a view without rows say nothing', async () => {
+  test('NULL, an empty text and a view without rows set nothing', async () => {
     setView("SELECT NULL AS process_ancestry_cache_size, '' AS process_ancestry_redact");
     expect(await flags()).toEqual({});
     setView('SELECT 9 AS process_ancestry_max_depth WHERE 1 = 2');
     expect(await queried.read()).toMatchObject({ flags: new Map(), isWhole: true, errors: [] });
   });
 
-  test('SQL that fails is an error with its place, and what was said before stays', async () => {
+  test('SQL that fails is an error with its place, and the former values stay', async () => {
     setView('SELECT 100 AS process_ancestry_cache_size');
     await flags();
     setView('SELECT 200 AS process_ancestry_cache_size FROM nowhere');
@@ -120,7 +120,7 @@ describe('flags that osquery’s configuration gives as SQL', () => {
     expect(await flags()).toEqual({});
   });
 
-  test('a view is not gone because osquery was: a worker that comes up has no views yet', async () => {
+  test('a view is not gone when osquery restarts: a new worker has no views yet', async () => {
     setView('SELECT 100 AS process_ancestry_cache_size');
     await flags();
     manager.views.clear();
@@ -131,7 +131,7 @@ describe('flags that osquery’s configuration gives as SQL', () => {
     expect(await flags()).toEqual({ process_ancestry_cache_size: '100' });
   });
 
-  test('what an earlier process was told is in force until osquery says it anew', async () => {
+  test('the values of an earlier process are in force until osquery gives them again', async () => {
     queried = new QueriedFlags(
       (sql) => client.query(sql),
       { '': { process_ancestry_redact: 'secret' } },
@@ -151,7 +151,7 @@ describe('flags that osquery’s configuration gives as SQL', () => {
     expect(await queried.read()).toMatchObject({ isWhole: false });
   });
 
-  test('SQL that osquery does not answer in time is told, and asked again ever less often', async () => {
+  test('SQL that osquery does not answer in time is logged, and run ever more rarely', async () => {
     const sql =
       'WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x FROM n) SELECT count(*) AS process_ancestry_cache_size FROM n';
     const triedMs: number[] = [];
@@ -172,7 +172,7 @@ describe('flags that osquery’s configuration gives as SQL', () => {
     expect(await flags()).toEqual({ process_ancestry_cache_size: '200' });
   });
 
-  test('an osquery that does not even say what there is in time is left alone for half a minute', async () => {
+  test('an osquery that does not list its queries in time is left alone for half a minute', async () => {
     const triedMs: number[] = [];
     queried = new QueriedFlags(
       () => {
@@ -186,7 +186,7 @@ describe('flags that osquery’s configuration gives as SQL', () => {
     expect(triedMs).toEqual([10_000, 40_000, 70_000]);
   });
 
-  test('a million rows, or a megabyte, are refused in few words', async () => {
+  test('a million rows, or a megabyte, are refused with a short message', async () => {
     setView(
       'WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS process_ancestry_cache_size FROM n',
     );
@@ -197,14 +197,14 @@ describe('flags that osquery’s configuration gives as SQL', () => {
     ]);
   });
 
-  test('a semicolon or a comment at the end does no harm', async () => {
+  test('a semicolon or a comment at the end is accepted', async () => {
     setView('SELECT 100 AS process_ancestry_cache_size; ');
     expect(await flags()).toEqual({ process_ancestry_cache_size: '100' });
     setView('SELECT 200 AS process_ancestry_cache_size -- twice');
     expect(await flags()).toEqual({ process_ancestry_cache_size: '200' });
   });
 
-  test('while osquery does not answer all stays as it is', async () => {
+  test('while osquery does not answer, all stays as it is', async () => {
     setView('SELECT 100 AS process_ancestry_cache_size');
     await flags();
     answers = false;

@@ -181,7 +181,7 @@ os.execve(fd, ['nameless', '60'], {})`;
     expect(await hasherWith().hash(about)).toBe(expected);
   });
 
-  test('and runs another image by now is not taken for it, though both files have the same times and owner', async () => {
+  test('that runs another image now does not count, although both files have the same times and owner', async () => {
     const hasher = hasherWith();
     const [first, second] = [program('a'), program('b', 'other')];
     for (const path of [first, second]) utimesSync(path, 1_000_000, 1_000_000);
@@ -193,7 +193,7 @@ os.execve(fd, ['nameless', '60'], {})`;
     expect(missed(hasher)).toEqual([['replaced', 1]]);
   });
 
-  test('gets none from a file that was written and executed again since, by whatever times it has', async () => {
+  test('gets none from a file that was written and executed again since, with any times', async () => {
     const hasher = hasherWith();
     const path = program('a');
     const pid = await run(path);
@@ -253,7 +253,7 @@ os.execve(fd, ['nameless', '60'], {})`;
     expect(looks).toBe(2);
   });
 
-  test('is told from another one by its inode number alone', async () => {
+  test('is distinguished from another one by its inode number alone', async () => {
     const hasher = hasherWith();
     const path = program('a');
     const pid = await run(path);
@@ -308,7 +308,7 @@ describe('a process that is gone', () => {
     expect(missed(hasher)).toEqual([['replaced', 1]]);
   });
 
-  test('gets none from a file that came after the exec, in whatever else it resembles the one that was executed', async () => {
+  test('gets none from a file that is newer than the exec, however similar it is', async () => {
     const hasher = hasherWith();
     const path = program('a');
     const about = executed(path, GONE);
@@ -317,7 +317,7 @@ describe('a process that is gone', () => {
     expect(missed(hasher)).toEqual([['replaced', 2]]);
   });
 
-  test('gets the hash of a file that was made a moment before, where audit tells the time', async () => {
+  test('gets the hash of a file that was made a moment before, if audit reports the time', async () => {
     const hasher = hasherWith();
     const path = program('a');
     const about = executed(path, GONE);
@@ -336,7 +336,7 @@ describe('a process that is gone', () => {
     expect(missed(hasher)).toEqual([['replaced', 1]]);
   });
 
-  test('gets none by a path alone: it may be a path in a container', async () => {
+  test('gets none by a path only: it may be a path in a container', async () => {
     const hasher = hasherWith();
     const path = program('a');
     expect(await hasher.hash({ ...executed(path, GONE), details: unknownTimes(path) })).toBeUndefined();
@@ -394,7 +394,7 @@ describe('a file that changes while it is read', () => {
     expect(openDescriptors()).toEqual([]);
   });
 
-  test('is not remembered as long as its time stamps would not show it', async () => {
+  test('is not cached while its time stamps would not show a change', async () => {
     const path = program('a');
     const hasher = hasherWith({ unixNow: () => statSync(path).ctimeMs + 5 });
     expect(await hasher.hash(executed(path, GONE))).toBe(sha256Of(path));
@@ -440,7 +440,7 @@ describe('bounds', () => {
     expect(openDescriptors()).toEqual([]);
   });
 
-  test('requests for one file share one reading; one for which there is no room is refused', async () => {
+  test('requests for one file share one reading; a request beyond the bound is refused', async () => {
     const [first, second] = [program('a'), program('b', 'other')];
     const hasher = hasherWith({ queueMax: 1 });
     const both = [hasher.hash(executed(first, GONE)), hasher.hash(executed(first, GONE))];
@@ -451,7 +451,7 @@ describe('bounds', () => {
     expect(hasher.stats).toMatchObject({ computed: 2, filesRead: 1, queueDepth: 0 });
   });
 
-  test('what comes too late is missed, and known the next time', async () => {
+  test('a hash that comes too late is missed, and known the next time', async () => {
     const path = program('a');
     const thread = new HashThread();
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
@@ -467,13 +467,13 @@ describe('bounds', () => {
     expect(hasher.hash(executed(path, GONE))).toBe(sha256Of(path));
   });
 
-  test('no more hashes are remembered than fit', async () => {
+  test('no more hashes are kept than fit', async () => {
     const hasher = hasherWith({ cacheSize: 2 });
     for (const name of ['a', 'b', 'c']) await hasher.hash(executed(program(name, name), GONE));
     expect(hasher.stats.cacheSize).toBe(2);
   });
 
-  test('what was being read when it is stopped is missed, and its file closed', async () => {
+  test('a hash that is being read at the stop is missed, and its file closed', async () => {
     const path = program('a');
     truncateSync(path, 200_000_000);
     const hasher = hasherWith();

@@ -26,14 +26,14 @@ test.each([0, 1, 262_143, 262_144, 262_145, 1_000_000])('the first %i bytes are 
   await thread.stop();
 });
 
-test('answers belong to what was asked, however much is asked at once', async () => {
+test('each answer belongs to its request, also with many at once', async () => {
   const thread = new HashThread();
   const sizes = [3_000_000, 1, 2_000_000, 2];
   expect(await Promise.all(sizes.map((size) => thread.sha256(fd, size)))).toEqual(sizes.map(sha256Of));
   await thread.stop();
 });
 
-test('a file that has less is no hash, one that cannot be read an error', async () => {
+test('a file that is shorter gives no hash, one that cannot be read an error', async () => {
   const thread = new HashThread();
   expect(await thread.sha256(fd, 10_000_000_000)).toBe('');
   await expect(thread.sha256(4_000_000, 1)).rejects.toThrow('EBADF');

@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(proc, { recursive: true }));
 
-test('the types of what is mounted are read, with and without optional fields', () => {
+test('the types of mounts are read, with and without optional fields', () => {
   expect(mountedTypes(OURS)).toEqual(
     new Map([
       ['0:21', 'proc'],

@@ -19,7 +19,7 @@ function table(name: string, columns: readonly string[], rows: readonly Record<s
 }
 
 describe.skipIf(!hasYaml())('the fleet of the example', () => {
-  test('has only keys and options that Fleet takes, labels that there are, and files that are there', () => {
+  test('has only keys and options that Fleet accepts, and only labels and files that exist', () => {
     const { name, reports, policies, dynamicLabels, manualLabels, packages } = readFleet(
       'fleets/linux-servers.yml',
       SECRET,

@@ -62,7 +62,7 @@ describe('what is made for Fleet', () => {
     ]);
   });
 
-  test('of the packs, all but the one that is written by hand for Fleet', () => {
+  test('all packs but the one that is written by hand for Fleet', () => {
     const made = generated(fixtures);
     expect([...made.keys()].filter((path) => path.startsWith('queries/'))).toEqual(['queries/sample.yml']);
     expect(made.get('queries/sample.yml')).toMatch(/^# Made by npm run generate from .*sample\.conf/);
@@ -130,7 +130,7 @@ describe.skipIf(!hasYaml())('the YAML', () => {
     expect(parseYaml([toYaml(nested), toYaml(texts)])).toEqual([nested, texts]);
   });
 
-  test('made of a pack is Fleet’s query, after fleetctl has put the environment in', () => {
+  test('of a pack is Fleet’s query, after fleetctl has replaced variables', () => {
     const text = generated(fixtures).get('queries/sample.yml') ?? '';
     const [queries] = parseYaml([expand(text, {})]) as [Mapping[]];
     expect(queries[0]).toMatchObject({
@@ -140,7 +140,7 @@ describe.skipIf(!hasYaml())('the YAML', () => {
     expect(() => expand('SELECT $HOME', {})).toThrow('HOME is not set');
   });
 
-  test('of a table tells every column, as Fleet’s own schema files do', () => {
+  test('of a table has every column, as Fleet’s own schema files do', () => {
     const [schema] = parseYaml([generated(fixtures).get('tables/process_ancestry_events.yml') ?? '']);
     const { name, platforms, evented, columns, examples } = asMapping(schema, 'schema');
     expect({ name, platforms, evented }).toEqual({

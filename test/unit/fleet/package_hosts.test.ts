@@ -60,7 +60,7 @@ test('every system of the fixtures is tried', () => {
 });
 
 describe('osquery reads of', () => {
-  test('Debian no platform_like, which is why it is not asked for there', async () => {
+  test('Debian no platform_like, so it is not asked for there', async () => {
     expect(await row('debian-12')).toMatchObject({
       platform: 'debian',
       platform_like: '',

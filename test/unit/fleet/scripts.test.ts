@@ -56,7 +56,7 @@ describe('post-install.sh', () => {
     expect(existsSync(join(root, ORBIT))).toBe(false);
   });
 
-  test('keeps others, puts a line with the wrong path right, and run again changes nothing', () => {
+  test('keeps others, corrects a line with the wrong path, and run again changes nothing', () => {
     write(ETC, '/opt/other.ext\n\n/old/place/process_ancestry.ext\n');
     expect(run('post-install.sh').status).toBe(0);
     expect(text(ETC)).toBe(`/opt/other.ext\n\n${EXTENSION}\n`);
@@ -65,7 +65,7 @@ describe('post-install.sh', () => {
     expect(everything()).toEqual(before);
   });
 
-  test('leaves a comment that an administrator made of it, and of others', () => {
+  test('keeps lines that an administrator commented out', () => {
     const list = `# /opt/other.ext\n;${EXTENSION}\n`;
     write(ETC, list);
     write(ORBIT, '# /opt/other.ext\n');
@@ -96,7 +96,7 @@ describe('post-install.sh', () => {
 });
 
 describe('uninstall.sh', () => {
-  test('leaves nothing of the extension, and all of others; run again it does no harm', () => {
+  test('leaves nothing of the extension, and all of others; run again it changes nothing', () => {
     write(ETC, `/opt/other.ext\n${EXTENSION}\n`);
     write(ORBIT, `${EXTENSION}\n`);
     write('var/osquery/process_ancestry/rows.db', 'rows');

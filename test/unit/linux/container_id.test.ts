@@ -223,7 +223,7 @@ describe('the container of a control group', () => {
   });
 });
 
-test('what is remembered is what was found', () => {
+test('a second look-up gives the same', () => {
   const ids = new ContainerIds();
   for (const [, path, id] of [...CONTAINERS, ...CONTAINERS]) expect(ids.of(path)).toBe(id);
   expect([ids.of('/init.scope'), ids.of('/init.scope')]).toEqual(['', '']);

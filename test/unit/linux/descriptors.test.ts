@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { connectionsWithin, descriptorProblem, readDescriptors } from '../../../src/linux/descriptors.ts';
 
-test('what is open is counted, and the limit is the one of this process', () => {
+test('open descriptors are counted, and the limit is that of this process', () => {
   const before = readDescriptors();
   const fd = openSync('/dev/null', 'r');
   const after = readDescriptors();
@@ -31,7 +31,7 @@ test.each([
   });
 });
 
-test('hardly any left are a problem', () => {
+test('too few left are a problem', () => {
   expect(descriptorProblem({ open: 100, most: 116 })).toBeUndefined();
   expect(descriptorProblem({ open: 101, most: 116 })).toMatchObject({
     code: 'few_descriptors',

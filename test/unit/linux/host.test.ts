@@ -54,7 +54,7 @@ describe('a host', () => {
     });
   });
 
-  test('that tells nothing of itself has no facts', () => {
+  test('without files has no facts', () => {
     const interfaces = () => {
       throw new Error('EPERM');
     };
@@ -83,7 +83,7 @@ describe('a host', () => {
   });
 });
 
-test('a host that is renamed goes by its new name soon, and is not read for each row', () => {
+test('a renamed host has its new name soon, and is not read for each row', () => {
   const clock = { ms: 0 };
   const host = new HostReader({ root, architecture: '' }, () => clock.ms);
   const nameAt = (ms: number) => {
@@ -97,7 +97,7 @@ test('a host that is renamed goes by its new name soon, and is not read for each
   expect(nameAt(60_000)).toBe('two');
 });
 
-test('a host that is read again and has not changed is the same object', () => {
+test('an unchanged host that is read again is the same object', () => {
   const clock = { ms: 0 };
   const host = new HostReader({ root, architecture: '' }, () => clock.ms);
   const { facts } = host;
@@ -105,7 +105,7 @@ test('a host that is read again and has not changed is the same object', () => {
   expect(host.facts).toBe(facts);
 });
 
-test('of a recorded log’s host only the name is known', () => {
+test('of a recorded log has only a name', () => {
   const os = { family: '', name: '', version: '', platform: '', full: '' };
   const unknown = { id: '', bootId: '', architecture: '', kernel: '', ip: [], mac: [], os };
   expect(JSON.parse(recordedHost('web-1').json)).toEqual({ ...unknown, hostname: 'web-1' });

@@ -12,7 +12,7 @@ test.each([
   expect(cgroupPath(text)).toBe(path);
 });
 
-test('a device number is taken apart as the kernel puts it together', () => {
+test('a device number is split as the kernel composes it', () => {
   expect(deviceOf(34817)).toEqual({ major: 136, minor: 1 });
   expect(deviceOf(0x80088005 >>> 0)).toEqual({ major: 0x880, minor: 0x80005 });
   expect(deviceOf(-2146926587)).toEqual(deviceOf(-2146926587 >>> 0));

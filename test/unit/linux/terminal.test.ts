@@ -22,7 +22,7 @@ test.each<[string, readonly [number, number]]>(Object.entries(DEVICES))(
   },
 );
 
-test('a pts that has a major for every 256 is counted on', () => {
+test('a pts number continues over the major numbers, one for every 256', () => {
   expect(terminalOf({ major: 137, minor: 1 })).toBe('pts/257');
 });
 

@@ -69,7 +69,7 @@ describe('names of ids', () => {
     await eventually(() => expect(read.user(99_999)).toBe('kg'));
   });
 
-  test('of an id that has several are the first', async () => {
+  test('are the first of several for an id', async () => {
     writeFileSync(path('passwd'), 'root:x:0:0\ntoor:x:0:0\n');
     expect((await started()).user(0)).toBe('root');
   });
@@ -105,7 +105,7 @@ describe('names of ids', () => {
     expect(read.revision).toBe(before + 2);
   });
 
-  test('are not lost to lines that are broken', async () => {
+  test('are found beside broken lines', async () => {
     const broken = [
       '',
       ':',
@@ -127,7 +127,7 @@ describe('names of ids', () => {
     expect(known).toEqual([1000]);
   });
 
-  test('may be on either side of where a reading ended, and beyond a line without end', async () => {
+  test('may be across two reads, and after a very long line', async () => {
     const lines = Array.from({ length: 20_000 }, (_, uid) => `benutzer-ä-${uid}:x:${uid}:0`);
     const members = 'm'.repeat(300_000);
     writeFileSync(
@@ -149,13 +149,13 @@ describe('names of ids', () => {
     expect([byCount.group(9), byCount.group(19_000)]).toEqual(['user-9', undefined]);
   });
 
-  test('do not come from an id that the bound has cut', async () => {
+  test('do not come from a line that the bound has cut', async () => {
     writeFileSync(path('passwd'), 'a:x:1:0\nb:x:234:0\n');
     const read = await started({ maxBytes: 'a:x:1:0\nb:x:2'.length });
     expect([read.user(1), read.user(2), read.user(234)]).toEqual(['a', undefined, undefined]);
   });
 
-  test('do not come from what is no file', async () => {
+  test('come only from a regular file', async () => {
     const read = await started({ passwdPath: directory, groupPath: '/dev/zero' });
     expect([read.user(0), read.revision]).toEqual([undefined, 0]);
   });

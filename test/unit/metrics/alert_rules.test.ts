@@ -26,7 +26,7 @@ describe.skipIf(!hasPromtool)('promtool', () => {
   });
 });
 
-test('every alert is tried, with a host where it fires and one where it does not', () => {
+test('every alert is tested with a host where it fires and one where it does not', () => {
   const cases = readFileSync(at('rules.test.yml'), 'utf8')
     .split(/^ {2}- name: /m)
     .slice(1);

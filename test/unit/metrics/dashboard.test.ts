@@ -40,7 +40,7 @@ test('it asks for a data source and for hosts, and names neither itself', () => 
   }
 });
 
-test('its panels have ids of their own, and none lies on another', () => {
+test('its panels have different ids, and none lies on another', () => {
   expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
   const taken = new Set<string>();
   for (const { title, gridPos } of panels) {

@@ -33,7 +33,7 @@ describe('the metrics of a table', () => {
     expect(Object.keys(metrics)).toEqual(columns.map(({ name }) => name));
   });
 
-  test('every number of the row is there, under a name that says counter or not', async () => {
+  test('every number of the row is there, under a name that says whether it is a counter', async () => {
     const row = stats();
     const families = cacheStatsFamilies(row);
     const values = new Set(families.flatMap(({ samples }) => samples.map(({ value }) => value)));
@@ -53,7 +53,7 @@ describe('the metrics of a table', () => {
     expect(published?.samples.reduce((sum, { value }) => sum + value, 0)).toBe(row.tree.eventsPublished);
   });
 
-  test('a problem is told by its code, once however often it is there', async () => {
+  test('a problem is exposed by its code, once even if it is repeated', async () => {
     const problems = ['a', 'b', 'a'].map((code) => ({ code, message: 'secret' }));
     const exposed = await text(cacheStatsFamilies(stats({ problems })));
     expect(exposed).toContain('process_ancestry_problems 3\n');
@@ -65,7 +65,7 @@ describe('the metrics of a table', () => {
     expect(await text(cacheStatsFamilies(stats()))).not.toMatch(/^process_ancestry_problem_info[ {]/m);
   });
 
-  test('rows in memory are told', () => {
+  test('rows in memory are exposed', () => {
     const store = { rows: 0, bytes: 0, discarded: 0, cut: 0, waitingBytes: 0, lost: 0, subscribersEvicted: 0 };
     const inMemory = (database: string) =>
       cacheStatsFamilies(stats({ store: { ...store, database } })).find(({ name }) => name.endsWith('store_in_memory'))
@@ -74,7 +74,7 @@ describe('the metrics of a table', () => {
     expect(inMemory('/var/osquery/process_ancestry')).toEqual([{ value: 0 }]);
   });
 
-  test('a subscriber whose name is meant to break the format is a label like any other', async () => {
+  test('a subscriber with a hostile name is a label like any other', async () => {
     const names = ['a"} 1\nforged_total 9', 'back\\slash', '\ud800', '\ud801', '# TYPE'];
     const exposed = await text(subscriberFamilies(names.map(subscriber)));
     expect(exposed).not.toMatch(/^forged/m);
@@ -85,7 +85,7 @@ describe('the metrics of a table', () => {
   });
 });
 
-test('both formats are right, whichever was asked for before', async () => {
+test('both formats are right in any order', async () => {
   const histograms = new Histograms();
   const families = [...cacheStatsFamilies(stats()), ...subscriberFamilies([subscriber('a')])];
   const before = await expose(families, histograms, 'text');
@@ -110,7 +110,7 @@ test.each([
 describe('queries', () => {
   const report = { table: 'events', outcome: 'answered', rows: 10, bytes: 500, milliseconds: 3 } as const;
 
-  test('are counted by table and outcome; what did not arrive is no row given', async () => {
+  test('are counted by table and outcome; an answer that did not arrive has no rows', async () => {
     const counts = new AnswerCounts(['events', 'stats']);
     counts.add(report);
     counts.add(report);
@@ -130,7 +130,7 @@ describe('an exporter', () => {
   let exporter: Exporter | undefined;
   afterEach(() => exporter?.stop());
 
-  test('makes a text once for all who ask at the same time', async () => {
+  test('makes a text once for all requests at the same time', async () => {
     let read = 0;
     exporter = new Exporter({
       tables: [],

@@ -36,7 +36,7 @@ function setUp(given: Readonly<Record<string, string>>) {
   return { metrics, said };
 }
 
-test('nothing of what makes them is loaded while they are off, and it is when they are switched on', () => {
+test('their code is loaded only when they are switched on', () => {
   const program = `
     import { createRequire } from 'node:module';
     const loaded = () => Object.keys(createRequire(import.meta.url).cache).some((path) => path.includes('prom-client'));
@@ -61,7 +61,7 @@ test('nothing of what makes them is loaded while they are off, and it is when th
   );
 });
 
-test('a port in use is a problem that goes when it is free', async () => {
+test('a port in use is a problem until it is free', async () => {
   const path = join(directory(), 'metrics.sock');
   writeFileSync(path, 'in the way');
   const { metrics, said } = setUp({ listen: path });
@@ -76,7 +76,7 @@ test('a port in use is a problem that goes when it is free', async () => {
   expect(said.at(-1)?.msg).toBe('metrics are served');
 });
 
-test('a textfile that cannot be written is a problem that goes when it can be', async () => {
+test('a textfile that cannot be written is a problem until it can be', async () => {
   const folder = join(directory(), 'later');
   const { metrics } = setUp({ textfile: join(folder, 'x.prom'), textfile_interval: '1' });
   await until(() => metrics.problems.length === 1);
@@ -86,7 +86,7 @@ test('a textfile that cannot be written is a problem that goes when it can be', 
   expect(readFileSync(join(folder, 'x.prom'), 'utf8')).toContain('process_ancestry_queries_total');
 });
 
-test('changes that come faster than they can be made leave only the last', async () => {
+test('of changes that come too fast only the last is made', async () => {
   const folder = directory();
   const at = (n: number) => join(folder, `${n}.sock`);
   const { metrics } = setUp({ listen: at(0) });
@@ -108,7 +108,7 @@ test('closed while it begins to listen, it leaves no socket', async () => {
   expect(said).toEqual([]);
 });
 
-test('a group that there is not is a problem, and nobody gets the socket meanwhile', async () => {
+test('an unknown group is a problem, and the socket is not made', async () => {
   const path = join(directory(), 'metrics.sock');
   const { metrics } = setUp({ listen: path, socket_group: 'no-such-group' });
   await until(() => metrics.problems.length === 1);
@@ -116,7 +116,7 @@ test('a group that there is not is a problem, and nobody gets the socket meanwhi
   expect(existsSync(path)).toBe(false);
 });
 
-test('health is to be registered and to record; other problems are named', () => {
+test('it is healthy when it is registered and records; other problems are named', () => {
   const problems = [{ code: 'database_full', message: '' }];
   const source = (collector: 'audit' | 'none') => ({ collector }) as never;
   expect(healthOf({ registered: true }, { source: source('audit'), problems: [] })).toEqual({

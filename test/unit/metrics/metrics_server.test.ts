@@ -77,8 +77,8 @@ const raw = (port: number, text = '') => {
 };
 const REQUEST = 'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
 
-describe('what is served', () => {
-  test('/metrics in the format that is asked for, /healthz, and nothing else', async () => {
+describe('the server answers', () => {
+  test('/metrics in the requested format, /healthz, and nothing else', async () => {
     const { url } = await onPort();
     const plain = await fetch(`${url}/metrics`);
     expect(plain.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
@@ -98,14 +98,14 @@ describe('what is served', () => {
     }
   });
 
-  test('a page of another host, by a name of its own for this one, reads nothing', async () => {
+  test('not a page of another host that has its own name for this one', async () => {
     const { port } = await onPort();
     const answer = await raw(port, 'GET /metrics HTTP/1.1\r\nHost: evil.example.org\r\n\r\n').ends();
     expect(answer).toMatch(/^HTTP\/1.1 421 /);
     expect(answer).not.toContain('text of');
   });
 
-  test('what cannot be made is an error, and the next is answered', async () => {
+  test('with an error if the metrics fail, and then answers the next request', async () => {
     let fails = true;
     const { url } = await onPort({ metrics: async () => (fails ? Promise.reject(new Error('no way')) : 'well\n') });
     const failed = await fetch(`${url}/metrics`);
@@ -116,7 +116,7 @@ describe('what is served', () => {
 });
 
 describe('a hostile client', () => {
-  test('that holds many connections open keeps nobody out', async () => {
+  test('that holds many connections open does not keep others out', async () => {
     const { port, url } = await onPort();
     const idle = Array.from({ length: 100 }, () => raw(port, 'GET /met'));
     await until(() => idle.filter(({ closed }) => closed).length >= 84, 'room');
@@ -149,7 +149,7 @@ describe('a hostile client', () => {
     expect(await client.ends()).not.toContain('text of');
   });
 
-  test('that sends what is no HTTP is cut off', async () => {
+  test('that does not send HTTP is cut off', async () => {
     const { port } = await onPort();
     await raw(port, '\x16\x03\x01\x02\x00\x01\x00').ends();
     await raw(port, 'CONNECT example.org:443 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n').ends();
@@ -161,7 +161,7 @@ describe('a hostile client', () => {
     expect(answer.match(/text of text/g)).toHaveLength(1);
   });
 
-  test('whose body has no end is not listened to', async () => {
+  test('whose body has no end is not read', async () => {
     const { port } = await onPort();
     const client = raw(port, 'POST /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000000\r\n\r\n');
     const more = setInterval(() => client.socket.write('x'.repeat(100_000)), 5);
@@ -174,7 +174,7 @@ describe('a hostile client', () => {
 describe('a unix socket', () => {
   const unix = (path: string): Exclude<ListenAddress, { kind: 'off' }> => ({ kind: 'unix', path });
 
-  test('is its owner’s alone, or a group’s too; its folder is made; any Host will do', async () => {
+  test('is only for its owner, or also for a group; its folder is made; any Host is accepted', async () => {
     const folder = directory();
     const path = join(folder, 'made', 'metrics.sock');
     const server = await serve(unix(path));
@@ -191,7 +191,7 @@ describe('a unix socket', () => {
     expect(statSync(path).mode & 0o777).toBe(0o660);
   });
 
-  test('that is answered on is left alone, and so is what is no socket', async () => {
+  test('in use is left alone, and so is another file', async () => {
     const folder = directory();
     const path = join(folder, 'metrics.sock');
     await serve(unix(path));
@@ -205,7 +205,7 @@ describe('a unix socket', () => {
     expect(lstatSync(join(folder, 'link')).isSymbolicLink()).toBe(true);
   });
 
-  test('in a folder that others can write is not made, nor a folder in such a one', async () => {
+  test('in a folder that others can write is not made, nor a folder in it', async () => {
     const folder = directory();
     chmodSync(folder, 0o777);
     await expect(serve(unix(join(folder, 'metrics.sock')))).rejects.toThrow(

@@ -23,7 +23,7 @@ beforeEach(() => {
   path = join(folder, 'process_ancestry.prom');
 });
 
-test('is whole and readable by all each time, and leaves nothing beside it', () => {
+test('is always whole and readable by all, and leaves no other file', () => {
   const textfile = new Textfile(path);
   textfile.write('a 1\n');
   const first = statSync(path);
@@ -45,7 +45,7 @@ test('a link that was planted under its name is replaced, not followed', () => {
   expect(lstatSync(path).isFile()).toBe(true);
 });
 
-test('a folder that is a link, that everybody can write, or that is not there is refused', () => {
+test('a folder that is a link, is missing, or can be written by all is refused', () => {
   const real = join(folder, 'real');
   mkdirSync(real);
   symlinkSync(real, join(folder, 'link'));
@@ -56,14 +56,14 @@ test('a folder that is a link, that everybody can write, or that is not there is
   expect(readdirSync(real)).toEqual([]);
 });
 
-test('what cannot take the file’s place leaves nothing behind', () => {
+test('a file that cannot be renamed is removed', () => {
   mkdirSync(path);
   writeFileSync(join(path, 'in the way'), '');
   expect(() => new Textfile(path).write('a 1\n')).toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
   expect(readdirSync(folder)).toEqual(['process_ancestry.prom']);
 });
 
-test('is removed when it is over, but only what was written', () => {
+test('is removed at the end, but only if it is the file that was written', () => {
   writeFileSync(path, 'of somebody else');
   const textfile = new Textfile(path);
   textfile.remove();

@@ -54,7 +54,7 @@ async function rowsAt(path: string) {
 }
 
 describe('the beginning', () => {
-  test('waits for a manager that comes up late, and can be asked as soon as it is registered', async () => {
+  test('waits for a manager that starts late, and answers as soon as it is registered', async () => {
     const path = managerSocket();
     const manager = new FakeManager(path);
     const tries = vi.spyOn(ManagerClient.prototype, 'registerExtension');
@@ -90,7 +90,7 @@ describe('the beginning', () => {
     expect(log.lines.map(({ message }) => message)).toEqual(['registered with osquery']);
   });
 
-  test('gives up a manager that does not come', async () => {
+  test('gives up waiting for a manager that does not start', async () => {
     const path = managerSocket();
     const { run } = start(path, { timeoutSeconds: 0.3 });
     await expect(run).rejects.toMatchObject({
@@ -99,7 +99,7 @@ describe('the beginning', () => {
     });
   });
 
-  test('says why osquery refuses it', async () => {
+  test('reports why osquery refuses it', async () => {
     const manager = new FakeManager(managerSocket());
     manager.refusal = 'No such registry';
     await manager.listen();
@@ -149,7 +149,7 @@ describe('the beginning', () => {
     await expect(run).rejects.toMatchObject({ code: 'socket-path', message: expect.stringContaining(message) });
   });
 
-  test('a socket that cannot be made is an error, and osquery is told', async () => {
+  test('a socket that cannot be made is an error, and osquery gets a deregistration', async () => {
     const manager = await new FakeManager(managerSocket()).listen();
     writeFileSync(`${manager.path}.20658`, 'in the way');
     const { run } = start(manager.path);
@@ -186,7 +186,7 @@ describe('a worker that is restarted', () => {
     expect(await rowsAt(`${path}.20658`)).toHaveLength(2);
   });
 
-  test('may give our uuid to another, whose socket stays', async () => {
+  test('may give our uuid to another extension, whose socket stays', async () => {
     const path = managerSocket();
     const first = await new FakeManager(path).listen();
     const { registered } = start(path, { intervalSeconds: 0.3 });
@@ -208,7 +208,7 @@ describe('a worker that is restarted', () => {
     expect((await new ExtensionClient(`${path}.20658`).ping()).uuid).toBe('20658');
   });
 
-  test('is noticed at once when the connection breaks, however long the interval', async () => {
+  test('is noticed at once when the connection breaks, with any interval', async () => {
     const path = managerSocket();
     const first = await new FakeManager(path).listen();
     const { registered } = start(path, { intervalSeconds: 3600 });
@@ -218,7 +218,7 @@ describe('a worker that is restarted', () => {
     await until(() => registered.length === 2, 'the second registration');
   });
 
-  test('a manager that has forgotten without a word is registered with again', async () => {
+  test('a manager that has dropped the registration silently is registered with again', async () => {
     const manager = await new FakeManager(managerSocket()).listen();
     const { registered, log } = start(manager.path);
     await until(() => registered.length === 1);
@@ -240,7 +240,7 @@ describe('a worker that is restarted', () => {
   });
 });
 
-test('options are asked for whenever they are wanted', async () => {
+test('options are asked for at each use', async () => {
   const manager = await new FakeManager(managerSocket()).listen();
   const { extension, registered } = start(manager.path);
   await until(() => registered.length === 1);
@@ -268,7 +268,7 @@ describe('the end', () => {
     expect(reason()).toBe('test');
   });
 
-  test('osquery asks, gets its answer, and the extension leaves without deregistering', async () => {
+  test('a shutdown by osquery is answered, and the extension ends without deregistering', async () => {
     const manager = await new FakeManager(managerSocket()).listen();
     const { run, registered } = start(manager.path);
     await until(() => registered.length === 1);
@@ -317,13 +317,13 @@ describe('the end', () => {
     expect(await run).toBe('SIGTERM');
   });
 
-  test('stop ends the waiting for a manager that never came', async () => {
+  test('stop ends the wait for a manager that never started', async () => {
     const { extension, run } = start(managerSocket(), { timeoutSeconds: 60 });
     await extension.stop('SIGINT');
     expect(await run).toBe('SIGINT');
   });
 
-  test('the extension leaves within a second when its parent has gone', async () => {
+  test('the extension ends within a second after its parent', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     afterwards(() => vi.useRealTimers());
     const manager = await new FakeManager(managerSocket()).listen();
@@ -336,7 +336,7 @@ describe('the end', () => {
     expect(existsSync(`${manager.path}.20658`)).toBe(false);
   });
 
-  test('it also leaves while it waits for a worker that does not come back', async () => {
+  test('it also ends while it waits for a worker that does not come back', async () => {
     const manager = await new FakeManager(managerSocket()).listen();
     let parent = 100;
     const { run, registered } = start(manager.path, { parentPid: () => parent });

@@ -206,7 +206,7 @@ describe('the socket', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test('replaces one that nobody answers on', async () => {
+  test('replaces one on which no process answers', async () => {
     const path = join(directory(), 'o.1');
     // A process that dies leaves its socket: here one whose file was moved, so that closing did not remove it.
     const left = createServer().listen(`${path}.tmp`);
@@ -230,14 +230,14 @@ describe('the socket', () => {
     expect(existsSync(path)).toBe(true);
   });
 
-  test('is not taken from another that answers', async () => {
+  test('does not replace one on which a process answers', async () => {
     const { path, client } = await serve();
     const second = new ExtensionServer({ path, uuid: '2', tables: [], log: recorder() });
     await expect(second.listen()).rejects.toThrow(`${path} is in use: another process listens on it`);
     expect((await client.ping()).uuid).toBe('20658');
   });
 
-  test('is left alone where it is another’s by the time that it ends', async () => {
+  test('is not removed at the end if another process has it by then', async () => {
     const { server, path } = await serve();
     // A new worker clears the directory, and may give another extension the uuid that was ours.
     rmSync(path);
@@ -249,7 +249,7 @@ describe('the socket', () => {
     expect(readdirSync(dirname(path))).toEqual([]);
   });
 
-  test('takes the place of one that a crash left before it had its name', async () => {
+  test('replaces one that a crash left before it was renamed', async () => {
     const path = join(directory(), 'o.12');
     const left = createServer().listen(`${path}.tmp`);
     await until(() => left.listening);
@@ -268,7 +268,7 @@ describe('the socket', () => {
     await expect(server.listen()).rejects.toThrow('Its directory must exist');
   });
 
-  test('tables that cannot be are refused before anything listens', () => {
+  test('invalid tables are refused before anything listens', () => {
     const make = (tables: TablePlugin<unknown>[]) => () =>
       new ExtensionServer({ path: '/nowhere', uuid: '1', tables, log: recorder() });
     expect(make([numbers(1), numbers(2)])).toThrow('two tables have the name numbers');
@@ -343,7 +343,7 @@ describe('hostile peers', () => {
     expect((await client.ping()).code).toBe(0);
   });
 
-  test('random bytes harm nobody else', async () => {
+  test('random bytes do not harm other connections', async () => {
     const { path, client, server } = await serve();
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.boolean(), async (bytes, call) => {
@@ -359,7 +359,7 @@ describe('hostile peers', () => {
     expect((await client.ping()).code).toBe(0);
   });
 
-  test('a request that does not get finished is given up after 30 s', async () => {
+  test('an unfinished request is given up after 30 s', async () => {
     const { path, log } = await serveInVirtualTime();
     const peer = await Peer.connect(path);
     peer.socket.write(PING.subarray(0, 10));
@@ -379,7 +379,7 @@ describe('hostile peers', () => {
     expect(log.lines).toMatchObject([{ object: { kind: 'partial' } }]);
   });
 
-  test('a connection without requests is closed after 5 minutes, without a word', async () => {
+  test('a connection without requests is closed after 5 minutes, without a message', async () => {
     const { path, log } = await serveInVirtualTime();
     const peer = await Peer.connect(path);
     peer.socket.write(PING);
@@ -436,7 +436,7 @@ describe('hostile peers', () => {
     await server.close();
   });
 
-  test('2,000 connections that say nothing do not keep osquery out', async () => {
+  test('2,000 connections that send nothing do not keep osquery out', async () => {
     const { path, client, server } = await serve();
     for (let i = 0; i < 20; i++)
       await Promise.all(Array.from({ length: 100 }, () => Peer.connect(path).catch(() => undefined)));
@@ -502,7 +502,7 @@ describe('many at once', () => {
     expect(longestMs).toBeLessThan(totalMs / 5);
   });
 
-  test('others have their turn while values are slow to come', async () => {
+  test('other work runs while values come slowly', async () => {
     const slow: TablePlugin<Numbered> = {
       ...numbers(3000),
       columns: [bigint('n', '', ({ n }: Numbered) => workFor(0.1) + n)],
@@ -517,7 +517,7 @@ describe('many at once', () => {
     expect(longestMs).toBeLessThan(totalMs / 3);
   });
 
-  test('however much is going on, each round of the event loop has its share of it', async () => {
+  test('under any load, each turn of the event loop does a part of it', async () => {
     const share = new EventLoopShare();
     let working = 20;
     const work = async () => {
@@ -554,7 +554,7 @@ describe('many at once', () => {
     await until(() => server.connections === 0);
   });
 
-  test('a reader that leaves in the middle of its answer takes nothing with it', async () => {
+  test('a reader that leaves in the middle of its answer leaves nothing behind', async () => {
     const { path, server, client, log } = await serve([numbers(200_000)]);
     const peer = await Peer.connect(path);
     peer.socket.once('data', () => peer.socket.destroy());
@@ -565,7 +565,7 @@ describe('many at once', () => {
     expect(log.lines).toEqual([]);
   });
 
-  test('a reader that takes nothing is waited for, and cut off in the end', async () => {
+  test('a reader that takes nothing is waited for, and finally cut off', async () => {
     const { path, log, server } = await serve([large(2000)], { stallSeconds: 0.3 });
     const peer = await Peer.connect(path);
     peer.socket.pause();
@@ -579,7 +579,7 @@ describe('many at once', () => {
     await until(() => server.answerBytes === 0, 'the end of the answer');
   });
 
-  test('a slow reader gets everything, though all of it takes longer than a stall may', async () => {
+  test('a slow reader gets everything, although it takes longer than a stall may', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     afterwards(() => vi.useRealTimers());
     const stallSeconds = 60;

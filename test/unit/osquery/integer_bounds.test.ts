@@ -41,17 +41,17 @@ describe('the bounds of integers', () => {
     expect(bounds(['gt', '0.0'])).toEqual({ min: 1, max: none });
   });
 
-  test('are undefined where nothing bounds them', () => {
+  test('are undefined without a bound', () => {
     expect(integerBounds(undefined)).toBeUndefined();
     expect(bounds(['eq', 'x'], ['eq', '1'])).toBeUndefined();
     expect(bounds(['ne', '1'], ['like', '1%'], ['glob', '1'])).toBeUndefined();
   });
 
-  test('have no number between them where nothing can be', () => {
+  test('have no number between them if none is possible', () => {
     expect(bounds(['gt', '5'], ['lt', '5'])).toEqual({ min: 6, max: 4 });
   });
 
-  test('are farther out where no number is exact', () => {
+  test('are wider where no number is exact', () => {
     expect(bounds(['ge', '9007199254740993'])).toEqual({ min: Number.MAX_SAFE_INTEGER, max: none });
     expect(bounds(['le', '9007199254740993'])).toBeUndefined();
     expect(bounds(['eq', '-9223372036854775808'])).toEqual({ min: -none, max: Number.MIN_SAFE_INTEGER });

@@ -7,7 +7,7 @@ const LIMITS = { maxDepth: 100, maxString: 1_000_000, longString: 'too long' };
 const parse = (text: string, limits: Partial<typeof LIMITS> = {}) =>
   runToEnd(parseJsonInPieces(text, { ...LIMITS, ...limits }));
 
-test('gives what JSON.parse gives, of any JSON in any layout', () => {
+test('gives what JSON.parse gives, for any JSON in any layout', () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 6 }), fc.constantFrom('', ' ', '\t', '\n  '), (value, layout) => {
       const text = JSON.stringify(value, null, layout);
@@ -43,13 +43,13 @@ test.each(['{"a":1,}', '[1,]', '[1 2]', '{"a" 1}', '"\\x"', '01', '{"a":"}', '',
 );
 
 describe('bounds', () => {
-  test('what is nested too deep is refused before it is read', () => {
+  test('JSON that is nested too deep is refused before it is read', () => {
     expect(parse('[[{"a":1}]]', { maxDepth: 3 })).toEqual([[{ a: 1 }]]);
     expect(() => parse('[[[{"a":1}]]]', { maxDepth: 3 })).toThrow(RangeError);
     expect(() => parse('['.repeat(1_000_000))).toThrow('nested deeper than 100');
   });
 
-  test('a string that is too long is another one', () => {
+  test('a string that is too long is replaced', () => {
     const limits = { maxString: 6000 };
     expect(parse(JSON.stringify(['x'.repeat(6000), 'y'.repeat(6001), 'z']), limits)).toEqual([
       'x'.repeat(6000),

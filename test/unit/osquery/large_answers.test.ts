@@ -45,7 +45,7 @@ describe('a pause', () => {
     expect((await client.call('table', 'numbers', GENERATE)).rows.map(({ n }) => n)).toEqual(['1', '2']);
   });
 
-  test('lets others have their turn in a search that finds nothing', async () => {
+  test('lets other work run in a search that finds nothing', async () => {
     let ended = false;
     let searching = false;
     const { client, path } = await serve([
@@ -223,7 +223,7 @@ describe('an answer is delivered', () => {
     expect(told.delivered).toBe(0);
   });
 
-  test('not when the peer has just left, and nobody has noticed', async () => {
+  test('not when the peer has just left, and this is not known yet', async () => {
     let peer: Peer | undefined;
     const { told, plugin } = listening(
       numbers(() => {
@@ -295,7 +295,7 @@ describe('an answer that is larger than it may be', () => {
     expect(await refusal({ ...row, ...{ generate: numbers(2).generate } }, 1000)).toContain('2 rows and 6.0 MB');
   });
 
-  test('is measured by what the limit is at the time', async () => {
+  test('is measured by the limit of that moment', async () => {
     let bytes = 1000;
     const { client } = await serve([large(50)], {}, { name: 'result_max', bytes: () => bytes });
     expect((await client.call('table', 'numbers', GENERATE)).status.code).toBe(1);
@@ -333,7 +333,7 @@ describe('an answer that is larger than it may be', () => {
 describe('all answers together', () => {
   const MAX = limitOf(2_000_000);
 
-  test('hold no more than a bound, and the one too many fails and says so', async () => {
+  test('stay within a bound, and the first beyond it fails with an error', async () => {
     const { path, client, server } = await serve([large(1900)], {}, MAX);
     const stalled = await Promise.all(Array.from({ length: 4 }, () => asking(path)));
     await until(() => server.answerBytes > 7_000_000);
@@ -346,7 +346,7 @@ describe('all answers together', () => {
     expect((await client.call('table', 'numbers', GENERATE)).rows.length).toBe(1900);
   });
 
-  test('leave room for a small one, whoever has stopped reading', async () => {
+  test('leave room for a small one, also when a reader has stopped', async () => {
     let rows = 1900;
     let max = 2_000_000;
     const { path, client, server } = await serve(
@@ -363,7 +363,7 @@ describe('all answers together', () => {
     expect((await client.call('table', 'numbers', GENERATE)).status.message).toContain('busy');
   });
 
-  test('give every byte back when their connections close, whatever they were at', async () => {
+  test('give every byte back when their connections close, at any stage', async () => {
     let hanging = 0;
     const mixed: TablePlugin<Numbered> = {
       ...large(0),

@@ -59,7 +59,7 @@ describe('the recorded session', () => {
 });
 
 describe('with the Thrift library on the other side', () => {
-  test('everything that a manager can be asked', async () => {
+  test('every method of a manager', async () => {
     const manager = await new FakeManager(join(directory(), 'o.em')).listen();
     const client = new ManagerClient(manager.path);
     afterwards(() => client.close());
@@ -80,7 +80,7 @@ describe('with the Thrift library on the other side', () => {
     expect(await client.extensions()).toEqual(new Map());
   });
 
-  test('questions asked at once are answered one after the other', async () => {
+  test('requests at the same time are answered one after the other', async () => {
     const manager = await new FakeManager(join(directory(), 'o.em')).listen();
     const client = new ManagerClient(manager.path);
     afterwards(() => client.close());
@@ -88,7 +88,7 @@ describe('with the Thrift library on the other side', () => {
     expect([pong.message, options.has('verbose'), rows.rows.length]).toEqual(['pong', true, 2]);
   });
 
-  test('after the manager was replaced, the next question connects again', async () => {
+  test('after the manager was replaced, the next request connects again', async () => {
     const path = join(directory(), 'o.em');
     const first = await new FakeManager(path).listen();
     const client = new ManagerClient(path);
@@ -101,7 +101,7 @@ describe('with the Thrift library on the other side', () => {
   });
 });
 
-describe('a manager that is not well', () => {
+describe('a broken manager', () => {
   const head = (name: string, seqid = 1) => {
     const bytes = Buffer.alloc(12 + name.length);
     bytes.writeUInt32BE(0x80010002, 0);
@@ -152,7 +152,7 @@ describe('a manager that is not well', () => {
     );
   });
 
-  test('that is not there is unreachable', async () => {
+  test('that does not run is unreachable', async () => {
     const client = new ManagerClient(join(directory(), 'none'));
     await expect(client.ping()).rejects.toMatchObject({ code: 'unreachable' });
   });
@@ -183,7 +183,7 @@ describe('a manager that is not well', () => {
     );
   });
 
-  test('an answer that exceeds the bound is refused while it is announced', async () => {
+  test('an answer beyond the bound is refused by its announced length', async () => {
     const path = await fake((socket) =>
       socket.on('data', () => socket.write(Buffer.concat([head('call', 0), Buffer.from('0b000000100000', 'hex')]))),
     );

@@ -131,7 +131,7 @@ test.each([
   await until(() => faults.length === 1);
 });
 
-test('a peer that disconnects during a request is no fault', async () => {
+test('a peer that disconnects during a request is no error', async () => {
   const { path, faults } = await served();
   const peer = await Peer.connect(path);
   peer.socket.write(encodeRequest('ping', 1).subarray(0, 6));

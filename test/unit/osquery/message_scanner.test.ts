@@ -28,7 +28,7 @@ describe('the end of a message', () => {
     }
   });
 
-  test('is never said to be further than it is, wherever a message is cut', () => {
+  test('is never found too far, at any cut of a message', () => {
     for (const message of recorded) {
       for (let cut = 0; cut < message.length; cut += message.length > 2000 ? 7 : 1) {
         const measured = measureMessage(message.subarray(0, cut));
@@ -39,7 +39,7 @@ describe('the end of a message', () => {
     }
   });
 
-  test('is found whatever pieces the bytes come in', () => {
+  test('is found in bytes that come in any pieces', () => {
     const stream = Buffer.concat([...EXCHANGES.map(({ request }) => request), SENT_BY_MANAGER]);
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1 }), (sizes) => {
@@ -59,7 +59,7 @@ describe('the end of a message', () => {
     );
   });
 
-  test('is looked for once: a message of many fields byte by byte takes linear time', () => {
+  test('is searched once: a message of many fields byte by byte takes linear time', () => {
     const field = hex('03 0009 01');
     const read = (fields: number) => {
       const message = Buffer.concat([hex(HEAD), ...Array.from({ length: fields }, () => field), hex('00')]);
@@ -75,7 +75,7 @@ describe('the end of a message', () => {
   });
 });
 
-describe('what is no message, or too much of one', () => {
+describe('an invalid or too large message', () => {
   test.each([
     ['another version', '80020001 00000004', 'it starts with 0x8002'],
     ['an unversioned message', '00000004 70696e67', 'it starts with 0x0'],
@@ -137,12 +137,12 @@ describe('what is no message, or too much of one', () => {
 });
 
 describe('a reader', () => {
-  test('says how many bytes it would have needed', () => {
+  test('says how many bytes it needs', () => {
     const reader = new BinaryReader(hex('0000000a 616263'));
     expect(() => reader.string()).toThrow(expect.objectContaining({ name: 'ProtocolError', needed: 14 }));
   });
 
-  test('skips what it does not know, of every type', () => {
+  test('skips unknown fields of every type', () => {
     const unknown = [
       '02 0063 01',
       '03 0063 01',
@@ -165,7 +165,7 @@ describe('a reader', () => {
     expect(decodeRequest(message)).toEqual({ method: 'call', seqid: 9, registry: '', item: 't', request: new Map() });
   });
 
-  test('has the same idea of a message as the scanner', () => {
+  test('agrees with the scanner about the end of a message', () => {
     for (const message of recorded) {
       const reader = new BinaryReader(message);
       reader.message();
@@ -203,7 +203,7 @@ describe('requests', () => {
     }
   });
 
-  test('of a method that does not exist are decoded as such, replies and one-way calls are refused', () => {
+  test('of an unknown method are decoded, replies and one-way calls are refused', () => {
     expect(decodeRequest(hex('80010001 00000003 666f6f 00000007 00'))).toEqual({
       method: 'unknown',
       name: 'foo',
@@ -214,7 +214,7 @@ describe('requests', () => {
   });
 });
 
-test('a scanner forgets all when it is reset', () => {
+test('a scanner starts anew when it is reset', () => {
   const scanner = new MessageScanner(REQUEST_LIMITS);
   const ping = encodeRequest('ping', 1);
   expect(scanner.scan(ping.subarray(0, 10))).toBeUndefined();
@@ -222,7 +222,7 @@ test('a scanner forgets all when it is reset', () => {
   expect(scanner.scan(ping)).toBe(ping.length);
 });
 
-test('a message of more values than its reader takes is refused at the first one too many, in whatever it lies', () => {
+test('a message of more values than its reader takes is refused at the first one too many, at any place', () => {
   const limits = { ...REQUEST_LIMITS, maxValues: 3 };
   // Three fields of one byte; a list of bytes in a field; a map in a field.
   const fields = (count: number) => `${HEAD} ${'03 0001 00 '.repeat(count)}`;

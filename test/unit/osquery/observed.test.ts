@@ -35,7 +35,7 @@ function start(manager: FakeManager) {
 
 const managed = () => new FakeManager(join(directory(), 'o.em')).listen();
 
-test('it is registered, is not while osquery is away, and is again, with all that was counted', async () => {
+test('it is registered, is not while osquery is away, and is again, and keeps its counts', async () => {
   const manager = await managed();
   const { extension, call } = start(manager);
   expect(extension.registration).toEqual({ registered: false, registrations: 0, lastSeenUnixMs: 0 });
@@ -58,7 +58,7 @@ test('it is registered, is not while osquery is away, and is again, with all tha
   expect(extension.counts.requests).toBeGreaterThanOrEqual(requests);
 });
 
-test('a query is told of once: as answered with its rows, as failed, or as abandoned', async () => {
+test('a query is counted once: as answered with its rows, as failed, or as abandoned', async () => {
   const manager = await managed();
   const { extension, reports, call } = start(manager);
   await until(() => extension.registration.registered);

@@ -121,7 +121,7 @@ describe('what a query means', () => {
     expect(contexts.map(plain)).toEqual([{}, { pid: ['eq 99'] }, { pid: ['eq 100'] }, { pid: ['eq 101'] }]);
   });
 
-  test('DELETE and UPDATE come with a context that says nothing', () => {
+  test('DELETE and UPDATE come with an empty context', () => {
     for (const sql of [
       'DELETE FROM process_ancestry_events WHERE pid = 100',
       "UPDATE process_ancestry_events SET path = 'x' WHERE pid = 100",
@@ -162,7 +162,7 @@ describe('a context that osquery does not send', () => {
     expect(parseQueryContext(json, columns).constraints.get('pid')?.[0]?.expr).toBe(expr);
   });
 
-  test('an operator that is not known is no constraint that filters', () => {
+  test('an unknown operator does not filter', () => {
     const json = '{"constraints":[{"name":"pid","list":[{"op":72,"expr":"1"}]}]}';
     expect(plain(parseQueryContext(json, columns))).toEqual({ pid: ['unsupported 1'] });
   });
@@ -172,7 +172,7 @@ describe('a context that osquery does not send', () => {
     expect(parseQueryContext(json, columns)).toEqual({ constraints: new Map(), columnsUsed: new Set(['pid']) });
   });
 
-  test('operators as text and empty lists as "" are what older versions wrote', () => {
+  test('operators as text and empty lists as "" of older versions are read', () => {
     const json =
       '{"constraints":[{"name":"pid","list":[{"op":"2","expr":"1"}]},{"name":"path","list":"","affinity":"TEXT"}]}';
     expect(plain(parseQueryContext(json, columns))).toEqual({ pid: ['eq 1'] });

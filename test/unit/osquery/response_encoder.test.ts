@@ -189,7 +189,7 @@ test('a column that is not used is not computed', () => {
   expect(decodeResponse(reply ?? Buffer.alloc(0), 0, LIMITS).rows).toEqual([{ rowid: '0', a: 'x' }]);
 });
 
-test('a column that throws leaves NULL and a whole reply, and is told', () => {
+test('a column that throws leaves NULL and a whole reply, and is reported', () => {
   const failures: string[] = [];
   const columns = [
     integer('a', '', (n: number) => n),
@@ -264,7 +264,7 @@ describe('replies as a client reads them', () => {
     expect(() => decodePong(encodePong(2, OK), 1)).toThrow('got one to ping 2');
   });
 
-  test('names that are special in JavaScript are names', () => {
+  test('names that are special in JavaScript are ordinary names', () => {
     const rows = [{ constructor: 'a', toString: 'b' }, JSON.parse('{"__proto__":"c"}')];
     const decoded = decodeResponse(encodeRecords(1, OK, rows), 1, LIMITS).rows;
     expect(decoded.map((row) => Object.entries(row))).toEqual(rows.map((row) => Object.entries(row)));

@@ -54,7 +54,7 @@ describe('a context', () => {
     expect(share.turns).toBe(0);
   });
 
-  test('of megabytes is parsed in turns, and means what it says', async () => {
+  test('of megabytes is parsed in pieces, with the same result', async () => {
     const share = new SpentShare();
     const outcome = await call(contextOf(100_000), share);
     expect(outcome).toMatchObject({ kind: 'rows' });
@@ -63,7 +63,7 @@ describe('a context', () => {
     expect(seen.at(-1)?.constraints.get('n')).toHaveLength(100_000);
   });
 
-  test('of megabytes that is none is an error of the query', async () => {
+  test('of megabytes that is no JSON is an error of the query', async () => {
     const share = new SpentShare();
     const message = /^numbers: context is not JSON: /;
     expect(await call(`${contextOf(100_000)}}`, share)).toMatchObject({ message: expect.stringMatching(message) });

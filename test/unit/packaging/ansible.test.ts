@@ -10,7 +10,7 @@ test.each(parts)(
   },
 );
 
-test('what the Ansible role takes has in its documentation the default that it has', () => {
+test('the documentation of the Ansible role has the default of each variable', () => {
   const role = new URL('../../../packaging/ansible/roles/osquery_process_ancestry/', import.meta.url);
   const specs = readFileSync(new URL('meta/argument_specs.yml', role), 'utf8');
   const documented = [...specs.matchAll(/^ {6}(osquery_\w+):\n(?: {8}.*\n)*? {8}default: (.*)\n/gm)].map(

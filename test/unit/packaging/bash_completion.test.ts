@@ -28,7 +28,7 @@ test('every flag is offered once, by its short name', () => {
   expect(offered('shell', '--')).toEqual([...Object.keys(processFlags), ...short].map((name) => `--${name}`));
 });
 
-test('a value is one of the choices, a file, or left to the user', () => {
+test('a value is one of the choices, a file, or free text', () => {
   expect(offered('shell', '--collector', 're')).toEqual(['replay']);
   expect(offered('--process_ancestry_collector', 're')).toEqual(['replay']);
   expect(offered('--socket', '/etc/os-rel')).toEqual(['/etc/os-release']);

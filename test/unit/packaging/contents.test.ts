@@ -11,7 +11,7 @@ const licenseFile = readFileSync(join(root, 'node_modules', `node-linux-${proces
 const versions = process.versions as Readonly<Record<string, string>>;
 
 describe('the parts of Node', () => {
-  test('have the versions that it tells, and leave out what is not in its executable', () => {
+  test('have the versions that Node reports, without parts that are not in its executable', () => {
     const parts = nodeParts(licenseFile, versions);
     expect(parts).toContainEqual({ name: 'V8', version: versions.v8, license: 'BSD-3-Clause', partOf: 'node' });
     expect(parts).toContainEqual({ name: 'sqlite', version: versions.sqlite, license: 'blessing', partOf: 'node' });
@@ -26,7 +26,7 @@ describe('the parts of Node', () => {
   });
 });
 
-test('packages of a bundle are told by the paths of its files', () => {
+test('packages of a bundle are found by the paths of its files', () => {
   const files = ['src/main.ts', 'node_modules/a/x.js', 'node_modules/a/y.js', 'node_modules/@s/b/c/z.js'];
   expect(packageFolders(files)).toEqual(['node_modules/@s/b', 'node_modules/a']);
   expect(npmPackage(join(root, 'node_modules/lru-cache'))).toMatchObject({
@@ -40,7 +40,7 @@ test('licences become one expression, each once', () => {
   expect(licenseExpression(licenses)).toBe('(ISC OR MIT) AND Apache-2.0 AND MIT');
 });
 
-test('the bill of materials is the same for the same works, and tells what depends on what', () => {
+test('the bill of materials is the same for the same parts, and has their dependencies', () => {
   const program = { name: 'program', version: '1.0.0', license: 'Apache-2.0' };
   const node = { name: 'node', version: '26.0.0', license: 'MIT' };
   const part = { name: 'zlib', license: 'Zlib', partOf: 'node' };

@@ -41,7 +41,7 @@ const reports = globSync('packaging/fleet/**/*.yml', { cwd: root })
   .flatMap((path) => [...read(path).matchAll(/^ *-? ?name: (process_ancestry_\w+)$/gm)])
   .map(([, name = '']) => name);
 
-test.each(guides.filter((path) => !METRICS.includes(path)))('%s names only flags and tables that there are', (path) => {
+test.each(guides.filter((path) => !METRICS.includes(path)))('%s names only flags and tables that exist', (path) => {
   const named = [
     ...read(path).matchAll(/(?<![\w./-])(?:custom_)?(process_ancestry_[a-z_]+[a-z])(?![\w/-]|\.(?:json|prom|sock))/g),
   ];
@@ -49,7 +49,7 @@ test.each(guides.filter((path) => !METRICS.includes(path)))('%s names only flags
   expect(named.map(([, name = '']) => name).filter((name) => !known.has(name))).toEqual([]);
 });
 
-test.each(guides)('%s leads to files that there are', (path) => {
+test.each(guides)('%s has links to existing files only', (path) => {
   const targets = [...read(path).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target = '']) => target);
   const missing = targets.filter((target) => !existsSync(join(root, dirname(path), target)));
   expect(missing.map((target) => `${target} from ${relative(root, path)}`)).toEqual([]);
@@ -75,13 +75,13 @@ test.each(OPERATION)('%s has columns, checks, problems and variables by their na
 describe('packaging/operations/README.md', () => {
   const text = read('packaging/operations/README.md');
 
-  test("tells of each of doctor's checks, in their order", () => {
+  test("has each of doctor's checks, in their order", () => {
     const [, table = ''] = text.split(/## Troubleshooting|### Columns that users can forge/);
     const told = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, id]) => id);
     expect(told).toEqual(CHECKS.map(({ id }) => id));
   });
 
-  test('gives patterns that take out secrets and nothing else', () => {
+  test('has patterns that redact secrets and nothing else', () => {
     const [, json = ''] = /```json\n(.*?)```/s.exec(text) ?? [];
     const file = JSON.parse(json) as Record<string, unknown>;
     const resolved = resolveFlags({ commandLine: new Map(), environment: {}, osqueryOptions: new Map(), file });

@@ -62,7 +62,7 @@ describe.each(['dash', 'bash'])('by %s', (shell) => {
     expect(readdirSync(at('osquery'))).toEqual(['extensions.load']);
   });
 
-  test('an upgrade does not fill again the list that Orbit has emptied', () => {
+  test('an upgrade does not fill the list again that Orbit has emptied', () => {
     mkdirSync(at('orbit'));
     enlist();
     expect(readFileSync(at('orbit', 'extensions.load'), 'utf8')).toBe(`${EXTENSION}\n`);
@@ -72,7 +72,7 @@ describe.each(['dash', 'bash'])('by %s', (shell) => {
     expect(readFileSync(list(), 'utf8')).toBe(`${EXTENSION}\n`);
   });
 
-  test('a line with blanks or of another system is the extension’s too, wherever it stands', () => {
+  test('a line with blanks or a foreign line end is the extension’s too, at any place', () => {
     withList(`  ${EXTENSION}\r\n/opt/other.ext\n`);
     enlist();
     expect(readFileSync(list(), 'utf8')).toBe(`  ${EXTENSION}\r\n/opt/other.ext\n`);
@@ -90,7 +90,7 @@ describe.each(['dash', 'bash'])('by %s', (shell) => {
     },
   );
 
-  test('a list that is a link stays one, and what it leads to is changed', () => {
+  test('a list that is a link stays a link, and its target is changed', () => {
     mkdirSync(at('osquery'));
     writeFileSync(at('real'), '/opt/other.ext\n');
     symlinkSync('../real', list());
@@ -102,7 +102,7 @@ describe.each(['dash', 'bash'])('by %s', (shell) => {
     expect(readFileSync(at('real'), 'utf8')).toBe('/opt/other.ext\n');
   });
 
-  test('where neither list nor folder was there, both are gone again; Orbit’s only where Orbit is', () => {
+  test('a list and a folder that were made are removed again; Orbit’s are made only where Orbit is', () => {
     enlist();
     expect(statSync(list()).mode & 0o777).toBe(0o644);
     expect(existsSync(at('orbit'))).toBe(false);
@@ -116,14 +116,14 @@ describe.each(['dash', 'bash'])('by %s', (shell) => {
     expect(readdirSync(at('orbit'))).toEqual([]);
   });
 
-  test('a list that was made for it but is somebody else’s too by now stays, with their line alone', () => {
+  test('a list that the package made and others use now stays, with their line only', () => {
     enlist();
     writeFileSync(list(), `${EXTENSION}\n/opt/other.ext\n`);
     delist();
     expect(readFileSync(list(), 'utf8')).toBe('/opt/other.ext\n');
   });
 
-  test('osquery is to be restarted where it does not run the extension, and is told to', () => {
+  test('where osquery does not run the extension, the message says to restart it', () => {
     const running = 'extension_pids() { echo 1; }; end_extensions() { echo "ended$1"; }';
     const none = 'extension_pids() { :; }';
     expect(step(`${none}; after_installation 2>&1`)).toContain('started next: systemctl restart osqueryd');
@@ -133,7 +133,7 @@ describe.each(['dash', 'bash'])('by %s', (shell) => {
     expect(step(`${none}; after_installation 2>&1`)).toBe('');
   });
 
-  test('Orbit’s list that Orbit has emptied is put right by the next installation', () => {
+  test('the next installation corrects a list that Orbit has emptied', () => {
     mkdirSync(at('orbit'));
     enlist();
     writeFileSync(at('orbit', 'extensions.load'), '');

@@ -38,7 +38,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-test('what an administrator takes files from is installed where there is something in it', () => {
+test('folders for administrators are installed if they have files', () => {
   const without = laidOut();
   expect(without).toHaveLength(9);
   rmSync(at('stage'), { recursive: true });
@@ -53,7 +53,7 @@ test('what an administrator takes files from is installed where there is somethi
   ]);
 });
 
-test('everything can be read by all and written by its owner, whatever it was where it comes from', () => {
+test('all files can be read by all and written by their owner, with any mode at their source', () => {
   make('root/packaging/fleet/uninstall.sh', '#!/bin/sh', 0o700);
   const umask = process.umask(0o077);
   try {

@@ -21,7 +21,7 @@ test('no line of text is taken for a request', () => {
 });
 
 const formatter = spawnSync('sh', ['-c', 'command -v groff']).status === 0;
-test.skipIf(!formatter && !process.env.CI)('groff has nothing to say about it', () => {
+test.skipIf(!formatter && !process.env.CI)('groff has no warnings', () => {
   const formatted = spawnSync('groff', ['-man', '-Tutf8', '-ww', '-rLL=120n'], { input: page, encoding: 'utf8' });
   expect(formatted.stderr).toBe('');
   expect(formatted.stdout).toContain('First.');

@@ -41,7 +41,7 @@ test('packs/detections.conf is what the detections and the measured counts make 
   expect(file('packs/detections.conf')).toBe(detectionsPack());
 });
 
-test('the table in README.md is of the detections that there are (npm run generate writes it)', () => {
+test('the table in README.md has all detections (npm run generate writes it)', () => {
   const readme = file('README.md');
   expect(readme).toBe(withDetections(readme));
 });
@@ -63,14 +63,14 @@ describe.each(['detections', 'process-ancestry'])('the pack %s', (name) => {
     expect(pack.discovery).toEqual([`SELECT 1 FROM osquery_extensions WHERE name = 'process_ancestry'`]);
   });
 
-  test.each(queries)('%s has keys that osquery reads, and says what it is good for', (_, query) => {
+  test.each(queries)('%s has keys that osquery reads, and a description', (_, query) => {
     expect(Object.keys(query).filter((key) => !QUERY_KEYS.has(key))).toEqual([]);
     expect(query.interval).toBeGreaterThanOrEqual(30);
     expect(query.description.length).toBeGreaterThan(40);
     expect(query.value.length).toBeGreaterThan(10);
   });
 
-  test('no two queries are the same subscriber: each would get what the other leaves', () => {
+  test('no two queries have the same subscriber: each would get a part of the rows', () => {
     const subscribers = queries.flatMap(([, { query }]) => /subscriber = '([^']+)'/.exec(query)?.[1] ?? []);
     expect(new Set(subscribers).size).toBe(subscribers.length);
   });
@@ -111,14 +111,14 @@ describe.each(readDetections())('detection $name', ({ query, techniques }) => {
     expect(techniques.length).toBeGreaterThan(0);
   });
 
-  test('asks the table once, whatever SQLite makes of it', () => {
+  test('reads the table once, in any plan of SQLite', () => {
     expect(query).toMatch(/^WITH new AS MATERIALIZED \(SELECT [a-z_0-9, ]+ FROM process_ancestry_events WHERE [^)]+\)/);
     expect(query.match(/process_ancestry_events/g)).toHaveLength(1);
     expect(query).not.toMatch(/[ (,]\+[a-z]/);
   });
 });
 
-test('simple conditions are asked of the table, the others are checked of what it gives', () => {
+test('simple conditions go to the table, SQLite checks the others', () => {
   const sql = statementOf(
     'x',
     `path GLOB '*sh'\nAND (cmdline = 'a AND pid = 1' OR args->>0 GLOB 'b')\nAND uid IN (1, 2)`,

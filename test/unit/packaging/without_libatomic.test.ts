@@ -9,7 +9,7 @@ const PAGE = 4096;
 describe.skipIf(process.arch !== 'x64')('the Node that the packages bring', () => {
   const original = readFileSync(process.execPath);
 
-  test('needs libatomic for one function, which is put in behind its code; then it needs it no more', () => {
+  test('needs libatomic for one function; with the function added behind its code it does not need it', () => {
     const changed = Buffer.from(original);
     expect(withoutLibatomic(changed, CODE)).toBe(true);
     expect(changed.length).toBe(original.length);
@@ -18,17 +18,17 @@ describe.skipIf(process.arch !== 'x64')('the Node that the packages bring', () =
     expect(again.equals(changed)).toBe(true);
   });
 
-  test('is left alone where there is no room', () => {
+  test('is left alone if there is no room', () => {
     expect(() => withoutLibatomic(Buffer.from(original), Buffer.alloc(PAGE))).toThrow('room behind the code');
   });
 
-  test('is left alone where another use of the library is found', () => {
+  test('is left alone if it uses the library otherwise', () => {
     const changed = Buffer.from(original);
     changed.write('__atomic_compare_exchangX', changed.indexOf('__atomic_compare_exchange\0'));
     expect(() => withoutLibatomic(changed, CODE)).toThrow('what is used of libatomic.so.1');
   });
 });
 
-test('what is no ELF file is refused', () => {
+test('a file that is no ELF is refused', () => {
   expect(() => withoutLibatomic(Buffer.from('#!/bin/sh\n'), CODE)).toThrow('an ELF file');
 });

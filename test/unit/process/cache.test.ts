@@ -58,7 +58,7 @@ describe('a query', () => {
     expect([...cache.values()]).toEqual([second, third, fourth, oldest]);
   });
 
-  test('finds all that had a pid: the one that has it, and those that are dead', () => {
+  test('finds all processes of a pid: the one that has it, and the dead ones', () => {
     const { cache } = setUp();
     const holders = [1, 2, 3].map((startTicks) => processWith(7, startTicks));
     for (const process of holders) {
@@ -113,7 +113,7 @@ describe('a query', () => {
     expect(cache.stats).toMatchObject({ size: 0, expirations: 1 });
   });
 
-  test('may be taken in slices while processes come, go and are used', () => {
+  test('may run in pieces while processes start, end and are used', () => {
     const { cache } = setUp(16);
     for (let number = 1; number <= 16; number++) cache.put(processWith(number));
     const seen: number[] = [];
@@ -128,7 +128,7 @@ describe('a query', () => {
   });
 });
 
-test('events do not find a process that is gone', () => {
+test('events do not find a dropped process', () => {
   const { cache, clock } = setUp();
   const process = processWith(7);
   process.exit = EXITED;
@@ -139,7 +139,7 @@ test('events do not find a process that is gone', () => {
   expect(cache.withPid(pid(7))).toEqual([process]);
 });
 
-test('a process that is gone is kept only while others refer to it', async () => {
+test('a dropped process is kept only while others refer to it', async () => {
   const { cache, clock } = setUp();
   const kept = processWith(7, 2);
   // In a function of its own: a local of this one would live on.
@@ -169,7 +169,7 @@ test('a dead process that no other refers to is removed when it is evicted', () 
   expect(cache.withPid(pid(7))).toEqual([]);
 });
 
-test('a look-up of the holder of a reused pid does not keep the former process', () => {
+test('a look-up of a reused pid does not keep the former process', () => {
   const { cache } = setUp();
   const process = processWith(7);
   process.exit = EXITED;

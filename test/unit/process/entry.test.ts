@@ -97,7 +97,7 @@ describe('an entry is', () => {
     expect(entryOf(harness.row('entrypoint'))).toEqual(['container', 'entrypoint']);
   });
 
-  test('not container for what conmon tells podman of one that has ended', () => {
+  test('not container for the podman that conmon starts after a container has ended', () => {
     expect(entryOf(chainOf(['conmon', ''], ['podman container cleanup']))).toEqual(['init', 'conmon']);
     expect(entryOf(chainOf(['conmon', ''], ['crun'], ['podman info']))).toEqual(['container', 'podman info']);
   });
@@ -114,7 +114,7 @@ describe('an entry is', () => {
     expect(entryOf(tmux)).toEqual(['sshd', 'bash -l']);
   });
 
-  test('not a daemon’s own that was started at a terminal and has left it', () => {
+  test('not the daemon itself that was started at a terminal and left it', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.setsid(10);
@@ -127,7 +127,7 @@ describe('an entry is', () => {
     expect(entryOf(new TreeHarness().run(kernel).row('worker'))).toEqual(['terminal', 'login']);
   });
 
-  test('told from terminals in a log that tells nothing of sessions', () => {
+  test('known from terminals in a log without sessions', () => {
     const log = (...programs: readonly (readonly [cmdline: string, tty: string])[]) => {
       const kernel = new KernelModel();
       for (const [i, [cmdline, tty]] of programs.entries()) {
@@ -254,7 +254,7 @@ describe('a name proves nothing', () => {
   });
 });
 
-describe('what has pid 1 for its parent is init’s', () => {
+describe('a process with pid 1 as parent has the entry init', () => {
   const LOGGED_IN = { auid: 1000, ses: 3 };
   /** As the harness has init's own. */
   const AS_INIT = { auid: 1000, ses: 1 };
@@ -270,7 +270,7 @@ describe('what has pid 1 for its parent is init’s', () => {
     return entryOf(harness.run(kernel).row('ls'));
   };
 
-  test('if pid 1 was seen to fork it, whatever its ids are', () => {
+  test('if pid 1 was seen to fork it, with any ids', () => {
     const kernel = new KernelModel();
     Object.assign(kernel.fork(1, 10), { parentStartMs: 0 });
     kernel.exec(10, 'service', LOGGED_IN);
@@ -297,7 +297,7 @@ describe('what has pid 1 for its parent is init’s', () => {
       expect(below(LOGGED_IN, `/user.slice/user-1000.slice/${other}`), other).toEqual(['unknown', undefined]);
   });
 
-  test('but not if one that it adopted created it in its name, with CLONE_PARENT', () => {
+  test('but not if a process that pid 1 adopted created it with CLONE_PARENT', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'sh', AS_INIT);
@@ -314,7 +314,7 @@ describe('what has pid 1 for its parent is init’s', () => {
     expect(entryOf(harness.row('forged'))).toEqual(['unknown', undefined]);
   });
 
-  test('and a terminal is not given by it to what it may have adopted', () => {
+  test('and an adopted process gets no terminal entry from it', () => {
     const onConsole = { ...LOGGED_IN, uid: 1000, euid: 1000, tty: 'ttyS0' };
     expect(below(onConsole)).toEqual(['unknown', undefined]);
     expect(below({ ...onConsole, ...AS_INIT })).toEqual(['console', 'daemon']);

@@ -43,7 +43,7 @@ test('the ancestors of a process go from its creator to the top', () => {
 });
 
 describe('descendants', () => {
-  test('are all below, at any distance, told once, in whatever order they are remembered', () => {
+  test('are all below, at any distance, once each, in any order of the cache', () => {
     const { one, two, three, four, five } = tree();
     const expected = ['3 < 2 at 1', '4 < 2 at 2', '5 < 2 at 1'];
     for (const remembered of [
@@ -55,7 +55,7 @@ describe('descendants', () => {
     }
   });
 
-  test('of several, one below another, are told under each', () => {
+  test('of several, one below another, are listed under each', () => {
     const { two, three, four } = tree();
     expect(told(descendantsOf(new Set([two, three]), [four]))).toEqual(['3 < 2 at 1', '4 < 3 at 1', '4 < 2 at 2']);
   });
@@ -68,7 +68,7 @@ describe('descendants', () => {
     expect(pairs).toHaveLength(every.length + 3);
   });
 
-  test('are told with what each ancestor was running when it forked', () => {
+  test('have what each ancestor was running when it forked', () => {
     const top = child(1);
     const elder = child(2, top);
     const before = top.image;
@@ -79,7 +79,7 @@ describe('descendants', () => {
     expect(images[0]).not.toBe(images[1]);
   });
 
-  test('are found by visiting each process once, however deep they are', () => {
+  test('are found by one visit of each process, at any depth', () => {
     let visited = 0;
     let last = child(1);
     const top = last;
@@ -102,7 +102,7 @@ describe('descendants', () => {
     expect(visited).toBeLessThanOrEqual(2 * all.length);
   });
 
-  test('a tree that changes between two of them neither ends nor repeats the rest', () => {
+  test('a tree that changes during the walk neither ends nor repeats it', () => {
     const { two, three, four, five } = tree();
     const descents = descendantsOf(undefined, [three, five, four]);
     const first = descents.next().value as Descent;
@@ -122,7 +122,7 @@ describe('descendants', () => {
   });
 });
 
-test('a search through many that finds nothing pauses now and then', () => {
+test('a search through many processes without a result makes pauses', () => {
   const top = child(1);
   const many = Array.from({ length: 1000 }, (_, i) => child(i + 2, top));
   expect([...descendantsOf(new Set([child(5000)]), many)]).toEqual([undefined, undefined, undefined]);

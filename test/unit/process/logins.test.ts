@@ -20,8 +20,8 @@ function withServer(peer: string): TreeHarness {
   return harness;
 }
 
-describe('where a session came from', () => {
-  test('is what sshd said to audit, for all that runs in it', () => {
+describe('the origin of a session', () => {
+  test('is what sshd sent to audit, for all processes in it', () => {
     const kernel = new KernelModel();
     kernel.login(7, '192.0.2.7');
     session(kernel);
@@ -43,7 +43,7 @@ describe('where a session came from', () => {
     expect(new TreeHarness().run(kernel).row('sudo ls').entryAddress).toBe('192.0.2.7');
   });
 
-  test('is not what sudo says, which is this host’s own address', () => {
+  test('is not the address from sudo, which is this host’s own', () => {
     const kernel = new KernelModel();
     kernel.login(7, '192.0.2.7', '/usr/lib/openssh/sshd-session (deleted)');
     session(kernel);
@@ -65,7 +65,7 @@ describe('where a session came from', () => {
     expect(harness.run(kernel).row('bash -l').entryAddress).toBe('203.0.113.1');
   });
 
-  test('is the far end of the connection that sshd held when it executed, where audit says nothing', () => {
+  test('is the peer of sshd’s connection at its exec, if audit has no record', () => {
     const harness = withServer('2001:db8::7');
     const kernel = new KernelModel();
     kernel.fork(1, 10);
@@ -79,7 +79,7 @@ describe('where a session came from', () => {
     expect(harness.run(kernel).row('bash -l').entryAddress).toBe('2001:db8::7');
   });
 
-  test('is asked of sshd when /proc shows it: the session may be over before its first row', () => {
+  test('is read from sshd when /proc shows it: the session may end before its first row', () => {
     const harness = withServer('192.0.2.7');
     harness.tree.processes.adopt([
       harness.proc.show(10, 1, 'sshd', 50),
@@ -97,7 +97,7 @@ describe('where a session came from', () => {
     expect(harness.run(kernel).row('ls').entryAddress).toBe('192.0.2.7');
   });
 
-  test('is asked of the privileged process first, also of a server that does not execute itself for a connection', () => {
+  test('is read from the privileged process first, also with a server that does not execute itself for a connection', () => {
     const harness = withServer('');
     const kernel = new KernelModel();
     kernel.fork(1, 10);
@@ -116,7 +116,7 @@ describe('where a session came from', () => {
     expect(harness.run(kernel).row('bash -l').entryAddress).toBe('192.0.2.7');
   });
 
-  test('is asked of sshd once for a session', () => {
+  test('is read from sshd once per session', () => {
     const harness = withServer('');
     const kernel = session();
     harness.run(kernel);
@@ -131,14 +131,14 @@ describe('where a session came from', () => {
     expect(harness.proc.peersAsked.length).toBe(asked);
   });
 
-  test('is not asked of another process that has the server’s pid', () => {
+  test('is not read from another process with the server’s pid', () => {
     const harness = withServer('192.0.2.7');
     harness.proc.show(10, 1, 'curl', 200_000);
     expect(harness.run(session()).row('bash -l').entryAddress).toBe('');
     expect(harness.proc.peersAsked).toEqual([]);
   });
 
-  test('is not that of another session, nor told of what did not come by ssh', () => {
+  test('is not that of another session, nor given to processes that did not come by ssh', () => {
     const kernel = new KernelModel();
     kernel.login(8, '192.0.2.8');
     expect(new TreeHarness().run(session(kernel)).row('bash -l').entryAddress).toBe('');

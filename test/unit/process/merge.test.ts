@@ -10,7 +10,7 @@ function event(action: Action, pid = 10, more: Partial<PublishedEvent> = {}): Pu
 const actionsOf = (events: readonly { actions: readonly Action[] }[]) => events.map(({ actions }) => actions.join('+'));
 
 describe('events of one process', () => {
-  test('are one when all of its life is within the window: what ran, how it ended and when', () => {
+  test('are one row when its whole life is within the window: what ran, how it ended and when', () => {
     const merger = new EventMerger(100);
     expect(merger.add(event('fork'), 0)).toEqual([]);
     expect(merger.add(event('exec'), 1)).toEqual([]);
@@ -21,13 +21,13 @@ describe('events of one process', () => {
     expect(merger.size).toBe(0);
   });
 
-  test('stay apart where nothing is to be merged', () => {
+  test('stay apart without a window', () => {
     const merger = new EventMerger(0);
     const all = (['fork', 'exec', 'exit'] as const).flatMap((action) => merger.add(event(action), 0));
     expect(actionsOf(all)).toEqual(['fork', 'exec', 'exit']);
   });
 
-  test('that happen twice, or are no part of a short life, end what was held', () => {
+  test('that happen twice, or are no part of a short life, release the held row', () => {
     const merger = new EventMerger(100);
     merger.add(event('exec'), 0);
     expect(actionsOf(merger.add(event('exec'), 1))).toEqual(['exec']);
@@ -43,8 +43,8 @@ describe('events of one process', () => {
   });
 });
 
-describe('what is held', () => {
-  test('goes when the window is over since its first event, whatever came to it since', () => {
+describe('a held row', () => {
+  test('is released when the window is over since its first event, also after later events', () => {
     const merger = new EventMerger(100);
     merger.add(event('fork', 10), 0);
     merger.add(event('fork', 11), 50);
@@ -54,14 +54,14 @@ describe('what is held', () => {
     expect(actionsOf(merger.due(150))).toEqual(['fork']);
   });
 
-  test('is bounded: the oldest goes first', () => {
+  test('is bounded in number: the oldest is released first', () => {
     const merger = new EventMerger(1e9);
     const gone = Array.from({ length: 16_400 }, (_, n) => merger.add(event('exec', n + 10), n)).flat();
     expect(merger.size).toBe(16_384);
     expect(gone.map(({ process }) => process.pid)).toEqual(Array.from({ length: 16 }, (_, n) => n + 10));
   });
 
-  test('goes at once when the window is taken away', () => {
+  test('is released at once when the window is removed', () => {
     const merger = new EventMerger(100);
     merger.add(event('fork', 10), 0);
     merger.configure(0);

@@ -13,11 +13,11 @@ import { detailsOf } from './kernel_model.ts';
 const redacted = (patterns: string, ...args: string[]) =>
   redact(detailsOf('x', 1, { args: args.join('\0') }), parseRedactPatterns(patterns)).args.split('\0');
 
-test('a match within an argument becomes ***, wherever and however often it is', () => {
+test('each match within an argument becomes ***', () => {
   expect(redacted('[Ss]ecret\\w*', 'mysql', '-psecret1', 'Secret2 secret3')).toEqual(['mysql', '-p***', '*** ***']);
 });
 
-test('of a match with a group only the group is taken out', () => {
+test('of a match with a group only the group is redacted', () => {
   expect(redacted('["--password=(\\\\S+)", "Bearer (.*)"]', 'curl', '--password=a b', 'Bearer x y')).toEqual([
     'curl',
     '--password=*** b',
@@ -25,12 +25,12 @@ test('of a match with a group only the group is taken out', () => {
   ]);
 });
 
-test('of a match with several groups every one is taken out, and of one whose groups took no part the whole', () => {
+test('of a match with several groups each is redacted, and the whole match if no group took part', () => {
   expect(redacted('user=(\\S+) pass=(?<pass>\\S+)', 'user=joe pass=x y')).toEqual(['user=*** pass=*** y']);
   expect(redacted('a=(\\S+)|token\\S+', 'a=1 tokenX b')).toEqual(['a=*** *** b']);
 });
 
-test('a secret in an argument of its own is found by what stands before it on the command line', () => {
+test('a secret in its own argument is found by the text before it on the command line', () => {
   expect(redacted('--password[= ](\\S+)', 'mysql', '--password', 'hunter2', '--password=x', 'db')).toEqual([
     'mysql',
     '--password',
@@ -62,7 +62,7 @@ test('a lone expression may begin with a bracket', () => {
   expect(redacted('[Tt]oken', 'x token')).toEqual(['x ***']);
 });
 
-test('what is no expression is an error that says so', () => {
+test('an invalid expression is an error that says so', () => {
   expect(() => parseRedactPatterns('(')).toThrow(RedactError);
   expect(() => parseRedactPatterns('["a", 5]')).toThrow('5 is not a text');
   expect(parseRedactPatterns('  ')).toEqual([]);
@@ -84,12 +84,12 @@ test.each([
   expect(() => parseRedactPatterns(text)).toThrow(`${JSON.stringify(pattern)}: ${what} is not supported: write`);
 });
 
-test('what only looks like a lookbehind is taken', () => {
+test('a pattern that only looks like a lookbehind is accepted', () => {
   expect(redacted('[(?<=]x', '=x')).toEqual(['***']);
   expect(redacted('\\(\\?<=x', '(?<=x')).toEqual(['***']);
 });
 
-test('the pattern that stands for refused ones leaves nothing but how many arguments there are', () => {
+test('the pattern for refused ones leaves only the number of arguments', () => {
   expect(redacted(REDACT_ALL, 'curl', '', 'a\nb', 'https://x')).toEqual(['***', '', '***', '***']);
 });
 
@@ -149,7 +149,7 @@ describe('bounds', () => {
     expect(left).not.toMatch(/a{4}|y{70000}|--password=x/);
   });
 
-  test('the time of a test grows as the text, however it is made', () => {
+  test('the time of a search is linear in the text, for any text', () => {
     const pattern = new RedactPattern('://[^:/\\s]+:([^@\\s]+)@');
     const costOf = (repeats: number) => {
       const text = `@${'://a:'.repeat(repeats)}`;

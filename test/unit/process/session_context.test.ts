@@ -28,7 +28,7 @@ const previousOf = ({ context }: PublishedEvent): PreviousImageFacts[] =>
 
 const imagesBefore = (event: PublishedEvent) => previousOf(event).map(({ args }) => args.replaceAll('\0', ' '));
 
-test('a process met in /proc has the image that it had then before its next', () => {
+test('a process found in /proc has the image of that moment before its next one', () => {
   const kernel = new KernelModel();
   const harness = new TreeHarness();
   harness.tree.processes.adopt([harness.proc.show(10, 1, 'bash -l')]);
@@ -38,7 +38,7 @@ test('a process met in /proc has the image that it had then before its next', ()
   expect(imagesBefore(harness.run(kernel).row('implant'))).toEqual(['bash -l']);
 });
 
-test('what a process ran before, from the image that it was forked with on, is told of each of its events but the fork', () => {
+test('each event of a process but the fork has the earlier images, from that of the fork on', () => {
   const kernel = shell();
   kernel.fork(10, 11);
   kernel.exec(11, 'env ls');
@@ -63,7 +63,7 @@ test('what a process ran before, from the image that it was forked with on, is t
   expect(told(12)).toEqual([['fork'], ['exit']]);
 });
 
-test('a leader that is dead is still described', () => {
+test('a dead leader is still described', () => {
   const kernel = shell();
   kernel.fork(10, 11);
   kernel.setpgid(11, 11);
@@ -78,7 +78,7 @@ test('a leader that is dead is still described', () => {
   expect(shown(row, 'groupLeader')).toMatchObject({ pid: 11, cmdline: 'job' });
 });
 
-test('texts about others are made once, and shared by the rows of all siblings', () => {
+test('texts about other processes are made once, and shared by the rows of all siblings', () => {
   const kernel = shell();
   for (const pid of [11, 12]) {
     kernel.fork(10, pid);
@@ -94,7 +94,7 @@ test('texts about others are made once, and shared by the rows of all siblings',
   }
 });
 
-test('a user that got a name since is told with it, also as the user of a leader from before', () => {
+test('a user that got a name since has it in the row, also as the user of an earlier leader', () => {
   const names = { user: () => undefined as string | undefined, group: () => undefined, revision: 0 };
   const kernel = shell();
   const exec = (pid: number) => {
@@ -115,7 +115,7 @@ test('a user that got a name since is told with it, also as the user of a leader
   expect(texts('ls 12').filter((text) => text?.includes('alice'))).toHaveLength(5);
 });
 
-test('credentials are told with the names of then, and shared by all processes with the same ids', () => {
+test('credentials have the names of that time, and are shared by all processes with the same ids', () => {
   const names = {
     user: (id: number) => `u${id}`,
     group: (id: number) => (id === 5 ? undefined : `g${id}`),
@@ -139,14 +139,14 @@ test('credentials are told with the names of then, and shared by all processes w
   expect(context.credentials(details, [5, 6])).not.toBe(told);
 });
 
-test('of many supplemental groups the first 256 are told', () => {
+test('of many supplemental groups the first 256 are recorded', () => {
   const names = { user: () => undefined, group: () => undefined, revision: 0 };
   const context = new SessionContext({ entityIdOf: () => '', names, ancestorCmdlineMax: 0 });
   const groups = Array.from({ length: 65_536 }, (_, n) => n);
   expect(JSON.parse(context.credentials(NO_DETAILS, groups).json)).toEqual({ groups: groups.slice(0, 256) });
 });
 
-test('images from before are told with equal parts of 4,096 characters of arguments, and one more where they are cut', () => {
+test('earlier images have equal parts of 4,096 characters of arguments, and one more where they are cut', () => {
   const kernel = shell();
   kernel.fork(10, 11);
   for (const cmdline of ['x'.repeat(5000), 'y']) kernel.exec(11, cmdline);
@@ -154,7 +154,7 @@ test('images from before are told with equal parts of 4,096 characters of argume
   expect((JSON.parse(before) as PreviousImageFacts[]).map(({ args }) => args.length)).toEqual([7, 2049]);
 });
 
-test('what was redacted since is told anew of images before, also where siblings were told already', () => {
+test('earlier images are redacted anew, also after rows of siblings', () => {
   const names = { user: () => undefined, group: () => undefined, revision: 0 };
   const kernel = shell();
   const harness = new TreeHarness({ names });
@@ -169,7 +169,7 @@ test('what was redacted since is told anew of images before, also where siblings
   expect(told).toEqual(['bash\0-l', '***']);
 });
 
-test('a process that executes on and on remembers the image of its fork, and the seven before its present one', () => {
+test('a process with many execs keeps the image of its fork and the seven before the present one', () => {
   const kernel = shell();
   kernel.fork(10, 11);
   for (let n = 0; n < 12; n++) kernel.exec(11, `image ${n}`);

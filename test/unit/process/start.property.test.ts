@@ -36,7 +36,7 @@ function startsIn(rows: readonly PublishedEvent[]): Map<string, Set<number>> {
   return starts;
 }
 
-test('in a recorded log a start is that of the fork’s record, wherever in the log it comes', () => {
+test('in a recorded log a start is that of the fork’s record, at any place in the log', () => {
   const told = [false, true].map((isReversed) => {
     const kernel = new KernelModel(25);
     kernel.fork(1, 10);
@@ -54,7 +54,7 @@ test('in a recorded log a start is that of the fork’s record, wherever in the 
   expect(told[1]).toEqual(told[0]);
 });
 
-test('an entity id has one start in all columns of all recordings, however late events are stamped and clocks are off', () => {
+test('an entity id has one start in all columns of all recordings, with any delay and clock error', () => {
   fc.assert(
     fc.property(
       fc.array(happening, { maxLength: 60 }),

@@ -15,7 +15,7 @@ describe('the rows of a process', () => {
   });
 });
 
-test('an end that /proc showed before it was told has its row and its exit code, once', () => {
+test('an end that /proc showed before its event has one row with its exit code', () => {
   const kernel = new KernelModel();
   const harness = new TreeHarness({ actions: ALL });
   kernel.fork(1, 10);
@@ -44,7 +44,7 @@ test('an end that /proc showed before it was told has its row and its exit code,
   ]);
 });
 
-describe('an end that is told after the pid was used again', () => {
+describe('an end that is reported after the pid was reused', () => {
   const endsOf = (told: (kernel: KernelModel, next: () => void) => void) => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
@@ -72,7 +72,7 @@ describe('an end that is told after the pid was used again', () => {
     ]);
   });
 
-  test('is that of the process that has it now, where events were lost meanwhile', () => {
+  test('is that of the process that has it now, if events were lost meanwhile', () => {
     const ends = endsOf((kernel, next) => {
       next();
       kernel.tell(kernel.loss());

@@ -40,15 +40,15 @@ const snapshot = (
 });
 const loss = (): ProcessEvent => ({ kind: 'loss', pid: 0 as Pid, count: 3, ...at(START + 50) });
 
-describe('a start that is told', () => {
-  test('is that of the identity, whatever the event is stamped with, and /proc is not asked', () => {
+describe('a start from the sensor', () => {
+  test('is that of the identity, with any event time, and /proc is not read', () => {
     const harness = new TreeHarness();
     harness.tree.apply([fork(1, 10, 12_339.999, at(12_340.1)), exec(10, 1, 'ls', 12_339.999)]);
     expect(harness.row('ls').process).toMatchObject({ startTicks: 1233, startSlackTicks: [0, 0] });
     expect(harness.proc.reads).toBe(0);
   });
 
-  test('tells an exec of a process whose fork was lost from the one that had the pid before', () => {
+  test('distinguishes an exec of a process whose fork was lost from the earlier process of the pid', () => {
     const harness = new TreeHarness();
     harness.tree.apply([fork(1, 10, START), exec(10, 1, 'before', START), loss()]);
     harness.tree.processes.resynced(3);
@@ -60,7 +60,7 @@ describe('a start that is told', () => {
     expect(harness.row('again').process.startMs).toBe(START + 2);
   });
 
-  test('tells a parent from the one that had its pid before', () => {
+  test('distinguishes a parent from the earlier process of its pid', () => {
     const harness = new TreeHarness();
     harness.tree.apply([fork(1, 10, START), exec(10, 1, 'before', START)]);
     harness.tree.apply([fork(10, 11, START + 9, { parentStartMs: START + 3 }), exec(11, 10, 'child', START + 9)]);
@@ -69,7 +69,7 @@ describe('a start that is told', () => {
     expect(harness.row('child').ancestry.complete).toBe(false);
   });
 
-  test('finds a parent whose pid is another’s by now', () => {
+  test('finds a parent whose pid another process has now', () => {
     const harness = new TreeHarness();
     harness.tree.apply([fork(1, 10, START), exec(10, 1, 'before', START), exit(10, START)]);
     harness.row('before').process.isReferredTo = true;
@@ -78,7 +78,7 @@ describe('a start that is told', () => {
     expect(harness.chain('child')).toEqual(['before', 'init']);
   });
 
-  test('keeps an end from another process of the same pid', () => {
+  test('does not end another process of the same pid', () => {
     const harness = new TreeHarness();
     harness.tree.apply([fork(1, 10, START), exit(10, START - 2)]);
     expect(harness.livePids).toContain(10);
@@ -87,7 +87,7 @@ describe('a start that is told', () => {
   });
 });
 
-test('sessions and groups are those that events tell, with the process of that number for a leader', () => {
+test('sessions and groups are those of the events, with the process of that pid as leader', () => {
   const harness = new TreeHarness();
   const [shell, job] = [
     { sid: 10, pgid: 10 },
@@ -104,7 +104,7 @@ test('sessions and groups are those that events tell, with the process of that n
   expect(row.context.groupLeader?.json()).toContain('"args":"first"');
 });
 
-test('namespaces and control group are those that the exec tells, and are not read', () => {
+test('namespaces and control group are those of the exec event, and are not read', () => {
   const harness = new TreeHarness();
   const details = { userNamespace: 7, pidNamespace: 8, cgroup: '/of/exec' };
   harness.tree.apply([fork(1, 10, START), exec(10, 1, 'sshd', START, details)]);
@@ -126,7 +126,7 @@ describe('a snapshot among the events', () => {
     expect(harness.row('ls').context.sessionLeader?.json()).toContain('"args":"shell"');
   });
 
-  test('changes nothing of a process that events told of, but after a loss', () => {
+  test('changes nothing of a process from events, except after a loss', () => {
     const harness = new TreeHarness();
     harness.tree.apply([fork(1, 10, START), exec(10, 1, 'told', START), snapshot(10, 1, 'shown', START, { sid: 10 })]);
     const [process] = harness.tree.processes.withPid(10 as Pid);
@@ -137,7 +137,7 @@ describe('a snapshot among the events', () => {
     expect(process?.session?.id).toBe(10);
   });
 
-  describe('that was begun before what stands in front of it', () => {
+  describe('that was begun before the events in front of it', () => {
     const older = (bootMs: number, event: SnapshotEvent): SnapshotEvent => ({ ...event, ...at(bootMs) });
     const shown = snapshot(10, 1, 'shown', START, { sid: 10 });
 
@@ -162,7 +162,7 @@ describe('a snapshot among the events', () => {
       expect(now?.startMs).toBe(START + 9);
     });
 
-    test('and ended since, takes back no exec by its end', () => {
+    test('and has ended since, does not take back an exec', () => {
       const harness = new TreeHarness();
       harness.tree.apply([fork(1, 10, START), loss(), exec(10, 1, 'told', START)]);
       harness.tree.apply([older(START + 0.5, { ...shown, hasEnded: true })]);
@@ -170,7 +170,7 @@ describe('a snapshot among the events', () => {
     });
   });
 
-  test('names a parent that is not the one that had its pid before', () => {
+  test('names a parent that is not the earlier process of its pid', () => {
     const harness = new TreeHarness();
     harness.tree.apply([fork(1, 10, START), exec(10, 1, 'before', START), loss()]);
     harness.proc.show(10, 1, 'after', Math.floor((START + 30) / 10));
@@ -179,14 +179,14 @@ describe('a snapshot among the events', () => {
     expect(child?.creator?.image.details.comm).toBe('after');
   });
 
-  test('is of another process where the start is another, even within one tick', () => {
+  test('is of another process if the start differs, even within one tick', () => {
     const harness = new TreeHarness();
     harness.tree.apply([fork(1, 10, START), exec(10, 1, 'told', START), snapshot(10, 1, 'shown', START + 1)]);
     const [now] = harness.tree.processes.withPid(10 as Pid);
     expect(now).toMatchObject({ discoveredBy: 'procfs', startMs: START + 1 });
   });
 
-  test('and a fork that is told after it are one process', () => {
+  test('and a fork that is reported after it are one process', () => {
     const harness = new TreeHarness();
     harness.tree.apply([snapshot(10, 1, 'init', START), fork(1, 10, START), fork(10, 11, START + 2)]);
     harness.tree.apply([exec(11, 10, 'child', START + 2)]);
@@ -195,10 +195,10 @@ describe('a snapshot among the events', () => {
   });
 });
 
-describe('what an exec says is not told', () => {
+describe('what an exec does not report', () => {
   const untold = (event: ProcessEvent, more: object): ProcessEvent => ({ ...event, ...more }) as ProcessEvent;
 
-  test("its control group is not its creator's, nor is that of what it creates, until one is told", () => {
+  test("its control group is not its creator's, nor its children's, until one is reported", () => {
     const harness = new TreeHarness();
     harness.tree.apply([
       fork(1, 10, START),

@@ -31,7 +31,7 @@ const loss = (bootMs: number): LossEvent => ({
 });
 
 describe('losses and /proc', () => {
-  test('a process whose end was wrongly reported keeps its creator, when /proc shows that it lives', () => {
+  test('a process whose end was wrongly reported keeps its creator when /proc shows that it lives', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'shell');
@@ -67,7 +67,7 @@ describe('losses and /proc', () => {
     expect(harness.row('child').ancestry.complete).toBe(true);
   });
 
-  test('what is executed while events are lost is certain once /proc has shown it', () => {
+  test('an exec during a loss is certain once /proc has shown it', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     const harness = new TreeHarness().run(kernel);
@@ -83,7 +83,7 @@ describe('losses and /proc', () => {
     expect(harness.row('child').ancestry.complete).toBe(true);
   });
 
-  test('a pid that was reused while /proc was read is not ended for its old owner', () => {
+  test('a pid that was reused while /proc was read does not end with its old process', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'old');
@@ -96,7 +96,7 @@ describe('losses and /proc', () => {
     expect(harness.livePids).toContain(10);
   });
 
-  test('what a process ran before the first snapshot showed it is not made up', () => {
+  test('what a process ran before the first snapshot is not guessed', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
     harness.tree.processes.adopt([harness.proc.show(10, 1, 'after', 50)]);
@@ -129,7 +129,7 @@ describe('events of a coarse clock', () => {
     expect(links).toBeLessThanOrEqual(2048);
   });
 
-  test('a process that was only named is not the one that gets its pid long after', () => {
+  test('a process known only by its pid is not the one that gets the pid long after', () => {
     const harness = new TreeHarness({ proc: undefined });
     harness.tree.apply([
       exec(1, 0, 'init', 1000),
@@ -164,7 +164,7 @@ describe('events of a coarse clock', () => {
 test.each([
   [0.4, 1233],
   [0.6, 1234],
-])('of a fork told %f ms after a tick began the start is tick %i, where /proc shows the tick before', (ms, ticks) => {
+])('a fork reported %f ms after a tick began starts at tick %i, if /proc shows the tick before', (ms, ticks) => {
   const harness = new TreeHarness();
   const bootMs = 12_340 + ms;
   harness.tree.apply([
@@ -180,7 +180,7 @@ test.each([
   expect(process.startTicks).toBe(ticks);
 });
 
-test('an event costs no more, however many execs wait for the forks of their processes', () => {
+test('an event costs no more with many execs that wait for the forks of their processes', () => {
   const harness = new TreeHarness({ proc: undefined });
   const one = (pid: number) => exec(pid, 1, `program ${pid}`, 1000 + pid);
   const waiting = 2_000;

@@ -9,7 +9,7 @@ import { TreeHarness, told } from './tree_harness.ts';
 const pids = fc.constantFrom(8, 200);
 const streams = fc.constantFrom('exact', 'whole' as const);
 
-test('every exec has its true ancestors, whatever happens and however small the cache is', () => {
+test('every exec has its true ancestors, after any events and with any cache size', () => {
   fc.assert(
     fc.property(
       fc.array(happening, { maxLength: 120 }),

@@ -29,7 +29,7 @@ describe('session and group', () => {
     expect(harness.run(kernel).row('sibling')).toMatchObject({ sid: 10, pgid: 11 });
   });
 
-  test('are as one that was gone at once said of itself and of its children, where it could have set them', () => {
+  test('are those that a process set for itself and its children before it ended at once', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.setsid(10);
@@ -51,7 +51,7 @@ describe('session and group', () => {
     expect(harness.row('third').pgid).toBe(13);
   });
 
-  test('are unknown where one was set in another namespace by a process that is gone', () => {
+  test('are unknown if a process that has ended set one in another namespace', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'before');
@@ -71,7 +71,7 @@ describe('session and group', () => {
     expect(harness.row('after').pgid).toBeUndefined();
   });
 
-  test('are not what one that was gone at once said of its namespace’s numbers', () => {
+  test('are not the numbers of another namespace that an ended process used', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 5);
     kernel.fork(1, 10);
@@ -87,7 +87,7 @@ describe('session and group', () => {
     expect(harness.row('inside').pgid).toBe(10);
   });
 
-  test('of those that were there before are as /proc shows them, and their leaders are known', () => {
+  test('of processes from before the start are as /proc shows them, and their leaders are known', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
     const group = { sid: 50, pgid: 51 };
@@ -126,7 +126,7 @@ describe('session and group', () => {
 });
 
 describe('rows beside execs', () => {
-  test('there are none unless they are asked for, and no execs where only others are', () => {
+  test('there are none unless requested, and no execs if only others are', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.setsid(10);
@@ -156,7 +156,7 @@ describe('rows beside execs', () => {
     expect(harness.published.at(-1)?.details?.args).toBe('ls');
   });
 
-  test('a leader’s end that is none makes no exit', () => {
+  test('an end of a leader whose other threads live makes no exit', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'threads');
@@ -167,7 +167,7 @@ describe('rows beside execs', () => {
     expect(rows(harness, 10)).toEqual(['fork', 'exec', 'exec']);
   });
 
-  test('a new session and its forked processes have no terminal until they execute at one', () => {
+  test('a new session and its forked processes have no terminal until an exec with one', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'bash', { tty: 'pts/0' });
@@ -224,7 +224,7 @@ describe('rows beside execs', () => {
   });
 });
 
-test('a daemon that forks itself into a session of its own on and on does not hold all that it was', () => {
+test('a daemon that forks into a new session again and again does not keep all its earlier processes', () => {
   const kernel = new KernelModel(0.01);
   const harness = new TreeHarness({ cacheSize: 100, cacheTtlSeconds: 0 });
   for (let pid = 2; pid < 8000; pid++) {

@@ -18,7 +18,7 @@ describe('ancestry (R3 to R5)', () => {
     expect(harness.row('ls').ancestry).toMatchObject({ depth: 3, truncated: false, complete: true });
   });
 
-  test('a parent that executes after forking does not change what its earlier children say of it', () => {
+  test('a parent that executes after forking does not change the ancestry of its earlier children', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'before');
@@ -32,7 +32,7 @@ describe('ancestry (R3 to R5)', () => {
     expect(harness.chain('younger')).toEqual(['after', 'init']);
   });
 
-  test('a process that forks and never executes is a link like any other', () => {
+  test('a process that forks and never executes is an ancestor like any other', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'daemon');
@@ -71,7 +71,7 @@ describe('ancestry (R3 to R5)', () => {
     expect(new TreeHarness().run(kernel).chain('child')).toEqual(['grandparent', 'init']);
   });
 
-  test('a chain longer than the maximum is cut there and says so, and what lies above does not depend on the cut', () => {
+  test('a chain longer than the maximum is cut and marked, and the cut does not affect what is above', () => {
     const kernel = new KernelModel();
     for (let pid = 2; pid < 60; pid++) {
       kernel.fork(pid - 1, pid);
@@ -136,7 +136,7 @@ describe('identity (R1, R6, R7)', () => {
     expect(seen.size).toBe(5);
   });
 
-  test('a pid that is used again without a word of the first one’s end is another process all the same', () => {
+  test('a pid that is reused without a reported end is still another process', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'first');
@@ -147,7 +147,7 @@ describe('identity (R1, R6, R7)', () => {
     expect(new TreeHarness().run(kernel).chain('second')).toEqual(['other', 'init']);
   });
 
-  test('exec from a thread keeps the identity, though the leader’s exit is reported before it', () => {
+  test('an exec by a thread keeps the identity, although the leader’s exit is reported before it', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'threads');
@@ -161,7 +161,7 @@ describe('identity (R1, R6, R7)', () => {
     expect(harness.livePids).toContain(10);
   });
 
-  test('the same process has the same id from its fork and from /proc, also where the tick turned in between', () => {
+  test('the same process has the same id from its fork and from /proc, also across a clock tick', () => {
     const kernel = new KernelModel(0);
     kernel.bootMs = 5000.4;
     kernel.fork(1, 10);
@@ -230,7 +230,7 @@ describe('events of a coarse clock', () => {
     expect(harness.row('cc').ancestry.complete).toBe(true);
   });
 
-  test('without any word of the fork the parent at the exec stands in, and the ancestry is not called complete', () => {
+  test('without a reported fork the parent at the exec is the creator, and the ancestry is not complete', () => {
     const harness = new TreeHarness({ proc: undefined });
     harness.tree.apply([
       exec(1, 0, 'init', 1000),
@@ -269,7 +269,7 @@ describe('events of a coarse clock', () => {
 });
 
 describe('the cache (R11)', () => {
-  test('a chain that is complete keeps its top when the index lets the top go', () => {
+  test('a complete chain keeps its top when the index drops the top', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'service');
@@ -341,7 +341,7 @@ describe('the cache (R11)', () => {
     expect(harness.tree.stats.misses - misses).toBe(2);
   });
 
-  test('a dead process is forgotten when its time is over, a living one is not', () => {
+  test('a dead process is dropped when its time is over, a living one is not', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.fork(1, 11);
@@ -420,7 +420,7 @@ describe('start and loss (R13, R14)', () => {
     expect(harness.tree.processes.losses).toEqual({ total: 7, sinceResync: 0 });
   });
 
-  test('a process of the kernel’s own, with no parent, is the top', () => {
+  test('a process of the kernel without a parent is the top', () => {
     const kernel = new KernelModel();
     const harness = new TreeHarness();
     harness.tree.processes.adopt([harness.proc.show(2, 0, 'kthreadd'), harness.proc.show(40, 2, 'kworker')]);
@@ -434,7 +434,7 @@ describe('start and loss (R13, R14)', () => {
 });
 
 describe('an ancestor', () => {
-  test('has its identity, its creator, and what is certain about its file', () => {
+  test('has its identity, its creator, and the certain facts about its file', () => {
     const kernel = new KernelModel(10);
     kernel.fork(1, 10);
     kernel.exec(10, 'bash -l', { tty: 'pts/0' });
@@ -467,7 +467,7 @@ describe('an ancestor', () => {
     expect(new TreeHarness().run(kernel).chain('child')[0]).toBe(nasty);
   });
 
-  test('has no more of its arguments than is asked for, and shows that they are cut', () => {
+  test('has no more of its arguments than requested, and shows that they are cut', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'sh -c true');

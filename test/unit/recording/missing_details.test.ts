@@ -5,7 +5,7 @@ const MINUTE = 60_000;
 const codes = ({ problems }: MissingDetails) => problems.map(({ code }) => code);
 
 describe('details that are missing', () => {
-  test('are told with their share where they are many', () => {
+  test('are reported with their share if they are many', () => {
     const missing = new MissingDetails();
     missing.sample(1000, 1000, 9);
     expect(codes(missing)).toEqual([]);
@@ -14,13 +14,13 @@ describe('details that are missing', () => {
     expect(missing.problems[0]?.message).toMatch(/^25 % of the rows of the last minutes \(250 of 1000\)/);
   });
 
-  test('are not told where they are few beside what is there', () => {
+  test('are not reported if they are few among the others', () => {
     const missing = new MissingDetails();
     missing.sample(1000, 100_000, 500);
     expect(codes(missing)).toEqual([]);
   });
 
-  test('are told no more once it is better for some minutes', () => {
+  test('are no longer reported after some better minutes', () => {
     const missing = new MissingDetails();
     for (let minute = 0; minute < 5; minute++) missing.sample(minute * MINUTE, 100 * minute, 50 * minute);
     expect(codes(missing)).toEqual(['details_missing_many']);

@@ -70,7 +70,7 @@ describe('a file’s hash', () => {
     expect(told()).toEqual(['exec 10', 'exec 11']);
   });
 
-  test('is asked of execs on this host only', () => {
+  test('is computed for execs on this host only', () => {
     const { publishing, asked } = setUp(() => HASH);
     publishing.take(event('exec'), false);
     publishing.take(event('fork'), true);
@@ -78,7 +78,7 @@ describe('a file’s hash', () => {
     expect(asked()).toBe(0);
   });
 
-  test('is asked with all that tells the file, and whether the process still runs it', () => {
+  test('is requested with all facts that identify the file, and whether the process still runs it', () => {
     const asked: Executed[] = [];
     const hasher = { hash: (executed: Executed) => void asked.push(executed) };
     const publishing = new Publishing({ hasher: () => hasher, add: () => undefined });
@@ -94,7 +94,7 @@ describe('a file’s hash', () => {
     expect(asked[0]?.stillRuns?.()).toBe(false);
   });
 
-  test('does not hold the end up: what waits goes out without it, once', async () => {
+  test('does not delay the end: waiting rows are published without it, once', async () => {
     const hash = Promise.withResolvers<string | undefined>();
     const { publishing, told } = setUp(() => hash.promise);
     publishing.take(event('exec'), true);

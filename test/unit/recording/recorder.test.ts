@@ -191,7 +191,7 @@ describe('a run', () => {
   });
 });
 
-test('a host on which nothing works is recorded once something does', async () => {
+test('a host on which no sensor works is recorded once one does', async () => {
   const { recorder, native, store } = setUp();
   const { start } = native;
   native.start = () => ({ hears: '', hasSnapshot: false, problems: [] });
@@ -237,7 +237,7 @@ describe('stalls', () => {
     expect(recorder.stats().tree.detailsMissing).toBe(1);
   });
 
-  test('after the event loop stood still, what is missing has its time again', async () => {
+  test('after a stall of the event loop, missing halves are waited for again', async () => {
     const { recorder, store, native } = setUp({ process_ancestry_publish_wait_ms: '60' });
     await recorder.start();
     let now = performance.now();
@@ -265,7 +265,7 @@ describe('stalls', () => {
     }
   });
 
-  test('what JavaScript has no room for stays where it is bounded, and comes in order when there is room', async () => {
+  test('events without room in JavaScript stay in the bounded queue, and come in order when there is room', async () => {
     const native = new FakeNative();
     const limits = { stateFile: '', argsMaxBytes: 1000, queueMaxBytes: 1_048_576, socketBufferBytes: 65_536 };
     const source = new LiveSource(native, { sensors: ['audit+proc_events'], ...limits });
@@ -286,7 +286,7 @@ describe('stalls', () => {
     source.stop();
   });
 
-  test('a batch that is larger than any before has room made for it', async () => {
+  test('the buffer grows for a batch that is larger than any before', async () => {
     const native = new FakeNative();
     const limits = { stateFile: '', argsMaxBytes: 1000, queueMaxBytes: 1_048_576, socketBufferBytes: 65_536 };
     const source = new LiveSource(native, { sensors: ['audit+proc_events'], ...limits });
@@ -353,7 +353,7 @@ describe('while the flags are not known', () => {
     return { ...setUp({}, processes, { flagsKnown }), tell };
   }
 
-  test('the host is listened to, and nothing is shown; then everything is', async () => {
+  test('the host is recorded, and no row is shown; then every row is', async () => {
     const { recorder, native, said, tell } = setUpUnknown(3);
     const begun = recorder.start();
     await until(() => native.starts === 1);
@@ -367,7 +367,7 @@ describe('while the flags are not known', () => {
     expect([...(recorder.processes[0]?.remembered() ?? [])]).toHaveLength(4);
   });
 
-  test('flags that forbid to record leave nothing of what came', async () => {
+  test('flags that forbid recording leave no row', async () => {
     const { recorder, store, native, changed, tell } = setUpUnknown(3);
     const begun = recorder.start();
     await until(() => native.starts === 1);
@@ -381,7 +381,7 @@ describe('while the flags are not known', () => {
     expect(recorder.processes).toEqual([]);
   });
 
-  test('flags that choose another source have it begin after what came is recorded', async () => {
+  test('another source begins after the events before it are recorded', async () => {
     const { recorder, native, changed, tell } = setUpUnknown(3);
     const begun = recorder.start();
     await until(() => native.starts === 1);

@@ -151,7 +151,7 @@ describe('a source with snapshots of living processes', () => {
     return all;
   }
 
-  test('is asked instead of /proc, and what comes meanwhile is applied in its place', async () => {
+  test('is read instead of /proc, and events that come meanwhile are applied in their order', async () => {
     const { run, source, proc, flags, published } = await started();
     expect(proc.reads).toBe(0);
     source.tell({ kind: 'fork', pid: 10 as Pid, parent: 2 as Pid, bootMs: 1000, unixMs: Date.now() });
@@ -164,7 +164,7 @@ describe('a source with snapshots of living processes', () => {
     expect(published[0]?.ancestry.complete).toBe(true);
   });
 
-  test('is asked again after a loss, and those whose pids are gone have ended', async () => {
+  test('is read again after a loss, and processes whose pids are gone have ended', async () => {
     const { run, source, proc } = await started();
     await run.record();
     const [tree] = run.trees;
@@ -177,7 +177,7 @@ describe('a source with snapshots of living processes', () => {
     expect(tree?.processes.losses.sinceResync).toBe(0);
   });
 
-  test('has not made a loss good before its last record is applied', async () => {
+  test('has not repaired a loss before its last record is applied', async () => {
     let hasRoom = true;
     const { run, source } = await started(() => hasRoom);
     await run.record();
@@ -201,7 +201,7 @@ describe('a source with snapshots of living processes', () => {
     expect(tree?.processes.losses.sinceResync).toBe(0);
   });
 
-  test('is asked again where part of it was lost', async () => {
+  test('is read again if part of it was lost', async () => {
     const { run, source, proc } = await started();
     await run.record();
     const [tree] = run.trees;
@@ -216,7 +216,7 @@ describe('a source with snapshots of living processes', () => {
     expect(tree?.processes.living().map(({ pid }) => pid)).toContain(3);
   });
 
-  test('may tell more than there is room for before the flags are known', async () => {
+  test('may have more processes than there is room for before the flags are known', async () => {
     const { run, source } = setUp();
     const many = Array.from({ length: 20 }, (_, i) => lives(2 + i, 1, `${i} ${'x'.repeat(1_000_000)}`));
     answer(source, [lives(1, 0, 'init'), ...many, end()]);
@@ -229,7 +229,7 @@ describe('a source with snapshots of living processes', () => {
     expect(run.trees[0]?.processes.living()).toHaveLength(21);
   });
 
-  test('and could not go through all of them, is made good from /proc', async () => {
+  test('and could not read all of them, is completed from /proc', async () => {
     const { run, source, proc } = setUp();
     proc.show(2, 1, 'daemon');
     answer(source, [lives(1, 0, 'init'), end(false)]);
@@ -239,7 +239,7 @@ describe('a source with snapshots of living processes', () => {
     expect(run.trees[0]?.processes.living().map(({ pid }) => pid)).toContain(2);
   });
 
-  test('and is stopped meanwhile, keeps no one waiting', async () => {
+  test('and is stopped meanwhile, does not block the end', async () => {
     const { run, source } = setUp();
     answer(source, [lives(1, 0, 'init')]);
     await run.subscribe();
@@ -250,7 +250,7 @@ describe('a source with snapshots of living processes', () => {
   });
 });
 
-test('a loss is not made good while /proc cannot be listed', async () => {
+test('a loss is not repaired while /proc cannot be listed', async () => {
   const { run, source, proc } = setUp();
   await run.subscribe();
   await run.prepare();
@@ -271,7 +271,7 @@ test('a loss is not made good while /proc cannot be listed', async () => {
 });
 
 describe('before the flags are known', () => {
-  test('what happens waits, and is recorded by the flags that are known in the end', async () => {
+  test('events wait, and are recorded by the flags that are known in the end', async () => {
     const { run, source, flags, published } = setUp();
     await run.subscribe();
     source.tell(...exec(10, 'while /proc is read password=hunter1'));
@@ -285,7 +285,7 @@ describe('before the flags are known', () => {
     expect(cmdlines(published)).toEqual(['while /proc is read password=***', 'while flags are awaited password=***']);
   });
 
-  test('what was there is shown by those flags too, as it was when /proc was read', async () => {
+  test('existing processes are shown by those flags too, as they were when /proc was read', async () => {
     const { run, proc, flags } = setUp();
     proc.show(2, 1, 'daemon password=hunter1');
     await run.subscribe();
@@ -297,7 +297,7 @@ describe('before the flags are known', () => {
     expect(process && cmdlineOf(process.image.details)).toBe('daemon password=***');
   });
 
-  test('a run that is ended then leaves nothing', async () => {
+  test('a run that ends then leaves nothing', async () => {
     const { run, source, published } = setUp();
     await run.subscribe();
     await run.prepare();

@@ -52,7 +52,7 @@ function read(one: Cursors, name: string, upTo = 10): Subscriber {
 }
 
 describe('a cursor', () => {
-  test('is stored as far as its reader was given rows, and confirmed when that has lived on', () => {
+  test('is stored up to the last given row, and confirmed when its reader has lived on', () => {
     const one = cursors();
     read(one, 'fleet');
     expect(stored.get('fleet')).toMatchObject({ lastEid: 10, confirmedEid: 0 });
@@ -64,7 +64,7 @@ describe('a cursor', () => {
     expect(stored.get('fleet')?.confirmedEid).toBe(10);
   });
 
-  test('goes back when its answer was not read to its end', () => {
+  test('goes back if its answer was not read to the end', () => {
     const one = cursors();
     const subscriber = one.get('fleet', IDLE_MS);
     const batch = one.subscribers.handOut(subscriber, 10, 1000);
@@ -81,7 +81,7 @@ describe('a cursor', () => {
     expect(writes).toEqual([]);
   });
 
-  test('goes on in memory while there is nothing to store it in', () => {
+  test('goes on in memory while there is no database', () => {
     const one = cursors();
     isWritable = false;
     read(one, 'fleet');
@@ -114,7 +114,7 @@ describe('subscribers that lost rows', () => {
     expect(writes).toHaveLength(3);
   });
 
-  test('are stored the next time where the database is locked', () => {
+  test('are stored the next time if the database is locked', () => {
     const one = cursors();
     const subscriber = read(one, 'fleet');
     isWritable = false;
@@ -145,7 +145,7 @@ describe('subscribers of too many names', () => {
   };
   const names = (one: Cursors) => [...one.subscribers].map(({ name }) => name);
 
-  test('are forgotten, those first that were read once: those in use stay, and new ones are let in', () => {
+  test('are forgotten, first those that were read once: those in use stay, and new ones are accepted', () => {
     const one = cursors();
     for (let n = 0; n < 2; n++) {
       for (const name of ['fleet', 'siem']) read(one, name);
@@ -159,7 +159,7 @@ describe('subscribers of too many names', () => {
     expect(new Set(stored.keys())).toEqual(new Set(names(one)));
   });
 
-  test('and made up by a query again and again do not push out those in use', () => {
+  test('and invented by a query again and again do not evict those in use', () => {
     const one = cursors();
     for (let n = 0; n < 5; n++) {
       clockMs += 60_000;
@@ -174,7 +174,7 @@ describe('subscribers of too many names', () => {
     expect(names(one)).toHaveLength(SUBSCRIBERS_MAX);
   });
 
-  test('are forgotten before all others when they are no longer asked for', () => {
+  test('are forgotten first when they are no longer asked for', () => {
     const one = cursors();
     for (let n = 0; n < 2; n++) {
       read(one, 'given up');
@@ -185,7 +185,7 @@ describe('subscribers of too many names', () => {
     expect(names(one)).not.toContain('given up');
   });
 
-  test('are not taken for new where they were read first while the clock was ahead', () => {
+  test('do not count as new if they were first read while the clock was ahead', () => {
     const one = cursors();
     aheadMs = 1e9;
     read(one, 'fleet');
@@ -199,7 +199,7 @@ describe('subscribers of too many names', () => {
     expect(names(one)).toContain('fleet');
   });
 
-  test('are logged together once a minute, by name where they were in use, and the first twenty of those', () => {
+  test('are logged together once a minute, with the names of the first twenty that were in use', () => {
     const one = cursors();
     for (let n = 0; n < 2; n++) {
       makeUp(one, SUBSCRIBERS_MAX, 'real');
@@ -233,7 +233,7 @@ describe('subscribers of too many names', () => {
     expect(told()).toHaveLength(3);
   });
 
-  test('are not let in where a name is too long', () => {
+  test('are not accepted if a name is too long', () => {
     expect(() => read(cursors(), 'x'.repeat(257))).toThrow('256 characters');
   });
 });

@@ -47,8 +47,8 @@ const attemptAll = (work: () => void) => {
   }
 };
 
-describe('trouble', () => {
-  test('a kill loses what was not written, counts it, and no eid is used twice', async () => {
+describe('failures', () => {
+  test('rows that a kill loses are counted, and no eid is used twice', async () => {
     const store = open();
     for (let pid = 1; pid <= 3; pid++) store.add(published({ pid }));
     expect(pids(store)).toHaveLength(3);
@@ -81,7 +81,7 @@ describe('trouble', () => {
     expect(store.stats.problems).toMatchObject([{ code: 'database_unsafe' }]);
   });
 
-  test('a directory that others could write is not used, and nothing in it is touched', () => {
+  test('a directory that others can write is not used, and nothing in it is changed', () => {
     mkdirSync(directory);
     const victim = join(directory, '..', 'victim');
     writeFileSync(victim, 'precious', { mode: 0o644 });
@@ -168,7 +168,7 @@ describe('trouble', () => {
     expect(read(after, 'fleet')).toEqual([7]);
   });
 
-  test('a database that is damaged costs a reader what it had not read', () => {
+  test('a database that is damaged costs a reader its unread rows', () => {
     const store = open({ maxRows: 10_000 });
     for (let pid = 1; pid <= 4000; pid++) store.add(published({ pid }));
     read(store, 'fleet');
@@ -181,7 +181,7 @@ describe('trouble', () => {
     expect(after.stats.lost).toBe(5000);
   });
 
-  test('a database that is removed while it is used: a new one is begun, and what was in it is counted', async () => {
+  test('a database that is removed while it is used: a new one is begun, and its rows are counted', async () => {
     const store = open();
     for (let pid = 1; pid <= 3; pid++) store.add(published({ pid }));
     read(store, 'fleet');
@@ -208,7 +208,7 @@ describe('trouble', () => {
     expect(again.subscribers()).toMatchObject([{ name: 'fleet', lagRows: 2 }]);
   });
 
-  test('a directory that was removed before the start is counted as no loss: nothing tells what it held', () => {
+  test('a directory that was removed before the start is not counted as a loss: its content is unknown', () => {
     const store = open();
     store.add(published({ pid: 1 }));
     store.close();
@@ -217,7 +217,7 @@ describe('trouble', () => {
     expect(said.filter((line) => line.includes('missing'))).toEqual([]);
   });
 
-  test('what a kill has lost is counted once', async () => {
+  test('rows that a kill has lost are counted once', async () => {
     const store = open();
     store.add(published({ pid: 1 }));
     expect(pids(store)).toHaveLength(1);
@@ -230,7 +230,7 @@ describe('trouble', () => {
     expect(open({ directory: left }).stats.lost).toBe(0);
   });
 
-  test('a database of another program is kept aside untouched', () => {
+  test('a database of another program is kept aside unchanged', () => {
     mkdirSync(directory, { mode: 0o700 });
     const db = new DatabaseSync(join(directory, 'events.db'));
     db.exec('CREATE TABLE events (what TEXT); PRAGMA user_version = 1');
@@ -242,7 +242,7 @@ describe('trouble', () => {
     expect(readdirSync(directory).filter((name) => /^events\.db\.corrupt-\w+$/.test(name))).toHaveLength(1);
   });
 
-  test('a count that makes no sense is none', () => {
+  test('an impossible count is ignored', () => {
     mkdirSync(directory, { mode: 0o700 });
     for (const text of ['99999999999999999999', '\0\0\0\0', 'x']) {
       writeFileSync(join(directory, 'last-eid'), text);
@@ -255,7 +255,7 @@ describe('trouble', () => {
     }
   });
 
-  test('only so many damaged databases are kept', () => {
+  test('a bounded number of damaged databases is kept', () => {
     for (let n = 0; n < 4; n++) {
       clock.ms += 5000;
       mkdirSync(directory, { recursive: true });
@@ -265,7 +265,7 @@ describe('trouble', () => {
     expect(readdirSync(directory).filter((name) => name.includes('corrupt'))).toHaveLength(2);
   });
 
-  test('a database of a later version is kept aside untouched, what is lost is counted, and numbers go on', () => {
+  test('a database of a later version is kept aside unchanged, the loss is counted, and numbers continue', () => {
     const later = open();
     for (const pid of [5, 6, 7]) later.add(published({ pid }));
     const [, , last] = eids(later);
@@ -315,7 +315,7 @@ describe('trouble', () => {
   });
 
   test.skipIf(process.getuid?.() !== 0)(
-    'a full disk: rows go on in memory, queries see both, and all is on disk when there is room again',
+    'a full disk: new rows are in memory, queries see both, and all are on disk when there is room again',
     async () => {
       mkdirSync(directory);
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=0700', 'tmpfs', directory]);
@@ -408,7 +408,7 @@ describe('trouble', () => {
   });
 
   test.skipIf(process.getuid?.() !== 0)(
-    'a full disk: where another directory is given, all rows go there, also those that wait in memory, and readers go on',
+    'a full disk: all rows go to another directory that is set, also those in memory, and subscribers continue',
     async () => {
       mkdirSync(directory);
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=0700', 'tmpfs', directory]);
@@ -438,7 +438,7 @@ describe('trouble', () => {
     },
   );
 
-  test('another directory takes the rows along, and subscribers go on where they were', () => {
+  test('another directory takes the rows along, and subscribers continue at their positions', () => {
     const store = open();
     const settings = { maxRows: 100, maxBytes: 1 << 30, expirySeconds: 60, subscriberExpirySeconds: 60 };
     for (const pid of [1, 2]) store.add(published({ pid }));
@@ -483,7 +483,7 @@ describe('trouble', () => {
     other.close();
   });
 
-  test('changing the directory to memory goes on there, and comes back to what was left', () => {
+  test('changing the directory to memory continues there, and returns to the rows on disk', () => {
     const store = open();
     const settings = { maxRows: 100, maxBytes: 1 << 30, expirySeconds: 60, subscriberExpirySeconds: 60 };
     store.add(published({ pid: 1 }));
@@ -497,7 +497,7 @@ describe('trouble', () => {
   });
 });
 
-describe('rows that went with files are counted and logged', () => {
+describe('rows lost with files are counted and logged', () => {
   const ADDED = 2400;
   const KEPT = 2000;
   const settings = { maxRows: KEPT };
@@ -525,7 +525,7 @@ describe('rows that went with files are counted and logged', () => {
       },
     ],
   ])('after a kill with %s', (_, damage) => {
-    test('those that had made room are not among them, and no number is used again', async () => {
+    test('rows that had made room are not among them, and no number is used again', async () => {
       await fill(open(settings));
       const left = copied('left');
       damage(left);
@@ -563,7 +563,7 @@ describe('rows that went with files are counted and logged', () => {
     expect(said.join()).toContain('the file of the database was removed or emptied');
   });
 
-  test('a database of a moment before is in its place: what came since is lost, not what made room since', async () => {
+  test('an older copy is in the place of the database: later rows are lost, without those that made room', async () => {
     const store = open(settings);
     await fill(store, 1000);
     const before = copied('before');
@@ -611,7 +611,7 @@ describe('rows that went with files are counted and logged', () => {
     expect(open({ directory: copied('left') }).stats).toMatchObject({ rows: 30, lost: 0 });
   });
 
-  test('a cursor beyond all rows does not hide those that come', async () => {
+  test('a cursor beyond all rows does not hide new ones', async () => {
     const store = open(settings);
     await fill(store, 10);
     read(store, 'fleet');
@@ -722,7 +722,7 @@ describe('a database that another program has locked', () => {
     other.close();
   };
 
-  test('makes rows wait; no subscriber goes past them', () => {
+  test('makes rows wait; no subscriber skips them', () => {
     const store = open();
     store.add(published({ pid: 1 }));
     expect(read(store, 'fleet')).toEqual([1]);
@@ -736,7 +736,7 @@ describe('a database that another program has locked', () => {
     expect(read(store, 'fleet')).toEqual([2]);
   });
 
-  test('costs no wait for each row', () => {
+  test('does not cost a wait for each row', () => {
     const store = open();
     const rows = 2400;
     const sleeps = () => process.resourceUsage().voluntaryContextSwitches;
@@ -749,7 +749,7 @@ describe('a database that another program has locked', () => {
     expect(store.stats).toMatchObject({ lost: 0, problems: [] });
   });
 
-  test('lets go of rows at once: they are deleted later, and do not come back', () => {
+  test('drops rows at once: they are deleted later, and do not come back', () => {
     const store = open({ expirySeconds: 60, subscriberExpirySeconds: 100 });
     read(store, 'fleet');
     for (let pid = 1; pid <= 3; pid++) store.add(published({ pid, unixMs: 1000 }));
@@ -767,7 +767,7 @@ describe('a database that another program has locked', () => {
     expect(pids(open())).toEqual([]);
   });
 
-  test('and is found to be damaged after that: what waited in memory goes into the new one first, in order', async () => {
+  test('and is then found damaged: rows in memory go into the new one first, in order', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const store = open({ maxRows: 20_000 });

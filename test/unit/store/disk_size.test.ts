@@ -52,7 +52,7 @@ async function fill(store: EventStore, count: number, cmdlineOf: (n: number) => 
   return Math.max(most, onDisk());
 }
 
-describe('database and log together stay within 1.1 of what they may take', () => {
+describe('database and log together stay within 1.1 of their bound', () => {
   test.each([
     ['1 kB', 1, 1000, 3000],
     ['100 kB', 1, 100_000, 60],
@@ -74,7 +74,7 @@ describe('database and log together stay within 1.1 of what they may take', () =
     expect(store.stats.discarded).toBe(count - kept.length);
   });
 
-  test('also where most of it is what rows share', async () => {
+  test('also if shared facts take most of it', async () => {
     const store = open(8 * MIB);
     const most = await fill(store, 400, (n) => `sh ${String(n).padEnd(10_000, 'é')}`, true);
     expect(most).toBeLessThanOrEqual(1.1 * 8 * MIB);
@@ -95,7 +95,7 @@ test('a row that is too large for the database is cut, marked and counted; one b
   expect(store.stats.cut).toBe(1);
 });
 
-test('less room from now on: the file becomes shorter', async () => {
+test('the file becomes shorter after the bound is lowered', async () => {
   const store = open(16 * MIB);
   await fill(store, 300, (n) => `sh ${String(n).padEnd(50_000, 'x')}`);
   expect(onDisk()).toBeGreaterThan(10 * MIB);
@@ -104,7 +104,7 @@ test('less room from now on: the file becomes shorter', async () => {
   expect(pidsIn(store).at(-1)).toBe(300);
 });
 
-test('rows that have expired give their room back to the disk', async () => {
+test('expired rows free their room on the disk', async () => {
   const store = open(16 * MIB);
   await fill(store, 200, (n) => `sh ${String(n).padEnd(50_000, 'x')}`);
   const before = onDisk();
@@ -142,7 +142,7 @@ test('a database of an earlier version is rewritten once, keeps its rows, and ca
   await vi.waitFor(() => expect(onDisk()).toBeLessThanOrEqual(1.1 * MIB), { timeout: 30_000, interval: 20 });
 });
 
-test('a log that another program keeps from being shortened does not grow: rows go on in memory, and then to the disk', async () => {
+test('a log that another program keeps from shrinking does not grow: rows go to memory, and then to the disk', async () => {
   const store = open(8 * MIB);
   await fill(store, 1, () => 'sh');
   const reader = new DatabaseSync(join(directory, 'events.db'));

@@ -11,7 +11,7 @@ import { ALL, copied, directory, eids, open, opened, pids, read, rows, rowsIn, u
 useStores();
 
 describe('rows', () => {
-  test('are there as soon as they are added, and after a restart', () => {
+  test('can be read as soon as they are added, and after a restart', () => {
     const store = open();
     store.add(published({ pid: 7 }));
     store.add(published({ pid: 8 }));
@@ -25,7 +25,7 @@ describe('rows', () => {
     expect(again.stats).toMatchObject({ rows: 3, lost: 0, database: directory, problems: [] });
   });
 
-  test('are on disk within a second of the first, however few they are', () => {
+  test('are on disk within a second of the first, for any number', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const store = open();
@@ -71,14 +71,14 @@ describe('rows', () => {
     expect(pids(again).slice(0, 1)).toEqual([3302]);
   });
 
-  test('with long arguments take the room of many, and the oldest make it', async () => {
+  test('with long arguments take the room of many, and the oldest are dropped for it', async () => {
     const store = open({ maxBytes: 2_000_000 });
     for (let pid = 1; pid <= 100; pid++) store.add(published({ pid, cmdline: `sh ${'x'.repeat(30_000)}` }));
     await eventually(() => expect(pids(store)).toContain(100));
     expect(pids(store)).not.toContain(50);
   });
 
-  test('that come during a search are not part of it, and those that go are no error', () => {
+  test('that come during a search are not part of it, and dropped ones are no error', () => {
     const store = open({ maxRows: 2000 });
     for (let pid = 1; pid <= 2000; pid++) store.add(published({ pid }));
     const search = store.select(ALL);
@@ -109,7 +109,7 @@ describe('rows', () => {
   });
 });
 
-describe('what must not stop it', () => {
+describe('the store continues with', () => {
   test('a file whose times cannot be read back exactly', () => {
     const store = open();
     store.add(published({ pid: 1, details: { mtime: 2 ** 60, atime: Number.NaN } }));
@@ -147,7 +147,7 @@ describe('what must not stop it', () => {
     store.tidy();
   });
 
-  test('many rows too many: they go a step at a time', async () => {
+  test('many rows too many: they are dropped in steps', async () => {
     const store = open({ maxRows: 30_000 });
     for (let pid = 1; pid <= 20_000; pid++) store.add(published({ pid }));
     expect(store.stats.rows).toBe(20_000);
@@ -164,7 +164,7 @@ describe('what must not stop it', () => {
     await eventually(() => expect(store.stats.rows).toBe(10));
   });
 
-  test('that it is not known yet where the database is: rows wait', () => {
+  test('an unknown place of the database: rows wait', () => {
     const store = open({ directory: undefined });
     for (let pid = 1; pid <= 3; pid++) store.add(published({ pid }));
     expect(store.stats).toMatchObject({ rows: 3, lost: 0 });
@@ -174,7 +174,7 @@ describe('what must not stop it', () => {
     expect(store.stats.database).toBe(directory);
   });
 
-  test('a directory that another extension is still leaving: rows go there when it has', async () => {
+  test('a directory that another extension is still leaving: rows go there afterwards', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const leaving = open();
@@ -196,7 +196,7 @@ describe('what must not stop it', () => {
     }
   });
 
-  test('a directory that another extension had for a while: the gap that this leaves in the numbers is no loss', async () => {
+  test('a directory that another extension had for a while: the gap in the numbers is no loss', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const leaving = open();
@@ -214,7 +214,7 @@ describe('what must not stop it', () => {
   });
 });
 
-test('a key with very many rows costs no more a row than any other', () => {
+test('a key with very many rows costs no more per row than any other', () => {
   const add = (keyOf: (n: number) => number) => {
     const store = open({ directory: join(directory, String(opened.length)), maxRows: 20_000 });
     const fill = (count: number) => {
@@ -228,7 +228,7 @@ test('a key with very many rows costs no more a row than any other', () => {
   expect(add(() => 7)).toBeLessThan(5 * add((n) => n));
 });
 
-test('a thousand subscribers that lose every row cost few statements beside those that store it', () => {
+test('a thousand subscribers that lose every row cost few statements besides those that store it', () => {
   const statementsWith = (names: number) => {
     const store = open({ directory: join(directory, '..', `rows of ${names}`), maxRows: 1000 });
     for (let n = 0; n < names; n++) {

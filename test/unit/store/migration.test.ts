@@ -67,7 +67,7 @@ function withoutNulls(value: unknown): unknown {
 }
 
 describe('a database of 0.1.0', () => {
-  test('has all of its rows after it, in every column the same', async () => {
+  test('has all of its rows, with the same columns', async () => {
     const store = open();
     store.add(published({ pid: 5 }));
     expect(store.stats.problems).toMatchObject([{ code: 'database_compacting' }]);
@@ -98,7 +98,7 @@ describe('a database of 0.1.0', () => {
     expect(await rowsOf(again)).toEqual(rows);
   });
 
-  test('is rewritten with a log that stays small, however many rows it has', async () => {
+  test('is rewritten with a log that stays small, for any number of rows', async () => {
     const file = join(directory, 'events.db');
     const db = new DatabaseSync(file);
     const columnsOf = db.prepare("SELECT name FROM pragma_table_info('events') WHERE name != 'eid'").all();
@@ -141,7 +141,7 @@ describe('a database of 0.1.0', () => {
     after.close();
   });
 
-  test('has its rows with all that they share though a part of them could not be moved at first', () => {
+  test('has its rows with all that they share, although a part could not be moved at first', () => {
     const file = join(directory, 'events.db');
     const rows = new RowDatabase(file);
     const { exec } = DatabaseSync.prototype;
@@ -158,7 +158,7 @@ describe('a database of 0.1.0', () => {
     rows.close();
   });
 
-  test('keeps its subscribers where they are', async () => {
+  test('keeps the positions of its subscribers', async () => {
     const store = open();
     await moved(store);
     const places = store
@@ -173,7 +173,7 @@ describe('a database of 0.1.0', () => {
     expect(places).toEqual(before);
   });
 
-  test('goes on where it was when the process was killed half way', () => {
+  test('continues a rewrite after the process was killed', () => {
     const file = join(directory, 'events.db');
     const first = new RowDatabase(file);
     first.moveLegacyRows(100);

@@ -73,7 +73,7 @@ async function untilMoved({ placement }: Placed): Promise<void> {
 }
 
 describe('rows', () => {
-  test('are written to the disk where there is one, to memory where none is wanted', () => {
+  test('are written to the disk, or to memory if no disk is wanted', () => {
     const disk = placed();
     disk.add();
     expect(disk.placement.writable).toBe(disk.placement.writableDisk?.database);
@@ -83,7 +83,7 @@ describe('rows', () => {
     expect([disk.placement.rows, memory.placement.rows]).toEqual([1, 1]);
   });
 
-  test('go to memory while the disk cannot be written, behind those on the disk, and then to the disk, once each', async () => {
+  test('go to memory while the disk cannot be written, after those on the disk, and then to the disk, once each', async () => {
     const one = placed();
     one.add(3);
     one.placement.leaveDisk(FULL);
@@ -102,7 +102,7 @@ describe('rows', () => {
     expect(one.told.moved).toBeGreaterThanOrEqual(2);
   });
 
-  test('of a disk that fails are on it after a restart, and those of memory with them', () => {
+  test('of a disk that fails are on it after a restart, together with those in memory', () => {
     const one = placed();
     one.add(3);
     one.placement.leaveDisk(FULL);
@@ -113,7 +113,7 @@ describe('rows', () => {
     expect(again.told.lost).toBe(0);
   });
 
-  test('of memory go to the disk at the end, also while its log is brought into the database', () => {
+  test('of memory go to the disk at the end, also during a checkpoint', () => {
     const one = placed();
     one.placement.budget = { ...diskBudget(1 << 30), logBytes: 1 };
     one.add(3);
@@ -126,7 +126,7 @@ describe('rows', () => {
     expect(placed().eids()).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test('wait in memory while another has the directory, with numbers beyond any that it can have given', async () => {
+  test('wait in memory while another extension has the directory, with numbers above all that it can give', async () => {
     const other = placed();
     other.add(5);
     const one = placed();
@@ -139,7 +139,7 @@ describe('rows', () => {
     expect(one.eids()[5]).toBeGreaterThan(1e13);
   });
 
-  test('that wait in the queue at the end are told to be lost', () => {
+  test('that wait in the queue at the end are reported as lost', () => {
     const one = placed();
     one.queue.add(published());
     one.placement.close();
@@ -147,8 +147,8 @@ describe('rows', () => {
   });
 });
 
-describe('work that may be left for later', () => {
-  test('is left where another has locked the database', () => {
+describe('work that may be postponed', () => {
+  test('is postponed while another program has locked the database', () => {
     const one = placed();
     one.placement.attempt(() => {
       throw BUSY;
@@ -174,7 +174,7 @@ describe('work that may be left for later', () => {
     expect(one.placement.writableDisk).toBeDefined();
   });
 
-  test('that finds a damaged row begins a new database, and tells what is lost', () => {
+  test('that finds a damaged row begins a new database, and reports what is lost', () => {
     const one = placed();
     one.add(4);
     one.placement.attempt(() => {
@@ -201,7 +201,7 @@ describe('another directory', () => {
     expect(one.told.lost).toBe(0);
   });
 
-  test('in place of memory gets none of the rows that were to be in memory only', () => {
+  test('in place of memory gets no rows that were for memory only', () => {
     const one = placed(IN_MEMORY);
     one.add(3);
     one.placement.place(directory);
@@ -212,7 +212,7 @@ describe('another directory', () => {
   });
 });
 
-test('a database with more rows that takes the place of the one in use leaves the rows that wait behind its own', () => {
+test('waiting rows get numbers after those of a larger database that replaces the one in use', () => {
   const larger = placed(join(root, 'larger'));
   larger.add(100);
   larger.placement.close();

@@ -75,14 +75,14 @@ describe('rows that are too many', () => {
     expect(subscriber.lostRows).toBe(2);
   });
 
-  test('are noted as gone before anything else is done about them', () => {
+  test('are noted as dropped before they are deleted', () => {
     const { one } = retention({ maxRows: 10 });
     add(15);
     one.trim();
     expect(told).toEqual(['noted 10 from 5']);
   });
 
-  test('go a step at a time where there are very many', async () => {
+  test('are dropped in steps if there are very many', async () => {
     const { one } = retention({ maxRows: 10 });
     add(20_000);
     one.trim();
@@ -91,7 +91,7 @@ describe('rows that are too many', () => {
     expect(one.discarded).toBe(19_990);
   });
 
-  test('go no more when the retention is closed', async () => {
+  test('are not dropped after the retention is closed', async () => {
     const { one } = retention({ maxRows: 10 });
     add(20_000);
     one.trim();
@@ -104,7 +104,7 @@ describe('rows that are too many', () => {
 });
 
 describe('rows that are too large', () => {
-  test('go until the database is within its bytes, and a part of it more', () => {
+  test('are dropped until the database is below its bytes by a part', () => {
     const budget = diskBudget(4 << 20);
     const { one } = retention({ budget });
     add(300, { cmdline: `sh ${'x'.repeat(20_000)}` });
@@ -116,7 +116,7 @@ describe('rows that are too large', () => {
     expect(database.rows).toBe(rows);
   });
 
-  test('go sooner from memory, where there should be a disk', async () => {
+  test('are dropped sooner from memory if there should be a disk', async () => {
     const { one } = retention({ maxRows: 100_000 }, true);
     add(1200, { cmdline: `sh ${'x'.repeat(20_000)}` });
     expect(database.usedBytes).toBeGreaterThan(20 << 20);
@@ -127,7 +127,7 @@ describe('rows that are too large', () => {
 });
 
 describe('rows that are too old', () => {
-  test('go, but not before they are', () => {
+  test('are dropped, but not earlier', () => {
     const { one } = retention();
     add(1, { unixMs: 1000 });
     add(1, { unixMs: 50_000 });
@@ -138,7 +138,7 @@ describe('rows that are too old', () => {
     expect(one.discarded).toBe(1);
   });
 
-  test('wait for each subscriber to have them for sure, and not for one that is idle', () => {
+  test('wait until each active subscriber surely has them, and not for an idle one', () => {
     const { one, cursors } = retention();
     add(5, { unixMs: 1000 });
     read(cursors, 'fast', 5);
@@ -155,7 +155,7 @@ describe('rows that are too old', () => {
     expect([...cursors.subscribers].map(({ lostRows }) => lostRows)).toEqual([0, 2]);
   });
 
-  test('go though a clock dated some among them ahead', () => {
+  test('are dropped although a clock that was ahead dated some', () => {
     const { one } = retention();
     add(1, { unixMs: 900_000_000 });
     add(1, { unixMs: 1000 });
@@ -164,7 +164,7 @@ describe('rows that are too old', () => {
     expect(eids()).toEqual([3]);
   });
 
-  test('go a step at a time where there are very many', async () => {
+  test('are dropped in steps if there are very many', async () => {
     const { one } = retention();
     add(5000, { unixMs: 1000 });
     one.expire(1e9);

@@ -84,7 +84,7 @@ describe('a queue of rows', () => {
     );
   });
 
-  test('gives up the oldest rows without a number beyond its bytes and its rows, and says how many', () => {
+  test('drops the oldest rows without a number beyond its bytes and its rows, and says how many', () => {
     const queue = new RowQueue();
     const event = published({ cmdline: 'x'.repeat(100) });
     const each = textBytes(event.details);
@@ -97,7 +97,7 @@ describe('a queue of rows', () => {
     expect(queue.size).toBe(QUEUED_MAX);
   });
 
-  test('tells how many of the rows that wait come after an eid', () => {
+  test('has the number of waiting rows after an eid', () => {
     const queue = new RowQueue();
     queue.skipTo(10);
     for (let n = 0; n < 3; n++) queue.add(published());

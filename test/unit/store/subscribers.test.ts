@@ -20,7 +20,7 @@ describe('subscribers', () => {
     expect(read(store, 'other')).toEqual([1, 2, 3, 4]);
   });
 
-  test('get the same rows again within 300 ms, whatever came meanwhile', () => {
+  test('get the same rows again within 300 ms, also after new rows', () => {
     const store = open();
     store.add(published({ pid: 1 }));
     expect(read(store, 'fleet')).toEqual([1]);
@@ -53,7 +53,7 @@ describe('subscribers', () => {
     }
   });
 
-  test('that ask all the time get new rows after 5 s, which no call prolongs', () => {
+  test('that ask all the time get new rows after 5 s, and no call prolongs that', () => {
     const store = open();
     store.add(published({ pid: 1 }));
     expect(read(store, 'fleet')).toEqual([1]);
@@ -77,7 +77,7 @@ describe('subscribers', () => {
     expect(read(store, 'fleet')).toEqual([1]);
   });
 
-  test('get what did not arrive again, with what is new', () => {
+  test('get rows again that did not arrive, with new ones', () => {
     const store = open();
     store.add(published({ pid: 1 }));
     expect(pids(store, ALL, store.batchFor('fleet', WHOLE))).toEqual([1]);
@@ -86,7 +86,7 @@ describe('subscribers', () => {
     expect(read(store, 'fleet')).toEqual([1, 2]);
   });
 
-  test('get again what they were given before they died, unless they lived on for a while, or asked again', () => {
+  test('get their last answer again if their reader ended, unless it lived on for a while or asked again', () => {
     const store = open();
     store.readBy('worker 1');
     store.add(published({ pid: 1 }));
@@ -105,7 +105,7 @@ describe('subscribers', () => {
     expect(read(store, 'asked again')).toEqual([2]);
   });
 
-  test('get again what they were given last when osqueryd was killed with the extension', () => {
+  test('get their last answer again if osqueryd was killed with the extension', () => {
     const store = open();
     store.readBy('worker 1');
     store.add(published({ pid: 1 }));
@@ -125,7 +125,7 @@ describe('subscribers', () => {
     expect(readAfterwards('worker 2', 'at last')).toEqual([]);
   });
 
-  test('go on after a restart where they were', () => {
+  test('continue after a restart at their position', () => {
     const store = open();
     for (let pid = 1; pid <= 3; pid++) store.add(published({ pid }));
     read(store, 'fleet');
@@ -134,7 +134,7 @@ describe('subscribers', () => {
     expect(read(open(), 'fleet')).toEqual([4]);
   });
 
-  test('get again what they were given when the last answer of a join does not arrive', () => {
+  test('get their rows again if the last answer of a join does not arrive', () => {
     const store = open();
     store.readBy('worker 1');
     for (let pid = 1; pid <= 3; pid++) store.add(published({ pid }));
@@ -150,7 +150,7 @@ describe('subscribers', () => {
     expect(read(store, 'fleet')).toEqual([]);
   });
 
-  test('are given half of what did not arrive, but 4 MiB at least, and more by and by when it does', () => {
+  test('get half of an answer that did not arrive, at least 4 MiB, and more again after answers that arrive', () => {
     const store = open({ maxBytes: 2 ** 31 });
     for (let n = 0; n < 300; n++) store.add(published({ cmdline: 'x'.repeat(100_000) }));
     const ask = () => {
@@ -167,7 +167,7 @@ describe('subscribers', () => {
     expect(ask().rows).toBeGreaterThan(rows);
   });
 
-  test('are given less of what their reader may have died of, and then more by and by', async () => {
+  test('get less after an answer that may have ended their reader, and then more again', async () => {
     const store = open();
     store.readBy('worker 1');
     const add = (count: number) => {
@@ -194,7 +194,7 @@ describe('subscribers', () => {
     expect(sizes.reduce((a, b) => a + b) + sizeFor('worker 2')).toBe(300);
   });
 
-  test('are given as much as ever where what their reader died with is little', () => {
+  test('get as much as before if their reader ended with a small answer', () => {
     const store = open();
     store.readBy('worker 1');
     for (let pid = 1; pid <= 40; pid++) store.add(published({ pid }));
@@ -204,7 +204,7 @@ describe('subscribers', () => {
     expect(read(store, 'fleet')).toHaveLength(40);
   });
 
-  test('hold back what they have not read from growing old, not from making room, which is counted', () => {
+  test('keep unread rows from expiry, but not from making room, which is counted', () => {
     const store = open({ maxRows: 5, expirySeconds: 60 });
     for (let pid = 1; pid <= 3; pid++) store.add(published({ pid, unixMs: 1000 }));
     read(store, 'fleet');
@@ -223,7 +223,7 @@ describe('subscribers', () => {
     expect(read(store, 'fleet')).toEqual([6, 7, 8, 9, 10]);
   });
 
-  test('hold nothing back when they have not asked for long, and lose what goes', () => {
+  test('keep nothing if they have not asked for long, and lose dropped rows', () => {
     const store = open({ expirySeconds: 60, subscriberExpirySeconds: 100 });
     read(store, 'fleet');
     for (let pid = 1; pid <= 3; pid++) store.add(published({ pid, unixMs: 1000 }));
@@ -236,7 +236,7 @@ describe('subscribers', () => {
     expect(store.subscribers()).toMatchObject([{ name: 'fleet', lagRows: 0, lostRows: 3 }]);
   });
 
-  test('that could not ask because the host was off or asleep, or whose clock was set, have an hour to come back', () => {
+  test('have an hour to return after the host was off or asleep, or its clock was set', () => {
     const WEEK_MS = 604_800_000;
     const settings = { expirySeconds: 60, subscriberExpirySeconds: WEEK_MS / 1000 };
     const store = open(settings);

@@ -39,7 +39,7 @@ function store(host?: () => SharedFacts): EventStore {
   return one;
 }
 
-test('a creator’s command line is told up to 32,768 characters, and stored once for all of its children', async () => {
+test('a creator’s command line is kept up to 32,768 characters, and stored once for all of its children', async () => {
   const kernel = new KernelModel();
   kernel.fork(1, 10);
   kernel.exec(10, `sh ${'x'.repeat(20_000)}`);
@@ -89,7 +89,7 @@ async function rowsOf(from: EventStore): Promise<Record<string, unknown>[]> {
 }
 
 describe.each([0, 1000])('with a window of %i ms', (windowMs) => {
-  test('every row’s document is ECS, and says what happened', async () => {
+  test('every row’s document is ECS, and has its action', async () => {
     const one = store();
     for (const event of events(windowMs)) one.add(event);
     const rows = await rowsOf(one);
@@ -108,7 +108,7 @@ describe.each([0, 1000])('with a window of %i ms', (windowMs) => {
   });
 });
 
-test('siblings of which the parent’s user got a name in between have each what was known then', async () => {
+test('siblings have the user name that their parent had at each time', async () => {
   const one = store();
   const exec = published();
   for (const user of ['', 'alice', 'alice']) {
@@ -118,7 +118,7 @@ test('siblings of which the parent’s user got a name in between have each what
   expect(users).toEqual([undefined, 'alice', 'alice']);
 });
 
-test('a row keeps the host as it was, over a boot that makes it another', async () => {
+test('a row keeps the host as it was, also after a boot that changes it', async () => {
   const hostOf = (rows: Record<string, unknown>[]) => rows.map(({ ecs }) => JSON.parse(String(ecs)).host.boot?.id);
   const booted = (id: string) => {
     const host = { json: JSON.stringify({ ...readHost(), bootId: id }) };
@@ -134,7 +134,7 @@ test('a row keeps the host as it was, over a boot that makes it another', async 
   expect(hostOf(await rowsOf(other))).toEqual(['first', 'first', 'second']);
 });
 
-test('a process goes by the name of its file, without the mark of one that is gone, and a kernel thread by its own', async () => {
+test('a process has the name of its file, without the mark of a deleted one, and a kernel thread its own', async () => {
   const one = store();
   for (const path of ['/usr/bin/x', '/usr/sbin/nginx (deleted)', '/memfd:a b (deleted)', '']) {
     one.add(published({ details: { path, comm: 'kworker/0:1' } }));

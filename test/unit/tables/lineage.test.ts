@@ -87,11 +87,11 @@ describe('ancestry', () => {
     expect(cmdline).toMatch(/^sh 🌲+\ufffd…$/u);
   });
 
-  test('an ancestor that was stored as it is shown is shown so', () => {
+  test('an ancestor that was stored as text is shown as it is', () => {
     expect(ancestryText(linkOf({ ancestor: '{"pid":7}' }), 1)).toBe('[{"pid":7}]');
   });
 
-  test('what is not known is null', () => {
+  test('unknown facts are null', () => {
     const [ancestor] = JSON.parse(ancestryText(linkOf({ credentials: {} }), 1));
     expect(ancestor).toMatchObject({ uid: null, root: null, root_owned: null });
   });
@@ -119,7 +119,7 @@ test('a creator’s command line is all that is stored of it', () => {
 });
 
 describe('a leader', () => {
-  test('is told in the same words in each row, and whether it is the row’s own process', () => {
+  test('has the same text in each row, and whether it is the row’s own process', () => {
     const leader = linkOf({});
     const members =
       '"pid":10,"entity_id":"boot.a.1","start":"2023-11-14T22:13:20.000Z","path":"/bin/sh","cmdline":"sh -c true","uid":0,"root":null';
@@ -128,7 +128,7 @@ describe('a leader', () => {
     expect(leaderText(undefined, 'boot.a.1')).toBe('null');
   });
 
-  test('of an entry is told with how it came in', () => {
+  test('of an entry has its entry type', () => {
     const told = (type: string, sourceIp: string) =>
       JSON.parse(leaderText(linkOf({}), 'boot.a.1', { type, sourceIp })).entry_meta;
     expect(told('init', '')).toEqual({ type: 'init' });
@@ -159,7 +159,7 @@ describe('in a document', () => {
     expect(ecsProcess(undefined, 'parent')).toBe('');
   });
 
-  test('a process of which it is not known what it ran is not said to be interactive or not', () => {
+  test('a process with an unknown image has no value for interactive', () => {
     const facts = { known: false, name: '', path: '', args: '', argsCount: undefined, cwd: '', credentials: {} };
     expect(ecsProcess(linkOf(facts), 'group_leader')).toBe(
       '{"entity_id":"boot.a.1","pid":10,"start":"2023-11-14T22:13:20.000Z"}',

@@ -89,19 +89,19 @@ describe('a list that is too long for a statement', () => {
     }
   });
 
-  test('admits all where one of its values is not known', async () => {
+  test('admits all if one of its values is unknown', async () => {
     const list = [...fillers(1000), { op: 'eq', expr: 'a\ufffd' } as const];
     expect((await run(events(store()), { path: list })).rows).toHaveLength(3);
   });
 });
 
-test('of constraints that are no list only the first are checked here: SQLite checks the others', async () => {
+test('of single constraints only the first are checked here: SQLite checks the others', async () => {
   const store = storeOf({ pid: 10, cmdline: 'one' }, { pid: 11, cmdline: 'two' });
   const different = listOf('ne', 100_000, (i) => (i === 0 ? 'one' : `x${i}`));
   expect((await run(events(store), { cmdline: different })).rows).toHaveLength(1);
 });
 
-test('a pattern that is dear on a long text is left to osquery, which gets the rows', async () => {
+test('a pattern that is expensive on a long text is left to osquery, which gets the rows', async () => {
   const store = storeOf({ pid: 10, cmdline: 'a'.repeat(1_900_000) });
   const dear = `%${'a'.repeat(400)}b%`;
   const began = process.cpuUsage();
@@ -114,7 +114,7 @@ test('a pattern that is dear on a long text is left to osquery, which gets the r
   expect(plain.user + plain.system).toBeLessThan(30 * (cheap.user + cheap.system));
 });
 
-test('a search through long rows pauses after each few megabytes, wherever in a block they are', async () => {
+test('a search through long rows pauses after every few megabytes, at any place in a block', async () => {
   const long = (pid: number) => ({ pid, cmdline: 'x'.repeat(1_500_000) });
   const store = storeOf({ pid: 1 }, ...[2, 3, 4, 5].map(long), ...Array.from({ length: 300 }, () => ({ pid: 9 })));
   const { rows, pauses } = await run(events(store), { cmdline: [{ op: 'like', expr: '%nothing%' }] });

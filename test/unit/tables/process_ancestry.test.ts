@@ -58,7 +58,7 @@ describe('columns', () => {
 });
 
 describe('a row', () => {
-  test('tells the process, and its ancestor as it was when it forked', async () => {
+  test('has the process, and its ancestor as it was when it forked', async () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'sh -c job');
@@ -85,7 +85,7 @@ describe('a row', () => {
     expect(valuesOf(init as AncestryRow)).toMatchObject({ ancestor_pid: 1, depth: 2, cmdline: 'init' });
   });
 
-  test('of an ancestor that executed after forking tells what its child was told', async () => {
+  test('of an ancestor that executed after forking has the image of the fork', async () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'before');
@@ -148,7 +148,7 @@ describe('a row', () => {
     expect(valuesOf(row as AncestryRow)).toMatchObject({ ancestor_pid: 10, state: 'running', exit_code: null });
   });
 
-  test('of a process whose other thread executed says that it runs', async () => {
+  test('of a process whose other thread executed is running', async () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.fork(10, 11);
@@ -160,7 +160,7 @@ describe('a row', () => {
 });
 
 describe('look-ups', () => {
-  test('by a pid that was used again tell both processes, each with its own ancestors', async () => {
+  test('by a reused pid find both processes, each with its own ancestors', async () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'first');
@@ -184,7 +184,7 @@ describe('look-ups', () => {
     expect(belowOld.map(({ pid }) => pid)).toEqual([51]);
   });
 
-  test('of a list are answered in one call, and doubles told once', async () => {
+  test('of a list are answered in one call, and duplicates once', async () => {
     const kernel = new KernelModel();
     for (const pid of [10, 11, 12]) kernel.fork(1, pid);
     const harness = new TreeHarness().run(kernel);
@@ -239,7 +239,7 @@ describe('look-ups', () => {
     expect(harness.tree.stats).toEqual(stats);
   });
 
-  test('by ancestor walk no process that is not remembered into being', async () => {
+  test('by ancestor do not create a process that is not known', async () => {
     const harness = new TreeHarness();
     expect(await select(harness, { ancestor_pid: eq(4242) })).toEqual([]);
     expect(await select(harness, { entity_id: eq('nonsense') })).toEqual([]);
@@ -267,7 +267,7 @@ test('between two recordings there are no rows, and a log is waited for', async 
 const key = ({ entityId, ancestorEntityId }: AncestryRow) => `${entityId} ${ancestorEntityId}`;
 const byKey = (a: AncestryRow, b: AncestryRow) => (key(a) < key(b) ? -1 : 1);
 
-describe('whatever happened', () => {
+describe('after any events', () => {
   const batches = fc.array(
     fc.record({
       happenings: fc.array(happening, { maxLength: 40 }),

@@ -95,7 +95,7 @@ async function row(exec: Parameters<typeof published>[0]): Promise<Record<string
   return (await ask(store, contextOf()))[0] ?? {};
 }
 
-test('a document is in the words that its reader wants now, whatever they were when the row was recorded', async () => {
+test('a document has the words of the present flag, not of the flag when the row was recorded', async () => {
   const store = newStore();
   store.add({ ...published({ pid: 7 }), actions: ['fork', 'exec', 'exit'] });
   let vocabulary: EcsVocabulary = 'rfc0030';
@@ -147,7 +147,7 @@ describe('columns', () => {
     ).toEqual(theirs);
   });
 
-  test('an alias, a document and a subscriber lie where osquery can tell that they are used', () => {
+  test('an alias, a document and a subscriber have positions at which osquery reports their use', () => {
     const places = routes({ columns });
     expect(places.length).toBeGreaterThan(64);
     for (const name of [...columns.flatMap(({ aliases = [] }) => aliases), 'ecs', 'subscriber', 'ancestry', 'args']) {
@@ -161,7 +161,7 @@ describe('columns', () => {
 });
 
 describe('values', () => {
-  test('are what process_events would say', async () => {
+  test('are those that process_events has', async () => {
     expect(await row({ pid: 7, ppid: 5, cmdline: 'ls -l /tmp' })).toMatchObject({
       pid: 7,
       path: '/bin/ls',
@@ -184,7 +184,7 @@ describe('values', () => {
     });
   });
 
-  test('have a system call only where a program was executed', async () => {
+  test('have a system call only for an exec', async () => {
     const store = newStore();
     for (const actions of [['fork'], ['fork', 'exec', 'exit'], ['exit']] as const) {
       store.add({ ...published(), action: actions[0], actions });
@@ -216,12 +216,12 @@ describe('values', () => {
     });
   });
 
-  test('arguments that were cut are marked, and their size is the whole one', async () => {
+  test('cut arguments are marked, and have their whole size', async () => {
     const cut = await row({ details: { argsCut: true, argsBytes: 5_000_000, argsCount: 9 } });
     expect(cut).toMatchObject({ overflows: 'cmdline', cmdline_size: 5_000_000, args_count: 9 });
   });
 
-  test('an audit user id that was never set is what audit writes for it', async () => {
+  test('an audit user id that was never set is the value that audit writes', async () => {
     expect(await row({ details: { auid: undefined } })).toMatchObject({ auid: 4294967295 });
   });
 
@@ -295,7 +295,7 @@ describe('queries', () => {
       ),
     );
 
-  test('for random rows and random conditions give all that SQLite leaves of a scan of all', async () => {
+  test('for random rows and conditions have all rows that SQLite keeps of a full scan', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anExec, { maxLength: 12 }), anyConditions, async (execs, asked) => {
         const store = newStore();
@@ -347,7 +347,7 @@ describe('queries', () => {
     expect(keyed({ pid: [{ op: 'gt', expr: '3' }] })).toEqual([none, none, none]);
   });
 
-  test('a time narrows the search to the segments that have rows of it, and leaves none of them out', async () => {
+  test('a time restricts the search to all segments that have rows of it', async () => {
     const store = newStore();
     for (let n = 0; n < 2000; n++) store.add(published({ pid: n, unixMs: n * 10 + 9 }));
     const table = processAncestryEvents({ store, resultMaxBytes: () => 1 << 26 });
@@ -375,7 +375,7 @@ describe('queries', () => {
     }
   });
 
-  test('rows come in the order of their eids, by whatever index they were found', async () => {
+  test('rows come in the order of their eids, with any index', async () => {
     const store = newStore();
     for (let n = 0; n < 12; n++) store.add(published({ pid: 9 - (n % 4), ppid: n % 2 }));
     const lists = [
@@ -392,7 +392,7 @@ describe('queries', () => {
     }
   });
 
-  test('a key that most rows have is looked through in pieces, with a pause after each', async () => {
+  test('a key that most rows have is searched in pieces, with a pause after each', async () => {
     const store = newStore();
     for (let n = 0; n < 3000; n++) store.add(published({ pid: 1, ppid: n % 2, cmdline: `job ${n}` }));
     const table = processAncestryEvents({ store, resultMaxBytes: () => 1 << 26 });
@@ -458,7 +458,7 @@ describe('a subscriber', () => {
     expect(pids(await ask(store, subscriber('fleet')))).toEqual([]);
   });
 
-  test('has seen, too, what its other conditions leave out', async () => {
+  test('has also seen the rows that its other conditions leave out', async () => {
     const store = newStore();
     for (let pid = 1; pid <= 3; pid++) store.add(published({ pid }));
     expect(pids(await ask(store, subscriber('fleet', { pid: eq('2') })))).toEqual([2]);
@@ -489,7 +489,7 @@ describe('a subscriber', () => {
     expect(got).toEqual([[1, 2, 3], [4], [5, 6, 7], [8, 9, 10], []]);
   });
 
-  test('that asks for few columns, or finds little, is given as much more', async () => {
+  test('that asks for few columns, or finds little, gets more rows instead', async () => {
     const store = newStore();
     for (let n = 0; n < 4000; n++) store.add(published({ pid: n, cmdline: 'x'.repeat(500) }));
     const fewColumns = { ...subscriber('fleet'), columnsUsed: new Set(['pid']) };
@@ -504,7 +504,7 @@ describe('a subscriber', () => {
     ]);
   });
 
-  test('whose join asks again gets no less of it: what is too large for one answer is refused, and given again', async () => {
+  test('whose join asks again gets all rows again: a part that is too large is refused, and given later', async () => {
     const store = newStore();
     for (let n = 1; n <= 40; n++) store.add(published({ pid: n > 1 ? 2 : 1, cmdline: 'x'.repeat(500) }));
     expect(await ask(store, subscriber('fleet', { pid: eq('1') }), true, 20_000)).toHaveLength(1);
@@ -515,7 +515,7 @@ describe('a subscriber', () => {
     expect(less.length).toBeLessThan(10);
   });
 
-  test('that has died of little of very much gets half of what it may, not of what it looked through', async () => {
+  test('whose reader ended after a small part of many rows gets half of its bound, not of the rows searched', async () => {
     const store = newStore();
     store.readBy('worker 1');
     for (let n = 0; n < 4000; n++) store.add(published({ pid: n, cmdline: 'x'.repeat(5000) }));
@@ -525,7 +525,7 @@ describe('a subscriber', () => {
     expect((await ask(store, fewColumns, true, 1 << 26)).length).toBeLessThan(1700);
   });
 
-  test('that asks for fewer of what it was given has still been given it', async () => {
+  test('that asks for fewer of its given rows has still been given all', async () => {
     const store = newStore();
     for (let pid = 1; pid <= 5; pid++) store.add(published({ pid }));
     expect(await ask(store, subscriber('fleet'))).toHaveLength(5);
@@ -537,7 +537,7 @@ describe('a subscriber', () => {
     expect(await ask(store, subscriber('fleet'))).toEqual([]);
   });
 
-  test('that skips some gets those that SQLite is to skip, and that asks for none has seen none', async () => {
+  test('that skips some also gets the rows that SQLite skips, and one that asks for none has seen none', async () => {
     const store = newStore();
     for (let pid = 1; pid <= 5; pid++) store.add(published({ pid }));
     expect(await ask(store, subscriber('fleet', {}, 0))).toEqual([]);

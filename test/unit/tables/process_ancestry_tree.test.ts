@@ -45,7 +45,7 @@ test('every known process has one row with its creator, also if it never execute
   expect(byPid.get(1)?.parent_entity_id).toBeNull();
 });
 
-test('tells how and when a process ended', async () => {
+test('shows how and when a process ended', async () => {
   const [row] = await rowsOf(family(), { pid: [eq(12)] });
   expect(row).toMatchObject({ state: 'exited', exit_code: 137, exit_signal: 9, args: '["ls","-l"]' });
   const seconds = Math.floor(BOOT_UNIX_MS / 1000);
@@ -55,7 +55,7 @@ test('tells how and when a process ended', async () => {
   }
 });
 
-test('is asked by identity without a look at the others', async () => {
+test('is searched by identity without a look at the others', async () => {
   const harness = family();
   const [shell] = await rowsOf(harness, { pid: [eq(10)] });
   expect(await rowsOf(harness, { entity_id: [eq(String(shell?.entity_id))] })).toEqual([shell]);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { escapeTerminal, escapeTerminalJson, width } from '../../../src/text/terminal_escape.ts';
 
-describe('text that anybody may have written', () => {
+describe('text that any user can write', () => {
   test.each([
     ['what drives a terminal', '\x1b[2J\x9b31m\r\n\t\x7f', '\\x1b[2J\\x9b31m\\r\\n\\t\\x7f'],
     ['what reorders text', '\u202egpj.exe\u2069', '\\u202egpj.exe\\u2069'],

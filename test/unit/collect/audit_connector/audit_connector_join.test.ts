@@ -82,7 +82,7 @@ describe('order and waiting (R10)', () => {
     expect(harness.row('child').ancestry.complete).toBe(false);
   });
 
-  test('a record that comes too late makes no second row, and tells later children nothing', () => {
+  test('a record that comes too late makes no second row, and changes nothing for later children', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'slow');
@@ -249,7 +249,7 @@ describe('records that are lost or late', () => {
     expect(harness.told.map(({ pid }) => pid)).toEqual([10, 11, 12]);
   });
 
-  test('the kernel is asked what there still is only when something has waited long enough, and once', () => {
+  test('the kernel is asked for waiting records once, and only when an event has waited long enough', () => {
     const kernel = new KernelModel();
     for (const pid of [10, 11]) {
       kernel.fork(1, pid);
@@ -303,24 +303,21 @@ describe('records that are lost or late', () => {
 });
 
 describe('sessions and groups', () => {
-  test.each([0, 10, 500])(
-    'a group is the new process’s that set it, however late audit’s clock is: %i ms',
-    (lateMs) => {
-      const kernel = new KernelModel();
-      kernel.fork(1, 10);
-      kernel.exec(10, 'old');
-      kernel.exit(10);
-      kernel.pass(600);
-      kernel.fork(1, 10);
-      kernel.lateMs = lateMs;
-      kernel.setpgid(10, 10);
-      kernel.exec(10, 'new');
-      kernel.exit(10);
-      expect(new JoinHarness().run(kernel).row('new').pgid).toBe(10);
-    },
-  );
+  test.each([0, 10, 500])('a group belongs to the new process that set it, with audit’s clock %i ms late', (lateMs) => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'old');
+    kernel.exit(10);
+    kernel.pass(600);
+    kernel.fork(1, 10);
+    kernel.lateMs = lateMs;
+    kernel.setpgid(10, 10);
+    kernel.exec(10, 'new');
+    kernel.exit(10);
+    expect(new JoinHarness().run(kernel).row('new').pgid).toBe(10);
+  });
 
-  test('a group’s record that comes before the pid is another’s is not of that one', () => {
+  test('a group’s record that comes before its pid is reused is not of the new process', () => {
     const kernel = new KernelModel(50);
     const harness = new JoinHarness();
     kernel.fork(1, 10);
@@ -332,7 +329,7 @@ describe('sessions and groups', () => {
     expect(harness.run(kernel).row('another').pgid).toBe(1);
   });
 
-  test('a group’s record that comes when the pid is another’s is of either: the group is unknown', () => {
+  test('a group’s record that comes after its pid is reused may be of either process: the group is unknown', () => {
     const kernel = new KernelModel(50);
     kernel.fork(1, 10);
     kernel.setpgid(10, 10);
@@ -342,7 +339,7 @@ describe('sessions and groups', () => {
     expect(new JoinHarness().run(kernel).row('another').pgid).toBeUndefined();
   });
 
-  describe('a group that is stamped before the end of the one that had the pid before', () => {
+  describe('a group with a time before the end of the pid’s earlier process', () => {
     const reused = (between: (kernel: KernelModel) => void) => {
       const kernel = new KernelModel(0.5);
       kernel.fork(1, 10);
@@ -357,11 +354,11 @@ describe('sessions and groups', () => {
       return new JoinHarness().run(kernel).row('new').pgid;
     };
 
-    test('is the new process’s where audit told it after an exec from then', () => {
+    test('belongs to the new process if audit reported it after an exec of that time', () => {
       expect(reused((kernel) => kernel.exec(11, 'between'))).toBe(10);
     });
 
-    test('is unknown where nothing else was executed', () => {
+    test('is unknown if nothing else was executed', () => {
       expect(reused(() => undefined)).toBeUndefined();
     });
   });
@@ -529,10 +526,10 @@ test('an exec waits for the image that its process was forked with, by any creat
   expect(harness.row('ls').context.previous?.json).toContain('cloner');
 });
 
-describe('what waits takes no more memory than is for it', () => {
+describe('what waits stays within its memory', () => {
   const LONG = 'x'.repeat(100_000);
 
-  test('though an exec’s record is lost while records of others come', () => {
+  test('when an exec’s record is lost while records of others come', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'lost');
@@ -547,7 +544,7 @@ describe('what waits takes no more memory than is for it', () => {
     expect(harness.tree.stats.detailsMissing).toBe(1);
   });
 
-  test('though records come that no exec is announced for', () => {
+  test('when records come without an announced exec', () => {
     const kernel = new KernelModel();
     for (let pid = 11; pid < 60; pid++) {
       kernel.fork(1, pid);
@@ -558,7 +555,7 @@ describe('what waits takes no more memory than is for it', () => {
     expect(harness.join.stats.textBytes).toBeLessThan(4 * 1024 * 1024);
   });
 
-  test('and is told in the statistics until it is given up', () => {
+  test('and is in the statistics until it is given up', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'waits');
@@ -573,7 +570,7 @@ describe('what waits takes no more memory than is for it', () => {
 });
 
 describe('what the sensor says of an exec', () => {
-  test('one that the kernel itself made takes no record of a later one of its process', () => {
+  test('an exec by the kernel takes no record of a later exec of its process', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'helper');
@@ -590,7 +587,7 @@ describe('what the sensor says of an exec', () => {
     expect(harness.tree.stats.detailsMissing).toBe(1);
   });
 
-  test('groups and control groups that are not told are told as such', () => {
+  test('groups and control groups that are not reported are unknown', () => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);
     kernel.exec(10, 'container');

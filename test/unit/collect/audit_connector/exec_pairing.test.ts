@@ -14,7 +14,7 @@ function givenUp(heardMs: number): AnnouncedExec {
 }
 
 describe('an exec that was given up', () => {
-  test('is told by a record that comes late', () => {
+  test('gets its details from a late record', () => {
     const pairing = new ExecPairing();
     const exec = givenUp(100);
     pairing.announce(exec);
@@ -22,7 +22,7 @@ describe('an exec that was given up', () => {
     expect(pairing.record(record, details, 200)).toBe(exec);
   });
 
-  test('is forgotten in the end: a record of then is of an exec that is still to come', () => {
+  test('is forgotten in the end: a later record is of a later exec', () => {
     const pairing = new ExecPairing();
     pairing.announce(givenUp(100));
     pairing.forgetGivenUp(100);

@@ -8,7 +8,7 @@ import { JoinHarness } from './join_harness.ts';
 
 const byPidAndImage = (a: TrueExec, b: TrueExec) => a.pid - b.pid || a.cmdline.localeCompare(b.cmdline);
 
-test('every exec has its true ancestors, however audit’s records are delayed against the connector’s messages', () => {
+test('every exec has its true ancestors, with any delay between audit’s records and the connector’s messages', () => {
   fc.assert(
     fc.property(
       fc.array(happening, { maxLength: 120 }),
@@ -35,7 +35,7 @@ test('every exec has its true ancestors, however audit’s records are delayed a
   );
 });
 
-test('every exec has its true session and group, or none where a pid was used again, however setpgid’s records are delayed', () => {
+test('every exec has its true session and group, or none where a pid was reused, with any delay of setpgid’s records', () => {
   const groups = { all: 0, unknown: 0 };
   fc.assert(
     fc.property(

@@ -42,14 +42,14 @@ describe('cleaning up after an extension that was killed', () => {
     },
   );
 
-  test('a diagnosis of ours, and an extension that replays a log, have no rules', () => {
+  test('doctor, and an extension that replays a log, have no rules', () => {
     const executable = '/usr/lib/osquery-process-ancestry/process_ancestry.ext';
     const diagnosis = { pid: 8, executable, args: [executable, 'doctor', ''], hearsAudit: true };
     const host = hostWith([diagnosis, { ...recording(executable), hearsAudit: false }]);
     expect(cleanUp('', host).isClean).toBe(true);
   });
 
-  test('what the kernel refuses is told with what to do, and with what was done before', () => {
+  test('a refusal of the kernel is reported with what to do, and with what was done before', () => {
     const problem = { code: 'audit_no_permission', detail: 'Operation not permitted' };
     const { isClean, message } = cleanUp('', hostWith([], { ...NOTHING, rulesRemoved: 1, problem }));
     expect(isClean).toBe(false);

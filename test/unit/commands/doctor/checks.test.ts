@@ -578,7 +578,7 @@ states(clock, [
   ],
 ]);
 
-test('an errno that says nothing of permission is a problem of audit', async () => {
+test('an errno other than of permission is a problem of audit', async () => {
   expect(await found(kernelAudit, { ...WITH_AUDIT, audit: { error: ENOSPC } })).toEqual([
     expect.stringMatching(/^problem.*ENOSPC/),
   ]);

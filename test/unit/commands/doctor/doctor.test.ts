@@ -7,7 +7,7 @@ import { asJson, asText } from '../../../../src/commands/doctor/report.ts';
 import { anyRule, hostWith, LOAD, NO_OSQUERY, WITH_AUDIT } from './healthy_host.ts';
 
 describe('doctor', () => {
-  test('asks in the order in which one thing rests on the other', () => {
+  test('checks a condition before the checks that depend on it', () => {
     expect(CHECKS.map(({ id }) => id)).toEqual([
       'file_permissions',
       'native_collector',
@@ -25,13 +25,13 @@ describe('doctor', () => {
     ]);
   });
 
-  test('says one line a check where all is well, and leaves with 0', async () => {
+  test('prints one line per check when all is well, and ends with status 0', async () => {
     const diagnoses = await diagnose(hostWith());
     expect(diagnoses.map(({ status }) => status)).toEqual(CHECKS.map(() => 'ok'));
     expect(exitCode(diagnoses)).toBe(0);
   });
 
-  test('leaves by the worst finding', () => {
+  test('ends with the status of the worst finding', () => {
     expect(exitCode([ok('a'), skipped('b')])).toBe(0);
     expect(exitCode([ok('a'), warning('b', 'c')])).toBe(1);
     expect(exitCode([problem('a', 'b'), warning('c', 'd'), ok('e')])).toBe(2);
@@ -43,7 +43,7 @@ describe('doctor', () => {
       expect(advice !== '').toBe(status === 'warning' || status === 'problem');
   });
 
-  test('a check that fails is a warning, and the next ones are made', async () => {
+  test('a check that fails is a warning, and the next ones are run', async () => {
     const broken = { id: 'x', title: 'X', run: () => Promise.reject(new Error('odd')) };
     const well = { id: 'y', title: 'Y', run: () => [ok('fine')] };
     const [first, second] = await diagnose(hostWith(), [broken, well]);
@@ -84,7 +84,7 @@ describe('its report', () => {
     { id: 'c', title: 'third', ...skipped('why') },
   ];
 
-  test('is a line a finding, and one with what to do; names make no lines and no colours', () => {
+  test('is one line per finding and one for what to do; names add no lines and no colours', () => {
     expect(asText(diagnoses, false)).toBe(
       [
         'ok       first       fine',

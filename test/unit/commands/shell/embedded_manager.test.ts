@@ -88,7 +88,7 @@ describe('the socket', () => {
     expect(await connected().ping()).toMatchObject({ code: 0 });
   });
 
-  test('does not replace one that is served, nor what is no socket', async () => {
+  test('replaces neither a socket in use nor another file', async () => {
     await started();
     await expect(new EmbeddedManager({ socketPath }).start()).rejects.toThrow('in use');
     const file = join(directory, 'file');
@@ -284,7 +284,7 @@ describe('a query', () => {
   });
 });
 
-test('a manager that was killed starts again on the same path, knows nobody, and takes the extension again', async () => {
+test('a manager that was killed starts again on the same path without extensions, and registers the extension again', async () => {
   const manager = await started();
   const made = extension();
   await made.register(socketPath);

@@ -42,7 +42,7 @@ describe('pretty', () => {
     expect(formatResult(result(['c']), 'pretty', { columns: undefined })).toBe('');
   });
 
-  test('has one line a row, whatever the value', () => {
+  test('has one line per row, for any value', () => {
     expect(formatResult(result(['c\n'], [hostile]), 'pretty', { columns: undefined }).split('\n')).toHaveLength(6);
   });
 });
@@ -60,7 +60,7 @@ describe('auto', () => {
     expect(formatResult(wide, 'auto', terminal)).toBe(formatResult(wide, mode, terminal));
   });
 
-  test('pretty keeps its columns, however narrow the terminal', () => {
+  test('pretty keeps its columns on a terminal of any width', () => {
     expect(formatResult(wide, 'pretty', { columns: 10 })).toMatch(/^\+-----\+/);
   });
 });
@@ -72,12 +72,12 @@ test('line has right-aligned names and an empty line between rows', () => {
 });
 
 describe('json', () => {
-  test('has strings alone, in the order of the columns', () => {
+  test('has only strings, in the order of the columns', () => {
     const text = formatResult(result(['b', '1', '__proto__'], ['x', '2', null]), 'json', undefined);
     expect(text).toBe('[\n  {"b":"x","1":"2","__proto__":""}\n]\n');
   });
 
-  test('of two columns of a name has the last one', () => {
+  test('has the last of two columns with the same name', () => {
     expect(JSON.parse(formatResult(result(['a', 'a'], ['1', '2']), 'json', undefined))).toEqual([{ a: '2' }]);
   });
 
@@ -105,7 +105,7 @@ describe('csv', () => {
   });
 });
 
-test('what could drive a terminal is shown, not sent', () => {
+test('control characters are shown, not sent', () => {
   expect(escapeTerminal(hostile)).toBe('a\\x1b[2J\\x07\\nb\\r\\t\\x7f\\x9b31m\\u202e\\u2028');
   expect(escapeTerminal('plain ü 🌲 👩‍👩‍👧')).toBe('plain ü 🌲 👩‍👩‍👧');
 });

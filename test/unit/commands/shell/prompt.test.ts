@@ -128,7 +128,7 @@ describe('dot commands', () => {
     expect(streams.out).toBe(`${events}${events}CREATE TABLE stats(\`collector\` TEXT);\n`);
   });
 
-  test('.help tells of every command', async () => {
+  test('.help lists every command', async () => {
     await command('.help');
     for (const name of ['.tables', '.schema', '.mode', '.help', '.exit', '.quit']) expect(streams.out).toContain(name);
   });
@@ -163,7 +163,7 @@ describe('on a terminal', () => {
     await eventually(() => expect(streams.out).toContain(text));
   }
 
-  test('asks, runs, and asks on with another prompt until the semicolon', async () => {
+  test('prompts, runs, and shows another prompt until the semicolon', async () => {
     const ended = terminal();
     await shows('process_ancestry> ');
     streams.input.write('SELECT\r');
@@ -229,7 +229,7 @@ describe('on a terminal', () => {
     expect(await ended).toBe(0);
   });
 
-  test('remembers lines, for its owner alone, and brings them back', async () => {
+  test('keeps lines in a file of its owner only, and recalls them', async () => {
     writeFileSync(historyPath, 'SELECT 0;\n', { mode: 0o644 });
     const first = terminal();
     streams.input.write('SELECT 1;\r');
@@ -248,7 +248,7 @@ describe('on a terminal', () => {
     await second;
   });
 
-  test('brings a statement of several lines back as one, also at the next start', async () => {
+  test('recalls a statement of several lines as one, also at the next start', async () => {
     const first = terminal();
     streams.input.write('.tables\rSELECT\r');
     await shows('   ...> ');
@@ -269,7 +269,7 @@ describe('on a terminal', () => {
     await second;
   });
 
-  test('a statement that Ctrl-C drops is not remembered', async () => {
+  test('a statement that Ctrl-C drops is not kept', async () => {
     const ended = terminal();
     streams.input.write('SELECT 1\r');
     await shows('   ...> ');
@@ -282,7 +282,7 @@ describe('on a terminal', () => {
     expect(readFileSync(historyPath, 'utf8')).toBe('SELECT 2;\n');
   });
 
-  test('remembers no more than a thousand statements', async () => {
+  test('keeps no more than a thousand statements', async () => {
     writeFileSync(historyPath, Array.from({ length: 1500 }, (_, index) => `SELECT ${index};\n`).join(''));
     const ended = terminal();
     streams.input.write("SELECT 'new';\r");

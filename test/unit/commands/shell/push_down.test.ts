@@ -84,7 +84,7 @@ test.each(
   }
 });
 
-describe('what is not a plain comparison is left to SQLite', () => {
+describe('all other conditions are left to SQLite', () => {
   const from = 'SELECT * FROM process_ancestry_events';
   test.each([
     [`${from} WHERE pid = 1 OR pid = 2`],
@@ -131,7 +131,7 @@ describe('what is not a plain comparison is left to SQLite', () => {
   });
 });
 
-describe('plain comparisons are pushed, whatever stands beside them', () => {
+describe('plain comparisons are pushed, also beside others', () => {
   test.each([
     [
       `SELECT * FROM process_ancestry_events WHERE pid = 1 AND path NOT LIKE 'x' AND uid = 2`,

@@ -85,7 +85,7 @@ describe('SQL given as an argument', () => {
     expect(out).toBe('');
   });
 
-  test('is answered with status 1 where the log turned out to be unreadable', async () => {
+  test('has status 1 when the log cannot be read', async () => {
     const unreadable = { flags: ['--unreadable'], mode: 'json' as const };
     expect(await shell({ ...unreadable, sql: 'SELECT collector FROM process_ancestry_cache_stats' })).toBe(1);
     expect(JSON.parse(out)).toEqual([{ collector: 'replay' }]);
@@ -93,7 +93,7 @@ describe('SQL given as an argument', () => {
     expect(await shell(unreadable)).toBe(1);
   });
 
-  test('waits for events as long as it is told', async () => {
+  test('waits for events as long as its flag says', async () => {
     await shell({ sql: 'SELECT milliseconds_ago FROM started', mode: 'csv', settleMs: 600 });
     expect(Number(out.split('\n')[1])).toBeGreaterThanOrEqual(600);
   });
@@ -119,7 +119,7 @@ test('the extension gets a socket in a private directory, a timeout, an interval
   ]);
 });
 
-test('what the extension says goes to stderr, also what it says on stdout', async () => {
+test('all output of the extension goes to stderr, also what it writes to stdout', async () => {
   await shell({ sql: 'SELECT 1 AS one', mode: 'csv' });
   expect(err).toContain('registered\n');
   expect(err).toContain('said on stdout\n');
@@ -132,7 +132,7 @@ test('SQL on stdin is run', async () => {
   expect(out).toBe('one = 1\ntwo = 2\n');
 });
 
-test('on a terminal it greets with the collector and an example that works', async () => {
+test('on a terminal it first shows the collector and an example that works', async () => {
   input.isTTY = true;
   output.isTTY = true;
   const ended = shell();
@@ -158,7 +158,7 @@ test.each([
 });
 
 describe('an extension that', () => {
-  test('dies before it registers is reported after its own words, which come once', async () => {
+  test('ends before it registers is reported after its own messages, which appear once', async () => {
     expect(await shell({ sql: 'SELECT 1', flags: ['--fail'] })).toBe(1);
     expect(err).toBe('cannot open the moon\nError: the extension ended with status 3 before it registered.\n');
   });
@@ -173,12 +173,12 @@ describe('an extension that', () => {
     expect(err).toMatch(/Error: the extension \(process \d+\) has not registered, and has been idle for 400 ms/);
   });
 
-  test('works for longer than that before it registers is waited for', async () => {
+  test('takes longer than that to register is waited for', async () => {
     expect(await shell({ sql: 'SELECT 1 AS one', mode: 'csv', flags: ['--slow'], idleLimitMs: 400 })).toBe(0);
     expect(out).toBe('one\n1\n');
   });
 
-  test('dies while the prompt waits ends the shell', async () => {
+  test('ends while the prompt waits ends the shell', async () => {
     expect(await shell({ flags: ['--die'] })).toBe(1);
     expect(err).toContain('Error: the extension ended with status 4');
   });

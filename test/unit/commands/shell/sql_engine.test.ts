@@ -93,13 +93,13 @@ describe('used columns', () => {
     expect(events.contexts.map(({ colsUsed }) => colsUsed)).toEqual([used]);
   });
 
-  test('a table that is named twice is fetched once, one that is not named never', async () => {
+  test('a table that is named twice is fetched once, a table that is not named is not fetched', async () => {
     const { engine, events, users } = fixture();
     await engine.query('SELECT * FROM events a, events b');
     expect([events.contexts.length, users.contexts.length]).toEqual([1, 0]);
   });
 
-  test('are those that osquery would use of the real tables, for SELECT *', async () => {
+  test('are those that osquery uses of the real tables for SELECT *', async () => {
     const columns = recordedRoutes().process_ancestry_events ?? [];
     const table = new MemoryTable('process_ancestry_events', columns, []);
     const result = await new SqlEngine(() => [table]).query('SELECT * FROM process_ancestry_events');
@@ -212,7 +212,7 @@ describe('answers', () => {
     ]);
   });
 
-  test('columns of one name stay apart', async () => {
+  test('columns with the same name stay apart', async () => {
     const { engine } = fixture();
     const { columns, rows } = await engine.query('SELECT a.pid, b.pid FROM events a JOIN events b ON a.parent = b.pid');
     expect(columns.map(({ name }) => name)).toEqual(['pid', 'pid']);
@@ -244,7 +244,7 @@ describe('a subscriber', () => {
     ).toEqual([['init']]);
   });
 
-  test('of several is asked for one by one, also of a table that answers more than it was asked', async () => {
+  test('of several is asked for one by one, also when a table answers more than was asked', async () => {
     const { rows, events } = fixture();
     const sql = "SELECT pid, subscriber FROM events WHERE subscriber IN ('x', 'y') AND pid = 2";
     expect(await rows(sql)).toEqual([
@@ -282,7 +282,7 @@ describe('only reading statements run', () => {
     expect(events.contexts).toEqual([]);
   });
 
-  test('what the extension says of a failure is the error', async () => {
+  test('the message of the extension is the error', async () => {
     const failing: QueryableTable = {
       definition: parseTableRoute('t', route(['a', 'TEXT'])),
       generate: async () => Promise.reject(new Error('disk on fire')),

@@ -48,7 +48,7 @@ describe('a drawing', () => {
     );
   });
 
-  test('is ASCII where the locale knows no more', () => {
+  test('is ASCII where the locale has no more', () => {
     const text = drawn(shells(), { lineStyle: ASCII });
     expect(text).toContain('`- bash -> sudo -> sh -i');
     expect(text).toMatch(/^[\n -~]*$/);
@@ -79,7 +79,7 @@ describe('a drawing', () => {
     }
   });
 
-  test('shows every command whole where it is not cut', () => {
+  test('shows every command whole when nothing is to be cut', () => {
     const scene = new Scene();
     scene.run(5, ['x'.repeat(5000)], { at: NOW });
     expect(drawn(scene)).toContain('x'.repeat(5000));
@@ -104,7 +104,7 @@ describe('a drawing', () => {
     expect(drawn(scene, { columns: 80 })).toContain(' nginx: worker process\n');
   });
 
-  test('with a process marked is its ancestors and what is below it', () => {
+  test('with a marked process shows its ancestors and all below it', () => {
     const scene = shells();
     const make = scene.document().processes.find(({ pid }) => pid === 101);
     const text = drawn(scene, { marked: new Set([make?.entity_id ?? '']), colour: false });
@@ -112,13 +112,13 @@ describe('a drawing', () => {
     expect(text).toContain('\n  100 root');
   });
 
-  test('of some levels says how much is below them', () => {
+  test('of some levels says how many processes are below them', () => {
     const text = drawn(shells(), { depth: 1 });
     expect(text).toContain('bash → sudo → sh -i  (3 more below)');
     expect(text).not.toContain('make');
   });
 
-  test('of a process has so many levels below it, whatever is above it', () => {
+  test('of a process has the wanted number of levels below it, at any depth', () => {
     const scene = shells();
     const bash = scene.document().processes.find(({ pid }) => pid === 100);
     const text = drawn(scene, { depth: 1, marked: new Set([bash?.entity_id ?? '']) });
@@ -127,7 +127,7 @@ describe('a drawing', () => {
     expect(text).not.toContain('cc');
   });
 
-  test('has the host in one tree, and everybody who came in below it', () => {
+  test('has the host in one tree, and all entries below it', () => {
     const text = drawn(incident());
     expect(text).toContain(
       '── ssh: deploy from 203.0.113.24 on pts/0 (09:02:11 to 09:03:12) · 34 processes, 1 running, 3 failed',
@@ -141,7 +141,7 @@ describe('a drawing', () => {
     expect(pids).toHaveLength(incident().document().processes.length - 7 + 2);
   });
 
-  test('tells the dead from the living in words, and in colour only where it may', () => {
+  test('marks ended processes in words, and in colour only where that is allowed', () => {
     expect(drawn(shells())).not.toContain('\x1b');
     const text = drawn(shells(), { colour: true });
     expect(text).toContain('\x1b[31mexit 2 \x1b[0m');
@@ -149,7 +149,7 @@ describe('a drawing', () => {
   });
 });
 
-describe('what anybody wrote', () => {
+describe('text that any user can write', () => {
   const hostile = [
     '\x1b]0;title\x07',
     '\x1b[2J\x1b[H',
@@ -160,7 +160,7 @@ describe('what anybody wrote', () => {
     'a\nb\r\tc\0\b\x7f',
   ];
 
-  test('never drives the terminal, wherever it stands and however it is cut', () => {
+  test('never controls the terminal, at any place and after any cut', () => {
     const scene = new Scene();
     const init = scene.process(1, ['init'], { at: NOW });
     for (const [n, text] of hostile.entries()) {
@@ -188,7 +188,7 @@ describe('what anybody wrote', () => {
   });
 });
 
-test('JSON too shows what would drive a terminal as escapes, and reads back as it was', () => {
+test('JSON also shows control characters as escapes, and reads back as it was', () => {
   const hostile = { text: '\x1b[31m\x9b31m\u202Egpj.exe\n\u2028\u200d\x7f' };
   const json = escapeTerminalJson(JSON.stringify(hostile, undefined, 1));
   expect(json).toMatch(/^[\n -~]*$/);
@@ -218,7 +218,7 @@ describe('times', () => {
     expect(localTimes(NOW, { zone: 'UTC', day: NOW - 86_400 }).title).toBe('2026-10-31 UTC');
   });
 
-  test('of --since are so long ago, or a date', () => {
+  test('of --since are a duration before now, or a date', () => {
     expect(sinceTime('15m', 10_000)).toBe(9_100);
     expect(sinceTime('2h', 10_000)).toBe(2_800);
     expect(sinceTime('2026-11-01T09:05:00Z', 0)).toBe(NOW);

@@ -45,13 +45,13 @@ test('all rows are asked for, some thousands at a time, and each comes once', as
   expect(pieces.every(({ columns }) => !columns.includes('ancestry'))).toBe(true);
 });
 
-test('nothing is asked of rows from before the time that is of interest', async () => {
+test('rows before the wanted time are not asked for', async () => {
   const answers = new Answers({ process_ancestry_events: [event(1, 100), event(2, 200)] });
   expect((await fetchRows(answers, 150)).events.map(({ pid }) => pid)).toEqual([2]);
   expect(Math.max(...answers.asked.map(({ rows }) => rows))).toBe(1);
 });
 
-test('ancestors are asked for only where nothing else tells of a parent', async () => {
+test('ancestors are asked for only when no other row has a parent', async () => {
   const ancestry = JSON.stringify([
     { pid: 7, entity_id: 'b.7.1', path: '/bin/sh', cmdline: 'sh', exe_name: 'sh', proc_time: 1, uid: 0 },
   ]);
@@ -67,7 +67,7 @@ test('ancestors are asked for only where nothing else tells of a parent', async 
   expect(answers.asked.filter(({ columns }) => columns.includes('ancestry'))).toMatchObject([{ rows: 1 }]);
 });
 
-test('rows that are too much for one answer are asked for in smaller portions', async () => {
+test('rows that are too large for one answer are asked for in smaller parts', async () => {
   const rows = Array.from({ length: 400 }, (_, n) => event(n, 100 + Math.floor(n / 10)));
   const answers = new Answers({ process_ancestry_events: rows });
   const read = answers.read.bind(answers);

@@ -35,7 +35,7 @@ describe('a forest', () => {
     expect(shape(forestOf({ events: [], processes: rounded, ancestors: [] }, options))).toEqual(['1', '  9', '  3']);
   });
 
-  test('tells how each ended: by code, by signal, or not at all', () => {
+  test('shows how each ended: by code, by signal, or not at all', () => {
     const states = forest(shells()).map((process) => [process.pid, stateText(process)]);
     expect(Object.fromEntries(states)).toEqual({
       1: 'running',
@@ -46,7 +46,7 @@ describe('a forest', () => {
     });
   });
 
-  test('whoever executed and is not remembered any more has ended, nobody knows how; in a log nobody knows whether', () => {
+  test('a process that executed and is no longer known has ended; in a log its state is unknown', () => {
     const { events } = shells();
     const gone = { events, processes: [], ancestors: [] };
     expect(new Set(forestOf(gone, options).map(stateText))).toEqual(new Set(['ended']));
@@ -67,7 +67,7 @@ describe('a forest', () => {
     expect(process?.images[1]).toMatchObject({ user: '1000', euser: 'root' });
   });
 
-  test('an exec that is not published yet is an image too, and one that is, is there once', () => {
+  test('an exec that is not published yet is an image too; a published one is there once', () => {
     const scene = new Scene();
     const shell = scene.run(5, ['bash'], { at: 10 });
     const before = [...scene.events];
@@ -119,7 +119,7 @@ describe('a forest', () => {
     expect(forestOf({ events: [], processes: chain.toReversed(), ancestors: [] }, options).at(-1)?.depth).toBe(19_999);
   });
 
-  test('rows that are no rows make no process out of nothing', () => {
+  test('invalid rows make no process', () => {
     expect(ancestorsOf('{"pid":1}')).toEqual([]);
     expect(ancestorsOf('[null, 5]')).toEqual([]);
     expect(processOf({}).image.args).toEqual([]);
@@ -134,7 +134,7 @@ describe('a part of it', () => {
     expect(shape(around)).toEqual(['1', '  100', '    101', '      103']);
   });
 
-  test('names every process that had a pid', () => {
+  test('has every process that had a pid', () => {
     const scene = new Scene();
     scene.run(7, ['first'], { at: 10 }, { at: 11 });
     scene.run(7, ['second'], { at: 20 });
@@ -144,7 +144,7 @@ describe('a part of it', () => {
     expect(named(forest(scene), '8')).toEqual([]);
   });
 
-  test('since a time is who lives and who ran since then', () => {
+  test('since a time has the living processes and those that ran since then', () => {
     const recent = forest(shells()).filter((process) => ranSince(process, 33));
     expect(recent.map(({ pid }) => pid)).toEqual([1, 100, 101, 103]);
   });

@@ -7,7 +7,7 @@ const hostile = fc.string({
   unit: fc.constantFrom('<', '/', 'script', '>', '!--', '-->', '&', '"', '\\', '\u2028', '\ud800', '\0', '$&', ' '),
 });
 
-test('whatever is in it, the data ends nothing and begins nothing, and reads back as it was', () => {
+test('data has no characters of markup, and reads back as it was', () => {
   fc.assert(
     fc.property(hostile, (text) => {
       const data = dataText({ text });
@@ -17,7 +17,7 @@ test('whatever is in it, the data ends nothing and begins nothing, and reads bac
   );
 });
 
-test('the page is as it was around the data, even where an argument looks like a pattern of replacement', () => {
+test('the page around the data is unchanged, also when an argument looks like a replacement pattern', () => {
   const scene = new Scene();
   scene.run(5, ['$&', '$`', "$'", '</script><script>alert(1)</script>', DATA_PLACE], { at: 1 });
   const document = scene.document();

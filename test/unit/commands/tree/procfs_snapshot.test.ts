@@ -24,7 +24,7 @@ const proc: ProcReader = {
 const argsOf = async (...patterns: Parameters<typeof procfsSnapshot>[0] & object) =>
   (await procfsSnapshot(patterns, proc).read('process_ancestry_tree', ['args']))[0]?.args;
 
-test('what is drawn of /proc has the secrets taken out that the flags name', async () => {
+test('a tree from /proc is redacted by the flags', async () => {
   expect(await argsOf()).toBe('["init","--password","hunter2"]');
   expect(await argsOf(...parseRedactPatterns('--password (\\S+)'))).toBe('["init","--password","***"]');
 });

@@ -98,7 +98,7 @@ const summary = async (file: string) =>
     row.ancestry_complete,
   ]);
 
-describe('a log is read whatever wrote it down', () => {
+describe('a log of any writer is read', () => {
   test('with quoted text', async () => {
     const raw = await summary(written('raw.log', RAW));
     expect(raw).toHaveLength(4);
@@ -173,13 +173,13 @@ describe('a log is read whatever wrote it down', () => {
   });
 });
 
-describe('what a log says', () => {
-  test('empty arguments that were dropped are there', async () => {
+describe('the content of a log', () => {
+  test('empty arguments that the writer dropped are there', async () => {
     const { events } = await replayed(join(logs, 'empty_arguments_dropped.log'));
     expect(argsOf(events.find(({ path }) => path === '/usr/bin/ls'))).toEqual(['ls', '', '/etc', '']);
   });
 
-  test('two hosts of one log are two trees', async () => {
+  test('two hosts in one log have two trees', async () => {
     const { events, processes } = await replayed(join(logs, 'two_hosts_one_log.log'));
     const curl = events.find(({ path }) => path === '/usr/bin/curl');
     expect(chainOf(curl).slice(0, 2)).toEqual(['bash 5000', 'sshd 812']);
@@ -241,12 +241,12 @@ describe('what a log says', () => {
     ]);
   });
 
-  test('lines without a host among others are told', async () => {
+  test('lines without a host among lines with one are reported', async () => {
     const log = fixture('two_hosts_one_log.log').replaceAll(/^node=db1 /gm, '');
     expect(await problemsOf(written('one_named.log', log))).toMatchObject([{ code: 'replay_host_unknown' }]);
   });
 
-  test('events of one process that changed places on the way are in the order of their times', async () => {
+  test('events of one process that were written in another order are in the order of their times', async () => {
     const ids = 'auid=1000 uid=1000 gid=1000 euid=1000 tty=pts0 ses=3';
     const event = (ms: number, [call, result, more]: [number, number, string], name: string) =>
       [
@@ -273,7 +273,7 @@ describe('what a log says', () => {
     }
   });
 
-  test('clones that come in reverse leave no link without a name', async () => {
+  test('clones in reverse order leave no ancestor without a name', async () => {
     const inReverse = fixture('clones_in_reverse.log');
     const events = inReverse.split(/(?<=^type=PROCTITLE .*\n)/m);
     const serial = (event: string) => Number(/:(\d+)\)/.exec(event)?.[1]);
@@ -285,13 +285,13 @@ describe('what a log says', () => {
     expect(chainOf(reversed).slice(0, 4)).toEqual(['bash 5002', 'bash 5001', 'bash 5000', 'sshd 812']);
   });
 
-  test('a process that ended in no record is in no state that is known', async () => {
+  test('a process without a record of its end has an unknown state', async () => {
     const { processes } = await replayed(join(logs, 'two_hosts_one_log.log'));
     expect(processes.length).toBeGreaterThan(4);
     expect(processes.filter(({ state }) => state !== undefined)).toEqual([]);
   });
 
-  test('documents tell nothing of the host that reads the log', async () => {
+  test('documents have nothing of the host that reads the log', async () => {
     const { events } = await replayed(SAMPLE_LOG);
     for (const row of events) {
       const { host, process } = JSON.parse(row.ecs ?? '');
@@ -316,7 +316,7 @@ describe('what a log says', () => {
 });
 
 describe('numbers of another pid namespace (R9)', () => {
-  test("the host's process of a container child's number stays itself", async () => {
+  test("a container child's number does not change the host's process of that number", async () => {
     const { events } = await replayed(join(logs, 'clone_in_pid_namespace.log'));
     const id = named(events, 'id');
     expect(chainOf(id).slice(0, 2)).toEqual(['bash 5100', 'sshd 812']);
@@ -326,7 +326,7 @@ describe('numbers of another pid namespace (R9)', () => {
     expect(sleep?.ancestry_complete).toBe('0');
   });
 
-  test('so does one that was not known before', async () => {
+  test('nor one that was not known before', async () => {
     const [, ...later] = fixture('clone_in_pid_namespace.log').split(/(?<=^type=PROCTITLE .*\n)/m);
     const { events, processes } = await replayed(written('unknown_sshd.log', later.join('')));
     const id = named(events, 'id');
@@ -336,20 +336,20 @@ describe('numbers of another pid namespace (R9)', () => {
     expect(processes.filter(({ pid, path }) => pid === '812' && path?.includes('dash'))).toEqual([]);
   });
 
-  test('a container child’s number is not the host’s process of that number that executes once the caller has ended', async () => {
+  test('a container child’s number is not the host’s process of that number that executes after the caller’s end', async () => {
     const { events } = await replayed(join(logs, 'clone_after_its_caller_ended.log'));
     const bash = events.filter(({ pid }) => pid === '5100');
     expect(bash.map((row) => chainOf(row)[0])).toEqual(['sshd 812']);
     expect(chainOf(named(events, 'id')).slice(0, 2)).toEqual(['bash 5100', 'sshd 812']);
   });
 
-  test('a number that no other record tells of makes no process', async () => {
+  test('a number in no other record makes no process', async () => {
     const log = fixture('clone_in_pid_namespace.log').replaceAll('exit=812', 'exit=7');
     const { processes } = await replayed(written('seven.log', log));
     expect(processes.filter(({ pid }) => pid === '7')).toEqual([]);
   });
 
-  test('a daemon keeps its creators, of whom the middle one never executed', async () => {
+  test('a daemon keeps its creators, also one that never executed', async () => {
     const ids = 'auid=0 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 tty=(none) ses=1 comm="x"';
     let serial = 100;
     const record = (syscall: number, exit: number, pid: number, ppid: number) => {
@@ -367,7 +367,7 @@ describe('numbers of another pid namespace (R9)', () => {
   });
 });
 
-describe('a log of which nothing can be read is refused', () => {
+describe('a log without any readable record is refused', () => {
   const interpreted = fixture('ausearch_interpreted.log');
   const utf16 = Buffer.from(RAW, 'utf16le');
   const big = Buffer.from(RAW, 'utf16le').swap16();

@@ -10,7 +10,7 @@ test('sessions are the logins, the services of init, and the kernel', () => {
   ]);
 });
 
-test('a login is of who logged in, from where and on what, whoever they became', () => {
+test('a login has its user, address and terminal, also after a change of user', () => {
   const { sessions } = incident().document();
   const login = sessions.find(({ user }) => user === 'deploy');
   expect(login).toMatchObject({ kind: 'sshd', tty: 'pts/0', source_ip: '203.0.113.24', failed: 3 });
@@ -23,7 +23,7 @@ test('every process is in one session, and the sessions count them all', () => {
   expect(sessions.reduce((sum, one) => sum + one.failed, 0)).toBe(failed);
 });
 
-test('a terminal inside of a service is a session of its own', () => {
+test('a terminal inside a service is its own session', () => {
   const scene = new Scene();
   const init = scene.process(1, ['init'], { at: 1 });
   const tmux = scene.run(50, ['tmux'], { parent: init, at: 2 });

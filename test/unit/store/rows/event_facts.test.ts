@@ -63,7 +63,7 @@ describe('a line', () => {
     );
   });
 
-  test('that is cut stays within its bytes, says so, and has the beginning of the arguments', () => {
+  test('that is cut stays within its bytes, is marked, and has the beginning of the arguments', () => {
     // What a line has beside its arguments.
     const least = lineOf(1, eventWith({ args: '' }), NO_IDS, BYTES_MAX).bytes + 100;
     const long = fc.tuple(text, fc.integer({ min: 1, max: 200 })).map(([one, times]) => `x${one}`.repeat(times));
@@ -90,7 +90,7 @@ describe('a line', () => {
     );
   });
 
-  test('without arguments is kept as it is, though it is too large', () => {
+  test('without arguments is kept as it is, although it is too large', () => {
     expect(lineOf(1, eventWith({ args: '', cwd: 'x'.repeat(1000) }), NO_IDS, 100)).toMatchObject({ isCut: false });
     const { isCut, text: line } = lineOf(1, eventWith({ args: 'abc' }), NO_IDS, 1);
     expect([isCut, reading(line)('args')]).toEqual([true, '']);
@@ -101,7 +101,7 @@ describe('a line', () => {
     expect(places.toSorted((a, b) => a - b)).toEqual(Array.from(places, (_, n) => n));
   });
 
-  test('says null for what is not known, and leaves out what only an exec has', () => {
+  test('has null for unknown facts, and leaves out those that only an exec has', () => {
     const event = published();
     const other = { ...event, details: undefined, action: 'fork' as const, actions: ['fork' as const] };
     const read = reading(lineOf(1, other, NO_IDS, BYTES_MAX).text);
@@ -116,7 +116,7 @@ describe('a line', () => {
     expect(reading(lineOf(1, { ...event, bootMs: event.unixMs }, NO_IDS, BYTES_MAX).text)('bootMs')).toBeNull();
   });
 
-  test('says what happened, several things where they were merged', () => {
+  test('has its action, or several after a merge', () => {
     const merged = { ...published(), actions: ['fork', 'exec'] as const };
     expect(reading(lineOf(1, merged, NO_IDS, BYTES_MAX).text)('action')).toBe('fork,exec');
   });

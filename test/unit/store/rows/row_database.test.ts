@@ -164,7 +164,7 @@ describe('a transaction that fails', () => {
     expect(db.cutRows).toBe(1);
   });
 
-  test('leaves what no row needs to be dropped by the next one', () => {
+  test('leaves unused facts to the next one', () => {
     const db = open('facts.db');
     for (let eid = 1; eid < 20_000; eid += 5000) {
       const event = published();
@@ -207,7 +207,7 @@ describe('a search', () => {
     { maxLength: 8 },
   );
 
-  test('finds all that a look at every row does, in the order of their eids', () => {
+  test('finds the same rows as a scan of all, in the order of their eids', () => {
     fc.assert(
       fc.property(batches, number(100), searches, number(400), number(400), (all, floor, search, after, length) => {
         const db = open();
@@ -251,7 +251,7 @@ describe('a search', () => {
     );
   });
 
-  test('that has begun gives no rows that came since, and goes on where some are gone', () => {
+  test('that has begun gives no later rows, and goes on if some are dropped', () => {
     const db = open();
     insertAll(db, events(1, 100));
     const search = db.select({}, { after: 0, upTo: db.lastEid });
@@ -271,7 +271,7 @@ describe('a search', () => {
 });
 
 describe('the eid', () => {
-  test('up to which rows take so many bytes is that of the last which fits, and of one row where it is to be one', () => {
+  test('for a number of bytes is that of the last row that fits, or of one row if one is required', () => {
     const db = open();
     insertAll(db, events(1, 100));
     const each = Number(select(db)[0]?.facts[FACT.answerBytes]);
@@ -288,7 +288,7 @@ describe('the eid', () => {
     );
   });
 
-  test('up to which rows have to go is exact by number, and that of a whole segment by bytes', () => {
+  test('to drop up to is exact by number, and that of a whole segment by bytes', () => {
     const db = open();
     insertAll(db, events(1, 100));
     expect(db.eidToDrop(5, 0, 1000)).toBe(5);
@@ -299,7 +299,7 @@ describe('the eid', () => {
     expect(db.eidToDrop(500, 0, 40)).toBe(64);
   });
 
-  test('up to which rows are old does not count those that a clock dated ahead', () => {
+  test('up to which rows are old ignores rows from a clock that was ahead', () => {
     const db = open();
     const times = [100, 900_000, 200, 300, 400];
     times.forEach((unixMs, n) => {
@@ -312,7 +312,7 @@ describe('the eid', () => {
 });
 
 describe('rows that are removed', () => {
-  test('are not found again after they are deleted, though the process is killed', () => {
+  test('are not found after they are deleted, even if the process is killed', () => {
     const db = open('deleted.db');
     insertAll(db, events(1, 1000));
     expect(db.letGo(700)).toBe(700);
@@ -343,7 +343,7 @@ describe('rows that are removed', () => {
     expect(stored()).toBe(15);
   });
 
-  test('do not come back once it is noted, also where they are not deleted yet, and are counted once', () => {
+  test('do not come back once that is noted, also before they are deleted, and are counted once', () => {
     const db = open('noted.db');
     insertAll(db, events(1, 320));
     db.letGo(100);
@@ -355,7 +355,7 @@ describe('rows that are removed', () => {
     expect(after.rows).toBe(190);
   });
 
-  test('do not come back without what they shared', () => {
+  test('do not come back without their shared facts', () => {
     const db = open('facts.db');
     db.budget = { ...diskBudget(1 << 30), generationBytes: 1 };
     const rows = numbers(1, 200).map((eid): NumberedEvent => {
@@ -372,7 +372,7 @@ describe('rows that are removed', () => {
 });
 
 test.each([1e16, -1e17, 1e300, Number.NaN, Number.POSITIVE_INFINITY])(
-  'a row of the time %d, which a recorded log may have, is stored and does not keep the database from being opened',
+  'a row with the time %d, possible in a recorded log, is stored and the database can be opened',
   (unixMs) => {
     const db = open('times.db');
     insertAll(db, [...events(1, 1), ...events(2, 1, { unixMs }), ...events(3, 1)]);
@@ -407,7 +407,7 @@ describe('rows of another database', () => {
     file.close();
   });
 
-  test('are taken over from one after another: ids of one mean nothing in the next', () => {
+  test('are taken over from one database after another, although each has its own ids', () => {
     const disk = open();
     for (const pid of [7, 8]) {
       const memory = open();
@@ -426,7 +426,7 @@ function subscriber(name: string, more: Partial<Subscriber> = {}): Subscriber {
 }
 
 describe('subscribers', () => {
-  test('are kept as they were put, replaced together, and removed by name', () => {
+  test('are kept as they were stored, replaced together, and removed by name', () => {
     const db = open('subscribers.db');
     const [one, other] = [subscriber('one', { lastEid: 5, reader: 'a' }), subscriber('other', { lostRows: 3 })];
     db.putSubscribers([one, other]);

@@ -129,7 +129,7 @@ function run(all: readonly Step[]): { model: Model; segments: Segments; segments
   return { model, segments, segmentsOfAll };
 }
 
-describe('segments say the same as a list of rows', () => {
+describe('segments give the same as a list of rows', () => {
   test('after rows are added, removed, rolled back and loaded again', () => {
     fc.assert(
       fc.property(steps, ranges, (all, asked) => {
@@ -148,7 +148,7 @@ describe('segments say the same as a list of rows', () => {
     );
   });
 
-  test('and each says what its own rows have together', () => {
+  test('and each has the totals of its own rows', () => {
     fc.assert(
       fc.property(steps, (all) => {
         const { model, segments } = run(all);
@@ -172,7 +172,7 @@ describe('segments say the same as a list of rows', () => {
 });
 
 describe('a segment', () => {
-  test('is begun anew after so many rows, so many bytes, and a gap in the eids', () => {
+  test('is begun anew after a number of rows or bytes, and after a gap in the eids', () => {
     expect(list(filled(range(SEGMENT_ROWS + 1))).map(({ rows }) => rows)).toEqual([SEGMENT_ROWS, 1]);
     expect(list(filled(range(5), { bytes: SEGMENT_BYTES / 2 })).map(({ rows }) => rows)).toEqual([2, 2, 1]);
     expect(list(filled([1, 2, 5, 6])).map(({ firstEid }) => firstEid)).toEqual([1, 5]);
@@ -210,7 +210,7 @@ describe('a segment', () => {
     expect(again).toMatchObject({ size: 1, rows: SEGMENT_ROWS - 1, firstEid: 2 * SEGMENT_ROWS + 1 });
   });
 
-  test('has a key of every number, which may be that of another', () => {
+  test('has a key for every number, which another number may share', () => {
     const [segment] = list(filled([1], { pid: 3_000_000_000, parent: 7 }));
     const has = (offset: 0 | 1, ...wanted: number[]) => segment && hasKey(segment, 0, offset, asKeys(new Set(wanted)));
     expect(has(0, 3_000_000_000)).toBe(true);
@@ -228,7 +228,7 @@ describe('a segment', () => {
     expect(segments.withKeys(ALL, new Set(range(20)))).toHaveLength(4);
   });
 
-  test('that a search has reached keeps its rows while others come and go', () => {
+  test('that a search has reached keeps its rows while others are added and dropped', () => {
     const segments = filled(range(2 * SEGMENT_ROWS));
     const [first, ...rest] = segments.within(ALL);
     expect(first?.firstEid).toBe(1);

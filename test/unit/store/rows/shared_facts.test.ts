@@ -203,7 +203,7 @@ class Harness {
 }
 
 describe('rows share facts', () => {
-  test('and each reads all of its own as long as it is there, whatever comes and goes', () => {
+  test('and each reads all of its own as long as it is there, through all changes', () => {
     let n = 0;
     fc.assert(
       fc.property(steps, (all) => {
@@ -222,7 +222,7 @@ describe('rows share facts', () => {
     );
   });
 
-  test('and what no row needs is gone in the end', () => {
+  test('and unused facts are finally dropped', () => {
     let n = 0;
     fc.assert(
       fc.property(steps, (all) => {
@@ -250,7 +250,7 @@ describe('rows share facts', () => {
 });
 
 describe('what rows share', () => {
-  test('is there as long as a row needs it, however many have gone, and goes then', () => {
+  test('is there as long as a row needs it, and is dropped then', () => {
     const path = join(directory, 'long.db');
     const db = new RowDatabase(path);
     opened.push(db);
@@ -299,7 +299,7 @@ describe('what rows share', () => {
     expect(() => first && chainOf(first, 'creator')).toThrow('retry the query');
   });
 
-  test('is a chain, of which each row tells as much as it did', () => {
+  test('is a chain, of which each row shows its own depth', () => {
     const db = new RowDatabase(':memory:');
     opened.push(db);
     let top = recorded({ pid: 1000 });
@@ -322,7 +322,7 @@ describe('what rows share', () => {
   });
 });
 
-test('a row reads its links also where a creator became another after generations that did not use it', () => {
+test('a row reads its links also if a creator changed after generations that did not use it', () => {
   const db = new RowDatabase(':memory:');
   opened.push(db);
   const insert = (eid: number, creator?: AncestorRecord) => {
@@ -352,7 +352,7 @@ describe('the writer', () => {
     );
   };
 
-  test('stores a fact once, whatever generations use it', () => {
+  test('stores a fact once for all generations', () => {
     const db = tables();
     const writer = new SharedFactsTable(db);
     const top = recorded({ pid: 1 });
@@ -367,7 +367,7 @@ describe('the writer', () => {
     expect(all(writer, db)).toEqual(['1,', '2,1', '3,1']);
   });
 
-  test('ends a generation after so many bytes of new facts', () => {
+  test('ends a generation after a number of bytes of new facts', () => {
     const writer = new SharedFactsTable(tables());
     expect(writer.beginRow(1, 1000)).toBe(1);
     writer.idOf({ json: JSON.stringify('x'.repeat(998)) });
@@ -376,7 +376,7 @@ describe('the writer', () => {
     expect(writer.beginRow(2, 1000)).toBe(2);
   });
 
-  test('stores a link again when its creator has become another', () => {
+  test('stores a link again when its creator has changed', () => {
     const db = tables();
     const writer = new SharedFactsTable(db);
     const link = new ChangingAncestor(2, new ChangingAncestor(1, undefined));
@@ -417,7 +417,7 @@ describe('the writer', () => {
     expect(new SharedReader((id) => writer.find(id)).ancestorRecord(id)?.facts.args).toBe('x'.repeat(10));
   });
 
-  test('has no id for what there is none of', () => {
+  test('has no id for a missing fact', () => {
     const writer = new SharedFactsTable(tables());
     writer.beginRow(1, 1 << 20);
     expect([writer.idOfAncestor(undefined, 10), writer.idOf(undefined), writer.idOf({ json: '' })]).toEqual([
@@ -429,7 +429,7 @@ describe('the writer', () => {
 });
 
 describe('the reader', () => {
-  test('gives the same object for the same fact while it remembers it', () => {
+  test('gives the same object for the same fact while it is cached', () => {
     const db = tables();
     const writer = new SharedFactsTable(db);
     writer.beginRow(1, 1 << 20);
@@ -445,14 +445,14 @@ describe('the reader', () => {
     expect([reader.ancestorRecord(null), reader.document(undefined)]).toEqual([undefined, undefined]);
   });
 
-  test('fails for what is gone, as a query has to', () => {
+  test('fails for a dropped fact, as a query has to', () => {
     const writer = new SharedFactsTable(tables());
     const reader = new SharedReader((id) => writer.find(id));
     expect(() => reader.ancestorRecord(1)).toThrow('retry the query');
     expect(() => reader.document(1)).toThrow('retry the query');
   });
 
-  test('remembers only so much', () => {
+  test('has a bounded cache', () => {
     const db = tables();
     const writer = new SharedFactsTable(db);
     writer.beginRow(1, 1 << 30);

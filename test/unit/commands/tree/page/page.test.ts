@@ -70,12 +70,12 @@ describe('a filter', () => {
     expect(['deploy', 'root', 'mara'].map(byUser)).toEqual([1, 1, 0]);
   });
 
-  test('of nothing leaves all', () => {
+  test('without a condition leaves all', () => {
     expect(matching({}).kept).toBeUndefined();
   });
 });
 
-describe('the rows that are to be seen', () => {
+describe('the rows to show', () => {
   test('are all, without what is below a fold', () => {
     const all = visibleRows(model, undefined, () => false);
     expect(all.rows).toHaveLength(model.count);
@@ -92,7 +92,7 @@ describe('the rows that are to be seen', () => {
     expect([places[at(2)], children[model.count]]).toEqual([2, 2]);
   });
 
-  test('lead where the keys say', () => {
+  test('are reached by the keys', () => {
     const rows = visibleRows(model, undefined, (index) => index === at(951));
     const to = (pid: number, move: Parameters<typeof moved>[3]) =>
       model.processes[moved(model, rows, at(pid), move, 10)]?.pid;
@@ -124,7 +124,7 @@ describe('folds', () => {
 });
 
 describe('the address', () => {
-  test('keeps what is looked at', () => {
+  test('keeps what is shown', () => {
     const text = fc.string();
     const seconds = fc.option(fc.nat(2_000_000_000));
     const only = fc.constantFrom('all', 'failed', 'running');
@@ -144,7 +144,7 @@ describe('the address', () => {
     );
   });
 
-  test('of nothing is empty, and one that is not understood is nothing', () => {
+  test('without a view is empty, and one that cannot be parsed is ignored', () => {
     expect(hashOf(EVERYTHING)).toBe('');
     expect(stateOf('#from=1e9&only=none&x=1&%%%')).toEqual(EVERYTHING);
   });
