@@ -48,7 +48,7 @@ function flagTable(): string {
   const rows = flagNames.map((name) => {
     const flag: Flag = flags[name];
     const fallback = flag.default === '' ? '(empty)' : `\`${flag.default}\``;
-    const restarts = flag.atStartOnly ? ' (a change begins the recording anew)' : '';
+    const restarts = flag.atStartOnly ? ' (a change restarts the recording)' : '';
     return `| \`${name}\` | ${fallback} | ${boundsOf(flag)} | ${flag.description}${restarts} |`;
   });
   return ['| flag | default | takes | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');

@@ -46,7 +46,7 @@ SELECT new.eid, new.time, new.cmdline, l.port FROM new JOIN listening_ports l ON
   ],
   process_ancestry: [
     [
-      'All living processes that descend from one, wherever they were adopted:',
+      'All living descendants of a process, also adopted ones:',
       `SELECT t.pid, t.path, t.args, a.depth FROM process_ancestry a JOIN process_ancestry_tree t USING (entity_id)
 WHERE a.ancestor_pid = 4036 AND t.state = 'running';`,
     ],

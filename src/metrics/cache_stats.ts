@@ -22,9 +22,9 @@ export const cacheStatsMetrics: ColumnMetrics<RecorderStats> = {
   cache_capacity: gauge('cache_capacity_processes'),
   cache_hits: counter('cache_hits'),
   cache_misses: counter('cache_misses', {
-    help: 'Cache lookups of a parent or an executing process that failed',
+    help: 'Cache look-ups of a parent or an executing process that failed',
   }),
-  hit_rate: gauge('cache_hit_ratio', { help: 'Share of cache lookups since the start that found the process' }),
+  hit_rate: gauge('cache_hit_ratio', { help: 'Share of cache look-ups since the start that found the process' }),
   evictions: counter('cache_evictions'),
   expirations: counter('cache_expirations'),
   events_received: counter('events_received'),

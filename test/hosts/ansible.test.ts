@@ -108,7 +108,7 @@ describe.skipIf(!canConverge)('the role on a host', () => {
   });
 
   test.each([
-    ['a flag that there is not', { process_ancestry_cash_size: 1 }, /process_ancestry_cash_size/],
+    ['an unknown flag', { process_ancestry_cash_size: 1 }, /process_ancestry_cash_size/],
     ['a number out of bounds', { process_ancestry_cache_size: 15 }, /cache_size=15 is not 16 to 1000000/],
     ['another kind of value', { process_ancestry_hash: 'perhaps' }, /process_ancestry_hash.*bool/s],
   ])('refuses %s before it touches anything', (_what, flags, message) => {

@@ -175,7 +175,7 @@ describe.skipIf(!canRecord())('beside osquery', () => {
     expect(await registered()).toBeUndefined();
   });
 
-  test.each(['that nobody writes to', 'whose writer says nothing'])(
+  test.each(['without a writer', 'with a silent writer'])(
     'SIGTERM ends it while it replays a FIFO %s',
     async (state) => {
       await startManager();
@@ -184,7 +184,8 @@ describe.skipIf(!canRecord())('beside osquery', () => {
       const child = startExtension(['--collector', 'replay', '--replay-file', fifo]);
       await registered();
       await until('replaying', () => child.log().includes('replaying a recorded audit log'));
-      const writer = state.startsWith('whose') ? openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK) : undefined;
+      const writer =
+        state === 'with a silent writer' ? openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK) : undefined;
       child.kill('SIGTERM');
       await until('gone', () => child.exitCode !== null);
       expect(child.exitCode).toBe(0);

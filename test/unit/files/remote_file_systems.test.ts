@@ -39,7 +39,7 @@ test.each<[string, bigint, boolean]>([
   ['NFS', 45n, true],
   ['FUSE', 46n, true],
   ['an overlay', 47n, false],
-  ['what nobody has mounted', 48n, false],
+  ['an unknown device', 48n, false],
   ["a container's own FUSE", 80n, true],
 ])('%s is remote or not', (_, dev, remote) => {
   expect(new RemoteFileSystems(proc).has(dev, 7)).toBe(remote);

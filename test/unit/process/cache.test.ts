@@ -72,7 +72,7 @@ describe('a query', () => {
 
   test.each([
     ['expired', { expire: true, others: 0 }],
-    ['was put out alive and whose pid is used again', { expire: false, others: 3 }],
+    ['was evicted alive and whose pid is reused', { expire: false, others: 3 }],
   ])('finds a process that %s', (_, { expire, others }) => {
     const { cache, clock } = setUp();
     const process = processWith(7);

@@ -71,7 +71,7 @@ states(filePermissions, [
     [/^problem: .* belongs to user 1000: osquery does not load it \(chown root:root /],
   ],
   ['not executable', { files: { [EXTENSION]: file(0o644) } }, [/^problem: .* cannot be executed \(chmod 0755/]],
-  ['writable by everybody', { files: { [EXTENSION]: file(0o757) } }, [/^problem: all users can write .*chmod 0755/]],
+  ['writable by all users', { files: { [EXTENSION]: file(0o757) } }, [/^problem: all users can write .*chmod 0755/]],
   [
     "writable by a group that is not root's",
     { files: { [EXTENSION]: file(0o775, { gid: 50 }) } },
@@ -88,7 +88,11 @@ states(filePermissions, [
     { files: { [directory]: folder(0o777) } },
     [/^problem: other users can write/],
   ],
-  ["a directory of somebody's", { files: { '/usr/lib': folder(0o755, { uid: 7 }) } }, [/^problem: \/usr\/lib belongs/]],
+  [
+    'a directory of another user',
+    { files: { '/usr/lib': folder(0o755, { uid: 7 }) } },
+    [/^problem: \/usr\/lib belongs/],
+  ],
   [
     "a sticky directory further up, with root's directory in it, is guarded",
     { files: { '/usr/lib': folder(0o1777) } },
@@ -176,16 +180,16 @@ states(autoload, [
 states(socket, [
   ['not there', { files: { [SOCKET]: undefined } }, [/^problem: .* does not exist: osquery does not run.*--socket/]],
   [
-    'not to be seen by a user',
+    'hidden from a user',
     { files: { [SOCKET]: undefined }, host: { uid: 1000 } },
     [/^problem: .* this user may not see it \(run doctor as root\)/],
   ],
   ['a file in its place', { files: { [SOCKET]: file() } }, [/^problem: .* is not a socket/]],
-  ['nobody answers', { osquery: NO_OSQUERY }, [/^problem: no answer: nobody listens \(start osqueryd/]],
+  ['no answer', { osquery: NO_OSQUERY }, [/^problem: no answer: nobody listens \(start osqueryd/]],
 ]);
 
 states(registration, [
-  ['osquery is not there', { osquery: NO_OSQUERY }, [/^skipped/]],
+  ['osquery does not run', { osquery: NO_OSQUERY }, [/^skipped/]],
   ['not listed', { osquery: NOT_LISTED }, [/^problem: osquery does not list process_ancestry.*journalctl/]],
   [
     'listed, and silent',
@@ -216,12 +220,12 @@ states(
       ],
     ],
     [
-      'CAP_NET_ADMIN, and the kernel tells nobody else of forks',
+      'CAP_NET_ADMIN, which the kernel requires for forks',
       { osquery: NOT_LISTED, texts: { [self]: without(12) }, host: { connectorError: () => EPERM } },
       [/^problem: this process has no CAP_NET_ADMIN \(forks and exits are not received\)/],
     ],
     [
-      'CAP_NET_ADMIN, and the kernel tells everybody of forks',
+      'CAP_NET_ADMIN, which the kernel does not require for forks',
       { osquery: NOT_LISTED, texts: { [self]: without(12) } },
       [/^ok: this process has CAP_AUDIT_CONTROL, CAP_AUDIT_READ.*; this kernel reports forks without CAP_NET_ADMIN$/],
     ],
@@ -237,7 +241,7 @@ states(
     ],
     ['one that does for another', { osquery: NOT_LISTED, texts: { [self]: without(2) } }, [/^ok/]],
     [
-      'the extension lacks one, whatever doctor has',
+      'the extension lacks one that doctor has',
       { texts: { [extensions]: without(30) } },
       [/^problem: the extension \(process 4242\) has no CAP_AUDIT_CONTROL \(kernel audit cannot be set up\)/],
     ],
@@ -279,7 +283,7 @@ states(ebpf, [
     [/^warning: kernel lockdown is in confidentiality mode/, /^warning: /],
   ],
   [
-    'nothing that records',
+    'no extension that records',
     { ...WITH_AUDIT, stats: { collector: 'none' }, files: { '/sys/kernel/btf/vmlinux': file() } },
     [/^problem: .*\(see the check kernel audit below\)/],
   ],
@@ -298,7 +302,7 @@ states(
     ['switched off at boot', { audit: { error: ECONNREFUSED } }, [/^problem: .*audit=0/]],
     ['no such protocol', { audit: { error: EPROTONOSUPPORT } }, [/^problem: .*EPROTONOSUPPORT/]],
     [
-      'off, with nobody to use it',
+      'off, without a reader',
       { audit: { enabled: 0, pid: 0, rules: [] }, osquery: NOT_LISTED },
       [/^ok: off until the extension starts, no unicast reader, 0 rules/],
     ],
@@ -336,7 +340,7 @@ states(
       [/^warning: a rule excludes records of type CWD/],
     ],
     [
-      'excluded records without which audit tells nothing',
+      'excluded records that audit cannot do without',
       { audit: { rules: [OUR_RULE, anyRule({ excludedType: 1300 })] } },
       [/^problem: a rule excludes records of type SYSCALL: audit reports no exec/],
     ],
@@ -345,11 +349,7 @@ states(
       { audit: { rules: [OUR_RULE, anyRule({ excludedType: 1320 })] } },
       [/^ok/],
     ],
-    [
-      'an excluded type that nobody here needs',
-      { audit: { rules: [OUR_RULE, anyRule({ excludedType: 1100 })] } },
-      [/^ok/],
-    ],
+    ['an excluded type that is not needed', { audit: { rules: [OUR_RULE, anyRule({ excludedType: 1100 })] } }, [/^ok/]],
     [
       'immutable, with no rule for execve',
       { audit: { enabled: 2, rules: [] }, osquery: NOT_LISTED },
@@ -362,7 +362,7 @@ states(
       [/^problem: audit was disabled .*auditctl -e 1/],
     ],
     [
-      'off, with an extension that uses the connector alone',
+      'off, with an extension that uses only the connector',
       { audit: { enabled: 0, pid: 0, rules: [] }, stats: { collector: 'proc_events' } },
       [/^ok: off, no unicast reader/],
     ],
@@ -375,7 +375,7 @@ states(
     ],
     ['our rules, and a reader that is not known here', { osquery: NO_OSQUERY }, [/^ok: on, read by process_ancestr/]],
     [
-      'what the extension says itself',
+      'a problem that the extension reports',
       { stats: { problems: '[{"code":"audit_state_unsaved","message":"could not be written"}]' } },
       [/^warning: the extension reports: could not be written/],
     ],
@@ -390,7 +390,7 @@ states(
       [/^warning: the extension reports: some/],
     ],
     [
-      'a reader beside it is nothing to say',
+      'a reader beside it is fine',
       { stats: { problems: '[{"code":"audit_unicast_taken","message":"beside"}]' } },
       [/^ok/],
     ],
@@ -461,7 +461,7 @@ states(loss, [
     { audit: { lost: 12 } },
     [/^ok: none of 100000 events is lost; audit has dropped 12 records since boot, for all readers/],
   ],
-  ['nobody to ask', { osquery: NO_OSQUERY, audit: { error: EPERM } }, [/^skipped/]],
+  ['osquery does not run', { osquery: NO_OSQUERY, audit: { error: EPERM } }, [/^skipped/]],
 ]);
 
 const events = `${ROWS}/events.db`;
@@ -476,12 +476,12 @@ states(database, [
   ['in memory', { stats: { database: ':memory:' } }, [/^warning: rows are kept in memory/]],
   ['not there yet', { osquery: NOT_LISTED, files: { [ROWS]: undefined } }, [/^ok: .* does not exist yet/]],
   [
-    'not to be seen',
+    'hidden',
     { osquery: NOT_LISTED, files: { [ROWS]: undefined }, host: { uid: 1000 } },
     [/^skipped: .*may not see it/],
   ],
   ['a file in its place', { files: { [ROWS]: file() } }, [/^problem: .* is not a directory/]],
-  ["somebody else's", { files: { [ROWS]: folder(0o700, { uid: 9 }) } }, [/^problem: .* belongs to user 9/]],
+  ['of another user', { files: { [ROWS]: folder(0o700, { uid: 9 }) } }, [/^problem: .* belongs to user 9/]],
   ['writable by others', { files: { [ROWS]: folder(0o770) } }, [/^problem: other users can write .* \(0770\)/]],
   ['readable by others', { files: { [ROWS]: folder(0o755) } }, [/^warning: other users can read/]],
   ['little room', { host: { freeBytes: () => 100 * 1024 * 1024 } }, [/^warning: only 100 MiB are free/]],
@@ -496,9 +496,9 @@ states(database, [
     { host: { databaseDamage: () => 'never asked', databaseReadError: () => undefined } },
     [/^ok: .*in use/],
   ],
-  ['in use, and not to be read', { host: { databaseReadError: () => 'disk I/O error' } }, [/^problem: .*I\/O error/]],
+  ['in use, and unreadable', { host: { databaseReadError: () => 'disk I/O error' } }, [/^problem: .*I\/O error/]],
   [
-    'left by a kill: whole only with its log, which the next start takes in',
+    'left by a kill: whole only with its log, which the next start reads',
     {
       texts: unlocked,
       files: { [`${events}-wal`]: file(0o600) },
@@ -524,7 +524,7 @@ test('the database is looked for beside the one that osquery names', async () =>
 
 const watched = { enable_extensions_watchdog: 'true' };
 states(watchdog, [
-  ['osquery is not there', { osquery: NO_OSQUERY }, [/^skipped/]],
+  ['osquery does not run', { osquery: NO_OSQUERY }, [/^skipped/]],
   ['a manager without a watchdog', { osquery: { flags: {} } }, [/^skipped/]],
   ['not for extensions', {}, [/^ok: it does not watch extensions/]],
   ['with the normal limits', { flags: watched }, [/^ok: it allows 200 MiB of growth and 10 % of all CPUs/]],
