@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Does what is missing of the set-up, and nothing else: packages, the native addon, JavaScript, dist/process_ancestry.ext.
-// Runs on the machine's own Node (20 or later); everything after it runs on the Node that the packages bring.
+// Makes only what is missing: packages, the native addon, JavaScript, dist/process_ancestry.ext. Runs on the Node of the
+// machine (20 or later). Everything else runs on the Node of the npm packages.
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -28,7 +28,7 @@ const v8Options = JSON.parse(readFileSync(at('packaging', 'v8_options.json'), 'u
 function run(what, command, args, { withoutNpm = false, ...options } = {}) {
   process.stderr.write(`${what} …\n`);
   const env = { ...process.env, PATH: `${at('node_modules', '.bin')}:${process.env.PATH}` };
-  // npm hands its user's configuration on, and node-gyp prefers that to its own command line: other headers and flags.
+  // npm passes the user's configuration on, and node-gyp prefers it to its command line: other headers and flags.
   if (withoutNpm) for (const name of Object.keys(env)) if (/^npm_/i.test(name)) delete env[name];
   const done = spawnSync(command, args, {
     cwd: root,
@@ -44,7 +44,7 @@ function run(what, command, args, { withoutNpm = false, ...options } = {}) {
   process.exit(1);
 }
 
-/** When the newest of these files, or of the files below these folders, was written; 0 where there is none. */
+/** The time of the newest of these files, and of the files below these folders; 0 without a file. */
 function newest(...paths) {
   return paths.reduce((time, path) => {
     if (!existsSync(path)) return time;
@@ -57,8 +57,8 @@ function newest(...paths) {
 
 const packages = at('node_modules', '.package-lock.json');
 if (newest(packages) < newest(at('package-lock.json'))) {
-  // Not `npm ci`: it refuses a registry that lacks an optional package of another platform. Versions and hashes are the
-  // lock file's either way, which is not written.
+  // Not `npm ci`: it refuses a registry without an optional package of another platform. Versions and hashes are those of
+  // the lock file, which is not changed.
   run('installing packages', 'npm', [
     'install',
     '--no-save',
@@ -93,15 +93,15 @@ if (newest(launcher) < newest(at('src'), at('tables'), at('packaging'), at('tsco
   run('bundling the page', 'node', ['packaging/tree_page.ts']);
   chmodSync(dist, 0o755);
 }
-// The last of what is made: a build that was interrupted has none. In its place npm run package puts the single executable.
+// Made last, so that an interrupted build has none. `npm run package` replaces it with the single executable.
 if (!isScript(launcher)) {
   rmSync(launcher, { force: true });
   writeFileSync(launcher, launcherText());
-  // osquery loads an extension only when nobody but its owner can write it, nor its folder.
+  // osquery loads an extension only if no other user can write the file or its folder.
   chmodSync(launcher, 0o755);
 }
 
-/** Reads no more than it has to of what may be the single executable. */
+/** Reads only the start of the file: it may be the single executable. */
 function isScript(path) {
   if (!existsSync(path)) return false;
   const file = openSync(path, 'r');
@@ -111,7 +111,7 @@ function isScript(path) {
   return beginning.toString() === '#!';
 }
 
-/** What osquery executes: a shell script that becomes Node, so that pid and parent stay as osquery knows them. */
+/** The file that osquery executes: a shell script that execs Node, so that pid and parent stay the same. */
 function launcherText() {
   return `#!/bin/sh
 # Starts the extension on the Node that the project brings. Made by packaging/build.mjs.

@@ -1,6 +1,6 @@
 /**
  * The generated parts of docs/reference: columns, flags and metrics, from their declarations. `npm run generate` writes them
- * between their markers. A unit test fails when they differ from what this makes.
+ * between their markers. A unit test fails when they differ.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

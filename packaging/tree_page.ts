@@ -1,6 +1,6 @@
 /**
- * Makes dist/page/tree.html, the page that `tree --html` fills: markup, style and program of src/commands/tree/page in one file, which
- * asks nobody for anything. Its policy names both by their hashes, so that nothing else in it can run.
+ * Makes dist/page/tree.html, the page that `tree --html` fills: markup, style and program of src/commands/tree/page in one
+ * file that loads nothing else. Its policy has the hashes of style and program, so that nothing else in it can run.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -21,14 +21,14 @@ async function bundled(entry: string): Promise<string> {
     minify: true,
     format: 'iife',
     platform: 'browser',
-    // What browsers of 2024 know.
+    // The level of browsers of 2024.
     target: ['chrome120', 'firefox121', 'safari17'],
     charset: 'utf8',
     legalComments: 'none',
     logLevel: 'warning',
   });
   const text = outputFiles[0]?.text.trim() ?? '';
-  // Either would end its element early.
+  // Each would end its element early.
   if (/<\/(script|style)|<!--/i.test(text)) throw new Error(`${entry}: it cannot be put into a page`);
   return text;
 }

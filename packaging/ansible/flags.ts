@@ -1,6 +1,6 @@
 /**
- * The flags as Ansible validates them, made from their declarations: `npm run generate` writes them into the role between
- * their markers, and a unit test fails when they are not what this makes.
+ * The flags as Ansible validates them, from their declarations. `npm run generate` writes them into the role between their
+ * markers. A unit test fails when they differ.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ interface Part {
   readonly lines: readonly string[];
 }
 
-/** Files of the role, with the part of each that is made. Where a name is given it is a flag that is declared nowhere. */
+/** Files of the role, each with its generated part. A name stands for a flag without a declaration. */
 export const parts: readonly Part[] = [
   {
     file: new URL('meta/argument_specs.yml', ROLE),
@@ -68,7 +68,7 @@ function wrapped(text: string): string[] {
   return lines;
 }
 
-/** The text with its part as it should be. */
+/** The text with its generated part replaced. */
 export function withPart(text: string, { name, lines }: Part): string {
   const [begin, end] = [`# ${name}: made by npm run generate\n`, `# end of ${name}\n`];
   const from = text.indexOf(begin);

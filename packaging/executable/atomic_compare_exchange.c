@@ -1,5 +1,5 @@
-// The one function that Node uses of libatomic (see without_libatomic.ts), for the one size that V8 asks it for: the
-// heads of its free lists, 8 bytes in a cache line. Any other size is a Node that this was not made for: it stops.
+// The only function of libatomic that Node uses (see without_libatomic.ts), for the only size that V8 needs: heads of its
+// free lists, 8 bytes in a cache line. It aborts for any other size.
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,16 +1,16 @@
-/** Which works the single executable contains, with the licences that they are under. */
+/** The parts of the single executable, with their licences. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Work {
   readonly name: string;
-  /** Undefined for what has no version of its own. */
+  /** Undefined for a part without its own version. */
   readonly version?: string;
   /** An SPDX expression. */
   readonly license: string;
   /** Package URL (github.com/package-url/purl-spec). */
   readonly purl?: string;
-  /** The work that this one is a part of. */
+  /** The part that contains this one. */
   readonly partOf?: string;
 }
 
@@ -21,8 +21,8 @@ interface NodePart {
 }
 
 /**
- * What Node's LICENSE file and process.versions name, by the name in LICENSE or else in process.versions; undefined for what
- * its executable does not contain.
+ * Parts of Node's LICENSE file and of process.versions, by the name in LICENSE or otherwise in process.versions; undefined
+ * for a part that is not in the executable.
  */
 const NODE_PARTS: Readonly<Record<string, NodePart | undefined>> = {
   Acorn: { license: 'MIT', version: 'acorn' },
@@ -68,7 +68,7 @@ const NODE_PARTS: Readonly<Record<string, NodePart | undefined>> = {
   'node-fs-extra': { license: 'MIT' },
   'on-exit-leak-free': { license: 'MIT' },
   'sonic-boom': { license: 'MIT' },
-  // LICENSE does not name these.
+  // Not in LICENSE.
   libffi: { license: 'MIT', version: 'libffi' },
   nbytes: { license: 'MIT', version: 'nbytes' },
   ncrypto: { license: 'MIT', version: 'ncrypto' },
@@ -76,13 +76,13 @@ const NODE_PARTS: Readonly<Record<string, NodePart | undefined>> = {
   cldr: { license: 'Unicode-3.0', version: 'cldr' },
   tz: { license: 'LicenseRef-Public-Domain', version: 'tz' },
   unicode: { license: 'Unicode-3.0', version: 'unicode' },
-  // Of Node itself, and of its interfaces.
+  // Versions of Node itself and of its interfaces.
   node: undefined,
   modules: undefined,
   napi: undefined,
 };
 
-/** Node's parts. Throws for one that is not known here: its licence has to be looked up first. */
+/** The parts of Node. Throws for an unknown part, because its licence must be looked up first. */
 export function nodeParts(licenseFile: string, versions: Readonly<Record<string, string>>): Work[] {
   const named = [...licenseFile.matchAll(/^- (.+), located at \S+, is licensed as follows:$/gm)].map(
     ([, name = '']) => name,
@@ -123,7 +123,7 @@ export function licenseExpression(works: Iterable<Pick<Work, 'license'>>): strin
   return [...licenses].toSorted().join(' AND ');
 }
 
-/** The licence's text of each folder's package, one after the other: most terms are that it comes with the work. */
+/** The licence texts of the packages in these folders, concatenated: most licences require that the text is included. */
 export function licenseTexts(folders: readonly string[]): string {
   return folders
     .map((folder) => {

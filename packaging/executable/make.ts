@@ -1,6 +1,6 @@
 /**
  * Makes dist/package/process_ancestry.ext: one executable with Node, the program, the native collector and the sample log in
- * it, for hosts that have nothing of that. The same commit and compiler make the same bytes.
+ * it, for hosts without any of them. The same commit and compiler make the same bytes.
  *
  *   make.ts [--arch x64|arm64]    for another machine than this one: into dist/package/ARCH
  */
@@ -29,11 +29,11 @@ const {
   runner,
 } = targetFor(architectureNamed(given.arch));
 
-/** Each is a key, with its reason. */
+/** Each option, with its reason. */
 const V8_OPTIONS = Object.keys(JSON.parse(readFileSync(at('packaging', 'v8_options.json'), 'utf8')) as object);
 /** node:sea is experimental. */
 const QUIET = ['--disable-warning=ExperimentalWarning'];
-/** What every such host has. */
+/** Libraries that every host has. */
 const LIBRARIES = /^(ld-linux.*|lib(c|m|dl|pthread)|libstdc\+\+|libgcc_s)\.so\.\d+$/;
 
 const nodeBinary = join(nodeHome, 'bin', 'node');
@@ -66,9 +66,9 @@ try {
     bundle: true,
     platform: 'node',
     target: `node${process.versions.node}`,
-    // Code cache is for CommonJS alone.
+    // Code cache is available only for CommonJS.
     format: 'cjs',
-    // Only files beside the program are looked for by it, of which there are none.
+    // It is used only to find files beside the program. There are none.
     define: { 'import.meta.url': '"file:///process_ancestry"' },
     metafile: true,
     logLevel: 'warning',
@@ -80,21 +80,21 @@ try {
   tool('strip', '-o', node, nodeBinary);
   takeOutLibatomic(node);
   checkRunsEverywhere(node, BOUNDS);
-  // Its C++ library is inside it: what the host's has is Node's need alone.
+  // Its C++ library is linked statically: only Node needs the host's.
   checkRunsEverywhere(addon, { GLIBC: BOUNDS.GLIBC, GCC: BOUNDS.GCC });
 
   const executable = join(scratch, 'process_ancestry.ext');
   writeFileSync(
     join(scratch, 'sea.json'),
     JSON.stringify({
-      // This path, as written here, becomes part of it.
+      // This path becomes part of the file.
       main: basename(bundle),
       output: executable,
       executable: node,
       disableExperimentalSEAWarning: true,
       useCodeCache: true,
       execArgv: [...V8_OPTIONS, ...QUIET],
-      // NODE_OPTIONS is for developers: whoever can set osquery's environment has no say in what root runs.
+      // NODE_OPTIONS is for developers. Users who can set osquery's environment must not change what root runs.
       execArgvExtension: 'none',
       assets: {
         'process_ancestry.node': addon,
@@ -103,8 +103,8 @@ try {
       },
     }),
   );
-  // V8 takes a code cache only when it runs with the options with which it was made, but for the seed: this one makes the
-  // same cache each time.
+  // V8 accepts a code cache only with the options that made it, except the seed. With this seed the cache is the same each
+  // time.
   runTarget(nodeBinary, ...V8_OPTIONS, '--random-seed=1', '--build-sea', 'sea.json');
   chmodSync(executable, 0o755);
   assert.match(runTarget(executable, '--version'), /^process_ancestry \d/);
@@ -112,11 +112,11 @@ try {
   writeFileSync(join(output, SBOM_FILE), sbomText(npmPackage(at()), works(bundled), architecture));
   const texts = licenseTexts([at(), nodeHome, ...bundled.map((folder) => at(folder))]);
   writeFileSync(join(output, 'LICENSES.txt'), `${texts}\n\n${LIBSTDCXX_NOTICE}`);
-  // Copied in small pieces, as an installation does: Linux keeps what one large write made in large pieces of its cache,
-  // and counts 40 MB more of them as ours than are used.
+  // Copied in small pieces, as by an installation. After one large write, Linux caches the file in large pieces, and counts
+  // 40 MB more as resident than are used.
   run('cp', '--reflink=never', executable, `${executable}.copy`);
-  // osquery loads an extension only when nobody but its owner can write it, nor its folder. Everybody may read it, whatever
-  // the umask: packages take it as it is.
+  // osquery loads an extension only if no other user can write the file or its folder. All users can read it, with any
+  // umask: packages contain it with this mode.
   chmodSync(`${executable}.copy`, 0o755);
   chmodSync(output, 0o755);
   renameSync(`${executable}.copy`, join(output, 'process_ancestry.ext'));
@@ -143,7 +143,7 @@ function takeOutLibatomic(node: string): void {
   if (withoutLibatomic(elf, readCode(code))) writeFileSync(node, elf);
 }
 
-/** Fails where it needs a library that a bare host lacks, or a newer version than `bounds` names for it. */
+/** Fails if it needs a library that a bare host lacks, or a newer version than in `bounds`. */
 function checkRunsEverywhere(file: string, bounds: Readonly<Record<string, string>>): void {
   const needed = [...tool('objdump', '-p', file).matchAll(/NEEDED\s+(\S+)/g)].map(([, name = '']) => name);
   const missing = needed.filter((name) => !LIBRARIES.test(name));
@@ -166,7 +166,7 @@ function byVersion(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
-/** What the executable is made of, beside the program itself. */
+/** The parts of the executable other than the program. */
 function works(bundled: readonly string[]): Work[] {
   const versions = JSON.parse(runTarget(nodeBinary, '-p', 'JSON.stringify(process.versions)')) as Record<
     string,

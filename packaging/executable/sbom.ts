@@ -1,4 +1,4 @@
-/** The software bill of materials (CycloneDX) of the single executable, and what packages read of it. */
+/** The software bill of materials (CycloneDX) of the single executable, and the parts that packages read. */
 import { ComponentType } from '@cyclonedx/cyclonedx-library/Enums';
 import { Bom, Component, LicenseExpression, LicenseRepository, Property } from '@cyclonedx/cyclonedx-library/Models';
 import { JSON as AsJson, JsonSerializer } from '@cyclonedx/cyclonedx-library/Serialize';
@@ -8,7 +8,7 @@ import { licenseExpression, type Work } from './contents.ts';
 /** Beside the executable. */
 export const SBOM_FILE = 'process_ancestry.cdx.json';
 
-/** The same works give the same text: no time and no random serial number are in it. */
+/** The same parts give the same text: it has no time and no random serial number. */
 export function sbomText(program: Work, works: readonly Work[], architecture: string): string {
   const bom = new Bom();
   const root = component(program, ComponentType.Application);
@@ -27,7 +27,7 @@ export function sbomText(program: Work, works: readonly Work[], architecture: st
   return `${serializer.serialize(bom, { sortLists: true, space: 2 })}\n`;
 }
 
-/** The licence of all of it, as an SPDX expression. */
+/** The licence of the whole executable, as an SPDX expression. */
 export function licenseOf(sbom: string): string {
   const { components, metadata } = JSON.parse(sbom) as {
     metadata: { component: Licensed };

@@ -1,4 +1,4 @@
-/** The machine that an executable is made for, with the Node, the addon and the tools for it. */
+/** The machine for which the executable is made, with its Node, addon and tools. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,15 +12,15 @@ export type Architecture = (typeof ARCHITECTURES)[number];
 
 export interface Target {
   readonly architecture: Architecture;
-  /** Of the npm package that holds Node's executable and headers. */
+  /** The npm package with Node's executable and headers. */
   readonly nodeHome: string;
   /** The native collector's file. */
   readonly addon: string;
-  /** Where the executable is put. */
+  /** Path of the executable. */
   readonly output: string;
-  /** What stands before binutils' and the compiler's names. */
+  /** Prefix of the names of binutils and the compiler. */
   readonly toolPrefix: string;
-  /** The command that runs a program of the target here: the program's own path and arguments follow. */
+  /** The command that runs a program of the target here, before its path and arguments. */
   readonly runner: readonly string[];
 }
 
@@ -29,24 +29,24 @@ const CROSS_PREFIX = 'aarch64-linux-gnu-';
 const CROSS_ROOT = '/usr/aarch64-linux-gnu';
 const EMULATOR = 'qemu-aarch64-static';
 
-/** Throws for what is neither x64 nor arm64. */
+/** Throws for anything but x64 and arm64. */
 export function architectureNamed(name: string): Architecture {
   const found = ARCHITECTURES.find((architecture) => architecture === name);
   if (found === undefined) throw new Error(`--arch ${name} is none of ${ARCHITECTURES.join(', ')}`);
   return found;
 }
 
-/** Where the executable for an architecture is put. */
+/** Path of the executable for an architecture. */
 export function outputFor(architecture: Architecture): string {
   return architecture === process.arch ? at('dist', 'package') : at('dist', 'package', architecture);
 }
 
-/** How programs for an architecture run here. */
+/** The command that runs programs for an architecture here. */
 export function runnerFor(architecture: Architecture): readonly string[] {
   return architecture === process.arch ? [] : [EMULATOR, '-L', CROSS_ROOT];
 }
 
-/** Throws where this machine cannot make it. Gets Node and builds the addon for another machine than this one. */
+/** Throws if this machine cannot make it. Downloads Node and builds the addon for another architecture. */
 export function targetFor(architecture: Architecture): Target {
   const output = outputFor(architecture);
   const runner = runnerFor(architecture);
@@ -61,7 +61,7 @@ export function targetFor(architecture: Architecture): Target {
   return { architecture, nodeHome, addon: foreignAddon(work, nodeHome), output, toolPrefix: CROSS_PREFIX, runner };
 }
 
-/** npm installs what fits this machine; here it is told of another, and checks what it gets against the same lock file. */
+/** npm installs packages for this machine. These options name another one; the same lock file verifies them. */
 function foreignNode(work: string, architecture: Architecture): string {
   const nodeHome = join(work, 'node_modules', `node-linux-${architecture}`);
   mkdirSync(work, { recursive: true });
@@ -82,7 +82,7 @@ function foreignAddon(work: string, nodeHome: string): string {
       cwd: native,
       stdio: ['ignore', 'ignore', 'inherit'],
       env: {
-        // npm hands its user's configuration on, and node-gyp prefers that to its own command line.
+        // npm passes the user's configuration on, and node-gyp prefers it to its command line.
         ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name))),
         CC: `${CROSS_PREFIX}gcc`,
         CXX: `${CROSS_PREFIX}g++`,
@@ -91,7 +91,7 @@ function foreignAddon(work: string, nodeHome: string): string {
       },
     });
   gyp('configure', '--arch=arm64', `--nodedir=${nodeHome}`);
-  // Not its tests: they are run on this machine.
+  // Without its tests, which run on this machine.
   gyp('build', 'process_ancestry');
   return join(native, 'build', 'Release', 'process_ancestry.node');
 }

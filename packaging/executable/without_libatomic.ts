@@ -1,7 +1,7 @@
 /**
  * Node's official builds (25 and later) need libatomic.so.1 for one function, and neither a bare Debian nor a minimal
- * RHEL has it (https://github.com/nodejs/node/pull/60484). This puts that function into the executable, into the padding
- * behind its code, and takes the library off the list of what it needs. It refuses whatever it does not know exactly.
+ * RHEL has it (https://github.com/nodejs/node/pull/60484). This adds the function to the executable, in the padding behind
+ * its code, and removes the library from the list of needed ones. It refuses any layout that it does not know exactly.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -25,12 +25,12 @@ const JUMP_SLOTS: ReadonlyMap<number, number> = new Map([
 ]);
 /** R_X86_64_NONE and R_AARCH64_NONE. */
 const RELOCATION_NONE = 0;
-/** Of DT_FLAGS_1: slots are filled at the start, where a relocation of no type is passed over. */
+/** In DT_FLAGS_1: slots are filled at the start, and relocations without a type are skipped. */
 const DF_1_NOW = 1;
 const VER_NDX_GLOBAL = 1;
 
 interface DynamicEntry {
-  /** Where in the file, as everywhere here. */
+  /** Offsets in the file, as everywhere here. */
   readonly at: number;
   readonly tag: number;
   readonly value: bigint;
@@ -45,7 +45,7 @@ interface Segment {
   readonly size: number;
 }
 
-/** What is asked for of one library. */
+/** The needed symbols of one library. */
 interface Versions {
   readonly at: number;
   readonly file: number;
@@ -60,8 +60,8 @@ interface Relocation {
 }
 
 /**
- * The executable's bytes, changed in place, with `code` as its __atomic_compare_exchange; false where it needs no
- * libatomic. Throws where it needs more of libatomic, or is laid out otherwise.
+ * Changes the executable's bytes in place: `code` becomes its __atomic_compare_exchange. False if it needs no libatomic.
+ * Throws if it needs more of libatomic, or has another layout.
  */
 export function withoutLibatomic(elf: Buffer, code: Buffer): boolean {
   assert.equal(elf.readUInt32BE(0), 0x7f454c46, 'an ELF file');
@@ -112,12 +112,12 @@ export function withoutLibatomic(elf: Buffer, code: Buffer): boolean {
   unlinkVersions(elf, versions, ours, entry(DT_VERNEED));
   const numbers = entry(DT_VERNEEDNUM);
   elf.writeBigUInt64LE(BigInt(versions.length - 1), numbers.at + 8);
-  // The entries behind it move up; the last of them is DT_NULL, and stays.
+  // Later entries move up; the last one, DT_NULL, stays.
   elf.copyWithin(needed.at, needed.at + 16, known(dynamic.at(-1)).at + 16);
   return true;
 }
 
-/** Takes one library's out of the list, which is linked by distances. */
+/** Removes the entry of one library from the list, which is linked by offsets. */
 function unlinkVersions(elf: Buffer, versions: readonly Versions[], index: number, first: DynamicEntry): void {
   const next = versions[index + 1];
   const before = versions[index - 1];
@@ -125,7 +125,7 @@ function unlinkVersions(elf: Buffer, versions: readonly Versions[], index: numbe
   else elf.writeBigUInt64LE(first.value + BigInt(known(next).at - known(versions[index]).at), first.at + 8);
 }
 
-/** Puts it behind the code that there is, and gives its address. */
+/** Appends it to the code, and returns its address. */
 function appendCode(elf: Buffer, code: Buffer): number {
   const segment = known(segments(elf).find(({ type, flags }) => type === PT_LOAD && flags & PF_X));
   const end = segment.offset + segment.size;
@@ -162,7 +162,7 @@ function fileOffset(elf: Buffer, address: number): number {
   return inside.offset + address - inside.address;
 }
 
-/** Up to DT_NULL and with it. */
+/** Up to and including DT_NULL. */
 function dynamicEntries(elf: Buffer): DynamicEntry[] {
   const segment = known(segments(elf).find(({ type }) => type === PT_DYNAMIC));
   const entries: DynamicEntry[] = [];
@@ -201,7 +201,7 @@ function known<T>(value: T | undefined): T {
   return value as T;
 }
 
-/** What a compiler made of atomic_compare_exchange.c: code that refers to nothing outside itself. */
+/** The compiled atomic_compare_exchange.c: code without references to the outside. */
 export function readCode(objectText: string): Buffer {
   const code = readFileSync(objectText);
   assert.ok(code.length > 0 && code.length < 512, 'a small function');

@@ -1,7 +1,7 @@
 /**
- * The parts of packaging/fleet that are made: queries/ of the packs in packaging/osquery/packs, tables/ of the declared
- * tables, and what asks whether a host can have a package. `npm run generate` writes them; a unit test fails when the
- * committed ones are not what this makes.
+ * The generated parts of packaging/fleet: queries/ from the packs in packaging/osquery/packs, tables/ from the declared
+ * tables, and the queries whether a host can have a package. `npm run generate` writes them. A unit test fails when the
+ * committed ones differ.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -13,10 +13,10 @@ import { toYaml } from './yaml.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 export const PACKS = join(here, '..', 'osquery', 'packs');
-/** What it has is in queries/process-ancestry.yml as Fleet needs it: with a report of the health, and Fleet's subscriber. */
+/** queries/process-ancestry.yml has its queries in Fleet's form: with a report of the health, and Fleet's subscriber. */
 const WRITTEN_BY_HAND = 'process-ancestry.conf';
 
-/** The text of every made file, by its path below packaging/fleet. */
+/** The text of each generated file, by its path below packaging/fleet. */
 export function generated(packsFolder: string): Map<string, string> {
   const packs = existsSync(packsFolder) ? readdirSync(packsFolder) : [];
   const queries = packs
@@ -31,7 +31,7 @@ export function generated(packsFolder: string): Map<string, string> {
   return new Map([...queries, ...tables, ...packageFiles()]);
 }
 
-/** fleetctl puts the environment in place of $NAME; an odd number of backslashes before it makes it text (pkg/spec/spec.go). */
+/** fleetctl replaces $NAME by the environment's value, unless an odd number of backslashes is before it (pkg/spec/spec.go). */
 function escaped(text: string): string {
   return text.replace(
     /(\\*)\$(?=[\w{*#$@!?-])/g,

@@ -1,11 +1,11 @@
-/** Which hosts get which package, and Fleet's files that ask: pre-install queries and policies that install. */
+/** The hosts for each package, and Fleet's files that select them: pre-install queries and policies that install. */
 import { VERSION } from '../../src/program/version.ts';
 import { toYaml } from './yaml.ts';
 
 interface PackageKind {
-  /** How Fleet and osquery call it. */
+  /** Its name in Fleet and osquery. */
   readonly kind: 'deb' | 'rpm';
-  /** SQL over os_version. What CASE leaves out is NULL: not such a host. */
+  /** SQL over os_version. A case that is not listed is NULL: not such a host. */
   readonly condition: string;
 }
 
@@ -17,7 +17,7 @@ interface PackageKind {
 const KINDS: readonly PackageKind[] = [
   {
     kind: 'deb',
-    // Debian's testing and unstable have no version. Derivatives count their own: apt checks libc6 there.
+    // Debian's testing and unstable have no version. Derivatives have their own versions: apt checks libc6 there.
     condition: `CASE
     WHEN platform = 'debian' THEN major >= 11 OR major = 0
     WHEN platform = 'ubuntu' THEN major >= 20
@@ -40,13 +40,13 @@ const KINDS: readonly PackageKind[] = [
 export type Kind = PackageKind['kind'];
 export const kinds: readonly Kind[] = KINDS.map(({ kind }) => kind);
 
-/** Gives a row on a host that can have the package. */
+/** Returns a row on a host that can have the package. */
 export function hostsQuery(kind: Kind): string {
   const condition = KINDS.find((one) => one.kind === kind)?.condition;
   return `SELECT 1 FROM os_version WHERE arch = 'x86_64' AND ${condition}`;
 }
 
-/** Gives a row on a host that has this version of the package, and on one that cannot have it. */
+/** Returns a row on a host that has this version of the package, and on one that cannot have it. */
 export function policyQuery(kind: Kind): string {
   return `SELECT 1 WHERE NOT EXISTS (
   ${hostsQuery(kind)}
@@ -57,7 +57,7 @@ export function policyQuery(kind: Kind): string {
 
 const HEADER = '# Made by npm run generate from packaging/fleet/package_hosts.ts: change that.\n---\n';
 
-/** The text of every made file, by its path below packaging/fleet. */
+/** The text of each generated file, by its path below packaging/fleet. */
 export function packageFiles(): [string, string][] {
   return kinds.flatMap((kind): [string, string][] => {
     const preInstall = [{ name: `Process ancestry can be installed here (${kind})`, query: hostsQuery(kind) }];

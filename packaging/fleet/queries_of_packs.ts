@@ -1,7 +1,7 @@
-/** Fleet's queries (reports, as it calls them from 4.83 on) of an osquery query pack. */
+/** Converts an osquery query pack to Fleet's queries (called reports from 4.83 on). */
 import type { YamlMapping } from './yaml.ts';
 
-/** What packs say of a query (osquery's documentation, Configuration, "Packs"). */
+/** Keys of a query in a pack (osquery's documentation, Configuration, "Packs"). */
 interface PackQuery {
   readonly query: string;
   readonly interval: number | string;
@@ -16,7 +16,7 @@ export class PackError extends Error {
   override readonly name = 'PackError';
 }
 
-/** Throws PackError for what is no pack, by name. */
+/** Throws PackError with the name of an invalid pack. */
 export function fleetQueries(packName: string, packText: string): YamlMapping[] {
   const { queries, platform, version } = parsePack(packName, packText);
   return Object.entries(queries).map(([name, query]) => fleetQuery(packName, name, { platform, version, ...query }));
@@ -57,14 +57,14 @@ function fleetQuery(pack: string, name: string, query: PackQuery): YamlMapping {
     ...(version ? { min_osquery_version: version } : {}),
     logging,
     automations_enabled: true,
-    // Who runs a query that names a subscriber takes the rows that its schedule would have had.
+    // A live query with the name of a subscriber takes rows from its schedule.
     observer_can_run: !ofSubscriber,
-    // Fleet keeps the last snapshot, which of a subscriber is a portion; the rest goes to its log destination only.
+    // Fleet keeps the last snapshot, which is only a part of a subscriber's rows; all rows go to its log destination.
     discard_data: ofSubscriber || !snapshot,
   };
 }
 
-/** Names of its own, so that a pack in osquery.conf on the same host has its rows too. */
+/** Other names, so that a pack in osquery.conf on the same host also gets all rows. */
 function forFleet(sql: string): string {
   return sql.replace(/(\bsubscriber\s*=\s*')(?!fleet:)/gi, '$1fleet:');
 }

@@ -1,4 +1,4 @@
-/** The tables as Fleet describes tables (fleetdm/fleet, schema/tables/*.yml), of their declarations. */
+/** Writes the declared tables in the format of Fleet (fleetdm/fleet, schema/tables/*.yml). */
 import { type Column, ColumnOption } from '../../src/osquery/index.ts';
 import { processAncestry } from '../../tables/process_ancestry.ts';
 import { processAncestryCacheStats } from '../../tables/process_ancestry_cache_stats.ts';
@@ -13,7 +13,7 @@ interface Declared {
   readonly columns: readonly Pick<Column<never>, 'name' | 'type' | 'options' | 'description' | 'aliases'>[];
 }
 
-/** Only what they declare is read: none is asked for rows. */
+/** Only the declarations are read, no rows. */
 const tables: readonly Declared[] = [
   processAncestryEvents({ store: undefined as never, resultMaxBytes: () => 0 }),
   processAncestry(() => []),
@@ -22,7 +22,7 @@ const tables: readonly Declared[] = [
   processAncestryCacheStats(() => undefined as never),
 ];
 
-/** What it says, and the SQL. */
+/** Its description and SQL. */
 type Example = readonly [says: string, sql: string];
 
 const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
@@ -72,7 +72,7 @@ WHERE parent_entity_id = (SELECT entity_id FROM process_ancestry_tree WHERE pid 
   ],
 };
 
-/** The text of a file by its name. */
+/** The text of each file by its name. */
 export function tableSchemas(): Map<string, string> {
   return new Map(tables.map((table) => [`${table.name}.yml`, schemaOf(table)]));
 }

@@ -1,4 +1,4 @@
-/** YAML as people write it, of plain data: enough for Fleet's files, and all of it is what a parser reads back. */
+/** Writes plain data as readable YAML: enough for Fleet's files. A parser reads back the same data. */
 
 export type YamlValue = string | number | boolean | readonly YamlValue[] | YamlMapping;
 export interface YamlMapping {
@@ -28,10 +28,10 @@ function block(value: YamlValue, indent: string): string[] {
 const isList = (value: YamlValue): value is readonly YamlValue[] => Array.isArray(value);
 const isScalar = (value: YamlValue): value is string | number | boolean => typeof value !== 'object';
 
-/** What YAML would take for something else than text, by its first word or by what is in it. */
+/** Text that YAML would not read as text, because of its first word or its content. */
 const SPECIAL = /^$|^[\s\-?:,[\]{}#&*!|<>'"%@`=]|\t|^(true|false|null|yes|no|on|off|y|n|~)$|^[\d.+]|:\s|:$|\s#|\s$/i;
 
-/** Longer lines are folded where that is read back as it was. */
+/** Longer lines are folded if they read back the same. */
 const WIDTH = 120;
 
 function scalar(value: string | number | boolean, indent: string): string {
@@ -41,13 +41,13 @@ function scalar(value: string | number | boolean, indent: string): string {
     if (isBlock && value.length > WIDTH) return ['>-', ...folded(value, `${indent}  `)].join('\n');
     return SPECIAL.test(value) ? JSON.stringify(value) : value;
   }
-  // A literal block keeps SQL as it was written; one that begins with a blank would be taken for its indentation.
+  // A literal block keeps SQL as it was written. A leading space would count as its indentation.
   if (!isBlock) return JSON.stringify(value);
   const lines = value.split('\n').map((line) => (line === '' ? '' : `${indent}  ${line}`));
   return ['|-', ...lines].join('\n');
 }
 
-/** A line break in a folded block is read as one blank: only a single one may become it. */
+/** A line break in a folded block is read as one space, so only a single space may become a line break. */
 function folded(value: string, indent: string): string[] {
   const lines: string[] = [];
   let line = '';

@@ -1,15 +1,15 @@
 /**
- * The words that detections are written in. They stand in braces in detections/NAME.sql, and become plain SQL (SQLite
- * 3.38, which ->> needs):
+ * The vocabulary of the detections. Its words are in braces in detections/NAME.sql, and become plain SQL (SQLite 3.38,
+ * because of ->>):
  *
  *   {shells}                      a list of programs.ts
- *   {program}, {creator}          the name of what is executed, and of what created the process
+ *   {program}, {creator}          the name of the executed program, and of the program that created the process
  *   {under services}              some ancestor is one of them, at any distance; also {under ('a', 'b')}
- *   {under proven services}       the same of ancestors that root started from a file of root's: what excuses rests on it
- *   {proven program}, {proven creator}  a file of root's, by a path of the host or executed by root: see PHRASES
+ *   {under proven services}       the same for ancestors that root started from a file of root: exemptions rest on it
+ *   {proven program}, {proven creator}  a file of root, by a path of the host or executed by root: see PHRASES
  *   {name of x}                   the name of an ancestor, where x is an alias of json_each(ancestry)
  *   {entity of nearest services}  the entity_id of the nearest ancestor that is one of them
- *   {pipes 'curl ' to shell}      the command line pipes what this pattern of GLOB begins into a shell
+ *   {pipes 'curl ' to shell}      the command line pipes a command that begins with this GLOB pattern into a shell
  *   {in temporary place} …        see PHRASES
  */
 import { columns as events } from '../../tables/process_ancestry_events.ts';
@@ -27,7 +27,7 @@ const unversioned = (name: string) => `rtrim(${name}, '0123456789.-')`;
 const baseName = (path: string) => `replace(${path}, rtrim(${path}, replace(${path}, '/', '')), '')`;
 const ancestorName = (alias = '') => unversioned(`${alias}value->>'exe_name'`);
 
-/** Of an ancestor: whether it is one of these. */
+/** Whether an ancestor is one of these. */
 function isOneOf(names: string): string {
   if (names.startsWith('(')) return `${ancestorName()} IN ${names}`;
   const byScript = (scripted[names] ?? []).map(({ interpreters, commandLines }) => {
@@ -38,12 +38,12 @@ function isOneOf(names: string): string {
 }
 
 /**
- * As a user cannot make it up (src/process/proof.ts). What is not known proves nothing, but for the root in a recorded log, which
- * tells of none and has no uptime.
+ * Proof that a user cannot forge (src/process/proof.ts). An unknown fact proves nothing, except the root in a recorded log,
+ * which has no root and no uptime.
  */
 const isProven = (isRootsFile: string, root: string, uid: string) =>
   `ifnull(${isRootsFile} AND (${root} = '/' OR ${uid} = 0 OR uptime IS NULL), 0)`;
-/** Root executed a file of root's: what others run, and arguments that others give, prove nothing of what comes of it. */
+/** Root executed a file of root. Programs and arguments of other users prove nothing. */
 const IS_STARTED_BY_ROOT = "value->>'root_owned' = 1 AND value->>'uid' = 0";
 
 const isBelow = (path: string, places: readonly string[]) =>
@@ -51,7 +51,7 @@ const isBelow = (path: string, places: readonly string[]) =>
 const isTemporary = (path: string) => isBelow(path, ['/tmp/*', '/var/tmp/*', '/dev/shm/*']);
 
 const PHRASES: Readonly<Record<string, string>> = {
-  // busybox behaves as the name that it is called by.
+  // busybox acts as the program that it is called as.
   program: unversioned(`iif(path GLOB '*/busybox', ${baseName('args->>0')}, ${baseName('path')})`),
   creator: unversioned(`ancestry->>'$[0].exe_name'`),
   // The mode is octal text: neither the group nor others may write.
@@ -59,12 +59,12 @@ const PHRASES: Readonly<Record<string, string>> = {
   'proven creator': isProven("ancestry->>'$[0].root_owned' = 1", "ancestry->>'$[0].root'", "ancestry->>'$[0].uid'"),
   'creator started by root': "ifnull(ancestry->>'$[0].root_owned' = 1 AND ancestry->>'$[0].uid' = 0, 0)",
   'in temporary place': isTemporary('path'),
-  // By its own name, or by one in the current directory.
+  // By its plain name, or by a path in the current directory.
   'script in temporary place': `(${isTemporary('args->>1')} OR (args->>1 GLOB '[^-/]*' AND ${isTemporary(`cwd || '/'`)}))`,
   'in web root': isBelow('path', ['/var/www/*', '/srv/www/*', '/usr/share/nginx/html/*', '*/wp-content/*']),
 };
 
-/** What stands between a pipe and its shell, or makes || look like a pipe: the rest is compared without it. */
+/** Text between a pipe and its shell, and || that looks like a pipe: removed before the comparison. */
 const BESIDE_PIPES: readonly (readonly [text: string, by: string])[] = [
   ['||', ';'],
   ['| ', '|'],
@@ -76,7 +76,7 @@ const BESIDE_PIPES: readonly (readonly [text: string, by: string])[] = [
   ['|sudo ', '|'],
 ];
 
-/** Not just a word that has sh in it: curl … | grep shards, base64 -d | sha256sum. */
+/** Not any word that contains sh: curl … | grep shards, base64 -d | sha256sum. */
 function pipesTo(programs: readonly string[], from: string): string {
   const plain = BESIDE_PIPES.reduce((sql, [text, by]) => `replace(${sql}, '${text}', '${by}')`, 'cmdline');
   return `(${programs.map((program) => `${plain} || ' ' GLOB '*${from}*|${program}[^a-zA-Z0-9_./-]*'`).join(' OR ')})`;
@@ -98,7 +98,7 @@ function phrase(text: string): string {
   return PHRASES[text] ?? list(text);
 }
 
-/** What every detection tells; `ancestors` is nearest first. */
+/** The columns of each detection; `ancestors` is nearest first. */
 const COLUMNS: Readonly<Record<string, string>> = {
   time: 'time',
   pid: 'pid',
@@ -120,11 +120,11 @@ const OF_A_GROUP: Readonly<Record<string, string>> = { time: 'max(time)', cmdlin
 
 export const columnNames = Object.keys(COLUMNS);
 
-/** Strings, parentheses, and the word between two conditions. */
+/** Strings, parentheses, and the operator between two conditions. */
 const TOKEN = /'(?:[^']|'')*'|[()]|\bAND\b/g;
 const SIMPLE = /^[a-z_]+ (?:(?:GLOB|LIKE|=|<>|>=) (?:'(?:[^']|'')*'|\d+)|IN \([^()]*\))$/;
 
-/** The conditions that are joined by AND outside of all parentheses. */
+/** The conditions joined by AND outside of parentheses. */
 function conjuncts(sql: string): string[] {
   const found: string[] = [];
   let depth = 0;
@@ -143,9 +143,9 @@ function conjuncts(sql: string): string[] {
 const wordsOf = (sql: string) => new Set(sql.replace(/'(?:[^']|'')*'/g, '').match(/[a-z_0-9]+/g));
 
 /**
- * The whole statement, about executions alone: forks and exits may have rows too. It asks the table once, for all that is
- * new and meets the simple conditions, which osquery pushes down: SQLite may otherwise make a look-up of each side of an OR
- * (https://www.sqlite.org/optoverview.html, 3.1), and a subscriber's later look-up may bring newer rows than the first.
+ * The whole statement, for executions only: forks and exits may have rows too. It reads the table once, for the new rows
+ * that meet the simple conditions, which osquery pushes down. Otherwise SQLite may make a look-up for each side of an OR
+ * (https://www.sqlite.org/optoverview.html, 3.1), and a later look-up of a subscriber may return newer rows than the first.
  */
 export function statementOf(subscriber: string, condition: string): string {
   const expanded = condition.replace(/\{([^{}]+)\}/g, (_, text: string) => phrase(text)).replace(/\s*\n\s*/g, ' ');

@@ -1,6 +1,6 @@
 /**
- * packs/detections.conf and the table in README.md, made of detections/*.sql and of what false_positives.json says was
- * measured: `npm run generate` writes them, and a unit test fails when they are not what this makes.
+ * packs/detections.conf and the table in README.md, from detections/*.sql and the counts in false_positives.json. `npm run
+ * generate` writes them. A unit test fails when they differ.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -15,20 +15,20 @@ export interface Detection {
   readonly name: string;
   /** ATT&CK's ids. */
   readonly techniques: readonly string[];
-  /** What it means, what to look at next, and what else is known to look like it. */
+  /** What it means, what to look at next, and which harmless cases look similar. */
   readonly means: string;
   readonly lookAt: string;
   readonly known: string;
-  /** In the words of detection_sql.ts. */
+  /** In the vocabulary of detection_sql.ts. */
   readonly condition: string;
   readonly query: string;
 }
 
-/** Something that was run to see what detections say of it: how many executions, and which rows they gave. */
+/** A measured workload: its number of executions, and the rows of each detection. */
 export interface Measured {
   readonly what: string;
   readonly execs: number;
-  /** By the detection's name; those that are not named had none. */
+  /** By the detection's name; a missing name had none. */
   readonly hits: Readonly<Record<string, number>>;
 }
 
@@ -66,11 +66,11 @@ function description({ name, techniques, means, lookAt, known }: Detection, meas
   return `${capital} Look at: ${lookAt} Known false positives: ${known} Measured: ${counts.join(', ')}. ATT&CK: ${techniques.join(', ')}.`;
 }
 
-/** How often each runs, in seconds. */
+/** Interval of each, in seconds. */
 const INTERVAL = 60;
-/** Asked anew every pack_refresh_interval: without the extension the pack does nothing. */
+/** Run at each pack_refresh_interval: without the extension the pack does nothing. */
 export const DISCOVERY = ["SELECT 1 FROM osquery_extensions WHERE name = 'process_ancestry'"];
-/** The oldest osquery that is sure to have SQLite 3.38, and so ->> (3.39.2: osquery/osquery#7736). */
+/** The oldest osquery with SQLite 3.38 and so ->> (3.39.2: osquery/osquery#7736). */
 export const OSQUERY_AT_LEAST = '5.5.1';
 
 export function detectionsPack(
@@ -98,7 +98,7 @@ export function detectionsPack(
 
 const [BEGIN, END] = ['<!-- detections: made by npm run generate -->', '<!-- end of detections -->'];
 
-/** README.md with its table of detections as it should be. */
+/** README.md with its table of detections replaced. */
 export function withDetections(readme: string, detections: readonly Detection[] = readDetections()): string {
   const rows = detections.map(({ name, techniques, means }) => `| \`${name}\` | ${techniques.join(', ')} | ${means} |`);
   const table = ['| query | ATT&CK | finds |', '| --- | --- | --- |', ...rows].join('\n');

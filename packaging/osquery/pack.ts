@@ -1,4 +1,4 @@
-/** Query packs as osquery reads them: https://osquery.readthedocs.io/en/stable/deployment/configuration/#packs */
+/** Query packs in osquery's format: https://osquery.readthedocs.io/en/stable/deployment/configuration/#packs */
 import { readFileSync } from 'node:fs';
 
 export interface PackQuery {
@@ -6,7 +6,7 @@ export interface PackQuery {
   /** Seconds. */
   readonly interval: number;
   readonly description: string;
-  /** What the rows are good for. */
+  /** The use of the rows. */
   readonly value: string;
   readonly removed?: boolean;
   readonly snapshot?: boolean;
@@ -16,7 +16,7 @@ export interface Pack {
   readonly platform: string;
   /** The oldest osquery that runs it. */
   readonly version: string;
-  /** The pack runs where each of these gives a row. */
+  /** The pack runs if each of these returns a row. */
   readonly discovery: readonly string[];
   readonly queries: Readonly<Record<string, PackQuery>>;
 }

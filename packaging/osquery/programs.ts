@@ -1,4 +1,4 @@
-/** Which programs are web servers, shells, package managers …: the lists that detections name. */
+/** Lists of programs for the detections: web servers, shells, package managers, … */
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
@@ -10,7 +10,7 @@ const WEB_SERVERS = words(`
 const DATABASES = words(`
   postgres mysqld mariadbd mongod mongos redis-server valkey-server keydb-server clickhouse clickhouse-server memcached influxd
   etcd cockroach sqlservr oracle couchdb arangod`);
-/** Not those whose work is to run others' commands, as snmpd, Consul, Nomad and build servers do. */
+/** Without programs that run commands for others, such as snmpd, Consul, Nomad and build servers. */
 const OTHER_SERVERS = words(`
   named unbound dnsmasq slapd smbd vsftpd proftpd pure-ftpd exim dovecot squid cupsd rsyncd openvpn asterisk freeswitch
   mosquitto beam.smp grafana grafana-server minio`);
@@ -38,7 +38,7 @@ export const programs: Readonly<Record<string, readonly string[]>> = {
   reconnaissance: words(`
     id whoami groups uname hostname hostnamectl lsb_release uptime w who last lastlog ps pstree top ss netstat ifconfig ip arp
     route df mount lsblk lscpu free env printenv getent ls find`),
-  /** What starts a shell for somebody by what it is. */
+  /** Programs whose purpose is to start a shell. */
   shell_givers: words(`
     sshd sshd-session sshd-auth login agetty mgetty getty su sudo doas pkexec runuser newgrp sg tmux screen zellij dtach abduco
     script expect systemd init systemd-run machinectl xterm gnome-terminal gnome-terminal-server konsole kitty alacritty foot st
@@ -50,7 +50,7 @@ export const programs: Readonly<Record<string, readonly string[]>> = {
     toolbox distrobox ssh-agent dbus-run-session gosu su-exec dumb-init fakeroot proot psql mysql mariadb sftp`),
 };
 
-/** Programs that are scripts: what the interpreter runs is in its command line. */
+/** Programs that are scripts: the command line of the interpreter has their name. */
 export interface Scripted {
   readonly interpreters: readonly string[];
   /** Patterns of GLOB. */
@@ -73,7 +73,7 @@ export const scripted: Readonly<Record<string, readonly Scripted[]>> = {
   web_servers: [SCRIPTED_WEB_SERVERS],
   databases: [SCRIPTED_DATABASES],
   services: [SCRIPTED_WEB_SERVERS, SCRIPTED_DATABASES],
-  /** Installing alone: npm start runs any kind of server. */
+  /** Only installation: npm start runs any kind of server. */
   package_managers: [
     {
       interpreters: words('node nodejs python perl ruby php'),

@@ -1,8 +1,8 @@
-/** Completion of process_ancestry's command line in bash, of what --help says. */
+/** Makes the bash completion of process_ancestry's command line from the texts of --help. */
 import { commands, processFlags } from '../../src/config/command_line.ts';
 import { type Flag, flagNames, flags } from '../../src/config/flags.ts';
 
-/** Values that are the name of a file. */
+/** Values that are file names. */
 const FILE_PLACEHOLDERS = ['PATH', 'FILE'];
 
 /** A script that bash-completion loads by the command's name. */
@@ -45,7 +45,7 @@ function arm(names: readonly string[], action: string): string {
   return `    ${[...spellings].join(' | ')}) ${action} ;;`;
 }
 
-/** The command line takes both. */
+/** The command line accepts both. */
 function withoutPrefix(flag: string): string {
   return flag.replace(/^process_ancestry_/, '');
 }

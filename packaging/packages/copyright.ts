@@ -1,4 +1,4 @@
-/** Debian's copyright file: the program's own licence, then that of the executable with the text of every licence in it. */
+/** Debian's copyright file: the program's own licence, then the licences of the executable's parts, with their texts. */
 
 /**
  * @param template deb/copyright, up to the paragraph that this adds

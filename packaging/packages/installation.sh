@@ -1,11 +1,11 @@
-# What the scripts of the .deb and of the .rpm do. packaging/packages/make.ts puts this text into each of them.
+# The steps of the .deb's and the .rpm's scripts. packaging/packages/make.ts puts this text into each of them.
 
 extension=/usr/lib/osquery-process-ancestry/process_ancestry.ext
 osquery=/etc/osquery
 orbit=/opt/orbit
 systemd=/run/systemd/system
 state=/var/lib/osquery-process-ancestry
-# A line a file or folder that was not there before us, and goes again when it is empty.
+# One line per file or folder that this script made. It is removed again when it is empty.
 made=$state/made
 
 say() {
@@ -21,8 +21,8 @@ was_made() {
   [ -f "$made" ] && grep -qxF -e "$1" "$made"
 }
 
-# Whether the file names the extension. osquery trims lines, and takes those that begin with # or ; for comments
-# (osquery/extensions/extensions.cpp, isFileSafe): $2 is a bracket expression of what may stand before.
+# Whether the file names the extension. osquery trims lines, and lines that begin with # or ; are comments
+# (osquery/extensions/extensions.cpp, isFileSafe). $2: a bracket expression of the characters that may come before.
 names_extension() {
   LC_ALL=C grep -aEq "^${2}*$(line_pattern)[[:space:]]*\$" "$1"
 }
@@ -31,10 +31,10 @@ line_pattern() {
   printf '%s' "$extension" | sed 's/[.]/[.]/g'
 }
 
-# Adds the extension to a list of those that osqueryd starts. One that an administrator has made a comment stays one.
+# Adds the extension to a list of osqueryd. A line that an administrator commented out stays a comment.
 enlist() {
   list=$(readlink -f -- "$1") || {
-    say "$1 leads nowhere: where it does, put this line into it: $extension"
+    say "$1 is a broken link: when it is mended, add this line to it: $extension"
     return 0
   }
   if [ -e "$list" ]; then
@@ -46,13 +46,13 @@ enlist() {
     unfinished=$(mktemp -- "$list.XXXXXX")
     chmod 0644 "$unfinished"
   fi
-  # A last line without an end would become one with ours.
+  # Without a line end, the last line would be joined with ours.
   [ -z "$(tail -c 1 -- "$unfinished")" ] || echo >>"$unfinished"
   printf '%s\n' "$extension" >>"$unfinished"
   mv -f -- "$unfinished" "$list"
 }
 
-# Takes it out again, and the list too where it was made for it and nothing else is in it.
+# Removes it again. Removes the list too, if this script made it and it is empty.
 delist() {
   list=$(readlink -f -- "$1") || return 0
   [ -f "$list" ] || return 0
@@ -85,7 +85,7 @@ enlist_everywhere() {
   if [ -d "$orbit" ]; then enlist "$orbit/extensions.load"; fi
 }
 
-# The processes of this very installation that record: not a prompt of ours, not a container's copy.
+# The processes of this installation that record: not a shell, not a container's copy.
 # $1: '' for all, ' (deleted)' for those of a file that has been replaced or removed.
 extension_pids() {
   for executable in $(find /proc/[0-9]*/exe -maxdepth 0 -lname "$extension*$1" 2>/dev/null); do
@@ -95,20 +95,20 @@ extension_pids() {
     *) continue ;;
     esac
     [ "$process/root" -ef / ] || continue
-    # It may have left meanwhile.
+    # It may have exited meanwhile.
     if { tr '\0' '\n' <"$process/cmdline" | grep -qx -e --socket; } 2>/dev/null; then echo "${process#/proc/}"; fi
   done
 }
 
 is_any_alive() {
   for pid in "$@"; do
-    # One that nobody has waited for yet has no file any more.
+    # A zombie has no file any more.
     if [ -d "/proc/$pid" ] && readlink "/proc/$pid/exe" >/dev/null 2>&1; then return 0; fi
   done
   return 1
 }
 
-# Each puts back what it changed in the kernel, and leaves within a second. $1: as above.
+# Each restores the kernel settings, and ends within a second. $1: as above.
 end_extensions() {
   pids=$(extension_pids "$1")
   [ -n "$pids" ] || return 0
@@ -127,8 +127,8 @@ end_extensions() {
   done
 }
 
-# osqueryd reads the list when it starts. Other people's services are restarted only when asked for, and later: it
-# may be Orbit that installs this, and that would wait for itself. $1: why they should be.
+# osqueryd reads the list when it starts. Services are restarted only on request, and later: if Orbit installs this package,
+# a restart now would wait for itself. $1: the reason for a restart.
 restart_osquery_if_asked() {
   if [ "${PROCESS_ANCESTRY_RESTART_OSQUERY:-}" != yes ]; then
     say "$1: systemctl restart osqueryd (with Fleet: orbit)"
@@ -144,18 +144,17 @@ restart_osquery_if_asked() {
       systemctl restart "$unit.service"; then
       say "$unit is restarted in 10 seconds"
     else
-      say "$unit could not be told to restart: systemctl restart $unit"
+      say "$unit cannot be restarted: systemctl restart $unit"
     fi
   done
 }
 
-# Not as the package managers tell first installations from upgrades: after a removal without purge, dpkg speaks of an
-# upgrade.
+# The arguments of the package managers are not used: after a removal without purge, dpkg reports an upgrade.
 after_installation() {
   if [ -n "$(extension_pids '')" ]; then
-    # Where Orbit has emptied its own list since, it would restart for being given a line again.
+    # If Orbit has emptied its own list since, a new line would make it restart.
     enlist_for_osqueryd
-    # osqueryd's watcher starts the new file in the place of the one that ends.
+    # osqueryd's watcher starts the new file after the old process ends.
     end_extensions ' (deleted)'
     return 0
   fi
@@ -168,20 +167,20 @@ before_removal() {
   delist "$osquery/extensions.load"
   delist "$orbit/extensions.load"
   end_extensions ''
-  # What one that was killed has left in the kernel: there is no next start that would put it back.
+  # Restores the kernel settings after a kill: no later start will do it.
   if [ -d /proc/self ]; then "$extension" cleanup || :; fi
   # The watcher warns every 3 seconds of a file that is gone (osquery/core/watcher.cpp, createExtension).
   if [ -n "$running" ]; then restart_osquery_if_asked 'osqueryd looks for the extension until it is started again'; fi
 }
 
-# osqueryd's watcher may have started another while the file was there.
+# osqueryd's watcher may have started another one before the file was removed.
 after_removal() {
   end_extensions ''
   rmdir /run/process_ancestry 2>/dev/null || :
   remove_made
 }
 
-# What somebody keeps something in stays, and is still known to be ours to remove.
+# A folder with other files stays, and stays in the note of files to remove.
 remove_made() {
   if was_made "$osquery"; then rmdir "$osquery" 2>/dev/null || return 0; fi
   forget_made

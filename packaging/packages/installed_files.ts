@@ -1,4 +1,4 @@
-/** What is installed where, by both packages, and what only the .deb has. Everything belongs to root. */
+/** The installed files and their paths, for both packages and for the .deb only. The owner of all files is root. */
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -18,11 +18,11 @@ import { SBOM_FILE } from '../executable/sbom.ts';
 
 export const NAME = 'osquery-process-ancestry';
 const DOCUMENTS = `usr/share/doc/${NAME}`;
-/** README.md leads to it. */
+/** README.md has a link to it. */
 const REFERENCE = 'docs/reference';
-/** Folders below packaging/ that an administrator takes files from. */
+/** Folders below packaging/ with files for administrators. */
 const EXAMPLES = ['ansible', 'osquery', 'fleet', 'grafana', 'prometheus', 'systemd', 'operations'] as const;
-/** What makes those files, and tries them. */
+/** Sources that make or test those files. */
 const SOURCES = /^\.|\.ts$|\.test\.yml$|^detections\/|^false_positives\.json$/;
 
 export interface Sources {
@@ -37,10 +37,10 @@ export interface Sources {
   readonly debianChangelog: string;
 }
 
-/** Lays out what both packages have below `stage`, which must not exist. */
+/** Creates the files of both packages below `stage`, which must not exist. */
 export function layOut(stage: string, { root, built, manPage, bashCompletion }: Sources): void {
   const into = folders(stage);
-  // A second name of one file: it is 118 MB, and is only read.
+  // A hard link: the file has 118 MB, and is only read.
   linkSync(join(built, 'process_ancestry.ext'), into(`usr/lib/${NAME}/process_ancestry.ext`));
   symlinkSync(`../lib/${NAME}/process_ancestry.ext`, into('usr/bin/process_ancestry'));
   write(into('usr/share/man/man8/process_ancestry.8.gz'), gzipped(manPage));
@@ -59,7 +59,7 @@ export function layOut(stage: string, { root, built, manPage, bashCompletion }: 
   }
 }
 
-/** Adds what a .deb has to have besides. */
+/** Adds the files that only a .deb has. */
 export function addDebian(stage: string, { root, copyright, debianChangelog }: Sources): void {
   const into = folders(stage);
   write(into(`${DOCUMENTS}/copyright`), copyright);
@@ -77,7 +77,7 @@ export function everythingBelow(folder: string, inside = ''): string[] {
     .toSorted();
 }
 
-/** What git knows of it: not what a build or a run has left there. */
+/** Its files in git: without leftovers of a build or a run. */
 function filesOf(folder: string, root: string): string[] {
   if (!existsSync(folder)) return [];
   const listed = spawnSync('git', ['-C', folder, 'ls-files'], { encoding: 'utf8' });
@@ -85,7 +85,7 @@ function filesOf(folder: string, root: string): string[] {
   return everythingBelow(folder).filter((path) => statSync(join(folder, path)).isFile());
 }
 
-/** Makes the folders on the way to a file, readable for all whatever the umask. */
+/** Makes the parent folders of a file, readable by all with any umask. */
 function folders(stage: string): (path: string) => string {
   return (path) => {
     const parents = dirname(path).split('/');
@@ -109,7 +109,7 @@ function write(path: string, content: Uint8Array | string): void {
   chmodSync(path, 0o644);
 }
 
-/** As gzip -9n: with neither name nor time in it. */
+/** As gzip -9n: without name and time. */
 function gzipped(text: string): Buffer {
   return gzipSync(text, { level: 9 });
 }

@@ -1,7 +1,6 @@
 /**
- * Makes the .deb and the .rpm of dist/package/process_ancestry.ext (npm run package), by Debian's dpkg-deb and rpmbuild, and
- * SHA256SUMS and the SBOM beside them. The same sources, executable and SOURCE_DATE_EPOCH (or last commit) make the same
- * bytes.
+ * Makes the .deb and the .rpm of dist/package/process_ancestry.ext (npm run package), with Debian's dpkg-deb and rpmbuild,
+ * and SHA256SUMS and the SBOM. The same sources, executable and SOURCE_DATE_EPOCH (or last commit) make the same bytes.
  *
  *   make.ts [--arch x64|arm64] [--only deb|rpm] [--revision N] [--output FOLDER]
  */
@@ -50,21 +49,23 @@ const { values: given } = parseArgs({
   },
 });
 const output = resolve(given.output);
-/** The second packing of a version is newer than the first. */
+/** The second packages of a version are newer than the first. */
 const revision = Number(given.revision);
 if (!Number.isSafeInteger(revision) || revision < 1) throw new Error(`--revision ${given.revision} is no whole number`);
 
 const architecture = architectureNamed(given.arch);
 const built = outputFor(architecture);
 if (!existsSync(join(built, 'process_ancestry.ext')))
-  throw new Error(`${relative(root, built)}/process_ancestry.ext is not there: packaging/executable/make.ts makes it`);
+  throw new Error(
+    `${relative(root, built)}/process_ancestry.ext does not exist: packaging/executable/make.ts makes it`,
+  );
 assertVersion();
 
 const epoch =
   process.env.SOURCE_DATE_EPOCH ?? lastCommit() ?? String(Math.floor(statSync(at('CHANGELOG.md')).mtimeMs / 1000));
 const date = new Date(Number(epoch) * 1000);
 process.env.SOURCE_DATE_EPOCH = epoch;
-/** dpkg-deb's and rpm's names for it. */
+/** Its names in dpkg-deb and rpm. */
 const [debianArchitecture, rpmArchitecture] = architecture === 'arm64' ? ['arm64', 'aarch64'] : ['amd64', 'x86_64'];
 const sbom = readFileSync(join(built, SBOM_FILE), 'utf8');
 const license = licenseOf(sbom);
@@ -95,7 +96,7 @@ const sources: Sources = {
 };
 
 mkdirSync(output, { recursive: true });
-// Beside the executable, of which the packages' contents are to hold a second name.
+// Beside the executable, because the packages' contents have a hard link to it.
 const scratch = mkdtempSync(join(built, 'packing-'));
 try {
   if (given.only !== 'rpm') report(makeDeb());
@@ -188,7 +189,7 @@ function makeRpm(): string {
   return delivered(`${NAME}-${VERSION}-${revision}.${rpmArchitecture}.rpm`);
 }
 
-/** Every file, and the folders that no other package has. */
+/** All files, and the folders that no other package has. */
 function rpmFiles(stage: string): string[] {
   const isOwn = (path: string) => path.split('/').some((part) => part === NAME);
   return everythingBelow(stage).flatMap((path) => {
@@ -202,7 +203,7 @@ function debianDependencies(): string[] {
   return [`libc6 (>= ${BOUNDS.GLIBC})`, `libgcc-s1 (>= ${BOUNDS.GCC.split('.')[0]})`, `libstdc++6 (>= ${OLDEST_GCC})`];
 }
 
-/** As rpm's own generators name them, which know only libraries of the machine that they run on. */
+/** Names as from rpm's own generators, which know only libraries of the machine on which they run. */
 function rpmRequirements(): string[] {
   return [
     `libc.so.6(GLIBC_${BOUNDS.GLIBC})(64bit)`,
@@ -216,7 +217,7 @@ function template(path: string): string {
   return readFileSync(at('packaging', 'packages', path), 'utf8');
 }
 
-/** Puts values in the place of @NAME@; throws for one that nothing was given for. */
+/** Replaces @NAME@ by its value; throws for a name without a value. */
 function filled(path: string, fields: Readonly<Record<string, string>>): string {
   return template(path).replace(/@([A-Z_]+)@/g, (_, name: string) => {
     const value = fields[name];
@@ -229,14 +230,14 @@ function installation(): string {
   return template('installation.sh').trimEnd();
 }
 
-/** What CHANGELOG.md says of this version, an entry each. */
+/** The entries of this version in CHANGELOG.md. */
 function changes(): string[] {
   const [, section = ''] =
     new RegExp(`^## ${VERSION.replaceAll('.', '\\.')}.*\n([^]*?)(?=^## |(?![^]))`, 'm').exec(
       readFileSync(at('CHANGELOG.md'), 'utf8'),
     ) ?? [];
   const entries = section.split(/^- /m).map((entry) => entry.trim().replace(/\s+/g, ' '));
-  if (entries.length < 2) throw new Error(`CHANGELOG.md says nothing of ${VERSION}`);
+  if (entries.length < 2) throw new Error(`CHANGELOG.md has no entries for ${VERSION}`);
   return entries.filter(Boolean);
 }
 
@@ -266,7 +267,7 @@ function lastCommit(): string | undefined {
   }
 }
 
-/** What is packed may have been made before the version was changed. */
+/** The executable may be older than the last change of the version. */
 function assertVersion(): void {
   const program = join(built, 'process_ancestry.ext');
   const [command = program, ...rest] = [...runnerFor(architecture), program, '--version'];
@@ -281,7 +282,7 @@ function delivered(file: string): string {
   return path;
 }
 
-/** SHA256SUMS of all packages and SBOMs that are there, as sha256sum -c reads it. */
+/** SHA256SUMS of all existing packages and SBOMs, for sha256sum -c. */
 function writeSums(): void {
   const files = readdirSync(output).filter((name) => name.startsWith(NAME) && /\.(deb|rpm|cdx\.json)$/.test(name));
   const sums = files.toSorted().map((name) => `${run('sha256sum', join(output, name)).slice(0, 64)}  ${name}\n`);

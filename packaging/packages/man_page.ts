@@ -1,4 +1,4 @@
-/** process_ancestry(8), of what --help says. */
+/** Makes the manual process_ancestry(8) from the texts of --help. */
 import { helpText } from '../../src/config/command_line.ts';
 import { boundsOf, type Flag, flagNames, flags } from '../../src/config/flags.ts';
 
@@ -12,7 +12,7 @@ export interface ManPageOptions {
 
 /** Its source, for man(1). */
 export function manPage({ version, date, summary, description }: ManPageOptions): string {
-  // Usage and the flags of the process and of the shell are as --help has them; those of the recording come below.
+  // Usage and the flags of the process and of the shell are as in --help; the flags of the recording are below.
   const [head = ''] = helpText().split('Flags of the recording');
   const usage = head
     .slice(head.indexOf('usage:'))

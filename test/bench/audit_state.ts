@@ -1,14 +1,17 @@
-/** Kernel audit is one for the whole machine: the same state before each measurement, and in the end what was found. */
+/**
+ * The machine has one kernel audit: sets the same state before each measurement, and restores the original state at the
+ * end.
+ */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { auditControl, auditSettings } from '../integration/extension_under_test.ts';
 
 const AUDIT_CONTROL = fileURLToPath(new URL('../integration/audit_control.py', import.meta.url));
 const IMMUTABLE = 2;
-/** Records: the same for every listener, and what audit's documentation suggests for busy hosts. */
+/** In records: the same for every listener, as audit's documentation suggests for busy hosts. */
 export const BACKLOG_LIMIT = 8192;
 
-/** Rules and status as they are; give them to `restoreAudit`. Throws where audit cannot be borrowed. */
+/** The present rules and status, for `restoreAudit`. Throws if audit is in use. */
 export function borrowAudit(): string {
   const { status } = auditSettings();
   if (status.enabled === IMMUTABLE) throw new Error('audit is immutable until the next boot (auditctl -e 2)');
@@ -16,7 +19,7 @@ export function borrowAudit(): string {
   return auditControl('save');
 }
 
-/** Off, without rules, and with a backlog that no process of the host ever waits for. */
+/** Off, without rules, and with a backlog for which no process of the host waits. */
 export function quietAudit(): void {
   auditControl('quiet', String(BACKLOG_LIMIT));
 }

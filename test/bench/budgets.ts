@@ -1,4 +1,4 @@
-/** The budgets, each with what was measured of it and whether it is met. */
+/** The budgets, each with its figure and whether it is met. */
 import { OLD_COMMIT } from './checkout.ts';
 import { AUDIT, EBPF } from './extension_listener.ts';
 import type { IdleFigures } from './idle.ts';
@@ -15,7 +15,7 @@ export interface Verdict {
 }
 
 interface Measured {
-  /** What is held against the bound. */
+  /** The figure that is compared with the bound. */
   readonly value: number;
   readonly text: string;
 }
@@ -154,12 +154,12 @@ function verdict(budget: string, measured: Measured | undefined, isMet: (value: 
   return { budget, figure: measured.text, verdict: isMet(measured.value) ? 'met' : 'missed' };
 }
 
-/** The median is held against the bound. */
+/** Compares the median with the bound. */
 function figure(range: Range, unit: string, digits: number): Measured {
   return { value: range.median, text: `${rangeText(range, digits)}${unit}` };
 }
 
-/** The median of the storm that is worst. */
+/** The median of the worst storm. */
 function worstOf(
   storms: readonly StormFigures[],
   of: (one: StormFigures) => Range,
@@ -177,7 +177,7 @@ function worstOf(
   };
 }
 
-/** The sensor that takes more. */
+/** The more expensive sensor. */
 function idleFigure(
   idle: readonly IdleFigures[] | undefined,
   of: (one: IdleFigures) => Range,

@@ -1,4 +1,4 @@
-/** Built checkouts that are measured: this one and, beside it, one of 0.1.0. */
+/** The measured checkouts, which are built: this one and one of 0.1.0. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,16 +7,16 @@ export interface Checkout {
   readonly name: string;
   readonly directory: string;
   readonly version: 'this' | '0.1.0';
-  /** What osquery would start. */
+  /** The file that osquery would start. */
   readonly program: string;
 }
 
-/** The commit that budgets are compared with. */
+/** The commit with which budgets are compared. */
 export const OLD_COMMIT = '9d4203f';
 
 export const THIS: Checkout = checkoutAt(fileURLToPath(new URL('../../', import.meta.url)), 'this extension', 'this');
 
-/** @throws {Error} it is none of 0.1.0, or was not built */
+/** @throws {Error} it is not of 0.1.0, or was not built */
 export function oldCheckout(directory: string): Checkout {
   const old = checkoutAt(resolve(directory), OLD_COMMIT, '0.1.0');
   const manifest = join(old.directory, 'package.json');
@@ -27,7 +27,7 @@ export function oldCheckout(directory: string): Checkout {
   return old;
 }
 
-/** The Node that a checkout brings, with the options of its launcher. */
+/** The Node of a checkout, with the options of its launcher. */
 export function nodeOf({ directory }: Checkout): { readonly node: string; readonly options: readonly string[] } {
   const options = JSON.parse(readFileSync(join(directory, 'packaging', 'v8_options.json'), 'utf8')) as object;
   return {

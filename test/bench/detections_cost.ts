@@ -1,6 +1,6 @@
 /**
  * node test/bench/detections_cost.ts: what one run of all detections costs on 1,000 new executions, eight processes deep: CPU of
- * the extension, and time of SQLite over the rows that it answers.
+ * the extension, and time of SQLite for its rows.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -45,7 +45,7 @@ try {
   rmSync(directory, { recursive: true, force: true });
 }
 
-/** The statements over a table that has the rows, as every subscriber. */
+/** The statements over a table with the rows, for each subscriber. */
 function timeOfSqlite(rows: readonly Record<string, string>[]): number {
   using database = new DatabaseSync(':memory:');
   const names = columns.map(({ name }) => name);

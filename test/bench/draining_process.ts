@@ -1,10 +1,10 @@
-/** Reads all rows of process_ancestry_events as bytes and says how many: draining_process.ts SOCKET COLUMN... */
+/** Reads all rows of process_ancestry_events as bytes and prints the number: draining_process.ts SOCKET COLUMN... */
 import { MessageSocket } from '../../src/osquery/message_socket.ts';
 import { REQUEST_LIMITS } from '../../src/osquery/protocol.ts';
 import { encodeCall } from '../../src/osquery/request.ts';
 
 const TIMEOUT_MS = 60_000;
-/** An error is shorter than many rows. */
+/** An error is shorter than the rows. */
 const LEAST_BYTES = 1_000_000;
 
 const [, , path = '', ...colsUsed] = process.argv;

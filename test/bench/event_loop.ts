@@ -1,4 +1,4 @@
-/** How long an extension's event loop is held by one piece of work, as loop_watch.ts tells it. */
+/** How long one piece of work blocks an extension's event loop, measured by loop_watch.ts. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,12 +9,12 @@ const WATCH = new URL('loop_watch.ts', import.meta.url).href;
 export class EventLoop {
   readonly #directory = mkdtempSync(join(tmpdir(), 'bench-loop-'));
 
-  /** What the extension is to be started with. */
+  /** Options for the start of the extension. */
   get env(): NodeJS.ProcessEnv {
     return { NODE_OPTIONS: `--import=${WATCH}`, BENCH_LOOP_FILE: this.#file };
   }
 
-  /** The longest piece since it was asked last, in milliseconds. */
+  /** The longest piece since the last call, in milliseconds. */
   async longestPiece(pid: number): Promise<number> {
     rmSync(this.#file, { force: true });
     process.kill(pid, 'SIGUSR2');

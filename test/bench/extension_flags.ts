@@ -1,6 +1,6 @@
-/** The flags of every extension that is measured. */
+/** The flags of every measured extension. */
 export function extensionFlags(options: { readonly replayFile?: string } = {}): string[] {
   const { replayFile } = options;
-  // Nothing more: what is measured is what people get by default.
+  // No others: the defaults are measured.
   return replayFile === undefined ? [] : ['--collector', 'replay', '--replay-file', replayFile];
 }

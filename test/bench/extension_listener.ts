@@ -11,7 +11,7 @@ export const extensionListener = (
 ): Listener => ({
   name,
   async start(): Promise<RunningListener> {
-    // All rows are read at the end, however long the command lines are of whoever runs this.
+    // All rows are read at the end, also if the command lines above this test are long.
     const readable = ['--result-max-bytes', '1073741824'];
     const extension = await ExtensionUnderTest.start([...extensionFlags(), ...readable, ...flags], {
       program,
@@ -38,11 +38,11 @@ export const extensionListener = (
   },
 });
 
-/** The names that budgets are looked up by. */
+/** The names by which budgets are found. */
 export const EBPF = 'this extension, eBPF';
 export const AUDIT = 'this extension, audit';
 
-/** What is measured wherever listeners are: each sensor and, where there is one, the old commit with its only one. */
+/** The listeners of each part: each sensor, and the old commit, if given, with its only sensor. */
 export const extensionListeners = (old: Checkout | undefined): readonly Listener[] => [
   extensionListener(EBPF, ['--collector', 'ebpf']),
   extensionListener(AUDIT, ['--collector', 'audit']),

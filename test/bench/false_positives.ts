@@ -3,9 +3,9 @@
  *
  * How many rows each detection gives over an `apt-get install` of packages with maintainer scripts, and over an `npm ci` of
  * this project and its build. Writes packaging/osquery/false_positives.json, and the counts into the descriptions of
- * packs/detections.conf. Needs root, kernel audit, debootstrap and a mirror of Debian; with --root it takes what debootstrap
- * has made before, and leaves it there. What `npm ci` installs is locked anew, without Biome: it refuses this project's lock
- * file where a registry lacks an optional package of another platform.
+ * packs/detections.conf. Needs root, kernel audit, debootstrap and a mirror of Debian; --root uses an existing root of
+ * debootstrap and keeps it. The packages of `npm ci` are locked anew, without Biome: it refuses this project's lock file if
+ * a registry lacks an optional package of another platform.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ import { ExtensionUnderTest } from '../integration/extension_under_test.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Packages of servers and of much else that is set up by scripts: users, units, alternatives, triggers, certificates. */
+/** Packages of servers and others with much set-up by scripts: users, units, alternatives, triggers, certificates. */
 const PACKAGES =
   `nginx apache2 php-fpm postgresql mariadb-server redis-server openssh-server exim4 bind9 cron logrotate systemd
   dbus sudo man-db git build-essential python3-pip default-jre-headless ca-certificates-java rsyslog ufw docker.io fail2ban
@@ -31,9 +31,9 @@ const { values: options, positionals: asked } = parseArgs({
 });
 
 interface Activity {
-  /** How what it says of itself begins. */
+  /** The start of its text about itself. */
   readonly name: string;
-  /** Makes what it needs, starts it, and says what it is. */
+  /** Prepares and starts it, and describes it. */
   prepare(): { what: string; start: () => ChildProcess; remove: () => void };
 }
 
@@ -49,7 +49,7 @@ const apt: Activity = {
     const policy = join(directory, 'usr/sbin/policy-rc.d');
     writeFileSync(policy, '#!/bin/sh\nexit 101\n');
     chmodSync(policy, 0o755);
-    // Not /dev and /sys: these are the host's, whoever mounts them.
+    // Not /dev and /sys: in every mount these are the host's.
     quietly('mount', '-t', 'proc', 'proc', join(directory, 'proc'));
     const inside = (...args: string[]) => ['chroot', directory, 'apt-get', '-q', '-y', ...args];
     const [chroot = '', ...update] = inside('update');

@@ -1,4 +1,4 @@
-/** What it costs to listen to a host on which nothing happens. */
+/** The cost of listening on an idle host. */
 import { borrowAudit, quietAudit, restoreAudit } from './audit_state.ts';
 import type { Checkout } from './checkout.ts';
 import { extensionListeners } from './extension_listener.ts';
@@ -11,13 +11,13 @@ const SECONDS = 60;
 
 export interface IdleFigures {
   readonly listener: string;
-  /** Of one core, all threads of the extension, and kauditd. */
+  /** Share of one core, for all threads of the extension and kauditd. */
   readonly cpuPercent: Range;
-  /** Resident at the end. */
+  /** Resident memory at the end. */
   readonly megabytes: Range;
 }
 
-/** Each listener for a minute, with nothing to do but what the machine does anyway. Borrows kernel audit. */
+/** Runs each listener for a minute, without load except that of the machine. Uses kernel audit. */
 export async function measureIdle(
   repetitions: number,
   old: Checkout | undefined,

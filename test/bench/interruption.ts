@@ -1,4 +1,4 @@
-/** A benchmark that is told to stop must still put the host back as it was: it stops at the next step, through `finally`. */
+/** An interrupted benchmark must still restore the host: it stops at the next step, through `finally`. */
 let signalled: NodeJS.Signals | undefined;
 
 export function watchForSignals(): void {

@@ -1,4 +1,4 @@
-/** What JavaScript takes of an exec, from a batch of the collector to a row on disk: this version against 0.1.0. */
+/** The cost of an exec in JavaScript, from a batch of the collector to a row on disk: this version and 0.1.0. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -8,9 +8,9 @@ import type { Cost } from './javascript/measured_process.ts';
 import { type Range, rangeOf } from './range.ts';
 
 const PROGRAM = fileURLToPath(new URL('javascript/measured_process.ts', import.meta.url));
-/** Processes that start and end in a batch: a busy host, and quieter ones. */
+/** Processes per batch: a busy host, and quieter ones. */
 export const BATCHES = [90, 30, 10] as const;
-/** More than rows are kept, so that each batch has some let go; and by then the code is compiled. */
+/** More than the kept rows, so that each batch drops some; and the code is compiled by then. */
 const WARM_UP_EXECS = 25_000;
 const MEASURED_EXECS = 30_000;
 
@@ -19,7 +19,7 @@ export interface JavaScriptFigures {
   readonly checkout: string;
   readonly cpuMicroseconds: Range;
   readonly bytes: Range;
-  /** Of the old commit's in the same repetition; undefined without it. */
+  /** Ratio to the old commit in the same repetition; undefined without it. */
   readonly cpuOfOld: Range | undefined;
   readonly bytesOfOld: Range | undefined;
 }

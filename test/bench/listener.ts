@@ -1,15 +1,15 @@
-/** Something that listens to execs while a storm runs: this extension, another program, or nothing. */
+/** A listener to execs during a storm: this extension, another program, or none. */
 import type { Row } from '../integration/extension_under_test.ts';
 import { cpuMicroseconds, memoryMegabytes } from './process_cost.ts';
 
 export interface RunningListener {
-  /** By the name that the table gives them. */
+  /** Its name in the table. */
   readonly processes: Readonly<Record<string, number>>;
-  /** Execs or records given up until now, by its own count or the kernel's. */
+  /** Lost execs or records, by its own count or the kernel's. */
   lost(): Promise<number>;
-  /** Ends it and answers rows as check-forest.mjs takes them: pid, cmdline, ancestry. */
+  /** Ends it and returns rows for check-forest.mjs: pid, cmdline, ancestry. */
   finish(): Promise<readonly Row[]>;
-  /** Ends it without asking for anything; does nothing when it has ended. */
+  /** Ends it without reading rows; does nothing if it has ended. */
   stop(): Promise<void>;
 }
 
@@ -18,12 +18,12 @@ export interface Listener {
   start(): Promise<RunningListener>;
 }
 
-/** CPU of each process until now, in microseconds. */
+/** CPU time of each process so far, in microseconds. */
 export function cpuOf(processes: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(processes).map(([name, pid]) => [name, cpuMicroseconds(pid)]));
 }
 
-/** The most memory that they ever had, added up. */
+/** The sum of their peak memory. */
 export function peakMegabytes(processes: Readonly<Record<string, number>>): number {
   return Object.values(processes).reduce((sum, pid) => sum + memoryMegabytes(pid).peak, 0);
 }
@@ -31,13 +31,13 @@ export function peakMegabytes(processes: Readonly<Record<string, number>>): numb
 const QUIET_MS = 250;
 const QUIET_CPU_MICROSECONDS = 3_000;
 
-/** For so long it is waited for quiet at most. */
+/** Maximum wait until they are idle. */
 const SETTLED_WITHIN_MS = 5_000;
 
-/** Resolves when they have nothing left to do. Looks at their CPU time alone: asking them would cost them some. */
+/** Resolves when they are idle. Reads only their CPU time: a query would cost some. */
 export async function settled(processes: Readonly<Record<string, number>>): Promise<void> {
   const sum = () => Object.values(cpuOf(processes)).reduce((a, b) => a + b, 0);
-  // Other processes of the machine go on, and who listens hears of them.
+  // Other processes of the machine continue, and listeners receive their events.
   const deadline = performance.now() + SETTLED_WITHIN_MS;
   for (let before = sum(); performance.now() < deadline; ) {
     await new Promise((resolve) => setTimeout(resolve, QUIET_MS));

@@ -1,11 +1,11 @@
 /**
- * Loaded into an extension by NODE_OPTIONS: on SIGUSR2 it writes how long the event loop was held at most since the last time,
- * in milliseconds, into the file that the environment names.
+ * Loaded into an extension by NODE_OPTIONS: on SIGUSR2 it writes the longest block of the event loop since the last signal,
+ * in milliseconds, into the file from the environment.
  */
 import { renameSync, writeFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-/** Wakes the process as seldom as the figures allow. */
+/** Wakes the process as rarely as the precision allows. */
 const RESOLUTION_MS = 5;
 
 const file = process.env.BENCH_LOOP_FILE;

@@ -1,6 +1,6 @@
 /*
- * pace RATE SECONDS TOKEN: executes /bin/true TOKEN.N so many times a second, at even distances, and prints how many
- * times. Real hosts execute few programs a second, and a listener then pays for each wake-up.
+ * pace RATE SECONDS TOKEN: executes /bin/true TOKEN.N RATE times a second, at even distances, and prints the number. Real
+ * hosts execute few programs a second, and each wakes the listener up.
  */
 #include <spawn.h>
 #include <stdio.h>

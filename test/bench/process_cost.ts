@@ -1,4 +1,4 @@
-/** What the kernel accounts to a process. */
+/** The resources that the kernel accounts to a process. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 // USER_HZ is 100 on every architecture that Node runs on.
@@ -13,14 +13,14 @@ export function cpuMicroseconds(pid: number): number {
   return nanoseconds / 1000;
 }
 
-/** The same of all processes that this one has started and that are gone, theirs included; to 10 ms (man 5 proc). */
+/** The same for all ended children of this process and their children; precise to 10 ms (man 5 proc). */
 export function endedChildrenMicroseconds(): number {
   const stat = readFileSync('/proc/self/stat', 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[13]) + Number(fields[14])) * JIFFY_MICROSECONDS;
 }
 
-/** What all processors of the machine have worked since it started: neither idle nor waiting for a disk. */
+/** Busy time of all processors since the boot: neither idle nor waiting for a disk. */
 export function machineMicroseconds(): number {
   const [, user, nice, system, , , irq, softirq] = readFileSync('/proc/stat', 'utf8').split(/\s+/, 8).map(Number);
   return (
@@ -34,25 +34,25 @@ export function memoryMegabytes(pid: number): { now: number; peak: number } {
   return { now: kilobytes('VmRSS') / 1024, peak: kilobytes('VmHWM') / 1024 };
 }
 
-/** Forgets the peak until now (man 5 proc, /proc/PID/clear_refs). */
+/** Resets the peak (man 5 proc, /proc/PID/clear_refs). */
 export function resetPeak(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }
 
-/** The pid of a kernel thread by its name; undefined where there is none. */
+/** The pid of a kernel thread by its name; undefined if there is none. */
 export function kernelThread(name: string): number | undefined {
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
     try {
       if (readFileSync(`/proc/${entry}/comm`, 'utf8').trim() === name) return Number(entry);
     } catch {
-      // It ended while the list was read.
+      // The process ended while the list was read.
     }
   }
   return undefined;
 }
 
-/** The processes that a process has started and that are still there. */
+/** The living children of a process. */
 export function childrenOf(parent: number): number[] {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
@@ -63,12 +63,12 @@ export function childrenOf(parent: number): number[] {
     });
 }
 
-/** Whether it runs: a dead process that nobody has reaped does not. */
+/** Whether it runs: a zombie does not. */
 export function isRunning(pid: number): boolean {
   return !['', 'Z', 'X'].includes(standing(pid).state);
 }
 
-/** man 5 proc, /proc/PID/stat: the name in parentheses may hold anything. */
+/** man 5 proc, /proc/PID/stat: the name in parentheses may have any characters. */
 function standing(pid: number): { state: string; ppid: number } {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

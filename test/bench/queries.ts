@@ -1,4 +1,4 @@
-/** What answers cost: latencies as osquery sees them, and the extension's CPU and memory for a large one. */
+/** The cost of answers: latencies as seen by osquery, and the extension's CPU and memory for a large one. */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -22,11 +22,11 @@ import { SoakLog } from './soak_log.ts';
 const OP = { equals: 2, lessThan: 16, greaterThanOrEquals: 32 } as const;
 const ROWS_KEPT = 50_000;
 const LARGE_ANSWER_ROWS = 10_000;
-/** 10,000 full rows take 37 MB, which is more than this version answers by default. */
+/** 10,000 full rows take 37 MB, more than this version's default limit of an answer. */
 const ROOMY = ['--result-max-bytes', '268435456'];
 const POINT_QUERIES = 300;
 const OUTER_ROWS = 200;
-/** How often each is asked in a repetition, of which the middle one counts. */
+/** Number of queries per repetition, of which the median counts. */
 const WINDOW_QUERIES = 5;
 const JOINS = 3;
 const VISIBLE_EXECS = 25;
@@ -36,14 +36,14 @@ const SUBSCRIBER_PAUSE_MS = 400;
 
 export interface LatencyFigures {
   readonly milliseconds: Range;
-  /** The longest time that one piece of work held the event loop. */
+  /** The longest time for which one piece of work blocked the event loop. */
   readonly pieceMilliseconds: Range;
   readonly rows: Range;
-  /** Of the old commit's time, of the same repetition. */
+  /** Ratio to the old commit's time in the same repetition. */
   readonly ofOld: Range | undefined;
 }
 
-/** Of one checkout. Undefined: it does not answer that query. */
+/** Figures of one checkout. Undefined: it does not answer that query. */
 export interface QueryFigures {
   readonly checkout: string;
   readonly point: LatencyFigures | undefined;
@@ -56,10 +56,10 @@ export interface QueryFigures {
     readonly cpuSeconds: Range;
     readonly cpuOfOld: Range | undefined;
     readonly pieceMilliseconds: Range;
-    /** Of the first one of the process, whose code is not compiled yet. */
+    /** The first query of the process, whose code is not compiled yet. */
     readonly firstCpuSeconds: number;
     readonly megabytes: Range;
-    /** Above what it had before the first one: it may keep what that took. */
+    /** Relative to the memory before the first one, because it may keep that memory. */
     readonly peakMegabytesMore: Range;
   };
 }
@@ -85,7 +85,7 @@ type Taken = Record<(typeof KINDS)[number], (Watched | undefined)[]> & {
 
 type Constraints = Readonly<Record<string, readonly { readonly op: number; readonly expr: string }[]>>;
 
-/** An extension with rows of a log, and what tells how long its event loop is held. */
+/** An extension with rows of a log, and the watch of its event loop. */
 interface Filled {
   readonly replayed: ReplayedExtension;
   readonly loop: EventLoop;
@@ -96,12 +96,12 @@ interface Asked {
   readonly checkout: Checkout;
   readonly many: Filled;
   readonly large: Filled;
-  /** Of `many`. */
+  /** Median of `many`. */
   readonly rows: readonly Row[];
   readonly megabytesBefore: number;
 }
 
-/** The checkouts in turn, in another order each time. Borrows kernel audit for the subscriber, who needs rows that are new. */
+/** Runs the checkouts in turn, in another order each time. Uses kernel audit for the subscriber, which needs new rows. */
 export async function measureQueries(
   repetitions: number,
   old: Checkout | undefined,
@@ -116,7 +116,7 @@ export async function measureQueries(
       say(`queries: reading logs (${checkout.name}) …`);
       all.push(await started(checkout));
     }
-    // The first time of each is not counted: code is compiled then.
+    // The first time of each does not count: code is compiled then.
     for (let repetition = 0; repetition <= repetitions; repetition++) {
       if (repetition > 0) say(`queries ${repetition} of ${repetitions} …`);
       for (const asked of repetition % 2 === 0 ? all : all.toReversed()) {
@@ -170,7 +170,7 @@ async function started(checkout: Checkout): Promise<Asked> {
   return { checkout, many, large, rows, megabytesBefore };
 }
 
-/** Names of the columns that SELECT * has, and that the old commit has, too: both answer the same. */
+/** Names of the columns of SELECT * that the old commit has too: both answer the same. */
 async function fullRow(old: Checkout | undefined): Promise<string[]> {
   const names = columns.filter(({ options }) => !(options & ColumnOption.hidden)).map(({ name }) => name);
   if (!old) return names;
@@ -179,7 +179,7 @@ async function fullRow(old: Checkout | undefined): Promise<string[]> {
   return names.filter((name) => before.columns.some((column) => column.name === name));
 }
 
-/** With the longest piece of the event loop meanwhile; undefined where the query is not answered. */
+/** With the longest piece of the event loop meanwhile; undefined if the query is not answered. */
 async function watched({ replayed, loop }: Filled, action: () => Promise<Timed>): Promise<Watched | undefined> {
   return watchedIn(replayed.pid, loop, action);
 }
@@ -203,13 +203,13 @@ async function filled(checkout: Checkout, log: Log, rows: number): Promise<Fille
   return { replayed, loop };
 }
 
-/** A log that is made as a whole comes as a whole. */
+/** A log that is made as a whole is read as a whole. */
 function atOnce(text: string): Log {
   const pieces = [text];
   return () => pieces.pop() ?? '';
 }
 
-/** One generate as osquery makes it: a ping on one connection, the call on the next. */
+/** One generate call as from osquery: a ping on one connection, the call on the next. */
 async function ask(
   client: ExtensionClient,
   table: string,
@@ -241,7 +241,7 @@ async function timed(action: () => Promise<number>): Promise<Timed> {
   return { rows, milliseconds: performance.now() - began };
 }
 
-/** The middle one of many, each for another pid. */
+/** The median of many, each for another pid. */
 async function pointQueries(client: ExtensionClient, rows: readonly Row[]): Promise<Timed> {
   const all: Timed[] = [];
   for (let n = 0; n < POINT_QUERIES; n++) {
@@ -298,7 +298,10 @@ function threeWayJoin(client: ExtensionClient, rows: readonly Row[]): Promise<Ti
   });
 }
 
-/** `subscriber`: new rows since the last time, made by a storm in between. `visible`: each exec's row. All hear the same storm. */
+/**
+ * `subscriber`: new rows since the last time, from a storm in between. `visible`: each exec's row. All record the same
+ * storm.
+ */
 async function liveQueries(
   repetitions: number,
   checkouts: readonly Checkout[],
@@ -373,7 +376,7 @@ function largeAnswer({ pid, extension }: ReplayedExtension, megabytesBefore: num
   };
 }
 
-/** Reads all rows without looking at them, in a process of its own; answers how many bytes that were. */
+/** Reads all rows without parsing them, in its own process; returns the number of bytes. */
 function drain(socketPath: string, columns: readonly string[]): number {
   const program = fileURLToPath(new URL('draining_process.ts', import.meta.url));
   return Number(

@@ -1,4 +1,4 @@
-/** Figures of repetitions: the middle one, and how far they lie apart. */
+/** Figures of repetitions: the median and the range. */
 export interface Range {
   readonly median: number;
   readonly min: number;
@@ -16,7 +16,7 @@ export function rangeOf(values: readonly number[]): Range {
   };
 }
 
-/** `12 (10–15)`, or `12` where all are the same. */
+/** `12 (10–15)`, or `12` if all are the same. */
 export function rangeText({ median, min, max }: Range, digits = 0): string {
   const text = (value: number) =>
     value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });

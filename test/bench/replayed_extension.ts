@@ -1,4 +1,4 @@
-/** An extension that replays a log which is being written: as much of it as a benchmark wants, when it wants it. */
+/** An extension that replays a log while it is written: the benchmark decides how much is written and when. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, mkdtempSync, rmSync, type WriteStream } from 'node:fs';
@@ -9,7 +9,7 @@ import { type Checkout, THIS } from './checkout.ts';
 import { extensionFlags } from './extension_flags.ts';
 import { throwIfInterrupted } from './interruption.ts';
 
-/** What gives the log: the next so many execs of it. */
+/** Returns the next execs of the log. */
 export type Log = (execs: number) => string;
 
 export interface ReplayedOptions {
@@ -51,14 +51,14 @@ export class ReplayedExtension {
     return new ReplayedExtension(extension, directory, pipe);
   }
 
-  /** As fast as they are taken; resolves when they are rows. */
+  /** Writes as fast as they are read; resolves when they are rows. */
   async feed(log: Log, execs: number): Promise<void> {
     for (let left = execs; left > 0; left -= PIECE) {
       throwIfInterrupted();
       if (!this.#pipe.write(log(Math.min(PIECE, left)), 'latin1')) await once(this.#pipe, 'drain');
     }
     this.#fed += execs;
-    // The last event is whole when the next one begins; the newest wait for the log's time to go on.
+    // The last event is complete when the next one begins; the newest wait for later log times.
     const published = async () => {
       const { events_published, queue_depth } = await this.extension.stats();
       return Number(events_published) + Number(queue_depth) >= this.#fed - 1;
@@ -66,7 +66,7 @@ export class ReplayedExtension {
     await until(`${this.#fed} rows`, published);
   }
 
-  /** Ends the log: from now on the rows can be asked for. */
+  /** Ends the log: then the rows can be read. */
   async endLog(): Promise<void> {
     this.#pipe.end();
     await once(this.#pipe, 'close');

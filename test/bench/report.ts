@@ -1,4 +1,4 @@
-/** The figures as tables in Markdown, and where they go: README.md, between two markers, and a file of JSON. */
+/** Writes the figures as Markdown tables into README.md, between two markers, and into a JSON file. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { verdicts } from './budgets.ts';
@@ -20,7 +20,7 @@ export interface Machine {
   readonly laurel: string;
 }
 
-/** What was measured in one run; a part that was not asked for is missing. */
+/** The figures of one run; a part that was not requested is missing. */
 export interface Results {
   readonly date: string;
   readonly machine: Machine;
@@ -34,7 +34,7 @@ export interface Results {
 
 const NONE = '–';
 const README = fileURLToPath(new URL('README.md', import.meta.url));
-/** Where each part of the report goes. */
+/** The place of each part of the report. */
 const MARKS = {
   budgets: { begin: '<!-- budgets: made by npm run bench -->\n', end: '<!-- end of budgets -->' },
   details: { begin: '<!-- figures: made by npm run bench -->\n', end: '<!-- end of figures -->' },
@@ -42,7 +42,7 @@ const MARKS = {
 
 export type Report = { readonly [Part in keyof typeof MARKS]: string };
 
-/** The budgets, which fit on a screen, and where their figures come from. */
+/** The budgets, which fit on a screen, and the sources of their figures. */
 export function reportOf(results: Results): Report {
   const { date, machine, repetitions } = results;
   const { cpu, cpus, memoryGigabytes, kernel, node, auditd, laurel } = machine;
@@ -116,7 +116,7 @@ function stormTable(storms: readonly StormFigures[]): string {
   return table(head, rows);
 }
 
-/** Speeds mean something on a machine that does nothing else. */
+/** Speeds are valid only on an otherwise idle machine. */
 function othersLine(storms: readonly StormFigures[]): string {
   const median = rangeOf(storms.map(({ othersPercent }) => othersPercent.median));
   const most = Math.max(...storms.map(({ othersPercent }) => othersPercent.max));
@@ -219,7 +219,7 @@ function queryTable(all: readonly QueryFigures[]): string {
   );
 }
 
-/** Puts the tables where README.md has its markers. */
+/** Puts the tables between the markers of README.md. */
 export function drawReadme(report: Report): void {
   let text = readFileSync(README, 'utf8');
   for (const part of ['budgets', 'details'] as const) {
@@ -231,7 +231,7 @@ export function drawReadme(report: Report): void {
   writeFileSync(README, text);
 }
 
-/** Answers the file's path. */
+/** Returns the file's path. */
 export function writeJson(results: Results): string {
   const directory = fileURLToPath(new URL('results/', import.meta.url));
   mkdirSync(directory, { recursive: true });

@@ -1,7 +1,7 @@
 /**
- * npm run bench [-- [storms] [idle] [soak] [javascript] [queries] [--repetitions N] [--old DIRECTORY]]: what recording costs, side
- * by side with others, with the old commit and with nothing, and what answers cost. See README.md. Needs root, kernel audit and,
- * for the storms, apt-get.
+ * npm run bench [-- [storms] [idle] [soak] [javascript] [queries] [--repetitions N] [--old DIRECTORY]]: the cost of
+ * recording, side by side with others, the old commit and nothing, and the cost of answers. See README.md. Needs root,
+ * kernel audit and, for the storms, apt-get.
  */
 import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -21,7 +21,7 @@ type Part = (typeof PARTS)[number];
 /** A soak and an idle host take minutes: one for so many repetitions of the rest. */
 const SOAK_PACE = 5;
 const PEERS = ['auditd', 'laurel'];
-/** laurel's Debian package keeps them when it is purged. */
+/** laurel's Debian package leaves these at purge. */
 const LEFTOVERS = { users: ['_laurel'], directories: ['/var/log/laurel'] };
 
 const USAGE = `usage: npm run bench -- [${PARTS.join('|')} ...] [--repetitions N] [--old DIRECTORY]`;
@@ -30,7 +30,7 @@ const say = (text: string) => process.stderr.write(`${text}\n`);
 interface CommandLine {
   readonly parts: ReadonlySet<Part>;
   readonly repetitions: number;
-  /** A built checkout that is measured, too. */
+  /** A built checkout that is measured too. */
   readonly old: Checkout | undefined;
 }
 
@@ -60,7 +60,7 @@ function machine(): Machine {
 
 async function measure({ parts, repetitions, old }: CommandLine): Promise<Results> {
   const few = Math.max(1, Math.floor(repetitions / SOAK_PACE));
-  // The others are measured beside storms only.
+  // The others are measured only in storms.
   const removePackages = parts.has('storms') ? installPackages(PEERS, LEFTOVERS) : () => undefined;
   try {
     return {

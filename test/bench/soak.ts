@@ -1,4 +1,4 @@
-/** Two million execs through one process: what it takes in memory after the first and after the second. */
+/** Two million execs through one process: its memory after the first and after the second million. */
 import { settled } from './listener.ts';
 import { cpuMicroseconds, memoryMegabytes } from './process_cost.ts';
 import { type Range, rangeOf } from './range.ts';
@@ -45,7 +45,7 @@ async function soak(seed: number): Promise<Soaked> {
     const { pid, extension } = replayed;
     const log = new SoakLog(seed);
     const residentMegabytes = async () => {
-      // What the storm took is given back once it has been quiet for an interval of five seconds.
+      // Memory of the storm is released after an idle interval of five seconds.
       await new Promise((resolve) => setTimeout(resolve, 11_000));
       await settled({ extension: pid });
       return memoryMegabytes(pid).now;

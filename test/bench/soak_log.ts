@@ -1,10 +1,10 @@
 /**
- * An audit log without end of a busy host, made up but with the shape of real ones: services, cron and ssh sessions start
- * scripts, which start scripts and commands; some processes execute twice; pids go round and are used again; time goes on.
+ * An endless audit log of a busy host, made up in the shape of real ones: services, cron and ssh sessions start scripts,
+ * which start scripts and commands; some processes execute twice; pids wrap and are reused; time advances.
  */
 const PID_MAX = 32_768;
 const FIRST_PID = 300;
-/** Processes that go on and start others. */
+/** Processes that live on and start others. */
 const MAX_ALIVE = 100;
 const MAX_DEPTH = 9;
 /** x86_64 (asm/unistd_64.h). */
@@ -16,7 +16,7 @@ interface Living {
   readonly depth: number;
   readonly uid: number;
   exe: string;
-  /** How many more it starts before it ends. */
+  /** Number of processes that it still starts before it ends. */
   toStart: number;
 }
 
@@ -79,7 +79,7 @@ export class SoakLog {
     this.#random = seed;
   }
 
-  /** The next so many execs, with the forks before and the exits after them, as text of a raw log. */
+  /** The next execs, with the forks before and the exits after them, as text of a raw log. */
   next(execs: number): string {
     this.#lines = [];
     const end = this.#execs + execs;
@@ -146,7 +146,7 @@ export class SoakLog {
     this.#pidsAlive.delete(process.pid);
   }
 
-  /** One SYSCALL record; answers what the other records of the event begin with. */
+  /** One SYSCALL record; returns the start of the event's other records. */
   #record({ pid, ppid, uid, exe }: Living, call: number, exit: number | undefined): string {
     this.#serial++;
     const stamp = `msg=audit(${(this.#unixMs / 1000).toFixed(3)}:${this.#serial}): `;
@@ -179,5 +179,5 @@ export class SoakLog {
 
 const hex = (text: string): string => Buffer.from(text).toString('hex').toUpperCase();
 
-/** As the kernel writes what programs chose (kernel/audit.c, audit_log_untrustedstring). */
+/** As the kernel writes untrusted text (kernel/audit.c, audit_log_untrustedstring). */
 const untrusted = (text: string): string => (/^[!#-~]*$/.test(text) ? `"${text}"` : hex(text));

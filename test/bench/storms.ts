@@ -1,4 +1,4 @@
-/** Storms of execs under each listener in turn, again and again: what listening costs, and what it sees. */
+/** Repeated storms of execs under each listener in turn: the cost of listening, and the seen execs. */
 import { forestBinary, runForest } from '../integration/forest.ts';
 import { borrowAudit, quietAudit, restoreAudit } from './audit_state.ts';
 import type { Checkout } from './checkout.ts';
@@ -26,7 +26,7 @@ const STORMS: readonly Workload[] = [
   pacedWorkload(200, 5),
   pacedWorkload(20, 15),
 ];
-/** Programs that run for months are measured as they run then: what is compiled while it runs is compiled by then. */
+/** Programs that run for months are measured as they run then: with compiled code. */
 const WARM_UP = { programs: SHAPES.flatMap(({ programs }) => [...programs]), jobs: 2, rounds: 400 };
 
 const nothing: Listener = {
@@ -38,7 +38,7 @@ const nothing: Listener = {
     stop: async () => undefined,
   }),
 };
-/** Where the old commit is among them, it listens as it does by default: with audit and the connector. */
+/** The old commit, if given, listens as by default: with audit and the connector. */
 const listenersWith = (old: Checkout | undefined): readonly Listener[] => [
   nothing,
   ...extensionListeners(old),
@@ -56,11 +56,11 @@ interface Measurement {
   readonly listener: string;
   readonly repetition: number;
   readonly execsPerSecond: number;
-  /** Of the storm itself: what the kernel does for a listener within fork and exec is in here. */
+  /** Of the storm itself: it includes the kernel's work for a listener within fork and exec. */
   readonly stormMicrosecondsPerExec: number;
-  /** What other processes of the machine worked meanwhile, of all that was worked. */
+  /** Share of other processes of the machine in the busy time. */
   readonly othersPercent: number;
-  /** Of each process that takes part, kauditd among them. */
+  /** Of each involved process, including kauditd. */
   readonly cpuMicrosecondsPerExec: Readonly<Record<string, number>>;
   readonly lost: number;
   readonly seenPercent: number;
@@ -74,9 +74,9 @@ export interface StormFigures {
   readonly storm: string;
   readonly listener: string;
   readonly execsPerSecond: Range;
-  /** Of the speed with no listener, of the same repetition. */
+  /** Ratio to the speed without a listener in the same repetition. */
   readonly ratio: Range;
-  /** Of auditd's speed and CPU, of the same repetition. */
+  /** Ratio to auditd's speed and CPU in the same repetition. */
   readonly speedOfAuditd: Range;
   readonly cpuOfAuditd: Range;
   readonly stormMicrosecondsPerExec: Range;
@@ -91,7 +91,7 @@ export interface StormFigures {
   readonly lost: number;
 }
 
-/** The storms, one listener after the other, and in another order each time. Borrows kernel audit. */
+/** Runs the storms, one listener after the other, in another order each time. Uses kernel audit. */
 export async function measureStorms(
   repetitions: number,
   old: Checkout | undefined,
@@ -198,7 +198,7 @@ function figuresOf(all: readonly Measurement[], storm: string, listener: string)
   };
 }
 
-/** Of all processes that take part. */
+/** Of all involved processes. */
 function cpuPerExec(one: Measurement | undefined): number {
   return Object.values(one?.cpuMicrosecondsPerExec ?? { none: Number.NaN }).reduce((a, b) => a + b, 0);
 }

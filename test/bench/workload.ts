@@ -1,4 +1,4 @@
-/** What executes programs while listeners listen: forests as fast as they grow, or single programs at a pace. */
+/** Executes programs while listeners run: forests at full speed, or single programs at a fixed rate. */
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,11 +12,11 @@ export interface Heard {
   readonly chainRightPercent: number;
 }
 
-/** A workload that was run, and what of it a listener should have heard. */
+/** A finished workload, and the events that a listener should have. */
 export interface WorkloadRun {
   readonly execs: number;
   readonly execsPerSecond: number;
-  /** Holds a listener's rows against what was executed; rows of other workloads may be among them. */
+  /** Compares a listener's rows with the executed programs; rows of other workloads may be among them. */
   compare(rows: readonly Row[]): Heard;
   remove(): void;
 }
@@ -32,7 +32,7 @@ export interface Forest {
   readonly rounds: number;
 }
 
-/** Process trees of known shape, as fast as they can be grown. */
+/** Process trees of known shape, at full speed. */
 export const forestWorkload = (name: string, forest: Forest): Workload => ({
   name,
   async run() {
@@ -43,7 +43,7 @@ export const forestWorkload = (name: string, forest: Forest): Workload => ({
       execs: Number(execs),
       execsPerSecond: Number(rate),
       compare(rows) {
-        // Another forest's rows take the checker's time only.
+        // Rows of other forests cost only time of the checker.
         const seen = compare(
           run,
           rows.filter(({ cmdline }) => cmdline?.includes(` ${run.seed}.`)),

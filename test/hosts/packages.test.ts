@@ -169,7 +169,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     writeFileSync(root.at(CONFIG_FILE), '{"process_ancestry_database": "/srv/rows"}');
     const removed = await root.run('dpkg', ['--purge', NAME]);
     expect(removed).toMatch(/removed \d+ audit rules, restored the original audit settings/);
-    expect(removed).toContain('rows are left in /srv/rows');
+    expect(removed).toContain('rows are kept in /srv/rows');
     nothingIsLeft();
   });
 
@@ -193,7 +193,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     mkdirSync(root.at('/srv/elsewhere'));
     writeFileSync(root.at('/srv/elsewhere/events.db'), '');
     symlinkSync('/srv/elsewhere', root.at('/opt/orbit/process_ancestry'));
-    expect(await root.run('dpkg', ['--purge', NAME])).toContain('something else is in it');
+    expect(await root.run('dpkg', ['--purge', NAME])).toContain('it has other files');
     expect(changes()).toEqual([
       'new: opt/orbit/process_ancestry',
       'new: srv/elsewhere',

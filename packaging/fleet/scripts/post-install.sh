@@ -1,5 +1,6 @@
 #!/bin/sh
-# After the .deb or .rpm: what its own scripts leave to do where Fleet's agent, Orbit, runs osqueryd. May run again.
+# Runs after the installation of the .deb or .rpm: the steps for hosts where Fleet's agent, Orbit, runs osqueryd. May run
+# again.
 # PROCESS_ANCESTRY_ROOT: another root than /, to make images; nothing is restarted there.
 set -eu
 root=${PROCESS_ANCESTRY_ROOT:-}
@@ -8,25 +9,25 @@ default_list=$root/etc/osquery/extensions.load
 orbit_list=$root/opt/orbit/extensions.load
 
 [ -x "$root$extension" ] || {
-  echo "$root$extension is not there: the package was not installed" >&2
+  echo "$root$extension does not exist: the package is not installed" >&2
   exit 1
 }
 
-# The lines of a list that are another extension's. osquery takes those that begin with # or ; for comments.
+# The lines of a list for other extensions. Lines that begin with # or ; are comments.
 others() {
   [ ! -e "$1" ] || LC_ALL=C grep -aEv '^[[:space:]]*([#;]|$)|/process_ancestry[.]ext[[:space:]]*$' "$1" || true
 }
 
-# Orbit writes this list itself, of the agent option "extensions": where that is empty it empties the file, and restarts
-# (orbit/pkg/update/flag_runner.go). osqueryd reads it only while it is not empty, and else its own default.
+# Orbit writes this list from the agent option "extensions". If that is empty, it empties the file and restarts
+# (orbit/pkg/update/flag_runner.go). osqueryd reads the list if it is not empty, otherwise its default.
 if [ -n "$(others "$orbit_list")" ]; then
-  echo "$orbit_list has extensions that Fleet itself distributes, and Orbit overwrites what others add:" >&2
+  echo "$orbit_list has extensions that Fleet distributes, and Orbit overwrites added lines:" >&2
   echo "distribute process_ancestry in the same way (agent option extensions)" >&2
   exit 1
 fi
 if [ -e "$orbit_list" ]; then : >"$orbit_list"; fi
 
-# One that an administrator has made a comment stays one.
+# A line that an administrator commented out stays a comment.
 if [ ! -e "$default_list" ] || ! LC_ALL=C grep -aEq "^[#;[:space:]]*$extension[[:space:]]*\$" "$default_list"; then
   mkdir -p "$(dirname "$default_list")"
   {
@@ -39,7 +40,7 @@ fi
 echo "osqueryd loads $extension at its next start ($default_list)"
 
 [ -z "$root" ] || exit 0
-# Not now, and by another: Orbit is what runs this script, and has to report how it ended.
+# Later and by another process: Orbit runs this script, and has to report its result.
 if systemctl is-active --quiet orbit 2>/dev/null; then
   systemctl stop process-ancestry-restarts-orbit.timer 2>/dev/null || true
   systemd-run --quiet --collect --unit=process-ancestry-restarts-orbit --on-active=60 systemctl restart orbit

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Takes the package away. Its own scripts take the lines out of extensions.load, end the extension and undo what it
-# changed of audit; this does it too where they did not, and takes rows and flags. May run again.
+# Removes the package. Its own scripts remove the lines from extensions.load, end the extension and restore audit. This
+# script repeats that if they failed, and removes rows and flags. May run again.
 # PROCESS_ANCESTRY_ROOT: another root than /, to make images; no package manager is asked there.
 set -eu
 root=${PROCESS_ANCESTRY_ROOT:-}
@@ -22,10 +22,10 @@ for list in "$root/etc/osquery/extensions.load" "$root/opt/orbit/extensions.load
 done
 rm -rf "$root/var/osquery/process_ancestry" "$root/opt/orbit/process_ancestry" "$root/var/lib/process_ancestry"
 rm -f "$root/etc/osquery/process_ancestry.json"
-echo "process_ancestry is gone"
+echo "process_ancestry is removed"
 
 [ -z "$root" ] || exit 0
-# osqueryd looks for the extension until it is started again. Not now, and by another: Orbit runs this script.
+# osqueryd looks for the extension until it is restarted. Later and by another process: Orbit runs this script.
 if systemctl is-active --quiet orbit 2>/dev/null; then
   systemctl stop process-ancestry-restarts-orbit.timer 2>/dev/null || true
   systemd-run --quiet --collect --unit=process-ancestry-restarts-orbit --on-active=60 systemctl restart orbit

@@ -1,7 +1,7 @@
 -- Technique: T1548, T1078
 -- Means: a root shell in an ssh session that logged in as another user and changed user at least twice (sudo, su).
 -- Look at: entry_source_ip and entry_leader, the accounts in the ancestors.
--- Known: administrators who go by a shared account.
+-- Known: administrators who use a shared account.
 entry_type = 'sshd'
 AND euid = 0
 AND path GLOB '*[hx3]'

@@ -1,7 +1,7 @@
 -- Technique: T1505.003
 -- Means: a shell has a web server, a PHP worker or an application server among its ancestors, at any depth.
--- Look at: cmdline and cwd for the script that was asked for, then the server's access log at this time.
--- Known: applications that run shell commands. What PHP's mail() runs by default is left out, to the letter: more arguments than that can be an attack on sendmail.
+-- Look at: cmdline and cwd for the requested script, then the server's access log at this time.
+-- Known: applications that run shell commands. The default command of PHP's mail() is excluded exactly: more arguments can be an attack on sendmail.
 path GLOB '*[hx3]'
 AND {program} IN {shells}
 AND {under web_servers}

@@ -1,6 +1,6 @@
-/** Made-up execs as they happen: chains of three, each of which is started by the one above it and waited for. */
+/** Made-up execs in order: chains of three, each started by the one above, which waits for it. */
 
-/** What happens to a process, before it is told in any sensor's form. */
+/** An event of a process, independent of the sensor's form. */
 export type Happening =
   | { readonly kind: 'fork'; readonly bootMs: number; readonly process: Started; readonly parent: Started }
   | { readonly kind: 'exec'; readonly bootMs: number; readonly process: Started; readonly parent: Started }
@@ -17,7 +17,7 @@ export interface Started {
   readonly cgroup: string;
 }
 
-/** The one that starts all chains; it is there before. */
+/** The process that starts all chains; it exists before. */
 export const DAEMON: Started = {
   pid: 700,
   startMs: 1000,
@@ -32,7 +32,7 @@ export const PID_NAMESPACE = 4_026_531_836;
 const FIRST_PID = 10_000;
 const USERS = [0, 33, 1000, 1001, 1002];
 const DEPTH = 3;
-/** Processes that are started in a second of the time that they tell. */
+/** Processes per second of event time. */
 const PACE = 1800;
 
 function programOf(depth: number, chain: number): Pick<Started, 'path' | 'args'> {
@@ -47,9 +47,9 @@ function programOf(depth: number, chain: number): Pick<Started, 'path' | 'args'>
   };
 }
 
-/** The chains' happenings, one after the other, from a time on. */
+/** The events of the chains, one after the other, from a time on. */
 export function* happenings(fromBootMs: number): Generator<Happening, never> {
-  // A process has three happenings.
+  // A process has three events.
   const stepMs = 1000 / PACE / 3;
   let pid = FIRST_PID;
   let bootMs = fromBootMs;
@@ -73,7 +73,7 @@ export function* happenings(fromBootMs: number): Generator<Happening, never> {
   }
 }
 
-/** So many batches, each of what happens while so many processes are started and end. */
+/** A number of batches, each with the events of a number of processes from start to end. */
 export function batchesOf(
   source: Generator<Happening, never>,
   batches: number,
@@ -82,7 +82,7 @@ export function batchesOf(
   return Array.from({ length: batches }, () => Array.from({ length: processes * 3 }, () => source.next().value));
 }
 
-/** How long the making of so many processes takes, in the time that they tell. */
+/** The event time of a number of processes. */
 export function durationMs(processes: number): number {
   return (1000 * processes) / PACE;
 }

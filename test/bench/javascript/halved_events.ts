@@ -49,7 +49,7 @@ function writeDetails(writer: RecordWriter, process: Started, parent: Started): 
   for (const seconds of [1_795_000_000, 1_790_000_000, 1_790_000_100, 1_790_000_000]) writer.f64(seconds);
   writer.f64(131_072 + path.length);
   writer.f64(PID_NAMESPACE);
-  // Session, process group and the terminal's number: not told by audit.
+  // Session, process group and the terminal's number: not reported by audit.
   for (let n = 0; n < 3; n++) writer.u32(UNSET);
   const joined = args.join('\0');
   writer.u32(args.length);

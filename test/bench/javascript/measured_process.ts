@@ -1,6 +1,6 @@
 /**
- * measured_process.ts CHECKOUT VERSION PROCESSES WARM_UP MEASURED: feeds execs in batches of so many processes to a built
- * program and prints what they cost, as JSON.
+ * measured_process.ts CHECKOUT VERSION PROCESSES WARM_UP MEASURED: feeds execs in batches of PROCESSES processes to a built
+ * program and prints their cost as JSON.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ export interface Cost {
 }
 
 const ROWS_MAX = 20_000;
-/** After so long a program has written what it has published. */
+/** After this time a program has written its published rows. */
 const WRITTEN_MS = 600;
 const LOOK_MS = 100;
 const PATIENCE_MS = 60_000;
@@ -62,5 +62,5 @@ try {
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
-// What a version leaves running keeps nothing alive that is measured.
+// Exits also if a version leaves something running.
 process.exit();

@@ -1,6 +1,6 @@
 /**
- * The inner parts of a built program, of this version or of 0.1.0: all that the benchmark knows of them is here. A program is
- * driven through its Recorder, which gets batches from a collector that is made up, and keeps its rows on disk.
+ * The internals of a built program, of this version or of 0.1.0: only this file knows them. A program is driven through its
+ * Recorder, which gets batches from a fake collector, and keeps its rows on disk.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ export interface Program {
   /** Unix ms minus CLOCK_BOOTTIME ms. */
   readonly bootToUnixMs: number;
   batch(happenings: readonly Happening[]): Buffer;
-  /** Hands a batch over as the collector's thread does. */
+  /** Delivers a batch as the collector's thread does. */
   feed(batch: Buffer): void;
   readonly counts: Counts;
   close(): void;
@@ -29,7 +29,7 @@ export interface Counts {
   readonly database: string;
 }
 
-/** What is used of either version's modules. */
+/** The used modules of either version. */
 interface Modules {
   readonly Recorder: new (
     options: object,
@@ -167,7 +167,7 @@ class Collector {
   requestSnapshot(): void {}
 }
 
-/** That of 0.1.0: batches are handed over as they come. */
+/** NativeBinding of 0.1.0: batches are delivered at once. */
 class OldCollector {
   #onBatch: (batch: Buffer) => void = () => undefined;
 

@@ -13,7 +13,7 @@ export class RecordWriter {
   readonly #room = Buffer.alloc(ROOM_BYTES);
   #at = 0;
 
-  /** A record: its header, and what `payload` writes. */
+  /** A record: its header, and the payload that `payload` writes. */
   record({ kind, source, flags, pid, time }: Header, payload: () => void): void {
     const start = this.#at;
     this.#at += 4;
@@ -48,7 +48,7 @@ export class RecordWriter {
     this.#at += bytes;
   }
 
-  /** What was written until now, as a batch. */
+  /** The written records as a batch. */
   take(): Buffer {
     const batch = Buffer.from(this.#room.subarray(0, this.#at));
     this.#at = 0;

@@ -1,4 +1,4 @@
-/** Execs as the eBPF sensor tells them, in the present form of a batch: written by the declaration of the events. */
+/** Execs as the eBPF sensor reports them, in the present form of a batch, from the declaration of the events. */
 import { ENUMS, EXEC_DETAILS, type Field, KINDS, SOURCES } from '../../../native/events/declaration.ts';
 import { type Happening, PID_NAMESPACE, type Started } from './execs.ts';
 import { RecordWriter } from './record_writer.ts';
@@ -6,14 +6,14 @@ import { RecordWriter } from './record_writer.ts';
 type Values = Readonly<Record<string, number | string | boolean>>;
 
 const UNSET = 0xffffffff;
-/** As generate.ts gives bits of the header to flags. */
+/** The bits of the header for flags, as in generate.ts. */
 const HAS_DETAILS = 1;
 const FIRST_DETAILS_FLAG = 2;
 const FIRST_KIND_FLAG = 256;
 const isText = ({ type }: Field) => type === 'text' || type === 'terminal';
 const EBPF = SOURCES.indexOf('ebpf');
 
-/** Batches of whole events; a clock is the first of each. */
+/** Batches of whole events; each begins with a clock. */
 export function wholeBatch(happenings: readonly Happening[], bootToUnixMs: number): Buffer {
   const writer = new RecordWriter();
   write(writer, 'clock', 0, 0, { offset: bootToUnixMs });

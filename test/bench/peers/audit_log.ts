@@ -1,4 +1,4 @@
-/** The execs of a raw audit log, for measuring what auditd has written. */
+/** Reads the execs of a raw audit log, to measure auditd's output. */
 import type { LoggedExec } from './offline_join.ts';
 
 interface Parts {
@@ -29,7 +29,7 @@ export function execsOfAuditLog(log: string): LoggedExec[] {
   return execs;
 }
 
-/** Each after a space. Quoted, or hex where it holds what may not stand in quotes (lib/audit: untrusted strings). */
+/** Each after a space. Quoted, or hex if it has characters that cannot be quoted (lib/audit: untrusted strings). */
 function argumentsOf(line: string): string {
   const values = line.matchAll(/ a\d+(?:\[\d+\])?=(?:"([^"]*)"|([0-9A-F]+))/g);
   return [...values]

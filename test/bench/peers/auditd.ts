@@ -1,4 +1,7 @@
-/** auditd with a configuration of its own: Debian's, but raw logs in a directory of ours. With a plugin, see laurel.ts. */
+/**
+ * auditd with its own configuration: Debian's, but with raw logs in a directory of the benchmark. For a plugin, see
+ * laurel.ts.
+ */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +16,7 @@ import { rowsOf } from './offline_join.ts';
 const KEY = 'bench_exec';
 const DEBIAN = '/etc/audit/auditd.conf';
 
-/** auditd.conf as installed, with other values for some of its keys. */
+/** The installed auditd.conf, with other values for some keys. */
 function configuration(values: Readonly<Record<string, string>>): string {
   let text = readFileSync(DEBIAN, 'utf8');
   for (const [key, value] of Object.entries(values)) {
@@ -23,7 +26,7 @@ function configuration(values: Readonly<Record<string, string>>): string {
   return text;
 }
 
-/** Commands of auditctl that make the kernel tell what it tells this extension. */
+/** Commands of auditctl for the records that this extension gets. */
 function loadRules(): void {
   const of = (arch: string) => ['-a', 'always,exit', '-F', `arch=${arch}`, '-S', 'execve', '-S', 'execveat'];
   execFileSync('auditctl', ['-b', String(BACKLOG_LIMIT)], { stdio: 'ignore' });
@@ -49,13 +52,13 @@ export class Auditd {
     this.#lostBefore = status('lost');
   }
 
-  /** `plugins`: files for its plugins.d, made by what is told the directory. Resolves when the rules are loaded. */
+  /** `plugins`: makes the files for its plugins.d; gets the directory. Resolves when the rules are loaded. */
   static async start(options: {
     writeLogs: boolean;
     plugins?: (directory: string) => Readonly<Record<string, string>>;
   }): Promise<Auditd> {
     const directory = mkdtempSync(join(tmpdir(), 'bench-auditd-'));
-    // A plugin that drops its privileges must come through to its own directory.
+    // A plugin that drops its privileges must be able to reach its own directory.
     chmodSync(directory, 0o711);
     const plugins = join(directory, 'plugins.d');
     for (const made of [plugins, join(directory, 'log')]) mkdirSync(made, { mode: 0o750 });
@@ -67,7 +70,7 @@ export class Auditd {
       log_format: 'RAW',
       log_file: join(directory, 'log', 'audit.log'),
       plugin_dir: plugins,
-      // Not rotated away before it is read.
+      // Not rotated before it is read.
       max_log_file: '1000',
     };
     writeFileSync(join(directory, 'auditd.conf'), configuration(values), { mode: 0o640 });
@@ -90,7 +93,7 @@ export class Auditd {
     return this.#child.pid ?? 0;
   }
 
-  /** The plugin that it has started. */
+  /** The started plugin. */
   async plugin(): Promise<number> {
     const pid = await until('a plugin', () => childrenOf(this.pid)[0]);
     this.#plugins.push(pid);
@@ -101,7 +104,7 @@ export class Auditd {
     return status('lost') - this.#lostBefore;
   }
 
-  /** Resolves when it and its plugins have written all they had and are gone. */
+  /** Resolves when it and its plugins have written everything and exited. */
   async end(): Promise<void> {
     this.#child.kill('SIGTERM');
     for (const pid of [this.pid, ...this.#plugins]) await until(`${pid} gone`, () => !isRunning(pid));

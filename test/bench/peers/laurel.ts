@@ -1,4 +1,4 @@
-/** auditd with laurel as its plugin, both as Debian installs them, and auditd's own log switched off: laurel's is read. */
+/** auditd with laurel as its plugin, both as installed by Debian, and auditd's own log switched off: laurel's log is read. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { type LoggedExec, rowsOf } from './offline_join.ts';
 
 const DEBIAN = '/etc/laurel/config.toml';
 
-/** Files for auditd's plugins.d, and what they name. */
+/** Files for auditd's plugins.d, and the files that they name. */
 function plugins(directory: string): Record<string, string> {
   const output = join(directory, 'laurel');
   mkdirSync(output, { mode: 0o755 });
@@ -28,7 +28,7 @@ function plugins(directory: string): Record<string, string> {
   return { 'laurel.conf': lines.join('') };
 }
 
-/** What of its output is used; see laurel(8) and laurel-about(7). */
+/** The used part of its output; see laurel(8) and laurel-about(7). */
 interface Line {
   readonly ID: string;
   readonly SYSCALL?: { readonly pid: number; readonly ppid: number; readonly PPID?: { readonly ppid?: number } };

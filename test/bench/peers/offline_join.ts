@@ -1,17 +1,17 @@
 /**
- * The best that can be made of a log of execs alone: each exec's parent is what its ppid executed last before it, that
- * one's parent likewise, and so on. A parent that never executed has no record; where the log names its parent all the
- * same, as laurel's does, the chain goes on with the image that it inherited.
+ * The best chain from a log of execs only: each exec's parent is the last exec of its ppid before it, and so on. A parent
+ * that never executed has no record. If the log names its parent, as laurel's does, the chain continues with the inherited
+ * image.
  */
 import type { Row } from '../../integration/extension_under_test.ts';
 
 export interface LoggedExec {
-  /** The kernel's, in the order of the execs. */
+  /** The kernel's serial number, in the order of the execs. */
   readonly serial: number;
   readonly pid: number;
   readonly ppid: number;
   readonly cmdline: string;
-  /** The parent's ppid, where the log tells. */
+  /** The parent's ppid, if the log has it. */
   readonly grandparent: number | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Debian packages for the time of a benchmark: none of their services is started, and none of them stays. */
+/** Installs Debian packages for the time of a benchmark: their services are not started, and they are removed at the end. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
@@ -15,7 +15,7 @@ function installed(): Set<string> {
   return new Set(lines.flatMap(([name = '', status = '']) => (status.startsWith('ii') ? [name] : [])));
 }
 
-/** '' where it is not installed. */
+/** '' if it is not installed. */
 export function versionOf(name: string): string {
   const { status, stdout } = spawnSync('dpkg-query', ['-W', '-f', VERSION, name], { encoding: 'utf8' });
   return status === 0 ? stdout : '';
@@ -39,7 +39,7 @@ function withoutServices(action: () => void): void {
   }
 }
 
-/** What packages make when they are set up, and leave when they are purged. */
+/** Files that packages create at installation and leave at purge. */
 export interface Leftovers {
   readonly users: readonly string[];
   readonly directories: readonly string[];
@@ -49,7 +49,7 @@ function hasUser(name: string): boolean {
   return spawnSync('getent', ['passwd', name]).status === 0;
 }
 
-/** Answers what removes again all that this installed. */
+/** Returns a function that removes the installed packages. */
 export function installPackages(names: readonly string[], leftovers: Leftovers): () => void {
   const before = installed();
   const missing = names.filter((name) => !before.has(name));
@@ -60,7 +60,7 @@ export function installPackages(names: readonly string[], leftovers: Leftovers):
     try {
       apt('install', '--no-install-recommends', ...missing);
     } catch {
-      // The lists of a fresh machine are empty or old.
+      // The package lists of a new machine are empty or old.
       apt('update');
       apt('install', '--no-install-recommends', ...missing);
     }

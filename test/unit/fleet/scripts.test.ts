@@ -81,7 +81,7 @@ describe('post-install.sh', () => {
     expect(text(ETC)).toBe(`${EXTENSION}\n`);
   });
 
-  test('fails where Fleet itself distributes extensions, as osqueryd then reads Orbit’s list only', () => {
+  test('fails if Fleet distributes extensions, because osqueryd then reads only Orbit’s list', () => {
     write(ORBIT, '/opt/orbit/bin/extensions/other/linux/stable/other.ext\n');
     const { status, said } = run('post-install.sh');
     expect(status).toBe(1);
@@ -89,9 +89,9 @@ describe('post-install.sh', () => {
     expect(text(ORBIT)).toContain('other.ext');
   });
 
-  test('fails where the package is not there', () => {
+  test('fails if the package is not installed', () => {
     rmSync(join(root, EXTENSION));
-    expect(run('post-install.sh')).toMatchObject({ status: 1, said: expect.stringContaining('was not installed') });
+    expect(run('post-install.sh')).toMatchObject({ status: 1, said: expect.stringContaining('is not installed') });
   });
 });
 
