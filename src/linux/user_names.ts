@@ -151,7 +151,7 @@ class NamesFile {
   }
 }
 
-/** Other whenever the file is another or was written; undefined while there is no plain file. */
+/** Changes when the file is replaced or written; undefined while there is no regular file. */
 async function stateOf(path: string): Promise<string | undefined> {
   try {
     const file = await stat(path, { bigint: true });
@@ -165,7 +165,7 @@ async function readNames(path: string, { maxBytes, maxNames }: Bounds): Promise<
   const names = new Map<number, string>();
   const file = createReadStream(path, { encoding: 'utf8', end: maxBytes - 1 });
   let line = '';
-  // The event loop turns between chunks, of 64 KiB each.
+  // The event loop runs between chunks of 64 KiB.
   for await (const chunk of file as AsyncIterable<string>) {
     let from = 0;
     for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', from)) {
@@ -176,7 +176,7 @@ async function readNames(path: string, { maxBytes, maxNames }: Bounds): Promise<
     if (line.length < LINE_HEAD_MAX) line += chunk.slice(from, from + LINE_HEAD_MAX);
     if (names.size >= maxNames) return names;
   }
-  // Where the bound has cut a line, its id may be another's.
+  // The bound may have cut the id of the last line.
   if (file.bytesRead < maxBytes) addName(names, line);
   return names;
 }

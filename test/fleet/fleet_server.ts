@@ -164,7 +164,7 @@ export class FleetServer {
       else if (kind === 'distributed') {
         const query = this.live.get(id)?.query ?? '';
         this.live.set(id, failed ? { query, message: String(messages[name]) } : { query, rows: found });
-      } else throw new Error(`nobody asked for ${name}`);
+      } else throw new Error(`${name} was not requested`);
     }
     return {};
   }

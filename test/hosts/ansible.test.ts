@@ -1,4 +1,4 @@
-/** The Ansible role, run on a host of its own. */
+/** The Ansible role, run on a scratch host. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,7 +30,7 @@ const canConverge = ScratchHost.isPossible() && has('ansible-playbook') && has('
 describe.skipIf(!canConverge)('the role on a host', () => {
   let host: ScratchHost;
   let before: string[];
-  /** What is asked of the role in most tests. */
+  /** The variables of the role in most tests. */
   const wanted = {
     osquery_process_ancestry_package_source: PACKAGE,
     osquery_process_ancestry_flags: { process_ancestry_cache_size: 5000, process_ancestry_redact: ['token=(\\S+)'] },
@@ -51,7 +51,7 @@ describe.skipIf(!canConverge)('the role on a host', () => {
     mkdirSync(host.path('/etc/osquery'));
     writeFileSync(host.path('/etc/osquery/extensions.load'), '/usr/lib/others/other.ext\n');
     writeFileSync(host.path('/etc/osquery/osquery.flags'), '--verbose\n--extensions_require=other\n');
-    // A service of System V, as the host has no systemd that runs: it notes what it is asked.
+    // A service of System V, because the host runs no systemd: it records its commands.
     const service = [
       '#!/bin/sh\n### BEGIN INIT INFO\n# Provides: osqueryd\n### END INIT INFO',
       'case "$1" in\nstatus) echo runs ;;\n*) echo "$1" >>/var/log/osqueryd ;;\nesac\n',
@@ -60,7 +60,7 @@ describe.skipIf(!canConverge)('the role on a host', () => {
   });
   afterAll(() => host.stop());
 
-  /** What of the host has our name, of which this machine may have some itself. */
+  /** Files of the host with our name. This machine may have some itself. */
   const named = () => {
     const places = ['/etc', '/opt', '/usr/lib', '/usr/share', '/var/cache', '/var/lib', '/var/osquery'];
     return host
@@ -156,7 +156,7 @@ describe.skipIf(!canConverge)('the role on a host', () => {
   });
 });
 
-/** What a run of a playbook came to. */
+/** The result of a run of a playbook. */
 function play(host: ScratchHost, variables: object, playbook = 'install.yml', ...flags: string[]) {
   const given = ['-e', JSON.stringify({ ...variables, ansible_become: false })];
   const args = ['-i', 'localhost,', '-c', 'local', ...given, ...flags, join(ANSIBLE, playbook)];
@@ -174,7 +174,7 @@ function play(host: ScratchHost, variables: object, playbook = 'install.yml', ..
   return { changed: Number(recap[1]), failed: Number(recap[2]), said };
 }
 
-/** The package as it is released, where it has been built. */
+/** The released package, if it has been built. */
 function builtPackage(): string | undefined {
   try {
     const name = readdirSync(PACKAGES).find((file) => file.endsWith('.deb'));
@@ -184,7 +184,7 @@ function builtPackage(): string | undefined {
   }
 }
 
-/** One with the same name, path and scripts' effect as the real one, which starts what the build has made. */
+/** A package with the same name, paths and effect of the scripts as the real one. It starts the built program. */
 function makeStandIn(file: string): void {
   const directory = mkdtempSync(join(tmpdir(), 'pa-deb-'));
   try {

@@ -18,7 +18,7 @@ const hasTools = tools.every((tool) => spawnSync('sh', ['-c', `command -v ${tool
 
 describe.skipIf(process.arch !== 'x64' || !hasTools)('the packages for arm64', () => {
   let folder: string;
-  /** Runs what is installed: Linux itself runs files of this machine's processor alone. */
+  /** Runs the installed program: Linux itself runs only files for this machine's processor. */
   let emulated: string;
 
   beforeAll(async () => {

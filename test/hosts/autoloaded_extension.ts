@@ -5,11 +5,12 @@ import { EmbeddedManager } from '../../src/commands/shell/embedded_manager.ts';
 import { PATIENCE_MS, type Row, settled, until } from '../integration/extension_under_test.ts';
 import type { CleanRoot } from './clean_root.ts';
 
-/** In the root. */
+/** Path in the root. */
 const SOCKET = '/var/osquery/osquery.em';
 /**
- * What systemd gives a service (man 5 systemd.exec, Environment Variables in Spawned Processes), and the watcher passes on
- * with two of its own (osquery/core/watcher.cpp, createWorker; osquery/process/posix/process.cpp, launchExtension).
+ * The environment that systemd gives a service (man 5 systemd.exec, Environment Variables in Spawned Processes). The
+ * watcher passes it on with two more variables (osquery/core/watcher.cpp, createWorker; osquery/process/posix/process.cpp,
+ * launchExtension).
  */
 const ENVIRONMENT = {
   LANG: 'C.UTF-8',
@@ -24,7 +25,7 @@ export class AutoloadedExtension {
   readonly manager: EmbeddedManager;
   readonly #root: CleanRoot;
   readonly #path: string;
-  /** Whether one that ends is started again, as the watcher does. */
+  /** Whether an ended extension is started again, as by the watcher. */
   #isWatched = true;
   #child: ChildProcess | undefined;
   #stderr = '';
@@ -35,7 +36,7 @@ export class AutoloadedExtension {
     this.manager = new EmbeddedManager({ socketPath: root.at(SOCKET) });
   }
 
-  /** Resolves when it is registered and records. `list` is what `--extensions_autoload` names. */
+  /** Resolves when it is registered and records. `list`: the file of `--extensions_autoload`. */
   static async start(root: CleanRoot, list: string): Promise<AutoloadedExtension> {
     const lines = root
       .text(list)
@@ -63,20 +64,20 @@ export class AutoloadedExtension {
     await until('recording', () => this.#stderr.includes('"recording"'));
   }
 
-  /** When the one with another process is in its place. */
+  /** Resolves when a new process has replaced it. */
   async replaced(pid: number | undefined): Promise<void> {
     await until('replaced', () => this.#child !== undefined && this.pid !== pid && this.isRegistered);
     await this.recording();
   }
 
-  /** As a crash of the whole of osquery: nobody starts another. */
+  /** As in a crash of all of osquery: no process starts another one. */
   async kill(): Promise<void> {
     this.#isWatched = false;
     this.#child?.kill('SIGKILL');
     await until('killed', () => this.#child === undefined);
   }
 
-  /** As osqueryd that is stopped. */
+  /** As when osqueryd is stopped. */
   async stop(): Promise<void> {
     this.#isWatched = false;
     this.#child?.kill('SIGTERM');
@@ -95,7 +96,7 @@ export class AutoloadedExtension {
     return row;
   }
 
-  /** Resolves when every event until now has its row. */
+  /** Resolves when every earlier event has its row. */
   async settled(): Promise<void> {
     await settled({
       stats: () => this.stats(),
@@ -118,7 +119,7 @@ export class AutoloadedExtension {
     });
     child.once('exit', () => {
       this.#child = undefined;
-      // osquery looks whether the file is there each time (osquery/core/watcher.cpp, createExtension).
+      // osquery checks each time whether the file exists (osquery/core/watcher.cpp, createExtension).
       if (this.#isWatched && existsSync(this.#root.at(this.#path))) this.#spawn();
     });
   }

@@ -1,7 +1,6 @@
 /**
- * A Debian of nothing but what every Debian has, in a folder, and programs that run in it as in a container: in a root of
- * their own, with mounts that nobody else sees and that are gone with the last of them. The kernel and its processes are
- * the host's.
+ * A minimal Debian in a folder, and programs that run in it as in a container: with their own root and private mounts,
+ * which end with the last program. The kernel and its processes are the host's.
  */
 import { type ChildProcess, execFile, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,7 +25,7 @@ const CACHE = fileURLToPath(new URL('../../node_modules/.cache/process-ancestry'
 const NSENTER = execFileSync('sh', ['-c', 'command -v nsenter'], { encoding: 'utf8' }).trim();
 const CHROOT = execFileSync('sh', ['-c', 'PATH=$PATH:/usr/sbin command -v chroot'], { encoding: 'utf8' }).trim();
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
-/** What installing any package changes. */
+/** Files that the installation of any package changes. */
 const BOOKKEEPING = /^(var\/lib\/(dpkg|rpm)|var\/log|var\/cache|tmp|run\/lock|etc\/ld\.so\.cache)(\/|$)/;
 
 export class CleanRoot {
@@ -38,7 +37,7 @@ export class CleanRoot {
     this.#mounts = mounts;
   }
 
-  /** Takes half a minute where none has been made before. `release` is a codename: this machine's own if none is given. */
+  /** Takes half a minute the first time. `release` is a codename; default: this machine's. */
   static async make(release = ownRelease()): Promise<CleanRoot> {
     const path = mkdtempSync(join(tmpdir(), 'pa-root-'));
     try {
@@ -47,7 +46,7 @@ export class CleanRoot {
       rmSync(path, { recursive: true, force: true });
       throw error;
     }
-    // Ends when this process does: its mounts are then gone, and were never seen outside.
+    // Ends with this process: then its private mounts are gone.
     const script = `set -e
       mount -t proc proc "$1/proc"
       mount --bind /sys "$1/sys"
@@ -61,12 +60,12 @@ export class CleanRoot {
     return new CleanRoot(path, mounts);
   }
 
-  /** What runs a program in it: the program's own path and arguments follow. */
+  /** The command that runs a program in it, before the program's path and arguments. */
   get entrance(): [command: string, ...args: string[]] {
     return [NSENTER, `--mount=/proc/${this.#mounts.pid}/ns/mnt`, CHROOT, this.path];
   }
 
-  /** Runs it as an administrator would, and gives what it printed on both. Throws when it fails. */
+  /** Runs it as an administrator would, and returns its stdout and stderr. Throws if it fails. */
   async run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
     const [command, ...entrance] = this.entrance;
     const options = { env: { PATH, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive', ...env }, maxBuffer: 1 << 26 };
@@ -74,7 +73,7 @@ export class CleanRoot {
     return stdout + stderr;
   }
 
-  /** Runs a host's program that sees the root's mounts: rpm, which a Debian's root has not. */
+  /** Runs a program of the host with the root's mounts: rpm, which the root lacks. */
   async runOutside(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
     const enter = [`--mount=/proc/${this.#mounts.pid}/ns/mnt`, program, ...args];
     const options = { env: { ...process.env, ...env }, maxBuffer: 1 << 26 };
@@ -82,7 +81,7 @@ export class CleanRoot {
     return stdout + stderr;
   }
 
-  /** With this environment alone, in /, and without a process in between. */
+  /** With only this environment, in /, and without a process in between. */
   spawn(program: string, args: readonly string[], env: NodeJS.ProcessEnv, options: SpawnOptions): ChildProcess {
     const [command, ...entrance] = this.entrance;
     return spawn(command, [...entrance, program, ...args], { ...options, env, cwd: '/' });
@@ -96,9 +95,9 @@ export class CleanRoot {
     return readFileSync(this.at(path), 'utf8');
   }
 
-  /** Every file of it but the packages' bookkeeping: what it is, whose, and when it was written. */
+  /** All files except the packages' bookkeeping: type, owner, and time of writing. */
   listing(): Map<string, string> {
-    // Not Node's, which follows links out of it.
+    // Not with Node, which follows links out of it.
     const facts = '%P\\t%y %m %U:%G';
     const format = ['-type', 'f', '-printf', `${facts} %s bytes of %T@\\n`, '-o', '-printf', `${facts} %l\\n`];
     const found = execFileSync('find', [this.path, '-mindepth', '1', ...format], {
@@ -112,13 +111,13 @@ export class CleanRoot {
     return new Map(entries.filter(([path]) => !BOOKKEEPING.test(path)).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   }
 
-  /** The host's processes whose file is in it. */
+  /** The host's processes with an executable in it. */
   processes(): number[] {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
       .filter((pid) => {
         try {
-          // Of other mounts the path is given as it is there: the root tells.
+          // In other mounts the path is relative to them: the root decides.
           return readlinkSync(`/proc/${pid}/root`).startsWith(this.path);
         } catch {
           return false;
@@ -137,7 +136,7 @@ export class CleanRoot {
   }
 }
 
-/** From the source of packages that this machine has itself. */
+/** From the package source of this machine. */
 async function fill(path: string, release: string): Promise<void> {
   const cached = join(CACHE, `${release}-${process.arch}.tar`);
   if (existsSync(cached)) {
@@ -145,21 +144,21 @@ async function fill(path: string, release: string): Promise<void> {
     return;
   }
   const from = ownMirror();
-  // It mounts /proc and /sys: where nobody else sees them, and none is left when it fails.
+  // It mounts /proc and /sys, in a private mount namespace, so that none is left if it fails.
   const alone = ['--mount', '--propagation', 'private', 'debootstrap'];
   await promisify(execFile)('unshare', [...alone, '--variant=minbase', release, path, from], {
     maxBuffer: 1 << 26,
     env: { ...aptProxy(), ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
   });
   rmSync(join(path, 'var/cache/apt/archives'), { recursive: true, force: true });
-  // Where every run is a first one it is not worth its time.
+  // If every run is a first one, the cache is not worth its time.
   if (process.env.CI) return;
   mkdirSync(CACHE, { recursive: true });
   await promisify(execFile)('tar', ['-C', path, '-cpf', `${cached}.${process.pid}`, '--numeric-owner', '.']);
   renameSync(`${cached}.${process.pid}`, cached);
 }
 
-/** Where apt has one that the environment does not know. */
+/** If apt has one that is not in the environment. */
 function aptProxy(): NodeJS.ProcessEnv {
   const said = execFileSync('apt-config', ['shell', 'PROXY', 'Acquire::http::Proxy'], { encoding: 'utf8' });
   const [, proxy] = /^PROXY='(http.*)'$/m.exec(said) ?? [];

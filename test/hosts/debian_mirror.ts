@@ -1,4 +1,4 @@
-/** Where this machine gets its own Debian packages from. */
+/** The source of this machine's Debian packages. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
@@ -6,7 +6,7 @@ export function ownRelease(): string {
   return /^VERSION_CODENAME=(\w+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? '';
 }
 
-/** The address of the mirror; it has other releases, too. */
+/** The address of the mirror, which also has other releases. */
 export function ownMirror(): string {
   const release = ownRelease();
   const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)';

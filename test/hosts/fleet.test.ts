@@ -1,4 +1,4 @@
-/** packaging/fleet as a Fleet server would hand it to osqueryd, with the extension behind it. */
+/** packaging/fleet as a Fleet server would send it to osqueryd, with the extension. */
 import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type FleetConfig, readFleet } from '../fleet/fleet_config.ts';
@@ -63,7 +63,7 @@ describe.skipIf(!hasYaml())('a host that Fleet manages', () => {
       await until('gone', () => extension?.uuid === undefined && extension?.exited);
       await osqueryd.distributed();
       expect([...server.labels]).toEqual([]);
-      // Of a table that is not there nobody can say whether it is well.
+      // Without the table its state is unknown.
       expect(Object.fromEntries(server.policies)).toMatchObject({ [LOADED]: false, [LOSES_NOTHING]: undefined });
     });
 
@@ -133,7 +133,7 @@ describe.skipIf(!hasYaml())('a host that Fleet manages', () => {
       expect(subscribers).toContain('fleet:execs');
       expect(subscribers.every((name) => name.startsWith('fleet:'))).toBe(true);
       expect(new Set(subscribers).size).toBe(subscribers.length);
-      // What a report keeps of a stream is its last portion; and who runs it live takes one.
+      // A report keeps only the last part of a stream, and a live run takes rows from it.
       for (const report of readers) expect(report).toMatchObject({ discardData: true, observerCanRun: false });
       for (const { query } of [...policies, ...dynamicLabels]) expect(query).not.toMatch(NAMES_A_READER);
     });

@@ -1,4 +1,4 @@
-/** What reads bytes of the kernel's and of others' logs, under libFuzzer: a minute for each target of native/fuzz. */
+/** The parsers of bytes from the kernel and from logs, under libFuzzer: a minute for each target of native/fuzz. */
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -14,13 +14,13 @@ const INPUT_SECONDS = 60;
 const INPUT_MAX_BYTES = 4096;
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const FUZZ = at('native/fuzz');
-/** Where an input that breaks a target is kept. */
+/** The folder for inputs that break a target. */
 const FOUND = at('dist/fuzz');
 const SEEDS: Readonly<Record<string, readonly string[]>> = {
   audit_fuzzer: [at('test/fixtures/audit-logs'), at('test/fixtures/recorded-logs')],
 };
 const TARGETS = readdirSync(FUZZ).flatMap((name) => /^(\w+_fuzzer)\.cc$/.exec(name)?.[1] ?? []);
-/** clang, and libFuzzer, which is in a package of its own. */
+/** clang, and libFuzzer, which is in another package. */
 const hasFuzzer =
   spawnSync('sh', ['-c', 'ls "$(clang++ -print-resource-dir)"/lib/linux/libclang_rt.fuzzer-*']).status === 0;
 

@@ -1,4 +1,4 @@
-/** The .deb on the oldest Debian that it is for, whose glibc and C++ library are older than those that it is built with. */
+/** The .deb on the oldest supported Debian, with an older glibc and C++ library than those of the build. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

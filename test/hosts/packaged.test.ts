@@ -1,4 +1,4 @@
-/** The single executable that `npm run package` makes, where it has been made. */
+/** The single executable of `npm run package`, if it exists. */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
@@ -21,10 +21,10 @@ import { compare, forestBinary, runForest } from '../integration/forest.ts';
 import { overSocket } from '../integration/over_socket.ts';
 
 const PACKAGED = fileURLToPath(new URL('../../dist/package/process_ancestry.ext', import.meta.url));
-/** It takes no more CPU time to be registered than so many starts of Node with nothing to do: 9 were measured. */
+/** The registration takes at most the CPU time of this many starts of an idle Node: 9 were measured. */
 const BARE_STARTS = 18;
 const IDLE_RSS_KB = 100_000;
-/** Where something of it might be left: first directories that are given to it empty, then those that it shares. */
+/** Directories in which it could leave files: first those that are empty at its start, then shared ones. */
 const OWN_PLACES = ['/dev/shm', '/tmp', '/var/tmp'];
 const SHARED_PLACES = ['/run', fileURLToPath(new URL('../../dist/package', import.meta.url))];
 const SQL = "SELECT cmdline FROM process_ancestry_events WHERE cmdline = 'id'";
@@ -36,7 +36,7 @@ afterEach(async () => {
   extension = undefined;
 });
 
-/** Runs shell commands that see other mounts than the rest of the host, and then the executable. */
+/** Runs shell commands in other mounts than the host's, and then the executable. */
 function runWithMounts(mounts: string, program: string, args: readonly string[]) {
   return spawnSync('unshare', ['--mount', 'sh', '-c', `set -e; ${mounts}; exec "$@"`, 'sh', program, ...args], {
     encoding: 'utf8',
@@ -79,7 +79,7 @@ describe.skipIf(!existsSync(PACKAGED))('the single executable', () => {
   });
 });
 
-/** Runs the executable where directories for temporary files are its own. A witness shows what is in them after its end. */
+/** Runs the executable with private directories for temporary files. A second process shows their content after its end. */
 class OwnPlaces implements Disposable {
   readonly program: string;
   readonly #directory = mkdtempSync('/var/lib/pa-packaged-');
@@ -143,7 +143,7 @@ describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, a
     expect(left.flat().filter((name) => name.includes('ancestry'))).toEqual(
       before[0]?.includes('process_ancestry') ? [] : ['process_ancestry'],
     );
-    // Puts back what the killed one found in the kernel.
+    // Restores the kernel settings from before the killed one.
     await extension.stop();
     extension = await ExtensionUnderTest.start([], { program: PACKAGED });
   });
@@ -172,7 +172,7 @@ describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, a
 
   test('its threads work: files are hashed', async () => {
     extension = await ExtensionUnderTest.start(
-      // Large files of others are hashed, too.
+      // Large files of other processes are hashed too.
       ['--hash', '--hash-max-rate', '17179869184', ...PATIENT],
       { program: PACKAGED },
     );

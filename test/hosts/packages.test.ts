@@ -1,4 +1,4 @@
-/** The .deb and the .rpm, in a root that has nothing else: what they install, how it runs, and that nothing is left. */
+/** The .deb and the .rpm in a minimal root: their files, the running extension, and a removal without leftovers. */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -59,7 +59,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     });
   };
   const install = async (file: string, env: NodeJS.ProcessEnv = {}) => {
-    // Where the root sees it, and where it does not count.
+    // A place that the root can read, and that is not compared.
     execFileSync('cp', ['--reflink=auto', file, root.at('/tmp/package')]);
     return root.run('dpkg', ['--install', '/tmp/package'], env);
   };
@@ -80,10 +80,10 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
       );
       make('--revision', '2');
     } finally {
-      // What is there is removed, whatever failed.
+      // Everything is removed, also after a failure.
       root = await making;
     }
-    // As Orbit leaves it; osquery itself is not there.
+    // As Orbit leaves it; osquery itself is not installed.
     mkdirSync(root.at('/opt/orbit'), { mode: 0o755 });
     writeFileSync(root.at(ORBIT_LIST), ANOTHER);
     mkdirSync(root.at('/var/osquery'), { mode: 0o755 });
@@ -160,7 +160,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     expect(Number(afterRollBack[0]?.rows)).toBeGreaterThanOrEqual(Number(kept[0]?.rows));
     expect(await extension.stats()).toMatchObject({ store_lost: '0' });
 
-    // What a kill leaves in the kernel is audit's.
+    // A kill leaves only audit settings in the kernel.
     writeFileSync(root.at(CONFIG_FILE), RECORD_BY_AUDIT);
     await until('recording by audit', hasOurRules);
     await extension.kill();
@@ -188,7 +188,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     // dpkg takes this for an upgrade, but no osqueryd has the extension now.
     expect(await install(deb())).toContain('when it is started next: systemctl restart');
     await root.run('dpkg', ['--remove', NAME]);
-    // What somebody else keeps there, and a directory that leads elsewhere, are not ours to remove.
+    // Files of others, and a directory that is a link, must stay.
     writeFileSync(root.at('/var/osquery/process_ancestry/of-somebody'), '');
     mkdirSync(root.at('/srv/elsewhere'));
     writeFileSync(root.at('/srv/elsewhere/events.db'), '');
@@ -265,7 +265,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     return `${mode.toString(8)} ${uid}:${gid}`;
   }
 
-  /** What the root has now and did not have, has no longer, or has otherwise. */
+  /** The new, missing and changed files of the root. */
   function changes(): string[] {
     const now = root.listing();
     // osqueryd removes those of extensions that were killed when it starts (osquery/extensions/interface.cpp,
@@ -306,7 +306,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
   /** The statuses of each check. */
   async function doctor(): Promise<Map<string, string[]>> {
     const [command, ...entrance] = root.entrance;
-    // Its exit status tells of this host's other things too, and the manager is to answer meanwhile.
+    // Its exit status depends on this host too, and the manager must answer meanwhile.
     const asked = promisify(execFile)(command, [...entrance, 'process_ancestry', 'doctor', '--json']);
     const { stdout } = await asked.catch((failed: { stdout: string }) => failed);
     const statuses = new Map<string, string[]>();

@@ -37,7 +37,7 @@ describe.skipIf(!canRecord() || !hasPrometheus)('Prometheus', () => {
     };
     const before = await answered();
     const read = await extension.generate('process_ancestry_events', { subscriber: [{ op: 2, expr: 'metrics-test' }] });
-    // Counted once osquery has taken it, which may be after it was read here.
+    // Counted when osquery has read it, perhaps after it was read here.
     await until('counted', async () => (await answered()).queries > before.queries);
     const after = await answered();
     expect(after).toEqual({ rows: before.rows + read.length, queries: before.queries + 1 });
@@ -52,10 +52,10 @@ describe.skipIf(!canRecord() || !hasPrometheus)('Prometheus', () => {
       ),
     );
 
-    // The host goes on meanwhile: what SQL said before and after are bounds.
+    // The host continues meanwhile: the values of SQL before and after are bounds.
     const compare = async (column: string, expression: string) => {
       const before = Number((await extension?.stats())?.[column]);
-      // The first that comes may have been made before.
+      // The first one may be older.
       for (let n = 0; n < 2; n++) {
         const scraped = await own.value('process_ancestry_uptime_seconds');
         await until('scraped again', async () => (await own.value('process_ancestry_uptime_seconds')) !== scraped);
@@ -116,7 +116,7 @@ describe.skipIf(!canRecord() || !hasPrometheus)('Prometheus', () => {
     );
     expect(named.size).toBeGreaterThan(30);
     expect([...named].filter((name) => !served.has(name))).toEqual([]);
-    // And the dashboard shows all there is, but for histograms' sums.
+    // The dashboard shows all metrics, except sums of histograms.
     const shown = new Set(queries.flatMap(({ expression }) => metricNames(expression)));
     expect([...served].filter((name) => !shown.has(name) && !/_(sum|count)$/.test(name))).toEqual([]);
   });

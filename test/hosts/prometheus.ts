@@ -1,4 +1,4 @@
-/** Debian's Prometheus as a process of the test's own, and promtool. */
+/** Runs Debian's Prometheus for a test, and promtool. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -14,7 +14,7 @@ export const hasPrometheus = ['prometheus', 'promtool'].every(
   (tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0,
 );
 
-/** A port of the loopback address that nobody listens on. */
+/** A free port of the loopback address. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
@@ -51,7 +51,7 @@ export class Prometheus {
     });
   }
 
-  /** Scrapes the target every second, with the project's rules; resolves when it has had it once. */
+  /** Scrapes the target every second, with the project's rules; resolves after the first scrape. */
   static async start(target: string): Promise<Prometheus> {
     const directory = mkdtempSync(join(tmpdir(), 'pa-prometheus-'));
     const config = join(directory, 'prometheus.yml');
@@ -78,7 +78,7 @@ export class Prometheus {
     return prometheus;
   }
 
-  /** @throws {Error} Prometheus does not take the expression */
+  /** @throws {Error} Prometheus refuses the expression */
   async query(expression: string): Promise<readonly Series[]> {
     const { data, error } = await this.#get<{ result: { metric: Record<string, string>; value: [number, string] }[] }>(
       `query?query=${encodeURIComponent(expression)}`,
@@ -91,7 +91,7 @@ export class Prometheus {
     return (await this.query(expression))[0]?.value;
   }
 
-  /** What Prometheus says of the rules that it evaluates. */
+  /** The state of the rules in Prometheus. */
   async rules(): Promise<readonly { name: string; health: string; lastError?: string }[]> {
     type Groups = { groups: { rules: { name: string; health: string; lastError?: string }[] }[] };
     const { data } = await this.#get<Groups>('rules');
@@ -107,7 +107,7 @@ export class Prometheus {
   }
 
   async #isUp(): Promise<boolean> {
-    if (this.#child.exitCode !== null) throw new Error(`prometheus is gone: ${this.#said}`);
+    if (this.#child.exitCode !== null) throw new Error(`prometheus has exited: ${this.#said}`);
     try {
       return (await this.value('up')) === 1;
     } catch {
@@ -140,7 +140,7 @@ export function dashboardQueries(): { panel: string; expression: string }[] {
   }));
 }
 
-/** Names of metrics in PromQL, of ours: what is recorded by rules has a colon. */
+/** Names of our metrics in PromQL; those recorded by rules have a colon. */
 export function metricNames(expression: string): string[] {
   const code = expression.replace(/"[^"]*"/g, '""');
   return [...code.matchAll(/(?<![\w:])process_ancestry_[a-z0-9_]+(?![\w:])/g)].map(([name]) => name);

@@ -1,4 +1,4 @@
-/** What is built of the same commit in another directory has the same bytes. */
+/** A build of the same commit in another directory has the same bytes. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -16,7 +16,7 @@ git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf - | t
 tar --exclude ./.cache -C node_modules -cf - . | tar -C "$2/node_modules" -xf -`;
 
 describe.skipIf(!existsSync(join(root, 'dist/package/process_ancestry.ext')))('the single executable', () => {
-  /** Of another length, too: no path may be part of what is built. */
+  /** Also of another length: the build must not contain a path. */
   let another: string;
 
   beforeAll(() => {

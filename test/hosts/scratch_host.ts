@@ -1,6 +1,6 @@
 /**
- * A host to install on and to spoil: this machine's files under a layer of memory, with processes of its own. What happens
- * there is gone when it stops. Kernel audit obeys nobody in it, as it is not the initial pid namespace.
+ * A host for installations: this machine's files below a layer in memory, with its own processes. All changes are gone when
+ * it stops. Kernel audit refuses its requests, because it is not in the initial pid namespace.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
@@ -56,7 +56,7 @@ export class ScratchHost {
     return host;
   }
 
-  /** Where its root directory is seen from here. */
+  /** Path of its root directory on this machine. */
   path(inside: string): string {
     return join(`/proc/${this.#pid}/root`, inside);
   }
@@ -85,7 +85,7 @@ export class ScratchHost {
     rmdirSync(this.#directory);
   }
 
-  /** Of the first process in it: the only child of unshare. */
+  /** Pid of the first process in it: the only child of unshare. */
   get #pid(): number {
     const { pid } = this.#process;
     return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'));

@@ -1,4 +1,7 @@
-/** One file of a Debian package, of any release and architecture: by an apt of its own, which knows nothing of this machine's. */
+/**
+ * Downloads one file of a Debian package, of any release and architecture, with an apt configuration that is independent of
+ * this machine's.
+ */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,10 +15,10 @@ const KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 export interface Wanted {
   readonly release: string;
-  /** As Debian calls it: amd64. */
+  /** Debian's name: amd64. */
   readonly architecture: string;
   readonly package: string;
-  /** tar's pattern, from ./ on. */
+  /** tar's pattern, beginning with ./. */
   readonly file: string;
 }
 
@@ -55,13 +58,13 @@ async function download({ release, architecture, package: name }: Wanted, folder
     'APT::Architectures::': architecture,
     'APT::Sandbox::User': 'root',
     'Acquire::Languages': 'none',
-    // A mirror may fail for once.
+    // A mirror may fail once.
     'Acquire::Retries': '5',
   };
   const options = ['-qq', ...Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`])];
   await run('apt-get', [...options, 'update']);
   const said = await run('apt-cache', [...options, '--no-all-versions', 'show', name]);
-  // The newest kernel is what a package without files depends on.
+  // The newest kernel is the dependency of a package without files.
   const [, kernel = name] = /^Depends: (linux-image-\d\S*)/m.exec(said) ?? [];
   await run('apt-get', [...options, 'download', kernel], folder);
 }

@@ -1,7 +1,7 @@
 /**
- * A machine of qemu's that boots a kernel of Debian's, and has nothing but the single executable, the forest and a shell in
- * its memory. It records the forest once, and hands out what it wrote. The processor is emulated: this machine's own kernel
- * and audit have no part in it.
+ * A machine of qemu that boots a Debian kernel, with only the single executable, the forest and a shell in memory. It
+ * records the forest once, and outputs the rows. The processor is emulated: this machine's kernel and audit are not
+ * involved.
  */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -20,13 +20,13 @@ const PATIENCE_MS = 500_000;
 const MEMORY_MB = 768;
 const INIT = fileURLToPath(new URL('guest_init.sh', import.meta.url));
 const FOREST = fileURLToPath(new URL('../fixtures/forest/forest.c', import.meta.url));
-/** What the single executable is linked against: see packaging/executable/make.ts. */
+/** Libraries of the single executable: see packaging/executable/make.ts. */
 const LIBRARIES = ['libc.so.6', 'libdl.so.2', 'libgcc_s.so.1', 'libm.so.6', 'libpthread.so.0', 'libstdc++.so.6'];
 
 interface Machine {
   readonly debianName: string;
   readonly compiler: string;
-  /** Where programs of it have their dynamic linker. */
+  /** Path of the dynamic linker. */
   readonly loader: string;
   readonly emulator: string;
   readonly options: readonly string[];
@@ -59,7 +59,7 @@ export function hasEmulator(architecture: Architecture): boolean {
 
 export interface GuestOptions {
   readonly architecture: Architecture;
-  /** Of Debian, by its codename: the newest kernel of that is booted. */
+  /** Debian's codename: the newest kernel of that release is booted. */
   readonly release: string;
   /** The value of the flag. */
   readonly collector: string;
@@ -74,14 +74,14 @@ export interface Recorded {
   /** Seconds after the kernel's start at which each part of the work was reached. */
   readonly reached: Readonly<Record<string, number>>;
   readonly forest: ForestRun;
-  /** Of process_ancestry_events. */
+  /** Rows of process_ancestry_events. */
   readonly rows: readonly Row[];
   readonly stats: Row;
-  /** The extension's own. */
+  /** Row of process_ancestry_cache_stats. */
   readonly log: string;
 }
 
-/** Boots it, and waits until it has powered itself off. Whoever gets the result removes its forest. */
+/** Boots it, and waits until it has powered off. The caller removes the forest of the result. */
 export async function recordInGuest(options: GuestOptions): Promise<Recorded> {
   const folder = mkdtempSync(join(tmpdir(), 'pa-guest-'));
   const remove = () => rmSync(folder, { recursive: true, force: true });
@@ -115,13 +115,13 @@ async function contents(architecture: Architecture, folder: string): Promise<Map
   ]);
 }
 
-/** Returns when it is off again. What it writes to its console goes to a file: a pipe that is read late would lose some. */
+/** Returns when it is off. The console goes to a file: a pipe that is read late would lose output. */
 async function boot(options: GuestOptions, initramfs: string, consoleFile: string): Promise<void> {
   const { debianName, console, emulator, options: machineOptions } = MACHINES[options.architecture];
   const { release, collector, rounds, parameters = [] } = options;
   const image = { package: `linux-image-${debianName}`, file: './boot/vmlinuz-*' };
   const kernel = await fileOfPackage({ release, architecture: debianName, ...image });
-  // What the kernel does not know is init's environment. A panic ends it: -1 is to reboot at once.
+  // Unknown parameters become init's environment. A panic ends the guest: -1 means reboot at once.
   const own = [`console=${console}`, 'quiet', 'loglevel=3', 'panic=-1', `collector=${collector}`, `rounds=${rounds}`];
   const bare = ['-display', 'none', '-monitor', 'none', '-nic', 'none', '-no-reboot', '-serial', `file:${consoleFile}`];
   const args = [

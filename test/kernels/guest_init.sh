@@ -1,6 +1,6 @@
 #!/bin/busybox sh
-# The first process of a guest. Records a forest with the extension, then sends what it wrote over the console.
-# The kernel's command line gives `collector`, the flag's value, and `rounds` of the forest.
+# The first process of a guest. Records a forest with the extension, then sends the rows over the console. The kernel's
+# command line gives `collector`, the flag's value, and `rounds` of the forest.
 /bin/busybox mkdir -p /dev /proc /sys /run/guest /tmp /var/lib /root
 /bin/busybox --install -s /bin
 export PATH=/bin HOME=/root
@@ -29,14 +29,14 @@ copy_until() {
   done <&"$1"
   end "the shell has ended before it said $3"
 }
-# Sends a statement, and waits for its answer: the second one's follows it.
+# Sends a statement, and waits for the answer to a second one, which follows it.
 asked=0
 ask() {
   asked=$((asked + 1))
   echo "$1; SELECT 'answer $asked' AS mark;" >&3
   copy_until 4 answers "\"answer $asked\""
 }
-# Returns when all that ran before has been received: a process that starts now comes after it.
+# Returns when all earlier execs have been received: a process that starts now comes after them.
 received() {
   sleep "$1" 3>&- 4>&- 5>&- &
   until grep -q "\"sleep $1\"" answers; do
@@ -46,7 +46,7 @@ received() {
 
 reached booted
 mkfifo /run/statements /run/answers /run/log /run/pause
-# Runs programs while the sensor opens. Each outlives the opening, but not the wait for what is not told of it.
+# Runs programs while the sensor opens. Each outlives the opening, but not the wait for missing details.
 (while [ ! -e opened ]; do sleep 8 & read -rt 0.1 <>/run/pause; done) &
 process_ancestry.ext shell --embedded --json --log-level info --collector "$collector" --events-actions exec,exit \
   --events-max 100000 --publish-wait-ms 10000 </run/statements >/run/answers 2>/run/log &

@@ -1,17 +1,17 @@
-/** The file system that a kernel starts with, in the form that Linux unpacks itself (early-userspace/buffer-format.rst). */
+/** Writes an initramfs in the format that Linux unpacks (early-userspace/buffer-format.rst). */
 import { writeFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 
 const DIRECTORY = 0o040755;
 const PROGRAM = 0o100755;
 
-/** Writes an archive of programs and libraries: paths in it without the leading slash, and what they hold. */
+/** Writes an archive of programs and libraries: paths without the leading slash, and their content. */
 export async function writeInitramfs(file: string, contents: ReadonlyMap<string, Buffer>): Promise<void> {
   await writeFile(file, records(contents));
 }
 
 function* records(contents: ReadonlyMap<string, Buffer>): Generator<Buffer> {
-  // A directory comes before what is in it.
+  // A directory comes before its content.
   for (const path of new Set([...contents.keys()].flatMap(parents))) yield* record(path, DIRECTORY);
   for (const [path, content] of contents) yield* record(path, PROGRAM, content);
   yield* record('TRAILER!!!', 0);

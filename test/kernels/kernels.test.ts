@@ -6,7 +6,7 @@ import { type GuestOptions, hasEmulator, recordInGuest } from './guest.ts';
 
 const ROUNDS = 4;
 const EXECS_A_ROUND = 136;
-/** No program may read the kernel's memory: what forbids eBPF to look at processes. */
+/** No program may read the kernel's memory, so eBPF cannot read processes. */
 const LOCKED_DOWN = ['lockdown=confidentiality'];
 
 async function expectAllRight(options: Omit<GuestOptions, 'rounds'>, kernel: string, sensor: string): Promise<void> {
@@ -20,7 +20,7 @@ async function expectAllRight(options: Omit<GuestOptions, 'rounds'>, kernel: str
       rows.filter(({ action }) => action === 'exec'),
     );
     expect(comparison.right_percent, comparison.complaints).toBe(100);
-    // A pid that is to be used again may be taken by others of the guest's: then the program leaves that exec out.
+    // Another process of the guest may take the pid for a reuse: then the program skips that exec.
     expect(comparison.execs).toBeGreaterThan(ROUNDS * EXECS_A_ROUND * 0.9);
     expect(comparison).toMatchObject({ seen_percent: 100, doubled: 0 });
     const { wrong, ended } = wrongSessions(truthOf(forest), rows);

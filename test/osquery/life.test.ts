@@ -22,7 +22,7 @@ const scratch = () => {
   return directory;
 };
 
-/** Runs something again and again until it is told to end. */
+/** Repeats a function until it is stopped. */
 function again(run: (n: number) => void, everyMs: number): { end: () => number } {
   let n = 0;
   const timer = setInterval(() => run(n++), everyMs);
@@ -38,7 +38,7 @@ const tagged = (tag: string) =>
   `SELECT cmdline, ancestry_depth, ancestry_truncated FROM process_ancestry_events WHERE cmdline LIKE '%${tag}%'`;
 
 describe.skipIf(!canRecord())('a stock osqueryd', () => {
-  /** Waits for the last of so many: all from the first one that is there have rows, and no secret. Answers the first. */
+  /** Waits for the last of a number of execs: all from the first row on have rows without a secret. Returns the first. */
   async function seenUpTo(tag: string, count: number): Promise<number> {
     const rows = () => osquery?.query(tagged(tag)) ?? Promise.resolve([]);
     await until('the last is seen', async () =>
@@ -92,7 +92,7 @@ describe.skipIf(!canRecord())('a stock osqueryd', () => {
       osquery = new StockOsqueryd({ config: { schedule: { every: { query, interval: 1, removed: false } } } });
       await osquery.ready();
       const execs = again((n) => execFileSync('/bin/true', [`TICK${n}`]), 100);
-      // New rows come at each run, and two further readers ask now and then as people do.
+      // New rows come at each run, and two more readers ask from time to time, as people do.
       await until('ten runs', async () => {
         await osquery?.query("SELECT count(*) FROM process_ancestry_events WHERE subscriber = 'person'");
         const eids = new Set(osquery?.results('every').map(({ eid }) => eid));

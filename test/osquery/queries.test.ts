@@ -1,4 +1,4 @@
-/** What SQLite makes of the tables inside a stock osquery: ids of rows, aliases, values that are not there. */
+/** The tables in the SQLite of a stock osquery: row ids, aliases, missing values. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { columns } from '../../tables/process_ancestry_events.ts';
 import { osqueryi, SAMPLE, StockOsqueryd } from './stock_osquery.ts';

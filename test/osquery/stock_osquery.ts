@@ -1,4 +1,4 @@
-/** A stock osqueryd of this machine: OSQUERYD, or what is on PATH. Everything that it writes is in a directory of its own. */
+/** A stock osqueryd of this machine: OSQUERYD, or the one on PATH. It writes only into a directory of the test. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ export interface OsquerydOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** osqueryd with its watcher and its worker, and the extension that it loads by itself. */
+/** osqueryd with its watcher and worker, and the extension that it loads. */
 export class StockOsqueryd {
   readonly directory: string;
   readonly #child: ChildProcess;
@@ -39,7 +39,7 @@ export class StockOsqueryd {
       ...[`--config_path=${this.at('osquery.conf')}`, '--watchdog_level=-1', '--schedule_splay_percent=0'],
       ...['--disable_events=true', '--logger_min_status=1', ...flags],
     ];
-    // It makes no directory of its own.
+    // osqueryd does not make the directory.
     spawnSync('mkdir', ['-p', this.at('log')]);
     this.#child = spawn(OSQUERYD, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -55,12 +55,12 @@ export class StockOsqueryd {
     return this.at('osquery.em');
   }
 
-  /** What osqueryd and the extension said. */
+  /** The output of osqueryd and the extension. */
   get stderr(): string {
     return this.#stderr;
   }
 
-  /** SQL as another client of osquery's asks it. */
+  /** Runs SQL as another client of osquery. */
   async query(sql: string): Promise<readonly Row[]> {
     const client = new ManagerClient(this.socket, 60_000);
     try {
@@ -89,7 +89,7 @@ export class StockOsqueryd {
     return Number(await this.value('SELECT pid FROM osquery_info'));
   }
 
-  /** Results of the schedule, as osquery logs them: one object a row. */
+  /** Results of the schedule, as logged by osquery: one object per row. */
   results(query: string): readonly Row[] {
     const path = this.at('log/osqueryd.results.log');
     if (!existsSync(path)) return [];
@@ -101,7 +101,7 @@ export class StockOsqueryd {
       .map(({ columns }) => columns);
   }
 
-  /** Files below some directory that hold a text. */
+  /** Files below a directory that contain a text. */
   filesWith(text: string, directory = this.directory): string[] {
     return readdirSync(directory, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && !entry.name.endsWith('.conf'))
@@ -118,7 +118,7 @@ export class StockOsqueryd {
 
   #failIfGone(): undefined {
     if (this.#child.exitCode === null && this.#child.signalCode === null) return undefined;
-    throw new Error(`osqueryd is gone: ${this.#stderr}`);
+    throw new Error(`osqueryd has exited: ${this.#stderr}`);
   }
 }
 
@@ -128,7 +128,7 @@ export interface OsqueryiExtension {
   readonly name: string;
 }
 
-/** One statement in osqueryi, as README.md says. Rows; what it said where it failed is the error. */
+/** Runs one statement in osqueryi, as in README.md. Returns the rows; its output is the error if it fails. */
 export function osqueryi(
   sql: string,
   env: NodeJS.ProcessEnv = {},

@@ -1,4 +1,4 @@
-/** Debian's Chromium, as a person would open the page: from a file, and without a network that it could ask. */
+/** Debian's Chromium, opens the page as a person would: from a file, and without a network. */
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 

@@ -1,4 +1,4 @@
-/** A made-up incident on a made-up host: a web shell, a miner that came with it, and people and jobs at work beside it. */
+/** A made-up incident on a made-up host: a web shell, its miner, and other users and jobs. */
 import { type Made, Scene } from './scene.ts';
 
 /** 2026-11-01 09:04:00 UTC. */

@@ -1,4 +1,4 @@
-/** A forest of some thousands, the same each time, as a build server has it: logins, services, and jobs many levels deep. */
+/** A forest of some thousand processes, always the same, as on a build server: logins, services, and jobs many levels deep. */
 import { type Made, Scene } from './scene.ts';
 
 const AT = 1_793_520_000;

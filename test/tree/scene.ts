@@ -1,4 +1,4 @@
-/** Made-up rows of the two tables, as a test or a picture needs them: nothing of it happened anywhere. */
+/** Made-up rows of the two tables, for tests and pictures. */
 import type { TreeDocument } from '../../src/commands/tree/document.ts';
 import { forestOf } from '../../src/commands/tree/forest.ts';
 import type { EventRecord, ProcessRecord } from '../../src/commands/tree/rows.ts';
@@ -43,7 +43,7 @@ export class Scene {
   readonly events: EventRecord[] = [];
   readonly #processes = new Map<string, ProcessRecord>();
 
-  /** A process that was there before, or that forked: `args` is what it runs without having executed it. */
+  /** A process from before the start, or one that forked: it runs `args` without having executed it. */
   process(pid: number, args: readonly string[], about: About): Made {
     const entityId = `c2NlbmU.${pid.toString(36)}.${(about.at * 100).toString(36)}`;
     const { auid = null, tty = '', sid = null, entry = 'init' } = about;

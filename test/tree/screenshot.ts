@@ -1,4 +1,4 @@
-/** Makes the pictures of the page for README.md, from a made-up incident: `npm run screenshot`. */
+/** Makes the pictures of the page for README.md from the made-up incident: `npm run screenshot`. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
