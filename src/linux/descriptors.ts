@@ -18,7 +18,7 @@ const CONNECTIONS = { least: 8, most: 256 };
 /** With fewer free descriptors than this, a problem is reported. */
 const FEW_LEFT = 16;
 
-const WHAT_TO_DO = "raise LimitNOFILE of osqueryd's unit, or ulimit -n where it is started by hand";
+const WHAT_TO_DO = "raise LimitNOFILE of osqueryd's unit, or ulimit -n if it is started by hand";
 
 /** Undefined if the system does not report it. */
 export function readDescriptors(): Descriptors | undefined {
@@ -39,7 +39,7 @@ export function connectionsWithin({ open, most }: Descriptors): number | { reado
   const left = most - open - OWN - TO_BE_HASHED;
   if (left >= CONNECTIONS.least) return Math.min(left, CONNECTIONS.most);
   const needed = open + OWN + TO_BE_HASHED + CONNECTIONS.least;
-  return { error: `${most} files may be open at a time (EMFILE beyond that), and ${needed} are needed: ${WHAT_TO_DO}` };
+  return { error: `at most ${most} files can be open (EMFILE), and ${needed} are needed: ${WHAT_TO_DO}` };
 }
 
 /** A problem if there are few free descriptors. */
@@ -48,7 +48,7 @@ export function descriptorProblem({
   most,
 }: Descriptors): { readonly code: string; readonly message: string } | undefined {
   if (most - open >= FEW_LEFT) return undefined;
-  const message = `${open} of the ${most} files that may be open at a time are: ${WHAT_TO_DO}`;
+  const message = `${open} of at most ${most} files are open: ${WHAT_TO_DO}`;
   return { code: 'few_descriptors', message };
 }
 

@@ -1,5 +1,5 @@
 /**
- * A fleet as its file in packaging/fleet says it, refused where fleetctl or the server would refuse it: a key that Fleet
+ * Reads a fleet from its file in packaging/fleet, and refuses what fleetctl or the server would refuse: a key that Fleet
  * does not know (pkg/spec/gitops_validate.go), an option that osquery does not (server/fleet/agent_options.go).
  */
 import { existsSync } from 'node:fs';
@@ -29,7 +29,7 @@ export interface FleetConfig {
   readonly agentConfig: Mapping;
   readonly reports: readonly Report[];
   readonly policies: readonly NamedQuery[];
-  /** Those that a query decides. */
+  /** Labels that a query decides. */
   readonly dynamicLabels: readonly NamedQuery[];
   readonly manualLabels: readonly string[];
   readonly packages: readonly Mapping[];
@@ -155,7 +155,7 @@ function packageOf(files: FleetFiles, value: Mapping): Mapping {
   return one;
 }
 
-/** Every file of ours that names another lies one folder down. */
+/** All of our files with references are one folder down. */
 function there(path: unknown): void {
   const file = resolve(FOLDER, 'any', asText(path, 'path'));
   if (!existsSync(file)) throw new Error(`${path} is not there`);

@@ -1,4 +1,4 @@
-/** packaging/fleet as fleetctl reads it (fleetdm/fleet, pkg/spec): environment, YAML, and the files that files name. */
+/** Reads packaging/fleet as fleetctl does (fleetdm/fleet, pkg/spec): environment, YAML, and referenced files. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
@@ -23,7 +23,7 @@ export function parseYaml(texts: readonly string[]): unknown[] {
 
 const known = new Map<string, unknown>();
 
-/** The first time with all other files of the folder: python takes longer to start than to read. */
+/** The first call reads all files of the folder: python takes longer to start than to read. */
 function parsed(text: string): unknown {
   if (!known.has(text)) {
     const files = globSync('*/*.yml', { cwd: FOLDER }).map((file) => readFileSync(resolve(FOLDER, file), 'utf8'));
@@ -33,7 +33,7 @@ function parsed(text: string): unknown {
   return known.get(text);
 }
 
-/** $NAME and ${NAME} are the environment's, which has to have them; \$ is a dollar, \\\$ a backslash and a dollar. */
+/** $NAME and ${NAME} are variables of the environment, which must exist; \$ is a dollar, \\\$ a backslash and a dollar. */
 export function expand(text: string, environment: Readonly<Record<string, string>>): string {
   return text.replace(/(\\+)\$|\$\{?([A-Za-z_]\w*)\}?/g, (all, slashes: string | undefined, name: string) => {
     if (slashes !== undefined) return slashes.length % 2 ? `${'\\'.repeat((slashes.length - 1) / 2)}$` : all;
@@ -55,7 +55,7 @@ export class FleetFiles {
     return parsed(expand(readFileSync(resolve(FOLDER, path), 'utf8'), this.#environment));
   }
 
-  /** The items of a list whose entries may name files (`path`), or many by a pattern (`paths`), beside the file itself. */
+  /** The items of a list. An entry may name a file (`path`), or several by a pattern (`paths`), relative to the file itself. */
   items(list: unknown, from: string): Mapping[] {
     return asList(list, from).flatMap((entry) => {
       const { path, paths, ...more } = asMapping(entry, from);

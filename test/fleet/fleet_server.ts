@@ -1,6 +1,6 @@
 /**
  * The part of a Fleet server that osqueryd talks to (fleetdm/fleet, server/service/osquery.go), over HTTPS on loopback: it
- * hands out what packaging/fleet says, and keeps what is sent.
+ * sends the configuration in packaging/fleet, and keeps what it receives.
  */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import type { FleetConfig, Report } from './fleet_config.ts';
 import { asList, asMapping, asText, type Mapping } from './fleet_files.ts';
 
-/** A certificate for 127.0.0.1 that signs itself. */
+/** A self-signed certificate for 127.0.0.1. */
 function certificate(): { key: Buffer; cert: Buffer } {
   const directory = mkdtempSync(join(tmpdir(), 'pa-tls-'));
   try {
@@ -27,7 +27,7 @@ function certificate(): { key: Buffer; cert: Buffer } {
   }
 }
 
-/** What osqueryd did wrong; a node that is not valid has to enroll again. */
+/** Errors of osqueryd; an invalid node must enroll again. */
 class Refused extends Error {
   readonly nodeInvalid: boolean;
   constructor(message: string, nodeInvalid: boolean) {
@@ -40,13 +40,13 @@ export class FleetServer {
   config: FleetConfig;
   /** Labels of the one host. */
   readonly labels = new Set<string>();
-  /** Results and status lines as they came, in order. */
+  /** Received results and status lines, in order. */
   readonly logged: Mapping[] = [];
-  /** By policy: whether the host passes; undefined where its query failed. */
+  /** By policy: whether the host passes; undefined if its query failed. */
   readonly policies = new Map<string, boolean | undefined>();
-  /** Live queries to be run, and their rows when they were. */
+  /** Live queries, and their rows after they were run. */
   readonly live = new Map<string, { readonly query: string; rows?: readonly unknown[]; message?: string }>();
-  /** Paths that were asked for. */
+  /** Requested paths. */
   readonly asked = new Set<string>();
   readonly #tls = certificate();
   #nodeKey: string | undefined;
@@ -56,7 +56,7 @@ export class FleetServer {
     this.config = config;
   }
 
-  /** What a client has to trust. */
+  /** The certificate that a client must trust. */
   get certificate(): Buffer {
     return this.#tls.cert;
   }
@@ -79,7 +79,7 @@ export class FleetServer {
     if (server) await new Promise((resolve) => server.close(resolve));
   }
 
-  /** As after the host was deleted in Fleet. */
+  /** As after a deletion of the host in Fleet. */
   forgetHost(): void {
     this.#nodeKey = undefined;
   }
@@ -176,7 +176,7 @@ export class FleetServer {
   }
 }
 
-/** As osqueryd is told of it (server/fleet/queries.go, GetSnapshot and GetRemoved). */
+/** As sent to osqueryd (server/fleet/queries.go, GetSnapshot and GetRemoved). */
 function scheduled({ name, query, interval, platform, version, logging }: Report): [string, Mapping] {
   const removed = logging === 'snapshot' ? {} : { removed: logging === 'differential' };
   const snapshot = logging === 'snapshot' ? { snapshot: true } : {};

@@ -1,4 +1,4 @@
-/** osquery's table os_version on Linux, of a system's files (osquery 5.23, tables/system/linux/os_version.cpp). */
+/** osquery's table os_version on Linux, from a system's files (osquery 5.23, tables/system/linux/os_version.cpp). */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RegisteredTable } from '../../src/commands/shell/registered_table.ts';
@@ -16,7 +16,7 @@ const definition: RegisteredTable = {
   })),
 };
 
-/** Which key of os-release fills which column. */
+/** The key of os-release for each column. */
 const COLUMNS: Readonly<Record<string, string>> = {
   NAME: 'name',
   VERSION: 'version',
@@ -49,7 +49,7 @@ function ofOsRelease(text: string): Record<string, string> {
   return row;
 }
 
-/** Where the file is there, it decides what kind of system this is. */
+/** If the file exists, it decides the kind of system. */
 function ofRedhatRelease(text: string): Record<string, string> {
   const line = text.trim().replaceAll(/\s+/g, ' ');
   const kind = { platform: 'rhel', platform_like: 'rhel', version: line, build: '' };

@@ -1,8 +1,8 @@
 /**
- * What osqueryd does with the replies of its TLS plugins, on the embedded manager: enrolls, configures itself, runs the
- * schedule and the distributed queries, and sends what came of them (osquery: plugins/remote/enroll/tls_enroll.cpp,
- * plugins/config/tls_config.cpp, osquery/distributed/distributed.cpp, plugins/logger/tls_logger.cpp). A reply that
- * osqueryd could not read is an error.
+ * Does what osqueryd does with the replies of its TLS plugins, on the embedded manager: enrolls, configures itself, runs
+ * the schedule and the distributed queries, and sends the results (osquery: plugins/remote/enroll/tls_enroll.cpp,
+ * plugins/config/tls_config.cpp, osquery/distributed/distributed.cpp, plugins/logger/tls_logger.cpp). A reply that osqueryd
+ * could not read is an error.
  */
 import { request } from 'node:https';
 import type { EmbeddedManager } from '../../src/commands/shell/embedded_manager.ts';
@@ -47,7 +47,7 @@ export class OsquerydClient {
     this.#nodeKey = asText(node_key, 'enroll: node_key');
   }
 
-  /** Takes the configuration as it is now. */
+  /** Fetches the present configuration. */
   async refresh(): Promise<void> {
     const config = await this.#ask('config', {});
     for (const [name, value] of Object.entries(asMapping(config.options ?? {}, 'options'))) {
@@ -81,7 +81,7 @@ export class OsquerydClient {
     this.#manager.schedule.set(name, sql);
   }
 
-  /** Every scheduled query once, as if all were due. */
+  /** Runs each scheduled query once, as if all were due. */
   async runSchedule(): Promise<void> {
     for (const [name, { query, snapshot }] of this.#schedule) {
       const rows = await this.#rows(query);
@@ -105,14 +105,14 @@ export class OsquerydClient {
     }
   }
 
-  /** Sends the lines that have gathered; they stay where the server does not take them. */
+  /** Sends the collected lines; keeps them if the server refuses them. */
   async flush(): Promise<void> {
     const data = this.#lines;
     await this.#ask('log', { log_type: 'result', data });
     this.#lines = this.#lines.slice(data.length);
   }
 
-  /** Asks what to run, runs it, and says what came of it. */
+  /** Fetches queries, runs them, and sends the results. */
   async distributed(): Promise<void> {
     const { queries, discovery, accelerate } = await this.#ask('distributed/read', {});
     if (accelerate !== undefined && typeof accelerate !== 'number') throw new Error('accelerate: no number');
@@ -136,7 +136,7 @@ export class OsquerydClient {
   }
 
   async #rows(sql: string): Promise<Record<string, string>[]> {
-    // fleetctl's YAML keeps the semicolon that people end a statement with.
+    // fleetctl's YAML keeps the semicolon at the end of a statement.
     const { columns, rows } = await this.#manager.query(sql.trim().replace(/;$/, ''));
     return rows.map((row) => Object.fromEntries(row.map((value, i) => [columns[i]?.name ?? '', value ?? ''])));
   }

@@ -75,7 +75,7 @@ def delete_all():
 
 def quiet(limit):
     delete_all()
-    # First of all: a backlog that waits while audit is on stops every process of the host.
+    # First: a full backlog with a wait time stops every process of the host while audit is on.
     set_status(BACKLOG_WAIT_TIME)
     set_status(ENABLED | RATE_LIMIT | BACKLOG_LIMIT, backlog_limit=limit)
 

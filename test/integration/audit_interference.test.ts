@@ -1,4 +1,4 @@
-/** What others do to kernel audit while this extension reads it, and what the kernel never tells by audit. */
+/** Changes of kernel audit by other programs while this extension reads it, and facts that audit never reports. */
 import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -59,11 +59,11 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     extension?.generate('process_ancestry_events', constraints) ?? Promise.resolve([]);
   const worksAgain = () => until('works', async () => (await stats()).collector === 'audit+proc_events');
 
-  /** Once what was missed was made good by reading /proc again: until then no ancestry is complete for certain. */
+  /** After the resync from /proc: before it, no ancestry is certainly complete. */
   const madeGood = () =>
     until('complete again', async () => (await rowsOfShortLived('probe', 1))[0]?.ancestry_complete === '1');
 
-  /** Executes /bin/true so many times, and answers the rows of that. */
+  /** Executes /bin/true `times` times, and returns the rows. */
   async function rowsOfShortLived(tag: string, times = 20): Promise<Row[]> {
     const [first, last] = [await newest(), times];
     execFileSync('/bin/sh', ['-c', `i=0; while [ $i -lt ${last} ]; do /bin/true ${tag}-$i; i=$((i+1)); done`], {
@@ -105,7 +105,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     for (const type of types) auditControl('exclude', 'add', type);
     extension = await ExtensionUnderTest.start(AUDIT);
     expectWhole(await rowsOfShortLived('first'), 'first');
-    // Of what was executed while audit was being switched on there may be no record.
+    // An exec during the switch of audit may have no record.
     const missing = await count('details_missing');
     for (const type of types) auditControl('exclude', 'delete', type);
     expectWhole(await rowsOfShortLived('without'), 'without');
@@ -127,7 +127,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     expect((await stats()).collector).toBe('audit+proc_events');
     await rowOfLiving('read from proc');
     const rows = await rowsOfShortLived('gone');
-    // What is gone has what audit still tells; what it lacks is counted.
+    // A dead process has the facts of audit; missing ones are counted.
     expect(rows).toHaveLength(20);
     for (const { path, auid } of rows) expect({ path, auid }).toMatchObject({ path: expect.stringMatching(/\/true$/) });
     const bare = rows.filter(({ cmdline }) => cmdline === '');
@@ -203,7 +203,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     await asNobody('mark', '200', 'beside');
     await told('audit_setpgid_flood');
     expect(auditSettings().rules.length).toBeLessThan(rules);
-    // Who joins a group while nobody tells of it.
+    // A process that joins a group without a record.
     const job = execFileSync('/bin/bash', ['-c', 'set -m; sleep 0.2 & echo $!; wait'], { encoding: 'utf8' }).trim();
     await Promise.all(floods);
     await extension.settled();
@@ -213,7 +213,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     if (lost === 0)
       expect(marks.map(({ cmdline }) => cmdline)).toEqual(Array.from({ length: 200 }, (_, i) => `true beside-${i}`));
     const [row] = await events({ pid: [{ op: 2, expr: job }] });
-    // Read at the exec, or not told; never its shell's.
+    // Read at the exec, or unknown; never its shell's.
     expect([job, undefined]).toContain(row?.pgid);
     expect(await count('events_lost')).toBeGreaterThan(0);
   });
@@ -236,7 +236,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
       return all.filter(({ cmdline }) => cmdline === '/bin/true CHILD').length === times && all;
     });
     const helpers = rows.filter(({ cmdline }) => cmdline?.includes(`${helper} TAG`));
-    // On a busy machine one may have gone on before it could be read: then nobody knows, and it is counted.
+    // On a busy machine a process may have continued before it could be read: then the fact is unknown and counted.
     const unread = rows.filter(({ path = '' }) => path === '').length;
     expect(helpers.length + unread).toBe(times);
     expect(helpers.length).toBeGreaterThan(0);
@@ -256,7 +256,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     const root = ['unified', 'systemd', '.']
       .map((one) => join('/sys/fs/cgroup', one))
       .find((one) => existsSync(join(one, 'cgroup.procs')));
-    // On hosts with several hierarchies the longest path is told.
+    // On hosts with several hierarchies the longest path is recorded.
     const [outer, inner] = ['outer', 'inner'].map((name) =>
       join(root ?? '', `pa-${process.pid}-${name}-${'0'.repeat(64)}`),
     ) as [string, string];
@@ -281,7 +281,7 @@ describe.skipIf(!canRecord())('audit that others change', () => {
       expect(entered).toHaveLength(60);
       const groupsOf = (rows: readonly Row[]) => new Set(rows.map(({ cgroup_path = '' }) => cgroup_path));
       expect([...groupsOf(entered)].filter((group) => group !== '' && group !== `/${basename(inner)}`)).toEqual([]);
-      // The group of who never moved is inherited, where it was gone before it could be read.
+      // A process that never moved inherits the group if it ended before it could be read.
       expect(groupsOf(stayed)).toEqual(new Set([`/${basename(outer)}`]));
     } finally {
       await until('empty', () =>

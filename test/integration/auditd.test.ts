@@ -1,4 +1,4 @@
-/** auditd and this extension on one host, whoever comes first: both read every exec, and each can leave and come back. */
+/** auditd and this extension on one host, in both orders: both read every exec, and each can stop and restart. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ import {
 const AUDITD = '/usr/sbin/auditd';
 /** Audit's unicast owner: a pid, 0 for none. */
 const place = () => auditSettings().status.pid;
-/** How many sockets read audit by multicast. */
+/** Number of sockets that read audit by multicast. */
 const multicastReaders = () =>
   readFileSync('/proc/net/netlink', 'utf8')
     .split('\n')
@@ -35,7 +35,7 @@ const started: ChildProcess[] = [];
 
 const ended = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null;
 
-/** auditd with a configuration of its own, once it has the place or has ended. */
+/** auditd with its own configuration; resolves when it has the place or has ended. */
 async function startAuditd(): Promise<ChildProcess> {
   const child = spawn(AUDITD, ['-n', '-c', directory], { stdio: 'ignore' });
   started.push(child);
@@ -48,10 +48,10 @@ async function stop(child: ChildProcess): Promise<void> {
   await until(`${child.spawnfile} gone`, () => ended(child));
 }
 
-/** A shell that goes on executing programs, numbered, until it is told to stop. */
+/** A shell that executes numbered programs until it is stopped. */
 class Execs {
   readonly #stop = join(directory, 'stop');
-  // A file, since a pipe's text comes only when the event loop has time for it.
+  // A file, because a pipe's text comes only when the event loop has time.
   readonly #counter = join(directory, 'counter');
   readonly #shell: ChildProcess;
 
@@ -75,7 +75,7 @@ class Execs {
   }
 }
 
-/** Of each number how often it was seen. */
+/** By number, how often it was seen. */
 function timesSeen(count: number, seen: readonly string[]): number[] {
   const times = new Map<string, number>();
   for (const one of seen) times.set(one, (times.get(one) ?? 0) + 1);
@@ -146,7 +146,7 @@ describe.skipIf(!canRecord() || !existsSync(AUDITD))('beside auditd', () => {
       await until('written by auditd', () =>
         readFileSync(join(directory, 'audit.log'), 'latin1').includes(`"number-${readByAuditd}"`),
       );
-      // What auditd relies on stays when the extension leaves.
+      // Settings that auditd relies on stay when the extension ends.
       await extension.stop();
       expect(hasOurRules()).toBe(false);
       expect(auditSettings().status).toMatchObject({ enabled: 1, pid: again.pid, backlog_wait_time: 15000 });
@@ -172,7 +172,7 @@ describe.skipIf(!canRecord() || !existsSync(AUDITD))('beside auditd', () => {
       expect(problems.map(({ code }) => code)).toEqual(['audit_unicast_taken']);
       const execs = new Execs();
       await execs.more();
-      // As osqueryd does when it leaves, and what is removed then nobody tells of.
+      // As osqueryd does at its end. The removal of rules is not reported.
       auditControl('enable', '0');
       auditControl('delete-all');
       await stop(auditd);

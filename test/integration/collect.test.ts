@@ -1,4 +1,4 @@
-/** What the kernel of this host tells of groups, sessions, logins and control groups, before anything is made of it. */
+/** Groups, sessions, logins and control groups as this host's kernel reports them, before the process tree. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
@@ -37,7 +37,7 @@ function close(fds: readonly number[]): void {
   for (const fd of fds) closeSync(fd);
 }
 
-/** Has the connector tell a socket of this process nothing more (linux/cn_proc.h, PROC_CN_MCAST_IGNORE). */
+/** Makes the connector stop messages to a socket of this process (linux/cn_proc.h, PROC_CN_MCAST_IGNORE). */
 function silence(fd: number): void {
   const script = `
 import ctypes, os, socket, struct, sys
@@ -103,7 +103,7 @@ describe.skipIf(!canRecord())('what the kernel reports', () => {
     await listen('audit+proc_events');
     const single = await shell('set -m; sleep 1000 & echo $!');
     const [job = 0] = single.numbers;
-    // The job says so, and the shell, unless the job has executed its program by then (man 2 setpgid, EACCES).
+    // The job calls setpgid, and so does the shell, unless the job has already executed its program (man 2 setpgid, EACCES).
     for (const one of (await heard('setpgid', job)).filter(({ pid }) => pid === job))
       expect(one).toMatchObject({ pgid: job, origin: 'audit' });
     await single.release();
@@ -139,7 +139,7 @@ describe.skipIf(!canRecord())('what the kernel reports', () => {
     const outside = await shell('sleep 1000 & echo $$ $!');
     const [caller = 0, job = 0] = outside.numbers;
     const forks = await heard('fork', job);
-    // Of a caller of the initial namespace the number is certain.
+    // With a caller in the initial namespace the number is certain.
     expect(forks.find(({ pid }) => pid === job)).toMatchObject({ parent: caller, origin: 'audit' });
     expect(forks.find(({ pid }) => pid === job)?.isClaimed).toBe(false);
     expect(forks.filter(({ pid, isClaimed }) => pid === forked && !isClaimed)).toEqual([]);
@@ -155,7 +155,7 @@ describe.skipIf(!canRecord())('what the kernel reports', () => {
 
   const losses = (origin: string) => events.filter((event) => event.kind === 'loss' && event.origin === origin).length;
   const codes = () => source?.problems.map(({ code }) => code);
-  /** A process that is created and executes is told whole. */
+  /** A process that is created and executes is reported completely. */
   async function expectAllTold(name: string): Promise<void> {
     const pid = Number(execFileSync('/bin/sh', ['-c', `echo $$; : ${name}`], { encoding: 'utf8' }));
     await heard('fork', pid);
@@ -207,7 +207,7 @@ describe.skipIf(!canRecord())('what the kernel reports', () => {
       await listen('audit+proc_events', 'proc_events');
       expect(codes()).toContain('audit_never_task');
       remove();
-      // Beside the connector, which goes on.
+      // The connector continues.
       expect(native.trySensor('audit+proc_events', RULE_KEY)).toEqual([]);
       await until('used', () => source?.stats().collector === 'audit+proc_events' && codes()?.length === 0);
       expect(losses('audit')).toBeGreaterThan(0);

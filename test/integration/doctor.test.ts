@@ -1,4 +1,4 @@
-/** doctor on this host: it sees what is there, says what is wrong with what to do, and changes nothing. */
+/** doctor on this host: it finds problems, says what to do, and changes nothing. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ interface Found {
   readonly advice: string;
 }
 
-/** Not synchronous: the embedded manager, which is in this process, has to answer meanwhile. */
+/** Asynchronous, because the embedded manager in this process must answer meanwhile. */
 async function doctor(
   args: readonly string[],
   prefix: readonly string[] = [],
@@ -30,7 +30,7 @@ async function doctor(
   return { exit, found, of: (id) => found.filter((one) => one.id === id) };
 }
 
-/** Depends on the host that the tests run on, and on who owns the clone. */
+/** Depends on the host of the tests, and on the owner of the clone. */
 const OF_THE_HOST = ['file_permissions', 'autoload', 'clock'];
 
 describe.skipIf(!canRecord())('doctor', () => {
@@ -65,7 +65,7 @@ describe.skipIf(!canRecord())('doctor', () => {
       expect(of('database')).toMatchObject([
         { status: 'ok', message: expect.stringContaining(`${database}: 1 MiB, in use by process ${child.pid}`) },
       ]);
-      // The extension goes on: what doctor did at its sockets and its database disturbs nothing.
+      // The extension continues: doctor's access to its sockets and database disturbs nothing.
       expect((await extension.stats()).problems).toBe('[]');
     },
   );
@@ -73,7 +73,7 @@ describe.skipIf(!canRecord())('doctor', () => {
   test('a rule never,task is found, with what to do', async () => {
     auditControl('never-task', 'add');
     try {
-      // Where eBPF works it does not matter.
+      // If eBPF works it does not matter.
       const withoutEbpf = ['--bounding-set=-bpf,-sys_admin', '--inh-caps=-bpf,-sys_admin'];
       const { exit, of } = await doctor([], ['setpriv', ...withoutEbpf]);
       expect(exit).toBe(2);
@@ -94,7 +94,7 @@ describe.skipIf(!canRecord())('doctor', () => {
     const [problem] = of('capabilities');
     expect(problem?.status).toBe('problem');
     expect(problem?.message).toMatch(/CAP_AUDIT_CONTROL \(kernel audit cannot be set up\)/);
-    // Linux 6.6 and later let everybody listen (drivers/connector/cn_proc.c).
+    // Linux 6.6 and later let all users listen (drivers/connector/cn_proc.c).
     const [connector] = of('proc_connector');
     expect(problem?.message.includes('CAP_NET_ADMIN')).toBe(connector?.status !== 'ok');
     expect(problem?.advice).toMatch(/^run as root/);

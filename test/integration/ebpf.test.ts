@@ -1,4 +1,4 @@
-/** What the eBPF sensor tells of this host's processes, before anything is made of it. */
+/** This host's processes as the eBPF sensor reports them, before the process tree. */
 import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -28,7 +28,7 @@ import { compare, forestBinary, runForest, truthOf } from './forest.ts';
 
 const native = loadNative();
 const isRoot = process.getuid?.() === 0;
-/** What a host may lack; that its kernel refuses the programs is a fault of theirs. */
+/** Features that a host may lack; programs that its kernel refuses are a bug. */
 const LACKS = ['ebpf_no_btf', 'ebpf_no_permission', 'ebpf_lockdown', 'ebpf_pid_namespace', 'ebpf_unsupported'];
 const isOfHost = isRoot && native.trySensor('ebpf', '').some(({ code }) => LACKS.includes(code));
 
@@ -74,7 +74,7 @@ describe.skipIf(!isRoot || isOfHost)('eBPF', () => {
     );
     expect(state).toEqual({ hears: 'ebpf', hasSnapshot: true, problems: [] });
   }
-  /** What was executed as `name`, of the last time. */
+  /** The last exec of `name`. */
   async function executed(isIt: (details: ExecDetails, event: ExecEvent) => boolean): Promise<ExecDetails> {
     native.drainNow();
     return until('told of the exec', () => {
@@ -329,7 +329,7 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
 
   test('a snapshot waits for room in the queue', async () => {
     const COUNT = 400;
-    // Of bash, that each is a process.
+    // For bash: each is a process.
     const text = `zeros=$(printf '0%.0s' $(seq 4000)); for i in $(seq ${COUNT}); do sleep 1000 $zeros & done; echo; wait`;
     child = spawn('bash', ['-c', text], { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
     const shell = child;
@@ -358,7 +358,7 @@ shutil.copy('/bin/true', 'far'); os.spawnv(os.P_WAIT, './far', ['./far'])`;
 
   test('an overflow of the ring is a counted loss in its place, and later events are reported', async () => {
     listen({ ringBytes: 1 << 16, queueMaxBytes: 1 << 16 });
-    // Nobody takes what comes meanwhile: the queue is full, and then the ring.
+    // Events are not read meanwhile: first the queue is full, then the ring.
     const COUNT = 300;
     for (let i = 0; i < COUNT; i++) spawnSync('/bin/true', [`${i}`, 'x'.repeat(5000)]);
     await until('a loss', () => events.some(({ kind, origin }) => kind === 'loss' && origin === 'ebpf'));

@@ -1,4 +1,4 @@
-/** How processes came into the host, and what becomes of them, on the real kernel with real programs. */
+/** The entries of processes and their later life, on the real kernel with real programs. */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -29,7 +29,7 @@ const COLUMNS = [
   ...['pid', 'cmdline', 'path', 'action', 'entity_id', 'sid', 'tty', 'interactive', 'exit_code', 'sha256', 'ecs'],
   ...['session_leader', 'entry_leader', 'entry_type', 'entry_source_ip', 'cgroup_path', 'container_id', 'ancestry'],
 ];
-/** Where it is missing for a person, there is something to say; CI installs it. */
+/** If it is missing, a message says so; CI installs it. */
 const WITHOUT_SSHD = !hasSshServer() && !process.env.CI;
 if (WITHOUT_SSHD)
   console.warn('skipped without /usr/sbin/sshd: apt-get install --no-install-recommends openssh-server');
@@ -58,7 +58,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
   let directory: string;
   let before: ReturnType<typeof auditSettings>;
   const started: ChildProcess[] = [];
-  /** Processes that others started, for as long as they live. */
+  /** Living processes that others started. */
   const orphans = new Set<number>();
   let server: SshServer | undefined;
   beforeEach(() => {
@@ -93,7 +93,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
     return found[0] ?? {};
   };
 
-  /** The entry of what this test itself starts. */
+  /** The entry of this test's own children. */
   const ownEntry = (rows: Row[]) => {
     const { entry_type, entry_leader } = execOf(rows, '/bin/true by-the-test');
     return { entry_type, entity_id: jsonOf(entry_leader).entity_id };
@@ -113,7 +113,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
       ] as const) {
         const fifo = join(directory, name);
         execFileSync('mkfifo', [fifo]);
-        // It outlives the session once it does not hear of its end.
+        // It outlives the session because it ignores its end.
         const ready = `${fifo}.ready`;
         const later = `nohup sh -c ': > ${ready}; read line < ${fifo}; /bin/true ${name}-later; :' </dev/null >/dev/null 2>&1 &`;
         const wait = `until [ -e ${ready} ]; do sleep 0.01; done`;
@@ -123,7 +123,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
         orphans.add(orphan);
         const tty = name === 'terminal' ? (said[0] ?? '').replace('/dev/', '') : '';
         sessions.push({ name, command, pid, tty });
-        // Both ends: to open it waits for nobody.
+        // Both ends, so that the open does not wait.
         const end = openSync(fifo, 'r+');
         writeSync(end, '\n');
         await until('ended', () => !existsSync(`/proc/${orphan}`));
@@ -153,7 +153,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
             entry_meta: { type: 'sshd', source: { ip: '127.0.0.1' } },
           });
           expect(jsonOf(row.session_leader)).toEqual(leader);
-          // A session's terminal is taken away from those who outlive its leader.
+          // Processes that outlive a session's leader lose its terminal.
           if (isLater) continue;
           expect(row.tty ?? '').toBe(tty);
           expect(row.interactive).toBe(tty === '' ? '0' : '1');
@@ -181,7 +181,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
       const types = entities.flat().map((entity) => groups.get(entity)?.[0]?.process.entry_leader?.entry_meta.type);
       expect(types.slice(0, 2)).toEqual(['sshd', 'sshd']);
       expect(types[2]).toBe(ownEntry(rows).entry_type);
-      // The server itself is of those who started it.
+      // The server itself has the entry of its starter.
       const daemon = rows.find(({ path, cmdline }) => path === '/usr/sbin/sshd' && cmdline?.includes(' -D ')) ?? {};
       expect(jsonOf(daemon.entry_leader).entity_id).toBe(ownEntry(rows).entity_id);
     },
@@ -201,7 +201,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
       writeSync(end, '\n');
       await session;
       closeSync(end);
-      // Its shell is a program that takes no command, and fails.
+      // Its shell is a program that accepts no command, and fails.
       await expect(server.run('x', [], 'sync')).rejects.toThrow();
       const rows = await allRows();
       const ofUser = rows.find(({ path, cmdline }) => path?.endsWith('/sync') && cmdline?.endsWith('-c x'));
@@ -253,7 +253,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
 
   test('forks, new sessions, ends and processes from before the start have their own rows', async () => {
     extension = await ExtensionUnderTest.start(ALL_ACTIONS);
-    // The shell waits for the program to have a session of its own before it kills it.
+    // The shell waits until the program has its own session before it kills it.
     const script = [
       '(exit 3)',
       'setsid /bin/sh -c ": > own; exec /bin/sleep 61" & echo $!',
@@ -341,7 +341,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
   });
 
   test('the hash is of the executed file, of the interpreter for a script, and never of a file that replaced it', async () => {
-    // Large files of others are hashed, too.
+    // Large files of other processes are hashed too.
     extension = await ExtensionUnderTest.start(['--hash', '--hash-max-rate', '17179869184', ...PATIENT]);
     const script = join(directory, 'script');
     writeFileSync(script, '#!/bin/sh\nexit 0\n');
@@ -354,7 +354,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
     execFileSync('/bin/true', ['hashed']);
     execFileSync(script);
     await extension.settled();
-    // All of this has happened before the extension can look.
+    // All of this happens before the extension can read it.
     extension.child.kill('SIGSTOP');
     try {
       started.push(spawn(replaced, ['60'], { stdio: 'ignore' }));
@@ -378,7 +378,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
       const missed = Object.values(reasons).reduce((sum, count) => sum + count, 0);
       return { hashed: Number(hashed), missed, gone: reasons.gone };
     };
-    // Other processes of the machine go on: what is counted before and after are bounds.
+    // Other processes of the machine continue: the counts before and after are bounds.
     const countedBefore = await counted();
     const all = await extension.generate('process_ancestry_events', {}, ['path', 'sha256']);
     const countedAfter = await counted();
@@ -393,7 +393,7 @@ describe.skipIf(!canRecord())('entries and lives', () => {
 
   test('a process in a container’s control group under a runtime has the container and its entry, and so have its children', async () => {
     const id = createHash('sha256').update(directory).digest('hex');
-    // As deep as Kubernetes has them: of several hierarchies the deepest group is told.
+    // As deep as in Kubernetes: with several hierarchies the deepest group is recorded.
     const name = `kubepods.slice/kubepods-pod1.slice/docker-${id}.scope`;
     const hierarchy = ['unified', 'systemd', '.'].find((one) =>
       existsSync(join('/sys/fs/cgroup', one, 'cgroup.procs')),

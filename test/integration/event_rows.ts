@@ -1,4 +1,4 @@
-/** Rows made of nothing but a sensor's events, in their order: what its events hold, without the tree of src/process. */
+/** Rows made only from a sensor's events, in their order, without the tree of src/process. */
 import type { ProcessEvent } from '../../src/collect/event.ts';
 import type { Row } from './extension_under_test.ts';
 

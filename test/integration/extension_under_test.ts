@@ -1,4 +1,4 @@
-/** The built extension, run as osquery runs it: a process of its own, a manager's socket, Thrift in between. */
+/** The built extension, run as by osquery: a separate process, with a manager's socket and Thrift. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -14,16 +14,16 @@ export type Row = Record<string, string>;
 
 const NAMED = process.env.PROCESS_ANCESTRY_UNDER_TEST;
 
-/** What osquery would start: the launcher, or the file that the environment names (dist/package/process_ancestry.ext). */
+/** The file that osquery would start: the launcher, or the file from the environment (dist/package/process_ancestry.ext). */
 export const LAUNCHER = NAMED ?? fileURLToPath(new URL('../../dist/process_ancestry.ext', import.meta.url));
 
-/** Whether a test can have something of its own loaded into it. The single executable does not listen to NODE_OPTIONS. */
+/** Whether a test can load its own code into it. The single executable ignores NODE_OPTIONS. */
 export const TAKES_NODE_OPTIONS = NAMED === undefined;
 
-/** Only a safety net: no test may depend on how soon something happens. Below the tests' own limit, to say what is missing. */
+/** Only a safety net: no test may depend on timing. Below the tests' own limit, so that the error names the condition. */
 export const PATIENCE_MS = 120_000;
 
-/** Flags: an exec waits as long as it may for a hash that a slow machine makes late. */
+/** Flags: the maximum wait for a hash, for a slow machine. */
 export const PATIENT = ['--publish-wait-ms', '10000'] as const;
 
 /** Waits for a condition. Fails with its name after PATIENCE_MS. */
@@ -41,21 +41,21 @@ export async function until<T>(
 }
 
 /**
- * Whether this machine can record: root with the capabilities in a kernel with audit. Where it is false the kernel tests
- * are skipped; where it is true nothing of them may be.
+ * Whether this machine can record: root with the capabilities in a kernel with audit. If false, the kernel tests are
+ * skipped; if true, none may be.
  */
 export function canRecord(): boolean {
   const status = readFileSync('/proc/self/status', 'utf8');
   const effective = BigInt(`0x${/^CapEff:\s+(\w+)/m.exec(status)?.[1] ?? '0'}`);
   const CAP_NET_ADMIN = 1n << 12n;
   const CAP_AUDIT_CONTROL = 1n << 30n;
-  // /proc/PID/loginuid is there when the kernel has CONFIG_AUDIT.
+  // /proc/PID/loginuid exists if the kernel has CONFIG_AUDIT.
   return Boolean(effective & CAP_NET_ADMIN && effective & CAP_AUDIT_CONTROL) && existsSync('/proc/self/loginuid');
 }
 
 const AUDIT_CONTROL = fileURLToPath(new URL('audit_control.py', import.meta.url));
 
-/** Debian's own starts sooner than what a version manager puts before it on PATH. */
+/** Debian's own starts sooner than one of a version manager on PATH. */
 const PYTHON = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
 
 /** See audit_control.py. */
@@ -83,10 +83,10 @@ export function hasOurRules(): boolean {
   return auditSettings().rules.some(({ strings }) => strings === 'process_ancestry');
 }
 
-/** How a recording extension is asked, whichever way it was started. */
+/** Queries a recording extension, however it was started. */
 export interface Asked {
   readonly stats: () => Promise<Row>;
-  /** The command lines of the rows that this pid has. */
+  /** The command lines of the rows with this pid. */
   readonly cmdlinesOf: (pid: number) => Promise<readonly (string | undefined)[]>;
 }
 
@@ -107,7 +107,7 @@ export async function settled(asked: Asked): Promise<void> {
 
 let markers = 0;
 
-/** Executes a program that lives until its row is there: a collector without audit reads its command line from /proc. */
+/** Executes a program that lives until its row exists: a collector without audit reads its command line from /proc. */
 async function received({ stats, cmdlinesOf }: Asked): Promise<void> {
   const lost = async () => (await stats()).events_lost;
   for (;;) {
@@ -117,7 +117,7 @@ async function received({ stats, cmdlinesOf }: Asked): Promise<void> {
     try {
       // All of it may be redacted.
       const isOurs = (cmdline = '') => cmdline === `/bin/sh -c read line ${name}` || /^[* ]*\*[* ]*$/.test(cmdline);
-      // It may be among what is lost.
+      // It may be lost too.
       const outcome = await until('received', async () =>
         (await cmdlinesOf(marker.pid ?? 0)).some(isOurs) ? 'seen' : (await lost()) !== before && 'lost',
       );
@@ -156,7 +156,7 @@ export class ExtensionUnderTest {
       program?: string;
       /** Seconds between two looks at osquery; few, so that tests need not wait. */
       interval?: number;
-      /** What osquery is like when the extension starts. */
+      /** The state of osquery at the start of the extension. */
       prepare?: (manager: EmbeddedManager) => void;
     } = {},
   ): Promise<ExtensionUnderTest> {
@@ -226,7 +226,7 @@ export class ExtensionUnderTest {
     return this.manager.extensions.find(({ name }) => name === 'process_ancestry')?.uuid;
   }
 
-  /** Where the rows are, unless a flag says otherwise. */
+  /** The directory of the rows, unless a flag says otherwise. */
   get database(): string {
     return join(this.#directory, 'rows');
   }
@@ -235,7 +235,7 @@ export class ExtensionUnderTest {
     return `${this.manager.socketPath}.${this.uuid}`;
   }
 
-  /** One generate over the wire, as osquery does it. */
+  /** One generate call over the wire, as from osquery. */
   async generate(
     table: string,
     constraints: Record<string, { op: number; expr: string }[]> = {},
@@ -254,7 +254,7 @@ export class ExtensionUnderTest {
     return rows as Row[];
   }
 
-  /** Lets the time pass after which a subscriber's next answer has new rows: the protocol has no statement id. */
+  /** Waits until a subscriber's next answer has new rows: the protocol has no statement id. */
   async nextStatement(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, GIVEN_AGAIN_MS.pause + 20));
   }

@@ -1,4 +1,4 @@
-/** Flags that change while the extension runs, and those that are not known yet when it starts. */
+/** Flags that change while the extension runs, and flags that are not known at its start. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ let extension: ExtensionUnderTest;
 const replaying = (log: string, ...flags: string[]) =>
   ExtensionUnderTest.start(['--collector', 'replay', '--replay-file', log, ...flags], { recording: false });
 
-/** As a script of a package manager or of Fleet writes it: whole, or not at all. */
+/** Replaced as a whole, as by a script of a package manager or of Fleet. */
 function writeFile(content: unknown): void {
   writeFileSync(`${file}.new`, JSON.stringify(content));
   renameSync(`${file}.new`, file);
@@ -81,7 +81,7 @@ describe('while it runs', () => {
     expect(refusals()).toEqual([expect.stringContaining(`configuration file ${file}`)]);
     expect(await capacity()).toBe('777');
     rmSync(file);
-    // A file that was named and is not there is an error too, not the wish for defaults.
+    // A named file that is missing is an error too, not a request for defaults.
     await until('missed', () => refusals().length > 1);
     expect(await capacity()).toBe('777');
   });
@@ -116,9 +116,9 @@ test('no rows on disk are dropped for a default: osquery may still set a larger 
   keep(60_000);
   extension.manager.isConfigValid = true;
   await until('open', async () => !(await awaited()));
-  // The kill took what was not written yet.
+  // The kill lost rows that were not written yet.
   expect(await rows()).toBeGreaterThan(50_000);
-  // What is said counts at once.
+  // A value counts at once.
   keep(40_000);
   await until('fewer', async () => (await rows()) <= 40_000);
 });
@@ -130,7 +130,7 @@ describe.skipIf(!canRecord())('before osquery has applied its configuration', ()
     (await extension.generate('process_ancestry_events', { path: [{ op: 65, expr: '%/true' }] }, ['cmdline', 'path']))
       .filter(({ path }) => path?.endsWith('/true'))
       .map(({ cmdline }) => cmdline);
-  /** Files of the database that hold some text. */
+  /** Files of the database that contain a text. */
   const holding = (text: string) =>
     readdirSync(extension.database, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())

@@ -6,7 +6,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { auditSettings, canRecord, ExtensionUnderTest, LAUNCHER } from './extension_under_test.ts';
 import { type Comparison, compare, forestBinary, runForest } from './forest.ts';
 
-/** The flag, and what it amounts to here. */
+/** The flag, and its sensor on this host. */
 const SENSORS = [
   ['ebpf', 'ebpf'],
   ['audit', 'audit+proc_events'],
@@ -77,12 +77,12 @@ describe.skipIf(!canRecord())('forest', () => {
   });
 
   test('audit alone sees every exec; which chains are right depends on when a fork’s record comes', async () => {
-    // The connector tells nothing in another network namespace, and audit does.
+    // The connector reports nothing in another network namespace, but audit does.
     const program = join(mkdtempSync(join(tmpdir(), 'pa-')), 'process_ancestry.ext');
     writeFileSync(program, `#!/bin/sh\nexec unshare --net ${LAUNCHER} "$@"\n`, { mode: 0o755 });
     const { comparison, stats } = await record(['--collector', 'audit'], 20, { program });
     rmSync(dirname(program), { recursive: true });
-    // It comes when the parent goes on: until then the exec of a pid that is used again may be taken for its old owner's.
+    // It comes when the parent continues. Until then the exec of a reused pid may count as one of its old process.
     console.log(`audit alone: right ${comparison.right_percent.toFixed(2)} %`);
     expect(comparison).toMatchObject({ seen_percent: 100, doubled: 0 });
     expect(stats).toMatchObject({ collector: 'audit', kernel_lost: '0', events_lost: '0' });

@@ -1,4 +1,4 @@
-/** The forest: process trees of known shape, and the truth about them. */
+/** Grows the forest: process trees of known shape, with their truth. */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ export function forestBinary(): string {
 
 export interface ForestRun {
   readonly truthFile: string;
-  /** With which all tokens of this run begin. */
+  /** The prefix of all tokens of this run. */
   readonly seed: string;
   readonly summary: string;
   readonly remove: () => void;
@@ -54,7 +54,7 @@ export async function runForest(options: {
     return { truthFile, seed, summary: stderr.trim(), remove };
   } catch (error) {
     remove();
-    // One that was killed leaves what its processes shared.
+    // A killed one leaves the shared memory of its processes.
     for (const suffix of ['', '.exe', '.script'])
       rmSync(`/dev/shm/forest.${running.child.pid}${suffix}`, { force: true });
     throw error;
@@ -74,11 +74,11 @@ export interface Comparison extends ProgramTally {
   readonly parent_percent: number;
   readonly right_percent: number;
   readonly programs: Readonly<Record<string, ProgramTally>>;
-  /** The first few that are not as the truth has them. */
+  /** The first few that differ from the truth. */
   readonly complaints: string;
 }
 
-/** Holds rows against the truth with the checker that came with the forest. */
+/** Compares rows with the truth, with the forest's checker. */
 export function compare(run: ForestRun, rows: readonly Row[]): Comparison {
   const rowsFile = `${run.truthFile}.rows`;
   const wanted = rows.map(({ pid, cmdline, ancestry }) => ({ pid, cmdline, ancestry }));
@@ -91,7 +91,7 @@ export function compare(run: ForestRun, rows: readonly Row[]): Comparison {
   return { ...(JSON.parse(check('--json')) as Omit<Comparison, 'complaints'>), complaints: check('--show', '20') };
 }
 
-/** One exec as the forest has it: man of the fields is in forest.c. */
+/** One exec of the forest; forest.c describes the fields. */
 export interface TrueExec {
   readonly token: string;
   readonly program: string;
@@ -106,15 +106,15 @@ export function truthOf(run: ForestRun): TrueExec[] {
 }
 
 export interface SessionComparison {
-  /** By program: how many complaints, and the first few. */
+  /** By program: the number of errors, and the first few. */
   readonly wrong: Readonly<Record<string, readonly (number | string)[]>>;
   /** Execs that have a row. */
   readonly checked: number;
-  /** Of these, whose exit the truth knows. */
+  /** Of these, execs with an exit in the truth. */
   readonly ended: number;
 }
 
-/** Holds session, group and exit code of rows of execs and exits against the truth. */
+/** Compares session, group and exit code of rows of execs and exits with the truth. */
 export function wrongSessions(truth: readonly TrueExec[], rows: readonly Row[]): SessionComparison {
   const exits = new Map(rows.filter(({ action }) => action === 'exit').map((row) => [row.entity_id, row.exit_code]));
   const execs = new Map<string, Record<string, string>>();
@@ -134,7 +134,7 @@ export function wrongSessions(truth: readonly TrueExec[], rows: readonly Row[]):
       continue;
     }
     checked++;
-    // A process in a namespace of its own is told 0 for who is outside.
+    // A process in its own namespace sees 0 for processes outside.
     if (sid !== 0 && row.sid !== String(sid)) complain(program, `${token}: sid ${row.sid}, not ${sid}`);
     if (pgid !== 0 && row.pgid !== String(pgid)) complain(program, `${token}: pgid ${row.pgid}, not ${pgid}`);
     if (exit < 0) continue;

@@ -1,4 +1,4 @@
-/** What an ordinary user makes up is not stated as a fact: programs with trusted names, environments, roots and mounts. */
+/** Forgeries of an ordinary user do not become facts: programs with trusted names, environments, roots and mounts. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ const COLUMNS = [
   ...['pid', 'path', 'cmdline', 'uid', 'root', 'ancestry', 'session_leader'],
   ...['entry_type', 'entry_source_ip', 'entry_leader', 'container_id'],
 ];
-/** nobody's, on Debian. */
+/** The uid of nobody on Debian. */
 const USER = 65534;
 const AS_USER = ['--reuid', `${USER}`, '--regid', `${USER}`, '--clear-groups'];
 const NAMES = [
@@ -111,7 +111,7 @@ __import__('time').sleep(5)
     );
     const daemons = `(setsid sh -c '${wait} by-adopted; :' &); (setsid python3 ${sibling} &); (${wait} by-orphan; :) &`;
     const unset = `(${wait} by-service; :) & `;
-    // A login sets audit's id, which nobody but root sets again.
+    // A login sets audit's id, which only root can set again.
     const login = `${unset} echo ${USER} > /proc/self/loginuid; exec setpriv ${AS_USER.join(' ')} sh -c "${daemons}"`;
     execFileSync('sh', ['-c', login], { stdio: 'ignore' });
     extension = await ExtensionUnderTest.start();

@@ -1,4 +1,4 @@
-/** A family of processes that grows on the real kernel, from scripts by their names. */
+/** Grows a tree of processes on the real kernel, from named scripts. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ export class GrownTree {
     this.#living = living.flatMap((name) => pids[name] ?? []);
   }
 
-  /** Runs `top.sh`; what the scripts say are names, each with a pid. `living` are those that remove() has to end. */
+  /** Runs `top.sh`; the scripts print names, each with a pid. `living`: processes that remove() must end. */
   static async grow(scripts: Readonly<Record<string, string>>, living: readonly string[]): Promise<GrownTree> {
     const directory = mkdtempSync(join(tmpdir(), 'pa-tree-'));
     for (const [name, script] of Object.entries(scripts)) writeFileSync(join(directory, name), script);

@@ -1,4 +1,4 @@
-/** What the guides in packaging/ tell one to ask. */
+/** The statements in the guides of packaging/. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';

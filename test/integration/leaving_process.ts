@@ -1,4 +1,4 @@
-/** Asks for a subscriber's rows and goes away after the first bytes of the answer: leaving_process.ts SOCKET NAME. */
+/** Requests a subscriber's rows and exits after the first bytes of the answer: leaving_process.ts SOCKET NAME. */
 import { connect } from 'node:net';
 import { encodeCall } from '../../src/osquery/request.ts';
 

@@ -1,4 +1,4 @@
-/** The extension's life beside osquery: restarts, kills, and what it leaves behind. */
+/** The extension beside osquery: restarts, kills, and what stays behind. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -70,7 +70,7 @@ function startExtension(flags: string[] = []): ChildProcess & { log: () => strin
   return Object.assign(child, { log: () => log });
 }
 
-/** What osquery knows the extension by, once it answers under it; undefined before. */
+/** The uuid of the extension in osquery, once it answers; undefined before. */
 async function registered(): Promise<string | undefined> {
   const client = new ManagerClient(socket);
   try {
@@ -93,11 +93,11 @@ async function rows(uuid: string): Promise<Row[]> {
   return rows as Row[];
 }
 
-/** The pids that a watcher's shell says, and the shell. */
+/** The pids that a watcher's shell prints, and the shell. */
 async function startUnderWatcher(): Promise<{ watcher: ChildProcess; pid: number }> {
-  // A shell that is killed says nothing to its child: only the parent pid tells.
+  // A killed shell does not notify its child: only the parent pid changes.
   const start = `exec "${LAUNCHER}" --socket "${socket}" --timeout 120 --interval 1 --database "${database()}" --collector audit`;
-  // osquery tells an extension that it starts its own pid (process/posix/process.cpp, launchExtension).
+  // osquery passes its own pid to an extension that it starts (process/posix/process.cpp, launchExtension).
   const script = `sh -c 'export OSQUERY_EXTENSION=$$; ${start}' & echo $!; wait`;
   const watcher = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] });
   started.push(watcher);
@@ -212,7 +212,7 @@ describe.skipIf(!canRecord())('beside osquery', () => {
     expect(statSync(STATE_FILE).mode & 0o777).toBe(0o600);
     const next = startExtension(['--collector', 'audit']);
     await until('recording', () => next.log().includes('"recording"'));
-    // Of two architectures, one for execs and one for process groups.
+    // For two architectures, one for execs and one for process groups.
     expect(auditSettings().rules.length).toBeLessThanOrEqual(4);
     next.kill('SIGTERM');
     await until('gone', () => next.exitCode === 0);
@@ -304,7 +304,7 @@ describe('an error says what to do', () => {
       said += text;
     });
     await until('ended', () => child.exitCode !== null);
-    expect(said).toMatch(/"code":"few_descriptors".*30 files may be open.*raise LimitNOFILE/);
+    expect(said).toMatch(/"code":"few_descriptors".*at most 30 files can be open.*raise LimitNOFILE/);
     expect(said).not.toContain('registered with osquery');
     expect(child.exitCode).toBe(1);
     expect(manager.exitCode).toBeNull();

@@ -1,11 +1,11 @@
-/** An audit log of execs under a chain of shells, made up, for tests and benchmarks of large answers. */
+/** Makes an audit log of execs under a chain of shells, for tests and benchmarks of large answers. */
 export function logOfExecs(count: number, chainLength = 8): string {
   const lines: string[] = [];
   let serial = 1;
   const at = () => `audit(${(1_790_000_000 + serial / 1000).toFixed(3)}:${serial})`;
   const ids =
     'auid=1000 uid=1000 gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts0 ses=3';
-  // Init and what the chain consists of below it; 2 is the kernel's.
+  // Init and the chain below it; 2 is the kernel's.
   const pidAt = (level: number) => (level <= 1 ? level : 100 + level);
   const fork = (level: number, child: number) => {
     serial++;

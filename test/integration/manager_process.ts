@@ -1,4 +1,4 @@
-/** A manager in a process of its own, which can be killed: manager_process.ts SOCKET. Says `listening` on stdout. */
+/** A manager in its own process, which can be killed: manager_process.ts SOCKET. Prints `listening` on stdout. */
 import { EmbeddedManager } from '../../src/commands/shell/embedded_manager.ts';
 
 const [, , socketPath = ''] = process.argv;

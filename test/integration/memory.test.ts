@@ -1,4 +1,4 @@
-/** Memory and disk under what an ordinary user can do: measured, as the kernel has them. */
+/** Memory and disk under the load of an ordinary user, measured by the kernel. */
 import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -35,7 +35,7 @@ describe.skipIf(!canRecord())('what an ordinary user executes', () => {
 
   const asNobody = (name: string, ...args: string[]) =>
     promisify(execFile)(join(programs, name), args, { ...NOBODY, cwd: '/' });
-  /** The most that was ever resident (man 5 proc). */
+  /** The peak of resident memory (man 5 proc). */
   const peakKb = () => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${extension?.child.pid}/status`, 'utf8'))?.[1]);
   const ownRows = async (tag: string) =>
     (await extension?.generate('process_ancestry_events', { cmdline: [{ op: 65, expr: `%${tag}-%` }] }, ['eid'])) ?? [];

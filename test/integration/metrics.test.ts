@@ -44,7 +44,7 @@ describe.skipIf(!canRecord())('metrics', () => {
       sampleOf(await overSocket(path), 'process_ancestry_events_published_total{action="exec"}'),
     ).toBeGreaterThanOrEqual(3);
     expect(await overSocket(path, '/healthz')).toBe('ok\n');
-    // A killed one leaves its socket behind: the next one takes its place.
+    // A killed one leaves its socket: the next one replaces it.
     await extension.killAndRespawn();
     expect(sampleOf(await overSocket(path), 'process_ancestry_registered')).toBe(1);
     extension.child.kill('SIGTERM');

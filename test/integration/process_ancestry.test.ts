@@ -1,4 +1,4 @@
-/** The lineages of a tree that grew on the real kernel, and of one in a recorded log. */
+/** The ancestors in a tree on the real kernel, and in one of a recorded log. */
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { canRecord, ExtensionUnderTest, type Row, until } from './extension_under_test.ts';
@@ -21,7 +21,7 @@ afterEach(async () => {
   extension = undefined;
 });
 
-/** Grows it; gives the pids by name. `first` and `second` are orphans that live, `top` has executed something else. */
+/** Grows it; returns the pids by name. `first` and `second` are living orphans, `top` has executed another program. */
 async function growTree(): Promise<Record<string, string>> {
   grown = await GrownTree.grow(TREE, ['first', 'second', 'top']);
   return Object.fromEntries(Object.entries(grown.pids).map(([name, pid]) => [name, String(pid)]));
@@ -82,7 +82,7 @@ describe.skipIf(!canRecord())('a tree of shells', () => {
     for (const { entity_id, ancestry = '[]' } of execs) {
       const rows = (await extension.generate('process_ancestry', { entity_id: eq(entity_id) })).toSorted(byDepth);
       const fromRow = (JSON.parse(ancestry) as Record<string, string>[]).map((one) => [one.entity_id, one.cmdline]);
-      // The column ancestry cuts long command lines: of whatever runs the tests, say.
+      // The column ancestry cuts long command lines, for example of the program that runs the tests.
       const asInRow = (cmdline = '') => (cmdline.length > 4096 ? `${cmdline.slice(0, 4096)}…` : cmdline);
       expect(rows.map((one) => [one.ancestor_entity_id, asInRow(one.cmdline)])).toEqual(fromRow);
     }

@@ -1,4 +1,4 @@
-/** Answers: whole, many at a time, and without holding anything up. */
+/** Answers: whole, many at a time, and without blocking. */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -38,7 +38,7 @@ describe.skipIf(!canRecord())('an exec', () => {
     const beganSeconds = Date.now() / 1000;
     const script = 'cat /proc/$$/stat; readlink /proc/$$/ns/pid; read line';
     const command = `cd /usr && exec setpriv --reuid=65534 --regid=65534 --clear-groups sh -c '${script}' who`;
-    // It lives until its rows are there: some of what /proc tells is read from there.
+    // It lives until its rows exist: some facts are read from /proc.
     const shownBy = spawn('/bin/sh', ['-c', command], { stdio: ['pipe', 'pipe', 'ignore'] });
     let text = '';
     shownBy.stdout.setEncoding('utf8').on('data', (more: string) => {
@@ -130,7 +130,7 @@ describe('50,000 rows', () => {
     const { socketPath } = extension;
     await until('replayed', async () => (await extension?.stats())?.store_rows === '50000');
     let reading = true;
-    // In a process of its own: what it does with the answer must not delay the pings here.
+    // In its own process, so that its work does not delay the pings here.
     const whole = promisify(execFile)(process.execPath, [
       '--disable-warning=ExperimentalWarning',
       readingProgram,
@@ -159,12 +159,12 @@ describe('50,000 rows', () => {
     }
     const answer = JSON.parse((await whole).stdout) as { code: number; rows: number; columns: number; last: Row };
     expect(answer).toMatchObject({ code: 0, rows: 50_000 });
-    // What a recorded log does not tell is no key of a row.
+    // A fact that a recorded log lacks is no key of a row.
     expect(answer.columns).toBeGreaterThan(30);
     expect(answer.last).toMatchObject({ ancestry_depth: '8', eid: '0000050000' });
     expect(await others).toEqual(Array(50).fill(1));
     console.log(`${pings} pings meanwhile`);
-    // The answer is made and sent in many slices of the event loop.
+    // The answer is made and sent in many pieces of the event loop.
     expect(pings).toBeGreaterThan(20);
   });
 
@@ -172,7 +172,7 @@ describe('50,000 rows', () => {
     extension = await ExtensionUnderTest.start(['--collector', 'replay', '--replay-file', log], { recording: false });
     const pid = extension.child.pid ?? 0;
     await until('replayed', async () => (await extension?.stats())?.store_rows === '50000');
-    // What reading the log took is given back first.
+    // First the memory of reading the log is released.
     await until('at rest', () => memoryMegabytes(pid).now < memoryMegabytes(pid).peak - 5);
     const atRest = memoryMegabytes(pid).now;
     resetPeak(pid);

@@ -1,4 +1,4 @@
-/** The queries of the packs run as they are written, and hand out what is new alone. */
+/** The queries of the packs run as written, and return only new rows. */
 import { afterEach, expect, test } from 'vitest';
 import { readPack } from '../../packaging/osquery/pack.ts';
 import { ExtensionUnderTest } from './extension_under_test.ts';

@@ -1,4 +1,4 @@
-/** Reads a whole table in a process of its own: reading_process.ts SOCKET TABLE. Says how many rows of how many columns. */
+/** Reads a whole table in its own process: reading_process.ts SOCKET TABLE. Prints the numbers of rows and columns. */
 import { ExtensionClient } from '../../src/osquery/index.ts';
 
 const [, , socketPath = '', table = ''] = process.argv;

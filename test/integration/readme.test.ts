@@ -1,4 +1,4 @@
-/** What README.md and docs/reference/commands.md show is what their commands print. */
+/** The output in README.md and docs/reference/commands.md is that of the commands. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +21,7 @@ test('the tree in docs/reference/commands.md is real', () => {
 });
 
 test('npm start prints nothing but the rows, and takes SQL that begins with a comment', () => {
-  // An npm that runs these tests hands its own level on.
+  // npm passes its log level to the tests.
   const { npm_config_loglevel: _, ...inherited } = process.env;
   const env = { ...inherited, PROCESS_ANCESTRY_EMBEDDED: '1' };
   const sql = '-- how many\nSELECT count(*) AS n FROM process_ancestry_events';

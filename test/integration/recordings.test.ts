@@ -1,11 +1,11 @@
-/** What two recordings of one boot tell of the same processes, on the real kernel. */
+/** The same processes in two recordings of one boot, on the real kernel. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { auditSettings, canRecord, ExtensionUnderTest, type Row } from './extension_under_test.ts';
 
-/** About one in twenty starts so close to a tick's border that the event does not tell its tick. */
+/** About one in twenty starts so close to a tick that the event does not determine the tick. */
 const SHELLS = 100;
 
 interface EcsDocument {
@@ -34,7 +34,7 @@ describe.skipIf(!canRecord())('two recordings of one boot', () => {
     expect(auditSettings()).toEqual(before);
   });
 
-  /** A shell that lives on, and executes a program for each line that it is sent. */
+  /** A shell that executes a program for each line of its input. */
   async function startShell(): Promise<void> {
     const shell = spawn('/bin/sh', ['-c', 'echo; while read name; do /bin/true "$name"; echo; done'], {
       stdio: ['pipe', 'pipe', 'ignore'],
@@ -50,7 +50,7 @@ describe.skipIf(!canRecord())('two recordings of one boot', () => {
     }
   }
 
-  /** Starts of the shells in every column that tells one, by entity id. */
+  /** Starts of the shells in every column with a start, by entity id. */
   async function startsIn(recording: ExtensionUnderTest, name: string): Promise<Map<string, object>> {
     await recording.settled();
     const starts = new Map<string, object>();

@@ -1,4 +1,4 @@
-/** Hosts where not everything is allowed: each says what is wrong and what to do, and the best that still works goes on. */
+/** Hosts with restrictions: each reports the problem and what to do, and uses the best sensor that works. */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -28,7 +28,7 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
     expect(auditSettings()).toEqual(before);
   });
 
-  /** The row of a process that lives until it has one: what is gone at once has no details without audit. */
+  /** The row of a process that lives until it has one: without audit, a process that ends at once has no details. */
   async function rowOfLiving(name: string): Promise<Row> {
     const child = spawn('/bin/sh', ['-c', 'read line', name], { stdio: ['pipe', 'ignore', 'ignore'] });
     try {
@@ -78,7 +78,7 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
     extension = await ExtensionUnderTest.start(['--collector', 'audit']);
     auditControl('enable', '0');
     await until('noticed', async () => (await extension?.stats())?.collector === 'proc_events');
-    // What was missed until it was noticed is made good by reading /proc again.
+    // The gap until the detection is repaired by reading /proc again.
     await until('read again', async () => Number((await extension?.stats())?.resyncs) > 0);
     expect(await rowOfLiving('while off')).toMatchObject({ ancestry_complete: '1' });
     auditControl('enable', '1');
@@ -93,7 +93,7 @@ describe.skipIf(!canRecord())('on a host with restrictions', () => {
     expect(after).toHaveLength(1);
     await extension.stop();
     extension = undefined;
-    // It was somebody who switched audit off and on again: what they left is not ours to change.
+    // Another program switched audit off and on again: its settings must stay.
     auditControl('enable', '0');
   });
 

@@ -69,7 +69,7 @@ describe.skipIf(!canRecord())('sessions', () => {
 
   test('all processes of a job are in its group, also those that ended before the record of their joining was read', async () => {
     extension = await ExtensionUnderTest.start();
-    // As dash and posix_spawn do it: who joins calls itself 0. (bash names itself.)
+    // As in dash and posix_spawn: a joining process passes pid 0. (bash passes its own pid.)
     const script = `for my $i (1..100) {
       my $first = fork // die; if (!$first) { setpgrp 0, 0; exec '/bin/true', 'job', $i, 'first' }
       setpgrp $first, $first;

@@ -1,4 +1,4 @@
-/** Debian's sshd, with a configuration of its own on a loopback port, and its client. */
+/** Runs Debian's sshd with its own configuration on a loopback port, and its client. */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { until } from './extension_under_test.ts';
 
 const SSHD = '/usr/sbin/sshd';
-/** Debian's service makes it; sshd does not start without. */
+/** Debian's service makes it; sshd does not start without it. */
 const PRIVILEGE_SEPARATION = '/run/sshd';
 
 export function hasSshServer(): boolean {
@@ -35,7 +35,7 @@ export class SshServer {
   /** Resolves when it listens. */
   static async start(): Promise<SshServer> {
     const directory = mkdtempSync(join(tmpdir(), 'pa-ssh-'));
-    // sshd reads the keys that it accepts as the user who comes in; private keys are root's alone.
+    // sshd reads accepted keys as the user who logs in; only root can read private keys.
     chmodSync(directory, 0o711);
     for (const key of ['host_key', 'user_key']) {
       execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(directory, key)]);
@@ -63,7 +63,7 @@ export class SshServer {
     return server;
   }
 
-  /** Runs a command by ssh, and gives what it said. */
+  /** Runs a command by ssh, and returns its output. */
   async run(command: string, flags: readonly string[] = [], user = 'root'): Promise<string> {
     const options = {
       IdentityFile: join(this.#directory, 'user_key'),

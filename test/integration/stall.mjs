@@ -1,4 +1,4 @@
-// Preloaded into the extension: SIGUSR2 makes its event loop stand still until the file STALL_UNTIL is there.
+// Preloaded into the extension: SIGUSR2 blocks its event loop until the file STALL_UNTIL exists.
 import { existsSync, writeSync } from 'node:fs';
 
 const cell = new Int32Array(new SharedArrayBuffer(4));

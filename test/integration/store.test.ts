@@ -82,7 +82,7 @@ describe.skipIf(!canRecord())('rows on disk', () => {
     execFileSync('/bin/true', ['after']);
     await extension.settled();
     const next = (await events({ cmdline: [{ op: 2, expr: '/bin/true after' }] }))[0];
-    // No eid is used twice: what was lost has left a gap of its size.
+    // No eid is used twice: lost rows leave a gap of their number.
     expect(Number(next?.eid)).toBeGreaterThan(onDisk + lost);
     expect(extension.stderr.includes('rows are missing')).toBe(lost > 0);
   });
@@ -152,7 +152,7 @@ describe.skipIf(!canRecord())('rows on disk', () => {
     const program = fileURLToPath(new URL('leaving_process.ts', import.meta.url));
     execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', program, extension.socketPath, 'execs']);
     await extension.nextStatement();
-    // What is given again comes in smaller portions.
+    // Repeated rows come in smaller parts.
     let again = 0;
     for (;;) {
       const rows = await events(subscriber('execs'), ['cmdline']);
@@ -174,7 +174,7 @@ describe.skipIf(!canRecord())('rows on disk', () => {
     async () => {
       const queueBytes = 1 << 20;
       const small = ['--queue-max-bytes', String(queueBytes), '--socket-buffer-bytes', '65536'];
-      // Their arguments alone are eight times what the queue holds.
+      // Their arguments alone are eight times the size of the queue.
       const bytes = 8192;
       const execs = (8 * queueBytes) / bytes;
       const own = await overAStall({ execs, bytes }, small);
@@ -193,7 +193,7 @@ describe.skipIf(!canRecord())('rows on disk', () => {
     },
   );
 
-  /** The newest row that a kill cannot take. */
+  /** The newest row that a kill cannot lose. */
   function lastOnDisk(): number {
     const db = new DatabaseSync(join(directory, 'events.db'), { readOnly: true, timeout: 10_000 });
     try {
@@ -203,7 +203,7 @@ describe.skipIf(!canRecord())('rows on disk', () => {
     }
   }
 
-  /** Executes programs with so many bytes of arguments while the extension's event loop stands still; gives their rows. */
+  /** Executes programs with `bytes` of arguments while the extension's event loop is blocked; returns the number of their rows. */
   async function overAStall({ execs, bytes }: { execs: number; bytes: number }, more: string[]): Promise<number> {
     const goOn = join(directory, '..', 'go-on');
     const stall = fileURLToPath(new URL('stall.mjs', import.meta.url));
@@ -214,7 +214,7 @@ describe.skipIf(!canRecord())('rows on disk', () => {
     await until('stalled', () => extension?.stderr.includes('stands still'));
     const program = 'i=$0; while [ $i -lt $1 ]; do /bin/true stalled-$i $2; i=$((i+1)); done';
     const argument = 'x'.repeat(bytes);
-    // The collector's thread goes on: it is asked for no more at once than the kernel's queue holds, however slow it is.
+    // The collector's thread continues: each batch fits into the kernel's queue, also if the thread is slow.
     const PORTION = 250;
     for (let n = 0; n < execs; n += PORTION) {
       const end = Math.min(execs, n + PORTION);

@@ -1,4 +1,4 @@
-/** The drop-in for osqueryd's unit, without systemd: what it forbids is forbidden by the means that systemd uses. */
+/** The drop-in for osqueryd's unit, without systemd: its restrictions are applied with the means of systemd. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ const SECCOMP = fileURLToPath(new URL('seccomp.py', import.meta.url));
 const settings = new Map(
   [...readFileSync(DROP_IN, 'utf8').matchAll(/^(\w+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]),
 );
-/** What can be refused by seccomp.py, as the drop-in has it. */
+/** Settings of the drop-in that seccomp.py can apply. */
 const REFUSED = ['RestrictAddressFamilies', 'LockPersonality', 'RestrictNamespaces'];
 /** ProtectSystem=full, ProtectControlGroups= and ProtectKernelTunables= (man 5 systemd.exec). */
 const READ_ONLY = ['/usr', '/etc', '/boot', '/sys', '/sys/fs/cgroup', '/proc/sys'];
@@ -30,7 +30,7 @@ describe.skipIf(!canRecord())('osqueryd with the drop-in', () => {
   });
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-  /** A program that does some things, and then becomes the extension. */
+  /** A program that makes some calls, and then executes the extension. */
   const program = (script: string) => {
     const path = join(directory, 'process_ancestry.ext');
     writeFileSync(path, `#!/bin/bash\nset -e\n${script}\n`);
@@ -66,10 +66,10 @@ describe.skipIf(!canRecord())('osqueryd with the drop-in', () => {
     const programs = Object.values(there).map((folder) => join(folder, 'true'));
     for (const path of programs) copyFileSync('/bin/true', path);
     const hashes = async (mounts: string) => {
-      // Large files of others are hashed, too.
+      // Large files of other processes are hashed too.
       const flags = ['--hash', '--hash-max-rate', '17179869184', ...PATIENT];
       extension = await ExtensionUnderTest.start(flags, { program: program(inMounts(mounts, '')) });
-      // They are gone before it hears of them.
+      // They end before it receives their events.
       extension.child.kill('SIGSTOP');
       try {
         for (const path of programs) execFileSync(path, ['hashed']);
@@ -83,7 +83,7 @@ describe.skipIf(!canRecord())('osqueryd with the drop-in', () => {
       return programs.map((path) => (rows.find((row) => row.path === path)?.sha256 ?? '').length);
     };
     try {
-      // The manager's socket is in /tmp, where osquery's is not: it stays.
+      // The manager's socket is in /tmp, unlike osquery's: /tmp stays.
       const privateTmp = 'mkdir -p /run/pa-empty; mount --bind /run/pa-empty';
       expect(await hashes(programs.map((path) => `${privateTmp} ${join(path, '..')}`).join('; '))).toEqual([0, 0]);
       expect(settings.get('PrivateTmp')).toBe('no');

@@ -1,4 +1,4 @@
-/** The command tree: what grew on the real kernel, what is recorded in a log, and what is there without osquery. */
+/** The command tree: with processes of the real kernel, with a recorded log, and without osquery. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir, userInfo } from 'node:os';
@@ -34,7 +34,7 @@ async function growTree(): Promise<Readonly<Record<string, number>>> {
   return grown.pids;
 }
 
-/** Lines of the tree by pid, without columns that differ from run to run. */
+/** Lines of the tree by pid, without columns that change between runs. */
 function linesOf(stdout: string): Map<number, string> {
   const line = /^(?:▶| ) *(\d+) \S+ +\d\d:\d\d:\d\d +(.*)$/gm;
   return new Map([...stdout.matchAll(line)].map(([, pid, rest = '']) => [Number(pid), rest.replace(/ +/, ' ')]));
@@ -68,14 +68,14 @@ describe.skipIf(!canRecord())('tree beside an extension that records', () => {
       ['-c', 'exit 4'],
     ]);
     expect(found?.images[0]?.cwd).toBe(grown?.directory);
-    // Its creator is gone, and it is another's child by now: its place in the tree is where it came from.
+    // Its creator is dead, and another process has adopted it: in the tree it is below its creator.
     const above = new Map(tree.processes.map((process) => [process.entity_id, process]));
     const lost = tree.processes.findLast(({ pid }) => pid === orphan);
     const creator = above.get(lost?.parent_entity_id ?? '');
     expect(creator).toMatchObject({ state: 'exited', parent_entity_id: found?.entity_id });
     const ours = tree.processes.findIndex(({ pid }) => pid === extension?.child.pid);
     expect(tree.processes[ours]).toMatchObject({ state: 'running' });
-    // Every parent is there, and stands before its children.
+    // Every parent exists, and comes before its children.
     const seen = new Set(['']);
     for (const { entity_id, parent_entity_id } of tree.processes) {
       expect(seen.has(parent_entity_id), parent_entity_id).toBe(true);
@@ -125,7 +125,7 @@ describe('tree of a recorded log', () => {
     const into = (shell: string) =>
       spawnSync('bash', ['-c', shell, LAUNCHER, ...sample, '--json'], { encoding: 'utf8' });
     expect(into('"$0" "$@" >/dev/full')).toMatchObject({ status: 1, stderr: expect.stringMatching(/ENOSPC/) });
-    // Whoever reads the pipe is gone before the first byte.
+    // The reader of the pipe exits before the first byte.
     expect(into('exec 3> >(exec true); wait $!; "$0" "$@" >&3')).toMatchObject({ status: 0, stderr: '' });
   });
 

@@ -1,4 +1,4 @@
-/** The page of `tree --html` in a real browser: what it costs, what it does, and what it must never do. */
+/** The page of `tree --html` in a real browser: its cost, its functions, and what it must never do. */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
-/** A screen that is high enough for all rows of a small tree. */
+/** A screen with room for all rows of a small tree. */
 const HIGH = 2_600;
 
 async function openFile(file: string, hash = '', height = HIGH): Promise<void> {
@@ -334,7 +334,7 @@ describe.skipIf(!HAS_CHROMIUM)('text that any user can write', () => {
       fetch('http://127.0.0.1:9/').catch(() => undefined);
     })`);
     expect(ran).toEqual({ refused: ['script-src-elem', 'connect-src'] });
-    // The browser tells of both.
+    // The browser reports both.
     expect(trouble.splice(0).every((one) => /^console: .*(Content Security Policy|violates)/.test(one))).toBe(true);
   });
 });

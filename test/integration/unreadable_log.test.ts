@@ -1,4 +1,4 @@
-/** The shell of the built program says with its status that a log cannot be read, wherever the log was named. Any user. */
+/** The shell of the built program reports an unreadable log with its status, from every source of the log's name. Any user. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** The program where its native collector cannot be loaded: a build of which that file is damaged. */
+/** The program without a usable native collector: a build with a damaged addon. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -47,7 +47,7 @@ describe('without its native collector, the program', () => {
     const { status, stdout, stderr } = run(...args);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/^process_ancestry: the native collector cannot be loaded: /m);
-    // Where in the program that was noticed is of no use.
+    // A stack trace is of no use.
     expect(stderr).not.toMatch(/ at \S+ \(/);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * A chain of processes, each created by the one before: what a scenario is written in. A link says what is executed, and
- * before that, as name or name=value, what is special about it.
+ * A chain of processes, each created by the one before: the notation of scenarios. A link has the executed program, after
+ * its properties as name or name=value.
  */
 
 /** `php-fpm` or `uid=33 php-fpm -F`; as an array where an argument has spaces. */

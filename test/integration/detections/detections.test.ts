@@ -1,4 +1,4 @@
-/** Each detection of the query pack finds what it is for, and nothing else, with the very statement that osquery runs. */
+/** Each detection of the query pack finds its cases and nothing else, with the exact statement that osquery runs. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,10 @@ import { LOGGED, REAL, type Scenario } from './scenarios.ts';
 const queries = readPack('detections').queries;
 const names = Object.keys(queries);
 
-/** What these ask for may be true of the tests themselves: they may run in a session by ssh, by sudo, by a package's hook. */
+/**
+ * The conditions of these may be true of the tests themselves: they may run in an ssh session, by sudo or by a package's
+ * hook.
+ */
 const ASKS_WHO_IS_ABOVE = new Set(
   readDetections()
     .filter(({ condition }) =>
@@ -23,7 +26,10 @@ const ASKS_WHO_IS_ABOVE = new Set(
     .map(({ name }) => name),
 );
 
-/** Runs every query once; gives what each scenario was found by, a name a row. The scenarios' processes tell them apart. */
+/**
+ * Runs each query once; returns the names of the detections that found each scenario, one per row. Scenarios are
+ * distinguished by their processes.
+ */
 async function findings(
   extension: ExtensionUnderTest,
   scenarioOf: (pid: number) => string | undefined,
@@ -42,7 +48,7 @@ async function findings(
   return found;
 }
 
-/** What is held is called resident. */
+/** Processes that are held are called resident. */
 async function heldIsSeen(extension: ExtensionUnderTest): Promise<void> {
   const path = [{ op: 66, expr: '*/resident' }];
   await until('seen', async () => (await extension.generate('process_ancestry_events', { path }, ['path'])).length > 0);

@@ -1,6 +1,6 @@
 /**
- * Chains as an audit log, for what no test can arrange for real: who is above everything (init, sshd with an address, cron),
- * whatever the tests themselves were started by.
+ * Chains as an audit log, for ancestors that a test cannot create for real (init, sshd with an address, cron), independent
+ * of the test's own ancestors.
  */
 import { type Chain, linksOf } from './chain.ts';
 
@@ -23,7 +23,7 @@ export class LogOfChains {
     );
   }
 
-  /** Below init; gives the pids of its processes. */
+  /** Below init; returns the pids of its processes. */
   add(chain: Chain): number[] {
     let parent = 1;
     let grandparent = 0;

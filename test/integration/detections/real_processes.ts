@@ -21,7 +21,7 @@ function actor(): string {
 const SEPARATOR = '\x1f';
 
 export class RealProcesses {
-  /** Nowhere that detections look at: neither below /tmp, wherever this project is, nor a web server's files. */
+  /** A place that no detection checks: not below /tmp, also if this project is there, and not among a web server's files. */
   readonly #directory = mkdtempSync('/var/lib/pa-detections-');
   readonly #temporary = mkdtempSync('/tmp/pa-detections-');
 
@@ -29,7 +29,7 @@ export class RealProcesses {
     for (const directory of [this.#directory, this.#temporary]) chmodSync(directory, 0o755);
   }
 
-  /** Runs it to its end, that of orphans included; gives its first process. `seen` ends what is held. */
+  /** Runs it until it and its orphans end; returns its first process. `seen` ends held processes. */
   async run(chain: Chain, seen: () => Promise<void>): Promise<number> {
     const [first, ...links] = linksOf(chain);
     if (!first) throw new Error('an empty chain');
@@ -38,7 +38,7 @@ export class RealProcesses {
     const child = spawn(this.#fileOf(first), this.#argumentsOf(first), {
       cwd: '/',
       env: { PATH: '/usr/bin:/bin', ACTOR_STEPS: steps.join(SEPARATOR) },
-      // No terminal, however the tests were started.
+      // No terminal, also if the tests have one.
       detached: true,
       stdio: [isHeld ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
@@ -47,11 +47,11 @@ export class RealProcesses {
       said += text;
     });
     child.stdout?.resume();
-    // Closed is when nobody has its end of the pipes any more.
+    // Closed when no process has its end of the pipes any more.
     const closed = once(child, 'close');
     if (isHeld) await this.#release(child, seen);
     await closed;
-    // The actor's own complaints are above 110.
+    // The actor's own errors are above 110.
     if (child.exitCode === null || (child.exitCode > 110 && child.exitCode < 120)) {
       throw new Error(`${JSON.stringify(chain)} ended with ${child.exitCode ?? child.signalCode}: ${said}`);
     }
@@ -81,7 +81,7 @@ export class RealProcesses {
     return [...birth, ...set('cd'), ...set('euid'), ...set('uid'), ...execution];
   }
 
-  /** BIN/NAME in arguments stands for a stand-in, TMP for a directory that everybody can write. */
+  /** BIN/NAME in arguments is replaced by a stand-in, TMP by a directory that all users can write. */
   #argumentsOf({ argv }: Link): string[] {
     return argv
       .slice(1)

@@ -1,6 +1,6 @@
 /**
- * What the detections are held to: for each, what it has to find, and the nearest innocent thing that it must not. Every
- * scenario names all that find it, so each is a negative of all others.
+ * The tests of the detections: for each, a case that it must find, and the nearest innocent case that it must not find.
+ * Every scenario names all detections that find it, so it is a negative for all others.
  */
 import type { Chain } from './chain.ts';
 
@@ -9,7 +9,7 @@ export interface Scenario {
   readonly chain: Chain;
   /** The detections that find it. */
   readonly found: readonly string[];
-  /** Those that it is the innocent neighbour of. */
+  /** The detections for which it is the innocent case. */
   readonly spared?: readonly string[];
 }
 

@@ -27,7 +27,9 @@ test.each([
 ])('%j are too few, and the error says how many are needed and what to do', (descriptors) => {
   const needed = descriptors.open + 136;
   expect(connectionsWithin(descriptors)).toEqual({
-    error: expect.stringMatching(`^${descriptors.most} files .*EMFILE.*${needed} are needed: raise LimitNOFILE`),
+    error: expect.stringMatching(
+      `^at most ${descriptors.most} files .*EMFILE.*${needed} are needed: raise LimitNOFILE`,
+    ),
   });
 });
 
@@ -35,6 +37,6 @@ test('too few left are a problem', () => {
   expect(descriptorProblem({ open: 100, most: 116 })).toBeUndefined();
   expect(descriptorProblem({ open: 101, most: 116 })).toMatchObject({
     code: 'few_descriptors',
-    message: expect.stringMatching(/^101 of the 116 files.*LimitNOFILE/),
+    message: expect.stringMatching(/^101 of at most 116 files.*LimitNOFILE/),
   });
 });
