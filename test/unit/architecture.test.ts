@@ -10,7 +10,7 @@ const RULES = Array.from({ length: 16 }, (_, i) => `R${i + 1}`);
 const PATH = /`((?:native|src|tables|test|packaging|docs|thrift|\.ci)(?:\/[\w.@-]+)*)`/g;
 const FILE = /`([A-Z]+\.md)`/g;
 
-/** The rules that a row of the table of rules is about: `R3 to R5` are three. */
+/** The rules in a row of the table of rules: `R3 to R5` are three. */
 function rulesOf(row: string): string[] {
   const [first = '', second] = row.split('|')[1]?.match(/R\d+/g) ?? [];
   const from = RULES.indexOf(first);

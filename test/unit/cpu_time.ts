@@ -1,17 +1,17 @@
 /**
- * Costs that do not depend on what else the machine does, nor on its speed: CPU time of this thread, in ratios to a
- * reference of the same run.
+ * Costs independent of other load and of the machine's speed: CPU time of this thread, as a ratio to a reference in the
+ * same run.
  */
 
-/** CPU time in milliseconds that this thread has used so far. */
+/** CPU time of this thread so far, in milliseconds. */
 export function cpuMs(): number {
-  // The kernel brings its account of the running thread up to date (kernel/sched/cputime.c, thread_group_cputime).
+  // The kernel updates its account of the running thread (kernel/sched/cputime.c, thread_group_cputime).
   process.cpuUsage();
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;
 }
 
-/** The least CPU time in milliseconds of several runs: collections of garbage and compilation are in some of them. */
+/** The minimum CPU time of several runs in milliseconds: some of them include garbage collection and compilation. */
 export function leastCpuMs(work: () => void, runs = 5): number {
   let least = Number.POSITIVE_INFINITY;
   for (let n = 0; n < runs; n++) {
@@ -22,9 +22,9 @@ export function leastCpuMs(work: () => void, runs = 5): number {
   return least;
 }
 
-/** How many times as much `work` costs for ten times the size: about 10 if it is linear, 100 if it is quadratic. */
+/** The factor of the cost of `work` for ten times the size: about 10 if it is linear, 100 if it is quadratic. */
 export function growthOverTen(work: (size: number) => void, size: number): number {
-  // The large one first: it is the one that compiles.
+  // The large one first, because the first run compiles.
   const large = leastCpuMs(() => work(10 * size));
   return large / leastCpuMs(() => work(size));
 }
@@ -38,7 +38,7 @@ export interface Turns {
   readonly totalMs: number;
 }
 
-/** What the turns of this thread's event loop cost until `done`. */
+/** The cost of each turn of this thread's event loop until `done`. */
 export async function turnsUntil(done: () => boolean): Promise<Turns> {
   const began = cpuMs();
   let last = began;

@@ -10,11 +10,11 @@ const root = new URL('../../', import.meta.url);
  * src, or one of its files. A folder that is not listed fails, and so does an arrow that nothing uses.
  */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  // What Linux says, and small things without a layer.
+  // Facts of Linux, and small parts without a layer.
   linux: [],
   memory: [],
   text: [],
-  // The SDK for osquery extensions knows nothing of ours.
+  // The SDK for osquery extensions imports nothing of this project.
   osquery: [],
   program: ['osquery/log'],
   // From a sensor to the store.
@@ -96,7 +96,7 @@ test.each(Object.entries(ALLOWED))('%s imports only what it may', (folder, allow
   expect(allowed.filter((arrow) => !foreign.some(({ to }) => isBy(arrow, to)))).toEqual([]);
 });
 
-/** The nodes of one circle, in order; undefined where there is none. */
+/** The nodes of one circle, in order; undefined if there is none. */
 function circleIn(arrows: ReadonlyMap<string, readonly string[]>): readonly string[] | undefined {
   const done = new Set<string>();
   const visit = (node: string, path: readonly string[]): readonly string[] | undefined => {

@@ -1,4 +1,4 @@
-/** docs/reference is what the declarations say, and README.md leads to what exists. */
+/** docs/reference matches the declarations, and the links of README.md exist. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,7 +32,7 @@ test.each(documents)('%s has links to existing files and headings only', (path) 
   expect(missing).toEqual([]);
 });
 
-/** As GitHub makes them of headings. */
+/** Anchors as GitHub makes them from headings. */
 function anchorsOf(text: string): string[] {
   return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading

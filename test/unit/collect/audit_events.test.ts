@@ -1,4 +1,4 @@
-/** Groups in audit's own stream, where a child may say that it joined one before its creator's fork is told. */
+/** Groups in audit's own stream, where a child's record of joining one may come before its creator's fork. */
 import { describe, expect, test } from 'vitest';
 import { AuditEvents } from '../../../src/collect/audit_events.ts';
 import type { Pid, ProcessEvent } from '../../../src/collect/event.ts';

@@ -120,7 +120,7 @@ test('what the native packer writes is what is read, field by field', () => {
 test('every field of every kind is read as it was packed', () => {
   const program = fileURLToPath(new URL('../../../native/build/Release/native_tests', import.meta.url));
   const { events } = new BatchDecoder().decode(execFileSync(program, ['--samples']));
-  // Those before the clock are told in boot time, and those after it in both.
+  // Events before the clock have boot time only, and those after it both.
   const clock = SAMPLES.find(({ kind }) => kind === 'clock');
   const offset = clock?.kind === 'clock' ? clock.offset : 0;
   let isAfter = false;
@@ -158,7 +158,7 @@ test('a group and a login are read as the native packer writes them', () => {
   reader.feed(Buffer.from(log));
   const [piece] = reader.flush();
   expect(piece && new BatchDecoder().decode(piece.batch).events).toEqual([
-    // A log does not tell in which namespace the caller counts.
+    // A log does not have the caller's namespace.
     { kind: 'setpgid', ...time, pid: 70, pgid: 70, goneCaller: 60, serial: 77 },
     { kind: 'login', ...time, pid: 60, ses: undefined, address: '::1', terminal: 'pts/1', exe: '/sbin/sshd' },
   ]);

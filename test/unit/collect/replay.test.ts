@@ -78,7 +78,7 @@ describe('replay of a recorded audit log', () => {
       const { promise: ended, resolve } = Promise.withResolvers<ReplayError | undefined>();
       const source = new ReplaySource(loadNative(), { file: fifo, argsMaxBytes: 1 << 20 }, resolve);
       await source.start(() => undefined);
-      // Without a reader this would fail: it is open already.
+      // Without a reader this would fail: the FIFO is open already.
       const writer = state.startsWith('its') ? openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK) : undefined;
       source.stop();
       expect(await ended).toBeUndefined();

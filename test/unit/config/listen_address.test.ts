@@ -1,4 +1,4 @@
-/** process_ancestry_metrics_listen: what it takes, and what it refuses with which words. */
+/** process_ancestry_metrics_listen: accepted values, and the errors of others. */
 import { expect, test } from 'vitest';
 import { isLoopbackName, parseListenAddress } from '../../../src/config/listen_address.ts';
 import { resolveFlags } from '../../../src/config/settings.ts';

@@ -22,7 +22,7 @@ function documentOf(event: Partial<EcsEvent>, host = HOST): Document {
   return JSON.parse(ecsDocument({ ...NOTHING, ...event }, host)) as Document;
 }
 
-/** What a document of RFC 0030 is asked for. */
+/** The required parts of a document of RFC 0030. */
 const DESCRIBED = [
   ...['entity_id', 'pid', 'start', 'executable', 'name', 'args', 'args_count', 'command_line', 'working_directory'],
   ...['interactive', 'tty.char_device.major', 'tty.char_device.minor', 'user.id', 'user.name', 'real_user.id'],
@@ -105,7 +105,7 @@ describe('a document', () => {
       entry_leader: { same_as_process: false, entry_meta: { type: 'sshd', source: { ip: '10.132.0.50' } } },
     });
     expect(process.parent).not.toHaveProperty('same_as_process');
-    // An id that only begins like the leader's is another.
+    // An id that only has the same beginning as the leader's is different.
     const { process: other } = documentOf({ ...EVERYTHING, entityId: ref(5000).entityId.slice(0, -1) });
     expect(other.group_leader).toMatchObject({ same_as_process: false });
   });
@@ -218,7 +218,7 @@ describe('any text', () => {
           }),
         );
         expect(complaintsOfText(json)).toEqual([]);
-        // An empty argument keeps the others' places; a lone empty one of one is still an argument.
+        // An empty argument keeps the positions of the others; a single empty one is still an argument.
         const known = {
           ...(path === '' ? {} : { executable: path.toWellFormed() }),
           ...(name === '' ? {} : { name: name.toWellFormed() }),
@@ -238,7 +238,7 @@ describe('any text', () => {
 });
 
 describe('a day on a host', () => {
-  // As in RFC 0030: sshd lets somebody in, whose shell starts ls and a tmux, whose shell is a session of its own.
+  // As in RFC 0030: a user logs in by sshd; the shell starts ls and a tmux, whose shell is its own session.
   const sshd = ecsProcess(900, '/usr/sbin/sshd', 'sshd');
   const login = ecsProcess(4321, '/bin/bash', '-bash');
   const inTmux = { ...ecsProcess(4400, '/bin/bash', '-bash'), parent: { ...ref(4390), sessionLeader: ref(4321) } };

@@ -1,4 +1,4 @@
-/** Events to make documents of, and names to make them with. */
+/** Events and names for documents. */
 import type { ExecDetails } from '../../../src/collect/event.ts';
 import { NO_DETAILS } from '../../../src/collect/event.ts';
 import { credentialsFragment } from '../../../src/ecs/credentials.ts';
@@ -37,7 +37,7 @@ export function details(path: string, ...args: string[]): ExecDetails {
   return { ...NO_DETAILS, path, args: args.join('\0'), argsCount: args.length, cwd: '/home/kg' };
 }
 
-/** A process with everything that a fragment can hold. */
+/** A process with all facts that a fragment can have. */
 export function ecsProcess(pid: number, path: string, ...args: string[]): EcsProcess {
   return {
     ...ref(pid),
@@ -51,7 +51,7 @@ export function ecsProcess(pid: number, path: string, ...args: string[]): EcsPro
   };
 }
 
-/** An event of which nothing is known. */
+/** An event without known facts. */
 export const NOTHING: EcsEvent = {
   eid: '',
   sequence: undefined,
@@ -87,7 +87,7 @@ export const NOTHING: EcsEvent = {
 
 const BASH = ecsProcess(4321, '/bin/bash', '-bash');
 
-/** `ls`, typed by a person who came over ssh: everything is known, and the process has ended. */
+/** `ls`, typed by a user over ssh: all facts are known, and the process has ended. */
 export const EVERYTHING: EcsEvent = {
   eid: '17',
   sequence: 42,

@@ -1,4 +1,4 @@
-/** Holds an ECS document against the fields that ECS has: test/fixtures/ecs/fields.csv. */
+/** Compares an ECS document with the fields of ECS: test/fixtures/ecs/fields.csv. */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 
@@ -17,10 +17,10 @@ const ARRAYS_OF_OBJECTS = new Set([
     (place) => `process.${place}supplemental_groups`,
   ),
 ]);
-/** ECS leaves it to the sender what is below. */
+/** ECS does not define the fields below. */
 const CUSTOM = 'process.Ext.';
 
-/** What is wrong with a document, a sentence each: none when all of its fields are ECS's, and of the right type. */
+/** The errors of a document, one sentence each: none if all fields are in ECS and have the right type. */
 export function complaintsOf(document: unknown): string[] {
   const complaints: string[] = [];
   if (!isObject(document)) return ['the document is no object'];
@@ -31,7 +31,7 @@ export function complaintsOf(document: unknown): string[] {
   return complaints;
 }
 
-/** The same of JSON; what reading it would hide, such as a name that an object has twice, is a complaint too. */
+/** The same for JSON. Errors that parsing hides, such as a duplicate name in an object, are included. */
 export function complaintsOfText(json: string): string[] {
   let document: unknown;
   try {

@@ -1,4 +1,4 @@
-/** Flags are known when osquery has applied its configuration, and not before (R15). */
+/** Flags are known when osquery has applied its configuration, not earlier (R15). */
 import pino from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Configuration, KNOWN_WITHIN_MS } from '../../../src/extension/configuration.ts';
@@ -7,7 +7,7 @@ import type { OptionInfo, Response } from '../../../src/osquery/index.ts';
 
 const REDACT = 'custom_process_ancestry_redact';
 
-/** An osquery as a test wants it. */
+/** An osquery that a test controls. */
 class FakeOsquery {
   options = new Map<string, string>([['config_plugin', 'tls']]);
   isConfigValid = false;

@@ -1,4 +1,4 @@
-/** Which answers of osquery are believed: a worker answers before it has read its configuration (R15). */
+/** The accepted answers of osquery: a worker answers before it has read its configuration (R15). */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -24,7 +24,7 @@ const answer = (flags: GivenFlags, more: Partial<OsqueryAnswer> = {}): OsqueryAn
   isConfigValid: true,
   ...more,
 });
-/** A worker that listens and has not read its configuration: the file is not read, or the server not reached. */
+/** A worker that listens before it has read its configuration, from a file or a server. */
 const early = (more: Partial<OsqueryAnswer> = {}) => answer(NO_FLAGS, { isConfigValid: false, ...more });
 const inForce = ({ options, queried }: GivenFlags) => Object.fromEntries([...options, ...queried]);
 
@@ -103,7 +103,7 @@ test('a worker that restarts changes nothing, also when its configuration takes 
         const flags = new OsqueryFlags(kept);
         let nowMs = 0;
         for (const [at, { passMs, isValid }] of looks.entries()) {
-          // Another worker each time that says nothing yet: valid or not, it is never the same for long.
+          // Another worker each time, without values yet: valid or not, no answer stays the same for long.
           const { options } = flags.take(early({ worker: `${at}:0`, isConfigValid: isValid }), nowMs);
           expect(options.get(REDACT)).toBe('secret');
           nowMs += passMs;

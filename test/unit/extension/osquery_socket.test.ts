@@ -22,7 +22,7 @@ async function listen(path: string): Promise<void> {
   await new Promise<void>((resolve) => server.listen(path, resolve));
 }
 
-/** As a process that dies leaves it: its file was moved, so that closing did not remove it. */
+/** As after the crash of a process: the file was moved, so that closing did not remove it. */
 async function leave(path: string): Promise<void> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(`${path}.tmp`, resolve));

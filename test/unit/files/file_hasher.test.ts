@@ -49,7 +49,7 @@ afterEach(async () => {
 const at = (name: string) => join(directory, name);
 const sha256Of = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
 
-/** A program that lives until it is ended, its file one of a kind. */
+/** A program that lives until it is stopped, with a unique file. */
 function program(name: string, more = ''): string {
   copyFileSync('/bin/sleep', at(name));
   appendFileSync(at(name), more);
@@ -64,7 +64,7 @@ async function run(path: string, ...args: string[]): Promise<Pid> {
   return child.pid as Pid;
 }
 
-/** As an exec of the file at this path is told, seen as it is now. The file counts as old unless it is said when. */
+/** An exec of the file at this path, as it is now. The file counts as old unless a time is given. */
 function executed(path: string, pid: number, more: Partial<Executed> = {}): Executed {
   const { mode, uid, gid, mtimeMs, ctimeMs, birthtimeMs } = statSync(path);
   return {
@@ -96,7 +96,7 @@ const unknownTimes = (path: string): Executed['details'] => ({
   btime: undefined,
 });
 
-/** Files of a test are new: time is a day later, so that hashes may be remembered. */
+/** Files of a test are new: the clock is a day later, so that hashes may be cached. */
 function hasherWith(more: Partial<FileHasherOptions> = {}): FileHasher {
   const hasher = new FileHasher({
     files: new ExecutedFiles({ startTicks: (pid) => procfs.startTicks(pid) }),
@@ -153,7 +153,7 @@ describe('a process that lives', () => {
     const own = sha256Of(path);
     const pid = await run(path);
     const about = { ...executed(path, pid), startTicks: ticksOf(pid) };
-    // Unlinking stamps the file: by then it has another ctime than audit and the collector saw.
+    // Unlinking changes the ctime: it then differs from that of audit and the collector.
     const { ctime = 0 } = about.details;
     await expect.poll(() => Date.now(), { interval: 20 }).toBeGreaterThan((ctime + 1) * 1000 + 20);
     change(path);
@@ -199,17 +199,17 @@ os.execve(fd, ['nameless', '60'], {})`;
     const pid = await run(path);
     const about = { ...executed(path, pid), inode: statSync(path).ino };
     const { ctimeMs } = statSync(path);
-    // Written when it did not run, it is the same file with a later time.
+    // Written while it did not run: the same file with a later time.
     expect(await hasher.hash({ ...about, unixMs: ctimeMs - 1000 })).toBeUndefined();
     expect(missed(hasher)).toEqual([['replaced', 1]]);
-    // The time of writing is easily put back, that of the last change is not.
+    // A user can set mtime back, but not ctime.
     utimesSync(path, 1_000_000, 1_000_000);
     const details = { ...executed(path, pid).details };
     const before = { ...about, details, unixMs: ctimeMs - 1000 };
     expect(await hasher.hash({ ...before, stillRuns: () => false })).toBeUndefined();
     expect(missed(hasher)).toEqual([['replaced', 2]]);
     expect(await hasher.hash({ ...before, stillRuns: () => true })).toBe(sha256Of(path));
-    // A date in the future was not come by by writing.
+    // A write cannot give a time in the future.
     utimesSync(path, 9_000_000_000, 9_000_000_000);
     const future = { ...about, details: executed(path, pid).details, unixMs: ctimeMs - 1000 };
     expect(await hasher.hash({ ...future, stillRuns: () => true })).toBe(sha256Of(path));
@@ -240,7 +240,7 @@ os.execve(fd, ['nameless', '60'], {})`;
     expect(await hasher.hash({ ...about, stillRuns: () => true })).toBe(sha256Of(path));
     let looks = 0;
     const stillRuns = () => {
-      // It has executed something else, and nobody has told yet.
+      // It has executed another program, which is not reported yet.
       if (++looks === 2) unlinkSync(exe);
       return true;
     };

@@ -1,4 +1,4 @@
-/** The files that people take from packaging/fleet, as Fleet reads them. */
+/** The files of packaging/fleet, read as by Fleet. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

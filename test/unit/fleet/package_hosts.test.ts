@@ -1,4 +1,4 @@
-/** Which package a host gets, asked over its os-release as osquery reads it. */
+/** The package for a host, by its os-release as osquery reads it. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

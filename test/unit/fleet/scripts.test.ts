@@ -1,4 +1,4 @@
-/** The scripts that Fleet runs on hosts, in a root of their own. */
+/** The scripts that Fleet runs on hosts, in a test root. */
 import { spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -105,7 +105,7 @@ describe('uninstall.sh', () => {
     run('set-flags.sh');
     for (let n = 0; n < 2; n++) {
       expect(run('uninstall.sh')).toMatchObject({ status: 0 });
-      // The program itself is the package's.
+      // The package removes the program itself.
       const { [EXTENSION.slice(1)]: _, ...others } = everything();
       expect(others).toEqual({ [ETC]: '/opt/other.ext\n', [ORBIT]: '', 'var/osquery/osquery.db/CURRENT': 'osquery' });
     }

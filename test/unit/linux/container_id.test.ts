@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ContainerIds, containerIdOf } from '../../../src/linux/container_id.ts';
 
-/** Paths as other projects saw them, and where they wrote them down. */
+/** Paths from other projects, with their source. */
 const CONTAINERS: readonly [source: string, path: string, id: string][] = [
   [
     'docker, cgroupfs (coroot-node-agent, cgroup/cgroup_test.go)',

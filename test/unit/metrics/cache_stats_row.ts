@@ -5,7 +5,7 @@ let count = 0;
 /** A different number each time. */
 const some = () => 1000 + ++count;
 
-/** A row of process_ancestry_cache_stats in which every number is another. */
+/** A row of process_ancestry_cache_stats in which all numbers are different. */
 export function stats(more: Partial<RecorderStats> = {}): RecorderStats {
   return {
     tree: {

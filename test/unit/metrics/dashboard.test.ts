@@ -1,4 +1,4 @@
-/** packaging/grafana: what Grafana needs to import it. Its queries are tried by a real Prometheus in test/integration. */
+/** packaging/grafana: Grafana can import it. A real Prometheus tests its queries in test/hosts. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-/** What Prometheus reads: every value that SQL shows, in both formats, whatever the labels. */
+/** The text for Prometheus: every value of SQL, in both formats, with any labels. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { hashMisses } from '../../../src/files/file_hasher.ts';
 import { AnswerCounts } from '../../../src/metrics/answers.ts';
@@ -79,7 +79,7 @@ describe('the metrics of a table', () => {
     const exposed = await text(subscriberFamilies(names.map(subscriber)));
     expect(exposed).not.toMatch(/^forged/m);
     const lines = exposed.match(/^process_ancestry_subscriber_lag_rows\{.*\} 3$/gm);
-    // Two that are no Unicode are the same on the wire, where a series may be there once.
+    // Two labels with invalid Unicode are the same on the wire, where a series may exist only once.
     expect(lines).toHaveLength(4);
     expect(new Set(lines).size).toBe(4);
   });

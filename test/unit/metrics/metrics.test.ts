@@ -1,4 +1,4 @@
-/** Metrics as the flags want them, and what they are when the flags want none. */
+/** Metrics that the flags switch on and off. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** The server of metrics and clients that mean it no good: each costs its own connection, and who scrapes is answered. */
+/** The metrics server and hostile clients: each loses only its own connection, and scrapes are answered. */
 import {
   chmodSync,
   existsSync,
@@ -45,7 +45,7 @@ async function onPort(more: Partial<MetricsServerOptions> = {}) {
   return { server, port, url: `http://127.0.0.1:${port}` };
 }
 
-/** A connection and what came over it. */
+/** A connection and the received data. */
 class Client {
   readonly socket: Socket;
   received = '';

@@ -1,4 +1,4 @@
-/** The file for node_exporter, in a folder in which others may have prepared something. */
+/** The file for node_exporter, in a folder where other users may have placed files. */
 import {
   chmodSync,
   existsSync,
@@ -30,7 +30,7 @@ test('is always whole and readable by all, and leaves no other file', () => {
   textfile.write('b 2\n');
   expect(readFileSync(path, 'utf8')).toBe('b 2\n');
   expect(statSync(path).mode & 0o777).toBe(0o644);
-  // Another file each time: whoever reads the old one reads it to its end.
+  // A new file each time: a reader of the old one can read it to the end.
   expect(statSync(path).ino).not.toBe(first.ino);
   expect(readdirSync(folder)).toEqual(['process_ancestry.prom']);
 });

@@ -38,7 +38,7 @@ function workFor(ms: number): number {
 }
 
 describe('the recorded session', () => {
-  // What the stub answered, whichever columns were asked for.
+  // The stub's answer for any requested columns.
   const stub = new Map(
     EXCHANGES.flatMap(({ request, reply }) => {
       const decoded = decodeRequest(request);
@@ -59,7 +59,7 @@ describe('the recorded session', () => {
       const decoded = decodeRequest(request);
       let bytes = request;
       if (decoded.method === 'call') {
-        // The stub gave every column whatever was used; ours gives those that are.
+        // The stub gave all columns; the SDK gives only the used ones.
         const context = JSON.parse(decoded.request.get('context') ?? '');
         bytes = encodeCall(0, decoded.registry, decoded.item, {
           action: 'generate',

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { Pid } from '../../../src/collect/event.ts';
 import { KernelModel } from './kernel_model.ts';
 
-/** What happens next, to which of the living; pids come from a small pool, so that they are reused soon. */
+/** The next event, and its living process; pids come from a small pool, so that they are reused soon. */
 export const happening = fc.record({
   what: fc.constantFrom('fork', 'fork', 'exec', 'exec', 'exit', 'clone parent'),
   who: fc.nat(),
@@ -16,7 +16,7 @@ export interface Happening {
   readonly pid: number;
 }
 
-/** Lets them happen, as far as the kernel would: the dead do nothing, and a pid is one process's at a time. */
+/** Plays the events that are possible: dead processes do nothing, and a pid belongs to one process at a time. */
 export function play(kernel: KernelModel, happenings: readonly Happening[]): void {
   for (const { what, who, pid } of happenings) {
     const living = kernel.alive;
@@ -25,7 +25,7 @@ export function play(kernel: KernelModel, happenings: readonly Happening[]): voi
     if (what === 'exec' && actor !== 1) kernel.exec(actor, `image ${kernel.bootMs}`);
     else if (what === 'exit' && actor !== 1) kernel.exit(actor);
     else if (what === 'fork' && free) kernel.fork(actor, pid);
-    // A child of a cloned sibling that never executes is one thing that the connector cannot tell the image of.
+    // The connector cannot determine the image of a child of a cloned sibling that never executes.
     else if (what === 'clone parent' && free && actor !== 1) {
       kernel.fork(actor, pid, { cloneParent: true });
       kernel.exec(pid, `image ${kernel.bootMs}`);
@@ -33,7 +33,7 @@ export function play(kernel: KernelModel, happenings: readonly Happening[]): voi
   }
 }
 
-/** The same with sessions and groups. A number is used again when no session or group has it any more, as the kernel does. */
+/** The same with sessions and groups. As in the kernel, a number is reused when no session or group has it any more. */
 export function playSessions(kernel: KernelModel, happenings: readonly Happening[], pids: number): void {
   for (const [n, { what, who, pid: choice }] of happenings.entries()) {
     const living = kernel.alive;

@@ -1,6 +1,6 @@
 /**
- * A kernel of a few lines: processes fork, execute and exit, and it writes down what the proc connector and audit
- * would say, each in its own order, the same as whole events, and what really happened, as the truth to hold the tree against.
+ * A small model of a kernel: processes fork, execute and exit. It records the events of the proc connector and of audit,
+ * each in its own order, the same as whole events, and the truth, with which the tree is compared.
  */
 import { type ExecDetails, NO_DETAILS, type Pid, type ProcessEvent } from '../../../src/collect/event.ts';
 import type {
@@ -89,20 +89,20 @@ export function detailsOf(cmdline: string, ppid: number, more: Partial<ExecDetai
 
 export class KernelModel {
   readonly processes = new Map<number, ModelProcess>();
-  /** What the proc connector says, in its order. */
+  /** Events of the proc connector, in its order. */
   readonly connector: SensorEvent[] = [];
-  /** What audit says, in its order: execs, each at its return from the system call. */
+  /** Events of audit, in its order: execs, each at the return from the system call. */
   readonly audit: (ExecEvent | SetpgidEvent | LoginEvent)[] = [];
-  /** How many of the connector's messages were sent before each of audit's records: those are received before it. */
+  /** For each of audit's records, the number of connector messages sent before it: they are received before it. */
   readonly toldBefore = new Map<SensorEvent, number>();
-  /** What happened, as whole events in their order. */
+  /** The whole events, in order. */
   readonly whole: ProcessEvent[] = [];
-  /** The same as one ordered stream tells it that has all ids and starts in each event, and nothing of calls that change ids. */
+  /** The same as one ordered stream with all ids and starts in each event, without calls that change ids. */
   readonly exact: ProcessEvent[] = [];
   readonly truth: TrueExec[] = [];
-  /** Boot time of the next thing to happen. */
+  /** Boot time of the next event. */
   bootMs = 1_000_000;
-  /** How late audit's coarse clock is. */
+  /** Delay of audit's coarse clock. */
   lateMs = 3;
   readonly #stepMs: number;
   #serial = 0;
@@ -182,7 +182,7 @@ export class KernelModel {
     this.tell({ kind: 'setsid', origin: 'proc_events', pid: pid as Pid, ...this.#tick() });
   }
 
-  /** `goneCaller` as the collector tells it of one that is gone when its record is read. */
+  /** `goneCaller` as reported by the collector if the caller has ended when its record is read. */
   setpgid(pid: number, pgid: number, goneCaller?: number): void {
     this.#living(pid).pgid = pgid;
     const at = this.#coarse(this.#tick());
@@ -200,7 +200,7 @@ export class KernelModel {
     this.whole.push(event);
   }
 
-  /** What sshd says of a session, or another program. */
+  /** Sends a login record of sshd or another program. */
   login(ses: number, address: string, exe = '/usr/sbin/sshd'): void {
     const at = this.#coarse(this.#tick());
     const event = { kind: 'login', origin: 'audit', pid: 1 as Pid, ...at, ses, address, terminal: '', exe } as const;
@@ -218,17 +218,17 @@ export class KernelModel {
     this.exact.push({ ...event, startMs, sid, pgid });
   }
 
-  /** The connector's word of an end. */
+  /** The connector's exit event. */
   exitEvent(pid: number, status: number): ExitEvent {
     return { kind: 'exit', origin: 'proc_events', pid: pid as Pid, ...this.#tick(), status };
   }
 
-  /** Its word that it lost something. */
+  /** Its loss event. */
   loss(): LossEvent {
     return { kind: 'loss', origin: 'proc_events', pid: 0 as Pid, ...this.#tick(), count: 1 };
   }
 
-  /** The connector's word that the leader of a process ended, where the process goes on. */
+  /** The connector's exit event of a leader whose process continues. */
   leaderExit(pid: number): void {
     this.tell(this.exitEvent(pid, 0));
   }
@@ -238,20 +238,20 @@ export class KernelModel {
     this.bootMs += ms;
   }
 
-  /** Adds a message of the connector's, which is whole. */
+  /** Adds a message of the connector that is a whole event. */
   tell(event: SensorEvent): void {
     this.connector.push(event);
     this.whole.push(event);
   }
 
-  /** Everything so far, as whole events. */
+  /** All events so far, as whole events. */
   take(): ProcessEvent[] {
     this.connector.length = 0;
     this.audit.length = 0;
     return this.whole.splice(0);
   }
 
-  /** Everything so far as the two told it, the connector's first, as the collector hands over what it has drained together. */
+  /** All events so far from both, the connector's first, as the collector delivers one drain. */
   takeHalves(): SensorEvent[] {
     this.whole.length = 0;
     return [...this.connector.splice(0), ...this.audit.splice(0)];

@@ -12,7 +12,7 @@ function session(kernel = new KernelModel(), sshd = 'sshd'): KernelModel {
   return kernel;
 }
 
-/** A harness whose /proc shows the session's server, with a connection from there. */
+/** A harness whose /proc shows the session's server, with a connection from an address. */
 function withServer(peer: string): TreeHarness {
   const harness = new TreeHarness();
   harness.proc.show(10, 1, 'sshd', 100_000);
@@ -71,7 +71,7 @@ describe('the origin of a session', () => {
     kernel.fork(1, 10);
     kernel.exec(10, 'sshd');
     harness.run(kernel);
-    // The server is gone before its session's first row.
+    // The server has ended before its session's first row.
     harness.proc.shown.delete(10);
     kernel.fork(10, 11);
     kernel.setsid(11);

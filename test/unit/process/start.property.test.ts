@@ -10,11 +10,11 @@ import { ancestorsOf, TreeHarness, toldOf } from './tree_harness.ts';
 /** A boot time that lies between two hundredths of a second. */
 const BOOT_TO_UNIX_MS = BOOT_UNIX_MS + 3.25;
 
-/** How much later than its start a fork is stamped, and how far off the wall clock of an event is, both in ms. */
+/** Delay of a fork's time after its start, and error of an event's wall clock, both in ms. */
 const hundredths = (min: number, max: number) => fc.integer({ min, max }).map((number) => number / 100);
 const jitter = fc.tuple(hundredths(0, 49), hundredths(-4000, 4000));
 
-/** What all columns tell of the starts in these rows, by entity id. */
+/** The starts in all columns of these rows, by entity id. */
 function startsIn(rows: readonly PublishedEvent[]): Map<string, Set<number>> {
   const starts = new Map<string, Set<number>>();
   const tell = (entityId: string, start: number) =>
@@ -84,7 +84,7 @@ test('an entity id has one start in all columns of all recordings, with any dela
           return harness;
         };
         const [first, second] = [record(ofFirst), record(ofSecond)];
-        // A third begins when all is over, and meets the living in /proc.
+        // A third recording begins at the end, and finds the living processes in /proc.
         const third = new TreeHarness({ bootToUnixMs: BOOT_TO_UNIX_MS });
         third.tree.processes.adopt(first.proc.shown.values());
         const all = [first, second].map(({ published }) => startsIn(published));

@@ -1,4 +1,4 @@
-/** Rows of more than execs: in the order in which things happened. */
+/** Rows of all actions, in their order. */
 import { describe, expect, test } from 'vitest';
 import type { Action } from '../../../src/process/pending_event.ts';
 import { LIFE, oneLife } from './happenings.ts';

@@ -1,4 +1,4 @@
-/** Events that tell starts and ids themselves (R1, R6), and snapshots in their place among them (R13, R14). */
+/** Events that have starts and ids (R1, R6), and snapshots among them (R13, R14). */
 import { describe, expect, test } from 'vitest';
 import type { ExecDetails, Pid, ProcessEvent, SnapshotEvent } from '../../../src/collect/event.ts';
 import { BOOT_UNIX_MS, detailsOf } from './kernel_model.ts';

@@ -1,4 +1,4 @@
-/** What happens to rows when messages are lost, late or out of order: never a wrong ancestor that is called complete. */
+/** Rows when messages are lost, late or out of order: a complete ancestry is never wrong. */
 import { describe, expect, test, vi } from 'vitest';
 import type { ExecEvent, LossEvent, Pid, ProcessEvent } from '../../../src/collect/event.ts';
 import { Image } from '../../../src/process/image.ts';

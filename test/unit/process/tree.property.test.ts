@@ -4,8 +4,8 @@ import { happening, play, playSessions } from './happenings.ts';
 import { KernelModel } from './kernel_model.ts';
 import { TreeHarness, told } from './tree_harness.ts';
 
-/** As one ordered stream tells of all ids and starts, or as calls that change ids are told beside forks and execs. */
-/** How many numbers there are for processes. */
+/** One ordered stream with all ids and starts, or calls that change ids beside forks and execs. */
+/** The number of pids. */
 const pids = fc.constantFrom(8, 200);
 const streams = fc.constantFrom('exact', 'whole' as const);
 

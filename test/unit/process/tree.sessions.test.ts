@@ -1,4 +1,4 @@
-/** Sessions, groups, and what is published beside execs. */
+/** Sessions, groups, and rows other than execs. */
 import { describe, expect, test } from 'vitest';
 import type { Pid } from '../../../src/collect/event.ts';
 import type { Action } from '../../../src/process/pending_event.ts';

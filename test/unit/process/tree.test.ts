@@ -167,7 +167,7 @@ describe('identity (R1, R6, R7)', () => {
     kernel.fork(1, 10);
     kernel.exec(10, 'edge');
     const harness = new TreeHarness();
-    // The kernel took the start just before the tick, and stamped the event just after it.
+    // The kernel took the start just before the tick, and the event's time just after it.
     const snapshot = harness.proc.show(10, 1, 'edge', 499);
     harness.run(kernel);
     const later = new TreeHarness();

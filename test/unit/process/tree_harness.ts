@@ -9,7 +9,7 @@ import type { AncestorRecord } from '../../../src/process/process.ts';
 import { ProcessTree, type PublishedEvent, type TreeOptions } from '../../../src/process/tree.ts';
 import { BOOT_UNIX_MS, detailsOf, type KernelModel, type TrueExec } from './kernel_model.ts';
 
-/** What a record tells of its process. */
+/** The process facts of a record. */
 export interface ToldAncestor extends AncestorFacts {
   readonly cmdline: string;
 }
@@ -25,7 +25,7 @@ export function ancestorsOf(exec: PublishedEvent): ToldAncestor[] {
   return ancestors.slice(0, exec.ancestry.depth);
 }
 
-/** What a published exec says, in the words of the model's truth. */
+/** A published exec in the form of the model's truth. */
 export function told(exec: PublishedEvent): TrueExec {
   return {
     pid: exec.process.pid,
@@ -37,7 +37,7 @@ export function told(exec: PublishedEvent): TrueExec {
   };
 }
 
-/** A /proc that shows what a test put there. */
+/** A /proc with the content that a test sets. */
 export class FakeProc implements ProcReader {
   readonly shown = new Map<number, ProcessSnapshot>();
   reads = 0;
@@ -74,9 +74,9 @@ export class FakeProc implements ProcReader {
     return [];
   }
 
-  /** The far ends of processes' connections, by pid. */
+  /** Peers of processes' connections, by pid. */
   readonly peers = new Map<number, string>();
-  /** Pids whose connections were asked for. */
+  /** Pids whose connections were read. */
   readonly peersAsked: number[] = [];
 
   connectionPeer(pid: Pid): string {

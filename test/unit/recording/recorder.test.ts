@@ -1,4 +1,4 @@
-/** Runs of recording over a collector that the test plays: starts, restarts, stalls, losses. */
+/** Runs of recording with a fake collector: starts, restarts, stalls, losses. */
 import pino from 'pino';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Pid } from '../../../src/collect/event.ts';
@@ -33,7 +33,7 @@ class FakeNative implements NativeBinding {
   stops = 0;
   queued = 0;
   #isRunning = false;
-  /** How often it was asked whether anything is on its way. */
+  /** Number of requests for waiting events. */
   asked = 0;
   readonly #batches: Buffer[] = [];
   #wake: () => void = () => undefined;
@@ -251,7 +251,7 @@ describe('stalls', () => {
     };
     try {
       native.deliver(Buffer.concat([forkOf(1, 10, 500), execOf(10, 501)]));
-      // A stall: timers are heard that much later.
+      // A stall: timers fire that much later.
       now += 300;
       pass(60);
       expect(store.stats.rows).toBe(0);
@@ -278,7 +278,7 @@ describe('stalls', () => {
     for (let n = 0; n < 40; n++) native.deliver(Buffer.concat([execOf(2 * n, 1000), execOf(2 * n + 1, 1000)]));
     await new Promise(setImmediate);
     expect(pids).toEqual([]);
-    // One is in JavaScript's hands.
+    // One is in JavaScript.
     expect(native.left).toBe(39);
     hasRoom = true;
     await until(() => pids.length === 80);

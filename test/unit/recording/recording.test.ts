@@ -1,4 +1,4 @@
-/** What a run applies, and by which flags, before and after they are known (R13, R15). */
+/** The events that a run applies, and the flags in force, before and after they are known (R13, R15). */
 import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Pid, ProcessEvent } from '../../../src/collect/event.ts';
@@ -14,7 +14,7 @@ import { eventually } from '../eventually.ts';
 import { BOOT_UNIX_MS, detailsOf } from '../process/kernel_model.ts';
 import { ancestorsOf, FakeProc, toldOf } from '../process/tree_harness.ts';
 
-/** A kernel whose events wait for as long as there is no room, as those of the real one do. */
+/** A kernel whose events wait while there is no room, like those of the real one. */
 class FakeSource implements ProcessEventSource {
   readonly #waiting: ProcessEvent[] = [];
   #onEvents: (events: readonly ProcessEvent[]) => void = () => undefined;
@@ -118,7 +118,7 @@ test('later patterns redact remembered processes', async () => {
   run.finish();
   expect(ancestors().at(-1)).toBe('daemon password=***');
   expect(leaders().at(-1)).not.toContain('hunter1');
-  // A row of before is stored: what both share would show one what the other had.
+  // An earlier row is stored: shared facts would show it the later values.
   expect(published[0]?.context.creator).not.toBe(published[1]?.context.creator);
 });
 
@@ -132,7 +132,7 @@ describe('a source with snapshots of living processes', () => {
     isWhole,
   });
   const loss = (): ProcessEvent => ({ kind: 'loss', pid: 0 as Pid, bootMs: 1000, unixMs: Date.now(), count: 1 });
-  /** What the source tells each time that it is asked; the last answer again and again. */
+  /** The answers of the source; the last one is repeated. */
   function answer(source: FakeSource, ...answers: readonly ProcessEvent[][]): void {
     const left = [...answers];
     source.requestSnapshot = () => {

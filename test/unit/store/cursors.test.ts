@@ -1,4 +1,4 @@
-/** What is told of readers is in memory at once, and in the database as often as that costs little. */
+/** Positions of readers are in memory at once, and in the database as often as is cheap. */
 import pino from 'pino';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Cursors } from '../../../src/store/cursors.ts';
@@ -10,7 +10,7 @@ let clockMs: number;
 /** By which Unix time is ahead. */
 let aheadMs: number;
 let lines: Record<string, unknown>[];
-/** What a database would hold, and the names that each write to it has. */
+/** The content of a database, and the names in each write. */
 let stored: Map<string, Subscriber>;
 let writes: string[][];
 let isWritable: boolean;
@@ -42,7 +42,7 @@ function cursors(): Cursors {
   });
 }
 
-/** A name asks for what is new up to an eid, and gets it. */
+/** A name requests new rows up to an eid, and gets them. */
 function read(one: Cursors, name: string, upTo = 10): Subscriber {
   const subscriber = one.get(name, IDLE_MS);
   const batch = one.subscribers.handOut(subscriber, upTo, 1000);

@@ -1,4 +1,4 @@
-/** Rows and files: what a kill, damage, other programs and a disk that fails cost, and that it is told. */
+/** Rows and files: losses by a kill, damage, other programs and a failing disk, and their report. */
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
@@ -88,7 +88,7 @@ describe('failures', () => {
     for (const name of ['last-eid', 'events.db', 'lock']) symlinkSync(victim, join(directory, name));
     chmodSync(directory, 0o777);
     expect(open().stats.problems).toMatchObject([{ code: 'database_unsafe' }]);
-    // Nor is what was planted before it was closed to others.
+    // Nor a file placed before the directory was closed to others.
     chmodSync(directory, 0o700);
     const store = open();
     store.add(published({ pid: 5 }));
@@ -164,7 +164,7 @@ describe('failures', () => {
     after.add(published({ pid: 7 }));
     expect(pids(after)).toEqual([7]);
     expect(after.stats.lost).toBe(5000);
-    // The readers' places are kept.
+    // The readers' positions are kept.
     expect(read(after, 'fleet')).toEqual([7]);
   });
 
@@ -531,7 +531,7 @@ describe('rows lost with files are counted and logged', () => {
       damage(left);
       const after = open({ ...settings, directory: left });
       const { rows, lost } = after.stats;
-      // What was let go in the part of the log that is gone is there again.
+      // Rows dropped in the lost part of the log are back.
       const known = eids(after).filter((eid) => Number(eid) > ADDED - KEPT).length;
       expect(rows).toBeLessThan(KEPT);
       expect(lost).toBe(KEPT - known);
@@ -595,7 +595,7 @@ describe('rows lost with files are counted and logged', () => {
     after.add(published({ pid: 7 }));
     expect(eids(after).at(-1)).toBe(ADDED + 1);
     after.close();
-    // With the database gone, too, nothing tells them: the next ones are beyond any that there can have been.
+    // Without the database they are unknown: the next ones are above all possible ones.
     spoil(file(left, 'last-eid'));
     rmSync(file(left, 'events.db'));
     const anew = open({ ...settings, directory: left });
@@ -771,7 +771,7 @@ describe('a database that another program has locked', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const store = open({ maxRows: 20_000 });
-      // Not in the order of their keys, and all looked at: so new ones need pages that are not in memory any more.
+      // Not in the order of their keys, and all read: new ones need pages that are no longer in memory.
       const pidOf = (n: number) => (n * 7919) % 100_003;
       for (let n = 1; n <= 8000; n++) store.add(published({ pid: pidOf(n), cmdline: 'x'.repeat(500) }));
       expect(pids(store)).toHaveLength(8000);

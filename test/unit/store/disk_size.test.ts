@@ -1,4 +1,4 @@
-/** What the database takes on disk, whatever rows come: measured, with its log. */
+/** The size of the database with its log on disk, measured for any rows. */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ const onDisk = () => sizeOf('events.db') + sizeOf('events.db-wal');
 const rows = (store: EventStore): StoredEvent[] => [...store.select({})].filter((row) => row !== undefined);
 const pidsIn = (store: EventStore) => rows(store).map((row) => row.number('pid'));
 
-/** Adds rows as a source does, which waits while there is no room. Answers the most that was on disk. */
+/** Adds rows like a source, which waits while there is no room. Returns the maximum size on disk. */
 async function fill(store: EventStore, count: number, cmdlineOf: (n: number) => string, fat = false): Promise<number> {
   let most = 0;
   for (let pid = 1; pid <= count; pid++) {

@@ -1,4 +1,4 @@
-/** Rows as a query sees them, and what must not keep the store from taking more. */
+/** Rows as a query sees them, and conditions in which the store must continue. */
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { StatementSync } from 'node:sqlite';
@@ -138,7 +138,7 @@ describe('the store continues with', () => {
     const before = locks();
     expect(before).toBeGreaterThan(0);
     store.tidy();
-    // What is given back to the disk afterwards is in the log anew.
+    // Pages that are freed afterwards are in the log again.
     await eventually(() => expect(statSync(join(directory, 'events.db-wal')).size).toBeLessThan(1 << 20));
     await eventually(() => expect(locks()).toBe(before));
     store.add(published({ pid: 1 }));
@@ -249,6 +249,6 @@ test('a thousand subscribers that lose every row cost few statements besides tho
   };
   const without = statementsWith(0);
   expect(without).toBeGreaterThan(100);
-  // Each of the 200 times at most that rows make room, one more counts them; and what was lost is stored once.
+  // Rows make room at most 200 times, each with one more statement for the count; the loss is stored once.
   expect(statementsWith(1000)).toBeLessThan(without + 2000);
 });

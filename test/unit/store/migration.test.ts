@@ -53,7 +53,7 @@ async function rowsOf(store: EventStore): Promise<Record<string, unknown>[]> {
   );
 }
 
-/** As both versions say it: '' was what is NULL now, in a JSON column `null`; keys that have come since are null. */
+/** A common form of both versions: '' for NULL, and `null` in a JSON column; new keys are null. */
 function said(value: unknown): unknown {
   const text = value === null || value === undefined || value === 'null' ? '' : String(value);
   return /^[[{]/.test(text) ? withoutNulls(JSON.parse(text)) : text;
@@ -92,7 +92,7 @@ describe('a database of 0.1.0', () => {
     // The last eid is known from what 0.1.0 wrote.
     expect(warnings.filter((line) => line.includes('last-eid'))).toEqual([]);
     store.close();
-    // And for ever: there is nothing left to be moved.
+    // And it stays so: nothing is left to move.
     const again = open();
     expect(again.stats).toMatchObject({ rows: rows.length, lost: 0, database: directory });
     expect(await rowsOf(again)).toEqual(rows);

@@ -1,4 +1,4 @@
-/** Rows are on the disk, or in memory while it fails, and in one of them only. */
+/** Rows are on the disk, or in memory while it fails, but never in both. */
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,9 +33,9 @@ interface Placed {
   readonly placement: Placement;
   readonly queue: RowQueue;
   readonly cursors: Cursors;
-  /** Rows that were told to be lost, and how often rows could be written again. */
+  /** Rows reported as lost, and how often rows could be written again. */
   readonly told: { lost: number; moved: number };
-  /** Numbers rows and writes them where they are written now. */
+  /** Numbers rows and writes them to their present place. */
   readonly add: (count?: number) => void;
   readonly eids: () => number[];
 }

@@ -1,4 +1,4 @@
-/** Rows go, the oldest first: too many and too large ones at once, old ones when their subscribers have them. */
+/** Rows are dropped, the oldest first: too many and too large ones at once, old ones when their subscribers have them. */
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Cursors } from '../../../src/store/cursors.ts';
@@ -16,7 +16,7 @@ const LIMITS: RetentionLimits = {
 let clockMs: number;
 let database: RowDatabase;
 let lastEid: number;
-/** What became of rows, in order. */
+/** Changes of rows, in order. */
 let told: string[];
 const opened: (() => void)[] = [];
 beforeEach(() => {

@@ -1,4 +1,4 @@
-/** Rows on their way: each has a number of its own, and the queue knows its size to the byte. */
+/** Waiting rows: each has a unique number, and the queue knows its exact size in bytes. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { textBytes } from '../../../src/memory/memory_bounds.ts';
@@ -31,7 +31,7 @@ describe('a queue of rows', () => {
         let unnumbered: number[] = [];
         let numbered: number[] = [];
         const sizes = new Map<number, number>();
-        /** Numbers of rows that were written, and the next of which must be greater. */
+        /** The last written number: the next must be greater. */
         let written = 0;
         const make = (size: number) => {
           const event = published({ pid: ++pid, cmdline: 'x'.repeat(size) });

@@ -1,4 +1,4 @@
-/** Stores for tests: each test has a directory of its own, a clock that it sets, and what the log says. */
+/** Stores for tests: each test has its own directory, a clock that it sets, and the log. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -47,7 +47,7 @@ const log = pino(
   },
 );
 
-/** What the log says beside the message, of the lines whose message begins so. */
+/** The fields of log lines whose message begins with this text. */
 export const told = (message: string) =>
   lines
     .filter(({ msg }) => String(msg).startsWith(message))
@@ -84,12 +84,12 @@ export const copiedFrom = (from: string, name: string) => {
   execFileSync('cp', ['-r', from, left]);
   return left;
 };
-/** What a killed process leaves: its files as they are. */
+/** The files that a killed process leaves. */
 export const copied = (name: string) => copiedFrom(directory, name);
-/** Until what is written at the end of a turn of the event loop is. */
+/** Waits for the writes at the end of a turn of the event loop. */
 export const endOfTurn = () => Promise.resolve();
 
-/** When the log is in the database, and its thread has said so. */
+/** Waits until the log is in the database, and its thread has reported it. */
 export const checkpointed = (store: EventStore) =>
   eventually(() => {
     expect(statSync(join(directory, 'events.db-wal')).size).toBeLessThan(1 << 20);
@@ -97,7 +97,7 @@ export const checkpointed = (store: EventStore) =>
   });
 
 export const WHOLE = { bytes: 1 << 30 };
-/** Pids of the rows that a name is given, which arrive. */
+/** Pids of the rows that a name gets; the answer arrives. */
 export const read = (store: EventStore, name: string, portion = WHOLE) => {
   const batch = store.batchFor(name, portion);
   const rows = pids(store, ALL, batch);

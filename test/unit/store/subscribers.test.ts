@@ -1,4 +1,4 @@
-/** Subscribers get every row once, and again what did not arrive or died with its reader. */
+/** Subscribers get every row once, and again if it did not arrive or its reader ended. */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -71,7 +71,7 @@ describe('subscribers', () => {
     store.add(published({ pid: 1 }));
     const batch = store.batchFor('fleet', WHOLE);
     clock.ms += 60_000;
-    // The times begin with the answer, however long that took.
+    // The times begin with the answer, also after a long one.
     store.delivered(batch);
     clock.ms += 300;
     expect(read(store, 'fleet')).toEqual([1]);
@@ -120,7 +120,7 @@ describe('subscribers', () => {
     expect(readAfterwards('worker 1', 'the same')).toEqual([]);
     expect(readAfterwards('worker 2', 'another')).toEqual([1]);
     expect(readAfterwards('', 'who knows')).toEqual([1]);
-    // Who asks it to leave has done with what it had.
+    // An osquery that asks it to shut down has used its rows.
     store.close();
     expect(readAfterwards('worker 2', 'at last')).toEqual([]);
   });
@@ -185,7 +185,7 @@ describe('subscribers', () => {
     await checkpointed(store);
     const half = sizeFor('worker 2');
     expect(half).toBe(54);
-    // Also where the extension died with it.
+    // Also if the extension was killed with it.
     const left = join(directory, '..', 'left');
     execFileSync('cp', ['-r', directory, left]);
     expect(sizeFor('worker 3', open({ directory: left }))).toBe(Math.floor(half / 2));
@@ -208,7 +208,7 @@ describe('subscribers', () => {
     const store = open({ maxRows: 5, expirySeconds: 60 });
     for (let pid = 1; pid <= 3; pid++) store.add(published({ pid, unixMs: 1000 }));
     read(store, 'fleet');
-    // What it was given may have died with it, until it has lived on.
+    // Its rows may be lost with it, until it has lived on.
     store.expire(1e9);
     expect(pids(store)).toEqual([1, 2, 3]);
     clock.ms += 30_000;

@@ -1,4 +1,4 @@
-/** What the table tells of a row's surroundings: made of stored facts, the same after a restart, and ECS. */
+/** The context of a row in the table: from stored facts, the same after a restart, and as ECS. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,7 +55,7 @@ test('a creator’s command line is kept up to 32,768 characters, and stored onc
 
 const ACTIONS: readonly Action[] = ['exec', 'fork', 'setsid', 'exit', 'existing'];
 
-/** All that happens in a session by ssh. */
+/** All events of an ssh session. */
 function events(windowMs: number): PublishedEvent[] {
   const kernel = new KernelModel();
   const harness = new TreeHarness({ actions: new Set(ACTIONS) });

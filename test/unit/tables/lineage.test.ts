@@ -1,4 +1,4 @@
-/** What rows say of the processes around theirs. */
+/** The processes around that of a row. */
 import { describe, expect, test } from 'vitest';
 import type { AncestorFacts } from '../../../src/process/facts.ts';
 import type { AncestorRecord } from '../../../src/process/process.ts';
@@ -13,14 +13,14 @@ import {
 import { BOOT_UNIX_MS, KernelModel } from '../process/kernel_model.ts';
 import { TreeHarness } from '../process/tree_harness.ts';
 
-/** As it is read again. */
+/** As it is read back. */
 function stored(ancestor: AncestorRecord | undefined): LineageAncestor | undefined {
   const chain: AncestorFacts[] = [];
   for (let one = ancestor; one; one = one.above) chain.push(JSON.parse(one.json()));
   return chain.reduceRight<LineageAncestor | undefined>((above, facts) => ({ facts, above }), undefined);
 }
 
-/** The creator of the only process that executed this. */
+/** The creator of the only process that executed this program. */
 function creatorOf(
   kernel: KernelModel,
   cmdline: string,

@@ -1,4 +1,4 @@
-/** Queries that are long or dear take the event loop in pieces, and find what short ones find. */
+/** Long or expensive queries run in pieces, and find the same as short ones. */
 import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Answer, Constraint, QueryContext, TablePlugin } from '../../../src/osquery/index.ts';
@@ -32,7 +32,7 @@ const listOf = (op: Constraint['op'], count: number, expr: (i: number) => string
   Array.from({ length: count }, (_, i) => ({ op, expr: expr(i) }));
 const fillers = (count: number) => listOf('eq', count, (i) => String(1_000_000 + i));
 
-/** What a query takes: rows, how many pauses there are before the first row or the end, and how many altogether. */
+/** The cost of a query: rows, pauses before the first row or the end, and all pauses. */
 async function run(table: TablePlugin<never>, constraints: Record<string, readonly Constraint[]>) {
   let [pauses, pausesBefore] = [0, 0];
   const rows: unknown[] = [];

@@ -37,7 +37,7 @@ function valuesOf(row: AncestryRow): Record<string, unknown> {
   return Object.fromEntries(processAncestry(() => []).columns.map((column) => [column.name, column.value(row)]));
 }
 
-/** Ancestors by depth: pid and what it ran. */
+/** Ancestors by depth: pid and program. */
 async function chain(harness: TreeHarness, constraints: Constraints): Promise<string[]> {
   const rows = (await select(harness, constraints)).map(valuesOf);
   return rows
@@ -333,7 +333,7 @@ describe('after any events', () => {
     await fc.assert(
       fc.asyncProperty(batches, fc.array(keys, { minLength: 1, maxLength: 8 }), async (all, queries) => {
         const { harness } = played(all);
-        // So that nobody is forgotten between two queries.
+        // So that no process is dropped between two queries.
         const held = [...harness.tree.processes.remembered()];
         const { columns } = tableOf(harness);
         const rows = await select(harness);

@@ -66,7 +66,7 @@ const contextOf = (constraints: Record<string, readonly Constraint[]> = {}, limi
 });
 const eq = (...texts: string[]): Constraint[] => texts.map((expr) => ({ op: 'eq', expr }));
 
-/** What a query gets, by the names of the columns, and whether its answer arrives. */
+/** The rows of a query, by the names of the columns, and whether its answer arrives. */
 async function ask(
   store: EventStore,
   context: QueryContext,
@@ -266,7 +266,7 @@ describe('queries', () => {
       { minLength: 1, maxLength: 2 },
     );
   const asked = columns.filter(({ name }) => name !== 'subscriber');
-  /** Those that differ between the rows: half of what is asked for is of them. */
+  /** Columns that differ between rows: half of the queries use them. */
   const VARIED = 'pid parent entity_id eid time path cmdline cmdline_size args args_count uid mtime'.split(' ');
   const varied = asked.filter(({ name }) => VARIED.includes(name));
   const anyConditions = fc
@@ -287,7 +287,7 @@ describe('queries', () => {
                       : texts,
                 )
               : fc.oneof(numberConditions, numbersOf(-1, 6));
-          // An IN list comes a value at a time, but for a column that is OPTIMIZED.
+          // An IN list comes one value at a time, except for an OPTIMIZED column.
           const whole = column.options & ColumnOption.optimized;
           const shortened = (one: Condition) => (whole ? one : { ...one, expressions: one.expressions.slice(0, 1) });
           return conditions.map((list) => ({ column, list: list.map(shortened) }));
@@ -313,14 +313,14 @@ describe('queries', () => {
     );
   });
 
-  /** What osquery's SQLite makes of rows: the eids that a WHERE leaves. */
+  /** The result of osquery's SQLite: the eids that a WHERE keeps. */
   function filteredBySqlite(rows: readonly Record<string, unknown>[], where: readonly string[]): unknown[] {
     const db = new DatabaseSync(':memory:');
     db.exec(`CREATE TABLE t (${columns.map(({ name, type }) => `${name} ${type}`).join(', ')})`);
     const insert = db.prepare(`INSERT INTO t VALUES (${columns.map(() => '?').join(', ')})`);
     for (const row of rows) {
       insert.run(
-        // osquery makes '' of a missing text.
+        // osquery converts a missing text to ''.
         ...columns.map(({ name, type }) => (row[name] ?? (type === 'TEXT' ? '' : null)) as string | null),
       );
     }
@@ -367,7 +367,7 @@ describe('queries', () => {
     expect(await found({ op: 'gt', expr: '17' })).toEqual({ segments: 7, times: [18, 19], rows: 200 });
     expect(await found({ op: 'lt', expr: '1' })).toEqual({ segments: 4, times: [0], rows: 100 });
     expect(await found({ op: 'ge', expr: '20' })).toEqual({ segments: 0, times: [], rows: 0 });
-    // Of a segment whose rows are all of the last milliseconds of a second.
+    // For a segment with rows only in the last milliseconds of a second.
     const late = newStore();
     late.add(published({ pid: 1, unixMs: 3999 }));
     for (const time of [eq('3'), [{ op: 'le', expr: '3' }], [{ op: 'lt', expr: '4' }]] as const) {

@@ -11,7 +11,7 @@ export function entityId(pid: number, rest = '1'): string {
   return `boot.${pid.toString(36)}.${rest}`;
 }
 
-/** A link as it is recorded, of a process that is another's creator or leader. */
+/** A recorded link of a process that is the creator or leader of another. */
 export function recorded(
   what: { pid?: number; cmdline?: string; above?: AncestorRecord; user?: string } = {},
 ): AncestorRecord {
@@ -30,7 +30,7 @@ export function recorded(
   };
 }
 
-/** A published exec with what a test cares for. */
+/** A published exec with the facts of a test. */
 export function published(
   what: { pid?: number; ppid?: number; entityId?: string; cmdline?: string; unixMs?: number; details?: object } = {},
 ): PublishedEvent {

@@ -1,4 +1,4 @@
-/** SQLite answers `a = 1 OR b = 2` by one scan for each side, and takes rows of the same rowid for the same row. */
+/** SQLite answers `a = 1 OR b = 2` by one scan per side, and treats rows with the same rowid as the same row. */
 import fc from 'fast-check';
 import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -29,12 +29,12 @@ afterEach(async () => {
   await cleanUp();
 });
 
-/** All tables, of processes and rows that a kernel model made up. */
+/** All tables, with processes and rows of a kernel model. */
 function tablesOf(happenings: Parameters<typeof play>[1]): TablePlugin<unknown>[] {
   const kernel = new KernelModel(7);
   play(kernel, happenings);
   const harness = new TreeHarness().run(kernel);
-  // A process that is not held may be forgotten between two queries.
+  // A process without a reference may be dropped between two queries.
   held.push([...harness.tree.processes.remembered()]);
   const limits = { maxRows: 5000, maxBytes: 1 << 30, expirySeconds: 3600, subscriberExpirySeconds: 100 };
   const store = new EventStore({ directory: ':memory:', ...limits }, { log: pino({ enabled: false }) });
@@ -79,7 +79,7 @@ describe('an OR of two equalities, put together as SQLite does it, has all rows 
           return rows;
         };
         const all = await ask([]);
-        // A table of pairs is empty where nobody has an ancestor.
+        // A table of pairs is empty if no process has an ancestor.
         fc.pre(all.length > 0);
         for (const { rowid = '' } of all) expect(BigInt.asIntN(64, BigInt(rowid))).toBe(BigInt(rowid));
         expect(new Set(all.map(({ rowid }) => rowid)).size).toBe(all.length);

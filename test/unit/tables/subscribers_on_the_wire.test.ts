@@ -1,4 +1,4 @@
-/** What a subscriber gets over the extension socket, through the SDK's server, with the store's clock in the test's hand. */
+/** The rows of a subscriber over the extension socket, through the SDK's server, with a clock that the test sets. */
 import { join } from 'node:path';
 import pino from 'pino';
 import { beforeEach, expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-/** What audit and the connector tell gives the same rows in whatever order it comes, and a row with a hole where it is lost. */
+/** Events of audit and the connector give the same rows in any order, and a row with a hole if one is lost. */
 import { describe, expect, test } from 'vitest';
 import type { Pid } from '../../../../src/collect/event.ts';
 import type { ExecEvent, LossEvent } from '../../../../src/collect/events.ts';
@@ -162,7 +162,7 @@ describe('order and waiting (R10)', () => {
 });
 
 describe('records that are lost or late', () => {
-  /** 10 executes `parent` and forks 11, which executes `child`; 5 executes slowly, so that its stamp is old. */
+  /** 10 executes `parent` and forks 11, which executes `child`; 5 executes slowly, so that its time is old. */
   function parentAndChild() {
     const kernel = new KernelModel();
     kernel.fork(1, 5);
@@ -441,7 +441,7 @@ test('an exec that was published without details is not kept without end', () =>
   expect(harness.published).toHaveLength(1);
   harness.nowMs += 20_000;
   harness.flush();
-  // Of a system call at the same time by the coarse clock: without the exec above it has a row of its own.
+  // From a system call at the same time on the coarse clock: without the exec above it has its own row.
   harness.hear([{ kind: 'exec', origin: 'audit', details: detailsOf('another', 1), ...at }]);
   harness.nowMs += 200;
   harness.flush();
@@ -517,7 +517,7 @@ test('an exec waits for the image that its process was forked with, by any creat
   const forks = connector
     .splice(0)
     .map((event) => (event.kind === 'fork' && event.pid === 12 ? { ...event, imageFrom: 11 as Pid } : event));
-  // Audit tells of the cloner's exec last.
+  // Audit reports the cloner's exec last.
   const cloner = kernel.audit.findIndex(({ pid }) => pid === 11);
   const [late] = kernel.audit.splice(cloner, 1);
   harness.hear([...forks, ...kernel.audit.splice(0)]);
@@ -577,7 +577,7 @@ describe('what the sensor says of an exec', () => {
     kernel.fork(10, 11);
     kernel.exec(11, 'child');
     kernel.exec(10, 'later');
-    // Audit tells nothing of the first.
+    // Audit does not report the first.
     kernel.audit.shift();
     const helper = kernel.connector.findIndex(({ kind }) => kind === 'exec');
     kernel.connector[helper] = { ...kernel.connector[helper], isUnrecorded: true } as ExecEvent;

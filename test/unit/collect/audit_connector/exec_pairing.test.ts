@@ -1,4 +1,4 @@
-/** Which of audit's records belongs to which exec that the connector told of. */
+/** Pairs audit's records with the execs of the connector. */
 import { describe, expect, test } from 'vitest';
 import { type AnnouncedExec, ExecPairing } from '../../../../src/collect/audit_connector/exec_pairing.ts';
 import type { Pid } from '../../../../src/collect/event.ts';

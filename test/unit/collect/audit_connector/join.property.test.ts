@@ -19,7 +19,7 @@ test('every exec has its true ancestors, with any delay between audit’s record
         play(kernel, happenings);
         const harness = new JoinHarness({ cacheSize });
         const { connector, audit } = kernel;
-        // Both keep their order; how they interleave is anybody's guess.
+        // Both keep their order; they interleave at random.
         for (const [fromConnector, fromAudit] of merge) {
           const batch: SensorEvent[] = [...connector.splice(0, fromConnector), ...audit.splice(0, fromAudit)];
           harness.hear(batch);
@@ -59,7 +59,7 @@ test('every exec has its true session and group, or none where a pid was reused,
         harness.flush('all');
         const execs = harness.published.filter(({ action }) => action === 'exec').map(told);
         const truth = kernel.truth.toSorted(byPidAndImage);
-        // A change that nothing decides leaves the group unknown, and never wrong.
+        // An undecided change leaves the group unknown, and never wrong.
         const decided = execs.toSorted(byPidAndImage).map((exec, n) => {
           groups.all++;
           if (exec.pgid !== undefined) return exec;
@@ -82,7 +82,7 @@ test('every exec has its true session and group, or none where a pid was reused,
 test('when audit loses records, every exec is still published once, and none has the details of another', () => {
   fc.assert(
     fc.property(fc.array(happening, { maxLength: 80 }), fc.array(fc.nat(), { maxLength: 6 }), (happenings, lost) => {
-      // Execs of one pid are further apart than the clocks' slack, so that a gap can be told.
+      // Execs of one pid are further apart than the clocks' tolerance, so that a gap can be detected.
       const kernel = new KernelModel(60);
       play(kernel, happenings);
       for (const index of lost) if (kernel.audit.length > 0) kernel.audit.splice(index % kernel.audit.length, 1);

@@ -4,7 +4,7 @@ import type { TreeOptions } from '../../../../src/process/tree.ts';
 import type { KernelModel } from '../../process/kernel_model.ts';
 import { TreeHarness } from '../../process/tree_harness.ts';
 
-/** A tree that is told what audit and the connector tell, joined. */
+/** A tree that gets the joined events of audit and the connector. */
 export class JoinHarness extends TreeHarness {
   readonly join: AuditConnectorJoin;
 

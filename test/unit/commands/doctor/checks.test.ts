@@ -1,4 +1,4 @@
-/** Each check in each state that it tells apart. */
+/** Each check in each state that it distinguishes. */
 import { constants } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import type { Check } from '../../../../src/commands/doctor/check.ts';

@@ -1,4 +1,4 @@
-/** A host on which all is well, made of values; a test says what is different on its own. */
+/** A host without problems, made of values; a test gives the differences. */
 import type { NativeAuditInspection, NativeAuditRule } from '../../../../src/collect/native.ts';
 import type { Check } from '../../../../src/commands/doctor/check.ts';
 import type { Finding } from '../../../../src/commands/doctor/finding.ts';
@@ -11,7 +11,7 @@ export const SOCKET = '/var/osquery/osquery.em';
 export const ROWS = '/var/osquery/process_ancestry';
 export const PID = 4242;
 
-/** What is different where eBPF does not work. */
+/** The differences without eBPF. */
 export const WITH_AUDIT: Differences = {
   host: { ebpf: () => [{ code: 'ebpf_no_btf', detail: '/sys/kernel/btf/vmlinux' }] },
   stats: { collector: 'audit+proc_events' },
@@ -119,7 +119,7 @@ export const statusOf = status;
 
 export interface Differences {
   readonly host?: Partial<Host>;
-  /** Undefined: not there. */
+  /** Undefined: does not exist. */
   readonly files?: Readonly<Record<string, FileFacts | undefined>>;
   readonly texts?: Readonly<Record<string, string | undefined>>;
   /** Real paths of links. */
@@ -163,7 +163,7 @@ export function hostWith(differences: Differences = {}): Host {
   };
 }
 
-/** What a check finds there, as `status: message (advice)`. */
+/** The findings of a check, as `status: message (advice)`. */
 export async function found(check: Check, differences: Differences = {}): Promise<string[]> {
   return (await check.run(hostWith(differences))).map(told);
 }

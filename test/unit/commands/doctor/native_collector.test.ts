@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { nativeCollector } from '../../../../src/commands/doctor/checks/native_collector.ts';
 import { found } from './healthy_host.ts';
 
-/** What the dynamic linker of glibc 2.36 says of such files, and Node of a directory that it may not map from. */
+/** Errors of the dynamic linker of glibc 2.36 for such files, and of Node for a noexec directory. */
 const CASES: readonly (readonly [error: string, advice: RegExp])[] = [
   [
     "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34' not found (required by /proc/self/fd/20)",

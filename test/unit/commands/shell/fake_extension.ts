@@ -14,7 +14,7 @@ if (args.includes('--fail')) {
   process.stderr.write('cannot open the moon\n');
   process.exit(3);
 }
-/** With --collector, as a recorder that has not chosen it yet at the first look. */
+/** With --collector: like a recorder that has not chosen it at the first query. */
 function stats(): Record<string, string>[] {
   const collector = flag('--collector');
   if (args.includes('--unreadable')) return [{ collector: 'replay', problems: '[{"code":"replay_failed"}]' }];
@@ -28,7 +28,7 @@ let looks = 0;
 if (args.includes('--stubborn')) process.on('SIGTERM', () => process.stderr.write('never\n'));
 if (args.includes('--silent')) setInterval(() => {}, 1000);
 else {
-  // Works for longer than the shell lets it sleep.
+  // Works for longer than the shell allows it to sleep.
   if (args.includes('--slow')) while (process.cpuUsage().user + process.cpuUsage().system < 1_000_000);
   const extension = new StandInExtension(
     {

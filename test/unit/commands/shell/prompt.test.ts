@@ -33,7 +33,7 @@ class Streams {
   }
 }
 
-/** Answers every statement with its own text, fails for those that say so, and never answers `wait`. */
+/** Answers every statement with its own text, fails for those that request it, and never answers `wait`. */
 class EchoRunner implements QueryRunner {
   readonly asked: string[] = [];
   readonly tables = tables;
@@ -306,7 +306,7 @@ describe('on a terminal', () => {
   test('the tab key completes', async () => {
     const ended = terminal();
     for (const keys of ['SELECT collec', '\t', ' FROM sta', '\t']) {
-      // A tab within other text is taken for a paste.
+      // A tab within other text counts as a paste.
       streams.input.write(keys);
       await eventually(() => expect(streams.input.readableLength).toBe(0));
     }

@@ -40,7 +40,7 @@ function constraintsOf(context: string) {
   );
 }
 
-/** Recorded statements that osquery pushes more of than is done here, and why that is all right: SQLite checks. */
+/** Recorded statements of which osquery pushes more constraints than this code, with the reason. SQLite checks them. */
 const leftToSqlite = [
   /strftime/, // an expression
   / OR /,
@@ -78,7 +78,7 @@ test.each(
     );
     const made = queryContext(table(item), new Set(colsUsed), flat);
     const withoutUsed = (text: string) => text.replace(/"colsUsed":\[.*?\]/, '');
-    // An UPDATE uses columns by position, the rowid among them: its mask has bits that are no column's.
+    // An UPDATE uses columns by position, including the rowid: its mask has bits without a column.
     if (!_.startsWith('UPDATE')) expect(withoutUsed(made)).toBe(withoutUsed(request.context));
     expect(JSON.parse(made).colsUsed.toSorted()).toEqual(colsUsed.toSorted());
   }

@@ -279,7 +279,7 @@ describe('where osqueryi is on the PATH', () => {
 
   test('one that cannot be executed does not count', async () => {
     chmodSync(join(bin, 'osqueryi'), 0o644);
-    // Root may read anything, but executes only what has an x.
+    // Root may read any file, but executes only one with an x bit.
     expect(await shell({ extensionPath, args: [], sql: 'SELECT 1', env: env() })).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-/** An extension made with the Thrift library alone: registers, answers pings and calls, and notes what it was asked. */
+/** An extension made only with the Thrift library: registers, answers pings and calls, and records its requests. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
@@ -35,7 +35,7 @@ export interface ManagerConnection {
 }
 
 export function connectManager(socketPath: string): ManagerConnection {
-  // Its types lack this function.
+  // The library's types lack this function.
   const { createUDSConnection } = thrift as unknown as {
     createUDSConnection(path: string, options: thrift.ConnectOptions): thrift.Connection;
   };
@@ -53,7 +53,7 @@ export class StandInExtension {
   readonly rows: Record<string, Rows>;
   status = 0;
   uuid = 0;
-  /** How often it was asked to leave. */
+  /** Number of requests to shut down. */
   shutdowns = 0;
   readonly #routes: Routes;
   readonly #connections = new Set<Socket>();

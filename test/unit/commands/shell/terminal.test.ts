@@ -1,4 +1,4 @@
-/** The shell as a person has it: the program on a terminal, over the sample log. */
+/** The shell as a user sees it: the program on a terminal, over the sample log. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -37,7 +37,7 @@ function start(columns: number, ...args: string[]): void {
   });
 }
 
-/** Types, and waits until something new that is shown matches. */
+/** Types, and waits until new output matches. */
 async function type(keys: string, expected: string | RegExp): Promise<void> {
   shown = '';
   terminal.stdin.write(keys);
@@ -92,7 +92,7 @@ test('a terminal that is closed ends the shell, which leaves nothing', async () 
 });
 
 test('Ctrl-C ends a statement given as an argument with status 130', async () => {
-  // The table's rows tell when SQLite has begun: the log is read by then.
+  // The table's rows show that SQLite has begun: the log is read by then.
   start(80, '--log-level', 'info', `SELECT count(*) FROM process_ancestry_events; ${endless}`);
   await shows('| 21 ');
   terminal.stdin.write('\x03');

@@ -136,7 +136,7 @@ describe('a drawing', () => {
     expect(text).toContain('── 7 kernel threads (--all draws them)');
     expect(text).not.toContain('kswapd0');
     expect(drawn(incident(), { kernelThreads: true })).toContain('└─ [jbd2/vda1-8]');
-    // Every process has a line, the kernel's but for one have none, and logins have one more where they belong.
+    // Each process has one line. Kernel threads except one have none, and logins have one more at their place.
     const pids = text.split('\n').filter((line) => /^ *\d+ \S/.test(line));
     expect(pids).toHaveLength(incident().document().processes.length - 7 + 2);
   });
@@ -183,7 +183,7 @@ describe('text that any user can write', () => {
     const text = drawn(scene);
     expect(text).toContain('\\x1b]0;title\\x07');
     expect(text).toContain('\\u202egpj.exe');
-    // A line each, whatever line breaks are in it.
+    // One line each, for any line breaks in the text.
     expect(text.split('\n').filter((line) => /^ *\d+ root/.test(line)).length).toBe(1 + 3 * hostile.length);
   });
 });

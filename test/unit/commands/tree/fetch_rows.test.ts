@@ -4,7 +4,7 @@ import type { Row } from '../../../../src/commands/tree/rows.ts';
 import type { Asked, TableReader } from '../../../../src/commands/tree/table_reader.ts';
 import { ExtensionError } from '../../../../src/osquery/index.ts';
 
-/** Tables of these rows, and what they were asked. */
+/** Tables of these rows, and their queries. */
 class Answers implements TableReader {
   readonly asked: { table: string; columns: readonly string[]; rows: number }[] = [];
   readonly #tables: Readonly<Record<string, readonly Row[]>>;

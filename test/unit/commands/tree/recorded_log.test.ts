@@ -1,4 +1,4 @@
-/** Recorded logs as other people's hosts, converters and daemons write them, replayed as a whole. */
+/** Recorded logs in the forms of other hosts, converters and daemons, replayed as a whole. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,7 +49,7 @@ async function replayed(file: string): Promise<{ events: readonly Row[]; process
   return { events, processes };
 }
 
-/** What the program has to say of a log that was read. */
+/** The program's messages about a log. */
 async function problemsOf(file: string): Promise<readonly { code: string; message: string }[]> {
   const { promise, resolve } = Promise.withResolvers<unknown>();
   const source = new ReplaySource(loadNative(), { file, argsMaxBytes: 1 << 20 }, resolve);
@@ -58,7 +58,7 @@ async function problemsOf(file: string): Promise<readonly { code: string; messag
   return source.problems;
 }
 
-/** The lines of each event of RAW in one, without what `begins` a record but the first. */
+/** The lines of each event of RAW joined to one, without the text that `begins` each record after the first. */
 function joinedLines(begins: RegExp): string {
   const events = RAW.trimEnd().split(/\n(?=type=SYSCALL)/);
   const one = (event: string) => {
@@ -86,7 +86,7 @@ const named = (rows: readonly Row[], ...args: string[]) => {
 };
 const hostOf = (row: Row | undefined) => JSON.parse(row?.ecs ?? '').host;
 
-/** The raw log that a text in another form was made of. */
+/** The raw log from which a text in another form was made. */
 const RAW = fixture('quoted_success.log').replaceAll('success="yes"', 'success=yes');
 const summary = async (file: string) =>
   (await replayed(file)).events.map((row) => [

@@ -1,4 +1,4 @@
-/** A line of an event has its facts, whatever texts they are, within its bounds. */
+/** A line of an event has its facts within its bounds, for any texts. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -17,7 +17,7 @@ const NO_IDS: SharedIds = {
 };
 const BYTES_MAX = 1 << 20;
 
-/** Whatever a program may put into its arguments and paths, in JavaScript's strings. */
+/** Any text of arguments and paths, as JavaScript strings. */
 const text = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.string({

@@ -1,4 +1,4 @@
-/** A database holds the rows that were written to it and not let go, and no part of a transaction that failed. */
+/** A database has the rows that were written and not dropped, and no part of a failed transaction. */
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ function close(db: RowDatabase): void {
   opened.splice(opened.indexOf(db), 1);
   db.close();
 }
-/** What a killed process leaves: its files as they are. */
+/** The files that a killed process leaves. */
 function copyOf(name: string): string {
   for (const end of ['', '-wal']) cpSync(fileOf(name + end), fileOf(`left ${name}${end}`));
   return `left ${name}`;
@@ -53,10 +53,10 @@ function insertAll(db: RowDatabase, all: readonly NumberedEvent[]): void {
 const within = (eid: number, { after, upTo }: EidRange) => eid > after && eid <= upTo;
 
 const failure = () => Object.assign(new Error('disk I/O error'), { errcode: 10 });
-/** What fails: the statement that is run `nth`, or the end of the transaction. */
+/** The failure: the `nth` statement, or the end of the transaction. */
 type Failure = { kind: 'run'; nth: number } | { kind: 'commit' };
 
-/** True where the work met the failure, and threw it. */
+/** Whether the work met the failure and threw it. */
 function failing(kind: Failure, work: () => void): boolean {
   const { run } = StatementSync.prototype;
   const { exec } = DatabaseSync.prototype;

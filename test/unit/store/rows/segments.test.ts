@@ -1,4 +1,4 @@
-/** Segments say of their rows what a plain list of them would. */
+/** Segments give the same facts of their rows as a plain list. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EidRange } from '../../../../src/store/eid_range.ts';
@@ -14,7 +14,7 @@ import {
   Segments,
 } from '../../../../src/store/rows/segments.ts';
 
-/** The rows and the eid up to which they have been let go. */
+/** The rows, and the eid up to which they are dropped. */
 class Model {
   rows: SegmentRow[] = [];
   floorEid = 0;
@@ -89,7 +89,7 @@ const ranges = fc.array(fc.tuple(number(600), number(600)), { maxLength: 8 });
 function run(all: readonly Step[]): { model: Model; segments: Segments; segmentsOfAll: Map<number, Segment> } {
   const model = new Model();
   let segments = new Segments();
-  /** As a database has them: what is forgotten in memory may be there still. */
+  /** As in a database: rows dropped in memory may still exist there. */
   const segmentsOfAll = new Map<number, Segment>();
   let marked: { mark: Mark; rows: SegmentRow[] } | undefined;
   let lastEid = 0;

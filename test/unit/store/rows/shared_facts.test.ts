@@ -1,4 +1,4 @@
-/** What rows share is stored once a generation, readable as long as a row needs it, and gone in the end. */
+/** Shared facts are stored once per generation, readable as long as a row needs them, and finally dropped. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,13 +33,13 @@ function tables(): DatabaseSync {
   return db;
 }
 
-/** How many facts there are: each is a line. */
+/** Number of facts: each is a line. */
 const COUNT = "SELECT coalesce(sum(1 + length(lines) - length(replace(lines, char(10), ''))), 0) AS n FROM shared";
 
-/** The pid of a link that is recorded anew is greater by so much: a row may tell of the one before, or of it. */
+/** The pid of a link that is recorded again is greater by this: a row may show the earlier link or this one. */
 const RECORDED_ANEW = 1000;
 
-/** A link whose creator can become another, as when the names of users change or a long chain loses its top. */
+/** A link whose creator can change, as when user names change or a long chain loses its top. */
 class ChangingAncestor implements AncestorRecord {
   readonly #link: AncestorRecord;
   readonly pid: number;
@@ -125,7 +125,7 @@ function read(db: RowDatabase): ModelRow[] {
   }));
 }
 
-/** Generations that end after so few bytes that a test has many. */
+/** Small generations, so that a test has many. */
 const budget = { ...diskBudget(1 << 30), generationBytes: 3000 };
 
 class Harness {
@@ -158,7 +158,7 @@ class Harness {
     else this.#reopen(step.isKill);
   }
 
-  /** Facts that are stored. */
+  /** Stored facts. */
   count(): number {
     const db = new DatabaseSync(this.path, { readOnly: true });
     const count = Number(db.prepare(COUNT).get()?.n);
@@ -185,7 +185,7 @@ class Harness {
     if (above) link.above = new ChangingAncestor(above.pid + RECORDED_ANEW, above.above);
   }
 
-  /** After a kill what had been let go and was not deleted may be back. */
+  /** After a kill, dropped rows that were not deleted may be back. */
   #reopen(isKill: boolean): void {
     const { discardedEid } = this.db;
     if (!isKill) this.db.close();
@@ -291,7 +291,7 @@ describe('what rows share', () => {
     // More than a block takes: one that is written to stays.
     for (let eid = 1; eid <= 20; eid++) insert(eid);
     const [first] = rowsOf(db);
-    // Two generations on, what the first row had has gone.
+    // Two generations later, the facts of the first row are gone.
     for (let eid = 5000; eid < 15_000; eid += 5000) insert(eid);
     db.letGo(14_999);
     db.deleteGone(true);
@@ -341,7 +341,7 @@ test('a row reads its links also if a creator changed after generations that did
 });
 
 describe('the writer', () => {
-  /** Of each fact its id and that of what is above it. */
+  /** For each fact, its id and that of the fact above it. */
   const all = (writer: SharedFactsTable, db: DatabaseSync) => {
     writer.writeChanged();
     const lines = db.prepare('SELECT lines FROM shared ORDER BY first_id').all();

@@ -1,4 +1,4 @@
-/** What the page computes, without a browser. */
+/** The computations of the page, without a browser. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { filter, MATCH } from '../../../../../src/commands/tree/page/filter.ts';
@@ -54,7 +54,7 @@ describe('a filter', () => {
   test('is by session, user, time and end', () => {
     const deploy = model.sessions.find(({ user }) => user === 'deploy');
     expect(matching({ session: deploy?.entity_id ?? '' }).found).toHaveLength(34);
-    // sudo was deploy's, and became root's.
+    // sudo was started by deploy, and became root.
     expect(matching({ user: 'deploy' }).found).toContain(4130);
     expect(matching({ only: 'failed', user: 'www-data' }).found).toEqual([5145, 5146, 5160]);
     const start = model.processes[at(5120)]?.start_time ?? 0;
