@@ -9,7 +9,7 @@
   audit_control.py quiet LIMIT   audit off, no rules, a backlog of LIMIT records that nothing waits for
   audit_control.py backlog       how many records wait for their reader
   audit_control.py ask-for-place     asks to be the unicast reader, as auditd does; says why not, and ends
-  audit_control.py exclude add|delete TYPE    a rule that keeps records of this type from everybody
+  audit_control.py exclude add|delete TYPE    a rule that hides records of this type from all readers
   audit_control.py hide-execs add|delete      a rule never,exit on execve, in front of all others
   audit_control.py message TYPE TEXT    says what a program that lets people in says
 """

@@ -91,9 +91,9 @@ export interface Asked {
 }
 
 /**
- * Resolves when every event until now has its row; later events may go on. Both of the kernel's sources tell in order, so
- * the row of a process that starts now means that all before it has been received. Then nothing may have waited for details or
- * for a hash since before that. What a hash was waited for is merged with others after that, in order: hence a second process.
+ * Resolves when every event until now has its row; later events may go on. Both kernel sources report in order, so the row
+ * of a process that starts now means that all earlier events were received. Then no event may have waited for details or a
+ * hash since before. Events that waited for a hash are merged with later ones, in order: hence a second process.
  */
 export async function settled(asked: Asked): Promise<void> {
   await received(asked);

@@ -73,7 +73,7 @@ describe('the source of a flag’s value', () => {
       ['osquery’s SQL', { queried: new Map([[name, lookbehind]]) }],
       ['the file', { file: { [name]: [lookbehind] } }],
       ['the file, as an object', { file: { [name]: { pattern: fine } } }],
-    ])('in %s redacts everything, whatever was in force and whatever others say', (_, sources) => {
+    ])('in %s redacts everything, with any earlier value and any other source', (_, sources) => {
       for (const before of [undefined, running]) {
         const { values, errors } = resolveFlags({ ...nothing, file: { [name]: fine }, ...sources }, before);
         expect(values[name]).toBe(REDACT_ALL);

@@ -165,7 +165,7 @@ describe('a document', () => {
     ['fe80::1%eth0', { source: { ip: 'fe80::1' } }],
     ['?', undefined],
     ['host.example', undefined],
-  ])('of somebody from %s', (entrySourceIp, entryMeta) => {
+  ])('of a login from %s', (entrySourceIp, entryMeta) => {
     const { entryLeader } = EVERYTHING;
     expect(documentOf({ entryLeader, entrySourceIp }).process.entry_leader).toEqual({
       ...JSON.parse(entryLeader),

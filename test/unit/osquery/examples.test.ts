@@ -1,4 +1,4 @@
-/** Each example of the SDK, run as a process of its own, with the built-in manager in osquery's place. */
+/** Each example of the SDK, run as a separate process, with the built-in manager instead of osquery. */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

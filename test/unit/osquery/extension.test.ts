@@ -372,7 +372,7 @@ test('the first table of the README runs, and its process ends when osquery asks
   });
   const ended = new Promise((resolve) => child.on('exit', resolve));
   const client = new ExtensionClient(`${path}.20658`);
-  // The file is there a moment before anybody listens.
+  // The file exists a moment before the server listens.
   const answers = () =>
     client.ping().then(
       () => true,

@@ -11,7 +11,7 @@ import { afterwards, directory } from './sandbox.ts';
 
 const INFO = { name: 'process_ancestry', version: '0.1.0', sdkVersion: '5.0.0', minSdkVersion: '0.0.0' };
 
-/** A server that does to each connection what it is told. */
+/** A server with a given behaviour for each connection. */
 async function fake(serve: (socket: Socket) => void): Promise<string> {
   const path = join(directory(), 'o.em');
   const sockets = new Set<Socket>();

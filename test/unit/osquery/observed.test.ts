@@ -1,4 +1,4 @@
-/** What an extension tells those who watch it: how it stands with osquery, and what became of queries. */
+/** The reports of an extension to its observers: its registration, and the outcome of queries. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { AnswerReport } from '../../../src/osquery/answer_report.ts';

@@ -1,4 +1,4 @@
-/** The guides in packaging/ name only what there is. */
+/** The guides in packaging/ name only existing things. */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-/** What packaging/osquery gives to osquery is what osquery knows, and what it is made of. */
+/** osquery knows everything in packaging/osquery, and the generated files match their sources. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -88,7 +88,7 @@ describe.each(['detections', 'process-ancestry'])('the pack %s', (name) => {
 test('a query that joins a subscriber with a table reads its rows once', () => {
   const queries = ['detections', 'process-ancestry'].flatMap((name) => Object.entries(readPack(name).queries));
   const joined = queries.filter(([, { query }]) => {
-    // json_each of a column of the row is no table of its own.
+    // json_each of a column of the row does not count as a table.
     const sources = [...query.matchAll(/\b(?:FROM|JOIN) ([a-z_]+)(?![a-z_(])/g)].map(([, name]) => name);
     return query.includes('subscriber = ') && sources.some((name) => name !== 'process_ancestry_events');
   });

@@ -142,7 +142,7 @@ test('events do not find a dropped process', () => {
 test('a dropped process is kept only while others refer to it', async () => {
   const { cache, clock } = setUp();
   const kept = processWith(7, 2);
-  // In a function of its own: a local of this one would live on.
+  // In its own function: a local variable of this one would live on.
   const fill = () => {
     for (const process of [processWith(7, 1), kept, processWith(7, 3)]) {
       process.exit = EXITED;
@@ -185,6 +185,6 @@ test('a bounded number of evicted living processes is kept', () => {
   const kept = [...cache.values()];
   expect(kept.length).toBeGreaterThan(16_000);
   expect(kept.length).toBeLessThan(20_000);
-  // The oldest have gone first.
+  // The oldest were removed first.
   expect(Math.min(...kept.map((process) => process.pid))).toBe(40_000 - kept.length);
 });

@@ -4,7 +4,7 @@ import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { KernelModel } from './kernel_model.ts';
 import { ancestorsOf, TreeHarness } from './tree_harness.ts';
 
-/** What is told of how it came in, and who leads: its command line then. */
+/** The entry type, and the command line of the entry leader. */
 const entryOf = ({ entry }: PublishedEvent) => [entry.type, entry.leader?.image.cmdline];
 
 /** Programs below each other: forked, made leaders of sessions where a tty is given ('' is none), and executed. */
@@ -155,7 +155,7 @@ describe('an entry is', () => {
 });
 
 describe('a name proves nothing', () => {
-  /** The entry of what a program starts in a session of its own, if it executed like that. */
+  /** The entry of a program's child in its own session, if the program executed like that. */
   const entryBelow = (program: string, details: Partial<ExecDetails>, before: Partial<ExecDetails> = {}) => {
     const kernel = new KernelModel();
     kernel.fork(1, 10);

@@ -57,7 +57,7 @@ export function playSessions(kernel: KernelModel, happenings: readonly Happening
   }
 }
 
-/** 10 is forked, executes, has a session of its own, executes again and ends. */
+/** 10 is forked, executes, makes its own session, executes again and ends. */
 export function oneLife(): KernelModel {
   const kernel = new KernelModel();
   kernel.fork(1, 10);

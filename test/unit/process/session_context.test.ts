@@ -22,7 +22,7 @@ function shell(): KernelModel {
   return kernel;
 }
 
-/** The only image before was the creator's, or they are told. */
+/** The only earlier image was the creator's; otherwise they are listed. */
 const previousOf = ({ context }: PublishedEvent): PreviousImageFacts[] =>
   JSON.parse(context.previous === CREATORS_IMAGE ? `[${context.creator?.json()}]` : (context.previous?.json ?? '[]'));
 

@@ -11,9 +11,9 @@ import type { Search } from '../../../src/store/rows/row_database.ts';
 import type { StoredEvent } from '../../../src/store/rows/stored_event.ts';
 import { eventually } from '../eventually.ts';
 
-/** Where stores keep their rows, unless a test says otherwise. */
+/** The default directory of stores in tests. */
 export let directory: string;
-/** `asleepMs`: by which Unix time is ahead of the clock that stands still while the host sleeps. */
+/** `asleepMs`: time asleep, by which Unix time is ahead of the clock that stops during sleep. */
 export const clock = { ms: 0, asleepMs: 0 };
 /** Messages that were logged. */
 export const said: string[] = [];

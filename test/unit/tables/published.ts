@@ -6,7 +6,7 @@ import { Process } from '../../../src/process/process.ts';
 import type { PublishedEvent } from '../../../src/process/tree.ts';
 import { detailsOf } from '../process/kernel_model.ts';
 
-/** An entity id tells the pid. */
+/** An entity id contains the pid. */
 export function entityId(pid: number, rest = '1'): string {
   return `boot.${pid.toString(36)}.${rest}`;
 }
