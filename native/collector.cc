@@ -98,7 +98,9 @@ void Collector::run() {
       }
       // While the queue is full, messages stay in the kernel's buffers. If those are full too, the kernel
       // counts the loss.
-      const uint64_t messages = !go_on || !queue_.is_full() ? pass(now) : 0;
+      const bool may_pass = !go_on || !queue_.is_full();
+      const uint64_t messages = may_pass ? pass(now) : 0;
+      if (!may_pass) publish();
       if (go_on) nap_ms = sensors_.front()->nap_ms(messages);
       has_more = sensors_.front()->has_more();
       wake_if_due(now);
@@ -130,9 +132,10 @@ uint64_t Collector::pass(double now_ms) {
 }
 
 void Collector::wake_if_due(double now_ms) {
-  if (wake_due_ms_ == kNever) return;
+  if (wake_due_ms_ == kNever && !has_changed_) return;
   const bool may_wait = sensors_.front()->may_wait() && queue_.bytes() < kWorthWakingBytes;
-  if (may_wait && now_ms < wake_due_ms_ && running_) return;
+  if (!has_changed_ && may_wait && now_ms < wake_due_ms_ && running_) return;
+  has_changed_ = false;
   wake_due_ms_ = kNever;
   wake_();
 }
@@ -159,6 +162,11 @@ void Collector::publish() {
   SensorStats now = sensors_.front()->stats();
   for (size_t i = 1; i < sensors_.size(); ++i) now.add(sensors_[i]->stats());
   const std::lock_guard<std::mutex> lock(stats_mutex_);
+  const auto same_code = [](const Problem& a, const Problem& b) { return a.code == b.code; };
+  if (now.hears != stats_.hears || !std::equal(now.problems.begin(), now.problems.end(),
+                                               stats_.problems.begin(), stats_.problems.end(), same_code)) {
+    has_changed_ = true;
+  }
   stats_ = std::move(now);
 }
 

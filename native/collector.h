@@ -28,8 +28,9 @@ class Collector {
     uint64_t queue_bytes = 0, queue_dropped = 0;
   };
 
-  // `wake` is called on the collector thread when batches wait, at most once between two takes. It is called
-  // at once, or within a second if the sensor allows a delay.
+  // `wake` is called on the collector thread when batches wait, at most once between two takes: at once, or
+  // within a second if the sensor allows a delay. It is also called when the parts that work or the problems
+  // have changed.
   Collector(Sensors sensors, size_t queue_max_bytes, std::function<void()> wake);
   ~Collector() { stop(); }
   Collector(const Collector&) = delete;
@@ -90,6 +91,8 @@ class Collector {
   // When the reader must be woken for the waiting records; kNever if none wait.
   static constexpr double kNever = 1e300;
   double wake_due_ms_ = kNever;
+  // The reader does not know the present state of the sensors.
+  bool has_changed_ = false;
 
   UniqueFd stop_event_, ask_event_;
   pthread_t thread_{};

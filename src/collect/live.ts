@@ -49,8 +49,8 @@ export const RULE_KEY = 'process_ancestry';
  */
 const OWNER_GRACE_MS = 30_000;
 
-/** How often the sensor is checked. */
-const LOOK_MS = 1_000;
+/** The first pause before another start if no sensor works. */
+const START_AGAIN_MS = 1_000;
 /** How often better sensors are tried. */
 const RETRY_MS = 60_000;
 /** Longest pause between tries, after a sensor passed its check but did not start. */
@@ -86,8 +86,9 @@ export class LiveSource implements ProcessEventSource {
   #retryMs = RETRY_MS;
   /** When the next start is tried if no sensor works, and the pause after that. */
   #startAgainMs = 0;
-  #pauseMs = LOOK_MS;
-  #lookTimer: NodeJS.Timeout | undefined;
+  #pauseMs = START_AGAIN_MS;
+  /** For the next try of a sensor. Without a better sensor there is none: the collector wakes this thread when its state changes. */
+  #tryTimer: NodeJS.Timeout | undefined;
   #isRunning = false;
 
   constructor(native: NativeBinding, options: LiveSourceOptions) {
@@ -105,9 +106,9 @@ export class LiveSource implements ProcessEventSource {
     this.#isRunning = true;
     this.#startBest();
     this.#retryAtMs = performance.now() + this.#retryMs;
-    this.#lookTimer = setInterval(() => this.#look(), LOOK_MS);
-    this.#lookTimer.unref();
+    this.#startAgainMs = performance.now() + this.#pauseMs;
     this.#told = this.#whatIsTold;
+    this.#scheduleTry();
     return this.#state;
   }
 
@@ -190,6 +191,7 @@ export class LiveSource implements ProcessEventSource {
 
   /** Checks the sensor: reports what stopped working, and starts another sensor if nothing of it works. */
   #look(): void {
+    if (!this.#isRunning) return;
     const { hears } = this.#native.stats();
     const isLess = this.#hears !== '' && hears !== this.#hears;
     // Without the connector, audit+proc_events reports no forks. The sensor audit does.
@@ -200,16 +202,26 @@ export class LiveSource implements ProcessEventSource {
     else if (!isDead) this.#hears = hears;
     // Events may be missing: the processes must be read again.
     if (isLess || (isRestarted && this.#sensor !== undefined)) this.#tellLoss();
+    this.#scheduleTry();
     const told = this.#whatIsTold;
-    if (told === this.#told) return;
-    this.#told = told;
-    this.#options.onChange?.(this.#state);
+    if (told !== this.#told) {
+      this.#told = told;
+      this.#options.onChange?.(this.#state);
+    }
+  }
+
+  #scheduleTry(): void {
+    clearTimeout(this.#tryTimer);
+    if (!this.#isRunning || this.#betterSensors.length === 0) return;
+    const dueMs = this.#sensor === undefined ? this.#startAgainMs : this.#retryAtMs;
+    this.#tryTimer = setTimeout(() => this.#look(), Math.max(0, dueMs - performance.now()));
+    this.#tryTimer.unref();
   }
 
   /** Whether to try a start now: at once after a stop, then after a pause that doubles each time. */
   #mayStartAgain(hasJustStopped: boolean): boolean {
     const now = performance.now();
-    if (hasJustStopped) this.#pauseMs = LOOK_MS;
+    if (hasJustStopped) this.#pauseMs = START_AGAIN_MS;
     else if (now < this.#startAgainMs) return false;
     this.#startAgainMs = now + this.#pauseMs;
     this.#pauseMs = Math.min(2 * this.#pauseMs, RETRY_MS);
@@ -277,7 +289,10 @@ export class LiveSource implements ProcessEventSource {
         socketBufferBytes: this.#options.socketBufferBytes,
         ownerGraceMs: this.#options.ownerGraceMs ?? OWNER_GRACE_MS,
       },
-      () => this.#reader?.work(),
+      () => {
+        this.#reader?.work();
+        this.#look();
+      },
     );
   }
 
@@ -317,7 +332,7 @@ export class LiveSource implements ProcessEventSource {
     if (!this.#isRunning) return;
     this.#lastProblems = this.problems;
     this.#isRunning = false;
-    clearInterval(this.#lookTimer);
+    clearTimeout(this.#tryTimer);
     this.#native.stop();
     this.#reader?.stop(STOP_MS);
     this.release('all');

@@ -56,7 +56,6 @@ export interface Registration {
 }
 
 const RETRY_MS = 200;
-const WATCH_MS = 500;
 const CALL_MS = 5000;
 const DEREGISTER_MS = 300;
 
@@ -73,6 +72,9 @@ export class Extension {
   readonly #rate = new RateLimit();
   readonly #left = Promise.withResolvers<ExitReason>();
   readonly #finished = Promise.withResolvers<void>();
+  /** The parent is osquery's watcher. When it ends, osquery has ended, without a message to the extension. */
+  readonly #parentPid: () => number;
+  readonly #firstParentPid: number;
   #server: ExtensionServer | undefined;
   #uuid: string | undefined;
   #registrations = 0;
@@ -89,7 +91,9 @@ export class Extension {
     const { name, version, sdkVersion = '5.0.0', minSdkVersion = '0.0.0', socketPath, plugins } = options;
     this.#options = options;
     this.#log = options.log ?? silentLog;
-    this.#client = new ManagerClient(socketPath, CALL_MS);
+    this.#client = new ManagerClient(socketPath, CALL_MS, () => this.#wake?.());
+    this.#parentPid = options.parentPid ?? (() => process.ppid);
+    this.#firstParentPid = this.#parentPid();
     this.#info = { name, version, sdkVersion, minSdkVersion };
     this.#registry = registryOf(plugins);
   }
@@ -120,12 +124,10 @@ export class Extension {
   async run(): Promise<ExitReason> {
     if (this.#running) throw new Error('an extension runs once');
     this.#running = true;
-    const watch = this.#watchParent();
     const life = this.#live();
     try {
       return await Promise.race([this.#left.promise, life]);
     } finally {
-      clearInterval(watch);
       await this.#leave(life);
       this.#finished.resolve();
     }
@@ -150,9 +152,12 @@ export class Extension {
   async #live(): Promise<ExitReason> {
     await this.#start();
     for (;;) {
+      this.#checkParent();
       if (this.#reason !== undefined) return this.#reason;
       const healthy = await this.#check();
-      await this.#sleep(healthy ? (this.#options.intervalSeconds ?? 3) * 1000 : RETRY_MS);
+      if (healthy) await this.#sleep((this.#options.intervalSeconds ?? 3) * 1000);
+      // osquery may close each connection at once: this pause limits the number of checks.
+      if (!healthy || !this.#client.connected) await this.#sleep(RETRY_MS);
     }
   }
 
@@ -163,6 +168,7 @@ export class Extension {
     const deadline = performance.now() + timeoutSeconds * 1000;
     for (;;) {
       try {
+        this.#checkParent();
         await this.#register();
         return;
       } catch (error) {
@@ -256,15 +262,8 @@ export class Extension {
     }
   }
 
-  /** The parent is osquery's watcher. When it ends, osquery has ended, without a message to the extension. */
-  #watchParent(): NodeJS.Timeout {
-    const parentPid = this.#options.parentPid ?? (() => process.ppid);
-    const parent = parentPid();
-    return setInterval(() => {
-      if (parentPid() !== parent) this.#exit('watcher gone');
-      // A broken connection shows a restart of the worker before the interval ends.
-      if (this.#registrations > 0 && !this.#client.connected) this.#wake?.();
-    }, WATCH_MS);
+  #checkParent(): void {
+    if (this.#parentPid() !== this.#firstParentPid) this.#exit('watcher gone');
   }
 
   /**
@@ -279,7 +278,7 @@ export class Extension {
     this.#log.info({ uuid: this.#uuid }, 'the worker of osquery has ended: waiting for the next one');
     this.#registered = false;
     this.#uuid = undefined;
-    // The timer of #watchParent sees the closed connection and starts another check.
+    // The closed connection starts another check.
     this.#client.close();
     void this.#server?.close();
   }
@@ -311,7 +310,7 @@ export class Extension {
     client.close();
   }
 
-  /** Ends early when `#wake` is called. */
+  /** Ends early when `#wake` is called: at the end, and when the connection to osquery is lost. */
   #sleep(ms: number): Promise<void> {
     if (this.#reason !== undefined) return Promise.resolve();
     return new Promise((resolve) => {

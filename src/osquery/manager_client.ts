@@ -18,6 +18,7 @@ const ANSWER_LIMITS: ProtocolLimits = { ...REQUEST_LIMITS, maxMessageBytes: 256 
 export class ManagerClient {
   readonly #path: string;
   readonly #timeoutMs: number;
+  readonly #onClosed: (() => void) | undefined;
   #socket: MessageSocket | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #seqid = 0;
@@ -25,10 +26,12 @@ export class ManagerClient {
   /**
    * @param path the manager's socket
    * @param timeoutMs limit for the connection, and for each answer
+   * @param onClosed called when a connection has closed
    */
-  constructor(path: string, timeoutMs = 5000) {
+  constructor(path: string, timeoutMs = 5000, onClosed?: () => void) {
     this.#path = path;
     this.#timeoutMs = timeoutMs;
+    this.#onClosed = onClosed;
   }
 
   /** Whether the connection is open. It closes as soon as osquery ends. */
@@ -94,6 +97,10 @@ export class ManagerClient {
     return answer;
   }
 
+  #connect(): Promise<MessageSocket> {
+    return MessageSocket.connect(this.#path, this.#timeoutMs, ANSWER_LIMITS, this.#onClosed);
+  }
+
   async #exchange<Result>(
     method: string,
     encode: (seqid: number) => Buffer,
@@ -101,7 +108,7 @@ export class ManagerClient {
   ): Promise<Result> {
     // Thrift numbers requests from 1.
     const seqid = ++this.#seqid;
-    if (!this.#socket?.open) this.#socket = await MessageSocket.connect(this.#path, this.#timeoutMs, ANSWER_LIMITS);
+    this.#socket = this.#socket?.open ? this.#socket : await this.#connect();
     const socket = this.#socket;
     const reply = await socket.exchange(encode(seqid), this.#timeoutMs);
     try {

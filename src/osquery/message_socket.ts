@@ -33,11 +33,13 @@ export class MessageSocket {
   readonly #path: string;
   readonly #socket: Socket;
   readonly #buffer: MessageBuffer;
+  readonly #onClosed: (() => void) | undefined;
   #waiting: { resolve: (message: Buffer) => void; reject: (error: Error) => void } | undefined;
   #broken: ExtensionError | undefined;
 
-  private constructor(path: string, socket: Socket, limits: ProtocolLimits) {
+  private constructor(path: string, socket: Socket, limits: ProtocolLimits, onClosed?: () => void) {
     this.#path = path;
+    this.#onClosed = onClosed;
     this.#socket = socket;
     this.#buffer = new MessageBuffer(limits);
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
@@ -46,9 +48,18 @@ export class MessageSocket {
     socket.on('close', () => this.#break(new ExtensionError('lost', `${path}: closed`)));
   }
 
-  /** @throws {ExtensionError} as `connectSocket` */
-  static async connect(path: string, timeoutMs: number, limits: ProtocolLimits): Promise<MessageSocket> {
-    return new MessageSocket(path, await connectSocket(path, timeoutMs), limits);
+  /**
+   * `onClosed` is called once, when the connection has closed for any reason.
+   *
+   * @throws {ExtensionError} as `connectSocket`
+   */
+  static async connect(
+    path: string,
+    timeoutMs: number,
+    limits: ProtocolLimits,
+    onClosed?: () => void,
+  ): Promise<MessageSocket> {
+    return new MessageSocket(path, await connectSocket(path, timeoutMs), limits, onClosed);
   }
 
   get open(): boolean {
@@ -111,6 +122,7 @@ export class MessageSocket {
     const waiting = this.#waiting;
     this.#waiting = undefined;
     waiting?.reject(error);
+    this.#onClosed?.();
   }
 }
 

@@ -22,10 +22,18 @@ class FakeHost implements NativeBinding {
   running: SensorName | undefined;
   lost = 0;
   problems: NativeProblem[] = [];
+  #timer: NodeJS.Timeout | undefined;
 
-  start({ sensor }: NativeCollectorOptions): NativeState {
+  /** Like the collector thread, it checks its state once a second and wakes the reader when the state has changed. */
+  start({ sensor }: NativeCollectorOptions, wake: () => void): NativeState {
     this.started.push(sensor);
     this.running = sensor;
+    let before = this.#toldState;
+    this.#timer = setInterval(() => {
+      if (this.#toldState === before) return;
+      before = this.#toldState;
+      wake();
+    }, 1_000);
     const refusal = this.refusals[sensor];
     return { hears: this.hears, hasSnapshot: sensor === 'ebpf', problems: refusal ? [refusal] : [] };
   }
@@ -34,7 +42,12 @@ class FakeHost implements NativeBinding {
     return (this.running && this.works[this.running]) ?? '';
   }
 
+  get #toldState(): string {
+    return [this.hears, ...this.problems.map(({ code }) => code)].join();
+  }
+
   stop(): void {
+    clearInterval(this.#timer);
     this.running = undefined;
   }
 
@@ -62,7 +75,7 @@ class FakeHost implements NativeBinding {
 const LIMITS = { stateFile: '', argsMaxBytes: 1000, queueMaxBytes: 1_048_576, socketBufferBytes: 65_536 };
 
 let source: LiveSource | undefined;
-beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance', 'Date'] }));
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout', 'performance', 'Date'] }));
 afterEach(() => {
   source?.stop();
   source = undefined;
@@ -122,6 +135,14 @@ describe('the choice of a sensor', () => {
     expect(state.collector).toBe('none');
     expect(codes(state)).toEqual(['ebpf_no_btf', 'audit_no_permission', 'proc_events_no_permission']);
   });
+});
+
+test('the best sensor is not polled', async () => {
+  const host = new FakeHost();
+  host.works.ebpf = 'ebpf';
+  await start(host);
+  // The fake host has one timer.
+  expect(vi.getTimerCount()).toBe(1);
 });
 
 describe('a sensor that stops working', () => {
