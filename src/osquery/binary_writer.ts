@@ -14,7 +14,7 @@ export class BinaryWriter {
   #start = 0;
   #position = 0;
 
-  /** @param blockBytes size of each buffer after the first, small one: at least the bytes between two `take`s */
+  /** @param blockBytes most bytes of a buffer, unless more are written between two `take`s; the first ones are smaller */
   constructor(blockBytes = FIRST_BYTES) {
     this.#blockBytes = blockBytes;
     this.#bytes = Buffer.allocUnsafe(FIRST_BYTES);
@@ -36,7 +36,7 @@ export class BinaryWriter {
   takeTight(): Buffer {
     // The buffer was allocated for these bytes: a copy would double the memory.
     if (this.pending > this.#blockBytes * 2) return this.take();
-    const taken = Buffer.allocUnsafeSlow(this.pending);
+    const taken = Buffer.allocUnsafe(this.pending);
     this.#bytes.copy(taken, 0, this.#start, this.#position);
     this.discard();
     return taken;
@@ -184,7 +184,9 @@ export class BinaryWriter {
 
   #grow(count: number): void {
     const pending = this.pending;
-    const bytes = Buffer.allocUnsafeSlow(pending + count + Math.max(this.#blockBytes, pending));
+    // Of the size of all bytes so far: a short answer needs no large buffer.
+    const more = Math.max(pending, Math.min(this.#blockBytes, 3 * this.#bytes.length));
+    const bytes = Buffer.allocUnsafe(pending + count + more);
     this.#bytes.copy(bytes, 0, this.#start, this.#position);
     this.#bytes = bytes;
     this.#start = 0;

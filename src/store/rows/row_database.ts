@@ -18,7 +18,7 @@ import {
 } from './event_facts.ts';
 import { LegacyRows } from './legacy_rows.ts';
 import { prepareSchema } from './schema.ts';
-import { asKeys, hasKey, lastEidOf, type Segment, type SegmentRow, Segments } from './segments.ts';
+import { asKeys, lastEidOf, type Segment, type SegmentRow, Segments, type StoredSegment } from './segments.ts';
 import { SharedFactsTable } from './shared_facts.ts';
 import { SharedReader } from './shared_reader.ts';
 import { StoredEvent } from './stored_event.ts';
@@ -447,15 +447,14 @@ export class RowDatabase {
       .all();
     const last = this.#db.prepare('SELECT eid, discarded_eid FROM last_row').get();
     const segments = rows.map(
-      (row): Segment => ({
+      (row): StoredSegment => ({
         firstEid: Number(row.first_eid),
-        rowsBefore: 0,
         rows: Number(row.row_count),
         bytes: Number(row.bytes),
         answerBytes: Number(row.answer_bytes),
         minMs: Number(row.min_ms),
         maxMs: Number(row.max_ms),
-        keys: keysOf(row.keys as Uint8Array, Number(row.row_count)),
+        keys: row.keys as Uint8Array,
       }),
     );
     this.#segments.load(segments, Number(last?.discarded_eid));
@@ -519,9 +518,8 @@ export class RowDatabase {
 
   #writeChanged(): void {
     for (const { segment, lines } of this.#changed) {
-      const { firstEid, rows, minMs, maxMs, answerBytes, keys } = segment;
-      const bytes = new Uint8Array(keys.buffer, keys.byteOffset, 2 * rows * keys.BYTES_PER_ELEMENT);
-      this.#putSegment.run(firstEid, rows, minMs, maxMs, answerBytes, bytes, lines);
+      const { firstEid, rows, minMs, maxMs, answerBytes } = segment;
+      this.#putSegment.run(firstEid, rows, minMs, maxMs, answerBytes, this.#segments.keysOf(segment), lines);
     }
     this.#changed.length = 0;
     this.#segments.endWrite();
@@ -547,8 +545,8 @@ export class RowDatabase {
     const { begin, end } = this.#segments.placesIn(segment, range);
     const places: number[] = [];
     for (let place = begin; place < end; place++) {
-      if (pids && !hasKey(segment, place, 0, pids)) continue;
-      if (parents && !hasKey(segment, place, 1, parents)) continue;
+      if (pids && !this.#segments.hasKey(segment, place, 0, pids)) continue;
+      if (parents && !this.#segments.hasKey(segment, place, 1, parents)) continue;
       if (eids && !eids.has(segment.firstEid + place)) continue;
       places.push(place);
     }
@@ -631,10 +629,4 @@ function narrowed({ after, upTo }: EidRange, eids: ReadonlySet<number>): EidRang
     if (eid > most) most = eid;
   }
   return { after: Math.max(after, least - 1), upTo: Math.min(upTo, most) };
-}
-
-function keysOf(bytes: Uint8Array, rows: number): Int32Array<ArrayBuffer> {
-  const keys = new Int32Array(2 * rows);
-  new Uint8Array(keys.buffer).set(bytes.subarray(0, keys.byteLength));
-  return keys;
 }

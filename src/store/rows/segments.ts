@@ -3,6 +3,7 @@
  * times, is in memory: a search reads only segments that may have matching rows.
  */
 import type { EidRange } from '../eid_range.ts';
+import { type KeyColumn, RowKeys } from './row_keys.ts';
 
 /** Maximum rows and bytes of a segment: reading one row means reading the complete segment. */
 export const SEGMENT_ROWS = 32;
@@ -23,8 +24,12 @@ export interface Segment {
   /** Unix ms. */
   minMs: number;
   maxMs: number;
-  /** The pid and the parent of each row. */
-  keys: Int32Array<ArrayBuffer>;
+}
+
+/** A segment as the database has it. */
+export interface StoredSegment extends Omit<Segment, 'rowsBefore'> {
+  /** The keys of its rows: see RowKeys.bytes. */
+  readonly keys: Uint8Array;
 }
 
 /** The state before rows were added. */
@@ -32,6 +37,7 @@ export interface Mark {
   readonly size: number;
   readonly rows: number;
   readonly last: Segment | undefined;
+  readonly keysEnd: number;
 }
 
 export interface SegmentRow {
@@ -43,7 +49,7 @@ export interface SegmentRow {
   readonly answerBytes: number;
 }
 
-export function lastEidOf({ firstEid, rows }: Segment): number {
+export function lastEidOf({ firstEid, rows }: Pick<Segment, 'firstEid' | 'rows'>): number {
   return firstEid + rows - 1;
 }
 
@@ -69,19 +75,10 @@ export function asKeys(numbers: ReadonlySet<number>): ReadonlySet<number> {
 /** So few keys are looked for one by one. */
 const FEW_KEYS = 8;
 
-/** Whether the row at index `at` has one of these keys. */
-export function hasKey({ keys }: Segment, at: number, offset: 0 | 1, wanted: ReadonlySet<number>): boolean {
-  return wanted.has(keys[2 * at + offset] as number);
-}
-
-function hasAny(keys: Int32Array, wanted: readonly number[]): boolean {
-  for (let n = 0; n < wanted.length; n++) if (keys.includes(wanted[n] as number)) return true;
-  return false;
-}
-
 /** The index of segments, in the order of their eids. */
 export class Segments {
   #segments: Segment[] = [];
+  #keys = new RowKeys();
   #rows = 0;
   /** Rows up to this eid are removed, also within the first segment. */
   #floorEid = 0;
@@ -89,16 +86,17 @@ export class Segments {
   #open: Segment | undefined;
 
   /** Skips segments without rows after the floor. */
-  load(segments: readonly Segment[], floorEid: number): void {
-    this.#segments = segments.filter((segment) => lastEidOf(segment) > floorEid);
+  load(segments: readonly StoredSegment[], floorEid: number): void {
     this.#open = undefined;
     this.#floorEid = floorEid;
-    let rows = 0;
-    for (const segment of this.#segments) {
-      segment.rowsBefore = rows;
-      rows += segment.rows;
+    this.#keys = new RowKeys();
+    this.#segments = [];
+    for (const { keys, ...segment } of segments) {
+      if (lastEidOf(segment) <= floorEid) continue;
+      this.#segments.push({ ...segment, rowsBefore: this.#keys.end });
+      this.#keys.pushBytes(keys, segment.rows);
     }
-    this.#rows = rows - this.#hidden;
+    this.#rows = this.#keys.end - this.#hidden;
   }
 
   get rows(): number {
@@ -116,21 +114,20 @@ export class Segments {
 
   mark(): Mark {
     const last = this.#segments.at(-1);
-    return { size: this.size, rows: this.#rows, last: last && { ...last } };
+    return { size: this.size, rows: this.#rows, last: last && { ...last }, keysEnd: this.#keys.end };
   }
 
   /** Called after a write. A segment with many rows is closed, so that its rows are not written again. */
   endWrite(): void {
-    if (!this.#open || this.#open.rows < REWRITTEN_ROWS) return;
-    this.#close(this.#open);
-    this.#open = undefined;
+    if (this.#open && this.#open.rows >= REWRITTEN_ROWS) this.#open = undefined;
   }
 
   /** Restores the state of a mark. The next row starts a segment. */
-  rollBack({ size, rows, last }: Mark): void {
+  rollBack({ size, rows, last, keysEnd }: Mark): void {
     this.#segments.length = size;
     const before = this.#segments.at(-1);
     if (before && last) Object.assign(before, last);
+    this.#keys.truncate(keysEnd);
     this.#open = undefined;
     this.#rows = rows;
   }
@@ -141,15 +138,12 @@ export class Segments {
     const timeMs = storable(row.timeMs);
     let segment = this.#open;
     if (!segment || !takes(segment, row)) {
-      const keys = new Int32Array(2 * SEGMENT_ROWS);
       const times = { minMs: timeMs, maxMs: timeMs };
-      segment = { firstEid: eid, rowsBefore: this.#rowsUpTo(eid), rows: 0, bytes: 0, answerBytes: 0, ...times, keys };
-      this.#close(this.#open);
+      segment = { firstEid: eid, rowsBefore: this.#keys.end, rows: 0, bytes: 0, answerBytes: 0, ...times };
       this.#segments.push(segment);
       this.#open = segment;
     }
-    segment.keys[2 * segment.rows] = pid;
-    segment.keys[2 * segment.rows + 1] = parent;
+    this.#keys.push(pid, parent);
     segment.rows++;
     segment.bytes += bytes;
     segment.answerBytes += answerBytes;
@@ -168,6 +162,7 @@ export class Segments {
     if (this.#segments.length === 0) this.#open = undefined;
     for (const { rows } of removed) gone += rows;
     gone += this.#hidden;
+    this.#keys.dropBefore(this.#segments[0]?.rowsBefore ?? this.#keys.end);
     this.#rows -= gone;
     return gone;
   }
@@ -187,16 +182,22 @@ export class Segments {
    * all.
    */
   withKeys(range: EidRange, pids?: ReadonlySet<number>, parents?: ReadonlySet<number>): Segment[] {
-    const found: Segment[] = [];
-    const wanted = [pids, parents].flatMap((keys) => (keys && keys.size <= FEW_KEYS ? [[...keys]] : []));
-    for (let at = this.#firstBeyond(Math.max(range.after, this.#floorEid)); at < this.#segments.length; at++) {
-      const segment = this.#segments[at] as Segment;
-      if (segment.firstEid > range.upTo) break;
-      let mayHave = true;
-      for (const keys of wanted) mayHave &&= hasAny(segment.keys, keys);
-      if (mayHave) found.push(segment);
-    }
-    return found;
+    const begin = this.#firstBeyond(Math.max(range.after, this.#floorEid));
+    const end = this.#endOfRange(begin, range.upTo);
+    const [ofPids, ofParents] = [few(pids), few(parents)];
+    if (!ofPids) return ofParents ? this.#withAny(begin, end, 1, ofParents) : this.#segments.slice(begin, end);
+    const found = this.#withAny(begin, end, 0, ofPids);
+    return ofParents ? found.filter((segment) => this.#hasAny(segment, 1, ofParents)) : found;
+  }
+
+  /** Whether the row at a place of a segment has one of these keys. */
+  hasKey({ rowsBefore }: Segment, place: number, column: KeyColumn, wanted: ReadonlySet<number>): boolean {
+    return wanted.has(this.#keys.at(column, rowsBefore + place));
+  }
+
+  /** The keys of the rows of a segment, as the database has them. */
+  keysOf({ rowsBefore, rows }: Segment): Uint8Array {
+    return this.#keys.bytes(rowsBefore, rows);
   }
 
   /** The rows of a range in a segment that are not removed: their indexes, without `end`. */
@@ -224,19 +225,62 @@ export class Segments {
     return first ? Math.min(first.rows, Math.max(0, this.#floorEid + 1 - first.firstEid)) : 0;
   }
 
-  /** Closes a segment: shrinks its keys to the needed size. */
-  #close(segment: Segment | undefined): void {
-    if (segment) segment.keys = segment.keys.slice(0, 2 * segment.rows);
+  /** The segments from index `begin` to `end` that have a row with one of these keys. */
+  #withAny(begin: number, end: number, column: KeyColumn, wanted: readonly number[]): Segment[] {
+    const found = new Set<number>();
+    for (const key of wanted) {
+      for (let at = begin; at < end; at++) {
+        const position = this.#keys.find(column, key, (this.#segments[at] as Segment).rowsBefore);
+        at = position < 0 ? end : this.#indexAt(position);
+        if (at < end) found.add(at);
+      }
+    }
+    return [...found].sort((one, other) => one - other).map((at) => this.#segments[at] as Segment);
+  }
+
+  #hasAny(segment: Segment, column: KeyColumn, wanted: readonly number[]): boolean {
+    return wanted.some((key) => {
+      const position = this.#keys.find(column, key, segment.rowsBefore);
+      return position >= 0 && position < endOf(segment);
+    });
+  }
+
+  /** Index of the segment with the row at a position. */
+  #indexAt(position: number): number {
+    return this.#lowest((segment) => endOf(segment) > position);
+  }
+
+  /** Index after the last segment that has a first eid up to `upTo`. */
+  #endOfRange(begin: number, upTo: number): number {
+    return Math.max(
+      begin,
+      this.#lowest(({ firstEid }) => firstEid > upTo),
+    );
   }
 
   /** Index of the first segment with a row after an eid. */
   #firstBeyond(eid: number): number {
+    return this.#lowest((segment) => lastEidOf(segment) > eid);
+  }
+
+  /** Index of the first segment for which `is` returns true; it returns true for all later ones. */
+  #lowest(is: (segment: Segment) => boolean): number {
     let [low, high] = [0, this.#segments.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (lastEidOf(this.#segments[middle] as Segment) <= eid) low = middle + 1;
-      else high = middle;
+      if (is(this.#segments[middle] as Segment)) high = middle;
+      else low = middle + 1;
     }
     return low;
   }
+}
+
+/** Position after its last row. */
+function endOf({ rowsBefore, rows }: Segment): number {
+  return rowsBefore + rows;
+}
+
+/** The keys, if they are few enough to be looked for one by one. */
+function few(keys: ReadonlySet<number> | undefined): number[] | undefined {
+  return keys && keys.size <= FEW_KEYS ? [...keys] : undefined;
 }

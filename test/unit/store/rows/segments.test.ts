@@ -4,7 +4,6 @@ import { describe, expect, test } from 'vitest';
 import type { EidRange } from '../../../../src/store/eid_range.ts';
 import {
   asKeys,
-  hasKey,
   lastEidOf,
   type Mark,
   SEGMENT_BYTES,
@@ -12,6 +11,7 @@ import {
   type Segment,
   type SegmentRow,
   Segments,
+  type StoredSegment,
 } from '../../../../src/store/rows/segments.ts';
 
 /** The rows, and the eid up to which they are dropped. */
@@ -42,14 +42,21 @@ const filled = (eids: readonly number[], more: Partial<SegmentRow> = {}) => {
 };
 const range = (count: number, from = 1) => Array.from({ length: count }, (_, n) => from + n);
 const list = (segments: Segments, within = ALL) => [...segments.within(within)];
+const stored = (segments: Segments, segment: Segment): StoredSegment => ({
+  ...segment,
+  keys: segments.keysOf(segment),
+});
+function keysOf(segments: Segments, segment: Segment, place: number) {
+  const keys = new Int32Array(segments.keysOf(segment).buffer);
+  return { pid: keys[2 * place], parent: keys[2 * place + 1] };
+}
 /** Keys and eids of the rows in a range. */
 const rowsIn = (segments: Segments, within: EidRange) =>
   list(segments, within).flatMap((segment) => {
     const { begin, end } = segments.placesIn(segment, within);
     return range(Math.max(0, end - begin), begin).map((place) => ({
       eid: segment.firstEid + place,
-      pid: segment.keys[2 * place],
-      parent: segment.keys[2 * place + 1],
+      ...keysOf(segments, segment, place),
     }));
   });
 
@@ -86,11 +93,11 @@ const steps = fc.array(
 );
 const ranges = fc.array(fc.tuple(number(600), number(600)), { maxLength: 8 });
 
-function run(all: readonly Step[]): { model: Model; segments: Segments; segmentsOfAll: Map<number, Segment> } {
+function run(all: readonly Step[]): { model: Model; segments: Segments; segmentsOfAll: Map<number, StoredSegment> } {
   const model = new Model();
   let segments = new Segments();
   /** As in a database: rows dropped in memory may still exist there. */
-  const segmentsOfAll = new Map<number, Segment>();
+  const segmentsOfAll = new Map<number, StoredSegment>();
   let marked: { mark: Mark; rows: SegmentRow[] } | undefined;
   let lastEid = 0;
   for (const step of all) {
@@ -101,7 +108,7 @@ function run(all: readonly Step[]): { model: Model; segments: Segments; segments
         const added = row(++lastEid, { timeMs: timeMs + n, pid: key + n, parent: key, bytes });
         model.rows.push(added);
         const segment = segments.add(added);
-        segmentsOfAll.set(segment.firstEid, segment);
+        segmentsOfAll.set(segment.firstEid, stored(segments, segment));
       }
     } else if (step.kind === 'remove') {
       const eid = Math.min(lastEid, Math.max(0, lastEid - step.back));
@@ -115,14 +122,12 @@ function run(all: readonly Step[]): { model: Model; segments: Segments; segments
       model.rows = marked.rows;
       const kept = new Set(marked.rows.map(({ eid }) => eid));
       for (const firstEid of segmentsOfAll.keys()) if (!kept.has(firstEid)) segmentsOfAll.delete(firstEid);
+      for (const segment of segments.within(ALL)) segmentsOfAll.set(segment.firstEid, stored(segments, segment));
       marked = undefined;
     } else {
       segments = new Segments();
-      segments.load(
-        [...segmentsOfAll.values()].map((segment) => ({ ...segment })),
-        model.floorEid,
-      );
-      for (const segment of segments.within(ALL)) segmentsOfAll.set(segment.firstEid, segment);
+      segments.load([...segmentsOfAll.values()], model.floorEid);
+      for (const segment of segments.within(ALL)) segmentsOfAll.set(segment.firstEid, stored(segments, segment));
       marked = undefined;
     }
   }
@@ -181,7 +186,10 @@ describe('a segment', () => {
   test('that was loaded takes no more rows', () => {
     const before = filled([1, 2]);
     const after = new Segments();
-    after.load(list(before), 0);
+    after.load(
+      list(before).map((segment) => stored(before, segment)),
+      0,
+    );
     after.add(row(3));
     expect(list(after).map(({ firstEid }) => firstEid)).toEqual([1, 3]);
   });
@@ -200,7 +208,7 @@ describe('a segment', () => {
 
   test('is removed with its last row, also before it is loaded', () => {
     const segments = filled(range(3 * SEGMENT_ROWS));
-    const all = list(segments);
+    const all = list(segments).map((segment) => stored(segments, segment));
     segments.removeUpTo(2 * SEGMENT_ROWS - 1);
     expect(segments.size).toBe(2);
     segments.removeUpTo(2 * SEGMENT_ROWS);
@@ -211,8 +219,10 @@ describe('a segment', () => {
   });
 
   test('has a key for every number, which another number may share', () => {
-    const [segment] = list(filled([1], { pid: 3_000_000_000, parent: 7 }));
-    const has = (offset: 0 | 1, ...wanted: number[]) => segment && hasKey(segment, 0, offset, asKeys(new Set(wanted)));
+    const segments = filled([1], { pid: 3_000_000_000, parent: 7 });
+    const [segment] = list(segments);
+    const has = (column: 0 | 1, ...wanted: number[]) =>
+      segment && segments.hasKey(segment, 0, column, asKeys(new Set(wanted)));
     expect(has(0, 3_000_000_000)).toBe(true);
     expect(has(0, 3_000_000_000 - 2 ** 32)).toBe(true);
     expect(has(0, 7)).toBe(false);
@@ -226,6 +236,26 @@ describe('a segment', () => {
     expect(found).toEqual([segments.within(ALL).at(-1)]);
     expect(segments.withKeys(ALL, new Set([7777]), new Set([7779]))).toEqual([]);
     expect(segments.withKeys(ALL, new Set(range(20)))).toHaveLength(4);
+  });
+
+  test('is found by any few keys, after any changes', () => {
+    const keys = fc.uniqueArray(number(8), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(steps, ranges, keys, keys, fc.boolean(), (all, asked, pids, parents, byBoth) => {
+        const { segments } = run(all);
+        for (const [after, length] of [[0, Number.MAX_SAFE_INTEGER] as const, ...asked]) {
+          const within = { after, upTo: after + length };
+          const found = segments.withKeys(within, byBoth ? new Set(pids) : undefined, new Set(parents));
+          const may = list(segments, within).filter((segment) => {
+            const its = range(segment.rows, 0).map((place) => keysOf(segments, segment, place));
+            const hasPid = its.some(({ pid }) => pids.includes(pid ?? -1));
+            return (!byBoth || hasPid) && its.some(({ parent }) => parents.includes(parent ?? -1));
+          });
+          expect(found).toEqual(may);
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 
   test('that a search has reached keeps its rows while others are added and dropped', () => {
