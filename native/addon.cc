@@ -12,6 +12,7 @@
 
 #include "clocks.h"
 #include "collector.h"
+#include "file_pages.h"
 #include "heap_limits.h"
 #include "sensors/audit/cleanup.h"
 #include "sensors/audit/inspection.h"
@@ -273,6 +274,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
                           InstanceMethod("connectorError", &ProcessAncestryAddon::connector_error),
                           InstanceMethod("listenerOf", &ProcessAncestryAddon::listener_of_socket),
                           InstanceMethod("connectionPeer", &ProcessAncestryAddon::connection_peer_of),
+                          InstanceMethod("releaseFilePages", &ProcessAncestryAddon::release_pages),
                           InstanceMethod("clockIsSynchronized", &ProcessAncestryAddon::clock_synchronized),
                           InstanceMethod("bootToUnixMs", &ProcessAncestryAddon::boot_to_unix_ms)});
     exports.Set("LogReader", LogReaderObject::define(env));
@@ -512,6 +514,10 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
       return info.Env().Undefined();
     }
     return Napi::String::New(info.Env(), connection_peer(info[0].As<Napi::Number>().Int32Value()));
+  }
+
+  Napi::Value release_pages(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(release_file_pages()));
   }
 
   Napi::Value clock_synchronized(const Napi::CallbackInfo& info) {

@@ -145,6 +145,8 @@ export interface NativeBinding {
   onItsWay(): number;
   /** Unix ms minus CLOCK_BOOTTIME ms: the same for all callers until the clock is set. */
   bootToUnixMs(): number;
+  /** Unmaps the pages of the program and its libraries, which are mapped again when they are used. Returns their bytes. */
+  releaseFilePages(): number;
   readonly LogReader: new (options: { argsMaxBytes: number }) => NativeLogReader;
 }
 

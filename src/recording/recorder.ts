@@ -103,7 +103,7 @@ export class Recorder {
   readonly #store: EventStore;
   readonly #publishing: Publishing;
   readonly #hasher: FileHasher;
-  readonly #idleMemory = new IdleMemory();
+  readonly #idleMemory = new IdleMemory(releaseFilePages);
   readonly #changes = new RateLimit();
   readonly #missingDetails = new MissingDetails();
   /** Codes of the problems that were logged. */
@@ -462,6 +462,15 @@ export class Recorder {
 /** Whether rows for setsid are wanted. The sensor must be started with this option. */
 function tellsSessions({ process_ancestry_events_actions }: FlagValues): boolean {
   return parseActions(process_ancestry_events_actions).has('setsid');
+}
+
+/** Without the native addon there is nothing to release: the commands of a recorded log may run without it. */
+function releaseFilePages(): void {
+  try {
+    loadNative().releaseFilePages();
+  } catch (error) {
+    if (!(error instanceof NativeUnavailableError)) throw error;
+  }
 }
 
 function recordsHost({ process_ancestry_enable, process_ancestry_collector }: FlagValues): boolean {

@@ -67,6 +67,7 @@ class FakeHost implements NativeBinding {
   };
   requestSnapshot = () => undefined;
   bootToUnixMs = () => 1_700_000_000_000;
+  releaseFilePages = () => 0;
   get LogReader(): never {
     throw new Error('no log is read');
   }

@@ -80,6 +80,7 @@ class FakeNative implements NativeBinding {
 
   requestSnapshot(): void {}
 
+  releaseFilePages = () => 0;
   bootToUnixMs(): number {
     return 1_700_000_000_000;
   }
