@@ -76,7 +76,12 @@ class FakeHost implements NativeBinding {
 const LIMITS = { stateFile: '', argsMaxBytes: 1000, queueMaxBytes: 1_048_576, socketBufferBytes: 65_536 };
 
 let source: LiveSource | undefined;
-beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout', 'performance', 'Date'] }));
+beforeEach(
+  () =>
+    void vi.useFakeTimers({
+      toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout', 'performance', 'Date'],
+    }),
+);
 afterEach(() => {
   source?.stop();
   source = undefined;
