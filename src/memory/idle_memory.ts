@@ -41,9 +41,14 @@ export class IdleMemory {
       now.answerBytes - this.#released.answerBytes >= LARGE_ANSWERS_BYTES;
     this.#before = now;
     this.#samples++;
-    if (!stormIsOver && !answersAreOver && this.#samples !== START_SAMPLES) return;
-    this.#released = now;
-    collectGarbage({ type: 'major', flavor: 'last-resort' });
-    this.#releaseFilePages();
+    if (stormIsOver || answersAreOver) {
+      this.#released = now;
+      collectGarbage({ type: 'major', flavor: 'last-resort' });
+      this.#releaseFilePages();
+    } else if (this.#samples === START_SAMPLES) {
+      // The code of the start is needed again: last-resort would drop it.
+      collectGarbage({ type: 'major' });
+      this.#releaseFilePages();
+    }
   }
 }
