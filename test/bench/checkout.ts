@@ -27,6 +27,13 @@ export function oldCheckout(directory: string): Checkout {
   return old;
 }
 
+/** @throws {Error} what osquery would start is the packaged executable, which ignores NODE_OPTIONS */
+export function requireLauncher({ program }: Checkout): void {
+  if (readFileSync(program).subarray(0, 2).toString() !== '#!') {
+    throw new Error(`${program} is the packaged executable: run npm run build, which makes the launcher`);
+  }
+}
+
 /** The Node of a checkout, with the options of its launcher. */
 export function nodeOf({ directory }: Checkout): { readonly node: string; readonly options: readonly string[] } {
   const options = JSON.parse(readFileSync(join(directory, 'packaging', 'v8_options.json'), 'utf8')) as object;

@@ -8,7 +8,7 @@ import { ExtensionUnderTest, type Row } from '../integration/extension_under_tes
 import { runForest } from '../integration/forest.ts';
 import { logOfExecs } from '../integration/log_of_execs.ts';
 import { borrowAudit, quietAudit, restoreAudit } from './audit_state.ts';
-import { type Checkout, THIS } from './checkout.ts';
+import { type Checkout, requireLauncher, THIS } from './checkout.ts';
 import { EventLoop } from './event_loop.ts';
 import { extensionFlags } from './extension_flags.ts';
 import { throwIfInterrupted } from './interruption.ts';
@@ -108,6 +108,7 @@ export async function measureQueries(
   say: (text: string) => void,
 ): Promise<QueryFigures[]> {
   const checkouts = old ? [THIS, old] : [THIS];
+  checkouts.forEach(requireLauncher);
   const taken = new Map(checkouts.map((checkout) => [checkout, nothingTaken()]));
   const wanted = await fullRow(old);
   const all: Asked[] = [];
