@@ -29,6 +29,8 @@ const SWEPT_GROWTH = 1.25;
 const SWEPT_LEAST = 256;
 /** Few hosts have more processes at one time. Each takes up to 2 kB. */
 const LIVING_OUTSIDE_MAX = 16_384;
+/** Expired processes are removed this often, as a part of the time to live. No lookup finds them meanwhile. */
+const SWEEP_PART = 1 / 20;
 
 export class ProcessCache {
   #processes: LRUCache<Pid, Process>;
@@ -43,6 +45,8 @@ export class ProcessCache {
   /** Expired processes, and processes whose pid is reused, while others refer to them. Events do not find them. */
   readonly #former = new Map<Pid, WeakRef<Process>[]>();
   #sweptReferences = 0;
+  /** When the next sweep of expired processes is due. */
+  #sweepDueMs = 0;
   #hits = 0;
   #misses = 0;
   #evictions = 0;
@@ -138,9 +142,13 @@ export class ProcessCache {
     return Math.max(1, this.#ttlSeconds * 1000);
   }
 
-  /** Removes expired processes. O(size): call it from a timer, not for each event. */
+  /** Called at intervals: removes expired processes if a sweep is due, because it takes O(size). */
   sweep(): void {
-    this.#processes.purgeStale();
+    const now = this.#now();
+    if (now >= this.#sweepDueMs) {
+      this.#processes.purgeStale();
+      this.#sweepDueMs = now + this.#ttlMs * SWEEP_PART;
+    }
     // Few references become empty at a time, so they are swept only when their number has grown.
     const size = this.#deadOutside.size + this.#former.size;
     if (size < this.#sweptReferences * SWEPT_GROWTH + SWEPT_LEAST) return;
@@ -156,6 +164,7 @@ export class ProcessCache {
   /** Applies the capacity at once, and evicts the least recently used. The new time to live applies to later exits. */
   resize(options: { capacity: number; ttlSeconds: number }): void {
     this.#ttlSeconds = options.ttlSeconds;
+    this.#sweepDueMs = 0;
     if (options.capacity === this.#processes.max) return;
     const before = this.#processes;
     before.purgeStale();

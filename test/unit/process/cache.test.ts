@@ -39,6 +39,30 @@ async function collectGarbage(): Promise<void> {
   collect();
 }
 
+test('expired processes are removed every twentieth of the time to live, and at once after a change of it', () => {
+  const { cache, clock } = setUp();
+  const process = processWith(7);
+  process.exit = EXITED;
+  cache.put(process);
+  clock.ms += 9_900;
+  cache.sweep();
+  clock.ms += 400;
+  cache.sweep();
+  // It is expired, and takes memory until the next sweep.
+  expect(cache.peek(pid(8))).toBeUndefined();
+  expect(cache.stats.size).toBe(1);
+  clock.ms += 100;
+  cache.sweep();
+  expect(cache.stats.size).toBe(0);
+  cache.put(process);
+  clock.ms += 10_100;
+  cache.sweep();
+  cache.put(processWith(9));
+  cache.resize({ capacity: 3, ttlSeconds: 5 });
+  cache.sweep();
+  expect([...cache.values()].map((one) => one.pid)).toEqual([9]);
+});
+
 describe('a query', () => {
   test('does not prevent the eviction of a process, and is not counted', () => {
     const { cache } = setUp();

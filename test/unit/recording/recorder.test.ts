@@ -227,7 +227,7 @@ describe('the observers of a run', () => {
 
 describe('stalls', () => {
   test('an exec is not given up while its record may be in the queue', async () => {
-    const { recorder, store, native } = setUp({ process_ancestry_publish_wait_ms: '20' });
+    const { recorder, store, native } = setUp({ process_ancestry_publish_wait_ms: '200' });
     await recorder.start();
     native.queued = 5000;
     native.deliver(Buffer.concat([forkOf(1, 10, 500), execOf(10, 501)]));
