@@ -351,7 +351,8 @@ describe('the cache (R11)', () => {
     harness.nowMs += 59_000;
     harness.tree.processes.sweep();
     expect(harness.tree.stats.size).toBe(size);
-    harness.nowMs += 2_000;
+    // The next sweep is due a twentieth of the time to live later.
+    harness.nowMs += 3_000;
     harness.tree.processes.sweep();
     expect(harness.tree.stats).toMatchObject({ size: size - 1, expirations: 1 });
     expect(harness.livePids).toContain(10);
