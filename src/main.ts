@@ -57,6 +57,11 @@ async function main(): Promise<number> {
       return cleanup(commandLine);
     case 'tree':
       return familyTree(commandLine);
+    case 'sigma': {
+      // Imported here: its YAML library would take 9 MB of every extension.
+      const { sigma } = await import('./commands/sigma/command.ts');
+      return sigma({ ...commandLine.sigma, output: process.stdout, error: process.stderr });
+    }
     case 'extension':
       return runExtension(commandLine);
   }

@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { escapedForFleet } from '../../src/commands/sigma/output.ts';
 import { packageFiles } from './package_hosts.ts';
 import { fleetQueries } from './queries_of_packs.ts';
 import { tableSchemas } from './table_schemas.ts';
@@ -25,18 +26,10 @@ export function generated(packsFolder: string): Map<string, string> {
     .map((file): [string, string] => {
       const header = `# Made by npm run generate from packaging/osquery/packs/${file}: change that.\n---\n`;
       const text = toYaml(fleetQueries(file, readFileSync(join(packsFolder, file), 'utf8')));
-      return [`queries/${basename(file, '.conf')}.yml`, `${header}${escaped(text)}`];
+      return [`queries/${basename(file, '.conf')}.yml`, `${header}${escapedForFleet(text)}`];
     });
   const tables = [...tableSchemas()].map(([file, text]): [string, string] => [`tables/${file}`, `---\n${text}`]);
   return new Map([...queries, ...tables, ...packageFiles()]);
-}
-
-/** fleetctl replaces $NAME by the environment's value, unless an odd number of backslashes is before it (pkg/spec/spec.go). */
-function escaped(text: string): string {
-  return text.replace(
-    /(\\*)\$(?=[\w{*#$@!?-])/g,
-    (_, backslashes: string) => `${'\\'.repeat(2 * backslashes.length + 1)}$`,
-  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

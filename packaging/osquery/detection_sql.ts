@@ -12,6 +12,7 @@
  *   {pipes 'curl ' to shell}      the command line pipes a command that begins with this GLOB pattern into a shell
  *   {in temporary place} …        see PHRASES
  */
+import { ALERT_COLUMNS } from '../../src/commands/sigma/alert_columns.ts';
 import { columns as events } from '../../tables/process_ancestry_events.ts';
 import { programs, scripted } from './programs.ts';
 
@@ -98,27 +99,10 @@ function phrase(text: string): string {
   return PHRASES[text] ?? list(text);
 }
 
-/** The columns of each detection; `ancestors` is nearest first. */
-const COLUMNS: Readonly<Record<string, string>> = {
-  time: 'time',
-  pid: 'pid',
-  entity_id: 'entity_id',
-  uid: 'uid',
-  euid: 'euid',
-  auid: 'auid',
-  path: 'path',
-  cmdline: 'cmdline',
-  cwd: 'cwd',
-  tty: 'tty',
-  entry_type: 'entry_type',
-  entry_source_ip: 'entry_source_ip',
-  container_id: 'container_id',
-  ancestors: `(SELECT group_concat(value->>'exe_name' || ' ' || (value->>'pid'), ' < ') FROM json_each(ancestry))`,
-};
 /** The row of a group is its last one: sqlite.org/lang_select.html, bare columns in an aggregate query. */
 const OF_A_GROUP: Readonly<Record<string, string>> = { time: 'max(time)', cmdline: `group_concat(cmdline, ' ; ')` };
 
-export const columnNames = Object.keys(COLUMNS);
+export const columnNames = Object.keys(ALERT_COLUMNS);
 
 /** Strings, parentheses, and the operator between two conditions. */
 const TOKEN = /'(?:[^']|'')*'|[()]|\bAND\b/g;
@@ -150,7 +134,7 @@ const wordsOf = (sql: string) => new Set(sql.replace(/'(?:[^']|'')*'/g, '').matc
 export function statementOf(subscriber: string, condition: string): string {
   const expanded = condition.replace(/\{([^{}]+)\}/g, (_, text: string) => phrase(text)).replace(/\s*\n\s*/g, ' ');
   const [where = '', grouping = ''] = expanded.split(/(?= GROUP BY )/);
-  const selected = Object.entries(COLUMNS).map(([name, plain]) => {
+  const selected = Object.entries(ALERT_COLUMNS).map(([name, plain]) => {
     const sql = (grouping !== '' && OF_A_GROUP[name]) || plain;
     return sql === name ? name : `${sql} AS ${name}`;
   });

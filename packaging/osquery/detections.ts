@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { DISCOVERY, INTERVAL, OSQUERY_AT_LEAST } from '../../src/commands/sigma/output.ts';
 import { statementOf } from './detection_sql.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -65,13 +66,6 @@ function description({ name, techniques, means, lookAt, known }: Detection, meas
   const counts = measured.map(({ what, execs, hits }) => `${hits[name] ?? 0} hits in ${execs} execs of ${what}`);
   return `${capital} Look at: ${lookAt} Known false positives: ${known} Measured: ${counts.join(', ')}. ATT&CK: ${techniques.join(', ')}.`;
 }
-
-/** Interval of each, in seconds. */
-const INTERVAL = 60;
-/** Run at each pack_refresh_interval: without the extension the pack does nothing. */
-export const DISCOVERY = ["SELECT 1 FROM osquery_extensions WHERE name = 'process_ancestry'"];
-/** The oldest osquery with SQLite 3.38 and so ->> (3.39.2: osquery/osquery#7736). */
-export const OSQUERY_AT_LEAST = '5.5.1';
 
 export function detectionsPack(
   detections: readonly Detection[] = readDetections(),

@@ -5,10 +5,11 @@
  */
 
 import { boundsOf, type Flag, FlagError, type FlagName, flagNames, flags } from './flags.ts';
+import { RULES_PER_QUERY_MAX, SIGMA_FORMATS, type SigmaOptions } from './sigma_options.ts';
 import type { TreeOptions } from './tree_options.ts';
 
 export interface CommandLine {
-  readonly command: 'extension' | 'shell' | 'doctor' | 'cleanup' | 'tree' | 'help' | 'version';
+  readonly command: 'extension' | 'shell' | 'doctor' | 'cleanup' | 'tree' | 'sigma' | 'help' | 'version';
   readonly flags: ReadonlyMap<FlagName, string>;
   /** osquery's extension socket. */
   readonly socket: string | undefined;
@@ -23,6 +24,8 @@ export interface CommandLine {
   readonly embedded: boolean;
   /** Options of the command `tree`. */
   readonly tree: TreeOptions;
+  /** Options of the command `sigma`. */
+  readonly sigma: SigmaOptions;
   readonly sql: string | undefined;
 }
 
@@ -39,7 +42,7 @@ const others: Readonly<Record<string, { value: string | undefined; description: 
   help: { value: undefined, description: 'print this text' },
   version: { value: undefined, description: 'print the version' },
 };
-export const commands = ['shell', 'doctor', 'cleanup', 'tree'];
+export const commands = ['shell', 'doctor', 'cleanup', 'tree', 'sigma'];
 /** Commands that take flags only. */
 const withoutWords = ['doctor', 'cleanup'];
 const shellOnly: Readonly<Record<string, string>> = {
@@ -62,10 +65,19 @@ const treeOnly: typeof others = {
   },
   all: { value: undefined, description: 'draw each kernel thread' },
 };
+const sigmaOnly: typeof others = {
+  format: { value: 'FORMAT', description: "what to write: pack (osquery's, the default), fleet (GitOps) or sql" },
+  combine: {
+    value: 'N',
+    description: 'put up to N rules into one scheduled query (default 1): it reads the rows once',
+  },
+  skip_unsupported: { value: undefined, description: 'leave out the rules that cannot be expressed' },
+};
 /** All flags except those of the recording. */
 export const processFlags: typeof others = {
   ...others,
   ...treeOnly,
+  ...sigmaOnly,
   ...Object.fromEntries(
     Object.entries(shellOnly).map(([name, description]) => [name, { value: undefined, description }]),
   ),
@@ -114,6 +126,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     throw new FlagError(`command line: ${command} takes flags only: ${rest[0]}`);
   if (command === 'tree' && rest.length > 1)
     throw new FlagError(`command line: tree takes one pid or entity id: ${rest.join(' ')}`);
+  if (command === 'sigma' && rest.length === 0 && !other.has('help'))
+    throw new FlagError('command line: sigma needs a file or a directory with rules');
   const asked = other.has('help') ? 'help' : other.has('version') ? 'version' : (command ?? 'extension');
   return {
     command: asked as CommandLine['command'],
@@ -132,6 +146,12 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       depth: levels(other.get('depth')),
       since: other.get('since'),
       kernelThreads: isOn(other.get('all')),
+    },
+    sigma: {
+      paths: command === 'sigma' ? rest : [],
+      format: sigmaFormat(other.get('format')),
+      skipUnsupported: isOn(other.get('skip_unsupported')),
+      rulesPerQuery: rulesPerQuery(other.get('combine')),
     },
     sql: rest.length > 0 ? rest.join(' ') : undefined,
   };
@@ -152,6 +172,8 @@ export function helpText(): string {
     '                                                      when no extension runs; exit status 0: restored, 1: not restored',
     '       process_ancestry.ext tree [PID] [flags]        draws the process tree that the running extension remembers, or',
     '                                                      the tree of --replay-file FILE; exit status 1: no such process',
+    '       process_ancestry.ext sigma FILE|DIR… [flags]   writes Sigma rules for process_creation on Linux as scheduled queries,',
+    '                                                      and names those that cannot be expressed; exit status 1: some cannot',
     '',
     'Flags of the process:',
     ...Object.entries(others).map(([name, { value, description }]) =>
@@ -164,6 +186,11 @@ export function helpText(): string {
     'Flags of the tree:',
     ...Object.entries(treeOnly).map(([name, { value, description }]) =>
       helpLine(`--${name}${value ? ` ${value}` : ''}`, description),
+    ),
+    '',
+    'Flags of sigma:',
+    ...Object.entries(sigmaOnly).map(([name, { value, description }]) =>
+      helpLine(`--${name.replaceAll('_', '-')}${value ? ` ${value}` : ''}`, description),
     ),
     '',
     'Flags of the recording. Each can be set in these places; the first that sets it wins: the command line, the',
@@ -213,6 +240,19 @@ function levels(text: string | undefined): number {
   if (text === undefined) return Number.POSITIVE_INFINITY;
   if (/^\d{1,6}$/.test(text)) return Number(text);
   throw new FlagError(`command line: --depth=${JSON.stringify(text)} is not a number of levels`);
+}
+
+function sigmaFormat(text = 'pack'): SigmaOptions['format'] {
+  const format = SIGMA_FORMATS.find((name) => name === text);
+  if (format) return format;
+  throw new FlagError(`command line: --format=${JSON.stringify(text)} is none of ${SIGMA_FORMATS.join(', ')}`);
+}
+
+function rulesPerQuery(text = '1'): number {
+  if (/^[1-9]\d{0,2}$/.test(text) && Number(text) <= RULES_PER_QUERY_MAX) return Number(text);
+  throw new FlagError(
+    `command line: --combine=${JSON.stringify(text)} is not a number of rules (1 to ${RULES_PER_QUERY_MAX})`,
+  );
 }
 
 function isOn(text: string | undefined): boolean {

@@ -36,6 +36,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'commands/cleanup': ['collect'],
   'commands/doctor': ['collect', 'linux', 'osquery', 'text'],
   'commands/shell': ['linux', 'osquery', 'text'],
+  'commands/sigma': ['commands/command_status', 'config/sigma_options', 'tables/process_ancestry_events', 'text'],
   'commands/tree': [
     ...['collect', 'commands/command_status', 'config', 'ecs', 'linux', 'osquery', 'process', 'program', 'recording'],
     ...['store', 'tables', 'text'],
@@ -45,8 +46,16 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...['store', 'tables', 'text'],
   ],
   main: [
-    ...['collect', 'commands', 'commands/cleanup', 'commands/doctor', 'commands/shell', 'commands/tree', 'config'],
-    ...['extension', 'process/redact', 'program', 'recording/store_settings', 'text'],
+    ...[
+      'collect',
+      'commands',
+      'commands/cleanup',
+      'commands/doctor',
+      'commands/shell',
+      'commands/sigma',
+      'commands/tree',
+    ],
+    ...['config', 'extension', 'process/redact', 'program', 'recording/store_settings', 'text'],
   ],
 };
 

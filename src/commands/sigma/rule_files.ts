@@ -1,0 +1,21 @@
+/** Files of rules on the command line. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+export interface RuleFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Each file once; of a folder those below it that end in .yml or .yaml. Throws the error of the file system. */
+export function readRuleFiles(paths: readonly string[]): RuleFile[] {
+  const files = paths.flatMap((path) => {
+    if (!statSync(path).isDirectory()) return [path];
+    const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((name) => /\.ya?ml$/.test(name));
+    return names.toSorted().map((name) => join(path, name));
+  });
+  const byPlace = new Map(files.toReversed().map((path) => [resolve(path), path]));
+  return files
+    .filter((path) => byPlace.get(resolve(path)) === path && statSync(path).isFile())
+    .map((path) => ({ path, text: readFileSync(path, 'utf8') }));
+}
