@@ -9,12 +9,19 @@ const FILE_PLACEHOLDERS = ['PATH', 'FILE'];
 export function bashCompletion(): string {
   const ofProcess = Object.entries(processFlags);
   const files = ofProcess.filter(([, { value }]) => value !== undefined && FILE_PLACEHOLDERS.includes(value));
-  const others = ofProcess.filter(([, { value }]) => value !== undefined && !FILE_PLACEHOLDERS.includes(value));
+  const choicesOf = (value = '') => (value.includes('|') ? value.split('|').join(' ') : undefined);
+  const others = ofProcess.filter(
+    ([, { value }]) => value !== undefined && !FILE_PLACEHOLDERS.includes(value) && !choicesOf(value),
+  );
   const recording = flagNames.map((name): [name: string, flag: Flag] => [name, flags[name]]);
-  const choices = recording.flatMap(([name, flag]) => {
+  const ofRecording = recording.flatMap(([name, flag]) => {
     if (flag.type === 'boolean') return [[name, 'true false'] as const];
     return flag.type === 'choice' ? [[name, flag.choices.join(' ')] as const] : [];
   });
+  const choices = [
+    ...ofProcess.flatMap(([name, { value }]) => (choicesOf(value) ? [[name, choicesOf(value)] as const] : [])),
+    ...ofRecording,
+  ];
   const texts = recording.filter(([, { type }]) => type === 'text').map(([name]) => name);
   const numbers = recording.filter(([, { type }]) => type === 'integer').map(([name]) => name);
   const all = [...ofProcess.map(([name]) => name), ...flagNames.map(withoutPrefix)].map((name) => `--${name}`);
@@ -32,6 +39,8 @@ ${arm([...others.map(([name]) => name), ...numbers], ':')}
         COMPREPLY=($(compgen -W '${all.join(' ')}' -- "$word"))
       elif ((COMP_CWORD == 1)); then
         COMPREPLY=($(compgen -W '${commands.join(' ')}' -- "$word"))
+      elif [[ \${COMP_WORDS[1]} == sigma ]]; then
+        COMPREPLY=($(compgen -f -- "$word"))
       fi
       ;;
   esac

@@ -80,7 +80,7 @@ const exitStatuses = [
   ['0', 'Success. doctor: all checks passed.'],
   [
     '1',
-    'Failure; the message on standard error says why. doctor: warnings. cleanup: not restored. tree: no such process.',
+    'Failure; the message on standard error says why. doctor: warnings. cleanup: not restored. tree: no such process. sigma: a rule cannot be expressed.',
   ],
   ['2', 'Error in the command line. doctor: problems.'],
 ] as const;
@@ -97,6 +97,10 @@ const examples = [
   [
     'Write the process tree of an audit log as an HTML page',
     'process_ancestry tree --replay-file audit.log --html page.html',
+  ],
+  [
+    'Translate Sigma rules into an osquery pack, 100 rules per query',
+    'process_ancestry sigma rules/linux/process_creation --combine 100 > /etc/osquery/packs/sigma.conf',
   ],
   ['Find the running extension; its process name has 15 characters', 'pgrep -x process_ancestr'],
 ] as const;

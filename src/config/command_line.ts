@@ -66,7 +66,7 @@ const treeOnly: typeof others = {
   all: { value: undefined, description: 'draw each kernel thread' },
 };
 const sigmaOnly: typeof others = {
-  format: { value: 'FORMAT', description: "what to write: pack (osquery's, the default), fleet (GitOps) or sql" },
+  format: { value: SIGMA_FORMATS.join('|'), description: "osquery's pack (default), Fleet's GitOps queries, or SQL" },
   combine: {
     value: 'N',
     description: 'put up to N rules into one scheduled query (default 1): it reads the rows once',

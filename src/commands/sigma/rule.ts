@@ -19,7 +19,7 @@ export interface Rule {
   readonly condition: string;
 }
 
-export interface Unsupported {
+interface Unsupported {
   /** The rule, as far as its document tells it. */
   readonly title: string;
   readonly id: string;

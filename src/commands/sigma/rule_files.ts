@@ -14,8 +14,6 @@ export function readRuleFiles(paths: readonly string[]): RuleFile[] {
     const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((name) => /\.ya?ml$/.test(name));
     return names.toSorted().map((name) => join(path, name));
   });
-  const byPlace = new Map(files.toReversed().map((path) => [resolve(path), path]));
-  return files
-    .filter((path) => byPlace.get(resolve(path)) === path && statSync(path).isFile())
-    .map((path) => ({ path, text: readFileSync(path, 'utf8') }));
+  const each = new Map(files.map((path) => [resolve(path), path])).values();
+  return [...each].map((path) => ({ path, text: readFileSync(path, 'utf8') }));
 }

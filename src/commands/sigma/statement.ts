@@ -9,6 +9,8 @@ const RULE_COLUMNS = ['rule_title', 'rule_id', 'rule_level'];
 const ALERT = Object.entries(ALERT_COLUMNS).map(([name, sql]) => (sql === name ? name : `${sql} AS ${name}`));
 
 /**
+ * Without the second MATERIALIZED, SQLite moves the outer query into each SELECT of the union: 1.2 s to prepare 200 rules, not 25 ms.
+ *
  * @param rules at most RULES_PER_QUERY_MAX
  * @param subscriber who gets each row once; undefined for all rows that are kept
  */
@@ -24,7 +26,7 @@ export function statementOf(rules: readonly Rule[], subscriber: string | undefin
     const names = [title, id, level].map((text, n) => `${quoted(text)}${at === 0 ? ` AS ${RULE_COLUMNS[n]}` : ''}`);
     return `SELECT ${names.join(', ')}, * FROM new WHERE ${condition}`;
   });
-  return `WITH ${[...newRows(rows, users), `found AS (${found.join(' UNION ALL ')})`].join(', ')} SELECT ${[...RULE_COLUMNS, ...ALERT].join(', ')} FROM found`;
+  return `WITH ${[...newRows(rows, users), `found AS MATERIALIZED (${found.join(' UNION ALL ')})`].join(', ')} SELECT ${[...RULE_COLUMNS, ...ALERT].join(', ')} FROM found`;
 }
 
 /**

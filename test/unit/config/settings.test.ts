@@ -181,6 +181,12 @@ describe('the command line', () => {
       command: 'tree',
       tree: { process: '42', htmlFile: 't.html', json: false, depth: 3, since: '2h', kernelThreads: true },
     });
+    expect(
+      parseCommandLine(['sigma', 'a.yml', 'rules', '--format', 'fleet', '--combine=500', '--skip-unsupported']),
+    ).toMatchObject({
+      command: 'sigma',
+      sigma: { paths: ['a.yml', 'rules'], format: 'fleet', skipUnsupported: true, rulesPerQuery: 500 },
+    });
     expect(parseCommandLine(['--enable', 'false']).flags.get('process_ancestry_enable')).toBe('false');
     expect(parseCommandLine(['shell', '--enable', 'SELECT 1'])).toMatchObject({ command: 'shell', sql: 'SELECT 1' });
   });
@@ -206,6 +212,9 @@ describe('the command line', () => {
     [['doctor', 'who'], 'doctor takes flags only: who'],
     [['tree', '1', '2'], 'tree takes one pid or entity id: 1 2'],
     [['tree', '--depth', '-1'], '--depth="-1" is not a number of levels'],
+    [['sigma'], 'sigma needs a file or a directory with rules'],
+    [['sigma', 'a.yml', '--format', 'splunk'], '--format="splunk" is none of pack, fleet, sql'],
+    [['sigma', 'a.yml', '--combine', '501'], '--combine="501" is not a number of rules (1 to 500)'],
   ])('%j is refused with a reason', (args, reason) => {
     expect(() => parseCommandLine(args)).toThrow(FlagError);
     expect(() => parseCommandLine(args)).toThrow(reason);

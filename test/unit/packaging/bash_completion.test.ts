@@ -33,4 +33,6 @@ test('a value is one of the choices, a file, or free text', () => {
   expect(offered('--process_ancestry_collector', 're')).toEqual(['replay']);
   expect(offered('--socket', '/etc/os-rel')).toEqual(['/etc/os-release']);
   expect(offered('tree', '--depth', '')).toEqual([]);
+  expect(offered('sigma', '--format', '')).toEqual(['pack', 'fleet', 'sql']);
+  expect(offered('sigma', '/etc/os-rel')).toEqual(['/etc/os-release']);
 });
