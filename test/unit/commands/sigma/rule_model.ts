@@ -285,10 +285,10 @@ const { expression } = fc.letrec<{ expression: Expression }>((tie) => ({
       }),
     ),
     // Without parentheses: not binds before and, and before or.
-    fc.tuple(number, number, number).map(
-      ([a, b, c]): Expression => ({
-        text: `not ${NAMES[a]} and ${NAMES[b]} or ${NAMES[c]}`,
-        judge: (holds) => (!holds[a] && (holds[b] ?? false)) || (holds[c] ?? false),
+    fc.tuple(number, number, number, number).map(
+      ([a, b, c, d]): Expression => ({
+        text: `not ${NAMES[a]} and ${NAMES[b]} or ${NAMES[c]} and ${NAMES[d]}`,
+        judge: (holds) => Boolean((!holds[a] && holds[b]) || (holds[c] && holds[d])),
       }),
     ),
   ),

@@ -145,6 +145,12 @@ describe('a detection', () => {
     expect(found('s: {CommandLine: null}\ncondition: s', rows)).toEqual([0, 1]);
   });
 
+  test('takes each dash for a dash that begins a word, in any case', () => {
+    const rows = ['a -E', 'a /e', 'a –e', 'a e', 'a-e', 'a --e'].map((cmdline) => ({ cmdline }));
+    expect(found("s: {CommandLine|windash|endswith: ' -E'}\ncondition: s", rows)).toEqual([0, 1, 2]);
+    expect(found("s: {CommandLine|windash|endswith|cased: ' -E'}\ncondition: s", rows)).toEqual([0]);
+  });
+
   test('finds rows of users without name', () => {
     const rows = [{ uid: 0 }, { uid: 4711 }, { uid: 33 }, { uid: 4711, ancestry: '[{"uid":33}]' }];
     expect(found('s: {User: root}\ncondition: not s', rows)).toEqual([1, 2, 3]);
@@ -217,7 +223,7 @@ describe('the statement', () => {
     ...{ title: `Rule ${n}`, id: String(n), level: 'low', description: '', tags: [], falsePositives: [], condition },
   });
 
-  test('of 500 rules reads the table once', () => {
+  test.each(["path = '499'", "path = '499' OR user_name = 'root'"])('of 500 rules reads the table once: %s', (last) => {
     using database = osqueryDatabase();
     insert(database, [
       { pid: 1, path: '499' },
@@ -228,9 +234,8 @@ describe('the statement', () => {
     database.function('is_read', () => (++reads > 0 ? 1 : 0));
     database.exec('ALTER TABLE process_ancestry_events RENAME TO stored');
     database.exec('CREATE VIEW process_ancestry_events AS SELECT * FROM stored WHERE is_read()');
-    const rules = [...Array.from({ length: 499 }, (_, n) => rule(n)), rule(499, `path = '499' OR user_name = 'root'`)];
-    const rows = database.prepare(statementOf(rules, undefined)).all();
-    expect(rows).toMatchObject([
+    const rules = [...Array.from({ length: 499 }, (_, n) => rule(n)), rule(499, last)];
+    expect(database.prepare(statementOf(rules, undefined)).all()).toMatchObject([
       { rule_title: 'Rule 0', pid: 3 },
       { rule_id: '499', rule_level: 'low', pid: 1 },
     ]);
