@@ -27,6 +27,11 @@ export const columns: readonly Column<RecorderStats>[] = [
   ),
   bigint('events_published', 'Rows published', ({ tree }) => tree.eventsPublished),
   bigint(
+    'events_ignored',
+    'Events without a row because a rule of process_ancestry_ignore matched',
+    ({ tree }) => tree.eventsIgnored,
+  ),
+  bigint(
     'events_lost',
     'Events lost between the kernel and the process tree, for any reason',
     ({ source }) => source.eventsLost,

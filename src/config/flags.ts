@@ -2,6 +2,7 @@
 
 import { ECS_VOCABULARIES } from '../ecs/action.ts';
 import { parseActions } from '../process/actions.ts';
+import { parseIgnoreRules } from '../process/ignore.ts';
 import { parseRedactPatterns, REDACT_ALL } from '../process/redact.ts';
 import { messageOf } from '../text/error_message.ts';
 import { parseListenAddress } from './listen_address.ts';
@@ -101,6 +102,14 @@ export const flags = {
     check: parseActions,
     description:
       'events that become rows of process_ancestry_events: a comma-separated list of exec, fork, setsid, exit and existing (a process that ran before the recording started)',
+  },
+  process_ancestry_ignore: {
+    type: 'text',
+    default: '',
+    check: parseIgnoreRules,
+    whenRefused: { value: '', meaning: 'no event is ignored until it is changed' },
+    description:
+      'rules for events that become no rows, as a JSON array; the fields of a rule (path, cmdline, cwd, parent_path, ancestor_path and cgroup_path as GLOB patterns, uid, entry_type) must all match; with "descendants": true it also ignores all descendants of what it matches',
   },
   process_ancestry_aggregate_ms: {
     type: 'integer',

@@ -71,7 +71,8 @@ export function resolveFlags(sources: Sources, running?: FlagValues): Resolved {
     }
     const unsafe = isUnreadable ? whenRefusedOf(name) : undefined;
     // The unreadable file may contain redaction patterns.
-    if (unsafe) errors.push(new UnsafeFlagError(`${name}: the configuration file cannot be read; ${unsafe.meaning}`));
+    if (unsafe && unsafe.value !== flags[name].default)
+      errors.push(new UnsafeFlagError(`${name}: the configuration file cannot be read; ${unsafe.meaning}`));
     return (unsafe?.value ?? flags[name].default) as FlagValues[Name];
   };
   const values = Object.fromEntries(flagNames.map((name) => [name, pick(name)])) as unknown as FlagValues;

@@ -32,6 +32,10 @@ export const cacheStatsMetrics: ColumnMetrics<RecorderStats> = {
     help: 'Events that became rows, by action',
     samples: ({ published }) => byLabel('action', published),
   }),
+  events_ignored: counter('events_ignored', {
+    help: 'Events without a row because of process_ancestry_ignore, by rule; only rules in force',
+    samples: ({ ignored }) => byLabel('rule', ignored),
+  }),
   events_lost: counter('events_lost'),
   details_missing: counter('details_missing'),
   kernel_lost: counter('kernel_records_lost'),

@@ -33,9 +33,12 @@ const SHORTENED = { path: 256, args: 128, cwd: 64 } as const;
 /** Longest file name, in bytes (linux/limits.h). */
 const NAME_MAX = 255;
 
+/** The end of a text that was cut to save memory. */
+export const CUT = '…';
+
 /** A copy of the first characters. A slice would keep the whole text in memory. */
 function cut(text: string, max: number): string {
-  return text.length <= max ? text : `${Buffer.from(text.slice(0, max)).toString()}…`;
+  return text.length <= max ? text : `${Buffer.from(text.slice(0, max)).toString()}${CUT}`;
 }
 
 /** The details that an image keeps. The name of the call is only in the row of the exec itself. */
@@ -161,7 +164,7 @@ export class Image {
     const details = this.#details;
     if (!details) return;
     // A pattern may need the missing part of an argument that was cut.
-    const isCut = this.isShortened || details.args.endsWith('…');
+    const isCut = this.isShortened || details.args.endsWith(CUT);
     const { args } = redact(isCut ? { ...details, argsCut: true } : details);
     if (args !== details.args) this.#details = { ...details, args };
   }
@@ -169,7 +172,7 @@ export class Image {
   /** Whether this is the path of its file. For a cut path, compares the part that is left. */
   hasPath(path: string): boolean {
     const own = this.details.path;
-    return this.isShortened && own.endsWith('…') ? path.startsWith(own.slice(0, -1)) : path === own;
+    return this.isShortened && own.endsWith(CUT) ? path.startsWith(own.slice(0, -1)) : path === own;
   }
 
   #keep(details: ExecDetails): void {

@@ -26,6 +26,8 @@ export class ProcessAtFork {
   recorded: AncestorRecord | undefined;
   /** The cache of entry.ts. */
   entry: Entry | undefined;
+  /** The cache of ignore.ts. */
+  ignoreMarks: IgnoreMarks | undefined;
 
   constructor(process: Process, image: Image, session: Group | undefined, leftTerminal: boolean) {
     this.process = process;
@@ -65,6 +67,19 @@ export interface Entry {
   readonly type: EntryType;
   /** The entry leader, with its image at that time; undefined for pid 1, kernel threads and unknown. */
   readonly leader: ProcessAtFork | undefined;
+}
+
+/**
+ * What a set of rules says of a process and its ancestors, for the rows of its descendants (ignore.ts). Most processes share it with
+ * their creator.
+ */
+export interface IgnoreMarks {
+  /** The set of rules. */
+  readonly rules: object;
+  /** The rule that ignores the process and its descendants. */
+  readonly subtreeOf: { ignored: number } | undefined;
+  /** Patterns of ancestor_path that the path of the process or of an ancestor matches. */
+  readonly paths: ReadonlySet<string>;
 }
 
 /** The facts that rows have about an ancestor or a leader. The same object is stored once. */

@@ -9,6 +9,7 @@ import { MEMORY_BOUNDS, textBytes } from '../memory/memory_bounds.ts';
 import { type Ancestry, ancestryOf, unsettledOf } from './ancestry.ts';
 import type { CacheStats } from './cache.ts';
 import { entryOf, hasEntryName, isSshd } from './entry.ts';
+import type { IgnoreRules } from './ignore.ts';
 import { Image } from './image.ts';
 import { Logins } from './logins.ts';
 import { type Action, type Moment, PendingEvent } from './pending_event.ts';
@@ -74,6 +75,8 @@ export interface TreeSettings {
   readonly publishWaitMs: number;
   /** The actions that are published. */
   readonly actions: ReadonlySet<Action>;
+  /** The events that are not published; undefined for none. */
+  readonly ignore: IgnoreRules | undefined;
 }
 
 export interface TreeOptions extends TreeSettings, ProcessTableOptions {
@@ -86,11 +89,13 @@ export interface TreeOptions extends TreeSettings, ProcessTableOptions {
 export interface TreeStats extends CacheStats {
   readonly eventsReceived: number;
   readonly eventsPublished: number;
+  /** Events that were not published because a rule ignores them. */
+  readonly eventsIgnored: number;
   /** Events that wait to be published. */
   readonly waiting: number;
   /** How long the oldest waiting event has waited, in milliseconds; 0 if none waits. */
   readonly waitedMs: number;
-  /** Execs without details: only the exec itself is known. */
+  /** Execs that were published without details: only the exec itself is known. */
   readonly detailsMissing: number;
   /** Events that were published incomplete because the waiting events took too much memory. */
   readonly hurried: number;
@@ -115,6 +120,7 @@ export class ProcessTree {
   #happened = 0;
   #eventsReceived = 0;
   #eventsPublished = 0;
+  #eventsIgnored = 0;
   #detailsMissing = 0;
   #hurried = 0;
   /** Memory for the texts of events that are not published yet. */
@@ -145,6 +151,7 @@ export class ProcessTree {
       ...this.processes.stats,
       eventsReceived: this.#eventsReceived,
       eventsPublished: this.#eventsPublished,
+      eventsIgnored: this.#eventsIgnored,
       waiting: this.waiting,
       waitedMs: this.#options.now() - (this.waitingSinceMs ?? this.#options.now()),
       detailsMissing: this.#detailsMissing,
@@ -245,8 +252,6 @@ export class ProcessTree {
     const unseen = process.discoveredBy === 'implied' && process.execUnixMs === 0;
     if (unseen && !process.image.sealed) process.image.seal(undefined);
     const before = process.image;
-    // If the arguments are cut to nothing, records were lost or the arguments could not be read.
-    if (!details || (details.args === '' && details.argsCut)) this.#detailsMissing++;
     // Until a resync after a loss, the details may belong to another exec of the same pid.
     const isCertain = this.processes.losses.sinceResync === 0;
     process.execute(details ? Image.of(details, isCertain) : Image.unknown(), event);
@@ -392,8 +397,14 @@ export class ProcessTree {
     // A thread group leader also ends when another thread executes: this is not the exit of the process (R7).
     const isRevived = pending.action === 'exit' && !process.exit;
     if (isRevived || !this.#settings.actions.has(pending.action)) return;
-    this.#eventsPublished++;
     process.cgroup ||= fromCreators(process, ({ cgroup }) => cgroup, 'hasLeftCgroup') ?? '';
+    const cgroup = pending.cgroup || process.cgroup;
+    if (this.#settings.ignore?.ignores(pending.atFork, cgroup)) {
+      this.#eventsIgnored++;
+      return;
+    }
+    this.#eventsPublished++;
+    if (pending.action === 'exec' && areMissing(pending.details)) this.#detailsMissing++;
     process.pidNamespace ??= fromCreators(process, ({ pidNamespace }) => pidNamespace);
     const context = this.#context;
     const creator = context.record(process.creator);
@@ -428,7 +439,7 @@ export class ProcessTree {
         previous: context.previous(pending.previous, process.creator),
       },
       entryAddress: this.#logins.addressOf(entry),
-      cgroup: pending.cgroup || process.cgroup,
+      cgroup,
       sha256: '',
       exitStatus: action === 'exit' ? process.exit?.status : undefined,
       endUnixMs: action === 'exit' ? pending.unixMs : undefined,
@@ -437,6 +448,11 @@ export class ProcessTree {
       host: this.#options.host,
     });
   }
+}
+
+/** Arguments that are cut to nothing: records were lost, or the arguments could not be read. */
+function areMissing(details: ExecDetails | undefined): boolean {
+  return !details || (details.args === '' && details.argsCut);
 }
 
 /** For each action: the list of an event with this action only. */

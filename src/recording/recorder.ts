@@ -15,6 +15,7 @@ import { FileHasher, type HashLimits } from '../files/file_hasher.ts';
 import type { Names } from '../linux/user_names.ts';
 import { IdleMemory } from '../memory/idle_memory.ts';
 import { ACTIONS, parseActions } from '../process/actions.ts';
+import { type IgnoreRules, parseIgnoreRules } from '../process/ignore.ts';
 import type { Action } from '../process/pending_event.ts';
 import type { ProcessTable } from '../process/process_table.ts';
 import { parseRedactPatterns } from '../process/redact.ts';
@@ -60,6 +61,7 @@ interface Totals {
   expirations: number;
   eventsReceived: number;
   eventsPublished: number;
+  eventsIgnored: number;
   detailsMissing: number;
   hurried: number;
   textsCut: number;
@@ -89,6 +91,7 @@ const NO_TREE: TreeStats = {
   expirations: 0,
   eventsReceived: 0,
   eventsPublished: 0,
+  eventsIgnored: 0,
   waiting: 0,
   waitedMs: 0,
   detailsMissing: 0,
@@ -114,6 +117,7 @@ export class Recorder {
   readonly #sweepTimer: NodeJS.Timeout;
   #values: FlagValues;
   #redactPatterns: readonly RedactPattern[];
+  #ignore: IgnoreRules | undefined;
   #run: Recording | undefined;
   #problems: readonly CollectorProblem[] = [];
   #earlier: Totals = zeroTotals();
@@ -134,6 +138,7 @@ export class Recorder {
     this.#store = options.store;
     this.#log = options.log;
     this.#redactPatterns = parseRedactPatterns(options.values.process_ancestry_redact);
+    this.#ignore = parseIgnoreRules(options.values.process_ancestry_ignore);
     const proc = options.proc ?? this.#procfs;
     this.#proc = proc;
     const files = new ExecutedFiles({ startTicks: (pid) => proc.startTicks(pid as Pid) });
@@ -188,6 +193,8 @@ export class Recorder {
   /** Applies new flag values. A value that needs another source starts a new run; all others apply at once. */
   async configure(values: FlagValues, restartAsked: boolean): Promise<void> {
     const restart = restartAsked || tellsSessions(values) !== tellsSessions(this.#values);
+    if (values.process_ancestry_ignore !== this.#values.process_ancestry_ignore)
+      this.#ignore = parseIgnoreRules(values.process_ancestry_ignore, this.#ignore);
     const isRedactedOtherwise = values.process_ancestry_redact !== this.#values.process_ancestry_redact;
     this.#values = values;
     this.#redactPatterns = parseRedactPatterns(values.process_ancestry_redact);
@@ -227,6 +234,7 @@ export class Recorder {
       store,
       hashes: this.#hasher.stats,
       published: { ...this.#published },
+      ignored: Object.fromEntries(this.#ignore?.all.map(({ text, ignored }) => [text, ignored]) ?? []),
       resyncs: totals.resyncs,
       problems: [
         ...this.#problems,
@@ -415,6 +423,7 @@ export class Recorder {
       ancestorCmdlineMax: this.#values.process_ancestry_ancestor_cmdline_max,
       publishWaitMs: this.#values.process_ancestry_publish_wait_ms,
       actions: parseActions(this.#values.process_ancestry_events_actions),
+      ignore: this.#ignore,
     };
   }
 
@@ -499,6 +508,7 @@ function zeroTotals(): Totals {
     expirations: 0,
     eventsReceived: 0,
     eventsPublished: 0,
+    eventsIgnored: 0,
     detailsMissing: 0,
     hurried: 0,
     textsCut: 0,

@@ -12,6 +12,8 @@ export interface RecorderStats {
   readonly hashes: FileHasherStats;
   /** tree.eventsPublished, by action. */
   readonly published: Readonly<Record<Action, number>>;
+  /** Events ignored by the rules in force, by the text of the rule. */
+  readonly ignored: Readonly<Record<string, number>>;
   readonly resyncs: number;
   readonly problems: readonly CollectorProblem[];
   readonly uptimeSeconds: number;

@@ -92,6 +92,20 @@ describe('the source of a flag’s value', () => {
     });
   });
 
+  test('a rule of process_ancestry_ignore that is refused is named, and nothing is ignored, whatever was in force', () => {
+    const name = 'process_ancestry_ignore';
+    const file = { [name]: [{ path: '/usr/bin/true' }] };
+    const running = resolveFlags({ ...nothing, file }).values;
+    expect(running[name]).toBe('[{"path":"/usr/bin/true"}]');
+    const queried = new Map([[name, '[{"path":"/usr/bin/true"},{"pth":"x"}]']]);
+    const { values, errors } = resolveFlags({ ...nothing, queried, file }, running);
+    expect(values[name]).toBe('');
+    expect(errors).toEqual([expect.any(UnsafeFlagError)]);
+    expect(errors[0]?.message).toMatch(
+      /^process_ancestry_flags: process_ancestry_ignore: rule 2, \{"pth":"x"\}: "pth" is no field: .*; no event is ignored until it is changed$/,
+    );
+  });
+
   test.each<[string, Partial<Sources>]>([
     ['cannot be read', { file: undefined, fileError: 'EACCES' }],
     ['is no object', { file: [1] }],

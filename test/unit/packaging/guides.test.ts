@@ -7,6 +7,7 @@ import type { ExecDetails } from '../../../src/collect/event.ts';
 import { CHECKS } from '../../../src/commands/doctor/doctor.ts';
 import { flagNames } from '../../../src/config/flags.ts';
 import { resolveFlags } from '../../../src/config/settings.ts';
+import { parseIgnoreRules } from '../../../src/process/ignore.ts';
 import { parseRedactPatterns, redact } from '../../../src/process/redact.ts';
 import type { RedactPattern } from '../../../src/process/redact_pattern.ts';
 import { columns } from '../../../tables/process_ancestry_events.ts';
@@ -104,6 +105,15 @@ describe('packaging/operations/README.md', () => {
       'x',
     ]);
   });
+});
+
+test('packaging/operations/README.md has rules of process_ancestry_ignore that are accepted', () => {
+  const [, json = ''] =
+    /```json\n(\{\n {2}"process_ancestry_ignore".*?)```/s.exec(read('packaging/operations/README.md')) ?? [];
+  const file = JSON.parse(json) as Record<string, unknown>;
+  const resolved = resolveFlags({ commandLine: new Map(), environment: {}, osqueryOptions: new Map(), file });
+  expect(resolved.errors).toEqual([]);
+  expect(parseIgnoreRules(resolved.values.process_ancestry_ignore)?.all).toHaveLength(3);
 });
 
 function redactedArguments(args: readonly string[], patterns: readonly RedactPattern[]): readonly string[] {

@@ -368,6 +368,7 @@ describe('the cache (R11)', () => {
       ancestorCmdlineMax: 4096,
       publishWaitMs: 100,
       actions: new Set<Action>(['exec']),
+      ignore: undefined,
     };
     harness.tree.configure({ ...settings, cacheSize: 20 });
     expect(harness.tree.stats).toMatchObject({ size: 20, capacity: 20 });

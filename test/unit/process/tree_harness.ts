@@ -115,6 +115,7 @@ export class TreeHarness {
       ancestorCmdlineMax: 4096,
       publishWaitMs: 100,
       actions: new Set<Action>(['exec']),
+      ignore: undefined,
       bootToUnixMs: BOOT_UNIX_MS,
       now: () => this.nowMs,
       proc: this.proc,

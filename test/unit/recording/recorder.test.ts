@@ -225,6 +225,29 @@ describe('the observers of a run', () => {
   });
 });
 
+test('rules of process_ancestry_ignore apply from their change on, and counts outlast runs', async () => {
+  const ignore = (path: string) => JSON.stringify([{ path }]);
+  const flags = { process_ancestry_events_actions: 'fork', process_ancestry_ignore: ignore('/bin/process') };
+  const { recorder, native, store, changed } = setUp(flags);
+  await recorder.start();
+  const counts = () => {
+    const { tree, ignored } = recorder.stats();
+    return { rows: store.stats.rows, total: tree.eventsIgnored, ignored };
+  };
+  native.deliver(Buffer.concat([forkOf(1, 10, 500), forkOf(1, 11, 501)]));
+  await until(() => counts().total === 2);
+  expect(counts()).toEqual({ rows: 0, total: 2, ignored: { [ignore('/bin/process').slice(1, -1)]: 2 } });
+  await recorder.configure(changed('process_ancestry_ignore', ignore('/bin/other')), false);
+  native.deliver(forkOf(1, 12, 502));
+  await until(() => counts().rows === 1);
+  const after = { rows: 1, total: 2, ignored: { [ignore('/bin/other').slice(1, -1)]: 0 } };
+  expect(counts()).toEqual(after);
+  await recorder.configure(changed('process_ancestry_ignore', ignore('/bin/other')), true);
+  expect(counts()).toEqual(after);
+  await recorder.configure(changed('process_ancestry_ignore', ''), false);
+  expect(counts()).toEqual({ rows: 1, total: 2, ignored: {} });
+});
+
 describe('stalls', () => {
   test('an exec is not given up while its record may be in the queue', async () => {
     const { recorder, store, native } = setUp({ process_ancestry_publish_wait_ms: '200' });

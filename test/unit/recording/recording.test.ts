@@ -74,6 +74,7 @@ function setUp(hasRoom = () => true) {
     settings: {
       ...{ cacheSize: 100, cacheTtlSeconds: 10, maxDepth: 32, ancestorCmdlineMax: 4096, publishWaitMs: 0 },
       actions: new Set<Action>(['exec']),
+      ignore: undefined,
     },
     redactPatterns: () => parseRedactPatterns(flags.redact),
     names: { user: () => undefined, group: () => undefined, revision: 0 },

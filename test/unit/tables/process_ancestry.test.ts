@@ -288,6 +288,7 @@ describe('after any events', () => {
       ancestorCmdlineMax: 4096,
       publishWaitMs: 100,
       actions: new Set<Action>(['exec']),
+      ignore: undefined,
     };
     const harness = new TreeHarness(settings);
     for (const { happenings, passMs, sweep, cacheSize } of all) {

@@ -1,0 +1,210 @@
+/**
+ * A pattern of SQLite's GLOB, compiled: * (any characters), ? (one), [a-z] and [^a-z] (one of a class). Between two * it looks for the
+ * next part from left to right and never goes back, so a text takes linear time. A NUL in a text, which separates arguments, is
+ * compared as a space.
+ */
+
+import { CUT } from './image.ts';
+
+export class GlobError extends Error {
+  override readonly name = 'GlobError';
+}
+
+export class Glob {
+  readonly pattern: string;
+  /** The parts between the *. */
+  readonly #parts: readonly Part[];
+  /** The last character before anything special: most texts differ there. */
+  readonly #headAt: number;
+  readonly #headCode: number;
+
+  /** @throws {GlobError} a class that has no end: SQLite would match nothing */
+  constructor(pattern: string) {
+    this.pattern = pattern;
+    this.#parts = partsOf(pattern);
+    const [head = ''] = /^[^*?[ ]*/.exec(pattern) ?? [];
+    this.#headAt = head.length - 1;
+    this.#headCode = head.charCodeAt(this.#headAt);
+  }
+
+  /** A text that ends in … was cut: what follows is not known, so only a pattern that ends in * can match. '' matches nothing. */
+  matches(text: string): boolean {
+    if (this.#headAt >= 0 && text.charCodeAt(this.#headAt) !== this.#headCode) return false;
+    if (text === '') return false;
+    return text.endsWith(CUT) ? this.#compare(text.slice(0, -CUT.length), true) : this.#compare(text, false);
+  }
+
+  #compare(text: string, isCut: boolean): boolean {
+    const parts = this.#parts;
+    const [head] = parts as readonly [Part];
+    const last = parts.length - 1;
+    let end = head.atStart(text);
+    if (end < 0) return false;
+    if (last === 0) return !isCut && end === text.length;
+    const tail = parts[last] as Part;
+    if (isCut && !tail.isEmpty) return false;
+    for (let n = 1; n < last; n++) {
+      end = (parts[n] as Part).next(text, end);
+      if (end < 0) return false;
+    }
+    return tail.isAtEnd(text, end);
+  }
+}
+
+/** Text that a part of a pattern matches: it has no *. */
+interface Part {
+  readonly isEmpty: boolean;
+  /** Where its match at the start of a text ends; -1 for none. */
+  atStart(text: string): number;
+  /** Where its first match from `from` on ends; -1 for none. */
+  next(text: string, from: number): number;
+  /** Whether it matches at the end of a text, and no earlier than `from`. */
+  isAtEnd(text: string, from: number): boolean;
+}
+
+class Literal implements Part {
+  readonly #literal: string;
+
+  constructor(literal: string) {
+    this.#literal = literal;
+  }
+
+  get isEmpty(): boolean {
+    return this.#literal === '';
+  }
+
+  atStart(text: string): number {
+    return text.startsWith(this.#literal) ? this.#literal.length : -1;
+  }
+
+  next(text: string, from: number): number {
+    const at = text.indexOf(this.#literal, from);
+    return at < 0 ? -1 : at + this.#literal.length;
+  }
+
+  isAtEnd(text: string, from: number): boolean {
+    return text.length - this.#literal.length >= from && text.endsWith(this.#literal);
+  }
+}
+
+/** A part with ?, classes or spaces: a class for each character. A NUL is a space. No RegExp: V8 does not find all matches of classes beside surrogate pairs. */
+class Characters implements Part {
+  readonly isEmpty = false;
+  readonly #classes: readonly CharacterClass[];
+
+  constructor(classes: readonly CharacterClass[]) {
+    this.#classes = classes;
+  }
+
+  atStart(text: string): number {
+    return this.#at(text, 0);
+  }
+
+  next(text: string, from: number): number {
+    for (let at = from; at < text.length; at += widthOf(text.codePointAt(at) as number)) {
+      const end = this.#at(text, at);
+      if (end >= 0) return end;
+    }
+    return -1;
+  }
+
+  isAtEnd(text: string, from: number): boolean {
+    let at = text.length;
+    for (let n = 0; n < this.#classes.length; n++) at -= widthOf(text.codePointAt(at - 2) ?? 0) === 2 ? 2 : 1;
+    return at >= from && this.#at(text, at) === text.length;
+  }
+
+  /** Where a match at this place ends; -1 for none. */
+  #at(text: string, place: number): number {
+    let at = place;
+    for (let n = 0; n < this.#classes.length; n++) {
+      if (at >= text.length) return -1;
+      const character = text.codePointAt(at) || SPACE;
+      if (!has(this.#classes[n] as CharacterClass, character)) return -1;
+      at += widthOf(character);
+    }
+    return at;
+  }
+}
+
+/** A class is inverted if it matches what is not in its ranges. */
+interface CharacterClass {
+  readonly isInverted: boolean;
+  /** The first and the last character of each range. */
+  readonly ranges: readonly number[];
+}
+
+const SPACE = 0x20;
+const ANY: CharacterClass = { isInverted: true, ranges: [] };
+
+function has({ isInverted, ranges }: CharacterClass, character: number): boolean {
+  for (let n = 0; n < ranges.length; n += 2)
+    if (character >= (ranges[n] as number) && character <= (ranges[n + 1] as number)) return !isInverted;
+  return isInverted;
+}
+
+/** Code units of a character. */
+function widthOf(character: number): number {
+  return character > 0xffff ? 2 : 1;
+}
+
+function partsOf(pattern: string): Part[] {
+  const parts: Part[] = [];
+  let classes: CharacterClass[] = [];
+  let literal: string | undefined = '';
+  const end = () => {
+    parts.push(literal === undefined ? new Characters(classes) : new Literal(literal));
+    [literal, classes] = ['', []];
+  };
+  const characters = [...pattern];
+  for (let at = 0; at < characters.length; at++) {
+    const character = characters[at] as string;
+    if (character === '*') {
+      end();
+    } else if (character === '?') {
+      classes.push(ANY);
+      literal = undefined;
+    } else if (character === '[') {
+      const found = classAt(characters, at);
+      classes.push(found.class);
+      literal = undefined;
+      at = found.last;
+    } else {
+      const code = codeOf(character);
+      classes.push({ isInverted: false, ranges: [code, code] });
+      literal = literal === undefined || code === SPACE ? undefined : literal + character;
+    }
+  }
+  end();
+  return parts;
+}
+
+/** The class that begins at `at`, as SQLite reads it (func.c, patternCompare), and the index of its ]. */
+function classAt(characters: readonly string[], at: number): { class: CharacterClass; last: number } {
+  let next = at + 1;
+  const isInverted = characters[next] === '^';
+  if (isInverted) next++;
+  const ranges: number[] = [];
+  let prior: number | undefined;
+  const first = next;
+  // A ] at the beginning is a member.
+  for (; next < characters.length && (characters[next] !== ']' || next === first); next++) {
+    const member = codeOf(characters[next] as string);
+    const upTo = characters[next + 1];
+    if (characters[next] === '-' && prior !== undefined && upTo !== undefined && upTo !== ']') {
+      ranges.push(prior, codeOf(upTo));
+      prior = undefined;
+      next++;
+    } else {
+      ranges.push(member, member);
+      // No range begins with a ] at the beginning.
+      prior = characters[next] === ']' ? undefined : member;
+    }
+  }
+  if (next >= characters.length) throw new GlobError(`${JSON.stringify(characters.join(''))}: [ has no ]`);
+  return { class: { isInverted, ranges }, last: next };
+}
+
+function codeOf(character: string): number {
+  return character.codePointAt(0) as number;
+}

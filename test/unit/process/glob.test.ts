@@ -1,0 +1,96 @@
+import { DatabaseSync } from 'node:sqlite';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Glob, GlobError } from '../../../src/process/glob.ts';
+
+const statement = new DatabaseSync(':memory:').prepare('SELECT ? GLOB ? AS matches');
+const inSqlite = (text: string, pattern: string) => statement.get(text, pattern)?.matches === 1;
+
+/** Few characters, so that texts and patterns meet. */
+const character = fc.constantFrom('a', 'b', 'c', '-', ']', '^', '/', 'é', '😀', '…', ' ');
+const piece = fc.oneof(
+  character,
+  fc.constantFrom('*', '*', '?', '[ab]', '[^ab]', '[a-c]', '[c-a]', '[]a]', '[^]a]', '[-a]', '[a-]', '[a-b-c]', '[^]'),
+);
+const text = fc.array(character, { minLength: 1, maxLength: 12 }).map((all) => all.join(''));
+const whole = text.filter((text) => !text.endsWith('…'));
+
+function isCompiled(pattern: string): boolean {
+  try {
+    return Boolean(new Glob(pattern));
+  } catch {
+    return false;
+  }
+}
+
+describe('a pattern', () => {
+  test('matches what SQLite matches', () => {
+    const pattern = fc.array(piece, { maxLength: 8 }).map((all) => all.join(''));
+    fc.assert(
+      fc.property(pattern, fc.array(whole, { minLength: 1, maxLength: 8 }), (pattern, texts) => {
+        let glob: Glob;
+        try {
+          glob = new Glob(pattern);
+        } catch (error) {
+          expect(error).toBeInstanceOf(GlobError);
+          for (const text of texts) expect(inSqlite(text, pattern)).toBe(false);
+          return;
+        }
+        for (const text of texts) expect([text, glob.matches(text)]).toEqual([text, inSqlite(text, pattern)]);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  test('with classes finds its match beside a character of two code units', () => {
+    for (const pattern of ['*[^x][^a][ab]a', '*[^x][^a][ab]a*', '?😀[a]a', 'a?aa'])
+      expect([pattern, new Glob(pattern).matches('a😀aa')]).toEqual([pattern, true]);
+    expect(new Glob('*??a').matches('😀a')).toBe(false);
+  });
+
+  test('of a text that was cut matches only if it matches whatever follows', () => {
+    const pattern = fc.array(piece, { maxLength: 6 }).map((all) => all.join(''));
+    fc.assert(
+      fc.property(pattern, whole, text, (pattern, text, rest) => {
+        fc.pre(!/\[/.test(pattern));
+        if (new Glob(pattern).matches(`${text}…`)) expect(inSqlite(text + rest, pattern)).toBe(true);
+      }),
+      { numRuns: 3000 },
+    );
+    expect(new Glob('java -cp *').matches('java -cp a:b…')).toBe(true);
+    expect(new Glob('*-cp*').matches('java -cp a:b…')).toBe(true);
+    expect(new Glob('java -cp a:b').matches('java -cp a:b…')).toBe(false);
+    expect(new Glob('*b').matches('java -cp a:b…')).toBe(false);
+    expect(new Glob('*…').matches('java -cp a:b…')).toBe(false);
+  });
+
+  test('with spaces matches arguments that are separated by NUL', () => {
+    const pattern = fc
+      .array(fc.oneof(piece, fc.constantFrom('[ a]', '[^ ]')), { maxLength: 8 })
+      .map((all) => all.join(''));
+    fc.assert(
+      fc.property(pattern, fc.array(whole, { minLength: 1, maxLength: 4 }), (pattern, args) => {
+        fc.pre(isCompiled(pattern));
+        expect(new Glob(pattern).matches(args.join('\0'))).toBe(inSqlite(args.join(' '), pattern));
+      }),
+      { numRuns: 3000 },
+    );
+    expect(new Glob('curl -s *').matches('curl\0-s\0x y')).toBe(true);
+    expect(new Glob('curl\0-s *').matches('curl -s x')).toBe(false);
+  });
+
+  test('does not match what is not known', () => {
+    expect(new Glob('*').matches('')).toBe(false);
+  });
+
+  test('with a class that has no end is an error that shows the pattern', () => {
+    for (const pattern of ['[', '/srv/[a-z', 'a[]', '[^]', 'a[^'])
+      expect(() => new Glob(pattern)).toThrow(`${JSON.stringify(pattern)}: [ has no ]`);
+  });
+
+  test('with many * takes linear time', () => {
+    const glob = new Glob(`${'*a'.repeat(50)}*b`);
+    expect(glob.matches('a'.repeat(1_000_000))).toBe(false);
+    expect(glob.matches(`${'a'.repeat(1_000_000)}b`)).toBe(true);
+  });
+});
