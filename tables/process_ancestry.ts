@@ -1,5 +1,5 @@
 /** One row per pair of a process and an ancestor, for joins. */
-import type { ExecDetails, Pid } from '../src/collect/event.ts';
+import { createHash } from 'node:crypto';
 import { exitCodeOf } from '../src/linux/exit_status.ts';
 import {
   bigint,
@@ -16,24 +16,9 @@ import { cmdlineOf } from '../src/process/image.ts';
 import { ancestorsOf, type Descent, descendantsOf } from '../src/process/lineage_walk.ts';
 import { LONGEST_CHAIN, type Process } from '../src/process/process.ts';
 import type { ProcessTable } from '../src/process/process_table.ts';
+import { type AncestryRow, rememberedAncestor } from './ancestry_row.ts';
+import { lineageAt, type RowStore, secondsAsked } from './lineage_at.ts';
 import { namedProcesses } from './named_processes.ts';
-import { stateOf } from './process_state.ts';
-
-/** A process and one of its ancestors, at the time of the query. */
-export interface AncestryRow {
-  readonly process: Process;
-  readonly pid: Pid;
-  readonly entityId: string;
-  readonly ancestorPid: Pid;
-  readonly ancestorEntityId: string;
-  readonly depth: number;
-  /** Details of the ancestor's image at the fork. */
-  readonly details: ExecDetails;
-  readonly ancestorStartUnixSeconds: number;
-  readonly ancestorExit: Process['exit'];
-  /** Whether the process is of a recorded log. */
-  readonly isRecorded: boolean;
-}
 
 const KEY = ColumnOption.index | ColumnOption.optimized;
 const orNull = (value: number | undefined): number | null => value ?? null;
@@ -66,48 +51,76 @@ export const columns: readonly Column<AncestryRow>[] = [
   ),
   text(
     'state',
-    'State of the ancestor now: running or exited; NULL if a recorded log has no exit of it',
-    ({ ancestorExit, isRecorded }) => stateOf(ancestorExit, isRecorded),
+    'State of the ancestor now: running or exited; NULL if its end is not known: in a recorded log, and for a stored row',
+    ({ state }) => state,
   ),
   integer(
     'exit_code',
     'Exit code of the ancestor, or 128 plus the signal that killed it; NULL while it runs, or if unknown',
-    ({ ancestorExit }) => (ancestorExit?.status === undefined ? null : exitCodeOf(ancestorExit.status)),
+    ({ exitStatus }) => (exitStatus === undefined ? null : exitCodeOf(exitStatus)),
+  ),
+  bigint(
+    'at',
+    'WHERE pid = … AND at = …: the ancestors of each process that had the pid in this second (UNIX time), from memory and stored rows',
+    ({ at }) => at,
+    ColumnOption.additional | ColumnOption.optimized | ColumnOption.hidden,
   ),
 ];
 
 /** Larger than the length of any chain. */
 const DEPTHS = 4 * LONGEST_CHAIN;
 
+const LEAST = -(2n ** 63n);
+
+/** The id of a row about the past. It is negative, so no other row has it. Probability of a collision of two: 1 in 2^63. */
+function rowidAt({ entityId, depth, at }: AncestryRow): bigint {
+  const digest = createHash('sha256').update(`${entityId} ${depth} ${at}`).digest();
+  return BigInt.asIntN(64, digest.readBigInt64BE() | LEAST);
+}
+
+const NO_ROWS: RowStore = { select: () => [].values() };
+
 /**
  * `processes` returns the process tables of the present recording, one for each host. `readable` resolves when a query may
- * start: it waits until a recorded log is read completely.
+ * start: it waits until a recorded log is read completely. `store` has the rows of process_ancestry_events, for queries about the past.
  */
 export function processAncestry(
   processes: () => readonly ProcessTable[],
   readable: () => Promise<void> = () => Promise.resolve(),
+  store: RowStore = NO_ROWS,
 ): TablePlugin<AncestryRow> {
   const rowids = new RowIds<Process>();
   return {
     name: 'process_ancestry',
     description: 'Every known process with each of its ancestors, one row per pair',
     columns,
-    rowid: ({ process, depth }) => rowids.of(process) * DEPTHS + depth,
+    rowid: (row) => (row.process ? rowids.of(row.process) * DEPTHS + row.depth : rowidAt(row)),
     async generate(context) {
       await readable();
-      return selected(processes(), context);
+      const seconds = secondsAsked(context);
+      const rows = seconds
+        ? lineageAt(processes(), store, context, seconds, Date.now())
+        : rememberedRows(processes(), context);
+      return admitted(rows, context);
     },
   };
 }
 
-function* selected(hosts: readonly ProcessTable[], context: QueryContext): IterableIterator<AncestryRow | undefined> {
+function* admitted(
+  rows: Iterable<AncestryRow | undefined>,
+  context: QueryContext,
+): IterableIterator<AncestryRow | undefined> {
   const admits = yield* rowMatcherInPieces(columns, context);
+  // A row that does not match is a pause too: a chain may be a thousand long.
+  for (const row of rows) yield row && (!admits || admits(row)) ? row : undefined;
+}
+
+function* rememberedRows(
+  hosts: readonly ProcessTable[],
+  context: QueryContext,
+): IterableIterator<AncestryRow | undefined> {
   for (const processes of hosts) {
-    for (const descent of descents(processes, context)) {
-      const row = descent && rowOf(descent, processes);
-      // A row that does not match is a pause too: a chain may be a thousand long.
-      yield row && (!admits || admits(row)) ? row : undefined;
-    }
+    for (const descent of descents(processes, context)) yield descent && rowOf(descent, processes);
   }
 }
 
@@ -124,15 +137,11 @@ function* descents(processes: ProcessTable, context: QueryContext): IterableIter
 
 function rowOf({ process, ancestor, depth }: Descent, processes: ProcessTable): AncestryRow {
   return {
+    ...rememberedAncestor(ancestor, processes),
     process,
     pid: process.pid,
     entityId: processes.entityIdOf(process),
-    ancestorPid: ancestor.process.pid,
-    ancestorEntityId: processes.entityIdOf(ancestor.process),
     depth,
-    details: ancestor.image.details,
-    ancestorStartUnixSeconds: Math.floor(processes.startOf(ancestor.process) / 100),
-    ancestorExit: ancestor.process.exit,
-    isRecorded: processes.isRecorded,
+    at: null,
   };
 }

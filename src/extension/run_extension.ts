@@ -141,7 +141,7 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
   const ecsVocabulary = () => settings.values.process_ancestry_ecs_actions;
   const plugins = [
     processAncestryEvents({ store, readable, resultMaxBytes, ecsVocabulary }),
-    processAncestry(() => recorder.processes, readable),
+    processAncestry(() => recorder.processes, readable, store),
     processAncestryTree(() => recorder.processes, readable),
     processAncestrySubscribers(store),
     processAncestryCacheStats(() => recorder.stats()),

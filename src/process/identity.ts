@@ -17,6 +17,11 @@ export class EntityIds {
     this.#prefix = bytes.toString('base64url');
   }
 
+  /** Whether an entity id is of this boot. */
+  areOf(entityId: string): boolean {
+    return entityId.startsWith(`${this.#prefix}.`);
+  }
+
   /** `sameTickIndex` distinguishes processes with the same pid that started in the same tick. */
   of(pid: Pid, startTicks: number, sameTickIndex: number): EntityId {
     const id = `${this.#prefix}.${pid.toString(36)}.${startTicks.toString(36)}`;

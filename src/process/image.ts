@@ -13,7 +13,7 @@ const IMAGE_ARGS_MAX = 32_768;
 const USUAL_TEXT_BYTES = 1024;
 
 /** The arguments as one text, like the column cmdline of osquery. */
-export function cmdlineOf({ args }: ExecDetails): string {
+export function cmdlineOf({ args }: Pick<ExecDetails, 'args'>): string {
   return args.replaceAll('\0', ' ');
 }
 

@@ -69,6 +69,16 @@ export class ProcessTable {
     return this.#proc === undefined;
   }
 
+  /** When the host booted, in Unix ms. */
+  get bootUnixMs(): number {
+    return this.#bootToUnixMs;
+  }
+
+  /** Whether an entity id is of a process of this boot. */
+  isOfThisBoot(entityId: string): boolean {
+    return this.#entityIds.areOf(entityId);
+  }
+
   resize(settings: { cacheSize: number; cacheTtlSeconds: number }): void {
     this.#cache.resize({ capacity: settings.cacheSize, ttlSeconds: settings.cacheTtlSeconds });
   }

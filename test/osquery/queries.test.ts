@@ -1,6 +1,7 @@
 /** The tables in the SQLite of a stock osquery: row ids, aliases, missing values. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { columns } from '../../tables/process_ancestry_events.ts';
+import { ancestorPids, CHAIN, joinStatements } from './join_statements.ts';
 import { osqueryi, SAMPLE, StockOsqueryd } from './stock_osquery.ts';
 
 let osquery: StockOsqueryd;
@@ -58,6 +59,33 @@ test('a value that is not there is NULL, and JSON without one is null', async ()
   expect(Number(row?.n)).toBeGreaterThan(0);
   expect(Number(row?.leaders)).toBeLessThan(Number(row?.n));
   expect(row).toMatchObject({ statuses: '0', environments: '0' });
+});
+
+describe('process_ancestry with at', () => {
+  test('is joined by the guide to sockets and files', () => {
+    expect(joinStatements.map(({ table }) => table)).toEqual([
+      'socket_events',
+      'process_open_sockets',
+      'process_file_events',
+    ]);
+  });
+
+  test.each(joinStatements)('has the ancestors of a process in $table', async ({ sql }) => {
+    expect(ancestorPids(await osquery.query(sql))).toEqual(CHAIN);
+  });
+
+  test.each([
+    ['pid = 4065 AND at = 1793523902', '7'],
+    ['pid = 4065 AND at IN (1793523902, 1793523949)', '14'],
+    ['pid IN (4065, 5121) AND at IN (1793523902, 1793523949)', '18'],
+    ['(pid = 4065 AND at = 1793523902) OR (pid = 5121 AND at = 1793523949)', '11'],
+    ['pid = 4065 AND at = 1793523902.0', '7'],
+    ['pid = 4065 AND at = 1793523902.5', '0'],
+    ["pid = 4065 AND at = '1793523902'", '7'],
+    ['pid = 4065 AND at = -1', '0'],
+  ])('WHERE %s has %s rows', async (where, rows) => {
+    expect(await osquery.value(`SELECT count(*) FROM process_ancestry WHERE ${where}`)).toBe(rows);
+  });
 });
 
 test('osqueryi runs one statement over the extension that it starts', () => {
