@@ -15,6 +15,7 @@ const WHOLE = {
   process_ancestry_fallback_replay_file: '',
   process_ancestry_database: ':memory:',
   process_ancestry_hash: false,
+  process_ancestry_ignore: '',
   process_ancestry_cache_size: 200_000,
   process_ancestry_cache_ttl: 604_800,
   process_ancestry_events_max: 10_000_000,

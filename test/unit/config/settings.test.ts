@@ -92,7 +92,7 @@ describe('the source of a flag’s value', () => {
     });
   });
 
-  test('a rule of process_ancestry_ignore that is refused is named, and nothing is ignored, whatever was in force', () => {
+  test('a rule of process_ancestry_ignore that is refused is named, and nothing is ignored, even if other rules were in force', () => {
     const name = 'process_ancestry_ignore';
     const file = { [name]: [{ path: '/usr/bin/true' }] };
     const running = resolveFlags({ ...nothing, file }).values;

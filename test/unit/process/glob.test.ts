@@ -48,7 +48,7 @@ describe('a pattern', () => {
     expect(new Glob('*??a').matches('😀a')).toBe(false);
   });
 
-  test('of a text that was cut matches only if it matches whatever follows', () => {
+  test('of a text that was cut matches only if it matches with any rest', () => {
     const pattern = fc.array(piece, { maxLength: 6 }).map((all) => all.join(''));
     fc.assert(
       fc.property(pattern, whole, text, (pattern, text, rest) => {

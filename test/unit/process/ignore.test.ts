@@ -344,7 +344,7 @@ const ofRow = (row: PublishedEvent): Shown => ({
   uid: row.details?.uid,
 });
 
-test('rules leave the rows that their columns say, whatever happens, and change nothing in those', () => {
+test('after any events, rules leave the rows that their columns say, and change nothing in those', () => {
   const pattern = fc.constantFrom('/bin/*', '/bin/image', '/bin/init', '/bin/[^a-i]*', '*n?t', 'image*');
   const rule = fc
     .record(

@@ -367,7 +367,7 @@ function livesOf(events: readonly ProcessEvent[]): Life[] {
   return lives;
 }
 
-test('whatever happens, a pid has at each second the true ancestors of all that had it, from memory and from rows', async () => {
+test('after any events, a pid has at each second the true ancestors of all processes that had it, from memory and from rows', async () => {
   let found = 0;
   await fc.assert(
     fc.asyncProperty(

@@ -39,8 +39,11 @@ const EVENT_COLUMNS = [
   'entry_type',
 ];
 
-async function replayed(file: string): Promise<{ events: readonly Row[]; processes: readonly Row[] }> {
-  const sources = { commandLine: new Map(), environment: {}, osqueryOptions: new Map(), file: undefined };
+async function replayed(
+  file: string,
+  flags: object = {},
+): Promise<{ events: readonly Row[]; processes: readonly Row[] }> {
+  const sources = { commandLine: new Map(), environment: {}, osqueryOptions: new Map(), file: flags };
   const { values } = resolveFlags(sources);
   const log = await RecordedLog.read(file, values, pino({ enabled: false }));
   const events = await log.tables.read('process_ancestry_events', EVENT_COLUMNS);
@@ -97,6 +100,12 @@ const summary = async (file: string) =>
     chainOf(row),
     row.ancestry_complete,
   ]);
+
+test('a log is drawn completely, also what the host ignores', async () => {
+  const { events } = await replayed(SAMPLE_LOG, { process_ancestry_ignore: [{ path: '*' }] });
+  expect(events).toHaveLength((await replayed(SAMPLE_LOG)).events.length);
+  expect(events.length).toBeGreaterThan(0);
+});
 
 describe('a log of any writer is read', () => {
   test('with quoted text', async () => {
