@@ -343,6 +343,7 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
       options.args_max_bytes = read.bytes("argsMaxBytes");
       options.ring_bytes = read.power_of_2("ringBytes", options.ring_bytes);
       options.sessions = read.boolean("tellsSessions", options.sessions);
+      options.ids = read.boolean("tellsIds", options.ids);
       options.environment_names = read.texts("environmentNames");
       if (read.failed()) return sensors;
       sensors.push_back(std::make_unique<ebpf::EbpfSensor>(std::move(options)));

@@ -58,6 +58,8 @@ export interface EventKind {
 
 const field = (name: string, type: FieldType, description: string): Field => ({ name, type, description });
 
+const IDS = ['uid', 'gid', 'euid', 'egid', 'suid', 'sgid', 'fsuid', 'fsgid'];
+
 /** The sources of events. The index is the number in the header. */
 export const SOURCES = ['none', 'proc_events', 'audit', 'ebpf'] as const;
 
@@ -109,6 +111,11 @@ export const EXEC_DETAILS: readonly Field[] = [
   field('argsBytes', 'u32', 'Bytes of all arguments with one separator byte between them, before any cut.'),
   field('envCount', 'id', 'Number of environment variables.'),
   field('envBytes', 'id', 'Bytes of the environment.'),
+  field(
+    'newNamespaces',
+    'id',
+    'Bits of the namespaces that the parent is not in: 1 mnt, 2 pid, 4 net, 8 user, 16 ipc, 32 uts, 64 cgroup, 128 time.',
+  ),
   field('argsCut', 'flag', 'Arguments are missing or cut.'),
   field('fromProcfs', 'flag', 'The details were read from /proc after the exec.'),
   field('isDeleted', 'flag', 'The program file had no name at the exec: it was removed, or never had one (a memfd).'),
@@ -116,7 +123,7 @@ export const EXEC_DETAILS: readonly Field[] = [
   field(
     'gainsPrivilege',
     'flag',
-    'The exec gained privileges: set-user-id, set-group-id or file capabilities (AT_SECURE).',
+    'The program has privileges that its real user has not (AT_SECURE): by set-user-ID, set-group-ID or file capabilities.',
   ),
   field(
     'isUpperLayer',
@@ -127,6 +134,13 @@ export const EXEC_DETAILS: readonly Field[] = [
     'pathCut',
     'flag',
     '`path` or `cwd` lacks its beginning, because it is longer than the kernel programs can read.',
+  ),
+  field('isMemfd', 'flag', 'The program file was made by memfd_create(2) and has no directory.'),
+  field('hasFileCapabilities', 'flag', 'The program file has capabilities (man 7 capabilities).'),
+  field(
+    'environmentCut',
+    'flag',
+    '`environment` may lack variables: the environment is too long, or could not be read.',
   ),
   field('comm', 'text', "The thread's name."),
   field('path', 'text', 'The file that the kernel loaded: for a script its interpreter.'),
@@ -266,5 +280,14 @@ export const KINDS: readonly EventKind[] = [
     code: 10,
     description: 'All records of the requested snapshot came before this point, or were counted as lost.',
     fields: [field('isWhole', 'flag', 'Whether the snapshot has all processes.')],
+  },
+  {
+    name: 'setid',
+    code: 11,
+    description: 'setuid(2) or a similar call changed user or group ids of a process, in the initial user namespace.',
+    fields: [
+      ...IDS.map((name) => field(name, 'id', 'After the call.')),
+      ...IDS.map((name) => field(`${name}Before`, 'id', 'Before the call.')),
+    ],
   },
 ];

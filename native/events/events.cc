@@ -21,7 +21,7 @@ uint8_t* put_text(uint8_t* to, std::string_view text) {
 }
 
 size_t packed_size(const ExecDetails& details) {
-  size_t size = 252;
+  size_t size = 256;
   size += details.comm.size();
   size += details.path.size();
   size += details.cwd.size();
@@ -43,6 +43,9 @@ uint16_t flags_of(const ExecDetails& details) {
   if (details.gains_privilege) flags |= 0x20;
   if (details.is_upper_layer) flags |= 0x40;
   if (details.path_cut) flags |= 0x80;
+  if (details.is_memfd) flags |= 0x100;
+  if (details.has_file_capabilities) flags |= 0x200;
+  if (details.environment_cut) flags |= 0x400;
   return flags;
 }
 
@@ -90,6 +93,7 @@ uint8_t* pack_numbers(uint8_t* to, const ExecDetails& details) {
   to = put(to, details.args_bytes);
   to = put(to, details.env_count);
   to = put(to, details.env_bytes);
+  to = put(to, details.new_namespaces);
   return to;
 }
 
@@ -112,7 +116,7 @@ size_t packed_size(const ForkEvent&) { return 48; }
 
 uint16_t flags_of(const ForkEvent& event) {
   uint16_t flags = 0;
-  if (event.is_claimed) flags |= 0x100;
+  if (event.is_claimed) flags |= 0x1000;
   return flags;
 }
 
@@ -137,9 +141,9 @@ size_t packed_size(const ExecEvent& event) {
 
 uint16_t flags_of(const ExecEvent& event) {
   uint16_t flags = 0;
-  if (event.groups_untold) flags |= 0x100;
-  if (event.cgroup_untold) flags |= 0x200;
-  if (event.is_unrecorded) flags |= 0x400;
+  if (event.groups_untold) flags |= 0x1000;
+  if (event.cgroup_untold) flags |= 0x2000;
+  if (event.is_unrecorded) flags |= 0x4000;
   if (event.details != nullptr) flags |= flags_of(*event.details);
   return flags;
 }
@@ -223,8 +227,8 @@ size_t packed_size(const SnapshotEvent& event) {
 
 uint16_t flags_of(const SnapshotEvent& event) {
   uint16_t flags = 0;
-  if (event.has_ended) flags |= 0x100;
-  if (event.has_executed) flags |= 0x200;
+  if (event.has_ended) flags |= 0x1000;
+  if (event.has_executed) flags |= 0x2000;
   if (event.details != nullptr) flags |= flags_of(*event.details);
   return flags;
 }
@@ -240,10 +244,34 @@ size_t packed_size(const SnapshotEndEvent&) { return 0; }
 
 uint16_t flags_of(const SnapshotEndEvent& event) {
   uint16_t flags = 0;
-  if (event.is_whole) flags |= 0x100;
+  if (event.is_whole) flags |= 0x1000;
   return flags;
 }
 
 uint8_t* pack(uint8_t* to, const SnapshotEndEvent&) { return to; }
+
+size_t packed_size(const SetidEvent&) { return 64; }
+
+uint16_t flags_of(const SetidEvent&) { return 0; }
+
+uint8_t* pack(uint8_t* to, const SetidEvent& event) {
+  to = put(to, event.uid);
+  to = put(to, event.gid);
+  to = put(to, event.euid);
+  to = put(to, event.egid);
+  to = put(to, event.suid);
+  to = put(to, event.sgid);
+  to = put(to, event.fsuid);
+  to = put(to, event.fsgid);
+  to = put(to, event.uid_before);
+  to = put(to, event.gid_before);
+  to = put(to, event.euid_before);
+  to = put(to, event.egid_before);
+  to = put(to, event.suid_before);
+  to = put(to, event.sgid_before);
+  to = put(to, event.fsuid_before);
+  to = put(to, event.fsgid_before);
+  return to;
+}
 
 }  // namespace process_ancestry

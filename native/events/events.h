@@ -19,6 +19,7 @@ enum class Kind : uint8_t {
   kLogin = 8,
   kSnapshot = 9,
   kSnapshotEnd = 10,
+  kSetid = 11,
 };
 enum class Source : uint8_t {
   kNone = 0,
@@ -135,6 +136,9 @@ struct ExecDetails {
   uint32_t env_count = kUnknown;
   // Bytes of the environment.
   uint32_t env_bytes = kUnknown;
+  // Bits of the namespaces that the parent is not in: 1 mnt, 2 pid, 4 net, 8 user, 16 ipc, 32 uts, 64
+  // cgroup, 128 time.
+  uint32_t new_namespaces = kUnknown;
   // Arguments are missing or cut.
   bool args_cut = false;
   // The details were read from /proc after the exec.
@@ -143,12 +147,19 @@ struct ExecDetails {
   bool is_deleted = false;
   // name is a script, and the program is its interpreter.
   bool is_script = false;
-  // The exec gained privileges: set-user-id, set-group-id or file capabilities (AT_SECURE).
+  // The program has privileges that its real user has not (AT_SECURE): by set-user-ID, set-group-ID or file
+  // capabilities.
   bool gains_privilege = false;
   // The program file is in the upper layer of an overlay: it was added after the image was made.
   bool is_upper_layer = false;
   // path or cwd lacks its beginning, because it is longer than the kernel programs can read.
   bool path_cut = false;
+  // The program file was made by memfd_create(2) and has no directory.
+  bool is_memfd = false;
+  // The program file has capabilities (man 7 capabilities).
+  bool has_file_capabilities = false;
+  // environment may lack variables: the environment is too long, or could not be read.
+  bool environment_cut = false;
   // The thread's name.
   std::string_view comm;
   // The file that the kernel loaded: for a script its interpreter.
@@ -290,6 +301,43 @@ struct SnapshotEndEvent {
   static constexpr Kind kKind = Kind::kSnapshotEnd;
 };
 
+// setuid(2) or a similar call changed user or group ids of a process, in the initial user namespace.
+struct SetidEvent {
+  // After the call.
+  uint32_t uid = kUnknown;
+  // After the call.
+  uint32_t gid = kUnknown;
+  // After the call.
+  uint32_t euid = kUnknown;
+  // After the call.
+  uint32_t egid = kUnknown;
+  // After the call.
+  uint32_t suid = kUnknown;
+  // After the call.
+  uint32_t sgid = kUnknown;
+  // After the call.
+  uint32_t fsuid = kUnknown;
+  // After the call.
+  uint32_t fsgid = kUnknown;
+  // Before the call.
+  uint32_t uid_before = kUnknown;
+  // Before the call.
+  uint32_t gid_before = kUnknown;
+  // Before the call.
+  uint32_t euid_before = kUnknown;
+  // Before the call.
+  uint32_t egid_before = kUnknown;
+  // Before the call.
+  uint32_t suid_before = kUnknown;
+  // Before the call.
+  uint32_t sgid_before = kUnknown;
+  // Before the call.
+  uint32_t fsuid_before = kUnknown;
+  // Before the call.
+  uint32_t fsgid_before = kUnknown;
+  static constexpr Kind kKind = Kind::kSetid;
+};
+
 // The payload size of an event, the flags of its header, and a function that writes the payload and returns
 // its end.
 size_t packed_size(const ForkEvent& event);
@@ -322,5 +370,8 @@ uint8_t* pack(uint8_t* to, const SnapshotEvent& event);
 size_t packed_size(const SnapshotEndEvent& event);
 uint16_t flags_of(const SnapshotEndEvent& event);
 uint8_t* pack(uint8_t* to, const SnapshotEndEvent& event);
+size_t packed_size(const SetidEvent& event);
+uint16_t flags_of(const SetidEvent& event);
+uint8_t* pack(uint8_t* to, const SetidEvent& event);
 
 }  // namespace process_ancestry

@@ -11,7 +11,7 @@ const HEADER_BYTES = 20;
 /** Bits of the header's flags: has ExecDetails; the first flag of ExecDetails; the first flag of the kind. */
 const HAS_DETAILS = 1;
 const FIRST_DETAILS_BIT = 1;
-const FIRST_KIND_BIT = 8;
+const FIRST_KIND_BIT = 12;
 const UNSET = 0xffffffff;
 const MADE = 'Generated from native/events/declaration.ts by `npm run generate`. Do not edit.';
 

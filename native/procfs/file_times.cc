@@ -6,7 +6,8 @@ namespace process_ancestry::procfs {
 
 bool stat_times(int directory, const char* path, struct statx& about) {
   constexpr unsigned kWanted = STATX_BASIC_STATS | STATX_BTIME;
-  return ::statx(directory, path, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, kWanted, &about) == 0;
+  constexpr int kFlags = AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC | AT_EMPTY_PATH;
+  return ::statx(directory, path, kFlags, kWanted, &about) == 0;
 }
 
 FileTimes times_of(const struct statx& about) {

@@ -16,7 +16,8 @@ struct FileTimes {
   void copy_to(ExecDetails& details) const;
 };
 
-// Calls statx for times, owner and mode. Does not make a file server refresh them.
+// Calls statx for times, owner and mode; with an empty path, of `directory` itself. Does not make a file
+// server refresh them.
 bool stat_times(int directory, const char* path, struct statx& about);
 FileTimes times_of(const struct statx& about);
 

@@ -475,6 +475,31 @@ TEST("text that is not a record is counted and has no other effect") {
   CHECK_EQUAL(assembler.pending(), 0U);
 }
 
+TEST("a script has three items, and its capabilities have no effect") {
+  const std::string calls = "arch=c000003e syscall=59 success=yes exit=0 a0=1 a1=2 a2=3 a3=0 items=";
+  const std::string process = " ppid=50 pid=60 auid=0 uid=0 euid=0 comm=\"x\" exe=\"/usr/bin/x\" key=(null)";
+  const auto exec_of = [&](int items, const std::string& capabilities) {
+    Assembler assembler({});
+    assembler.add(kSyscall, record(7, (calls + std::to_string(items) + process).c_str()), 0);
+    assembler.add(kExecve, record(7, kExecveText), 0);
+    const std::string path =
+        "item=0 name=\"x\" inode=1 dev=fd:00 mode=0100755 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL " +
+        capabilities;
+    assembler.add(kPath, record(7, path.c_str()), 0);
+    for (int i = 1; i < items; ++i) assembler.add(kPath, record(7, kLoaderPath), 0);
+    add_end(assembler, 7);
+    return std::pair(assembler.completed()[0]->exec.is_script,
+                     assembler.completed()[0]->exec.has_file_capabilities);
+  };
+  const std::string none = "cap_fp=0 cap_fi=0 cap_fe=0 cap_fver=0",
+                    net_raw = "cap_fp=0000000000002000 cap_fi=0 ";
+  CHECK(exec_of(2, none) == std::pair(false, false));
+  CHECK(exec_of(2, net_raw) == std::pair(false, true));
+  CHECK(exec_of(2, "cap_fp=0 cap_fi=0000000000002000 cap_fe=1") == std::pair(false, true));
+  CHECK(exec_of(2, "") == std::pair(false, false));
+  CHECK(exec_of(3, net_raw) == std::pair(true, false));
+}
+
 TEST("without EOE an event ends with the last PATH that its SYSCALL counts") {
   Assembler assembler({});
   Assembler::Excluded excluded;

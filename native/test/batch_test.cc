@@ -70,7 +70,7 @@ TEST("every field of every kind is read back unchanged") {
   Batch batch;
   test::pack_samples(batch);
   const auto records = unpack(batch);
-  CHECK_EQUAL(records.size(), 10U);
+  CHECK_EQUAL(records.size(), 11U);
   CHECK_EQUAL(records[7].text("address"), "address \xc3\xa4");
   CHECK_EQUAL(records[8].text("environment"), "environment \xc3\xa4");
 }

@@ -174,13 +174,78 @@ TEST("arguments with a missing piece are reported up to it and marked as cut") {
   CHECK_EQUAL(details.args_bytes, 205U);
 }
 
+TEST("an environment that is longer than its pieces, or whose pieces are lost, is marked as cut") {
+  const std::string environment = "HOME=/root\0"s;
+  Image image;
+  image.record.env_in_chunks = static_cast<uint32_t>(environment.size());
+  image.record.env_bytes = environment.size() + 1;
+  Reader reader({"HOME"});
+  CHECK(reader.read(chunk(kRecordEnvironment, 0, environment)));
+  const ExecDetails& cut = reader.exec(image);
+  CHECK_EQUAL(cut.environment, "HOME=/root");
+  CHECK(cut.environment_cut);
+  image.record.env_bytes = environment.size();
+  // No piece came.
+  const ExecDetails& lost = reader.exec(image);
+  CHECK_EQUAL(lost.environment, "");
+  CHECK(lost.environment_cut);
+  CHECK(reader.read(chunk(kRecordEnvironment, 0, environment)));
+  CHECK(!reader.exec(image).environment_cut);
+  // The ring was half full, so no piece was written.
+  image.record.env_in_chunks = 0;
+  CHECK(reader.exec(image).environment_cut);
+  // An empty environment is complete, and nothing is missing where nothing is requested.
+  image.record.env_bytes = 0;
+  CHECK(!reader.exec(image).environment_cut);
+  image.record.env_bytes = 100;
+  Reader silent;
+  CHECK(!silent.exec(image).environment_cut);
+}
+
+TEST("an exec has what it was like, and its namespaces beside those of its parent") {
+  Image image;
+  Reader reader;
+  image.record.new_namespaces = kNotMet;
+  const ExecDetails& plain = reader.exec(image);
+  CHECK(!plain.is_memfd && !plain.is_deleted && !plain.is_script && !plain.is_upper_layer);
+  CHECK_EQUAL(plain.new_namespaces, kUnknown);
+  image.record.header.flags = kFlagMemfd | kFlagIsDeleted | kFlagIsScript | kFlagUpperLayer;
+  image.record.new_namespaces = kNewPid | kNewUser;
+  const ExecDetails& details = reader.exec(image);
+  CHECK(details.is_memfd && details.is_deleted && details.is_script && details.is_upper_layer);
+  CHECK_EQUAL(details.new_namespaces, 10U);
+}
+
+TEST("a change of ids has all ids before it and after it") {
+  IdsRecord record{};
+  record.header.kind = kRecordIds;
+  record.header.pid = 42;
+  record.before = {1, 2, 3, 4, 5, 6, 7, 8};
+  record.after = {11, 12, 13, 14, 15, 16, 17, 18};
+  Reader reader;
+  CHECK(reader.read(bytes_of(record)));
+  CHECK(reader.told.what == Told::What::kSetid);
+  CHECK_EQUAL(reader.told.pid, 42);
+  const SetidEvent& ids = reader.told.setid;
+  const std::vector<uint32_t> before = {ids.uid_before,  ids.gid_before,  ids.euid_before,  ids.egid_before,
+                                        ids.suid_before, ids.sgid_before, ids.fsuid_before, ids.fsgid_before};
+  const std::vector<uint32_t> after = {ids.uid,  ids.gid,  ids.euid,  ids.egid,
+                                       ids.suid, ids.sgid, ids.fsuid, ids.fsgid};
+  CHECK(before == (std::vector<uint32_t>{1, 2, 3, 4, 5, 6, 7, 8}));
+  CHECK(after == (std::vector<uint32_t>{11, 12, 13, 14, 15, 16, 17, 18}));
+  CHECK(!reader.read(bytes_of(record).substr(0, sizeof record - 1)));
+}
+
 TEST("only requested environment variables are reported, and no cut ones") {
   Reader reader({"HOME", "SHELL"});
   Image image;
   const std::string environment = "SECRET=1\0HOME=/root\0HOMER=2\0SHELL=/bin/s"s;
   image.record.env_in_chunks = static_cast<uint32_t>(environment.size());
   CHECK(reader.read(chunk(kRecordEnvironment, 0, environment)));
-  CHECK_EQUAL(reader.exec(image).environment, "HOME=/root");
+  const ExecDetails& details = reader.exec(image);
+  CHECK_EQUAL(details.environment, "HOME=/root");
+  // The record counts no bytes, so nothing else is missing.
+  CHECK(!details.environment_cut);
 }
 
 TEST("a control group's path comes once and is known afterwards") {

@@ -48,6 +48,7 @@ void pack_samples(Batch& batch) {
   details.args_bytes = 1140;
   details.env_count = 1141;
   details.env_bytes = 1142;
+  details.new_namespaces = 1143;
   details.args_cut = true;
   details.from_procfs = true;
   details.is_deleted = true;
@@ -55,6 +56,9 @@ void pack_samples(Batch& batch) {
   details.gains_privilege = true;
   details.is_upper_layer = true;
   details.path_cut = true;
+  details.is_memfd = true;
+  details.has_file_capabilities = true;
+  details.environment_cut = true;
   details.comm = "comm ä";
   details.path = "path ä";
   details.cwd = "cwd ä";
@@ -116,6 +120,24 @@ void pack_samples(Batch& batch) {
   SnapshotEndEvent snapshotEnd;
   snapshotEnd.is_whole = true;
   batch.add(Source::kEbpf, 10, 9.5, snapshotEnd);
+  SetidEvent setid;
+  setid.uid = 1000;
+  setid.gid = 1001;
+  setid.euid = 1002;
+  setid.egid = 1003;
+  setid.suid = 1004;
+  setid.sgid = 1005;
+  setid.fsuid = 1006;
+  setid.fsgid = 1007;
+  setid.uid_before = 1008;
+  setid.gid_before = 1009;
+  setid.euid_before = 1010;
+  setid.egid_before = 1011;
+  setid.suid_before = 1012;
+  setid.sgid_before = 1013;
+  setid.fsuid_before = 1014;
+  setid.fsgid_before = 1015;
+  batch.add(Source::kEbpf, 11, 10.5, setid);
 }
 
 }  // namespace process_ancestry::test

@@ -48,6 +48,7 @@ void read_numbers(Reader& reader, Unpacked& record) {
   record.numbers["args_bytes"] = static_cast<double>(reader.get<uint32_t>());
   record.numbers["env_count"] = static_cast<double>(reader.get<uint32_t>());
   record.numbers["env_bytes"] = static_cast<double>(reader.get<uint32_t>());
+  record.numbers["new_namespaces"] = static_cast<double>(reader.get<uint32_t>());
 }
 
 void read_texts(Reader& reader, uint16_t flags, Unpacked& record) {
@@ -67,6 +68,9 @@ void read_texts(Reader& reader, uint16_t flags, Unpacked& record) {
   record.flags["gains_privilege"] = (flags & 0x20) != 0;
   record.flags["is_upper_layer"] = (flags & 0x40) != 0;
   record.flags["path_cut"] = (flags & 0x80) != 0;
+  record.flags["is_memfd"] = (flags & 0x100) != 0;
+  record.flags["has_file_capabilities"] = (flags & 0x200) != 0;
+  record.flags["environment_cut"] = (flags & 0x400) != 0;
 }
 
 }  // namespace
@@ -85,13 +89,13 @@ void read_payload(Reader& reader, uint16_t flags, Unpacked& record) {
       record.numbers["pgid"] = static_cast<double>(reader.get<uint32_t>());
       record.numbers["pid_namespace"] = static_cast<double>(reader.get<double>());
       record.numbers["pid_in_namespace"] = static_cast<double>(reader.get<uint32_t>());
-      record.flags["is_claimed"] = (flags & 0x100) != 0;
+      record.flags["is_claimed"] = (flags & 0x1000) != 0;
       break;
     case Kind::kExec:
       if (has_details) read_numbers(reader, record);
-      record.flags["groups_untold"] = (flags & 0x100) != 0;
-      record.flags["cgroup_untold"] = (flags & 0x200) != 0;
-      record.flags["is_unrecorded"] = (flags & 0x400) != 0;
+      record.flags["groups_untold"] = (flags & 0x1000) != 0;
+      record.flags["cgroup_untold"] = (flags & 0x2000) != 0;
+      record.flags["is_unrecorded"] = (flags & 0x4000) != 0;
       if (has_details) read_texts(reader, flags, record);
       break;
     case Kind::kExit:
@@ -122,12 +126,30 @@ void read_payload(Reader& reader, uint16_t flags, Unpacked& record) {
     case Kind::kSnapshot:
       record.numbers["parent_start_ms"] = static_cast<double>(reader.get<double>());
       if (has_details) read_numbers(reader, record);
-      record.flags["has_ended"] = (flags & 0x100) != 0;
-      record.flags["has_executed"] = (flags & 0x200) != 0;
+      record.flags["has_ended"] = (flags & 0x1000) != 0;
+      record.flags["has_executed"] = (flags & 0x2000) != 0;
       if (has_details) read_texts(reader, flags, record);
       break;
     case Kind::kSnapshotEnd:
-      record.flags["is_whole"] = (flags & 0x100) != 0;
+      record.flags["is_whole"] = (flags & 0x1000) != 0;
+      break;
+    case Kind::kSetid:
+      record.numbers["uid"] = static_cast<double>(reader.get<uint32_t>());
+      record.numbers["gid"] = static_cast<double>(reader.get<uint32_t>());
+      record.numbers["euid"] = static_cast<double>(reader.get<uint32_t>());
+      record.numbers["egid"] = static_cast<double>(reader.get<uint32_t>());
+      record.numbers["suid"] = static_cast<double>(reader.get<uint32_t>());
+      record.numbers["sgid"] = static_cast<double>(reader.get<uint32_t>());
+      record.numbers["fsuid"] = static_cast<double>(reader.get<uint32_t>());
+      record.numbers["fsgid"] = static_cast<double>(reader.get<uint32_t>());
+      record.numbers["uid_before"] = static_cast<double>(reader.get<uint32_t>());
+      record.numbers["gid_before"] = static_cast<double>(reader.get<uint32_t>());
+      record.numbers["euid_before"] = static_cast<double>(reader.get<uint32_t>());
+      record.numbers["egid_before"] = static_cast<double>(reader.get<uint32_t>());
+      record.numbers["suid_before"] = static_cast<double>(reader.get<uint32_t>());
+      record.numbers["sgid_before"] = static_cast<double>(reader.get<uint32_t>());
+      record.numbers["fsuid_before"] = static_cast<double>(reader.get<uint32_t>());
+      record.numbers["fsgid_before"] = static_cast<double>(reader.get<uint32_t>());
       break;
   }
 }

@@ -8,7 +8,7 @@
  */
 import type * as sensor from './events.ts';
 
-export type { ExecDetails, Pid, SensorEvent } from './events.ts';
+export type { DescriptorKind, ExecDetails, Pid, SensorEvent } from './events.ts';
 
 export { NO_DETAILS } from './events.ts';
 
@@ -25,6 +25,7 @@ export type ForkEvent = Whole<sensor.ForkEvent>;
 export type ExecEvent = Whole<sensor.ExecEvent>;
 export type ExitEvent = Whole<sensor.ExitEvent>;
 export type SetsidEvent = Whole<sensor.SetsidEvent>;
+export type SetidEvent = Whole<sensor.SetidEvent>;
 export type SetpgidEvent = Omit<Whole<sensor.SetpgidEvent>, 'serial'>;
 export type LossEvent = Whole<sensor.LossEvent>;
 export type LoginEvent = Whole<sensor.LoginEvent>;
@@ -36,6 +37,7 @@ export type ProcessEvent =
   | ExecEvent
   | ExitEvent
   | SetsidEvent
+  | SetidEvent
   | SetpgidEvent
   | LossEvent
   | LoginEvent

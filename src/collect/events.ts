@@ -117,6 +117,8 @@ export interface ExecDetails {
   readonly envCount: number | undefined;
   /** Bytes of the environment. */
   readonly envBytes: number | undefined;
+  /** Bits of the namespaces that the parent is not in: 1 mnt, 2 pid, 4 net, 8 user, 16 ipc, 32 uts, 64 cgroup, 128 time. */
+  readonly newNamespaces: number | undefined;
   /** Arguments are missing or cut. */
   readonly argsCut: boolean;
   /** The details were read from /proc after the exec. */
@@ -125,12 +127,18 @@ export interface ExecDetails {
   readonly isDeleted: boolean;
   /** `name` is a script, and the program is its interpreter. */
   readonly isScript: boolean;
-  /** The exec gained privileges: set-user-id, set-group-id or file capabilities (AT_SECURE). */
+  /** The program has privileges that its real user has not (AT_SECURE): by set-user-ID, set-group-ID or file capabilities. */
   readonly gainsPrivilege: boolean;
   /** The program file is in the upper layer of an overlay: it was added after the image was made. */
   readonly isUpperLayer: boolean;
   /** `path` or `cwd` lacks its beginning, because it is longer than the kernel programs can read. */
   readonly pathCut: boolean;
+  /** The program file was made by memfd_create(2) and has no directory. */
+  readonly isMemfd: boolean;
+  /** The program file has capabilities (man 7 capabilities). */
+  readonly hasFileCapabilities: boolean;
+  /** `environment` may lack variables: the environment is too long, or could not be read. */
+  readonly environmentCut: boolean;
   /** The thread's name. */
   readonly comm: string;
   /** The file that the kernel loaded: for a script its interpreter. */
@@ -196,6 +204,7 @@ export const NO_DETAILS: ExecDetails = {
   argsBytes: 0,
   envCount: undefined,
   envBytes: undefined,
+  newNamespaces: undefined,
   argsCut: false,
   fromProcfs: false,
   isDeleted: false,
@@ -203,6 +212,9 @@ export const NO_DETAILS: ExecDetails = {
   gainsPrivilege: false,
   isUpperLayer: false,
   pathCut: false,
+  isMemfd: false,
+  hasFileCapabilities: false,
+  environmentCut: false,
   comm: '',
   path: '',
   cwd: '',
@@ -319,6 +331,43 @@ export interface SnapshotEndEvent extends EventBase {
   readonly isWhole?: boolean | undefined;
 }
 
+/** setuid(2) or a similar call changed user or group ids of a process, in the initial user namespace. */
+export interface SetidEvent extends EventBase {
+  readonly kind: 'setid';
+  /** After the call. */
+  readonly uid?: number | undefined;
+  /** After the call. */
+  readonly gid?: number | undefined;
+  /** After the call. */
+  readonly euid?: number | undefined;
+  /** After the call. */
+  readonly egid?: number | undefined;
+  /** After the call. */
+  readonly suid?: number | undefined;
+  /** After the call. */
+  readonly sgid?: number | undefined;
+  /** After the call. */
+  readonly fsuid?: number | undefined;
+  /** After the call. */
+  readonly fsgid?: number | undefined;
+  /** Before the call. */
+  readonly uidBefore?: number | undefined;
+  /** Before the call. */
+  readonly gidBefore?: number | undefined;
+  /** Before the call. */
+  readonly euidBefore?: number | undefined;
+  /** Before the call. */
+  readonly egidBefore?: number | undefined;
+  /** Before the call. */
+  readonly suidBefore?: number | undefined;
+  /** Before the call. */
+  readonly sgidBefore?: number | undefined;
+  /** Before the call. */
+  readonly fsuidBefore?: number | undefined;
+  /** Before the call. */
+  readonly fsgidBefore?: number | undefined;
+}
+
 export type SensorEvent =
   | ForkEvent
   | ExecEvent
@@ -328,7 +377,8 @@ export type SensorEvent =
   | SetpgidEvent
   | LoginEvent
   | SnapshotEvent
-  | SnapshotEndEvent;
+  | SnapshotEndEvent
+  | SetidEvent;
 
 const idAt = (batch: Buffer, at: number): number | undefined => {
   const value = batch.readUInt32LE(at);
@@ -411,6 +461,7 @@ function detailsAt(batch: Buffer, at: number, flags: number, texts: Texts): Exec
     argsBytes: batch.readUInt32LE(at + 204),
     envCount: idAt(batch, at + 208),
     envBytes: idAt(batch, at + 212),
+    newNamespaces: idAt(batch, at + 216),
     argsCut: (flags & 0x2) !== 0,
     fromProcfs: (flags & 0x4) !== 0,
     isDeleted: (flags & 0x8) !== 0,
@@ -418,6 +469,9 @@ function detailsAt(batch: Buffer, at: number, flags: number, texts: Texts): Exec
     gainsPrivilege: (flags & 0x20) !== 0,
     isUpperLayer: (flags & 0x40) !== 0,
     pathCut: (flags & 0x80) !== 0,
+    isMemfd: (flags & 0x100) !== 0,
+    hasFileCapabilities: (flags & 0x200) !== 0,
+    environmentCut: (flags & 0x400) !== 0,
     // Read in the order of the texts in the record.
     comm: texts.next(),
     path: texts.next(),
@@ -461,17 +515,17 @@ export function decodeRecord(batch: Buffer, start: number, bootToUnixMs: number)
         pgid: idAt(batch, at + 32),
         pidNamespace: batch.readDoubleLE(at + 36) || undefined,
         pidInNamespace: idAt(batch, at + 44),
-        isClaimed: (flags & 0x100) !== 0,
+        isClaimed: (flags & 0x1000) !== 0,
       };
     }
     case 2: {
-      const texts = new Texts(batch, at + 216);
+      const texts = new Texts(batch, at + 220);
       return {
         kind: 'exec',
         ...base,
-        groupsUntold: (flags & 0x100) !== 0,
-        cgroupUntold: (flags & 0x200) !== 0,
-        isUnrecorded: (flags & 0x400) !== 0,
+        groupsUntold: (flags & 0x1000) !== 0,
+        cgroupUntold: (flags & 0x2000) !== 0,
+        isUnrecorded: (flags & 0x4000) !== 0,
         details: (flags & 1) !== 0 ? detailsAt(batch, at + 0, flags, texts) : undefined,
       };
     }
@@ -515,18 +569,40 @@ export function decodeRecord(batch: Buffer, start: number, bootToUnixMs: number)
       };
     }
     case 9: {
-      const texts = new Texts(batch, at + 224);
+      const texts = new Texts(batch, at + 228);
       return {
         kind: 'snapshot',
         ...base,
         parentStartMs: batch.readDoubleLE(at) || undefined,
-        hasEnded: (flags & 0x100) !== 0,
-        hasExecuted: (flags & 0x200) !== 0,
+        hasEnded: (flags & 0x1000) !== 0,
+        hasExecuted: (flags & 0x2000) !== 0,
         details: detailsAt(batch, at + 8, flags, texts),
       };
     }
     case 10: {
-      return { kind: 'snapshotEnd', ...base, isWhole: (flags & 0x100) !== 0 };
+      return { kind: 'snapshotEnd', ...base, isWhole: (flags & 0x1000) !== 0 };
+    }
+    case 11: {
+      return {
+        kind: 'setid',
+        ...base,
+        uid: idAt(batch, at),
+        gid: idAt(batch, at + 4),
+        euid: idAt(batch, at + 8),
+        egid: idAt(batch, at + 12),
+        suid: idAt(batch, at + 16),
+        sgid: idAt(batch, at + 20),
+        fsuid: idAt(batch, at + 24),
+        fsgid: idAt(batch, at + 28),
+        uidBefore: idAt(batch, at + 32),
+        gidBefore: idAt(batch, at + 36),
+        euidBefore: idAt(batch, at + 40),
+        egidBefore: idAt(batch, at + 44),
+        suidBefore: idAt(batch, at + 48),
+        sgidBefore: idAt(batch, at + 52),
+        fsuidBefore: idAt(batch, at + 56),
+        fsgidBefore: idAt(batch, at + 60),
+      };
     }
     default:
       throw new BatchFormatError(`unknown kind ${kind} at byte ${start}`);

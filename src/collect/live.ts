@@ -30,6 +30,10 @@ interface LiveSourceOptions {
   readonly ebpfArgsMaxBytes?: number;
   /** Whether setsid is reported. With eBPF this makes all system calls a little slower. */
   readonly tellsSessions?: boolean;
+  /** Whether changes of ids are reported. Only eBPF reports them, at the same price. */
+  readonly tellsIds?: boolean;
+  /** Names of the environment variables to report. Only eBPF reports them. */
+  readonly environmentNames?: readonly string[];
   readonly queueMaxBytes: number;
   readonly socketBufferBytes: number;
   readonly ownerGraceMs?: number;
@@ -285,6 +289,8 @@ export class LiveSource implements ProcessEventSource {
         stateFile: this.#options.stateFile,
         argsMaxBytes: (sensor === 'ebpf' && this.#options.ebpfArgsMaxBytes) || this.#options.argsMaxBytes,
         tellsSessions: this.#options.tellsSessions ?? false,
+        tellsIds: this.#options.tellsIds ?? false,
+        environmentNames: this.#options.environmentNames ?? [],
         queueMaxBytes: this.#options.queueMaxBytes,
         socketBufferBytes: this.#options.socketBufferBytes,
         ownerGraceMs: this.#options.ownerGraceMs ?? OWNER_GRACE_MS,
@@ -302,7 +308,8 @@ export class LiveSource implements ProcessEventSource {
     // A missing eBPF is no problem if another sensor works.
     const better = this.#betterSensors.filter((sensor) => sensor !== 'ebpf' || this.#sensor === undefined);
     const known = new Map<string, CollectorProblem>();
-    for (const one of [...this.#refusalsOf(better), ...this.#stoppedProblems(), ...now]) known.set(one.code, one);
+    const own = [...this.#stoppedProblems(), ...this.#unheardProblems()];
+    for (const one of [...this.#refusalsOf(better), ...own, ...now]) known.set(one.code, one);
     return [...known.values()];
   }
 
@@ -319,6 +326,12 @@ export class LiveSource implements ProcessEventSource {
       });
     }
     return problems;
+  }
+
+  #unheardProblems(): CollectorProblem[] {
+    if (!this.#options.tellsIds || this.#sensor === undefined || this.#sensor === 'ebpf') return [];
+    const message = `no rows for changes of ids (setid): the sensor ${this.#sensor} does not report them; eBPF does`;
+    return [{ code: 'setid_unheard', message }];
   }
 
   async drain(): Promise<void> {

@@ -22,6 +22,8 @@ export interface NativeCollectorOptions {
   readonly ringBytes?: number;
   /** For eBPF: whether setsid(2) is reported. This makes every system call of the host a little slower. */
   readonly tellsSessions?: boolean;
+  /** For eBPF: whether changes of ids are reported, at the same price. */
+  readonly tellsIds?: boolean;
   /** For eBPF: names of the environment variables that are recorded at an exec. */
   readonly environmentNames?: readonly string[];
 }

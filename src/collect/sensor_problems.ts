@@ -15,6 +15,8 @@ const ADVICE: Readonly<Record<string, (detail: string) => string>> = {
   ebpf_start_failed: (detail) => `no eBPF: the programs could not be attached (${detail})`,
   ebpf_no_sessions: (detail) =>
     `no rows for new sessions: the tracepoint of setsid is not available (${detail}); mount tracefs at /sys/kernel/tracing`,
+  ebpf_no_ids: (detail) =>
+    `no rows for changes of ids (setid): the tracepoints of setuid and similar calls are not available (${detail}); mount tracefs at /sys/kernel/tracing`,
   ebpf_snapshot_failed: (detail) => `eBPF could not list the living processes (${detail}); /proc is read instead`,
   ebpf_ring_malformed: (detail) => `eBPF stopped working: ${detail}; report this with the kernel's version`,
   ebpf_stopped: (detail) => `eBPF stopped working: ${detail}`,

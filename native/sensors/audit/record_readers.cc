@@ -283,6 +283,9 @@ void read_path(AuditEvent& event, std::string_view body) {
   ++event.paths;
   FileId file;
   bool is_program = false, has_file = false;
+  // A program has the items program and loader; a script has its interpreter between them.
+  constexpr int64_t kItemsOfScript = 3;
+  if (event.items >= kItemsOfScript) event.exec.is_script = true;
   FieldCursor fields(body);
   for (Field field; fields.next(field);) {
     const std::string_view value = field.value;
@@ -315,10 +318,15 @@ void read_path(AuditEvent& event, std::string_view body) {
       case field_key("ogid"):
         if (is_program) event.exec.owner_gid = id_of(value);
         break;
+      case field_key("cap_fp"):
+      case field_key("cap_fi"):
+        // Those of a script have no effect.
+        if (hex_of(value) != 0 && !event.exec.is_script) event.exec.has_file_capabilities = true;
+        break;
       default:
         break;
     }
-    if (field.key == field_key("ogid") || (!is_program && field.key == field_key("dev"))) break;
+    if (field.key == field_key("cap_fi") || (!is_program && field.key == field_key("dev"))) break;
   }
   if (has_file && event.file_count < AuditEvent::kMaxFiles) event.files[event.file_count++] = file;
 }

@@ -44,7 +44,20 @@ bool has_sessions(std::string_view path) {
 }  // namespace
 
 EbpfSensor::EbpfSensor(Options options)
-    : options_(std::move(options)), decoder_({own_namespace("mnt"), options_.environment_names}) {}
+    : options_(std::move(options)), decoder_({own_namespace("mnt"), options_.environment_names}) {
+  if (options_.sessions) sessions_.wanted = {{"sys_exit_setsid", kOnSetsid}};
+  if (!options_.ids) return;
+  ids_.wanted = {
+      {"sys_enter_setuid", kOnSetidBegins},    {"sys_exit_setuid", kOnSetidEnds},
+      {"sys_enter_setgid", kOnSetidBegins},    {"sys_exit_setgid", kOnSetidEnds},
+      {"sys_enter_setreuid", kOnSetidBegins},  {"sys_exit_setreuid", kOnSetidEnds},
+      {"sys_enter_setregid", kOnSetidBegins},  {"sys_exit_setregid", kOnSetidEnds},
+      {"sys_enter_setresuid", kOnSetidBegins}, {"sys_exit_setresuid", kOnSetidEnds},
+      {"sys_enter_setresgid", kOnSetidBegins}, {"sys_exit_setresgid", kOnSetidEnds},
+      {"sys_enter_setfsuid", kOnSetidBegins},  {"sys_exit_setfsuid", kOnSetidEnds},
+      {"sys_enter_setfsgid", kOnSetidBegins},  {"sys_exit_setfsgid", kOnSetidEnds},
+  };
+}
 
 bool EbpfSensor::open(std::vector<Problem>& problems) {
   KernelProgramOptions options{};
@@ -63,16 +76,23 @@ bool EbpfSensor::open(std::vector<Problem>& problems) {
     close();
     return false;
   }
-  hear_sessions();
+  attach(sessions_);
+  attach(ids_);
   works_ = true;
   return true;
 }
 
-void EbpfSensor::hear_sessions() {
-  if (!options_.sessions || hears_sessions_) return;
-  const uint64_t tracepoint = setsid_tracepoint();
-  sessions_error_ = tracepoint == 0 ? ENOENT : -kernel_programs_attach_setsid(programs_.get(), tracepoint);
-  hears_sessions_ = sessions_error_ == 0;
+void EbpfSensor::attach(Calls& calls) {
+  if (calls.attached == calls.wanted.size()) return;
+  std::vector<std::string> names;
+  for (const Call& call : calls.wanted) names.emplace_back(call.tracepoint);
+  const std::vector<uint64_t> numbers = call_tracepoints(names);
+  for (; calls.attached < calls.wanted.size(); ++calls.attached) {
+    const uint64_t number = numbers[calls.attached];
+    const CallProgram program = calls.wanted[calls.attached].program;
+    calls.error = number == 0 ? ENOENT : -kernel_programs_attach_call(programs_.get(), program, number);
+    if (calls.error != 0) return;
+  }
 }
 
 void EbpfSensor::close() {
@@ -140,6 +160,9 @@ void EbpfSensor::add_events(Sink& sink) {
         break;
       case Told::What::kSetsid:
         batch.add(Source::kEbpf, told_.pid, told_.time_ms, SetsidEvent());
+        break;
+      case Told::What::kSetid:
+        batch.add(Source::kEbpf, told_.pid, told_.time_ms, told_.setid);
         break;
       case Told::What::kExec:
         executed_files_.complete(told_.pid, told_.file, told_.details);
@@ -265,7 +288,8 @@ void EbpfSensor::end_snapshot(Batch& batch) {
 
 void EbpfSensor::tick(Sink& sink, double) {
   if (!works_) return;
-  hear_sessions();
+  attach(sessions_);
+  attach(ids_);
   // No later record reports a loss at the end.
   const uint32_t counter = shared_->lost;
   const auto lost = static_cast<int32_t>(counter - lost_seen_);
@@ -298,7 +322,8 @@ SensorStats EbpfSensor::stats() const {
   stats.kernel_backlog = mapped_.ring().waiting();
   stats.malformed = malformed_ + mapped_.ring().malformed();
   stats.problems = problems_;
-  if (sessions_error_ != 0) stats.problems.push_back({"ebpf_no_sessions", std::strerror(sessions_error_)});
+  if (sessions_.error != 0) stats.problems.push_back({"ebpf_no_sessions", std::strerror(sessions_.error)});
+  if (ids_.error != 0) stats.problems.push_back({"ebpf_no_ids", std::strerror(ids_.error)});
   if (snapshot_error_ != 0)
     stats.problems.push_back({"ebpf_snapshot_failed", std::strerror(snapshot_error_)});
   return stats;

@@ -30,6 +30,8 @@ class EbpfSensor final : public Sensor {
     size_t ring_bytes = 8 << 20;
     // Whether to report setsid(2). It slows every system call of the host a little.
     bool sessions = false;
+    // Whether to report changes of ids, at the same price.
+    bool ids = false;
     // Names of the environment variables to report.
     std::vector<std::string> environment_names;
   };
@@ -53,8 +55,20 @@ class EbpfSensor final : public Sensor {
   bool has_more() const override { return processes_ || snapshot_ends_at_; }
 
  private:
-  // Attaches the setsid program if sessions are wanted and the kernel allows it.
-  void hear_sessions();
+  // A tracepoint of a system call, with the program to attach there.
+  struct Call {
+    const char* tracepoint;
+    CallProgram program;
+  };
+  // The calls that are wanted, and how many of them are attached.
+  struct Calls {
+    std::vector<Call> wanted;
+    size_t attached = 0;
+    int error = 0;  // errno of the last attempt to attach
+  };
+
+  // Attaches what is not attached yet, as far as the kernel allows it.
+  void attach(Calls& calls);
   void add_events(Sink& sink);
   void add_exec(Batch& batch);
   void add_snapshot(Batch& batch);
@@ -83,8 +97,7 @@ class EbpfSensor final : public Sensor {
   // Position in the ring after the last record of the snapshot.
   std::optional<unsigned long> snapshot_ends_at_;
   int snapshot_error_ = 0;  // of the last snapshot
-  int sessions_error_ = 0;  // errno of attaching the setsid program
-  bool hears_sessions_ = false;
+  Calls sessions_, ids_;
   std::vector<Problem> problems_;
 };
 

@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 #include <charconv>
 #include <cmath>
 #include <cstring>
 
 #include "../../procfs/file_times.h"
+#include "../../unique_fd.h"
 
 namespace process_ancestry::ebpf {
 namespace {
@@ -39,6 +41,19 @@ bool is_the_file(const struct statx& about, const FileFacts& file, const ExecDet
          about.stx_mode == details.mode && (same_inode || file.file_system == kOverlay);
 }
 
+// Opens a file only to read its attributes.
+UniqueFd open_path(const char* path) { return UniqueFd(::open(path, O_PATH | O_CLOEXEC)); }
+
+bool stat_file(const UniqueFd& opened, struct statx& about) {
+  return opened && procfs::stat_times(opened.get(), "", about);
+}
+
+// man 7 capabilities, "File capabilities". Descriptors of open(2) with O_PATH cannot be given to fgetxattr.
+bool has_capabilities(const UniqueFd& opened) {
+  const std::string path = "/proc/self/fd/" + std::to_string(opened.get());
+  return ::getxattr(path.c_str(), "security.capability", nullptr, 0) > 0;
+}
+
 }  // namespace
 
 void ExecutedFiles::complete(int32_t pid, const FileFacts& file, ExecDetails& details) {
@@ -64,9 +79,12 @@ void ExecutedFiles::complete(int32_t pid, const FileFacts& file, ExecDetails& de
     char* const end = std::to_chars(exe + std::strlen(exe), exe + sizeof exe - sizeof "/exe", pid).ptr;
     std::memcpy(end, "/exe", sizeof "/exe");
     const std::string path(file.lookup_path);
-    const bool by_path =
-        procfs::stat_times(AT_FDCWD, path.c_str(), about) && is_the_file(about, file, details);
-    if (!by_path && !(procfs::stat_times(AT_FDCWD, exe, about) && is_the_file(about, file, details))) return;
+    UniqueFd opened = open_path(path.c_str());
+    const bool by_path = stat_file(opened, about) && is_the_file(about, file, details);
+    if (!by_path) {
+      opened = open_path(exe);
+      if (!stat_file(opened, about) || !is_the_file(about, file, details)) return;
+    }
     if (found_.size() >= kMax) found_.clear();
     Found found;
     found.ctime_ns = file.ctime_ns;
@@ -77,12 +95,15 @@ void ExecutedFiles::complete(int32_t pid, const FileFacts& file, ExecDetails& de
     found.inode = times.inode;
     found.device = static_cast<uint32_t>(makedev(about.stx_dev_major, about.stx_dev_minor));
     found.by_path = by_path;
+    // A change of capabilities sets the change time.
+    found.has_capabilities = ctime_ns_of(about) == file.ctime_ns && has_capabilities(opened);
     known = found_.emplace(key_, found).first;
   }
   const Found& found = known->second;
   details.btime = found.btime;
   details.inode = found.inode;
   details.device = found.device;
+  details.has_file_capabilities = found.has_capabilities;
   if (found.by_path && !file.is_in_own_mounts) details.root = "/";
 }
 

@@ -9,12 +9,14 @@
 
 namespace process_ancestry::ebpf {
 
-// Reads with statx what the programs cannot read of an executed file: its creation time, its device and inode
-// number where user space sees others than the kernel (btrfs, overlayfs), and whether the host's path leads
-// to a file of another mount namespace. Cached by path while the inode and its change time stay the same.
+// Reads what the programs cannot read of an executed file: its creation time, its device and inode number
+// where user space sees others than the kernel (btrfs, overlayfs), whether the host's path leads to a file of
+// another mount namespace, and whether it has capabilities. Cached by path while the inode and its change
+// time stay the same.
 class ExecutedFiles {
  public:
-  // Fills in `btime`, `device`, `inode` and `root` of the details where they are known.
+  // Fills in `btime`, `device`, `inode`, `root` and `has_file_capabilities` of the details where they are
+  // known.
   void complete(int32_t pid, const FileFacts& file, ExecDetails& details);
 
  private:
@@ -23,6 +25,7 @@ class ExecutedFiles {
     double inode = 0, kernel_inode = 0, btime = 0;
     uint32_t device = 0, kernel_device = 0;
     bool by_path = false;  // found by its path, not by /proc/PID/exe
+    bool has_capabilities = false;
   };
   static constexpr size_t kMax = 512;
 

@@ -4,9 +4,13 @@
 
 #include "generated/process_programs.lskel.h"
 
+// One for setsid, and two for each of the calls that change ids.
+enum { kCallsMax = 17 };
+
 struct KernelPrograms {
   struct process_programs* skeleton;
-  int setsid_event;
+  // Events of attached tracepoints, and the links of programs to them.
+  int calls, events[kCallsMax], links[kCallsMax];
 };
 
 _Static_assert(sizeof(struct SharedWithPrograms) == sizeof(*((struct process_programs*)0)->bss),
@@ -20,7 +24,6 @@ struct KernelPrograms* kernel_programs_load(const struct KernelProgramOptions* o
     *error = -ENOMEM;
     return NULL;
   }
-  programs->setsid_event = -1;
   programs->skeleton = skeleton;
   skeleton->maps.ring.max_entries = options->ring_bytes;
   skeleton->rodata->args_max_bytes = options->args_max_bytes;
@@ -43,7 +46,21 @@ int kernel_programs_attach(struct KernelPrograms* programs) {
   return process_programs__attach(programs->skeleton);
 }
 
-int kernel_programs_attach_setsid(struct KernelPrograms* programs, uint64_t tracepoint) {
+static int descriptor_of(const struct KernelPrograms* programs, enum CallProgram program) {
+  switch (program) {
+    case kOnSetsid:
+      return programs->skeleton->progs.on_setsid.prog_fd;
+    case kOnSetidBegins:
+      return programs->skeleton->progs.on_setid_begins.prog_fd;
+    case kOnSetidEnds:
+      return programs->skeleton->progs.on_setid_ends.prog_fd;
+  }
+  return -1;
+}
+
+int kernel_programs_attach_call(struct KernelPrograms* programs, enum CallProgram program,
+                                uint64_t tracepoint) {
+  if (programs->calls == kCallsMax) return -E2BIG;
   struct perf_event_attr event;
   memset(&event, 0, sizeof event);
   event.type = PERF_TYPE_TRACEPOINT;
@@ -52,19 +69,26 @@ int kernel_programs_attach_setsid(struct KernelPrograms* programs, uint64_t trac
   event.sample_period = 1;
   // The event is of one processor, but its program runs on all (kernel/trace/bpf_trace.c,
   // perf_event_attach_bpf_prog).
-  programs->setsid_event = (int)syscall(SYS_perf_event_open, &event, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
-  if (programs->setsid_event < 0) return -errno;
-  const int link =
-      skel_link_create(programs->skeleton->progs.on_setsid.prog_fd, programs->setsid_event, BPF_PERF_EVENT);
-  if (link < 0) return link;
-  programs->skeleton->links.on_setsid_fd = link;
+  const int opened = (int)syscall(SYS_perf_event_open, &event, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+  if (opened < 0) return -errno;
+  const int link = skel_link_create(descriptor_of(programs, program), opened, BPF_PERF_EVENT);
+  if (link < 0) {
+    close(opened);
+    return link;
+  }
+  programs->events[programs->calls] = opened;
+  programs->links[programs->calls] = link;
+  programs->calls++;
   return 0;
 }
 
 void kernel_programs_close(struct KernelPrograms* programs) {
   if (programs == NULL) return;
+  for (int i = 0; i < programs->calls; i++) {
+    close(programs->links[i]);
+    close(programs->events[i]);
+  }
   process_programs__destroy(programs->skeleton);
-  if (programs->setsid_event >= 0) close(programs->setsid_event);
   free(programs);
 }
 

@@ -24,8 +24,12 @@ struct KernelPrograms;
 struct KernelPrograms* kernel_programs_load(const struct KernelProgramOptions* options, int* error);
 // Attaches the programs, which then run. Returns 0 or a negative errno.
 int kernel_programs_attach(struct KernelPrograms* programs);
-// Attaches the program for setsid(2). `tracepoint` is its number in tracefs. Returns 0 or a negative errno.
-int kernel_programs_attach_setsid(struct KernelPrograms* programs, uint64_t tracepoint);
+// Programs at tracepoints of system calls, which are attached only if they are wanted.
+enum CallProgram { kOnSetsid, kOnSetidBegins, kOnSetidEnds };
+// Attaches one of them. `tracepoint` is the number of the tracepoint in tracefs. Returns 0 or a negative
+// errno.
+int kernel_programs_attach_call(struct KernelPrograms* programs, enum CallProgram program,
+                                uint64_t tracepoint);
 // Detaches and unloads. NULL is allowed.
 void kernel_programs_close(struct KernelPrograms* programs);
 

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <string>
@@ -141,21 +142,22 @@ Programs load_programs(KernelProgramOptions options, std::vector<Problem>& probl
   return nullptr;
 }
 
-uint64_t setsid_tracepoint() {
-  const auto number_below = [](int directory, const char* name) {
-    char text[32];
-    const std::string_view digits = procfs::read_at(directory, name, text, sizeof text);
-    uint64_t number = 0;
-    std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    return number;
+std::vector<uint64_t> call_tracepoints(const std::vector<std::string>& names) {
+  std::vector<uint64_t> numbers(names.size());
+  const auto find_below = [&](int directory, const char* root) {
+    for (size_t i = 0; i < names.size(); ++i) {
+      char text[32];
+      const std::string path = root + ("events/syscalls/" + names[i]) + "/id";
+      const std::string_view digits = procfs::read_at(directory, path.c_str(), text, sizeof text);
+      std::from_chars(digits.data(), digits.data() + digits.size(), numbers[i]);
+    }
+    return std::find(numbers.begin(), numbers.end(), 0) == numbers.end();
   };
-  constexpr const char* kName = "events/syscalls/sys_exit_setsid/id";
   for (const char* root : {"/sys/kernel/tracing/", "/sys/kernel/debug/tracing/"}) {
-    const uint64_t number = number_below(AT_FDCWD, (std::string(root) + kName).c_str());
-    if (number > 0) return number;
+    if (find_below(AT_FDCWD, root)) return numbers;
   }
-  const UniqueFd tracefs = own_tracefs();
-  return tracefs ? number_below(tracefs.get(), kName) : 0;
+  if (const UniqueFd tracefs = own_tracefs()) find_below(tracefs.get(), "");
+  return numbers;
 }
 
 }  // namespace process_ancestry::ebpf

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "../problem.h"
@@ -21,7 +22,7 @@ Programs load_programs(KernelProgramOptions options, std::vector<Problem>& probl
 // Inode number of one of this process's namespaces, as in /proc/self/ns; 0 if it cannot be read.
 uint32_t own_namespace(const char* name);
 
-// The number of the tracepoint at the end of setsid(2); 0 if it cannot be read.
-uint64_t setsid_tracepoint();
+// The numbers of tracepoints of system calls by name, such as sys_exit_setsid; 0 if it cannot be read.
+std::vector<uint64_t> call_tracepoints(const std::vector<std::string>& names);
 
 }  // namespace process_ancestry::ebpf

@@ -21,6 +21,7 @@ enum RecordKind {
   kRecordArguments = 5,    // a piece of long arguments, before its exec
   kRecordEnvironment = 6,  // a piece of the environment, before its exec
   kRecordSession = 7,      // setsid(2) succeeded
+  kRecordIds = 8,          // setuid(2) or a similar call changed ids
 };
 
 enum RecordFlags {
@@ -35,6 +36,7 @@ enum RecordFlags {
   kFlagByDescriptor = 1 << 8,  // execveat with a descriptor
   kFlagHasEnded = 1 << 9,      // in a snapshot: a zombie
   kFlagHasExecuted = 1 << 10,  // in a snapshot
+  kFlagMemfd = 1 << 11,        // the file was made by memfd_create(2)
 };
 
 enum {
@@ -44,7 +46,20 @@ enum {
   kChunkBytes = 16384,
   // Three walks, each at most one component over its limit, and the name.
   kTextsMaxBytes = 20480,
-  kNotMet = 0xffffffff,  // exe_root, cwd_root: the walk did not meet the process's root directory
+  // exe_root, cwd_root: the walk did not meet the process's root directory. Other numbers: unknown.
+  kNotMet = 0xffffffff,
+};
+
+// Bits of `new_namespaces`.
+enum NewNamespaces {
+  kNewMount = 1 << 0,
+  kNewPid = 1 << 1,
+  kNewNetwork = 1 << 2,
+  kNewUser = 1 << 3,
+  kNewIpc = 1 << 4,
+  kNewUts = 1 << 5,
+  kNewCgroup = 1 << 6,
+  kNewTime = 1 << 7,
 };
 
 // The reader's state, in memory shared with the programs.
@@ -74,6 +89,15 @@ struct ForkRecord {
   struct GroupFacts groups;
 };
 
+struct IdFacts {
+  __u32 uid, gid, euid, egid, suid, sgid, fsuid, fsgid;
+};
+
+struct IdsRecord {
+  struct RecordHeader header;
+  struct IdFacts before, after;
+};
+
 struct ExitRecord {
   struct RecordHeader header;
   struct GroupFacts groups;
@@ -97,7 +121,8 @@ struct DescriptorFacts {
 struct ImageRecord {
   struct RecordHeader header;
   struct GroupFacts groups;
-  __u32 uid, gid, euid, egid, suid, sgid, fsuid, fsgid, auid, ses;
+  struct IdFacts ids;
+  __u32 auid, ses;
   __u32 user_namespace, mount_namespace, network_namespace;
   __u32 exe_mount_namespace;  // of the mount at the end of the walk from the file
   __u32 tty_major, tty_minor;
@@ -113,7 +138,7 @@ struct ImageRecord {
   __u32 args_in_chunks, env_in_chunks;  // bytes in earlier kRecordArguments and kRecordEnvironment records
   __u32 exe_bytes, cwd_bytes, cgroup_bytes, name_bytes, args_inline_bytes;
   __u32 exe_root, cwd_root;  // offset of the process's root directory in the components, or kNotMet
-  __u32 unused;
+  __u32 new_namespaces;      // NewNamespaces that the parent is not in; kNotMet if unknown
   char comm[16], tty[16];
   __u8 data[kTextsMaxBytes + kArgsInlineBytes];
 };

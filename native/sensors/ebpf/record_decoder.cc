@@ -12,7 +12,8 @@ namespace {
 
 constexpr double kNanosecondsPerMillisecond = 1e6;
 
-static_assert(sizeof(RecordHeader) == 48 && sizeof(ForkRecord) == 64 && sizeof(ExitRecord) == 72,
+static_assert(sizeof(RecordHeader) == 48 && sizeof(ForkRecord) == 64 && sizeof(ExitRecord) == 72 &&
+                  sizeof(IdsRecord) == 112,
               "the programs' compiler and this one lay records out alike");
 static_assert(offsetof(ChunkRecord, data) == 56 && offsetof(ImageRecord, data) % 8 == 0,
               "the programs' compiler and this one lay records out alike");
@@ -76,14 +77,14 @@ void read_numbers(const ImageRecord& image, ExecDetails& details) {
   const RecordHeader& header = image.header;
   details.ppid = header.parent;
   details.auid = image.auid;
-  details.uid = image.uid;
-  details.gid = image.gid;
-  details.euid = image.euid;
-  details.suid = image.suid;
-  details.fsuid = image.fsuid;
-  details.egid = image.egid;
-  details.sgid = image.sgid;
-  details.fsgid = image.fsgid;
+  details.uid = image.ids.uid;
+  details.gid = image.ids.gid;
+  details.euid = image.ids.euid;
+  details.suid = image.ids.suid;
+  details.fsuid = image.ids.fsuid;
+  details.egid = image.ids.egid;
+  details.sgid = image.ids.sgid;
+  details.fsgid = image.ids.fsgid;
   details.ses = image.ses;
   details.pid_namespace = image.groups.pid_namespace;
   details.user_namespace = image.user_namespace;
@@ -104,8 +105,10 @@ void read_numbers(const ImageRecord& image, ExecDetails& details) {
   details.env_count = image.env_count;
   details.args_bytes = image.args_bytes > 0 ? static_cast<uint32_t>(image.args_bytes - 1) : 0;
   details.env_bytes = static_cast<uint32_t>(image.env_bytes);
+  details.new_namespaces = image.new_namespaces;
   details.args_cut = (header.flags & kFlagArgsCut) != 0;
   details.is_deleted = (header.flags & kFlagIsDeleted) != 0;
+  details.is_memfd = (header.flags & kFlagMemfd) != 0;
   details.is_script = (header.flags & kFlagIsScript) != 0;
   details.gains_privilege = (header.flags & kFlagSecureExec) != 0;
   details.is_upper_layer = (header.flags & kFlagUpperLayer) != 0;
@@ -166,6 +169,16 @@ bool RecordDecoder::read(const uint8_t* bytes, size_t size, Told& told) {
     case kRecordSession:
       told.what = Told::What::kSetsid;
       return true;
+    case kRecordIds: {
+      IdsRecord record;
+      if (!copy_of(bytes, size, record)) return false;
+      told.what = Told::What::kSetid;
+      const IdFacts &now = record.after, &before = record.before;
+      told.setid = {now.uid,     now.gid,     now.euid,     now.egid,    now.suid,    now.sgid,
+                    now.fsuid,   now.fsgid,   before.uid,   before.gid,  before.euid, before.egid,
+                    before.suid, before.sgid, before.fsuid, before.fsgid};
+      return true;
+    }
     case kRecordArguments:
     case kRecordEnvironment:
       return read_chunk(bytes, size);
@@ -306,7 +319,8 @@ void RecordDecoder::read_paths(const ImageRecord& image, std::string_view exe, s
   details.path = path_;
   // A kernel-internal mount, such as a memfd's, is in no namespace.
   const uint32_t mounts = image.exe_mount_namespace != 0 ? image.exe_mount_namespace : image.mount_namespace;
-  told.file.ctime_ns = static_cast<uint64_t>(image.ctime) * 1000000000 + image.ctime_ns;
+  // The highest bit is a mark of the kernel (linux/fs.h, I_CTIME_QUERIED, since 6.13).
+  told.file.ctime_ns = static_cast<uint64_t>(image.ctime) * 1000000000 + (image.ctime_ns & 0x7fffffff);
   told.file.file_system = image.file_system;
   told.file.is_in_own_mounts = mounts == options_.own_mount_namespace;
   told.file.lookup_path = {};
@@ -339,10 +353,13 @@ void RecordDecoder::read_args(const ImageRecord& image, std::string_view inline_
     if (!is_whole) details.args_cut = true;
   }
   if (details.args.size() > details.args_bytes) details.args = details.args.substr(0, details.args_bytes);
-  if (image.env_in_chunks > 0 && taken_.environment.size() == image.env_in_chunks) {
+  if (options_.environment_names.empty()) return;
+  const bool has_pieces = image.env_in_chunks > 0 && taken_.environment.size() == image.env_in_chunks;
+  if (has_pieces) {
     select_environment(taken_.environment);
     details.environment = environment_;
   }
+  details.environment_cut = (has_pieces ? image.env_in_chunks : 0) < image.env_bytes;
 }
 
 void RecordDecoder::select_environment(std::string_view environment) {

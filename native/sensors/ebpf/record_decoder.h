@@ -24,7 +24,7 @@ struct FileFacts {
 
 // The content of one record. Its views are valid until the next record is read.
 struct Told {
-  enum class What : uint8_t { kNothing, kFork, kExec, kExit, kSnapshot, kSetsid };
+  enum class What : uint8_t { kNothing, kFork, kExec, kExit, kSnapshot, kSetsid, kSetid };
   What what = What::kNothing;
   int32_t pid = 0;
   double time_ms = 0;
@@ -32,6 +32,7 @@ struct Told {
   uint32_t newly_lost = 0;  // records lost before this one
   ForkEvent fork;
   ExitEvent exit;
+  SetidEvent setid;
   SnapshotEvent snapshot;  // its details are `details` below
   ExecDetails details;
   FileFacts file;

@@ -9,7 +9,7 @@ const UNSET = 0xffffffff;
 /** The bits of the header for flags, as in generate.ts. */
 const HAS_DETAILS = 1;
 const FIRST_DETAILS_FLAG = 2;
-const FIRST_KIND_FLAG = 256;
+const FIRST_KIND_FLAG = 4096;
 const isText = ({ type }: Field) => type === 'text' || type === 'terminal';
 const EBPF = SOURCES.indexOf('ebpf');
 

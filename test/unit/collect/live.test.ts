@@ -24,8 +24,13 @@ class FakeHost implements NativeBinding {
   problems: NativeProblem[] = [];
   #timer: NodeJS.Timeout | undefined;
 
+  /** Of the last start. */
+  options: NativeCollectorOptions | undefined;
+
   /** Like the collector thread, it checks its state once a second and wakes the reader when the state has changed. */
-  start({ sensor }: NativeCollectorOptions, wake: () => void): NativeState {
+  start(options: NativeCollectorOptions, wake: () => void): NativeState {
+    const { sensor } = options;
+    this.options = options;
     this.started.push(sensor);
     this.running = sensor;
     let before = this.#toldState;
@@ -88,11 +93,15 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-async function start(host: FakeHost, sensors: readonly SensorName[] = SENSORS.auto) {
+async function start(
+  host: FakeHost,
+  sensors: readonly SensorName[] = SENSORS.auto,
+  more: Partial<ConstructorParameters<typeof LiveSource>[1]> = {},
+) {
   const changes: SourceState[] = [];
   const losses: number[] = [];
   const told: ProcessEvent[] = [];
-  source = new LiveSource(host, { ...LIMITS, sensors, onChange: (state) => changes.push(state) });
+  source = new LiveSource(host, { ...LIMITS, ...more, sensors, onChange: (state) => changes.push(state) });
   const state = await source.start((events) => {
     told.push(...events);
     for (const event of events) if (event.kind === 'loss') losses.push(event.count);
@@ -149,6 +158,32 @@ test('the best sensor is not polled', async () => {
   await start(host);
   // The fake host has one timer.
   expect(vi.getTimerCount()).toBe(1);
+});
+
+describe('changes of ids', () => {
+  test.each(['audit+proc_events', 'audit', 'proc_events'] as const)(
+    'that %s does not report are a problem',
+    async (name) => {
+      const host = new FakeHost();
+      host.works[name] = name;
+      const { state } = await start(host, [name], { tellsIds: true });
+      expect(codes(state)).toEqual(['setid_unheard']);
+      expect(state.problems[0]?.message).toContain(name);
+      source?.stop();
+      expect(codes((await start(host, [name])).state)).toEqual([]);
+    },
+  );
+
+  test('are asked of eBPF, as are variables', async () => {
+    const host = new FakeHost();
+    host.works.ebpf = 'ebpf';
+    const { state } = await start(host, ['ebpf'], { tellsIds: true, environmentNames: ['BASH_ENV'] });
+    expect(codes(state)).toEqual([]);
+    expect(host.options).toMatchObject({ tellsIds: true, environmentNames: ['BASH_ENV'] });
+    source?.stop();
+    await start(host, ['ebpf']);
+    expect(host.options).toMatchObject({ tellsIds: false, environmentNames: [] });
+  });
 });
 
 describe('a sensor that stops working', () => {

@@ -19,7 +19,12 @@ typedef __u32 u32;
 typedef __u64 u64;
 typedef _Bool bool;
 
-enum { BPF_MAP_TYPE_PERCPU_ARRAY = 6, BPF_MAP_TYPE_LRU_HASH = 9, BPF_MAP_TYPE_RINGBUF = 27 };
+enum {
+  BPF_MAP_TYPE_HASH = 1,
+  BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+  BPF_MAP_TYPE_LRU_HASH = 9,
+  BPF_MAP_TYPE_RINGBUF = 27
+};
 enum { BPF_ANY = 0 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2, BPF_RB_AVAIL_DATA = 0 };
 
@@ -57,6 +62,7 @@ struct net {
 struct nsproxy {
   struct mnt_namespace* mnt_ns;
   struct net* net_ns;
+  void *ipc_ns, *uts_ns, *cgroup_ns, *time_ns;
 };
 struct upid {
   int nr;

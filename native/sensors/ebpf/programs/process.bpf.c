@@ -15,8 +15,10 @@ enum {
   kMaxCgroupDepth = 32,
   kMaxChunks = 128,
   // Bits in a walk's result, next to the end of the written bytes.
+  kWalkAlone = 1 << 28,
   kWalkDone = 1 << 29,
   kWalkCut = 1 << 30,
+  kWalkEnd = kWalkAlone - 1,
 };
 
 // From the kernel's headers.
@@ -68,6 +70,13 @@ struct {
   __type(key, struct CgroupKey);
   __type(value, u32);
 } told_cgroups SEC(".maps");
+// By pid: the ids before a call that may change them. An entry lives as long as the call.
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1024);
+  __type(key, u32);
+  __type(value, struct IdFacts);
+} ids_before SEC(".maps");
 
 // Shared with the reader.
 __u32 reader_state = kReaderBusy;
@@ -140,6 +149,30 @@ static __always_inline u32 group_of(struct task_struct* task, int type) {
   return pid ? (u32)pid->numbers[0].nr : 0;
 }
 
+static __always_inline u32 level_of(struct task_struct* task) {
+  return BPF_CORE_READ(task, group_leader, thread_pid, level);
+}
+
+// The namespaces of a process that its parent is not in. A pid namespace has the level of its depth, and a
+// child is in the namespace of its parent or below it.
+static __always_inline u32 new_namespaces_of(struct task_struct* task) {
+  struct task_struct* parent = task->group_leader->real_parent;
+  struct nsproxy *own = task->nsproxy, *its = parent->nsproxy;
+  // The parent is ending.
+  if (!own || !its) return kNotMet;
+  u32 are_new = 0;
+  if (level_of(task) != level_of(parent)) are_new |= kNewPid;
+  if (task->cred->user_ns != parent->cred->user_ns) are_new |= kNewUser;
+  if (own == its) return are_new;
+  if (own->mnt_ns != its->mnt_ns) are_new |= kNewMount;
+  if (own->net_ns != its->net_ns) are_new |= kNewNetwork;
+  if (own->ipc_ns != its->ipc_ns) are_new |= kNewIpc;
+  if (own->uts_ns != its->uts_ns) are_new |= kNewUts;
+  if (own->cgroup_ns != its->cgroup_ns) are_new |= kNewCgroup;
+  if (own->time_ns != its->time_ns) are_new |= kNewTime;
+  return are_new;
+}
+
 static __always_inline void read_groups(struct GroupFacts* groups, struct task_struct* task) {
   groups->sid = group_of(task, kSession);
   groups->pgid = group_of(task, kProcessGroup);
@@ -177,8 +210,9 @@ __noinline int step_up(u32 from, u32 at, u32 whose) {
   struct dentry* parent = BPF_CORE_READ(dentry, d_parent);
   if (dentry != top) {
     u64 end = append_name(work, at, BPF_CORE_READ(dentry, d_name.name));
-    // A detached file, such as a memfd, has only a name.
-    if (dentry == parent) return end | kWalkDone;
+    // A file without a directory has only a name (fs/file_table.c, alloc_file_pseudo). The only such files
+    // that can be executed are those of memfd_create(2).
+    if (dentry == parent) return end | kWalkDone | kWalkAlone;
     work->dentry = (u64)parent;
     return end == at ? at | kWalkDone | kWalkCut : end;
   }
@@ -192,7 +226,8 @@ __noinline int step_up(u32 from, u32 at, u32 whose) {
   return at;
 }
 
-// Walks to the root. Returns the end of the written bytes, with kWalkCut if the path is incomplete.
+// Walks to the root. Returns the end of the written bytes, with kWalkCut if the path is incomplete and
+// kWalkAlone if the file has no directory.
 __noinline int walk_path(u32 from, u32 whose) {
   struct Work* work = bpf_map_lookup_elem(&work_of, &whose);
   if (!work) return from;
@@ -233,16 +268,20 @@ __noinline int walk_cgroup(u32 from, u32 whose) {
   return at | kWalkCut;
 }
 
-static __always_inline void read_ids(struct ImageRecord* image, struct task_struct* task) {
+static __always_inline void read_ids(struct IdFacts* ids, const struct cred* cred) {
+  ids->uid = cred->uid.val;
+  ids->gid = cred->gid.val;
+  ids->euid = cred->euid.val;
+  ids->egid = cred->egid.val;
+  ids->suid = cred->suid.val;
+  ids->sgid = cred->sgid.val;
+  ids->fsuid = cred->fsuid.val;
+  ids->fsgid = cred->fsgid.val;
+}
+
+static __always_inline void read_credentials(struct ImageRecord* image, struct task_struct* task) {
   const struct cred* cred = task->cred;
-  image->uid = cred->uid.val;
-  image->gid = cred->gid.val;
-  image->euid = cred->euid.val;
-  image->egid = cred->egid.val;
-  image->suid = cred->suid.val;
-  image->sgid = cred->sgid.val;
-  image->fsuid = cred->fsuid.val;
-  image->fsgid = cred->fsgid.val;
+  read_ids(&image->ids, cred);
   image->user_namespace = cred->user_ns->ns.inum;
   image->capabilities_permitted = image->capabilities_effective = 0;
   bpf_probe_read_kernel(&image->capabilities_permitted, 8, &cred->cap_permitted);
@@ -375,7 +414,7 @@ static __always_inline u64 describe(struct Work* work, u32 whose, struct task_st
                                     struct file* file) {
   struct ImageRecord* image = &work->image;
   read_groups(&image->groups, task);
-  read_ids(image, task);
+  read_credentials(image, task);
   read_namespaces(image, task);
   read_terminal(image, task);
   read_descriptors(image, task);
@@ -386,7 +425,7 @@ static __always_inline u64 describe(struct Work* work, u32 whose, struct task_st
       0;
   image->exe_root = image->cwd_root = kNotMet;
   image->exe_mount_namespace = 0;
-  image->unused = 0;
+  image->new_namespaces = kNotMet;
   if (file) {
     read_file(image, file);
   } else {
@@ -403,7 +442,8 @@ static __always_inline u64 describe(struct Work* work, u32 whose, struct task_st
       work->vfsmount = (u64)file->f_path.mnt;
       end = walk_path(0, whose);
       if (end & kWalkCut) image->header.flags |= kFlagExeCut;
-      at = end & ~kWalkCut;
+      if (end & kWalkAlone) image->header.flags |= kFlagMemfd;
+      at = end & kWalkEnd;
       image->exe_bytes = at;
       image->exe_root = work->root_at;
       image->exe_mount_namespace = work->mount_namespace;
@@ -413,9 +453,9 @@ static __always_inline u64 describe(struct Work* work, u32 whose, struct task_st
     work->vfsmount = (u64)fs->pwd.mnt;
     end = walk_path(at, whose);
     if (end & kWalkCut) image->header.flags |= kFlagCwdCut;
-    image->cwd_bytes = (end & ~kWalkCut) - at;
+    image->cwd_bytes = (end & kWalkEnd) - at;
     image->cwd_root = work->root_at;
-    at = end & ~kWalkCut;
+    at = end & kWalkEnd;
     if (!WITHIN(at, 2 * (kPathMaxBytes + kComponentBytes))) return 0;
   }
   struct cgroup* group = cgroup_of(task);
@@ -544,6 +584,7 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   image->env_count = bprm->envc;
   image->args_bytes = args_bytes;
   image->env_bytes = env_bytes;
+  image->new_namespaces = new_namespaces_of(task);
   if (args_inline + args_in_chunks < args_bytes) image->header.flags |= kFlagArgsCut;
   if (bprm->interp != bprm->filename) image->header.flags |= kFlagIsScript;
   if (bprm->fdpath) image->header.flags |= kFlagByDescriptor;
@@ -603,5 +644,44 @@ int on_setsid(void* context) {
   begin(&session.header, kRecordSession, task);
   read_groups(&session.groups, task);
   put(&session.header, sizeof session);
+  return 0;
+}
+
+// The programs below are attached only if changes of ids are wanted: to the begin and the end of setuid(2)
+// and similar calls. A thread's ids are its own. A process has changed its ids if its leader has; the C
+// library makes the call in all threads (man 7 nptl).
+
+static __always_inline bool differ(struct IdFacts* one, struct IdFacts* other) {
+  u64 *these = (void*)one, *those = (void*)other, difference = 0;
+  for (int i = 0; i < (int)(sizeof *one / sizeof *these); i++) difference |= these[i] ^ those[i];
+  return difference != 0;
+}
+
+SEC("tp/syscalls/sys_enter_setuid")
+int on_setid_begins(void* context) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  if (task->pid != task->tgid) return 0;
+  u32 pid = task->pid;
+  struct IdFacts ids;
+  read_ids(&ids, task->cred);
+  if (bpf_map_update_elem(&ids_before, &pid, &ids, BPF_ANY) != 0) __sync_fetch_and_add(&lost, 1);
+  return 0;
+}
+
+SEC("tp/syscalls/sys_exit_setuid")
+int on_setid_ends(void* context) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  u32 pid = task->pid;
+  // None for a call that began before the programs were attached.
+  struct IdFacts* before = bpf_map_lookup_elem(&ids_before, &pid);
+  if (!before) return 0;
+  struct IdsRecord record = {};
+  begin(&record.header, kRecordIds, task);
+  record.before = *before;
+  read_ids(&record.after, task->cred);
+  bpf_map_delete_elem(&ids_before, &pid);
+  // A call that fails, or sets the present ids, changes nothing.
+  if (!differ(&record.before, &record.after)) return 0;
+  put(&record.header, sizeof record);
   return 0;
 }
