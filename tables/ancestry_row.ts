@@ -25,9 +25,16 @@ export interface AncestorOfRow {
   readonly state: string | null;
   /** In the form of wait(2); undefined if unknown. */
   readonly exitStatus: number | undefined;
+  /** Controlling terminal at the fork; '' for none. */
+  readonly tty: string;
+  /** '' if unknown. */
+  readonly cgroup: string;
+  /** Undefined if unknown; stored rows do not have it. */
+  readonly sha256: string | undefined;
 }
 
-export function rememberedAncestor({ process, image }: ProcessAtFork, processes: ProcessTable): AncestorOfRow {
+export function rememberedAncestor(ancestor: ProcessAtFork, processes: ProcessTable): AncestorOfRow {
+  const { process, image, tty, cgroup } = ancestor;
   return {
     ancestorPid: process.pid,
     ancestorEntityId: processes.entityIdOf(process),
@@ -35,5 +42,6 @@ export function rememberedAncestor({ process, image }: ProcessAtFork, processes:
     ancestorStartUnixSeconds: Math.floor(processes.startOf(process) / 100),
     state: stateOf(process.exit, processes.isRecorded),
     exitStatus: process.exit?.status,
+    ...{ tty, cgroup, sha256: image.sha256 },
   };
 }

@@ -108,6 +108,10 @@ function ancestorObject(facts: AncestorFacts): string {
     uid: facts.credentials.uid ?? null,
     root: facts.root || null,
     root_owned: facts.rootOwned ?? null,
+    euid: facts.credentials.euid ?? null,
+    cwd: facts.cwd || null,
+    cgroup_path: facts.cgroup ?? null,
+    tty: facts.tty || null,
   });
 }
 

@@ -170,13 +170,14 @@ function* addStored(
 
 function* storedAncestors(creator: Creator, hosts: readonly ProcessTable[]): Generator<AncestorOfRow> {
   for (let one = creator; one; one = one.above) {
-    const { pid, entityId, start, path, args, cwd, credentials } = one.facts;
+    const { pid, entityId, start, path, args, cwd, tty, credentials } = one.facts;
     yield {
       ancestorPid: pid as Pid,
       ancestorEntityId: entityId,
       details: { path, args, cwd, uid: credentials.uid, euid: credentials.euid },
       ancestorStartUnixSeconds: Math.floor(start / 100),
       ...presentState(pid as Pid, entityId, hosts),
+      ...{ tty, cgroup: one.facts.cgroup ?? '', sha256: undefined },
     };
   }
 }

@@ -1,5 +1,6 @@
 /** One row per pair of a process and an ancestor, for joins. */
 import { createHash } from 'node:crypto';
+import { ContainerIds } from '../src/linux/container_id.ts';
 import { exitCodeOf } from '../src/linux/exit_status.ts';
 import {
   bigint,
@@ -21,6 +22,7 @@ import { lineageAt, type RowStore, secondsAsked } from './lineage_at.ts';
 import { namedProcesses } from './named_processes.ts';
 
 const KEY = ColumnOption.index | ColumnOption.optimized;
+const containerIds = new ContainerIds();
 const orNull = (value: number | undefined): number | null => value ?? null;
 
 export const columns: readonly Column<AncestryRow>[] = [
@@ -64,6 +66,26 @@ export const columns: readonly Column<AncestryRow>[] = [
     'WHERE pid = … AND at = …: the ancestors of each process that had the pid in this second (UNIX time), from memory and stored rows',
     ({ at }) => at,
     ColumnOption.additional | ColumnOption.optimized | ColumnOption.hidden,
+  ),
+  text(
+    'tty',
+    'Controlling terminal of the ancestor at the fork, for example pts/0',
+    ({ tty }) => tty || null,
+  ),
+  text(
+    'cgroup_path',
+    'Control group of the ancestor when it executed that program',
+    ({ cgroup }) => cgroup || null,
+  ),
+  text(
+    'container_id',
+    'Container ID of the ancestor, from the control group',
+    ({ cgroup }) => containerIds.of(cgroup) || null,
+  ),
+  text(
+    'sha256',
+    'SHA-256 of the program that the ancestor ran at the fork, if process_ancestry_hash was true at its exec',
+    ({ sha256 }) => sha256 || null,
   ),
 ];
 

@@ -25,6 +25,7 @@ import {
   rowMatcherInPieces,
   type TablePlugin,
 } from '../src/osquery/index.ts';
+import { isEnvironmentCut, traitsText } from '../src/process/exec_traits.ts';
 import { pidOfEntityId } from '../src/process/identity.ts';
 import { exeNameOf } from '../src/process/image.ts';
 import type { EidRange } from '../src/store/eid_range.ts';
@@ -113,15 +114,17 @@ export const columns: readonly Column<EventRow>[] = [
     (event) => event.number('argsBytes') || Buffer.byteLength(event.text('args')),
     { options: HIDDEN },
   ),
-  text('env', 'Environment variables delimited by spaces (never recorded)', unknown, {
-    options: HIDDEN,
-    alias: 'environment',
-  }),
-  bigint('env_count', 'Number of environment variables (never recorded)', unknown, {
+  text(
+    'env',
+    'Environment variables at the exec that process_ancestry_env names, delimited by spaces; only with eBPF',
+    (event) => event.text('env').replaceAll('\0', ' ') || null,
+    { options: HIDDEN, alias: 'environment' },
+  ),
+  bigint('env_count', 'Number of environment variables at the exec; only with eBPF', numberOf('envCount'), {
     options: HIDDEN,
     alias: 'environment_count',
   }),
-  bigint('env_size', 'Actual size (bytes) of environment list (never recorded)', unknown, {
+  bigint('env_size', 'Actual size (bytes) of environment list at the exec; only with eBPF', numberOf('envBytes'), {
     options: HIDDEN,
     alias: 'environment_size',
   }),
@@ -142,7 +145,11 @@ export const columns: readonly Column<EventRow>[] = [
   text(
     'overflows',
     'List of structures that overflowed',
-    (event) => (event.number('argsCut') === 1 ? 'cmdline' : null),
+    (event) => {
+      const cut = event.number('argsCut') === 1 ? ['cmdline'] : [];
+      if (isEnvironmentCut(event.number('traits'))) cut.push('environment');
+      return cut.length === 0 ? null : cut.join(', ');
+    },
     { options: HIDDEN },
   ),
   bigint(
@@ -195,7 +202,7 @@ export const columns: readonly Column<EventRow>[] = [
   ),
   text(
     'action',
-    'What happened: exec, and also fork, setsid, exit and existing if process_ancestry_events_actions includes them; several if events were merged',
+    'What happened: exec, and also fork, setsid, setid (user or group ids changed), exit and existing if process_ancestry_events_actions includes them; several if events were merged',
     textOf('action'),
   ),
   integer('exit_code', 'For an exit: the exit code, or 128 plus the signal that killed the process', exitCode),
@@ -267,6 +274,16 @@ export const columns: readonly Column<EventRow>[] = [
     'Root directory of path: / if path is valid on the host, the host path of a chroot, mnt:[INODE] for another mount namespace; NULL if unknown',
     textOf('root'),
   ),
+  text(
+    'exec_traits',
+    'What the exec was like, as JSON; what is false or unknown is absent; null for other actions',
+    (event) => {
+      const bits = event.number('traits');
+      if (bits === undefined) return JSON_NULL;
+      const ids = { uid: event.number('uid'), euid: event.number('euid') };
+      return traitsText(bits, event.number('mode'), { ...ids, gid: event.number('gid'), egid: event.number('egid') });
+    },
+  ),
 ];
 
 function secondsOf(ms: number | undefined): number | undefined {
@@ -310,6 +327,7 @@ function ecsOf(event: StoredEvent, vocabulary: EcsVocabulary): string {
       args: JSON.stringify(argsOf(event)),
       argsCount: event.number('argsCount'),
       cmdline: cmdlineOf(event),
+      envVars: JSON.stringify(event.text('env') === '' ? [] : event.text('env').split('\0')),
       cwd: event.text('cwd'),
       interactive: interactive(event),
       charDevice: charDeviceOf(tty),
@@ -317,6 +335,7 @@ function ecsOf(event: StoredEvent, vocabulary: EcsVocabulary): string {
       containerId: containerIds.of(event.text('cgroup')),
       pidNamespace: event.number('pidNamespace'),
       credentials: fragmentOf(event.credentials, credentialsFragment),
+      credentialsBefore: fragmentOf(event.credentialsBefore, credentialsFragment),
       previous: fragmentOf(event.previous, previousFragment),
       ancestorIds: ancestorIds(event.ancestorRecord('creator'), depth),
       parent: ecsProcess(event.ancestorRecord('creator'), 'parent'),

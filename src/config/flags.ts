@@ -2,6 +2,7 @@
 
 import { ECS_VOCABULARIES } from '../ecs/action.ts';
 import { parseActions } from '../process/actions.ts';
+import { parseEnvironmentNames } from '../process/environment.ts';
 import { parseIgnoreRules } from '../process/ignore.ts';
 import { parseRedactPatterns, REDACT_ALL } from '../process/redact.ts';
 import { messageOf } from '../text/error_message.ts';
@@ -101,7 +102,7 @@ export const flags = {
     default: 'exec',
     check: parseActions,
     description:
-      'events that become rows of process_ancestry_events: a comma-separated list of exec, fork, setsid, exit and existing (a process that ran before the recording started)',
+      'events that become rows of process_ancestry_events: a comma-separated list of exec, fork, setsid, setid (a change of user or group ids; only with eBPF), exit and existing (a process that ran before the recording started); setsid and setid slow every system call of the host a little',
   },
   process_ancestry_ignore: {
     type: 'text',
@@ -238,6 +239,13 @@ export const flags = {
     whenRefused: { value: REDACT_ALL, meaning: 'all arguments are redacted until it is changed' },
     description:
       'regular expressions for parts of arguments that are not stored, as a JSON array or a single expression; each match, or each group of it, is replaced by ***; syntax of RE2: no lookbehind, lookahead or backreference',
+  },
+  process_ancestry_env: {
+    type: 'text',
+    default: 'LD_PRELOAD,LD_AUDIT,LD_LIBRARY_PATH,GLIBC_TUNABLES,BASH_ENV,PROMPT_COMMAND',
+    check: parseEnvironmentNames,
+    description:
+      'names of the environment variables that are recorded at an exec, for the column env; nothing else of the environment is recorded; only with eBPF; empty: none',
   },
   process_ancestry_queue_max_bytes: {
     type: 'integer',

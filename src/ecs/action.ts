@@ -1,7 +1,7 @@
 /** Maps actions to ECS's event.type and event.action. */
 
 /** Action of a row; `existing`: the process ran before the recording started. */
-export type EcsAction = 'fork' | 'exec' | 'setsid' | 'exit' | 'existing';
+export type EcsAction = 'fork' | 'exec' | 'setsid' | 'setid' | 'exit' | 'existing';
 
 /** Vocabulary of event.action: RFC 0030, or auditbeat's dataset system.process. */
 export const ECS_VOCABULARIES = ['rfc0030', 'auditbeat'] as const;
@@ -12,6 +12,7 @@ const TYPES: Readonly<Record<EcsAction, 'start' | 'change' | 'end' | 'info'>> = 
   existing: 'info',
   fork: 'start',
   setsid: 'change',
+  setid: 'change',
   exec: 'change',
   exit: 'end',
 };
@@ -38,6 +39,8 @@ const WORDS: Readonly<Record<EcsVocabulary, Word>> = {
     if (happened.has('exec')) return 'exec';
     if (happened.has('fork')) return 'fork';
     if (happened.has('setsid')) return 'setsid';
+    // The RFC does not define it.
+    if (happened.has('setid')) return 'setid';
     if (happened.has('exit')) return 'end';
     // The RFC does not define it.
     return happened.has('existing') ? 'existing_process' : undefined;
@@ -47,7 +50,8 @@ const WORDS: Readonly<Record<EcsVocabulary, Word>> = {
     if (happened.has('fork')) return happened.has('exit') ? 'process_ran' : 'process_started';
     if (happened.has('exit')) return 'process_stopped';
     if (happened.has('exec')) return 'process_changed_image';
-    // auditbeat has no such event.
+    // auditbeat has no such events.
+    if (happened.has('setid')) return 'user_id_change';
     return happened.has('setsid') ? 'session_id_change' : undefined;
   },
 };

@@ -44,6 +44,8 @@ export interface EcsEvent {
   readonly args: string;
   readonly argsCount: number | undefined;
   readonly cmdline: string;
+  /** Recorded environment variables as a JSON array of NAME=value. */
+  readonly envVars: string;
   readonly cwd: string;
   readonly interactive: boolean | undefined;
   readonly charDevice: CharDevice | undefined;
@@ -53,6 +55,8 @@ export interface EcsEvent {
   readonly pidNamespace: number | undefined;
   /** From credentialsFragment. */
   readonly credentials: string;
+  /** From credentialsFragment, of the ids before a setid. */
+  readonly credentialsBefore: string;
   /** From previousFragment. */
   readonly previous: string;
   /** Entity ids of its ancestors as a JSON array, nearest first. */
@@ -86,7 +90,7 @@ export function ecsDocument(event: EcsEvent, host: string, vocabulary: EcsVocabu
 function eventObject(event: EcsEvent, vocabulary: EcsVocabulary): string {
   const { types, action } = eventCategory(event.actions, vocabulary);
   // Rows exist only for successful system calls. An exit has no outcome.
-  const succeeded = event.actions.some((one) => one === 'fork' || one === 'exec' || one === 'setsid');
+  const succeeded = event.actions.some((one) => one !== 'exit' && one !== 'existing');
   return (
     '{"kind":"event","category":["process"]' +
     (types.length === 0 ? '' : `,"type":${JSON.stringify(types)}`) +
@@ -117,6 +121,7 @@ function processObject(event: EcsEvent): string {
   const signal = event.signal === undefined ? undefined : signalName(event.signal);
   const leader = (name: string, fragment: string, members = '') =>
     fragment === '' ? '' : `,"${name}":${withMembers(fragment, sameAs(fragment, entityId) + members)}`;
+  const before = event.credentialsBefore === '' ? '' : `,"before":{${event.credentialsBefore}}`;
   const entryMeta = textMember('type', event.entryType) + objectMember('source', ipMember(event.entrySourceIp));
   return (
     `{"pid":${event.pid}` +
@@ -129,6 +134,7 @@ function processObject(event: EcsEvent): string {
     jsonMember('args', wellFormedJson(event.args)) +
     integerMember('args_count', event.argsCount) +
     textMember('command_line', event.cmdline) +
+    jsonMember('env_vars', wellFormedJson(event.envVars)) +
     textMember('working_directory', event.cwd) +
     booleanMember('interactive', event.interactive) +
     ttyMember(event.charDevice) +
@@ -139,7 +145,7 @@ function processObject(event: EcsEvent): string {
     leader('group_leader', event.groupLeader) +
     leader('session_leader', event.sessionLeader) +
     leader('entry_leader', event.entryLeader, objectMember('entry_meta', entryMeta)) +
-    objectMember('Ext', jsonMember('ancestry', event.ancestorIds) + textMember('signal', signal)) +
+    objectMember('Ext', jsonMember('ancestry', event.ancestorIds) + textMember('signal', signal) + before) +
     '}'
   );
 }

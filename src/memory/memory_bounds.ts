@@ -20,8 +20,10 @@ export const MEMORY_BOUNDS = {
 /** Upper bound of the memory of an event's texts: V8 stores a character in one or two bytes. */
 export function textBytes(details: { readonly [name in TextName]: string } | undefined): number {
   if (!details) return 0;
-  const { args, path, cwd, name, cgroup, root } = details;
-  return 2 * (args.length + path.length + cwd.length + name.length + cgroup.length + root.length);
+  const { args, path, cwd, name, cgroup, root, environment } = details;
+  const characters =
+    args.length + path.length + cwd.length + name.length + cgroup.length + root.length + environment.length;
+  return 2 * characters;
 }
 
-type TextName = 'args' | 'path' | 'cwd' | 'name' | 'cgroup' | 'root';
+type TextName = 'args' | 'path' | 'cwd' | 'name' | 'cgroup' | 'root' | 'environment';

@@ -1,7 +1,7 @@
 /** The actions that are published: the flag process_ancestry_events_actions. */
 import type { Action } from './pending_event.ts';
 
-export const ACTIONS: readonly Action[] = ['exec', 'fork', 'setsid', 'exit', 'existing'];
+export const ACTIONS: readonly Action[] = ['exec', 'fork', 'setsid', 'setid', 'exit', 'existing'];
 
 /** Throws for an unknown action; the message lists the known ones. */
 export function parseActions(text: string): ReadonlySet<Action> {

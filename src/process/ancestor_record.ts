@@ -8,7 +8,7 @@ import type { AncestorRecord, Process, ProcessAtFork } from './process.ts';
 import { isRootsFile } from './proof.ts';
 
 /** Size of an ancestor in the column ancestry without its texts, in bytes. */
-const ANCESTOR_BYTES = 230;
+const ANCESTOR_BYTES = 290;
 
 interface AncestorRecorderOptions {
   readonly entityIdOf: (process: Process) => string;
@@ -80,13 +80,14 @@ class SettledAncestor implements AncestorRecord {
     { revision, cmdlineMax }: { revision: number; cmdlineMax: number },
   ) {
     const { process, image } = atFork;
-    const { path, root, args } = image.details;
+    const { path, root, args, cwd } = image.details;
     this.#options = options;
     this.#atFork = atFork;
     this.#cmdlineMax = cmdlineMax;
     this.revision = revision;
     this.entityId = options.entityIdOf(process);
-    const ownBytes = ANCESTOR_BYTES + path.length + root.length + Math.min(args.length, cmdlineMax);
+    const texts = path.length + root.length + cwd.length + atFork.cgroup.length + Math.min(args.length, cmdlineMax);
+    const ownBytes = ANCESTOR_BYTES + texts;
     const isWhole = image.known && process.creatorState !== 'likely';
     if (above) {
       this.depth = above.depth + 1;
@@ -106,7 +107,7 @@ class SettledAncestor implements AncestorRecord {
   }
 
   json(argsMax = Number.POSITIVE_INFINITY): string {
-    const { process, image, session, tty } = this.#atFork;
+    const { process, image, session, tty, cgroup } = this.#atFork;
     const { details } = image;
     const { args } = details;
     const creator = process.creator?.process;
@@ -126,6 +127,7 @@ class SettledAncestor implements AncestorRecord {
       cmdlineMax: this.#cmdlineMax,
       cwd: details.cwd,
       tty,
+      cgroup: cgroup === '' ? undefined : cgroup,
       known: image.known,
       groupLeader: this.#refTo(process.group?.leader),
       sessionLeader: this.#refTo(session?.leader),

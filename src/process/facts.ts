@@ -60,6 +60,8 @@ export interface AncestorFacts {
   readonly cwd: string;
   /** '' for none. */
   readonly tty: string;
+  /** Undefined if unknown, and in facts of 0.1.0. */
+  readonly cgroup?: string | undefined;
   /** Whether its image is known. */
   readonly known: boolean;
   readonly credentials: CredentialFacts;

@@ -55,6 +55,8 @@ export class Image {
   isLong = false;
   /** Whether its texts were cut to save memory. */
   isShortened = false;
+  /** Hash of its file; '' if unknown. Set after its exec, when the file is hashed. */
+  sha256 = '';
   #toCall: (() => void)[] | undefined;
   /** Pending images that get the same details when this image is sealed. */
   #followers: Image[] | undefined;
@@ -176,8 +178,10 @@ export class Image {
   }
 
   #keep(details: ExecDetails): void {
-    this.isLong = textBytes(details) > USUAL_TEXT_BYTES;
-    this.#details = asKept(details);
+    // The environment is only in the row of the exec itself.
+    const kept = details.environment === '' ? details : { ...details, environment: '' };
+    this.isLong = textBytes(kept) > USUAL_TEXT_BYTES;
+    this.#details = asKept(kept);
   }
 
   get cmdline(): string {

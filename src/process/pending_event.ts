@@ -1,10 +1,10 @@
 /** Events that are not published yet. */
-import type { ExecDetails } from '../collect/event.ts';
+import type { ExecDetails, SetidEvent } from '../collect/event.ts';
 import type { Image } from './image.ts';
 import type { Group, Process, ProcessAtFork } from './process.ts';
 
 /** What happened to a process. `existing`: the process existed before the recording started. */
-export type Action = 'exec' | 'fork' | 'setsid' | 'exit' | 'existing';
+export type Action = 'exec' | 'fork' | 'setsid' | 'setid' | 'exit' | 'existing';
 
 export interface Moment {
   readonly bootMs: number;
@@ -30,6 +30,8 @@ export class PendingEvent {
   readonly unixMs: number;
   /** For an exec; undefined if unknown. */
   readonly details: ExecDetails | undefined;
+  /** For a setid: the ids before and after it. */
+  ids: SetidEvent | undefined = undefined;
   /** Control group; '' if unknown. */
   cgroup = '';
   /** The images before `image`. */

@@ -40,6 +40,11 @@ export class ProcessAtFork {
   get tty(): string {
     return this.leftTerminal ? '' : this.image.details.tty;
   }
+
+  /** The control group at the exec of its image; '' if unknown. */
+  get cgroup(): string {
+    return this.image.details.cgroup || this.process.cgroup;
+  }
 }
 
 /** A session or a process group (man 2 setsid, setpgid): its number, and its leader even after the leader's exit. */

@@ -476,6 +476,12 @@ export class ProcessTable {
     return [...this.#cache.values()].filter((process) => !process.exit);
   }
 
+  /** The process that has this pid now, if it is known. */
+  livingWith(pid: Pid): Process | undefined {
+    const process = this.#cache.peek(pid);
+    return process?.exit ? undefined : process;
+  }
+
   /** The remembered processes that have or had the pid. For queries: it changes nothing. */
   withPid(pid: Pid): Process[] {
     return this.#cache.withPid(pid).filter(({ claim }) => !claim);

@@ -1,4 +1,4 @@
-/** Redacts secrets in arguments before they are stored. */
+/** Redacts secrets in arguments and environment variables before they are stored. */
 
 import type { ExecDetails } from '../collect/event.ts';
 import { RedactError, RedactPattern } from './redact_pattern.ts';
@@ -60,12 +60,15 @@ function sourcesIn(text: string): readonly unknown[] {
  * Replaces matches by ***. If a pattern has groups, only the groups that matched are replaced. Each argument is searched
  * alone and as part of the command line: a space in a pattern also matches the end of an argument, and `.` does not.
  * Arguments beyond the bounds become one ***. An argument that was cut is replaced completely, because a pattern may need the
- * missing part.
+ * missing part. Environment variables (NAME=value) are treated like arguments.
  */
 export function redact(details: ExecDetails, patterns: readonly RedactPattern[]): ExecDetails {
-  if (patterns.length === 0 || details.args === '') return details;
-  const args = new ArgumentSearch(details.args, details.argsCut).redacted(patterns);
-  return args === details.args ? details : { ...details, args };
+  if (patterns.length === 0) return details;
+  const redacted = (texts: string, isCut: boolean) =>
+    texts === '' ? '' : new ArgumentSearch(texts, isCut).redacted(patterns);
+  const args = redacted(details.args, details.argsCut);
+  const environment = redacted(details.environment, false);
+  return args === details.args && environment === details.environment ? details : { ...details, args, environment };
 }
 
 /** The search for secrets in the arguments of one exec. It is bounded: the rest beyond the bound is redacted. */

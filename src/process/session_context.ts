@@ -17,6 +17,8 @@ export interface SharedFacts {
 }
 
 type Groups = readonly number[] | undefined;
+/** The ids that CredentialFacts have. */
+type Ids = Pick<ExecDetails, 'uid' | 'euid' | 'suid' | 'gid' | 'egid' | 'sgid'>;
 
 class Credentials implements SharedFacts {
   readonly uid: number | undefined;
@@ -28,7 +30,7 @@ class Credentials implements SharedFacts {
   readonly revision: number;
   readonly json: string;
 
-  constructor({ uid, euid, suid, gid, egid, sgid }: ExecDetails, groups: Groups, names: Names) {
+  constructor({ uid, euid, suid, gid, egid, sgid }: Ids, groups: Groups, names: Names) {
     this.uid = uid;
     this.euid = euid;
     this.suid = suid;
@@ -43,7 +45,7 @@ class Credentials implements SharedFacts {
     this.json = JSON.stringify(facts);
   }
 
-  isOf({ uid, euid, suid, gid, egid, sgid }: ExecDetails): boolean {
+  isOf({ uid, euid, suid, gid, egid, sgid }: Ids): boolean {
     return (
       this.uid === uid &&
       this.euid === euid &&
@@ -136,17 +138,17 @@ export class SessionContext {
   }
 
   /** The CredentialFacts of a process. */
-  credentials(details: ExecDetails, supplementalGroups: Groups): SharedFacts {
+  credentials(ids: Ids, supplementalGroups: Groups): SharedFacts {
     const { revision } = this.#names;
     const last = this.#last;
     // Most processes have the same credentials as the process before.
-    if (last?.revision === revision && this.#lastGroups === supplementalGroups && last.isOf(details)) return last;
-    const { uid, euid, suid, gid, egid, sgid } = details;
+    if (last?.revision === revision && this.#lastGroups === supplementalGroups && last.isOf(ids)) return last;
+    const { uid, euid, suid, gid, egid, sgid } = ids;
     const groups = supplementalGroups?.slice(0, SUPPLEMENTAL_GROUPS_MAX).join();
     const key = `${revision};${uid},${euid},${suid},${gid},${egid},${sgid};${groups}`;
     let shared = this.#credentials.get(key);
     if (!shared) {
-      shared = new Credentials(details, supplementalGroups, this.#names);
+      shared = new Credentials(ids, supplementalGroups, this.#names);
       this.#credentials.set(key, shared);
     }
     this.#last = shared;

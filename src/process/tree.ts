@@ -3,7 +3,7 @@
  * ancestors are known (R8, R10). Most events are published at once. An event waits if its source may report a fork after
  * the child's own events. The tree has no clock, file or socket of its own.
  */
-import type { ExecDetails, ExecEvent, ProcessEvent } from '../collect/event.ts';
+import type { ExecDetails, ExecEvent, ProcessEvent, SetidEvent } from '../collect/event.ts';
 import type { Names } from '../linux/user_names.ts';
 import { MEMORY_BOUNDS, textBytes } from '../memory/memory_bounds.ts';
 import { type Ancestry, ancestryOf, unsettledOf } from './ancestry.ts';
@@ -62,6 +62,8 @@ interface EventContext {
   readonly entryLeader: AncestorRecord | undefined;
   /** CredentialFacts. */
   readonly credentials: SharedFacts | undefined;
+  /** CredentialFacts before a setid. */
+  readonly credentialsBefore: SharedFacts | undefined;
   /** The previous images of the process, starting with the image at its fork: PreviousImageFacts. */
   readonly previous: SharedFacts | undefined;
 }
@@ -179,6 +181,9 @@ export class ProcessTree {
         case 'setsid':
           this.#note('setsid', this.processes.setSid(event), event);
           break;
+        case 'setid':
+          this.#setid(event);
+          break;
         case 'setpgid':
           this.processes.setPgid(event);
           break;
@@ -277,11 +282,19 @@ export class ProcessTree {
   }
 
   /** Queues an event other than an exec if its action is published. */
-  #note(action: Action, process: Process | undefined, at: Moment): void {
-    if (!process || !this.#settings.actions.has(action)) return;
+  #note(action: Action, process: Process | undefined, at: Moment): PendingEvent | undefined {
+    if (!process || !this.#settings.actions.has(action)) return undefined;
     // The waiting event refers to it, so the cache must still find it by its pid.
     process.isReferredTo = true;
-    this.#wait(new PendingEvent(action, process, at, this.#options.now()));
+    const pending = new PendingEvent(action, process, at, this.#options.now());
+    this.#wait(pending);
+    return pending;
+  }
+
+  /** A change of ids is only a row. The image keeps the ids of its exec (R2). */
+  #setid(event: SetidEvent): void {
+    const pending = this.#note('setid', this.processes.livingWith(event.pid), event);
+    if (pending) pending.ids = event;
   }
 
   #wait(pending: PendingEvent): void {
@@ -416,7 +429,13 @@ export class ProcessTree {
     const inherited = image.known ? image.details : undefined;
     const hasLost = inherited && inherited.tty !== '' && pending.hasLostTerminal;
     const told = hasLost ? { ...inherited, tty: '', ttyNr: 0 } : inherited;
-    const details = action === 'exec' ? pending.details : told;
+    const { ids } = pending;
+    const present = ids && told ? { ...told, ...idsAfter(ids) } : told;
+    const details = action === 'exec' ? pending.details : present;
+    // Nothing reports supplemental groups at a change of ids.
+    const credentials = ids
+      ? context.credentials(idsAfter(ids), undefined)
+      : details && context.credentials(details, process.supplementalGroups);
     this.#options.publish({
       action,
       actions: ALONE[action],
@@ -435,7 +454,8 @@ export class ProcessTree {
         groupLeader: context.record(groupLeader),
         sessionLeader: context.record(sessionLeader),
         entryLeader: context.record(entry.leader),
-        credentials: details && context.credentials(details, process.supplementalGroups),
+        credentials,
+        credentialsBefore: ids && context.credentials(idsBefore(ids), undefined),
         previous: context.previous(pending.previous, process.creator),
       },
       entryAddress: this.#logins.addressOf(entry),
@@ -460,9 +480,23 @@ const ALONE: { readonly [Name in Action]: readonly Name[] } = {
   exec: ['exec'],
   fork: ['fork'],
   setsid: ['setsid'],
+  setid: ['setid'],
   exit: ['exit'],
   existing: ['existing'],
 };
+
+type Ids = Pick<ExecDetails, 'uid' | 'gid' | 'euid' | 'egid' | 'suid' | 'sgid' | 'fsuid' | 'fsgid'>;
+
+function idsAfter({ uid, gid, euid, egid, suid, sgid, fsuid, fsgid }: SetidEvent): Ids {
+  return { uid, gid, euid, egid, suid, sgid, fsuid, fsgid };
+}
+
+function idsBefore(event: SetidEvent): Ids {
+  return {
+    ...{ uid: event.uidBefore, gid: event.gidBefore, euid: event.euidBefore, egid: event.egidBefore },
+    ...{ suid: event.suidBefore, sgid: event.sgidBefore, fsuid: event.fsuidBefore, fsgid: event.fsgidBefore },
+  };
+}
 
 /** The first missing fact that the event must wait for. */
 function blockerOf(pending: PendingEvent): Process | Image | undefined {

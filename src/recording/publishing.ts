@@ -82,6 +82,7 @@ export class Publishing {
     const stillRuns = () => process.image === atFork.image && !process.exit;
     const sha256 = hasher.hash({ pid: process.pid, unixMs, startTicks, details, stillRuns, ...file });
     if (!(sha256 instanceof Promise)) {
+      atFork.image.sha256 = sha256 ?? '';
       this.#pass(sha256 === undefined ? event : { ...event, sha256 });
       return;
     }
@@ -89,6 +90,7 @@ export class Publishing {
     void sha256
       .catch(() => undefined)
       .then((text) => {
+        atFork.image.sha256 = text ?? '';
         // An event that was released without the hash does not change any more.
         if (!held.isHashing) return;
         held.isHashing = false;

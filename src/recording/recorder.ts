@@ -15,6 +15,7 @@ import { FileHasher, type HashLimits } from '../files/file_hasher.ts';
 import type { Names } from '../linux/user_names.ts';
 import { IdleMemory } from '../memory/idle_memory.ts';
 import { ACTIONS, parseActions } from '../process/actions.ts';
+import { parseEnvironmentNames } from '../process/environment.ts';
 import { type IgnoreRules, parseIgnoreRules } from '../process/ignore.ts';
 import type { Action } from '../process/pending_event.ts';
 import type { ProcessTable } from '../process/process_table.ts';
@@ -118,6 +119,7 @@ export class Recorder {
   #values: FlagValues;
   #redactPatterns: readonly RedactPattern[];
   #ignore: IgnoreRules | undefined;
+  #environmentNames: ReadonlySet<string>;
   #run: Recording | undefined;
   #problems: readonly CollectorProblem[] = [];
   #earlier: Totals = zeroTotals();
@@ -139,6 +141,7 @@ export class Recorder {
     this.#log = options.log;
     this.#redactPatterns = parseRedactPatterns(options.values.process_ancestry_redact);
     this.#ignore = parseIgnoreRules(options.values.process_ancestry_ignore);
+    this.#environmentNames = parseEnvironmentNames(options.values.process_ancestry_env);
     const proc = options.proc ?? this.#procfs;
     this.#proc = proc;
     const files = new ExecutedFiles({ startTicks: (pid) => proc.startTicks(pid as Pid) });
@@ -192,12 +195,13 @@ export class Recorder {
 
   /** Applies new flag values. A value that needs another source starts a new run; all others apply at once. */
   async configure(values: FlagValues, restartAsked: boolean): Promise<void> {
-    const restart = restartAsked || tellsSessions(values) !== tellsSessions(this.#values);
+    const restart = restartAsked || sensorOptions(values) !== sensorOptions(this.#values);
     if (values.process_ancestry_ignore !== this.#values.process_ancestry_ignore)
       this.#ignore = parseIgnoreRules(values.process_ancestry_ignore, this.#ignore);
     const isRedactedOtherwise = values.process_ancestry_redact !== this.#values.process_ancestry_redact;
     this.#values = values;
     this.#redactPatterns = parseRedactPatterns(values.process_ancestry_redact);
+    this.#environmentNames = parseEnvironmentNames(values.process_ancestry_env);
     if (isRedactedOtherwise) this.#run?.redactAgain();
     this.#hasher.configure(hashLimits(values));
     this.#publishing.configure(values.process_ancestry_aggregate_ms);
@@ -274,7 +278,9 @@ export class Recorder {
       stateFile: this.#stateFile(),
       argsMaxBytes: values.process_ancestry_args_max_bytes,
       ebpfArgsMaxBytes: Math.min(values.process_ancestry_args_max_bytes, values.process_ancestry_ebpf_args_max_bytes),
-      tellsSessions: tellsSessions(values),
+      tellsSessions: isPublished('setsid', values),
+      tellsIds: isPublished('setid', values),
+      environmentNames: [...parseEnvironmentNames(values.process_ancestry_env)],
       queueMaxBytes: values.process_ancestry_queue_max_bytes,
       socketBufferBytes: values.process_ancestry_socket_buffer_bytes,
       join: (sensor) =>
@@ -370,6 +376,7 @@ export class Recorder {
       proc,
       settings: this.#treeSettings(),
       redactPatterns: () => this.#redactPatterns,
+      environmentNames: () => this.#environmentNames,
       // Users and groups of this host do not apply to a recorded log.
       names: (proc && this.#options.names) ?? NAMELESS,
       bootToUnixMs,
@@ -468,9 +475,14 @@ export class Recorder {
   }
 }
 
-/** Whether rows for setsid are wanted. The sensor must be started with this option. */
-function tellsSessions({ process_ancestry_events_actions }: FlagValues): boolean {
-  return parseActions(process_ancestry_events_actions).has('setsid');
+function isPublished(action: Action, { process_ancestry_events_actions }: FlagValues): boolean {
+  return parseActions(process_ancestry_events_actions).has(action);
+}
+
+/** The values that a sensor is started with, as one text. If it changes, the sensor must be started again. */
+function sensorOptions(values: FlagValues): string {
+  const { process_ancestry_env } = values;
+  return [isPublished('setsid', values), isPublished('setid', values), process_ancestry_env].join();
 }
 
 /** Without the native addon there is nothing to release: the commands of a recorded log may run without it. */

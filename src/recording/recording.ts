@@ -11,6 +11,7 @@ import { readBootId } from '../linux/boot_id.ts';
 import { recordedHost } from '../linux/host.ts';
 import type { Names } from '../linux/user_names.ts';
 import { MEMORY_BOUNDS, textBytes } from '../memory/memory_bounds.ts';
+import { namedVariables } from '../process/environment.ts';
 import { redact } from '../process/redact.ts';
 import type { RedactPattern } from '../process/redact_pattern.ts';
 import { redactedProc, redactSnapshot } from '../process/redacted_proc.ts';
@@ -37,6 +38,8 @@ interface RecordingOptions {
   readonly settings: TreeSettings;
   /** Patterns of secrets in arguments, read for each event. */
   readonly redactPatterns: () => readonly RedactPattern[];
+  /** Names of the environment variables to record, read for each event. */
+  readonly environmentNames: () => ReadonlySet<string>;
   readonly names: Names;
   /** Unix ms minus CLOCK_BOOTTIME ms; undefined if the source has only Unix time. */
   readonly bootToUnixMs: (() => number) | undefined;
@@ -296,15 +299,23 @@ export class Recording {
   }
 
   #apply(events: readonly ProcessEvent[], host: RecordedHost | undefined): void {
-    const patterns = this.#options.redactPatterns();
     const one = this.#trees.of(host);
     one.newestUnixMs = events.reduce((newest, { unixMs }) => Math.max(newest, unixMs), one.newestUnixMs);
-    one.tree.apply(patterns.length === 0 ? events : events.map((event) => redactEvent(event, patterns)));
+    one.tree.apply(this.#storable(events));
     if (!this.#proc) one.tree.flush('overdue');
     this.#options.waiting(this.#trees.waiting + this.source.join.stats.waiting);
     if (!this.#proc) return;
     this.#scheduleFlush();
     if (this.#tree.processes.losses.sinceResync > 0) this.#scheduleResync();
+  }
+
+  /** The events without what must not be stored: secrets, and variables that the present flags do not name. */
+  #storable(events: readonly ProcessEvent[]): readonly ProcessEvent[] {
+    const patterns = this.#options.redactPatterns();
+    const isStorable = (event: ProcessEvent) => event.kind !== 'exec' || !event.details?.environment;
+    if (patterns.length === 0 && events.every(isStorable)) return events;
+    const names = this.#options.environmentNames();
+    return events.map((event) => storableEvent(event, names, patterns));
   }
 
   #flush(which: 'overdue' | 'all'): void {
@@ -415,9 +426,15 @@ export class Recording {
   }
 }
 
-function redactEvent(event: ProcessEvent, patterns: readonly RedactPattern[]): ProcessEvent {
+function storableEvent(
+  event: ProcessEvent,
+  names: ReadonlySet<string>,
+  patterns: readonly RedactPattern[],
+): ProcessEvent {
   if ((event.kind !== 'exec' && event.kind !== 'snapshot') || !event.details) return event;
-  return { ...event, details: redact(event.details, patterns) };
+  const { details } = event;
+  const environment = details.environment && namedVariables(details.environment, names);
+  return { ...event, details: redact({ ...details, environment }, patterns) };
 }
 
 /** Replaces the boot id in entity ids of a recorded log. It cannot equal a boot id, which has 32 hex digits. */

@@ -4,6 +4,7 @@
  */
 import type { ExecDetails } from '../../collect/event.ts';
 import { NO_DETAILS } from '../../collect/event.ts';
+import { traitBits } from '../../process/exec_traits.ts';
 import type { PublishedEvent } from '../../process/tree.ts';
 
 /** Version of the line format. Lines of earlier versions stay readable. */
@@ -82,6 +83,14 @@ export const FACT = {
   answerBytes: 54,
   /** For rows of 0.1.0: the command line of the creator, if it was longer than its stored arguments. */
   parentCmdline: 55,
+  /** For an exec: see exec_traits.ts. */
+  traits: 56,
+  /** For an exec: the recorded environment variables, separated by NUL. */
+  env: 57,
+  envCount: 58,
+  envBytes: 59,
+  /** For a setid: the id of the shared credentials before it. */
+  credentialsBefore: 60,
 } as const;
 
 /** A stored row cannot be read: another program has changed the file, or the disk has an error. */
@@ -114,6 +123,7 @@ export interface SharedIds {
   sessionLeader: number | null;
   entryLeader: number | null;
   credentials: number | null;
+  credentialsBefore: number | null;
   previous: number | null;
   host: number | null;
 }
@@ -122,7 +132,7 @@ export interface SharedIds {
 interface EventLine {
   readonly text: string;
   readonly bytes: number;
-  /** Its arguments were cut because the row was too large for the database. */
+  /** It was cut because the row was too large for the database. */
   readonly isCut: boolean;
   readonly answerBytes: number;
 }
@@ -130,12 +140,12 @@ interface EventLine {
 /** Size of a row in an answer without its own texts: 60 names and lengths, numbers, and three leaders. */
 const ANSWER_ROW_BYTES = 2600;
 
-/** Makes the line of an event. Cuts the arguments if the line exceeds `maxBytes`. */
+/** Makes the line of an event. Drops the environment and cuts the arguments if the line exceeds `maxBytes`. */
 export function lineOf(eid: number, exec: PublishedEvent, shared: SharedIds, maxBytes: number): EventLine {
   const { details = NO_DETAILS } = exec;
-  const { path, cwd, root } = details;
-  const otherBytes =
-    ANSWER_ROW_BYTES + (exec.context.creator?.bytes ?? 0) + path.length + cwd.length + root.length + exec.cgroup.length;
+  const { path, cwd, root, environment } = details;
+  const texts = path.length + cwd.length + root.length + exec.cgroup.length + environment.length;
+  const otherBytes = ANSWER_ROW_BYTES + (exec.context.creator?.bytes ?? 0) + texts;
   let { args } = details;
   let answerBytes = 0;
   for (let isCut = false; ; isCut = true) {
@@ -143,7 +153,7 @@ export function lineOf(eid: number, exec: PublishedEvent, shared: SharedIds, max
     answerBytes = otherBytes + 2 * args.length;
     const text = textOf(eid, exec, details, shared, args, isCut, answerBytes);
     const bytes = Buffer.byteLength(text);
-    if (bytes <= maxBytes || args === '') return { text, bytes, isCut, answerBytes };
+    if (bytes <= maxBytes || (args === '' && (isCut || environment === ''))) return { text, bytes, isCut, answerBytes };
     args = args.slice(0, Math.floor(args.length * Math.min(maxBytes / bytes, 0.9)));
   }
 }
@@ -159,6 +169,7 @@ function textOf(
 ): string {
   const { unixMs, bootMs, actions, process, ancestry } = exec;
   const isExec = actions.includes('exec');
+  const lacksEnvironment = isCut && details.environment !== '';
   return JSON.stringify([
     eid,
     Math.floor(unixMs),
@@ -196,7 +207,7 @@ function textOf(
     args,
     details.argsCount,
     isCut && details.argsBytes === 0 ? Buffer.byteLength(details.args) : details.argsBytes,
-    details.argsCut || isCut ? 1 : 0,
+    details.argsCut || args !== details.args ? 1 : 0,
     details.path,
     // Only a process without a path needs it: a kernel thread.
     details.path === '' ? details.comm : '',
@@ -217,5 +228,12 @@ function textOf(
     shared.previous,
     shared.host,
     answerBytes,
+    // parentCmdline
+    null,
+    isExec && exec.details ? traitBits(details, details.environmentCut || lacksEnvironment) : null,
+    isExec && !lacksEnvironment ? details.environment : '',
+    isExec ? details.envCount : null,
+    isExec ? details.envBytes : null,
+    shared.credentialsBefore,
   ]);
 }

@@ -92,7 +92,7 @@ export class RowDatabase {
   readonly #pageBytes: number;
   readonly #ids: SharedIds = {
     ...{ creator: null, groupLeader: null, sessionLeader: null, entryLeader: null },
-    ...{ credentials: null, previous: null, host: null },
+    ...{ credentials: null, credentialsBefore: null, previous: null, host: null },
   };
   #open: OpenSegment | undefined;
   /** Segments with rows that are not written yet. */
@@ -475,6 +475,7 @@ export class RowDatabase {
     ids.sessionLeader = shared.idOfAncestor(context.sessionLeader, rowBytes);
     ids.entryLeader = shared.idOfAncestor(context.entryLeader, rowBytes);
     ids.credentials = shared.idOf(context.credentials);
+    ids.credentialsBefore = shared.idOf(context.credentialsBefore);
     ids.previous = context.previous === CREATORS_IMAGE ? CREATORS_IMAGE_ID : shared.idOf(context.previous);
     ids.host = shared.idOf(event.host ?? host);
     const { text, bytes, isCut, answerBytes } = lineOf(eid, event, ids, rowBytes);
@@ -618,7 +619,7 @@ export class RowDatabase {
 const WHOLE: EidRange = { after: 0, upTo: Number.MAX_SAFE_INTEGER };
 const SHARED = [
   ...(['creator', 'groupLeader', 'sessionLeader', 'entryLeader'] as const),
-  ...(['credentials', 'previous', 'host'] as const),
+  ...(['credentials', 'credentialsBefore', 'previous', 'host'] as const),
 ] as const;
 
 /** The part of a range that can contain these eids. */

@@ -44,6 +44,11 @@ export class StoredEvent {
     return this.#document('credentials') as CredentialFacts | undefined;
   }
 
+  /** The ids before a setid. */
+  get credentialsBefore(): CredentialFacts | undefined {
+    return this.#document('credentialsBefore') as CredentialFacts | undefined;
+  }
+
   /** The previous images of the process. */
   get previous(): readonly PreviousImageFacts[] | undefined {
     if (this.facts[FACT.previous] === CREATORS_IMAGE_ID) {

@@ -3,7 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import type { ExecDetails } from '../../../src/collect/event.ts';
+import { NO_DETAILS } from '../../../src/collect/event.ts';
 import { CHECKS } from '../../../src/commands/doctor/doctor.ts';
 import { flagNames } from '../../../src/config/flags.ts';
 import { resolveFlags } from '../../../src/config/settings.ts';
@@ -117,5 +117,5 @@ test('packaging/operations/README.md has rules of process_ancestry_ignore that a
 });
 
 function redactedArguments(args: readonly string[], patterns: readonly RedactPattern[]): readonly string[] {
-  return redact({ args: args.join('\0') } as ExecDetails, patterns).args.split('\0');
+  return redact({ ...NO_DETAILS, args: args.join('\0') }, patterns).args.split('\0');
 }

@@ -1,11 +1,13 @@
 /** Rows of all actions, in their order. */
 import { describe, expect, test } from 'vitest';
+import type { Pid, SetidEvent } from '../../../src/collect/event.ts';
 import type { Action } from '../../../src/process/pending_event.ts';
+import type { TreeOptions } from '../../../src/process/tree.ts';
 import { LIFE, oneLife } from './happenings.ts';
-import { KernelModel } from './kernel_model.ts';
-import { TreeHarness } from './tree_harness.ts';
+import { BOOT_UNIX_MS, KernelModel } from './kernel_model.ts';
+import { ancestorsOf, TreeHarness } from './tree_harness.ts';
 
-const ALL: ReadonlySet<Action> = new Set(['exec', 'fork', 'setsid', 'exit', 'existing']);
+const ALL: ReadonlySet<Action> = new Set(['exec', 'fork', 'setsid', 'setid', 'exit', 'existing']);
 
 const rowsOf = ({ published }: TreeHarness, pid: number) =>
   published.filter(({ process }) => process.pid === pid).map(({ action, sid }) => [action, sid]);
@@ -79,5 +81,60 @@ describe('an end that is reported after the pid was reused', () => {
       exit(kernel, 512);
     });
     expect(ends).toEqual([['second', 512]]);
+  });
+});
+
+describe('a change of ids', () => {
+  const ids = (id: number) => ({ uid: id, gid: 50, euid: id, egid: 50, suid: id, sgid: 50, fsuid: id, fsgid: 50 });
+  const setid = (kernel: KernelModel, pid: number): SetidEvent => ({
+    ...{ kind: 'setid', pid: pid as Pid, bootMs: kernel.bootMs, unixMs: BOOT_UNIX_MS + kernel.bootMs },
+    ...ids(1000),
+    ...{ uidBefore: 0, gidBefore: 50, euidBefore: 0, egidBefore: 50 },
+    ...{ suidBefore: 0, sgidBefore: 50, fsuidBefore: 0, fsgidBefore: 50 },
+  });
+  const daemon = (options: Partial<TreeOptions> = { actions: ALL }) => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'daemon');
+    return { kernel, harness: new TreeHarness(options).run(kernel) };
+  };
+
+  test('is a row with the ids after it and before it, and with what the process runs', () => {
+    const { kernel, harness } = daemon();
+    harness.tree.apply([setid(kernel, 10)]);
+    const row = harness.published.at(-1);
+    expect(row).toMatchObject({ action: 'setid', details: { ...ids(1000), args: 'daemon' } });
+    expect(JSON.parse(row?.context.credentials?.json ?? '')).toMatchObject({ uid: 1000, suid: 1000, egid: 50 });
+    expect(JSON.parse(row?.context.credentialsBefore?.json ?? '')).toMatchObject({
+      ...{ uid: 0, euid: 0, suid: 0, gid: 50 },
+      userNames: { 0: 'root' },
+    });
+  });
+
+  test('does not change the image: ancestors have the ids of their exec', () => {
+    const { kernel, harness } = daemon();
+    harness.tree.apply([setid(kernel, 10)]);
+    kernel.fork(10, 11);
+    kernel.exec(11, 'child');
+    harness.run(kernel);
+    expect(ancestorsOf(harness.row('child'))[0]?.credentials).toMatchObject({ uid: 0, euid: 0 });
+    expect(harness.row('child').context.credentialsBefore).toBeUndefined();
+  });
+
+  test('of an unknown process or one that has ended is no row', () => {
+    const { kernel, harness } = daemon();
+    const before = harness.published.length;
+    harness.tree.apply([setid(kernel, 77)]);
+    expect(harness.published).toHaveLength(before);
+    kernel.exit(10, 0);
+    harness.run(kernel);
+    harness.tree.apply([setid(kernel, 10)]);
+    expect(harness.published.map(({ action }) => action)).not.toContain('setid');
+  });
+
+  test('is no row unless it is wanted', () => {
+    const { kernel, harness } = daemon({});
+    harness.tree.apply([setid(kernel, 10)]);
+    expect(harness.published.map(({ action }) => action)).toEqual(['exec']);
   });
 });

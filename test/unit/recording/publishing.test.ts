@@ -40,23 +40,28 @@ describe('without hashing and merging', () => {
 describe('a file’s hash', () => {
   test('that is known is in the row at once', () => {
     const { publishing, told } = setUp(() => HASH);
-    publishing.take(event('exec'), true);
+    const exec = event('exec');
+    publishing.take(exec, true);
     expect(told()).toEqual(['exec 10 hashed']);
+    expect(exec.atFork.image.sha256).toBe(HASH);
   });
 
   test('is waited for, and only by events of the same process, which keep their order', async () => {
     const first = Promise.withResolvers<string | undefined>();
     const { publishing, told } = setUp((asked) => (asked === 0 ? first.promise : HASH));
     publishing.take(event('fork', 10), true);
-    publishing.take(event('exec', 10), true);
+    const exec = event('exec', 10);
+    publishing.take(exec, true);
     publishing.take(event('exec', 10), true);
     publishing.take(event('exit', 10), true);
     publishing.take(event('exec', 11), true);
     expect(told()).toEqual(['fork 10', 'exec 11 hashed']);
+    expect(exec.atFork.image.sha256).toBe('');
     expect(publishing.waiting).toBe(3);
     first.resolve(HASH);
     await settled();
     expect(told().slice(2)).toEqual(['exec 10 hashed', 'exec 10 hashed', 'exit 10']);
+    expect(exec.atFork.image.sha256).toBe(HASH);
     expect(publishing.waiting).toBe(0);
   });
 

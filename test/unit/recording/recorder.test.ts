@@ -38,7 +38,12 @@ class FakeNative implements NativeBinding {
   readonly #batches: Buffer[] = [];
   #wake: () => void = () => undefined;
 
-  start({ sensor }: NativeCollectorOptions, onWaiting: () => void): NativeState {
+  /** The options of the last start. */
+  options: NativeCollectorOptions | undefined;
+
+  start(options: NativeCollectorOptions, onWaiting: () => void): NativeState {
+    const { sensor } = options;
+    this.options = options;
     if (sensor === 'ebpf') return { hears: '', hasSnapshot: false, problems: [] };
     this.starts++;
     this.#isRunning = true;
@@ -161,6 +166,25 @@ describe('a run', () => {
     expect(native.stops).toBe(2);
   });
 
+  test.each([
+    ['process_ancestry_events_actions', 'exec,setid', { tellsIds: true, tellsSessions: false }],
+    ['process_ancestry_events_actions', 'exec,setsid', { tellsIds: false, tellsSessions: true }],
+    ['process_ancestry_env', 'BASH_ENV, LD_AUDIT', { environmentNames: ['BASH_ENV', 'LD_AUDIT'] }],
+    ['process_ancestry_env', '', { environmentNames: [] }],
+  ])('is followed by another if %s=%s needs another start of the sensor', async (flag, value, options) => {
+    const { recorder, native, values, changed } = setUp();
+    await recorder.start();
+    expect(native.options).toMatchObject({ tellsIds: false, tellsSessions: false });
+    expect(native.options?.environmentNames).toContain('LD_PRELOAD');
+    await recorder.configure(changed('process_ancestry_events_actions', 'exec,fork'), false);
+    expect(native.starts).toBe(1);
+    await recorder.configure(changed(flag, value), false);
+    expect(native.starts).toBe(2);
+    expect(native.options).toMatchObject(options);
+    await recorder.configure(values, false);
+    expect(native.starts).toBe(3);
+  });
+
   test('that is stopped while it starts does not go on', async () => {
     const { recorder, native, said } = setUp({}, 3000);
     const start = recorder.start();
@@ -217,7 +241,7 @@ describe('the observers of a run', () => {
     await until(() => store.stats.rows === 3);
     expect(rows.toSorted()).toEqual([10, 10, 11]);
     const { published, tree, problems } = recorder.stats();
-    expect(published).toEqual({ exec: 1, fork: 2, setsid: 0, exit: 0, existing: 0 });
+    expect(published).toEqual({ exec: 1, fork: 2, setsid: 0, setid: 0, exit: 0, existing: 0 });
     expect(tree.eventsPublished).toBe(3);
     expect(problems).toEqual([{ code: 'elsewhere', message: '' }]);
     await recorder.configure(values, true);

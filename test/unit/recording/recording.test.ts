@@ -5,6 +5,7 @@ import type { Pid, ProcessEvent } from '../../../src/collect/event.ts';
 import { NO_DETAILS } from '../../../src/collect/event.ts';
 import { WHOLE } from '../../../src/collect/join.ts';
 import type { ProcessEventSource, SourceState, SourceStats } from '../../../src/collect/source.ts';
+import { parseEnvironmentNames } from '../../../src/process/environment.ts';
 import { cmdlineOf } from '../../../src/process/image.ts';
 import type { Action } from '../../../src/process/pending_event.ts';
 import { parseRedactPatterns } from '../../../src/process/redact.ts';
@@ -67,7 +68,7 @@ function setUp(hasRoom = () => true) {
   const proc = new FakeProc();
   proc.show(1, 0, 'init');
   const published: PublishedEvent[] = [];
-  const flags = { redact: '' };
+  const flags = { redact: '', env: 'LD_PRELOAD' };
   const run = new Recording({
     source,
     proc,
@@ -77,6 +78,7 @@ function setUp(hasRoom = () => true) {
       ignore: undefined,
     },
     redactPatterns: () => parseRedactPatterns(flags.redact),
+    environmentNames: () => parseEnvironmentNames(flags.env),
     names: { user: () => undefined, group: () => undefined, revision: 0 },
     bootToUnixMs: () => BOOT_UNIX_MS,
     publish: (event) => void published.push(event),
@@ -121,6 +123,33 @@ test('later patterns redact remembered processes', async () => {
   expect(leaders().at(-1)).not.toContain('hunter1');
   // An earlier row is stored: shared facts would show it the later values.
   expect(published[0]?.context.creator).not.toBe(published[1]?.context.creator);
+});
+
+test('only the variables that the present flags name are stored, and secrets in them are redacted', async () => {
+  const { run, source, flags, published } = setUp();
+  await run.subscribe();
+  const environment = 'LD_PRELOAD=/x.so\0BASH_ENV=/secret/x';
+  const executes = (pid: number): ProcessEvent[] =>
+    exec(pid, 'true').map((event) =>
+      event.kind === 'exec' ? { ...event, details: detailsOf('true', 1, { environment }) } : event,
+    );
+  // The first waits until the flags are known. The sensor was started with the names of other flags.
+  source.tell(...executes(10));
+  await run.prepare();
+  await run.record();
+  flags.env = 'BASH_ENV';
+  source.tell(...executes(11));
+  flags.redact = 'secret';
+  source.tell(...executes(12));
+  flags.env = '';
+  source.tell(...executes(13));
+  run.finish();
+  expect(published.map(({ details }) => details?.environment)).toEqual([
+    'LD_PRELOAD=/x.so',
+    'BASH_ENV=/secret/x',
+    'BASH_ENV=/***/x',
+    '',
+  ]);
 });
 
 describe('a source with snapshots of living processes', () => {

@@ -67,12 +67,24 @@ describe('ancestry', () => {
       uid: 0,
       root: null,
       root_owned: true,
+      euid: 0,
+      cwd: '/',
+      cgroup_path: null,
+      tty: null,
     });
     expect(Object.keys(bash)).toEqual([
       ...['exe_name', 'pid', 'ppid', 'pproc_time_hr', 'path', 'cmdline', 'proc_time', 'proc_time_hr'],
-      ...['entity_id', 'uid', 'root', 'root_owned'],
+      ...['entity_id', 'uid', 'root', 'root_owned', 'euid', 'cwd', 'cgroup_path', 'tty'],
     ]);
     expect(init).toMatchObject({ pid: 1, ppid: 0, pproc_time_hr: 0 });
+  });
+
+  test('has effective user, directory, control group and terminal of each ancestor', () => {
+    const above = linkOf({ cwd: '', tty: '', credentials: {} });
+    const link = linkOf({ cwd: '/srv', tty: 'pts/1', cgroup: '/a.slice', credentials: { uid: 1000, euid: 0 } }, above);
+    const [near, far] = JSON.parse(ancestryText(link, 2));
+    expect(near).toMatchObject({ uid: 1000, euid: 0, cwd: '/srv', cgroup_path: '/a.slice', tty: 'pts/1' });
+    expect(far).toMatchObject({ uid: null, euid: null, cwd: null, cgroup_path: null, tty: null });
   });
 
   test('quotes, control characters and emoji in arguments stay valid JSON', () => {

@@ -48,8 +48,9 @@ async function chain(harness: TreeHarness, constraints: Constraints): Promise<st
 
 describe('columns', () => {
   test('are those that osquery was recorded with, of the same types and options, in the same order', () => {
-    const added = new Set(['at']);
-    const ours = routes(processAncestry(() => [])).filter(({ name = '' }) => !added.has(name));
+    // Columns that came later.
+    const added = new Set(['at', 'tty', 'cgroup_path', 'container_id', 'sha256']);
+    const ours = routes(processAncestry(() => [])).filter(({ name }) => !added.has(String(name)));
     expect(ours).toEqual(recordedRoutes().process_ancestry);
     expect(ours).toHaveLength(14);
   });
@@ -83,9 +84,25 @@ describe('a row', () => {
       state: 'running',
       exit_code: null,
       at: null,
+      ...{ tty: null, cgroup_path: null, container_id: null, sha256: null },
     });
     expect(ids).toEqual([creator]);
     expect(valuesOf(init as AncestryRow)).toMatchObject({ ancestor_pid: 1, depth: 2, cmdline: 'init' });
+  });
+
+  test('has terminal, control group, container and hash of the ancestor where they are known', async () => {
+    const container = 'c0ffee'.repeat(10).padEnd(64, '0');
+    const cgroup = `/system.slice/docker-${container}.scope`;
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'bash', { tty: 'pts/3', cgroup });
+    kernel.fork(10, 11);
+    const harness = new TreeHarness().run(kernel);
+    harness.row('bash').atFork.image.sha256 = 'ab'.repeat(32);
+    const [bash] = await select(harness, { pid: eq(11) });
+    expect(valuesOf(bash as AncestryRow)).toMatchObject({
+      ...{ tty: 'pts/3', cgroup_path: cgroup, container_id: container, sha256: 'ab'.repeat(32) },
+    });
   });
 
   test('of an ancestor that executed after forking has the image of the fork', async () => {

@@ -129,7 +129,7 @@ describe('columns', () => {
     ];
     expect(recorded).toHaveLength(59);
     // Columns that came later.
-    const added = new Set(['status', 'root']);
+    const added = new Set(['status', 'root', 'exec_traits']);
     const ours = routes({ columns }).filter(({ id, name }) => id === 'column' && !added.has(String(name)));
     const sorted = (rows: (string | undefined)[][]) => rows.toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1));
     expect(sorted(ours.map(({ name, type, op }) => [name, type, op]))).toEqual(
@@ -213,12 +213,67 @@ describe('values', () => {
       cgroup_path: '/user.slice',
       container_id: null,
       sha256: null,
+      exec_traits: '{}',
     });
   });
 
   test('cut arguments are marked, and have their whole size', async () => {
     const cut = await row({ details: { argsCut: true, argsBytes: 5_000_000, argsCount: 9 } });
     expect(cut).toMatchObject({ overflows: 'cmdline', cmdline_size: 5_000_000, args_count: 9 });
+  });
+
+  test('tell what an exec was like, and null for other actions and for an exec without details', async () => {
+    const details = { isScript: true, stdinKind: 'tty', mode: 0o104755, uid: 1000, euid: 0, newNamespaces: 4 };
+    const store = newStore();
+    for (const actions of [['exec'], ['fork', 'exec'], ['exit']] as const) {
+      store.add({ ...published({ details }), action: actions[0], actions });
+    }
+    store.add({ ...published(), details: undefined });
+    const [one, merged, exit, unknown] = (await ask(store, contextOf())).map(({ exec_traits }) =>
+      JSON.parse(String(exec_traits)),
+    );
+    expect(one).toEqual({
+      ...{ script: true, gained_privileges: true, setuid: true, stdin: 'tty', new_namespaces: ['net'] },
+    });
+    expect([merged, exit, unknown]).toEqual([one, null, null]);
+  });
+
+  test('have the recorded environment of an exec, and say what is missing of it', async () => {
+    const details = { environment: 'LD_PRELOAD=/x.so\0BASH_ENV=a b', envCount: 20, envBytes: 900 };
+    const shown = await row({ details });
+    expect(shown).toMatchObject({
+      env: 'LD_PRELOAD=/x.so BASH_ENV=a b',
+      env_count: 20,
+      env_size: 900,
+      overflows: null,
+    });
+    expect(JSON.parse(String(shown.ecs)).process.env_vars).toEqual(['LD_PRELOAD=/x.so', 'BASH_ENV=a b']);
+    const cut = await row({ details: { environmentCut: true, argsCut: true } });
+    expect(cut).toMatchObject({ env: null, overflows: 'cmdline, environment' });
+    expect(JSON.parse(String(cut.ecs)).process).not.toHaveProperty('env_vars');
+    const store = newStore();
+    store.add({ ...published({ details }), action: 'exit', actions: ['exit'] });
+    expect((await ask(store, contextOf()))[0]).toMatchObject({ env: null, env_count: null, env_size: null });
+  });
+
+  test('of a change of ids are those after it, and the document has those before it too', async () => {
+    const store = newStore();
+    const exec = published({ details: { uid: 1000, euid: 1000 } });
+    const context = {
+      ...exec.context,
+      credentials: { json: JSON.stringify({ uid: 1000, euid: 1000, userNames: { 1000: 'ada' } }) },
+      credentialsBefore: { json: JSON.stringify({ uid: 0, euid: 0, userNames: { 0: 'root' } }) },
+    };
+    store.add({ ...exec, action: 'setid', actions: ['setid'], context });
+    const [shown] = await ask(store, contextOf());
+    expect(shown).toMatchObject({ action: 'setid', uid: 1000, euid: 1000 });
+    const ecs = JSON.parse(String(shown?.ecs));
+    expect(ecs.event).toMatchObject({ action: 'setid', type: ['change'], outcome: 'success' });
+    expect(ecs.process.user).toEqual({ id: '1000', name: 'ada' });
+    expect(ecs.process.Ext.before).toEqual({
+      user: { id: '0', name: 'root' },
+      real_user: { id: '0', name: 'root' },
+    });
   });
 
   test('an audit user id that was never set is the value that audit writes', async () => {

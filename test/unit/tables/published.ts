@@ -59,6 +59,7 @@ export function published(
       sessionLeader: undefined,
       entryLeader: undefined,
       credentials: undefined,
+      credentialsBefore: undefined,
       previous: undefined,
     },
     entry: { type: 'unknown', leader: undefined },

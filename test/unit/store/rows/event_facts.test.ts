@@ -1,6 +1,7 @@
 /** A line of an event has its facts within its bounds, for any texts. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { isEnvironmentCut } from '../../../../src/process/exec_traits.ts';
 import {
   DamagedRowError,
   FACT,
@@ -13,7 +14,7 @@ import { published } from '../../tables/published.ts';
 
 const NO_IDS: SharedIds = {
   ...{ creator: null, groupLeader: null, sessionLeader: null, entryLeader: null },
-  ...{ credentials: null, previous: null, host: null },
+  ...{ credentials: null, credentialsBefore: null, previous: null, host: null },
 };
 const BYTES_MAX = 1 << 20;
 
@@ -28,7 +29,7 @@ const texts = fc.record({ args: text, path: text, cwd: text, root: text, tty: te
 const id = fc.option(fc.integer({ min: 1 }), { nil: null });
 const ids: fc.Arbitrary<SharedIds> = fc.record({
   ...{ creator: id, groupLeader: id, sessionLeader: id, entryLeader: id },
-  ...{ credentials: id, previous: id, host: id },
+  ...{ credentials: id, credentialsBefore: id, previous: id, host: id },
 });
 
 const eventWith = (details: object) => {
@@ -124,4 +125,24 @@ describe('a line', () => {
   test.each(['', '{"eid":1}', '[1,2', 'null', '7'])('that is %j is a damaged row', (line) => {
     expect(() => factsOf(line)).toThrow(DamagedRowError);
   });
+});
+
+test('a line that is too long has no environment, and says so', () => {
+  const environment = `LD_PRELOAD=${'\u0001'.repeat(1000)}`;
+  const details = { args: '', environment, envCount: 3, envBytes: 2000 };
+  const whole = reading(lineOf(1, eventWith(details), NO_IDS, BYTES_MAX).text);
+  expect([whole('env'), whole('envCount'), whole('envBytes')]).toEqual([environment, 3, 2000]);
+  expect(isEnvironmentCut(whole('traits') as number)).toBe(false);
+  const { text: line, isCut, bytes } = lineOf(1, eventWith(details), NO_IDS, 4000);
+  const cut = reading(line);
+  expect([cut('env'), cut('envCount'), cut('argsCut'), isCut]).toEqual(['', 3, 0, true]);
+  expect(isEnvironmentCut(cut('traits') as number)).toBe(true);
+  expect(bytes).toBeLessThan(4000);
+});
+
+test('a row of a version without these facts has none of them', () => {
+  const { text: line } = lineOf(1, eventWith({}), NO_IDS, BYTES_MAX);
+  const older = reading(JSON.stringify((JSON.parse(line) as unknown[]).slice(0, FACT.traits)));
+  for (const name of ['traits', 'env', 'envCount', 'envBytes', 'credentialsBefore'] as const)
+    expect(older(name)).toBeUndefined();
 });
