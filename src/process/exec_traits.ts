@@ -54,7 +54,8 @@ export function traitsText(bits: number, mode: number | undefined, { uid, euid, 
   if (mode !== undefined) {
     if ((mode & SETUID) !== 0) traits.setuid = true;
     if ((mode & SETGID) === SETGID) traits.setgid = true;
-    if ((mode & WRITABLE_BY_OTHERS) !== 0) traits.writable_by_others = true;
+    // The mode of a memfd allows it, but other users cannot reach the file.
+    if ((mode & WRITABLE_BY_OTHERS) !== 0 && !traits.memfd) traits.writable_by_others = true;
   }
   for (const [at, name] of DESCRIPTORS.entries()) {
     const kind = KINDS[(bits >> (FIRST_DESCRIPTOR_BIT + at * KIND_BITS)) & ((1 << KIND_BITS) - 1)];

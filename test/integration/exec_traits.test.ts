@@ -173,7 +173,7 @@ os.setreuid(-1, 3)`;
     const ids = (...numbers: string[]) =>
       Object.fromEntries(['uid', 'euid', 'suid', 'gid', 'egid', 'sgid'].map((name, at) => [name, numbers[at]]));
     // Neither calls that change nothing or fail, nor one of another thread than the leader.
-    expect(rows.map(({ ecs, cmdline, ...row }) => row)).toEqual([
+    expect(rows.map(({ ecs, cmdline, rowid, ...row }) => row)).toEqual([
       { action: 'setid', ...ids('0', '0', '0', '7', '8', '9') },
       { action: 'setid', ...ids('1', '2', '3', '7', '8', '9') },
       { action: 'setid', ...ids('1', '3', '3', '7', '8', '9') },

@@ -60,6 +60,10 @@ describe('the mode of the program file', () => {
   });
 });
 
+test('a memfd is not writable by others: they cannot reach it', () => {
+  expect(traits({ isMemfd: true }, 0o100777)).toEqual({ memfd: true });
+});
+
 test('other effective than real ids are gained privileges, also where the sensor does not say so', () => {
   expect(traits({}, undefined, { euid: 0 })).toEqual({ gained_privileges: true });
   expect(traits({}, undefined, { egid: 42 })).toEqual({ gained_privileges: true });
