@@ -46,7 +46,7 @@ export function ancestryText(creator: LineageAncestor | undefined, depth: number
   let ancestor = creator;
   for (let n = 0; ancestor && n < depth; n++) {
     const its = madeOf(ancestor);
-    its.ancestor ??= ancestorObject(ancestor.facts);
+    its.ancestor ??= ancestorObject(ancestor);
     text += n === 0 ? its.ancestor : `,${its.ancestor}`;
     ancestor = ancestor.above;
   }
@@ -92,7 +92,8 @@ export function ecsProcess(ancestor: LineageAncestor | undefined, place: Place):
   return its[place];
 }
 
-function ancestorObject(facts: AncestorFacts): string {
+function ancestorObject(of: LineageAncestor): string {
+  const { facts } = of;
   const { start, ancestor } = facts;
   if (ancestor !== undefined) return ancestor;
   return JSON.stringify({
@@ -110,9 +111,16 @@ function ancestorObject(facts: AncestorFacts): string {
     root_owned: facts.rootOwned ?? null,
     euid: facts.credentials.euid ?? null,
     cwd: facts.cwd || null,
-    cgroup_path: facts.cgroup ?? null,
+    cgroup_path: cgroupOf(of) || null,
     tty: facts.tty || null,
   });
+}
+
+/** '' if unknown. */
+function cgroupOf(ancestor: LineageAncestor): string {
+  for (let one: LineageAncestor | undefined = ancestor; one; one = one.above)
+    if (one.facts.cgroup !== undefined) return one.facts.cgroup;
+  return '';
 }
 
 function leaderMembers(facts: AncestorFacts): string {

@@ -127,7 +127,7 @@ class SettledAncestor implements AncestorRecord {
       cmdlineMax: this.#cmdlineMax,
       cwd: details.cwd,
       tty,
-      cgroup: cgroup === '' ? undefined : cgroup,
+      cgroup: cgroup === process.creator?.cgroup ? undefined : cgroup,
       known: image.known,
       groupLeader: this.#refTo(process.group?.leader),
       sessionLeader: this.#refTo(session?.leader),

@@ -60,7 +60,7 @@ export interface AncestorFacts {
   readonly cwd: string;
   /** '' for none. */
   readonly tty: string;
-  /** Undefined if unknown, and in facts of 0.1.0. */
+  /** Control group; '' if unknown. Undefined if it is that of its creator, and in facts of earlier versions. */
   readonly cgroup?: string | undefined;
   /** Whether its image is known. */
   readonly known: boolean;

@@ -87,6 +87,22 @@ describe('ancestry', () => {
     expect(far).toMatchObject({ uid: null, euid: null, cwd: null, cgroup_path: null, tty: null });
   });
 
+  test('each has its own control group, or that of its creator', () => {
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'agent', { cgroup: '/agent' });
+    kernel.fork(10, 11);
+    kernel.exec(11, 'same', { cgroup: '/agent' });
+    kernel.fork(11, 12);
+    kernel.exec(12, 'moved', { cgroup: '/agent/job' });
+    kernel.fork(12, 13);
+    kernel.exec(13, 'child', { cgroup: '/agent/job' });
+    const shown = JSON.parse(ancestryText(creatorOf(kernel, 'child'), 32));
+    expect(shown.map((one: { cgroup_path: string | null }) => one.cgroup_path)).toEqual([
+      ...['/agent/job', '/agent', '/agent', null],
+    ]);
+  });
+
   test('quotes, control characters and emoji in arguments stay valid JSON', () => {
     const nasty = 'sh "quoted"\\ \u0001\t\n🌲 \ufffd';
     expect(JSON.parse(ancestryText(creatorOf(shellAndChild(nasty), 'child'), 1))[0].cmdline).toBe(nasty);
