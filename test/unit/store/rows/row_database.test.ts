@@ -413,10 +413,13 @@ describe('rows of another database', () => {
       const memory = open();
       const event = published();
       const eid = pid * 10;
-      memory.insert([{ eid, event: { ...event, context: { ...event.context, creator: recorded({ pid }) } } }]);
+      const credentialsBefore = { json: JSON.stringify({ uid: pid }) };
+      const context = { ...event.context, creator: recorded({ pid }), credentialsBefore };
+      memory.insert([{ eid, event: { ...event, context } }]);
       expect(disk.takeOldest(memory, 10)).toBe(1);
     }
     expect(select(disk).map((row) => row.ancestorRecord('creator')?.facts.pid)).toEqual([7, 8]);
+    expect(select(disk).map((row) => row.credentialsBefore?.uid)).toEqual([7, 8]);
   });
 });
 
