@@ -117,7 +117,7 @@ function ancestorObject(of: LineageAncestor): string {
 }
 
 /** '' if unknown. */
-function cgroupOf(ancestor: LineageAncestor): string {
+export function cgroupOf(ancestor: LineageAncestor): string {
   for (let one: LineageAncestor | undefined = ancestor; one; one = one.above)
     if (one.facts.cgroup !== undefined) return one.facts.cgroup;
   return '';

@@ -11,6 +11,7 @@ import type { ProcessTable } from '../src/process/process_table.ts';
 import type { EventStore } from '../src/store/event_store.ts';
 import type { StoredAncestor } from '../src/store/rows/shared_reader.ts';
 import { type AncestorOfRow, type AncestryRow, rememberedAncestor } from './ancestry_row.ts';
+import { cgroupOf } from './lineage.ts';
 import { searchInPieces } from './process_ancestry_events.ts';
 import { stateOf } from './process_state.ts';
 
@@ -177,7 +178,7 @@ function* storedAncestors(creator: Creator, hosts: readonly ProcessTable[]): Gen
       details: { path, args, cwd, uid: credentials.uid, euid: credentials.euid },
       ancestorStartUnixSeconds: Math.floor(start / 100),
       ...presentState(pid as Pid, entityId, hosts),
-      ...{ tty, cgroup: one.facts.cgroup ?? '', sha256: undefined },
+      ...{ tty, cgroup: cgroupOf(one), sha256: undefined },
     };
   }
 }

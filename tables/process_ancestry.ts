@@ -67,16 +67,8 @@ export const columns: readonly Column<AncestryRow>[] = [
     ({ at }) => at,
     ColumnOption.additional | ColumnOption.optimized | ColumnOption.hidden,
   ),
-  text(
-    'tty',
-    'Controlling terminal of the ancestor at the fork, for example pts/0',
-    ({ tty }) => tty || null,
-  ),
-  text(
-    'cgroup_path',
-    'Control group of the ancestor when it executed that program',
-    ({ cgroup }) => cgroup || null,
-  ),
+  text('tty', 'Controlling terminal of the ancestor at the fork, for example pts/0', ({ tty }) => tty || null),
+  text('cgroup_path', 'Control group of the ancestor when it executed that program', ({ cgroup }) => cgroup || null),
   text(
     'container_id',
     'Container ID of the ancestor, from the control group',

@@ -22,7 +22,15 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   process: ['collect/event', 'collect/procfs', 'linux', 'memory', 'text'],
   files: ['collect/event', 'linux'],
   store: ['collect/event', 'collect/source', 'linux', 'memory', 'process', 'program/log', 'text'],
-  config: ['ecs/action', 'files/regular_file', 'process/actions', 'process/environment', 'process/ignore', 'process/redact', 'text'],
+  config: [
+    'ecs/action',
+    'files/regular_file',
+    'process/actions',
+    'process/environment',
+    'process/ignore',
+    'process/redact',
+    'text',
+  ],
   recording: ['collect', 'config/flags', 'files', 'linux', 'memory', 'process', 'program', 'store', 'text'],
   // From the store to an answer.
   ecs: ['linux', 'process/facts'],
