@@ -68,7 +68,7 @@ export const columns: readonly Column<RecorderStats>[] = [
   bigint('resyncs', 'Snapshots of the processes taken after a loss of events', ({ resyncs }) => resyncs),
   bigint(
     'queue_depth',
-    'Events that wait for details, ancestors or the hash of their file',
+    'Events that wait for details, ancestors, the hash of their file or the facts of their container',
     ({ tree }) => tree.waiting,
   ),
   bigint('queue_wait_ms', 'How long the oldest event in the queue has waited, in milliseconds', ({ tree }) =>
@@ -113,6 +113,11 @@ export const columns: readonly Column<RecorderStats>[] = [
     ({ problems }) => JSON.stringify(problems),
   ),
   bigint('uptime_seconds', 'Seconds since the extension started', ({ uptimeSeconds }) => uptimeSeconds),
+  bigint(
+    'containers_unread',
+    'Failed attempts to read the files of a container: an error, or other users can change the files',
+    ({ containersUnread }) => containersUnread,
+  ),
 ];
 
 function hitRate({ hits, misses }: TreeStats): number {

@@ -1,6 +1,7 @@
 /** One row per exec: the columns of osquery's process_events on Linux, and the ancestors of the process up to the top. */
 
 import type { EcsAction, EcsVocabulary } from '../src/ecs/action.ts';
+import { containerMembers } from '../src/ecs/container.ts';
 import { credentialsFragment } from '../src/ecs/credentials.ts';
 import { ecsDocument } from '../src/ecs/document.ts';
 import { hostFragment } from '../src/ecs/host.ts';
@@ -284,6 +285,11 @@ export const columns: readonly Column<EventRow>[] = [
       return traitsText(bits, event.number('mode'), { ...ids, gid: event.number('gid'), egid: event.number('egid') });
     },
   ),
+  text(
+    'container',
+    "The container as JSON, from its runtime's files: id, runtime, name, image, image_id, pod (name, namespace, uid), and claimed if the runtime is an ordinary user's; null on the host, and if unknown",
+    ({ container }) => (container ? JSON.stringify(container) : JSON_NULL),
+  ),
 ];
 
 function secondsOf(ms: number | undefined): number | undefined {
@@ -333,6 +339,7 @@ function ecsOf(event: StoredEvent, vocabulary: EcsVocabulary): string {
       charDevice: charDeviceOf(tty),
       sha256: event.text('sha256'),
       containerId: containerIds.of(event.text('cgroup')),
+      container: fragmentOf(event.container, containerMembers),
       pidNamespace: event.number('pidNamespace'),
       credentials: fragmentOf(event.credentials, credentialsFragment),
       credentialsBefore: fragmentOf(event.credentialsBefore, credentialsFragment),

@@ -50,7 +50,10 @@ export interface EcsEvent {
   readonly interactive: boolean | undefined;
   readonly charDevice: CharDevice | undefined;
   readonly sha256: string;
+  /** Used if `container` is ''. */
   readonly containerId: string;
+  /** From containerMembers. */
+  readonly container: string;
   /** Inode number of the pid namespace. */
   readonly pidNamespace: number | undefined;
   /** From credentialsFragment. */
@@ -81,7 +84,7 @@ export function ecsDocument(event: EcsEvent, host: string, vocabulary: EcsVocabu
     `"event":${eventObject(event, vocabulary)}` +
     jsonMember('host', withMembers(host, idMember('pid_ns_ino', event.pidNamespace))) +
     `,"process":${processObject(event)}` +
-    objectMember('container', textMember('id', event.containerId)) +
+    (event.container || objectMember('container', textMember('id', event.containerId))) +
     (effective === '' ? '' : `,${effective}`) +
     '}'
   );

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 
-const REMOTE = /^(?:fuse|nfs|cifs|smb|ceph|afs|9p|lustre|orangefs|coda|ncp)/;
+const REMOTE = /^(?:fuse|autofs|nfs|cifs|smb|ceph|afs|9p|lustre|orangefs|coda|ncp)/;
 
 /** File system types by device number, from the text of /proc/PID/mountinfo (man 5 proc_pid_mountinfo). */
 export function mountedTypes(mountinfo: string): Map<string, string> {
@@ -16,6 +16,18 @@ export function mountedTypes(mountinfo: string): Map<string, string> {
     if (device && type) types.set(device, type);
   }
   return types;
+}
+
+/** Whether a path is on such a file system, by the text of /proc/PID/mountinfo. */
+export function isRemotePath(path: string, mountinfo: string): boolean {
+  let [longest, type] = ['', ''];
+  for (const line of mountinfo.split('\n')) {
+    const [, point = '', its = ''] = /^(?:\S+ ){4}(\S+) (?:\S+ )*?- (\S+)/.exec(line) ?? [];
+    // The last of several mounts on one point is the visible one.
+    const isAbove = point === '/' || path === point || path.startsWith(`${point}/`);
+    if (isAbove && point.length >= longest.length) [longest, type] = [point, its];
+  }
+  return REMOTE.test(type);
 }
 
 /** A device number in the form of mountinfo (gnu_dev_major and gnu_dev_minor of sys/sysmacros.h). */

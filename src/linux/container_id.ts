@@ -44,19 +44,28 @@ function idOfGroup(group: string, parent: string | undefined, child: string | un
   return machineName(group, child);
 }
 
-/**
- * The id of the container of a control group: 64 hex digits if the runtime uses them, otherwise its name (LXC, systemd-nspawn). ''
- * outside containers. `cgroupPath` is as in /proc/PID/cgroup, of any hierarchy.
- */
-export function containerIdOf(cgroupPath: string): string {
+/** A control group that is named as the group of a container. */
+interface ContainerGroup {
+  /** 64 hex digits if the runtime uses them, otherwise the name of the container (LXC, systemd-nspawn). */
+  readonly id: string;
+  /** Path of the group above it. */
+  readonly above: string;
+}
+
+/** The groups of a path that are named as containers, the outermost first. `cgroupPath` is as in /proc/PID/cgroup, of any hierarchy. */
+export function containerGroups(cgroupPath: string): ContainerGroup[] {
   // The kernel adds this after the group is removed (kernel/cgroup/cgroup.c, proc_cgroup_show).
   const path = cgroupPath.replace(/ \(deleted\)$/, '');
   const groups = path.split('/').filter((group) => group !== '');
-  for (let at = groups.length - 1; at >= 0; at--) {
-    const id = idOfGroup(groups[at] ?? '', groups[at - 1], groups[at + 1], path);
-    if (id !== '') return id;
-  }
-  return '';
+  return groups.flatMap((group, at) => {
+    const id = idOfGroup(group, groups[at - 1], groups[at + 1], path);
+    return id === '' ? [] : [{ id, above: `/${groups.slice(0, at).join('/')}` }];
+  });
+}
+
+/** The id of the innermost container of a control group; '' outside containers. */
+export function containerIdOf(cgroupPath: string): string {
+  return containerGroups(cgroupPath).at(-1)?.id ?? '';
 }
 
 /** Few hosts have more control groups with processes at one time. */

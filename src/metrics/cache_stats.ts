@@ -50,7 +50,7 @@ export const cacheStatsMetrics: ColumnMetrics<RecorderStats> = {
   queue_depth: gauge('waiting_events'),
   queue_wait_ms: gauge('oldest_waiting_event_seconds', {
     samples: ({ tree }) => [{ value: tree.waitedMs / 1000 }],
-    help: 'Time that the oldest event has waited for details, ancestors or the hash of its file',
+    help: 'Time that the oldest event has waited for details, ancestors, the hash of its file or the facts of its container',
   }),
   queue_bytes: gauge('queue_bytes'),
   store_rows: gauge('store_rows'),
@@ -87,6 +87,7 @@ export const cacheStatsMetrics: ColumnMetrics<RecorderStats> = {
     }),
   ],
   uptime_seconds: gauge('uptime_seconds'),
+  containers_unread: counter('unread_containers'),
 };
 
 export function cacheStatsFamilies(row: RecorderStats): Family[] {

@@ -51,6 +51,8 @@ export interface PublishedEvent {
   readonly bootMs: number;
   /** HostFacts of a recorded log; undefined for this host. */
   readonly host?: SharedFacts | undefined;
+  /** ContainerFacts; undefined on the host, and if unknown. */
+  readonly container?: SharedFacts | undefined;
 }
 
 /** Records that many events share; undefined where there is none. */

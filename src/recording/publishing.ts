@@ -1,4 +1,5 @@
-/** The steps between the process tree and the store: hashes the executed file, and merges events. */
+/** The steps between the process tree and the store: hashes the executed file, names the container, and merges events. */
+import type { ContainerNames } from '../containers/container_names.ts';
 import type { FileHasher } from '../files/file_hasher.ts';
 import { MEMORY_BOUNDS, textBytes } from '../memory/memory_bounds.ts';
 import { EventMerger } from '../process/merge.ts';
@@ -7,15 +8,16 @@ import type { PublishedEvent } from '../process/tree.ts';
 interface PublishingOptions {
   /** Returns undefined if hashing is off. */
   readonly hasher: () => Pick<FileHasher, 'hash'> | undefined;
+  readonly containers: Pick<ContainerNames, 'of'>;
   readonly add: (event: PublishedEvent) => void;
   /** Monotonic clock, in milliseconds. */
   readonly now?: () => number;
 }
 
-/** An event that waits for the hash of its file, or for an earlier event of the same process. */
+/** An event that waits for the hash of its file, the name of its container, or an earlier event of the same process. */
 interface Held {
   event: PublishedEvent;
-  isHashing: boolean;
+  isIncomplete: boolean;
   readonly sinceMs: number;
 }
 
@@ -42,13 +44,13 @@ export class Publishing {
     this.#merger.configure(aggregateMs);
   }
 
-  /** Events that wait for the hash of a file. */
-  get hashing(): number {
+  /** Events that wait for the hash of a file or the name of a container. */
+  get held(): number {
     return this.#heldCount;
   }
 
   /** How long the oldest of them has been held, in milliseconds; 0 if there is none. */
-  get hashingForMs(): number {
+  get heldForMs(): number {
     const now = this.#now();
     let since = now;
     for (const [first] of this.#held.values()) if (first) since = Math.min(since, first.sinceMs);
@@ -60,19 +62,34 @@ export class Publishing {
     return this.#heldCount + this.#merger.size;
   }
 
-  /** Events that were released without a hash because the waiting events took too much memory. */
+  /** Events that were released without a hash or a container because the waiting events took too much memory. */
   get hurried(): number {
     return this.#hurried;
   }
 
-  /** `isLive`: the event is of this host, so its file can be read. */
+  /** `isLive`: the event is of this host, so its files can be read. */
   take(event: PublishedEvent, isLive: boolean): void {
-    const { process, atFork, details, unixMs } = event;
-    const hasher = isLive && event.action === 'exec' && details ? this.#options.hasher() : undefined;
-    if (!hasher || !details || details.path === '') {
-      this.#pass(event);
+    const sha256 = isLive ? this.#hash(event) : undefined;
+    const container = isLive && event.cgroup !== '' ? this.#options.containers.of(event.cgroup) : undefined;
+    if (!(sha256 instanceof Promise) && !(container instanceof Promise)) {
+      keepHash(event, sha256);
+      this.#pass(completed(event, sha256, container));
       return;
     }
+    const held = this.#hold(event, true);
+    void Promise.all([Promise.resolve(sha256).catch(() => undefined), container]).then((found) => {
+      keepHash(event, found[0]);
+      // An event that was released incomplete does not change any more.
+      if (!held.isIncomplete) return;
+      held.isIncomplete = false;
+      held.event = completed(event, ...found);
+      this.#release(event.entityId);
+    });
+  }
+
+  #hash({ action, process, atFork, details, unixMs }: PublishedEvent): ReturnType<FileHasher['hash']> {
+    const hasher = action === 'exec' && details ? this.#options.hasher() : undefined;
+    if (!hasher || !details || details.path === '') return undefined;
     const [earlier, later] = process.startSlackTicks;
     const startTicks: [number, number] | undefined =
       process.discoveredBy === 'implied' ? undefined : [process.startTicks - earlier, process.startTicks + later];
@@ -80,23 +97,7 @@ export class Publishing {
     // A larger number is rounded and not unique. overlayfs uses the highest bits for the layer.
     const file = inode !== undefined && Number.isSafeInteger(inode) ? { inode } : {};
     const stillRuns = () => process.image === atFork.image && !process.exit;
-    const sha256 = hasher.hash({ pid: process.pid, unixMs, startTicks, details, stillRuns, ...file });
-    if (!(sha256 instanceof Promise)) {
-      atFork.image.sha256 = sha256 ?? '';
-      this.#pass(sha256 === undefined ? event : { ...event, sha256 });
-      return;
-    }
-    const held = this.#hold(event, true);
-    void sha256
-      .catch(() => undefined)
-      .then((text) => {
-        atFork.image.sha256 = text ?? '';
-        // An event that was released without the hash does not change any more.
-        if (!held.isHashing) return;
-        held.isHashing = false;
-        if (text !== undefined) held.event = { ...event, sha256: text };
-        this.#release(event.entityId);
-      });
+    return hasher.hash({ pid: process.pid, unixMs, startTicks, details, stillRuns, ...file });
   }
 
   /** Releases all held events at the end. */
@@ -117,8 +118,8 @@ export class Publishing {
     else this.#merge(event);
   }
 
-  #hold(event: PublishedEvent, isHashing: boolean): Held {
-    const held = { event, isHashing, sinceMs: this.#now() };
+  #hold(event: PublishedEvent, isIncomplete: boolean): Held {
+    const held = { event, isIncomplete, sinceMs: this.#now() };
     const others = this.#held.get(event.entityId);
     if (others) others.push(held);
     else this.#held.set(event.entityId, [held]);
@@ -132,8 +133,8 @@ export class Publishing {
     for (const [entityId, held] of this.#held) {
       if (this.#heldBytes <= HELD_BYTES) return;
       for (const one of held) {
-        if (!one.isHashing) continue;
-        one.isHashing = false;
+        if (!one.isIncomplete) continue;
+        one.isIncomplete = false;
         this.#hurried++;
       }
       this.#release(entityId);
@@ -142,7 +143,7 @@ export class Publishing {
 
   #release(entityId: string): void {
     const held = this.#held.get(entityId);
-    while (held?.[0] && !held[0].isHashing) {
+    while (held?.[0] && !held[0].isIncomplete) {
       const { event } = held.shift() as Held;
       this.#heldCount--;
       this.#heldBytes -= textBytes(event.details);
@@ -169,4 +170,18 @@ export class Publishing {
     }, LOOK_MS);
     this.#timer.unref();
   }
+}
+
+/** Descendants of the process show the hash of the program that it ran. */
+function keepHash({ atFork }: PublishedEvent, sha256: string | undefined): void {
+  if (sha256 !== undefined) atFork.image.sha256 = sha256;
+}
+
+/** The event with what is known of its file and container. */
+function completed(
+  event: PublishedEvent,
+  sha256: string | undefined,
+  container: PublishedEvent['container'],
+): PublishedEvent {
+  return sha256 === undefined && !container ? event : { ...event, sha256: sha256 ?? event.sha256, container };
 }

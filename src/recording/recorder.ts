@@ -10,6 +10,7 @@ import { Procfs, type ProcReader } from '../collect/procfs.ts';
 import { ReplayError, ReplaySource } from '../collect/replay.ts';
 import type { CollectorProblem, SourceState, SourceStats } from '../collect/source.ts';
 import type { FlagValues } from '../config/flags.ts';
+import { hostContainers } from '../containers/host_containers.ts';
 import { ExecutedFiles } from '../files/executed_file.ts';
 import { FileHasher, type HashLimits } from '../files/file_hasher.ts';
 import type { Names } from '../linux/user_names.ts';
@@ -109,6 +110,11 @@ export class Recorder {
   readonly #hasher: FileHasher;
   readonly #idleMemory = new IdleMemory(releaseFilePages);
   readonly #changes = new RateLimit();
+  readonly #containers = hostContainers({
+    waitMs: () => this.#values.process_ancestry_publish_wait_ms,
+    onUnread: (error) => this.#tellUnread(error),
+  });
+  #containersUnread = 0;
   readonly #missingDetails = new MissingDetails();
   /** Codes of the problems that were logged. */
   #logged: ReadonlySet<string> = new Set();
@@ -148,6 +154,7 @@ export class Recorder {
     this.#hasher = new FileHasher({ files, ...hashLimits(options.values) });
     this.#publishing = new Publishing({
       hasher: () => (this.#values.process_ancestry_hash ? this.#hasher : undefined),
+      containers: this.#containers,
       add: (event) => {
         this.#store.add(event);
         // Events of a recorded log are not new.
@@ -230,13 +237,14 @@ export class Recorder {
     return {
       tree: {
         ...{ ...tree, ...totals },
-        waiting: tree.waiting + this.#publishing.hashing,
-        waitedMs: Math.max(tree.waitedMs, this.#publishing.hashingForMs),
+        waiting: tree.waiting + this.#publishing.held,
+        waitedMs: Math.max(tree.waitedMs, this.#publishing.heldForMs),
         hurried: totals.hurried + this.#publishing.hurried,
       },
       source: { ...source, ...totals },
       store,
       hashes: this.#hasher.stats,
+      containersUnread: this.#containersUnread,
       published: { ...this.#published },
       ignored: Object.fromEntries(this.#ignore?.all.map(({ text, ignored }) => [text, ignored]) ?? []),
       resyncs: totals.resyncs,
@@ -419,6 +427,13 @@ export class Recorder {
     const why = problems.map(({ message }) => message);
     this.#changes.pass('source', (suppressed) =>
       this.#log.warn({ collector, problems: why, suppressed }, `recording with ${collector}`),
+    );
+  }
+
+  #tellUnread(error: unknown): void {
+    this.#containersUnread++;
+    this.#changes.pass('container', (suppressed) =>
+      this.#log.warn({ suppressed }, `the facts of a container are unknown: ${messageOf(error)}`),
     );
   }
 

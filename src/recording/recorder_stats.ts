@@ -10,6 +10,7 @@ export interface RecorderStats {
   readonly source: SourceStats;
   readonly store: Omit<EventStoreStats, 'problems'>;
   readonly hashes: FileHasherStats;
+  readonly containersUnread: number;
   /** tree.eventsPublished, by action. */
   readonly published: Readonly<Record<Action, number>>;
   /** Events ignored by the rules in force, by the text of the rule. */

@@ -21,7 +21,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   collect: ['linux', 'memory', 'program/bundled_files', 'text'],
   process: ['collect/event', 'collect/procfs', 'linux', 'memory', 'text'],
   files: ['collect/event', 'linux'],
-  store: ['collect/event', 'collect/source', 'linux', 'memory', 'process', 'program/log', 'text'],
+  containers: ['files/remote_file_systems', 'linux'],
+  store: ['collect/event', 'collect/source', 'containers/facts', 'linux', 'memory', 'process', 'program/log', 'text'],
   config: [
     'ecs/action',
     'files/regular_file',
@@ -31,9 +32,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'process/redact',
     'text',
   ],
-  recording: ['collect', 'config/flags', 'files', 'linux', 'memory', 'process', 'program', 'store', 'text'],
+  recording: [
+    ...['collect', 'config/flags', 'containers', 'files', 'linux', 'memory', 'process', 'program', 'store', 'text'],
+  ],
   // From the store to an answer.
-  ecs: ['linux', 'process/facts'],
+  ecs: ['containers/facts', 'linux', 'process/facts'],
   tables: ['collect/event', 'ecs', 'linux', 'osquery', 'process', 'recording/recorder_stats', 'store'],
   metrics: [
     ...['collect/source', 'config', 'files/file_hasher', 'osquery', 'program/log', 'recording/recorder_stats'],

@@ -91,6 +91,8 @@ export const FACT = {
   envBytes: 59,
   /** For a setid: the id of the shared credentials before it. */
   credentialsBefore: 60,
+  /** Id of shared facts. */
+  container: 61,
 } as const;
 
 /** A stored row cannot be read: another program has changed the file, or the disk has an error. */
@@ -126,6 +128,7 @@ export interface SharedIds {
   credentialsBefore: number | null;
   previous: number | null;
   host: number | null;
+  container: number | null;
 }
 
 /** A line with its sizes. */
@@ -145,7 +148,9 @@ export function lineOf(eid: number, exec: PublishedEvent, shared: SharedIds, max
   const { details = NO_DETAILS } = exec;
   const { path, cwd, root, environment } = details;
   const texts = path.length + cwd.length + root.length + exec.cgroup.length + environment.length;
-  const otherBytes = ANSWER_ROW_BYTES + (exec.context.creator?.bytes ?? 0) + texts;
+  // An answer has the container twice: in container and in ecs.
+  const sharedBytes = (exec.context.creator?.bytes ?? 0) + 2 * (exec.container?.json.length ?? 0);
+  const otherBytes = ANSWER_ROW_BYTES + texts + sharedBytes;
   let { args } = details;
   let answerBytes = 0;
   for (let isCut = false; ; isCut = true) {
@@ -235,5 +240,6 @@ function textOf(
     isExec ? details.envCount : null,
     isExec ? details.envBytes : null,
     shared.credentialsBefore,
+    shared.container,
   ]);
 }

@@ -92,7 +92,7 @@ export class RowDatabase {
   readonly #pageBytes: number;
   readonly #ids: SharedIds = {
     ...{ creator: null, groupLeader: null, sessionLeader: null, entryLeader: null },
-    ...{ credentials: null, credentialsBefore: null, previous: null, host: null },
+    ...{ credentials: null, credentialsBefore: null, previous: null, host: null, container: null },
   };
   #open: OpenSegment | undefined;
   /** Segments with rows that are not written yet. */
@@ -478,6 +478,7 @@ export class RowDatabase {
     ids.credentialsBefore = shared.idOf(context.credentialsBefore);
     ids.previous = context.previous === CREATORS_IMAGE ? CREATORS_IMAGE_ID : shared.idOf(context.previous);
     ids.host = shared.idOf(event.host ?? host);
+    ids.container = shared.idOf(event.container);
     const { text, bytes, isCut, answerBytes } = lineOf(eid, event, ids, rowBytes);
     if (isCut) this.#cutRows++;
     const timeMs = Math.floor(event.unixMs);
@@ -619,7 +620,7 @@ export class RowDatabase {
 const WHOLE: EidRange = { after: 0, upTo: Number.MAX_SAFE_INTEGER };
 const SHARED = [
   ...(['creator', 'groupLeader', 'sessionLeader', 'entryLeader'] as const),
-  ...(['credentials', 'credentialsBefore', 'previous', 'host'] as const),
+  ...(['credentials', 'credentialsBefore', 'previous', 'host', 'container'] as const),
 ] as const;
 
 /** The part of a range that can contain these eids. */

@@ -1,5 +1,6 @@
 /** A stored row: its facts and its shared facts. */
 
+import type { ContainerFacts } from '../../containers/facts.ts';
 import type { HostFacts } from '../../linux/host.ts';
 import type { CredentialFacts, PreviousImageFacts } from '../../process/facts.ts';
 import { CREATORS_IMAGE_ID, type EventFacts, FACT, type FactName } from './event_facts.ts';
@@ -60,6 +61,11 @@ export class StoredEvent {
   /** The host of the event. */
   get host(): HostFacts | undefined {
     return this.#document('host') as HostFacts | undefined;
+  }
+
+  /** The container; undefined on the host, and if unknown. */
+  get container(): ContainerFacts | undefined {
+    return this.#document('container') as ContainerFacts | undefined;
   }
 
   #document(name: FactName): unknown {

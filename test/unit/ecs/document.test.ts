@@ -44,7 +44,17 @@ const NEEDED = [
     'host.os.type',
     'host.os.kernel',
   ],
-  ...['container.id', 'user.id', 'group.id', 'process.end', 'process.exit_code', 'process.hash.sha256'],
+  ...['container.id', 'container.name', 'container.runtime', 'container.image.name', 'container.image.tag'],
+  ...['container.image.hash.all', 'orchestrator.type', 'orchestrator.namespace', 'orchestrator.resource.type'],
+  ...[
+    'orchestrator.resource.name',
+    'orchestrator.resource.id',
+    'user.id',
+    'group.id',
+    'process.end',
+    'process.exit_code',
+    'process.hash.sha256',
+  ],
   ...['process.previous.executable', 'process.previous.args', 'process.previous.args_count'],
   ...['', '.parent', '.group_leader', '.session_leader', '.entry_leader'].flatMap((place) =>
     DESCRIBED.map((name) => `process${place}.${name}`),

@@ -1,6 +1,7 @@
 /** Events and names for documents. */
 import type { ExecDetails } from '../../../src/collect/event.ts';
 import { NO_DETAILS } from '../../../src/collect/event.ts';
+import { containerMembers } from '../../../src/ecs/container.ts';
 import { credentialsFragment } from '../../../src/ecs/credentials.ts';
 import type { EcsEvent } from '../../../src/ecs/document.ts';
 import { hostFragment } from '../../../src/ecs/host.ts';
@@ -27,6 +28,12 @@ export const HOST = hostFragment({
   ip: ['10.132.0.50', 'fe80::1'],
   mac: ['42-01-0A-84-00-32'],
   os: { family: 'debian', name: 'Debian GNU/Linux', version: '13', platform: 'debian', full: 'Debian GNU/Linux 13' },
+});
+
+const CONTAINER = containerMembers({
+  id: '0c1f6b7a3d'.padEnd(64, '0'),
+  ...{ runtime: 'cri-o', name: 'web', image: 'registry.example:5000/shop/web:1.2@sha256:aa', image_id: 'sha256:bb' },
+  pod: { name: 'web-0', namespace: 'shop', uid: '5c2a4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d6e' },
 });
 
 export function ref(pid: number): EcsProcessRef {
@@ -74,6 +81,7 @@ export const NOTHING: EcsEvent = {
   charDevice: undefined,
   sha256: '',
   containerId: '',
+  container: '',
   pidNamespace: undefined,
   credentials: '',
   credentialsBefore: '',
@@ -109,7 +117,8 @@ export const EVERYTHING: EcsEvent = {
   interactive: true,
   charDevice: charDeviceOf('pts/1'),
   sha256: '4ef89baf437effd684a125da35674dc6147ef2e34b76d11ea0837b543b60352f',
-  containerId: '0c1f6b7a3d',
+  containerId: '',
+  container: CONTAINER,
   pidNamespace: 4026531836,
   credentials: CREDENTIALS,
   credentialsBefore: credentialsFragment({ uid: 1000, euid: 0 }),

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { deviceText, mountedTypes, RemoteFileSystems } from '../../../src/files/remote_file_systems.ts';
+import { deviceText, isRemotePath, mountedTypes, RemoteFileSystems } from '../../../src/files/remote_file_systems.ts';
 
 const OURS = `22 28 0:21 / /proc rw,nosuid,nodev,noexec,relatime shared:5 - proc proc rw
 28 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
@@ -32,6 +32,13 @@ test('the types of mounts are read, with and without optional fields', () => {
       ['0:47', 'overlay'],
     ]),
   );
+});
+
+test('a path is on the file system of the longest mount point above it, the last one if there are several', () => {
+  const mounts = `${OURS}64 61 8:1 / /home/kg rw shared:2 - ext4 /dev/sda1 rw\n65 28 0:48 / /net rw - autofs systemd-1 rw\n`;
+  const paths = ['/home', '/home/eva/x', '/homes/x', '/home/kg/x', '/home/kgb', '/net/x', '/etc'];
+  expect(paths.filter((path) => isRemotePath(path, mounts))).toEqual(['/home', '/home/eva/x', '/home/kgb', '/net/x']);
+  expect(isRemotePath('/home/eva', `${mounts}66 61 8:2 / /home rw - xfs /dev/sdb rw\n`)).toBe(false);
 });
 
 test.each<[string, bigint, boolean]>([

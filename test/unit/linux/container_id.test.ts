@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ContainerIds, containerIdOf } from '../../../src/linux/container_id.ts';
+import { ContainerIds, containerGroups, containerIdOf } from '../../../src/linux/container_id.ts';
 
 /** Paths from other projects, with their source. */
 const CONTAINERS: readonly [source: string, path: string, id: string][] = [
@@ -221,6 +221,15 @@ describe('the container of a control group', () => {
     expect(containerIdOf(`/docker/${outer}/kubepods/crio-conmon-${inner}.scope`)).toBe(outer);
     expect(containerIdOf(`/docker/${outer}/libpod_parent/conmon`)).toBe(outer);
   });
+});
+
+test('the groups of nested containers are the outermost first, each with the group above it', () => {
+  const [outer, inner] = ['a1'.repeat(32), 'b2'.repeat(32)];
+  expect(containerGroups(`/docker/${outer}/kubepods/${inner}/init.scope (deleted)`)).toEqual([
+    { id: outer, above: '/docker' },
+    { id: inner, above: `/docker/${outer}/kubepods` },
+  ]);
+  expect(containerGroups(`/${outer}`)).toEqual([{ id: outer, above: '/' }]);
 });
 
 test('a second look-up gives the same', () => {

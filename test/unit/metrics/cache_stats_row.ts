@@ -54,6 +54,7 @@ export function stats(more: Partial<RecorderStats> = {}): RecorderStats {
     resyncs: some(),
     problems: [],
     uptimeSeconds: some(),
+    containersUnread: some(),
     ...more,
   };
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { NO_DETAILS } from '../../../src/collect/event.ts';
+import type { ContainerNames } from '../../../src/containers/container_names.ts';
 import type { Executed } from '../../../src/files/executed_file.ts';
 import { Image } from '../../../src/process/image.ts';
 import type { Action } from '../../../src/process/pending_event.ts';
@@ -17,14 +18,23 @@ function event(action: Action, pid = 10): PublishedEvent {
   return { ...published({ pid }), action, actions: [action] };
 }
 
-function setUp(hash?: (asked: number) => string | undefined | Promise<string | undefined>) {
+type ContainerOf = ReturnType<ContainerNames['of']>;
+const CONTAINER = { json: '{"id":"1"}' };
+
+function setUp(
+  hash?: (asked: number) => string | undefined | Promise<string | undefined>,
+  containerOf: (cgroupPath: string) => ContainerOf = () => undefined,
+) {
   const out: PublishedEvent[] = [];
   let asked = 0;
   const hasher = hash && { hash: () => hash(asked++) };
-  const publishing = new Publishing({ hasher: () => hasher, add: (one) => out.push(one), now: () => Date.now() });
+  const containers = { of: containerOf };
+  const publishing = new Publishing({
+    ...{ hasher: () => hasher, containers, add: (one) => out.push(one), now: () => Date.now() },
+  });
   const told = () =>
     out.map(({ actions, process, sha256 }) => `${actions.join('+')} ${process.pid} ${sha256 && 'hashed'}`.trim());
-  return { publishing, told, asked: () => asked };
+  return { publishing, told, out, asked: () => asked };
 }
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -86,7 +96,8 @@ describe('a file’s hash', () => {
   test('is requested with all facts that identify the file, and whether the process still runs it', () => {
     const asked: Executed[] = [];
     const hasher = { hash: (executed: Executed) => void asked.push(executed) };
-    const publishing = new Publishing({ hasher: () => hasher, add: () => undefined });
+    const containers = { of: () => undefined };
+    const publishing = new Publishing({ hasher: () => hasher, containers, add: () => undefined });
     const exec = event('exec');
     const large = 2 ** 62;
     for (const inode of [17, undefined, large]) {
@@ -109,6 +120,53 @@ describe('a file’s hash', () => {
     await settled();
     expect(told()).toEqual(['exec 10', 'exit 10']);
     expect(publishing.waiting).toBe(0);
+  });
+});
+
+describe('a container', () => {
+  test('that is known is in the row at once, of each action', () => {
+    const { publishing, out, told } = setUp(undefined, (path) => (path === '/user.slice' ? CONTAINER : undefined));
+    for (const action of ['fork', 'exec', 'exit'] as const) publishing.take(event(action), true);
+    publishing.take({ ...event('exec', 11), cgroup: '/system.slice' }, true);
+    expect(told()).toEqual(['fork 10', 'exec 10', 'exit 10', 'exec 11']);
+    expect(out.map(({ container }) => container)).toEqual([CONTAINER, CONTAINER, CONTAINER, undefined]);
+  });
+
+  test('is waited for together with the hash, by the later events of the process too', async () => {
+    const hash = Promise.withResolvers<string | undefined>();
+    const container = Promise.withResolvers<ContainerOf>();
+    const { publishing, out, told } = setUp(
+      () => hash.promise,
+      () => container.promise as ContainerOf,
+    );
+    publishing.take(event('exec'), true);
+    publishing.take(event('exit'), true);
+    container.resolve(CONTAINER);
+    await settled();
+    expect([told(), publishing.held]).toEqual([[], 2]);
+    hash.resolve(HASH);
+    await settled();
+    expect(told()).toEqual(['exec 10 hashed', 'exit 10']);
+    expect(out.map((one) => one.container)).toEqual([CONTAINER, CONTAINER]);
+    expect(publishing.waiting).toBe(0);
+  });
+
+  test('is in the row although the hash fails', async () => {
+    const { publishing, out } = setUp(
+      () => Promise.reject(new Error('broken')),
+      () => CONTAINER,
+    );
+    publishing.take(event('exec'), true);
+    await settled();
+    expect(out.map(({ sha256, container }) => [sha256, container])).toEqual([['', CONTAINER]]);
+  });
+
+  test('is not looked for in a recorded log, nor without a control group', () => {
+    let asked = 0;
+    const { publishing, told } = setUp(undefined, () => void asked++);
+    publishing.take(event('exec'), false);
+    publishing.take({ ...event('exec', 11), cgroup: '' }, true);
+    expect([told(), asked]).toEqual([['exec 10', 'exec 11'], 0]);
   });
 });
 

@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { ContainerFacts } from '../../../src/containers/facts.ts';
 import type { EcsVocabulary } from '../../../src/ecs/action.ts';
 import {
   type Answer,
@@ -129,7 +130,7 @@ describe('columns', () => {
     ];
     expect(recorded).toHaveLength(59);
     // Columns that came later.
-    const added = new Set(['status', 'root', 'exec_traits']);
+    const added = new Set(['status', 'root', 'exec_traits', 'container']);
     const ours = routes({ columns }).filter(({ id, name }) => id === 'column' && !added.has(String(name)));
     const sorted = (rows: (string | undefined)[][]) => rows.toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1));
     expect(sorted(ours.map(({ name, type, op }) => [name, type, op]))).toEqual(
@@ -212,9 +213,32 @@ describe('values', () => {
       entry_type: 'unknown',
       cgroup_path: '/user.slice',
       container_id: null,
+      container: 'null',
       sha256: null,
       exec_traits: '{}',
     });
+  });
+
+  test('a container has the facts of its runtime, in ecs too; a claimed one has its id there only', async () => {
+    const store = newStore();
+    const [id, cgroup] = ['c'.repeat(64), `/docker/${'c'.repeat(64)}`];
+    const facts: ContainerFacts = { id, runtime: 'docker', name: 'web', pod: { name: 'web-0' } };
+    for (const container of [facts, { ...facts, claimed: true }, undefined]) {
+      store.add({ ...published(), cgroup, container: container && { json: JSON.stringify(container) } });
+    }
+    const rows = await ask(store, contextOf());
+    expect(rows.map(({ container }) => JSON.parse(String(container)) as unknown)).toEqual([
+      facts,
+      { ...facts, claimed: true },
+      null,
+    ]);
+    const documents = rows.map(({ ecs }) => JSON.parse(String(ecs)) as Record<string, unknown>);
+    expect(documents.map(({ container }) => container)).toEqual([
+      { id, name: 'web', runtime: 'docker' },
+      { id },
+      { id },
+    ]);
+    expect(documents.map(({ orchestrator }) => orchestrator !== undefined)).toEqual([true, false, false]);
   });
 
   test('cut arguments are marked, and have their whole size', async () => {

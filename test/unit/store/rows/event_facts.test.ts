@@ -14,7 +14,7 @@ import { published } from '../../tables/published.ts';
 
 const NO_IDS: SharedIds = {
   ...{ creator: null, groupLeader: null, sessionLeader: null, entryLeader: null },
-  ...{ credentials: null, credentialsBefore: null, previous: null, host: null },
+  ...{ credentials: null, credentialsBefore: null, previous: null, host: null, container: null },
 };
 const BYTES_MAX = 1 << 20;
 
@@ -29,7 +29,7 @@ const texts = fc.record({ args: text, path: text, cwd: text, root: text, tty: te
 const id = fc.option(fc.integer({ min: 1 }), { nil: null });
 const ids: fc.Arbitrary<SharedIds> = fc.record({
   ...{ creator: id, groupLeader: id, sessionLeader: id, entryLeader: id },
-  ...{ credentials: id, credentialsBefore: id, previous: id, host: id },
+  ...{ credentials: id, credentialsBefore: id, previous: id, host: id, container: id },
 });
 
 const eventWith = (details: object) => {
@@ -115,6 +115,12 @@ describe('a line', () => {
     ]);
     // A recorded log has no boot time.
     expect(reading(lineOf(1, { ...event, bootMs: event.unixMs }, NO_IDS, BYTES_MAX).text)('bootMs')).toBeNull();
+  });
+
+  test('of an older version is read with the newer facts unknown', () => {
+    const newest = JSON.parse(lineOf(1, published(), { ...NO_IDS, container: 9 }, BYTES_MAX).text) as unknown[];
+    expect(reading(JSON.stringify(newest))('container')).toBe(9);
+    expect(reading(JSON.stringify(newest.slice(0, FACT.parentCmdline)))('container')).toBeUndefined();
   });
 
   test('has its action, or several after a merge', () => {

@@ -388,10 +388,11 @@ describe('rows of another database', () => {
   test('are taken over as they are, in steps, with what they share stored once', () => {
     const [memory, disk] = [open(), open('disk.db')];
     const creator = recorded({ pid: 7, above: recorded({ pid: 6 }) });
+    const container = { json: '{"id":"1"}' };
     const rows = events(1, 1000).map(
       ({ eid, event }): NumberedEvent => ({
         eid,
-        event: { ...event, context: { ...event.context, creator } },
+        event: { ...event, context: { ...event.context, creator }, container },
       }),
     );
     insertAll(memory, rows);
@@ -403,7 +404,8 @@ describe('rows of another database', () => {
     const file = new DatabaseSync(fileOf('disk.db'), { readOnly: true });
     expect(
       file.prepare("SELECT sum(1 + length(lines) - length(replace(lines, char(10), ''))) AS n FROM shared").get()?.n,
-    ).toBe(2);
+    ).toBe(3);
+    expect(select(disk).at(-1)?.container).toEqual({ id: '1' });
     file.close();
   });
 
