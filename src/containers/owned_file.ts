@@ -30,7 +30,6 @@ export async function readOwnedFile(path: string, maxBytes: number, by: Ownershi
     try {
       const found = await file.stat();
       if (!found.isFile()) throw new Error(`${path} is not a regular file`);
-      checkOwner(path, found, by);
       if (found.size > maxBytes) throw new Error(`${path} has ${found.size} bytes, more than ${maxBytes}`);
       const { buffer, bytesRead } = await file.read(Buffer.alloc(found.size), 0, found.size, 0);
       return buffer.toString('utf8', 0, bytesRead);
