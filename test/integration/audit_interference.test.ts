@@ -238,7 +238,9 @@ describe.skipIf(!canRecord())('audit that others change', () => {
     const helpers = rows.filter(({ cmdline }) => cmdline?.includes(`${helper} TAG`));
     // On a busy machine a process may have continued before it could be read: then the fact is unknown and counted.
     const unread = rows.filter(({ path = '' }) => path === '').length;
-    expect(helpers.length + unread).toBe(times);
+    // Other processes of the host may be unread too.
+    expect(helpers.length + unread).toBeGreaterThanOrEqual(times);
+    expect(helpers.length).toBeLessThanOrEqual(times);
     expect(helpers.length).toBeGreaterThan(0);
     expect(await count('details_missing')).toBeGreaterThanOrEqual(unread);
     for (const { cmdline, parent } of helpers) {

@@ -52,7 +52,10 @@ describe.skipIf(!canRecord())('doctor', () => {
       const before = { audit: auditSettings(), files: readdirSync(database).sort() };
       const { found, of } = await doctor(['--socket', manager.socketPath]);
       expect({ audit: auditSettings(), files: readdirSync(database).sort() }).toEqual(before);
-      const wrong = found.filter(({ id, status }) => status === 'problem' && !OF_THE_HOST.includes(id));
+      // On a busy machine audit may report an exec too late. Then the loss is real, and doctor must tell it.
+      const isLossReal = Number((await extension.stats()).details_missing) > 0;
+      const known = isLossReal ? [...OF_THE_HOST, 'loss'] : OF_THE_HOST;
+      const wrong = found.filter(({ id, status }) => status === 'problem' && !known.includes(id));
       expect(wrong).toEqual([]);
       expect(of('socket')).toMatchObject([{ status: 'ok' }]);
       const running = new RegExp(`process ${child.pid}, up for .*collector ${collector}`);

@@ -232,7 +232,10 @@ describe.skipIf(!HAS_CHROMIUM)('the page', () => {
       incident()
         .document()
         .processes.find(({ pid }) => pid === 5148) ?? {};
-    await page.evaluate(`location.hash = 'process=${entity_id}'`);
+    // The page may write its own address before it sees the new one.
+    await page.evaluate(
+      `location.hash = 'process=${entity_id}'; history.replaceState(undefined, '', location.pathname)`,
+    );
     await row(5148).waitFor();
     expect(await selectedPid()).toBe('5148');
   });

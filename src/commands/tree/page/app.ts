@@ -214,8 +214,9 @@ byId('unfold', HTMLButtonElement).addEventListener('click', () => fold(false));
 byId('keys', HTMLButtonElement).addEventListener('click', showHelp);
 byId('tree', HTMLDivElement).addEventListener('keydown', onTreeKey);
 document.addEventListener('keydown', onKey);
-addEventListener('hashchange', () => {
-  change(stateOf(location.hash));
+// The address itself may be that of writeAddress again, whose timer can end before this event.
+addEventListener('hashchange', ({ newURL }) => {
+  change(stateOf(new URL(newURL).hash));
   revealSelected();
 });
 change(state);
