@@ -248,7 +248,7 @@ export class EventStore {
 
   /**
    * The batch for a subscriber: for a short time the same rows as before (see GIVEN_AGAIN_MS), otherwise the new rows. The
-   * answer takes `bytes` of the batch. Rows of an answer that did not arrive are sent again, in smaller batches.
+   * answer takes `bytes` of the batch. Rows of an answer that did not arrive are sent again, in a smaller batch.
    *
    * @throws {SubscriberError} the name is too long
    */
@@ -258,12 +258,7 @@ export class EventStore {
     if (again) return again;
     this.#flush();
     const subscriber = this.#cursors.get(name, this.#limits.subscriberIdleMs);
-    const news = { after: subscriber.lastEid, upTo: this.#queue.writtenEid };
-    const upTo = this.#read(() => {
-      const most = subscribers.mostBytes(subscriber, portion.bytes, (range) => this.#answerBytesOf(range));
-      return most === undefined ? news.upTo : this.#eidWithin(news, most);
-    });
-    const batch = subscribers.handOut(subscriber, upTo, portion.bytes);
+    const batch = subscribers.handOut(subscriber, this.#queue.writtenEid, portion.bytes);
     this.#cursors.keep([subscriber]);
     return batch;
   }
@@ -421,32 +416,6 @@ export class EventStore {
     });
     this.#lost += dropped.length;
     this.#log.error({ err: error, rows: dropped.length }, 'rows could not be stored');
-  }
-
-  #eidWithin(range: EidRange, bytes: number): number {
-    let left = bytes;
-    for (const database of this.#placement.databases) {
-      const within = database.eidWithin(range, left, left === bytes);
-      if (within.upTo < range.upTo) return within.upTo;
-      left -= within.bytes;
-    }
-    return range.upTo;
-  }
-
-  /** Approximate size of the rows in an answer. */
-  #answerBytesOf(range: EidRange): number {
-    const { databases } = this.#placement;
-    const sizes = databases.map((database) => database.eidWithin(range, Number.POSITIVE_INFINITY, false).bytes);
-    return sizes.reduce((sum, bytes) => sum + bytes, 0);
-  }
-
-  #read<Result>(work: () => Result): Result {
-    try {
-      return work();
-    } catch (error) {
-      this.#placement.repair(error);
-      throw error;
-    }
   }
 }
 

@@ -46,10 +46,8 @@ interface OpenBatch {
 interface Entry {
   readonly subscriber: Subscriber;
   open: OpenBatch | undefined;
-  /** The batch that the reader had when it died. */
-  fatal: EidRange | undefined;
-  /** Limit for the bytes of full rows in a batch after a failure; undefined for no limit. */
-  mostBytes: number | undefined;
+  /** The reader died with rows that it had not logged. */
+  diedReading: boolean;
   /** Time of its last query. Monotonic clock, in milliseconds. */
   askedMs: number;
 }
@@ -73,8 +71,8 @@ export const GIVEN_AGAIN_MS = { pause: 300, whole: 5000 };
 const COME_BACK_MS = 3_600_000;
 /** A reader that is alive this long after a batch has logged it. */
 const LOGGED_WITHIN_MS = 30_000;
-/** After a failed batch, the next is half as large (at least `least` bytes of full rows), then they grow again: the batch may have killed osqueryd. */
-const AFTER_FAILURE = { least: 4 * 1024 * 1024, growth: 1.25 };
+/** After a failed batch, the answer with the next one has at most this size: the failed one may have killed osqueryd. */
+const AFTER_FAILURE_BYTES = 4 * 1024 * 1024;
 
 export class Subscribers {
   readonly #options: SubscribersOptions;
@@ -108,9 +106,8 @@ export class Subscribers {
     for (const entry of this.#entries.values()) {
       const { subscriber, open } = entry;
       if (reader !== '' && subscriber.reader === reader) continue;
-      const { confirmedEid } = subscriber;
-      const upTo = Math.max(subscriber.lastEid, open?.batch.upTo ?? 0);
-      if (confirmedEid < upTo) entry.fatal = { after: confirmedEid, upTo };
+      const { confirmedEid, lastEid } = subscriber;
+      if (confirmedEid < Math.max(lastEid, open?.batch.upTo ?? 0)) entry.diedReading = true;
       entry.open = undefined;
       subscriber.lastEid = confirmedEid;
     }
@@ -160,28 +157,17 @@ export class Subscribers {
   }
 
   /**
-   * The limit for the bytes of full rows in the next batch; undefined for no limit. Call it once per batch. After a batch whose
-   * answer did not arrive, or whose reader died (osqueryd is killed if it takes too much memory), the limit is half of that batch.
-   * Then it grows up to `bytes`. `sizeOf` returns the bytes of a range.
+   * Starts a batch of at most `mostBytes`. A subscriber that asks for more rows has logged the former ones. The batch is smaller if
+   * the former answer did not arrive, or if its reader died: osqueryd is killed if it takes too much memory.
    */
-  mostBytes({ name }: Subscriber, bytes: number, sizeOf: (range: EidRange) => number): number | undefined {
-    const entry = this.#entries.get(name);
-    if (!entry) return undefined;
-    const { open, fatal, mostBytes } = entry;
-    const failed = open && open.lastAnswerMs === undefined ? open.batch : fatal;
-    entry.fatal = undefined;
-    let most = mostBytes && mostBytes * AFTER_FAILURE.growth;
-    if (failed) most = Math.max(AFTER_FAILURE.least, Math.min(mostBytes ?? bytes, sizeOf(failed)) / 2);
-    entry.mostBytes = most !== undefined && most < bytes ? most : undefined;
-    return entry.mostBytes;
-  }
-
-  /** Starts a batch. A subscriber that asks for more rows has logged the former ones. */
-  handOut(subscriber: Subscriber, upTo: number, bytes: number): Batch {
-    const batch = { name: subscriber.name, after: subscriber.lastEid, upTo, bytes, isGivenAgain: false };
+  handOut(subscriber: Subscriber, upTo: number, mostBytes: number): Batch {
     const entry = this.#entries.get(subscriber.name);
+    const hasFailed = entry?.diedReading || (entry?.open && entry.open.lastAnswerMs === undefined);
+    const bytes = hasFailed ? Math.min(mostBytes, AFTER_FAILURE_BYTES) : mostBytes;
+    const batch = { name: subscriber.name, after: subscriber.lastEid, upTo, bytes, isGivenAgain: false };
     if (entry) {
       entry.open = { batch, firstAnswerMs: undefined, lastAnswerMs: undefined, toldEid: batch.after };
+      entry.diedReading = false;
       entry.askedMs = this.#options.now();
     }
     subscriber.confirmedEid = subscriber.lastEid;
@@ -255,13 +241,7 @@ export class Subscribers {
 
   #add(subscriber: Subscriber): Subscriber {
     const askedMs = this.#entries.get(subscriber.name)?.askedMs ?? this.#options.now();
-    this.#entries.set(subscriber.name, {
-      subscriber,
-      open: undefined,
-      fatal: undefined,
-      mostBytes: undefined,
-      askedMs,
-    });
+    this.#entries.set(subscriber.name, { subscriber, open: undefined, diedReading: false, askedMs });
     return subscriber;
   }
 

@@ -287,32 +287,6 @@ export class RowDatabase {
   }
 
   /**
-   * The eid up to which the rows of a range take about `answerBytes` in an answer, and their bytes. With `atLeastOne`, it includes
-   * at least one row.
-   */
-  eidWithin(range: EidRange, answerBytes: number, atLeastOne: boolean): { upTo: number; bytes: number } {
-    let sum = 0;
-    let reached = range.after;
-    for (const segment of this.#segments.within(range)) {
-      const { begin, end } = this.#segments.placesIn(segment, range);
-      if (begin === 0 && end === segment.rows && sum + segment.answerBytes <= answerBytes) {
-        sum += segment.answerBytes;
-        reached = lastEidOf(segment);
-        continue;
-      }
-      const lines = this.#linesOf(segment) ?? [];
-      for (let place = begin; place < end; place++) {
-        const facts = factsOf(lines[place] ?? '');
-        const more = Number(facts[FACT.answerBytes] ?? 0);
-        if (sum + more > answerBytes && !(atLeastOne && sum === 0)) return { upTo: reached, bytes: sum };
-        sum += more;
-        reached = segment.firstEid + place;
-      }
-    }
-    return { upTo: range.upTo, bytes: sum };
-  }
-
-  /**
    * The eid up to which the oldest rows must be removed to remove this many rows and bytes: exactly this many rows, but bytes in
    * complete segments. Checks at most `limit` rows.
    */

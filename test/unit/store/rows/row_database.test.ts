@@ -7,7 +7,6 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { diskBudget } from '../../../../src/store/disk_budget.ts';
 import type { EidRange } from '../../../../src/store/eid_range.ts';
-import { FACT } from '../../../../src/store/rows/event_facts.ts';
 import { type NumberedEvent, RowDatabase, type Search } from '../../../../src/store/rows/row_database.ts';
 import type { StoredEvent } from '../../../../src/store/rows/stored_event.ts';
 import type { Subscriber } from '../../../../src/store/subscribers.ts';
@@ -271,23 +270,6 @@ describe('a search', () => {
 });
 
 describe('the eid', () => {
-  test('for a number of bytes is that of the last row that fits, or of one row if one is required', () => {
-    const db = open();
-    insertAll(db, events(1, 100));
-    const each = Number(select(db)[0]?.facts[FACT.answerBytes]);
-    fc.assert(
-      fc.property(number(100), number(100), fc.boolean(), (after, rows, atLeastOne) => {
-        const range = { after, upTo: 90 };
-        const { upTo, bytes } = db.eidWithin(range, rows * each + 1, atLeastOne);
-        const left = Math.max(0, 90 - after);
-        const fitting = Math.min(left, Math.max(rows, atLeastOne ? 1 : 0));
-        expect(bytes).toBe(fitting * each);
-        expect(upTo).toBe(fitting < left ? after + fitting : 90);
-      }),
-      { numRuns: 200 },
-    );
-  });
-
   test('to drop up to is exact by number, and that of a whole segment by bytes', () => {
     const db = open();
     insertAll(db, events(1, 100));
