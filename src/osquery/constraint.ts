@@ -1,11 +1,10 @@
 import { type Column, ColumnOption, type ColumnType, type ColumnValue } from './column.ts';
 import { type Pieces, runToEnd } from './pieces.ts';
 import type { Constraint, QueryContext } from './query_context.ts';
-import { exceedsDouble, integerKey, parseSqliteNumber } from './sqlite_number.ts';
-import { globPattern, likePattern, type TextPredicate } from './text_pattern.ts';
+import { parseSqliteNumber } from './sqlite_number.ts';
 
 /** Whether a value may be part of the answer. */
-type ValuePredicate = (value: ColumnValue) => boolean;
+type Check<Value> = (value: Value) => boolean;
 
 // osquery passes on a real number with 15 significant digits: the original number is this close to them.
 const REAL_TOLERANCE = 1e-14;
@@ -13,6 +12,9 @@ const REAL_TOLERANCE = 1e-14;
 const EXPRESSIONS_A_PIECE = 1024;
 /** Constraints of one column, without `eq`, that are checked here. SQLite checks the others. */
 const OTHERS_MAX = 8;
+/** A longer pattern admits everything: a search for it could take long. */
+const PATTERN_MAX = 256;
+const STARTS_LIKE_NUMBER = /^[ \t\n\v\f\r]*[+-]?[.\d]/;
 /** osquery cuts an INTEGER to 32 bits, so larger numbers change their value. */
 const INTEGER_LIMIT = 2 ** 31;
 
@@ -21,11 +23,11 @@ const INTEGER_LIMIT = 2 ** 31;
  * SQLite checks all rows again, with a collation and an affinity that osquery does not pass on.
  *
  * - Several `eq` on a column admit any of them. All other constraints must hold together.
- * - TEXT: `eq` ignores ASCII case and trailing spaces (COLLATE NOCASE and RTRIM), and compares numbers as numbers. `<`,
- *   `>`, `<=` and `>=` admit everything. In an OPTIMIZED column `eq` also admits '', because osquery leaves an empty
- *   expression out of an IN list.
- * - Numbers: an `eq` with an integer is exact. An expression that is not a number, and `eq` with a real number, admit
- *   everything; LIKE and GLOB do too.
+ * - TEXT: `eq` ignores case and white space at the end (COLLATE NOCASE and RTRIM); with a number it admits all that starts
+ *   like a number, with which SQLite may compare it. In an OPTIMIZED column it also admits '', because osquery leaves an empty
+ *   expression out of an IN list. LIKE and GLOB admit text that has the parts between the wildcards. `<`, `>`, `<=`, `>=`, and
+ *   `ne` with a number admit everything.
+ * - Numbers: integers are exact within 53 bits. Other expressions of `eq` and `ne`, LIKE and GLOB admit everything.
  *
  * Two expressions look like other ones, and `ne` may lose rows to them: a BLOB literal (`x != X'61'`), and text with a
  * NUL inside, of which osquery passes on the part before the NUL. `eq` may lose rows to the VERSION collations of osquery.
@@ -33,7 +35,7 @@ const INTEGER_LIMIT = 2 ** 31;
 export function rowMatcher<Row>(
   columns: readonly Column<Row>[],
   context: Pick<QueryContext, 'constraints'>,
-): ((row: Row) => boolean) | undefined {
+): Check<Row> | undefined {
   return runToEnd(rowMatcherInPieces(columns, context));
 }
 
@@ -41,20 +43,23 @@ export function rowMatcher<Row>(
 export function* rowMatcherInPieces<Row>(
   columns: readonly Column<Row>[],
   context: Pick<QueryContext, 'constraints'>,
-): Pieces<((row: Row) => boolean) | undefined> {
-  const checks: { column: Column<Row>; admits: ValuePredicate }[] = [];
+): Pieces<Check<Row> | undefined> {
+  const checks: Check<Row>[] = [];
   for (const column of columns) {
     const admits = yield* valueMatcher(column, context.constraints.get(column.name) ?? []);
-    if (admits) checks.push({ column, admits });
+    if (admits) checks.push((row) => admits(column.value(row)));
   }
-  if (checks.length === 0) return undefined;
-  return (row) => checks.every(({ column, admits }) => admits(column.value(row)));
+  return allOf(checks);
+}
+
+function allOf<Value>(checks: readonly Check<Value>[]): Check<Value> | undefined {
+  return checks.length === 0 ? undefined : (value) => checks.every((check) => check(value));
 }
 
 function* valueMatcher(
   { type, options }: Pick<Column<never>, 'type' | 'options'>,
   constraints: readonly Constraint[],
-): Pieces<ValuePredicate | undefined> {
+): Pieces<Check<ColumnValue> | undefined> {
   const equal: string[] = [];
   const others: Constraint[] = [];
   for (const [i, constraint] of constraints.entries()) {
@@ -62,9 +67,29 @@ function* valueMatcher(
     if (constraint.op === 'eq') equal.push(constraint.expr);
     else if (others.length < OTHERS_MAX) others.push(constraint);
   }
-  if (type !== 'TEXT') return yield* numberMatcher(type, equal, others);
+  if (type !== 'TEXT') {
+    const checks = others.flatMap((constraint) => compared(constraint) ?? []);
+    const integers = yield* setOf(equal, exactInteger);
+    if (integers) checks.unshift((number) => integers.has(Number(number)));
+    const admits = allOf(checks);
+    if (!admits) return undefined;
+    return (value) => {
+      if (value === null) return false;
+      const number = asOsqueryReads(type, value);
+      return number === undefined || admits(number);
+    };
+  }
   if (equal.length > 0 && (options & ColumnOption.optimized) !== 0) equal.push('');
-  return yield* textMatcher(equal, others);
+  const checks = others.flatMap((constraint) => notEqualOrPattern(constraint) ?? []);
+  // Numbers may be equal where their digits differ.
+  let orNumber = false;
+  const texts = yield* setOf(equal, (expr) => {
+    orNumber ||= isNumber(expr);
+    return isUnknown(expr) ? undefined : textKey(expr);
+  });
+  if (texts) checks.unshift((text) => texts.has(textKey(text)) || (orNumber && STARTS_LIKE_NUMBER.test(text)));
+  const admits = allOf(checks);
+  return admits && ((value) => admits(textOf(value)));
 }
 
 /** Whether a piece of work on a list ends before the element at index `at`. */
@@ -72,94 +97,69 @@ function endsPiece(at: number): boolean {
   return at > 0 && at % EXPRESSIONS_A_PIECE === 0;
 }
 
-function* textMatcher(equal: readonly string[], others: readonly Constraint[]): Pieces<ValuePredicate | undefined> {
-  const checks = others.flatMap((constraint) => notEqualOrPattern(constraint) ?? []);
-  const isEqual = equal.length > 0 ? yield* equalText(equal) : undefined;
-  if (isEqual) checks.unshift(isEqual);
-  if (checks.length === 0) return undefined;
-  return (value) => {
-    const text = textOf(value);
-    return checks.every((check) => check(text));
-  };
-}
-
-/** Undefined where the constraint admits everything. */
-function notEqualOrPattern({ op, expr }: Constraint): TextPredicate | undefined {
-  if (isUnknown(expr)) return undefined;
-  // SQLite compares text with a real number as a number, and its 15 digits may equal where the texts differ.
-  if (op === 'ne') return parseSqliteNumber(expr)?.kind === 'real' ? undefined : (text) => text !== expr;
-  if (op !== 'like' && op !== 'glob') return undefined;
-  // In SQLite a pattern, and the text that it is matched with, end at a NUL.
-  const pattern = op === 'like' ? likePattern(beforeNul(expr)) : globPattern(beforeNul(expr));
-  return pattern && ((text) => pattern(beforeNul(text)));
-}
-
-/**
- * Whether the text of an expression does not tell the value that SQLite compares with: bytes that are not UTF-8 arrive as
- * U+FFFD, and an infinite number as a word.
- */
-function isUnknown(expr: string): boolean {
-  return expr.includes('\ufffd') || !expr.isWellFormed() || exceedsDouble(expr);
-}
-
-/** Undefined where an expression is unknown: it may equal anything. */
-function* equalText(expressions: readonly string[]): Pieces<TextPredicate | undefined> {
-  const keys = new Set<string>();
-  const lengths = new Set<number>();
-  const integers = new Set<number | bigint>();
-  let hasReal = false;
+/** The keys of a list; undefined for an empty list, and if an expression may equal anything. */
+function* setOf<Key>(
+  expressions: readonly string[],
+  keyOf: (expr: string) => Key | undefined,
+): Pieces<ReadonlySet<Key> | undefined> {
+  const keys = new Set<Key>();
   for (const [i, expr] of expressions.entries()) {
     if (endsPiece(i)) yield undefined;
-    if (isUnknown(expr)) return undefined;
-    const key = asciiLowerCase(withoutTrail(expr));
+    const key = keyOf(expr);
+    if (key === undefined) return undefined;
     keys.add(key);
-    lengths.add(key.length);
-    const number = parseSqliteNumber(expr);
-    if (number?.kind === 'integer') integers.add(integerKey(number.value));
-    else if (number) hasReal = true;
   }
-  const hasNumber = hasReal || integers.size > 0;
-  return (text) => {
-    const key = withoutTrail(text);
-    if (lengths.has(key.length) && keys.has(asciiLowerCase(key))) return true;
-    if (!hasNumber || !startsLikeNumber(text)) return false;
-    // SQLite reads a number up to a NUL (util.c, sqlite3AtoF).
-    const number = parseSqliteNumber(beforeNul(text));
-    // Real numbers may equal where their digits differ: all of them are admitted.
-    return number !== undefined && (hasReal || number.kind === 'real' || integers.has(integerKey(number.value)));
-  };
+  return keys.size > 0 ? keys : undefined;
 }
 
-function* numberMatcher(
-  type: ColumnType,
-  equal: readonly string[],
-  others: readonly Constraint[],
-): Pieces<ValuePredicate | undefined> {
-  const checks = others.flatMap((constraint) => compared(constraint) ?? []);
-  const isEqual = equal.length > 0 ? yield* equalInteger(equal) : undefined;
-  if (isEqual) checks.unshift(isEqual);
-  if (checks.length === 0) return undefined;
-  return (value) => {
-    if (value === null) return false;
-    const number = asOsqueryReads(type, value);
-    return number === undefined || checks.every((check) => check(number));
-  };
+function exactInteger(expr: string): number | undefined {
+  const number = parseSqliteNumber(expr);
+  return number?.isExact ? number.value : undefined;
 }
 
-/** Undefined where an expression is not an integer: it may equal anything. */
-function* equalInteger(expressions: readonly string[]): Pieces<((value: number | bigint) => boolean) | undefined> {
-  const integers = new Set<number | bigint>();
-  for (const [i, expr] of expressions.entries()) {
-    if (endsPiece(i)) yield undefined;
-    const number = parseSqliteNumber(expr);
-    if (number?.kind !== 'integer') return undefined;
-    integers.add(integerKey(number.value));
-  }
-  return (value) => integers.has(integerKey(value));
+function isNumber(expr: string): boolean {
+  return parseSqliteNumber(expr) !== undefined;
+}
+
+/** Whether the text of an expression does not tell the value: bytes that are not UTF-8 arrive as U+FFFD. */
+function isUnknown(expr: string): boolean {
+  return expr.includes('\ufffd') || !expr.isWellFormed();
 }
 
 /** Undefined where the constraint admits everything. */
-function compared({ op, expr }: Constraint): ((value: number | bigint) => boolean) | undefined {
+function notEqualOrPattern({ op, expr }: Constraint): Check<string> | undefined {
+  if (isUnknown(expr)) return undefined;
+  if (op === 'ne') return isNumber(expr) ? undefined : (text) => text !== expr;
+  // In SQLite a pattern, and the text that it is matched with, end at a NUL.
+  const parts = beforeNul(expr);
+  if (parts.length > PATTERN_MAX) return undefined;
+  if (op === 'like') {
+    const matches = hasParts(folded(parts).split(/[%_]/));
+    return (text) => matches(folded(beforeNul(text)));
+  }
+  if (op !== 'glob' || parts.includes('[')) return undefined;
+  const matches = hasParts(parts.split(/[*?]/));
+  return (text) => matches(beforeNul(text));
+}
+
+/** Whether text has these parts in this order: the first one at its begin, the last one at its end. */
+function hasParts([first = '', ...between]: readonly string[]): Check<string> {
+  const last = between.pop();
+  return (text) => {
+    if (last === undefined) return text === first;
+    if (!text.startsWith(first) || !text.endsWith(last)) return false;
+    let at = first.length;
+    for (const part of between) {
+      at = text.indexOf(part, at);
+      if (at < 0) return false;
+      at += part.length;
+    }
+    return at + last.length <= text.length;
+  };
+}
+
+/** Undefined where the constraint admits everything. */
+function compared({ op, expr }: Constraint): Check<number | bigint> | undefined {
   const range = rangeOf(expr);
   if (range === undefined) return undefined;
   const { min, max } = range;
@@ -172,22 +172,19 @@ function compared({ op, expr }: Constraint): ((value: number | bigint) => boolea
       return (value) => value < max;
     case 'le':
       return (value) => value <= max;
-    case 'ne': {
-      const key = integerKey(min);
-      return min === max ? (value) => integerKey(value) !== key : undefined;
-    }
+    case 'ne':
+      return min === max ? (value) => Number(value) !== min : undefined;
     default:
       return undefined;
   }
 }
 
-/** The range in which the number of an expression lies, with both ends; undefined for what is not a number. */
-export function rangeOf(expr: string): { readonly min: number | bigint; readonly max: number | bigint } | undefined {
+/** The range in which the number of an expression lies, with both ends; undefined for what is not a finite number. */
+export function rangeOf(expr: string): { readonly min: number; readonly max: number } | undefined {
   const number = parseSqliteNumber(expr);
-  if (number === undefined) return undefined;
-  const { kind, value } = number;
-  if (kind === 'integer') return { min: value, max: value };
-  const slack = Math.abs(value) * REAL_TOLERANCE;
+  if (number === undefined || !Number.isFinite(number.value)) return undefined;
+  const { value, isExact } = number;
+  const slack = isExact ? 0 : Math.abs(value) * REAL_TOLERANCE;
   return { min: value - slack, max: value + slack };
 }
 
@@ -207,25 +204,18 @@ function textOf(value: ColumnValue): string {
   return value.isWellFormed() ? value : value.toWellFormed();
 }
 
+/** Equal for texts that SQLite may find equal. */
+function textKey(text: string): string {
+  return folded(beforeNul(text).trimEnd());
+}
+
+/** SQLite ignores the case of ASCII letters only. Not lower case: that of a sigma depends on the letters around it. */
+function folded(text: string): string {
+  return text.toUpperCase();
+}
+
 /** Text up to the first NUL. */
 function beforeNul(text: string): string {
   const nul = text.indexOf('\0');
   return nul < 0 ? text : text.slice(0, nul);
-}
-
-/** `beforeNul` without trailing spaces, which COLLATE RTRIM ignores. */
-function withoutTrail(text: string): string {
-  const upToNul = beforeNul(text);
-  let length = upToNul.length;
-  while (length > 0 && upToNul.charCodeAt(length - 1) === 0x20) length -= 1;
-  return upToNul.slice(0, length);
-}
-
-function asciiLowerCase(text: string): string {
-  return text.replace(/[A-Z]+/g, (upper) => upper.toLowerCase());
-}
-
-function startsLikeNumber(text: string): boolean {
-  const c = text.charCodeAt(0);
-  return (c >= 0x30 && c <= 0x39) || c === 0x2b || c === 0x2d || c === 0x2e || c === 0x20 || (c >= 0x09 && c <= 0x0d);
 }

@@ -12,52 +12,24 @@ const ANY = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
 export function integerBounds(
   constraints: readonly Constraint[] | undefined,
 ): { readonly min: number; readonly max: number } | undefined {
-  let min = Number.NEGATIVE_INFINITY;
-  let max = Number.POSITIVE_INFINITY;
+  let { min, max } = ANY;
   // Several `eq` mean any of them: together they admit from the least to the greatest.
   let least = Number.POSITIVE_INFINITY;
   let greatest = Number.NEGATIVE_INFINITY;
   for (const { op, expr } of constraints ?? []) {
-    const number = rangeOf(expr) ?? ANY;
-    switch (op) {
-      case 'eq':
-        least = Math.min(least, atLeast(number.min));
-        greatest = Math.max(greatest, atMost(number.max));
-        break;
-      case 'gt':
-        min = Math.max(min, atLeast(above(number.min)));
-        break;
-      case 'ge':
-        min = Math.max(min, atLeast(number.min));
-        break;
-      case 'lt':
-        max = Math.min(max, atMost(-above(-number.max)));
-        break;
-      case 'le':
-        max = Math.min(max, atMost(number.max));
-        break;
-    }
+    const range = rangeOf(expr) ?? ANY;
+    if (op === 'eq') {
+      least = Math.min(least, range.min);
+      greatest = Math.max(greatest, range.max);
+    } else if (op === 'gt') min = Math.max(min, Math.floor(range.min) + 1);
+    else if (op === 'ge') min = Math.max(min, range.min);
+    else if (op === 'lt') max = Math.min(max, Math.ceil(range.max) - 1);
+    else if (op === 'le') max = Math.min(max, range.max);
   }
   // Without an `eq`, these two are still reversed.
   if (least <= greatest) {
     min = Math.max(min, least);
     max = Math.min(max, greatest);
   }
-  return min === Number.NEGATIVE_INFINITY && max === Number.POSITIVE_INFINITY ? undefined : { min, max };
-}
-
-/** The integer at or above a bound; a lower one where a number cannot say it exactly. */
-function atLeast(bound: number | bigint): number {
-  const integer = Math.ceil(Number(bound));
-  if (Number.isSafeInteger(integer)) return integer;
-  return integer > 0 ? Number.MAX_SAFE_INTEGER : Number.NEGATIVE_INFINITY;
-}
-
-function atMost(bound: number | bigint): number {
-  return -atLeast(-bound);
-}
-
-/** The integer above a bound. */
-function above(bound: number | bigint): number {
-  return Math.floor(Number(bound)) + 1;
+  return min === ANY.min && max === ANY.max ? undefined : { min: Math.ceil(min), max: Math.floor(max) };
 }
