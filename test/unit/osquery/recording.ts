@@ -60,17 +60,6 @@ export const SENT_BY_MANAGER = Buffer.concat(
   frames.filter(({ side, dir }) => side === 'connected' && dir === 'from_osquery').map(({ bytes }) => bytes),
 );
 
-/** Reads one message with Thrift's library. */
-export function withLibrary<T>(bytes: Buffer, read: (input: thrift.TProtocol, message: thrift.TMessage) => T): T {
-  let value: { read: T } | undefined;
-  thrift.TBufferedTransport.receiver((transport) => {
-    const input = new thrift.TBinaryProtocol(transport, true);
-    value = { read: read(input, input.readMessageBegin()) };
-  }, 0)(bytes);
-  if (value === undefined) throw new Error('nothing read');
-  return value.read;
-}
-
 function decodeRegistration(): { info: types.InternalExtensionInfo; registry: Registry } {
   const [bytes] = SENT_TO_MANAGER;
   if (bytes === undefined) throw new Error('no registration was recorded');
