@@ -443,6 +443,10 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     }
     AuditConnector::Options options;
     choose_parts(sensor, options);
+    if (!options.audit && !options.connector) {
+      Napi::TypeError::New(env, "trySensor: no sensor " + sensor).ThrowAsJavaScriptException();
+      return env.Undefined();
+    }
     options.rule_key = info[1].As<Napi::String>().Utf8Value();
     return to_list(env, AuditConnector::obstacles(options));
   }

@@ -67,7 +67,8 @@ class Sensor {
   virtual void close() = 0;
   // Called on the collector thread before the first pass.
   virtual void begin() {}
-  // Readable when records wait. The descriptors may change during a pass.
+  // Readable when records wait (no regular file: poll always reports it). The descriptors may change during a
+  // pass.
   virtual void descriptors(std::vector<int>& fds) const = 0;
   // What the collector thread will do next. Called on that thread between passes.
   virtual void rest(Rest) {}
