@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-type Collection = { type: 'major'; flavor?: 'last-resort' } | { type: 'minor' };
+type Collection = { type: 'major' | 'minor' };
 
 let collect: ((options: Collection) => void) | undefined;
 

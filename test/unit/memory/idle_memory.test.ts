@@ -9,7 +9,7 @@ test.each([
   ['a storm', [10_000, 10_050, 40_000, 40_010, 40_020], (events: number) => ({ events, answerBytes: 0 })],
   [
     'large answers, however much is recorded meanwhile,',
-    [20 * MIB, 20 * MIB, 50 * MIB, 50 * MIB + 1000, 80 * MIB],
+    [20 * MIB, 20 * MIB, 60 * MIB, 60 * MIB + 1000, 90 * MIB],
     (answerBytes: number) => ({ events: otherEvents++ * 500, answerBytes }),
   ],
 ])('after %s memory is given back once it is quiet, and not again until the next', async (_, samples, workOf) => {
