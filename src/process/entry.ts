@@ -42,6 +42,16 @@ export function entryOf(atFork: ProcessAtFork): Entry {
   return entry;
 }
 
+/** The type of its entry; `unknown` if no event reported a creator from the entry leader on. Only for settled processes. */
+export function certainEntryTypeOf(atFork: ProcessAtFork): EntryType {
+  const { type, leader } = entryOf(atFork);
+  for (let one: ProcessAtFork | undefined = atFork; one && type !== 'unknown'; one = one.process.creator) {
+    if (one.process.creatorState === 'likely') return 'unknown';
+    if (one.process === leader?.process) break;
+  }
+  return type;
+}
+
 /**
  * The sshd processes of an ssh entry, from the privileged server down to the creator of the entry leader. All but the first
  * are forks that have not executed.

@@ -1,10 +1,12 @@
 /**
  * A pattern of SQLite's GLOB, compiled: * (any characters), ? (one), [a-z] and [^a-z] (one of a class). Between two * it looks for the
- * next part from left to right and never goes back, so a text takes linear time. A NUL in a text, which separates arguments, is
- * compared as a space.
+ * next part from left to right and never goes back, so a text takes linear time.
  */
 
 import { CUT } from './image.ts';
+
+/** Characters of a part with ? or classes between two *: the bits of a number. */
+const SEARCHED_MAX = 32;
 
 export class GlobError extends Error {
   override readonly name = 'GlobError';
@@ -18,11 +20,12 @@ export class Glob {
   readonly #headAt: number;
   readonly #headCode: number;
 
-  /** @throws {GlobError} a class that has no end: SQLite would match nothing */
+  /** @throws {GlobError} a class that has no end (SQLite would match nothing), or a part that takes too long to find */
   constructor(pattern: string) {
     this.pattern = pattern;
     this.#parts = partsOf(pattern);
-    const [head = ''] = /^[^*?[ ]*/.exec(pattern) ?? [];
+    for (const part of this.#parts.slice(1, -1)) part.prepareSearch();
+    const [head = ''] = /^[^*?[]*/.exec(pattern) ?? [];
     this.#headAt = head.length - 1;
     this.#headCode = head.charCodeAt(this.#headAt);
   }
@@ -54,6 +57,12 @@ export class Glob {
 /** Text that a part of a pattern matches: it has no *. */
 interface Part {
   readonly isEmpty: boolean;
+  /**
+   * Call it before `next`.
+   *
+   * @throws {GlobError} the part is too long
+   */
+  prepareSearch(): void;
   /** Where its match at the start of a text ends; -1 for none. */
   atStart(text: string): number;
   /** Where its first match from `from` on ends; -1 for none. */
@@ -73,6 +82,10 @@ class Literal implements Part {
     return this.#literal === '';
   }
 
+  prepareSearch(): void {
+    // Nothing: indexOf finds any text fast.
+  }
+
   atStart(text: string): number {
     return text.startsWith(this.#literal) ? this.#literal.length : -1;
   }
@@ -87,13 +100,25 @@ class Literal implements Part {
   }
 }
 
-/** A part with ?, classes or spaces: a class for each character. A NUL is a space. No RegExp: V8 does not find all matches of classes beside surrogate pairs. */
+/** A part with ? or classes: a class for each character. No RegExp: V8 does not find all matches of classes beside surrogate pairs. */
 class Characters implements Part {
   readonly isEmpty = false;
+  readonly #text: string;
   readonly #classes: readonly CharacterClass[];
+  /** For each ASCII character: a bit for each class that has it. */
+  #classesOf = new Int32Array();
 
-  constructor(classes: readonly CharacterClass[]) {
+  constructor(text: string, classes: readonly CharacterClass[]) {
+    this.#text = text;
     this.#classes = classes;
+  }
+
+  prepareSearch(): void {
+    if (this.#classes.length > SEARCHED_MAX)
+      throw new GlobError(
+        `${JSON.stringify(this.#text)} is between two * and has ? or [: ${SEARCHED_MAX} characters at most`,
+      );
+    this.#classesOf = Int32Array.from({ length: ASCII }, (_, character) => this.#classesWith(character, -1));
   }
 
   atStart(text: string): number {
@@ -101,11 +126,26 @@ class Characters implements Part {
   }
 
   next(text: string, from: number): number {
-    for (let at = from; at < text.length; at += widthOf(text.codePointAt(at) as number)) {
-      const end = this.#at(text, at);
-      if (end >= 0) return end;
+    const last = 1 << (this.#classes.length - 1);
+    // Bit n: the characters up to here match the first n + 1 classes (the shift-and algorithm).
+    let matching = 0;
+    for (let at = from; at < text.length; ) {
+      const character = text.codePointAt(at) as number;
+      at += widthOf(character);
+      const possible = (matching << 1) | 1;
+      matching =
+        character < ASCII ? possible & (this.#classesOf[character] as number) : this.#classesWith(character, possible);
+      if ((matching & last) !== 0) return at;
     }
     return -1;
+  }
+
+  /** Of the classes with a bit in `asked`, those that have the character. */
+  #classesWith(character: number, asked: number): number {
+    let found = 0;
+    for (let n = 0; n < this.#classes.length && asked >>> n !== 0; n++)
+      if (((asked >>> n) & 1) !== 0 && has(this.#classes[n] as CharacterClass, character)) found |= 1 << n;
+    return found;
   }
 
   isAtEnd(text: string, from: number): boolean {
@@ -119,7 +159,7 @@ class Characters implements Part {
     let at = place;
     for (let n = 0; n < this.#classes.length; n++) {
       if (at >= text.length) return -1;
-      const character = text.codePointAt(at) || SPACE;
+      const character = text.codePointAt(at) as number;
       if (!has(this.#classes[n] as CharacterClass, character)) return -1;
       at += widthOf(character);
     }
@@ -134,7 +174,7 @@ interface CharacterClass {
   readonly ranges: readonly number[];
 }
 
-const SPACE = 0x20;
+const ASCII = 128;
 const ANY: CharacterClass = { isInverted: true, ranges: [] };
 
 function has({ isInverted, ranges }: CharacterClass, character: number): boolean {
@@ -150,32 +190,28 @@ function widthOf(character: number): number {
 
 function partsOf(pattern: string): Part[] {
   const parts: Part[] = [];
-  let classes: CharacterClass[] = [];
-  let literal: string | undefined = '';
-  const end = () => {
-    parts.push(literal === undefined ? new Characters(classes) : new Literal(literal));
-    [literal, classes] = ['', []];
-  };
   const characters = [...pattern];
-  for (let at = 0; at < characters.length; at++) {
-    const character = characters[at] as string;
-    if (character === '*') {
-      end();
+  let classes: CharacterClass[] = [];
+  let [from, isLiteral] = [0, true];
+  for (let at = 0; at <= characters.length; at++) {
+    const character = characters[at];
+    if (character === '*' || character === undefined) {
+      const text = characters.slice(from, at).join('');
+      parts.push(isLiteral ? new Literal(text) : new Characters(text, classes));
+      [from, isLiteral, classes] = [at + 1, true, []];
     } else if (character === '?') {
       classes.push(ANY);
-      literal = undefined;
+      isLiteral = false;
     } else if (character === '[') {
       const found = classAt(characters, at);
       classes.push(found.class);
-      literal = undefined;
+      isLiteral = false;
       at = found.last;
     } else {
       const code = codeOf(character);
       classes.push({ isInverted: false, ranges: [code, code] });
-      literal = literal === undefined || code === SPACE ? undefined : literal + character;
     }
   }
-  end();
   return parts;
 }
 

@@ -17,8 +17,7 @@ export class EntityIds {
     this.#prefix = bytes.toString('base64url');
   }
 
-  /** Whether an entity id is of this boot. */
-  areOf(entityId: string): boolean {
+  isOfThisBoot(entityId: string): boolean {
     return entityId.startsWith(`${this.#prefix}.`);
   }
 
@@ -27,6 +26,11 @@ export class EntityIds {
     const id = `${this.#prefix}.${pid.toString(36)}.${startTicks.toString(36)}`;
     return (sameTickIndex === 0 ? id : `${id}.${sameTickIndex.toString(36)}`) as EntityId;
   }
+}
+
+/** The start in an entity id, in clock ticks since boot. */
+export function startTicksOf(entityId: string): number {
+  return Number.parseInt(entityId.split('.')[2] ?? '', 36);
 }
 
 /** The pid in an entity id, in upper or lower case; undefined if the text is no entity id. */

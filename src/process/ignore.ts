@@ -3,13 +3,15 @@
  * do not change. A fact that is not certain matches no rule: the row is kept.
  */
 import { type ExecDetails, NO_DETAILS } from '../collect/event.ts';
-import { entryOf } from './entry.ts';
-import type { Glob } from './glob.ts';
-import { IgnoreError, type IgnoreFacts, IgnoreRule } from './ignore_rule.ts';
-import { CUT } from './image.ts';
+import { certainEntryTypeOf } from './entry.ts';
+import { type AncestorPath, IgnoreError, type IgnoreFacts, IgnoreRule, type Paths } from './ignore_rule.ts';
+import { CUT, cmdlineOf } from './image.ts';
 import type { EntryType, IgnoreMarks, ProcessAtFork } from './process.ts';
+import { hasHostsPaths } from './proof.ts';
 
 const RULES_MAX = 100;
+/** Characters of a value in an error. */
+const SHOWN_MAX = 200;
 
 /**
  * A JSON array of rules; undefined for none. A rule that is also in `before` keeps its count.
@@ -27,6 +29,7 @@ export function parseIgnoreRules(text: string, before?: IgnoreRules): IgnoreRule
     rule.ignored = before?.all.find((one) => one.text === rule.text)?.ignored ?? 0;
     rules.set(rule.text, rule);
   }
+  checkRepeated(text, values);
   return rules.size === 0 ? undefined : new IgnoreRules([...rules.values()]);
 }
 
@@ -38,7 +41,7 @@ function arrayIn(text: string): readonly unknown[] {
     // Thrown below.
   }
   throw new IgnoreError(
-    `process_ancestry_ignore: ${JSON.stringify(text)} is no JSON array of rules: write [{"path":"/usr/bin/true"}]`,
+    `process_ancestry_ignore: ${shown(text)} is no JSON array of rules: write [{"path":"/usr/bin/true"}]`,
   );
 }
 
@@ -47,28 +50,41 @@ function ruleOf(value: unknown, number: number): IgnoreRule {
     return new IgnoreRule(value);
   } catch (error) {
     if (!(error instanceof IgnoreError)) throw error;
-    throw new IgnoreError(`process_ancestry_ignore: rule ${number}, ${JSON.stringify(value)}: ${error.message}`);
+    throw new IgnoreError(`process_ancestry_ignore: rule ${number}, ${shown(value)}: ${error.message}`);
   }
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}${CUT}` : text;
+}
+
+/** JSON.parse keeps the last of two fields with one name. All values of valid rules are texts, numbers or booleans. */
+function checkRepeated(text: string, rules: readonly unknown[]): void {
+  const strings = text.match(/"(?:[^"\\]|\\.)*"(?:\s*:)?/g) ?? [];
+  const names = strings.filter((string) => string.endsWith(':'));
+  if (names.length > rules.flatMap((rule) => Object.keys(Object(rule))).length)
+    throw new IgnoreError('process_ancestry_ignore: a rule has the same field twice');
 }
 
 export class IgnoreRules {
   readonly all: readonly IgnoreRule[];
   readonly #ofSubtrees: readonly IgnoreRule[];
-  /** The patterns of ancestor_path, each once. */
-  readonly #ancestorPaths: readonly Glob[];
+  /** Each once. */
+  readonly #ancestorPaths: readonly AncestorPath[];
   readonly #unmarked: IgnoreMarks;
   readonly #facts: Facts;
 
   constructor(rules: readonly IgnoreRule[]) {
     this.all = rules;
     this.#ofSubtrees = rules.filter(({ descendants }) => descendants);
-    const globs = rules.flatMap(({ ancestorPath }) => ancestorPath ?? []);
-    this.#ancestorPaths = [...new Map(globs.map((glob) => [glob.pattern, glob])).values()];
+    const ancestorPaths = rules.flatMap(({ ancestorPath }) => ancestorPath ?? []);
+    this.#ancestorPaths = [...new Map(ancestorPaths.map((one) => [one.key, one])).values()];
     this.#unmarked = { rules: this, subtreeOf: undefined, paths: new Set() };
     this.#facts = new Facts(this.#unmarked);
   }
 
-  /** Whether an event of a process makes no row. Counts it. Only for settled processes. `cgroup` is '' if unknown. */
+  /** Whether an event of a process makes no row. Counts it. Only for settled processes, and if no event was lost. `cgroup` is '' if unknown. */
   ignores(atFork: ProcessAtFork, cgroup: string): boolean {
     const usesAncestors = this.#ofSubtrees.length > 0 || this.#ancestorPaths.length > 0;
     const above = usesAncestors ? this.#marksOf(certainCreatorOf(atFork)) : this.#unmarked;
@@ -107,13 +123,14 @@ export class IgnoreRules {
   }
 
   #marked(atFork: ProcessAtFork, above: IgnoreMarks): IgnoreMarks {
-    if (above.subtreeOf) return above;
-    const cgroup = atFork.image.details.cgroup || atFork.process.cgroup;
-    const subtreeOf = this.#firstOf(this.#ofSubtrees, atFork, cgroup, above);
+    // All processes descend from init or kthreadd.
+    if (above.subtreeOf || atFork.process.creatorState === 'top') return above;
+    const subtreeOf = this.#firstOf(this.#ofSubtrees, atFork, atFork.cgroup, above);
     let { paths } = above;
-    for (const glob of this.#ancestorPaths) {
-      if (paths.has(glob.pattern) || !glob.matches(pathOf(atFork))) continue;
-      paths = new Set([...paths, glob.pattern]);
+    for (const ancestorPath of this.#ancestorPaths) {
+      const { glob, key } = ancestorPath;
+      if (paths.has(key) || !glob.matches(pathOf(atFork, ancestorPath.paths))) continue;
+      paths = new Set([...paths, key]);
     }
     return subtreeOf || paths !== above.paths ? { rules: this, subtreeOf, paths } : above;
   }
@@ -121,36 +138,49 @@ export class IgnoreRules {
 
 /** The facts of one process at a time. */
 class Facts implements IgnoreFacts {
-  uid: number | undefined;
-  path = '';
-  cwd = '';
-  args = '';
   cgroupPath = '';
   ancestorPaths: ReadonlySet<string>;
   #atFork: ProcessAtFork | undefined;
+  #details = NO_DETAILS;
+  #cmdline: string | undefined;
 
   constructor({ paths }: IgnoreMarks) {
     this.ancestorPaths = paths;
   }
 
   set(atFork: ProcessAtFork, cgroup: string, { paths }: IgnoreMarks): void {
-    const details = certainDetailsOf(atFork);
-    this.uid = details.uid;
-    this.path = details.path;
-    this.cwd = details.cwd;
-    this.args = details.argsCut ? details.args + CUT : details.args;
     this.cgroupPath = cgroup;
     this.ancestorPaths = paths;
     this.#atFork = atFork;
+    this.#details = certainDetailsOf(atFork);
+    this.#cmdline = undefined;
+  }
+
+  get uid(): number | undefined {
+    return this.#details.uid;
+  }
+
+  get cwd(): string {
+    return this.#details.cwd;
+  }
+
+  /** Made once, at the first rule that compares it: it may be long. */
+  get cmdline(): string {
+    this.#cmdline ??= this.#details.argsCut ? cmdlineOf(this.#details) + CUT : cmdlineOf(this.#details);
+    return this.#cmdline;
   }
 
   get entryType(): EntryType {
-    return this.#atFork ? entryOf(this.#atFork).type : 'unknown';
+    return this.#atFork ? certainEntryTypeOf(this.#atFork) : 'unknown';
   }
 
-  get parentPath(): string {
+  path(paths: Paths): string {
+    return this.#atFork ? pathOf(this.#atFork, paths) : '';
+  }
+
+  parentPath(paths: Paths): string {
     const creator = this.#atFork && certainCreatorOf(this.#atFork);
-    return creator ? pathOf(creator) : '';
+    return creator ? pathOf(creator, paths) : '';
   }
 }
 
@@ -159,11 +189,12 @@ function certainDetailsOf({ image }: ProcessAtFork): ExecDetails {
   return image.known ? image.details : NO_DETAILS;
 }
 
-function pathOf(atFork: ProcessAtFork): string {
-  return certainDetailsOf(atFork).path;
+/** '' if unknown. */
+function pathOf(atFork: ProcessAtFork, paths: Paths): string {
+  return paths === 'any' || hasHostsPaths(atFork) ? certainDetailsOf(atFork).path : '';
 }
 
-/** The creator, if an event or /proc reported it. */
+/** /proc shows only the present parent, which may be another process or run another program than at the fork. */
 function certainCreatorOf({ process }: ProcessAtFork): ProcessAtFork | undefined {
-  return process.creatorState === 'likely' ? undefined : process.creator;
+  return process.isForkCertain ? process.creator : undefined;
 }

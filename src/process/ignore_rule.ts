@@ -7,26 +7,33 @@ export class IgnoreError extends Error {
   override readonly name = 'IgnoreError';
 }
 
+/** Which paths count: those of any root, or only those of the host. */
+export type Paths = 'any' | 'host';
+
 /** What rules compare. What is not known is undefined or '', and matches nothing. */
 export interface IgnoreFacts {
   readonly uid: number | undefined;
   readonly entryType: EntryType;
-  readonly path: string;
-  readonly parentPath: string;
   readonly cgroupPath: string;
   readonly cwd: string;
-  /** Separated by NUL. */
-  readonly args: string;
-  /** Patterns of ancestor_path that the path of an ancestor matches. */
+  /** The arguments as one text. */
+  readonly cmdline: string;
+  /** Keys of the ancestor_path that the path of an ancestor matches. */
   readonly ancestorPaths: ReadonlySet<string>;
+  path(paths: Paths): string;
+  parentPath(paths: Paths): string;
 }
 
 const FIELDS = ['path', 'cmdline', 'cwd', 'uid', 'parent_path', 'ancestor_path', 'entry_type', 'cgroup_path'] as const;
 type Field = (typeof FIELDS)[number];
 type Fields = Readonly<Partial<Record<Field, unknown>>>;
 
-/** Any user sets these for any program: alone they do not choose a subtree. */
-const SET_BY_ANY_USER: readonly string[] = ['cmdline', 'cwd'] satisfies Field[];
+/** The other fields do not choose a subtree: any user sets them, or too many processes share a value. */
+const CHOOSE_SUBTREE: readonly Field[] = ['path', 'parent_path', 'ancestor_path', 'cgroup_path'];
+/** Fields that root sets. A rule with one of them may name paths of another root, such as a container's. */
+const PLACES: readonly Field[] = ['cgroup_path', 'entry_type'];
+/** A pattern that nearly every value matches: * or /*, for example. */
+const MATCHES_MOST = /^[/*?]*[*?][/*?]*$/;
 /** Each type of an entry that is known. */
 const ENTRY_TYPES: readonly EntryType[] = ['init', 'kthread', 'sshd', 'ssm', 'container', 'terminal', 'console'];
 const UID_MAX = 4_294_967_294;
@@ -37,9 +44,10 @@ export class IgnoreRule {
   readonly text: string;
   /** Whether descendants of what matches are ignored too. */
   readonly descendants: boolean;
-  readonly ancestorPath: Glob | undefined;
+  readonly ancestorPath: AncestorPath | undefined;
   /** Events that it has ignored. */
   ignored = 0;
+  readonly #paths: Paths;
   readonly #uid: number | undefined;
   readonly #entryType: EntryType | undefined;
   readonly #path: Glob | undefined;
@@ -55,15 +63,19 @@ export class IgnoreRule {
     if (this.text.length > RULE_LENGTH_MAX) throw new IgnoreError(`is longer than ${RULE_LENGTH_MAX} characters`);
     const { descendants = false, ...fields } = value as Fields & { readonly descendants?: unknown };
     if (typeof descendants !== 'boolean') throw new IgnoreError('descendants is not true or false');
-    checkNames(Object.keys(fields), descendants);
+    const narrow = narrowFields(fields);
+    if (descendants && !CHOOSE_SUBTREE.some((name) => narrow.includes(name)))
+      throw new IgnoreError(`descendants needs one of ${CHOOSE_SUBTREE.join(', ')}, with more than * and ?`);
     this.descendants = descendants;
+    this.#paths = PLACES.some((name) => narrow.includes(name)) ? 'any' : 'host';
     this.#uid = uidIn(fields);
     this.#entryType = entryTypeIn(fields);
     this.#path = globIn(fields, 'path');
     this.#parentPath = globIn(fields, 'parent_path');
     this.#cgroupPath = globIn(fields, 'cgroup_path');
     this.#cwd = globIn(fields, 'cwd');
-    this.ancestorPath = globIn(fields, 'ancestor_path');
+    const ancestorPath = globIn(fields, 'ancestor_path');
+    this.ancestorPath = ancestorPath && new AncestorPath(ancestorPath, this.#paths);
     this.#cmdline = globIn(fields, 'cmdline');
   }
 
@@ -72,23 +84,40 @@ export class IgnoreRule {
     return (
       (this.#uid === undefined || this.#uid === facts.uid) &&
       (this.#entryType === undefined || this.#entryType === facts.entryType) &&
-      (this.#path === undefined || this.#path.matches(facts.path)) &&
-      (this.#parentPath === undefined || this.#parentPath.matches(facts.parentPath)) &&
+      (this.#path === undefined || this.#path.matches(facts.path(this.#paths))) &&
+      (this.#parentPath === undefined || this.#parentPath.matches(facts.parentPath(this.#paths))) &&
       (this.#cgroupPath === undefined || this.#cgroupPath.matches(facts.cgroupPath)) &&
       (this.#cwd === undefined || this.#cwd.matches(facts.cwd)) &&
-      (this.ancestorPath === undefined || facts.ancestorPaths.has(this.ancestorPath.pattern)) &&
-      (this.#cmdline === undefined || this.#cmdline.matches(facts.args))
+      (this.ancestorPath === undefined || facts.ancestorPaths.has(this.ancestorPath.key)) &&
+      (this.#cmdline === undefined || this.#cmdline.matches(facts.cmdline))
     );
   }
 }
 
-function checkNames(names: readonly string[], descendants: boolean): void {
+/** The field ancestor_path of a rule. Fields with the same key match the same. */
+export class AncestorPath {
+  readonly glob: Glob;
+  readonly paths: Paths;
+  readonly key: string;
+
+  constructor(glob: Glob, paths: Paths) {
+    this.glob = glob;
+    this.paths = paths;
+    this.key = `${paths} ${glob.pattern}`;
+  }
+}
+
+/** The fields that most processes do not match. */
+function narrowFields(fields: Fields): readonly Field[] {
   const list = FIELDS.join(', ');
+  const names = Object.keys(fields);
   const unknown = names.find((name) => !FIELDS.some((field) => field === name));
   if (unknown !== undefined) throw new IgnoreError(`${JSON.stringify(unknown)} is no field: ${list}, descendants`);
   if (names.length === 0) throw new IgnoreError(`has no field, and would ignore everything: ${list}`);
-  if (descendants && names.every((name) => SET_BY_ANY_USER.includes(name)))
-    throw new IgnoreError('descendants needs more than cmdline and cwd, because any user sets those');
+  const narrow = FIELDS.filter((name) => fields[name] !== undefined && !MATCHES_MOST.test(String(fields[name])));
+  if (narrow.length === 0)
+    throw new IgnoreError('would ignore nearly everything: a pattern of only * and ? does not count as a field');
+  return narrow;
 }
 
 function globIn(fields: Fields, name: Field): Glob | undefined {

@@ -34,6 +34,8 @@ export class PendingEvent {
   ids: SetidEvent | undefined = undefined;
   /** Control group; '' if unknown. */
   cgroup = '';
+  /** Whether no event before it was lost, up to the last resync. */
+  isCertain = true;
   /** The images before `image`. */
   readonly previous: readonly Image[];
   /** When the tree received it, in ms of the tree's clock. */

@@ -83,7 +83,7 @@ export interface IgnoreMarks {
   readonly rules: object;
   /** The rule that ignores the process and its descendants. */
   readonly subtreeOf: { ignored: number } | undefined;
-  /** Patterns of ancestor_path that the path of the process or of an ancestor matches. */
+  /** Keys of the ancestor_path that the path of the process or of an ancestor matches. */
   readonly paths: ReadonlySet<string>;
 }
 
@@ -133,6 +133,8 @@ export class Process {
   likelyCreator: ProcessAtFork | undefined = undefined;
   /** Whether the creator certainly called fork itself. With CLONE_PARENT, another process calls fork. */
   isForkedByCreator = false;
+  /** Whether a fork event reported the creator, and no event before it was lost: the creator ran this program then. */
+  isForkCertain = false;
   /** A fork of this process that is not believed yet: see claims.ts. */
   claim: Claim | undefined = undefined;
   /** Whether clone returns pids of the initial pid namespace to this process. */

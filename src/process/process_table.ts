@@ -76,7 +76,7 @@ export class ProcessTable {
 
   /** Whether an entity id is of a process of this boot. */
   isOfThisBoot(entityId: string): boolean {
-    return this.#entityIds.areOf(entityId);
+    return this.#entityIds.isOfThisBoot(entityId);
   }
 
   resize(settings: { cacheSize: number; cacheTtlSeconds: number }): void {
@@ -136,7 +136,7 @@ export class ProcessTable {
     if (existing && this.#isForkOf(event, existing)) {
       // Rows already contain this process as an ancestor, so its record must not change.
       if (existing.isTold || !existing.setCreator(creator)) return undefined;
-      existing.isForkedByCreator = isOfCaller(fork);
+      this.#learnFork(existing, fork);
       if (existing.execUnixMs === 0) existing.inheritImage(fork.forker.image);
       startAt(existing, event);
       return undefined;
@@ -144,7 +144,7 @@ export class ProcessTable {
     const { image } = fork.forker;
     const process = this.#makeForked(event, image);
     process.attachCreator(creator);
-    process.isForkedByCreator = isOfCaller(fork);
+    this.#learnFork(process, fork);
     this.#inherit(process, fork);
     if (event.isCoarse && existing && existing.execUnixMs > event.unixMs) {
       // The record of a vfork comes after the child's exec, when the parent continues. The exec was applied to the old process.
@@ -155,6 +155,11 @@ export class ProcessTable {
     }
     this.#cache.put(process);
     return process;
+  }
+
+  #learnFork(process: Process, fork: Claim): void {
+    process.isForkedByCreator = isOfCaller(fork);
+    process.isForkCertain = this.#losses.sinceResync === 0;
   }
 
   #makeForked(event: ForkEvent, image: Image): Process {
@@ -270,7 +275,7 @@ export class ProcessTable {
     process.claim = undefined;
     claim.forker.process.countsInitially = true;
     if (process.isTold || !process.setCreator(claim.creator)) return;
-    process.isForkedByCreator = isOfCaller(claim);
+    this.#learnFork(process, claim);
     startAt(process, claim.event);
     if (process.execUnixMs === 0) process.inheritImage(claim.forker.image);
     this.texts.keep(process.image);

@@ -29,9 +29,16 @@ export function isRootsProgram({ process, image }: Pick<ProcessAtFork, 'process'
   return image.known && uid === 0 && euid === 0 && isRootsFile(image.details) && isOnHost({ process, image });
 }
 
-function isOnHost({ process, image }: Pick<ProcessAtFork, 'process' | 'image'>): boolean {
-  const { root, pidNamespace = process.pidNamespace } = image.details;
-  if (root !== '' && root !== '/') return false;
-  if (pidNamespace !== undefined && pidNamespace !== INITIAL_PID_NAMESPACE) return false;
-  return process.userNamespace === undefined || process.userNamespace === INITIAL_USER_NAMESPACE;
+function isOnHost(atFork: Pick<ProcessAtFork, 'process' | 'image'>): boolean {
+  const { pidNamespace = atFork.process.pidNamespace } = atFork.image.details;
+  return (pidNamespace === undefined || pidNamespace === INITIAL_PID_NAMESPACE) && hasHostsPaths(atFork);
+}
+
+/**
+ * Whether its paths are those of the host. In another root or user namespace, an ordinary user may give any file any path. An
+ * unknown root or namespace is taken as that of the host.
+ */
+export function hasHostsPaths({ process, image }: Pick<ProcessAtFork, 'process' | 'image'>): boolean {
+  const { root, userNamespace = process.userNamespace } = image.details;
+  return (root === '' || root === '/') && (userNamespace === undefined || userNamespace === INITIAL_USER_NAMESPACE);
 }

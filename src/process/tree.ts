@@ -268,6 +268,7 @@ export class ProcessTree {
     if (event.groupsUntold && details?.pgid === undefined) process.group = undefined;
     process.leftTerminal = false;
     const pending = new PendingEvent('exec', process, event, this.#options.now(), details);
+    pending.isCertain = isCertain;
     if (details) this.#learn(pending, details, before);
     if (details?.cgroup || event.cgroupUntold) {
       process.cgroup = details?.cgroup ?? '';
@@ -289,6 +290,7 @@ export class ProcessTree {
     // The waiting event refers to it, so the cache must still find it by its pid.
     process.isReferredTo = true;
     const pending = new PendingEvent(action, process, at, this.#options.now());
+    pending.isCertain = this.processes.losses.sinceResync === 0;
     this.#wait(pending);
     return pending;
   }
@@ -412,20 +414,21 @@ export class ProcessTree {
     // A thread group leader also ends when another thread executes: this is not the exit of the process (R7).
     const isRevived = pending.action === 'exit' && !process.exit;
     if (isRevived || !this.#settings.actions.has(pending.action)) return;
-    process.cgroup ||= fromCreators(process, ({ cgroup }) => cgroup, 'hasLeftCgroup') ?? '';
-    const cgroup = pending.cgroup || process.cgroup;
-    if (this.#settings.ignore?.ignores(pending.atFork, cgroup)) {
+    process.cgroup ||= fromCreators(process, cgroupIn, endsCertainCgroup) ?? '';
+    const certainCgroup = pending.cgroup || process.cgroup;
+    // After a loss and before a resync, the lost events may include an exec or a fork of the process or an ancestor.
+    const certain = this.processes.losses.sinceResync === 0;
+    if (certain && pending.isCertain && this.#settings.ignore?.ignores(pending.atFork, certainCgroup)) {
       this.#eventsIgnored++;
       return;
     }
     this.#eventsPublished++;
     if (pending.action === 'exec' && areMissing(pending.details)) this.#detailsMissing++;
+    const cgroup = certainCgroup || (fromCreators(process, cgroupIn, endsCgroup) ?? '');
     process.pidNamespace ??= fromCreators(process, ({ pidNamespace }) => pidNamespace);
     const context = this.#context;
     const creator = context.record(process.creator);
     const ancestry = ancestryOf(process, creator, this.#settings.maxDepth);
-    // After a loss and before a resync, the lost events may include an exec or a fork of an ancestor.
-    const certain = this.processes.losses.sinceResync === 0;
     const { action, atFork, image, group, sessionLeader, groupLeader } = pending;
     const entry = entryOf(atFork);
     const inherited = image.known ? image.details : undefined;
@@ -517,17 +520,22 @@ function sealNow(image: Image): void {
   if (!image.sealed) image.seal(undefined);
 }
 
-/** The value of the nearest ancestor that has one. `end` stops the search. Only for settled processes. */
+type Inherited = Pick<ExecDetails, 'cgroup' | 'pidNamespace'>;
+const cgroupIn = ({ cgroup }: Inherited) => cgroup;
+const endsCgroup = ({ hasLeftCgroup }: Process) => hasLeftCgroup;
+const endsCertainCgroup = (one: Process) => endsCgroup(one) || one.creatorState === 'likely';
+
+/** The value of the nearest ancestor that has one. The search ends at a process that `ends` names. Only for settled processes. */
 function fromCreators<Value>(
   process: Process,
-  of: (one: Pick<ExecDetails, 'cgroup' | 'pidNamespace'>) => Value,
-  end?: 'hasLeftCgroup',
+  of: (one: Inherited) => Value,
+  ends: (one: Process) => boolean = () => false,
 ): Value | undefined {
-  if (end && process[end]) return undefined;
+  if (ends(process)) return undefined;
   for (let ancestor = process.creator; ancestor; ancestor = ancestor.process.creator) {
     const value = of(ancestor.image.details) || of(ancestor.process);
     if (value) return value;
-    if (end && ancestor.process[end]) return undefined;
+    if (ends(ancestor.process)) return undefined;
   }
   return undefined;
 }

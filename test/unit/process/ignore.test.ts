@@ -45,7 +45,7 @@ describe('a rule', () => {
     ['uid', { uid: 33 }],
     ['parent_path', { parent_path: '/bin/shell' }],
     ['ancestor_path of the creator', { ancestor_path: '/bin/shell' }],
-    ['ancestor_path of the top', { ancestor_path: '/bin/init' }],
+    ['ancestor_path of an earlier one', { ancestor_path: '/bin/daemon' }],
     ['cgroup_path', { cgroup_path: '/system.slice/*' }],
     ['all of them', { path: '*job', cmdline: 'job*', cwd: '/srv/www', uid: 33, parent_path: '*shell' }],
   ])('by %s ignores what it matches', (_, rule) => {
@@ -65,6 +65,14 @@ describe('a rule', () => {
     const right = { path: '/bin/job', cmdline: 'job*', cwd: '/srv/www', cgroup_path: '*', entry_type: 'init' };
     expect(rowsWith({ ...right, uid: 33, ...wrong }, 'daemon', 'shell', job)).toContain(job.cmdline);
     expect(rowsWith({ ...right, uid: 33 }, 'daemon', 'shell', job)).not.toContain(job.cmdline);
+  });
+
+  test.each<Rule>([
+    { path: '/bin/init', descendants: true },
+    { ancestor_path: '/bin/in*', uid: 0 },
+    { entry_type: 'init', ancestor_path: '/bin/init', descendants: true },
+  ])('%j does not ignore all that descends from init', (rule) => {
+    expect(rowsWith(rule, 'daemon', 'shell')).toEqual(['daemon', 'shell']);
   });
 
   test('by entry_type ignores a whole session of sshd, at any depth', () => {
@@ -121,7 +129,7 @@ describe('a rule', () => {
 });
 
 describe('a fact that is not certain matches nothing', () => {
-  const everything = ignoring({ path: '*' }, { cmdline: '*' }, { cwd: '*' }, { ancestor_path: '*', uid: 5 });
+  const everything = ignoring({ path: '/bin/*' }, { cmdline: 'l*' }, { cwd: '/' }, { ancestor_path: '/bin/*', uid: 0 });
 
   test('because the details of the exec are missing', () => {
     const kernel = new KernelModel();
@@ -144,6 +152,111 @@ describe('a fact that is not certain matches nothing', () => {
     kernel.exec(11, 'child');
     const rules = ignoring({ path: '/bin/sh' }, { parent_path: '/bin/sh' }, { path: '/bin/sh', descendants: true });
     expect(cmdlines(new TreeHarness({ ignore: rules }).run(kernel))).toEqual(['sh', 'child']);
+  });
+
+  const OF_MAKE: readonly Rule[] = [
+    { parent_path: '/bin/make' },
+    { ancestor_path: '/bin/make' },
+    { path: '/bin/make', descendants: true },
+  ];
+
+  test.each([...OF_MAKE, { cgroup_path: '/ci' }])(
+    'because events were lost: %j may be of an earlier program or process of the pid',
+    (rule) => {
+      const harness = new TreeHarness({ ignore: ignoring({ ...rule }) });
+      const kernel = chainOf('make', { cmdline: 'noise', more: { cgroup: '/ci' } });
+      harness.run(kernel);
+      kernel.tell(kernel.loss());
+      kernel.exec(11, 'after');
+      kernel.fork(10, 12);
+      kernel.exec(12, 'child');
+      expect(cmdlines(harness.run(kernel)).slice(-2)).toEqual(['after', 'child']);
+      expect(harness.tree.stats.eventsIgnored).toBeGreaterThan(0);
+    },
+  );
+
+  test.each(OF_MAKE)('after a resync: %j may not be what the parent ran at a fork during the loss', (rule) => {
+    const harness = new TreeHarness({ ignore: ignoring(rule) });
+    const kernel = chainOf('make');
+    kernel.tell(kernel.loss());
+    kernel.fork(10, 11);
+    harness.run(kernel);
+    const { processes } = harness.tree;
+    processes.resynced(processes.losses.total);
+    kernel.exec(11, 'child');
+    kernel.fork(10, 12);
+    kernel.exec(12, 'noise');
+    expect(cmdlines(harness.run(kernel)).at(-1)).toBe('child');
+  });
+
+  test('because events were lost before it, though it is published after the resync', () => {
+    const harness = new TreeHarness({ ignore: ignoring({ cgroup_path: '/ci' }) });
+    const kernel = chainOf('daemon');
+    kernel.tell(kernel.loss());
+    kernel.fork(10, 11);
+    kernel.exec(11, 'late', { cgroup: '/ci' });
+    // Without its fork, the event waits.
+    harness.tree.apply(kernel.take().filter(({ kind, pid }) => kind !== 'fork' || pid !== 11));
+    const { processes } = harness.tree;
+    processes.resynced(processes.losses.total);
+    expect(cmdlines(harness)).toEqual(['daemon']);
+    harness.tree.flush('all');
+    expect(cmdlines(harness)).toEqual(['daemon', 'late']);
+  });
+
+  test.each<Partial<ExecDetails>>([{ root: '/srv/jail' }, { root: 'mnt:[4026532999]' }, { userNamespace: 4026532000 }])(
+    'because its user may give any file any path: %j',
+    (own) => {
+      const [make, cc] = ['make', 'cc'].map((cmdline) => ({ cmdline, more: { ...own, cgroup: '/ci' } })) as [
+        Program,
+        Program,
+      ];
+      for (const rule of [{ path: '/bin/make' }, ...OF_MAKE])
+        expect(rowsWith(rule, 'daemon', make, cc)).toEqual(['daemon', 'make', 'cc']);
+      for (const place of [{ cgroup_path: '/ci' }, { entry_type: 'init' }]) {
+        expect(rowsWith({ path: '/bin/make', ...place }, 'daemon', make, cc)).toEqual(['daemon', 'cc']);
+        for (const rule of OF_MAKE) expect(rowsWith({ ...rule, ...place }, 'daemon', make, cc)).not.toContain('cc');
+      }
+      expect(rowsWith({ path: '/bin/make', cgroup_path: '/*' }, 'daemon', make, cc)).toContain('make');
+    },
+  );
+
+  test('but a path of the host is what it says', () => {
+    const make = { cmdline: 'make', more: { root: '/', userNamespace: 0xeffffffd } };
+    for (const rule of OF_MAKE) expect(rowsWith(rule, make, 'cc')).not.toContain('cc');
+    expect(rowsWith({ path: '/bin/make' }, make, 'cc')).toEqual(['cc']);
+  });
+
+  test('because /proc shows only the present parent and its present program', () => {
+    const rows = (rule: Rule) => {
+      const harness = new TreeHarness({ ignore: ignoring(rule) });
+      const kernel = chainOf('make', 'sh');
+      kernel.take();
+      harness.tree.processes.adopt([harness.proc.show(10, 1, 'make', 100), harness.proc.show(11, 10, 'sh', 101)]);
+      kernel.fork(11, 12);
+      kernel.exec(12, 'cc');
+      return cmdlines(harness.run(kernel));
+    };
+    for (const name of ['ancestor_path', 'parent_path']) expect(rows({ [name]: '/bin/sh' })).toEqual([]);
+    expect(rows({ path: '/bin/sh', descendants: true })).toEqual([]);
+    for (const rule of OF_MAKE) expect(rows(rule)).toEqual(['cc']);
+  });
+
+  test('because a creator from its entry leader on is only likely', () => {
+    const rows = (rule: Rule) => {
+      const kernel = chainOf({ cmdline: 'daemon', more: { cgroup: '/ci' } }, 'job', 'below');
+      const events = kernel.take().filter(({ kind, pid }) => kind !== 'fork' || pid !== 11);
+      const harness = new TreeHarness({ ignore: ignoring(rule) });
+      harness.tree.apply(events);
+      harness.tree.flush('all');
+      return harness;
+    };
+    for (const rule of [{ entry_type: 'init' }, { cgroup_path: '/ci' }]) {
+      const harness = rows(rule);
+      expect(cmdlines(harness)).toEqual(['job', 'below']);
+      for (const cmdline of ['job', 'below'])
+        expect(harness.row(cmdline)).toMatchObject({ cgroup: '/ci', entry: { type: 'init' } });
+    }
   });
 
   test('because the creator is only likely', () => {
@@ -235,9 +348,11 @@ describe('ignored processes', () => {
 
   test('below a chain of a thousand are found without a deep recursion', () => {
     const kernel = new KernelModel();
-    for (let pid = 2; pid < 1000; pid++) kernel.fork(pid - 1, pid);
+    kernel.fork(1, 10);
+    kernel.exec(10, 'top');
+    for (let pid = 11; pid < 1000; pid++) kernel.fork(pid - 1, pid);
     kernel.exec(999, 'deep');
-    const ignore = ignoring({ path: '/bin/init', descendants: true });
+    const ignore = ignoring({ path: '/bin/top', descendants: true });
     expect(cmdlines(new TreeHarness({ ignore }).run(kernel))).toEqual([]);
   });
 });
@@ -293,13 +408,31 @@ describe('a value of the flag', () => {
     ['[{"uid":1.5}]', 'uid is not'],
     ['[{"entry_type":"unknown"}]', 'entry_type is not one of init, kthread, sshd'],
     ['[{"path":"/x","descendants":"yes"}]', 'descendants is not true or false'],
-    ['[{"cmdline":"x","descendants":true}]', 'descendants needs more than cmdline and cwd'],
-    ['[{"cmdline":"x","cwd":"/tmp","descendants":true}]', 'because any user sets those'],
+    ['[{"cmdline":"x","descendants":true}]', 'descendants needs one of path, parent_path, ancestor_path, cgroup_path'],
+    ['[{"cmdline":"x","cwd":"/tmp","descendants":true}]', 'descendants needs one of path'],
+    ['[{"uid":0,"descendants":true}]', 'descendants needs one of path'],
+    ['[{"entry_type":"init","descendants":true}]', 'descendants needs one of path'],
+    ['[{"path":"*"}]', 'would ignore nearly everything: a pattern of only * and ? does not count as a field'],
+    ['[{"path":"/*","cmdline":"?*","ancestor_path":"*/*"}]', 'would ignore nearly everything'],
+    ['[{"path":"*","cmdline":"x*","descendants":true}]', 'descendants needs one of path'],
+    ['[{"cgroup_path":"/*","cwd":"/tmp","descendants":true}]', 'descendants needs one of path'],
+    [`[{"cmdline":"*x${'?'.repeat(40)}*"}]`, '32 characters at most'],
+    ['[{"uid":5,"uid":0}]', 'a rule has the same field twice'],
+    ['[{"path":"/x","uid":1},{"path":"/x:\\"","p\\u0061th" : "/b"}]', 'a rule has the same field twice'],
     [JSON.stringify([{ path: 'x'.repeat(5000) }]), 'is longer than 4096 characters'],
     [JSON.stringify(Array.from({ length: 101 }, (_, uid) => ({ uid }))), '101 rules, 100 at most'],
   ])('%.60s is an error that names the rule', (text, message) => {
     expect(() => parseIgnoreRules(text)).toThrow(message);
     expect(() => parseIgnoreRules(text)).toThrow(/^process_ancestry_ignore: /);
+  });
+
+  test('that is long is an error that shows its beginning', () => {
+    for (const text of ['x'.repeat(5000), JSON.stringify([{ path: 'x'.repeat(5000) }])])
+      expect(() => parseIgnoreRules(text)).toThrow(/^.{200,400}$/);
+  });
+
+  test('may have the names of fields in texts', () => {
+    expect(ignoring({ path: '/"uid":', cmdline: '{"uid":5,"uid":0}', uid: 5 })?.all).toHaveLength(1);
   });
 
   test.each(['', ' ', '[]'])('of no rules (%j) ignores nothing', (text) => {
@@ -316,6 +449,7 @@ const glob = new DatabaseSync(':memory:').prepare('SELECT ? GLOB ? AS matches');
 const globs = (text: string, pattern: unknown) => text !== '' && glob.get(text, String(pattern))?.matches === 1;
 
 interface Shown {
+  readonly pid: number;
   readonly path: string;
   readonly cmdline: string;
   readonly cwd: string;
@@ -329,15 +463,18 @@ function isShownBy(rule: Rule, own: Shown, above: readonly Shown[]): boolean {
     cwd: () => globs(own.cwd, rule.cwd),
     uid: () => own.uid === rule.uid,
     parent_path: () => globs(above[0]?.path ?? '', rule.parent_path),
-    ancestor_path: () => above.some(({ path }) => globs(path, rule.ancestor_path)),
+    ancestor_path: () => above.some(({ pid, path }) => pid !== 1 && globs(path, rule.ancestor_path)),
   };
   const isMatch = Object.entries(matches).every(([name, holds]) => rule[name] === undefined || holds());
+  const [creator, ...others] = above;
   return (
-    isMatch || (rule.descendants === true && above.length > 0 && isShownBy(rule, above[0] as Shown, above.slice(1)))
+    isMatch ||
+    (rule.descendants === true && creator !== undefined && creator.pid !== 1 && isShownBy(rule, creator, others))
   );
 }
 
 const ofRow = (row: PublishedEvent): Shown => ({
+  pid: row.process.pid,
   path: row.details?.path ?? '',
   cmdline: told(row).cmdline,
   cwd: row.details?.cwd ?? '',
@@ -360,7 +497,7 @@ test('after any events, rules leave the rows that their columns say, and change 
     )
     .filter((rule) => {
       const names = Object.keys(rule).filter((name) => name !== 'descendants');
-      return names.some((name) => name !== 'cmdline') || (names.length > 0 && !rule.descendants);
+      return names.some((name) => name.endsWith('path')) || (names.length > 0 && !rule.descendants);
     });
   const happenings = fc.array(happening, { minLength: 5, maxLength: 60 });
   let [ignored, kept] = [0, 0];
@@ -376,7 +513,8 @@ test('after any events, rules leave the rows that their columns say, and change 
         return harness;
       }) as [TreeHarness, TreeHarness];
       const expected = without.published.filter((row) => {
-        const above = ancestorsOf(row).map(({ path, cmdline, cwd, credentials: { uid } }) => ({
+        const above = ancestorsOf(row).map(({ pid, path, cmdline, cwd, credentials: { uid } }) => ({
+          pid,
           path,
           cmdline,
           cwd,
