@@ -5,6 +5,7 @@
 import type { Pid } from '../src/collect/event.ts';
 import { MS_PER_TICK } from '../src/linux/clock_ticks.ts';
 import { type Pieces, parseSqliteNumber, type QueryContext } from '../src/osquery/index.ts';
+import { startTicksOf } from '../src/process/identity.ts';
 import { ancestorsOf } from '../src/process/lineage_walk.ts';
 import type { Process } from '../src/process/process.ts';
 import type { ProcessTable } from '../src/process/process_table.ts';
@@ -12,8 +13,11 @@ import type { EventStore } from '../src/store/event_store.ts';
 import type { StoredAncestor } from '../src/store/rows/shared_reader.ts';
 import { type AncestorOfRow, type AncestryRow, rememberedAncestor } from './ancestry_row.ts';
 import { cgroupOf } from './lineage.ts';
-import { searchInPieces } from './process_ancestry_events.ts';
+import { equalNumbers, searchInPieces } from './process_ancestry_events.ts';
 import { stateOf } from './process_state.ts';
+
+/** Seconds between two pauses. */
+const SECONDS_A_PIECE = 1024;
 
 export type RowStore = Pick<EventStore, 'select'>;
 
@@ -32,13 +36,16 @@ interface Holder {
 /** The holders of one pid in one boot, by entity id. */
 type Holders = Map<string, Holder>;
 
+/** The boot in an entity id. */
+const bootOf = (entityId: string) => entityId.slice(0, entityId.indexOf('.'));
+
 /** By boot and pid: pids are unique in a boot. */
 class HoldersByPid {
   readonly #groups = new Map<string, Holders>();
 
   /** Of the boot and the pid of a process. */
   of(pid: number, entityId: string): Holders {
-    const key = `${entityId.slice(0, entityId.indexOf('.'))} ${pid}`;
+    const key = `${bootOf(entityId)} ${pid}`;
     let group = this.#groups.get(key);
     if (!group) {
       group = new Map();
@@ -52,13 +59,26 @@ class HoldersByPid {
   }
 }
 
-/** The seconds that the constraints on `at` equal; undefined without such a constraint. */
-export function secondsAsked({ constraints }: Pick<QueryContext, 'constraints'>): ReadonlySet<number> | undefined {
-  const asked = constraints.get('at')?.filter(({ op }) => op === 'eq') ?? [];
-  if (asked.length === 0) return undefined;
-  const numbers = asked.map(({ expr }) => Number(parseSqliteNumber(expr)?.value));
-  // Milliseconds of a larger number would not be exact. No row has a fraction.
-  return new Set(numbers.filter((number) => Number.isSafeInteger(number * 1000) && number >= 0));
+/**
+ * The seconds that the constraints on `at` equal; undefined for a query about now.
+ *
+ * @throws {Error} the query needs `at`, but SQLite does not know it yet
+ */
+export function* secondsAsked({ constraints, columnsUsed }: QueryContext): Pieces<ReadonlySet<number> | undefined> {
+  const seconds = yield* equalNumbers(constraints.get('at'), secondOf);
+  // `SELECT *` does not use a hidden column.
+  if (!seconds && columnsUsed?.has('at'))
+    throw new Error(
+      'at needs a value: WHERE pid = … AND at = …, in a join FROM another_table CROSS JOIN process_ancestry',
+    );
+  return seconds;
+}
+
+/** Null for a number that no row has. */
+function secondOf(expr: string): number | null {
+  const number = Number(parseSqliteNumber(expr)?.value);
+  // Milliseconds of a larger number would not be exact.
+  return Number.isInteger(number) && Number.isSafeInteger(number * 1000) && number >= 0 ? number : null;
 }
 
 /** @throws {Error} the query names no pid */
@@ -74,13 +94,23 @@ export function* lineageAt(
   if (!pids) throw new Error('at needs the pid or the entity_id of a process: WHERE pid = … AND at = …');
   const live = hosts.find((processes) => !processes.isRecorded);
   // What has not happened yet is not known. The times of a recorded log may be of a clock that was wrong.
-  const seconds = [...asked].filter((second) => (hosts.length > 0 && !live) || second * 1000 <= nowMs);
+  const lastMs = hosts.length > 0 && !live ? Number.POSITIVE_INFINITY : nowMs;
+  const seconds: number[] = [];
+  const whole = { fromMs: Number.POSITIVE_INFINITY, toMs: 0 };
+  for (const second of asked) {
+    if (second * 1000 > lastMs) continue;
+    seconds.push(second);
+    whole.fromMs = Math.min(whole.fromMs, second * 1000);
+    whole.toMs = Math.max(whole.toMs, (second + 1) * 1000);
+    if (seconds.length % SECONDS_A_PIECE === 0) yield undefined;
+  }
   if (seconds.length === 0) return;
   const holders = new HoldersByPid();
-  const open = yield* addRemembered(holders, hosts, pids, seconds);
+  const open = yield* addRemembered(holders, hosts, pids, whole);
   if (open.size > 0) yield* addStored(holders, hosts, store, open);
+  const boots = live && (yield* bootsOf(holders, live));
   for (const group of holders.groups()) {
-    for (const [holder, endMs] of withEnds(group, live)) {
+    for (const [holder, endMs] of withEnds(group, boots)) {
       for (const at of seconds) {
         yield undefined;
         if (holder.start < (at + 1) * 100 && endMs >= at * 1000) yield* rowsOf(holder, at);
@@ -97,12 +127,12 @@ function* rowsOf({ pid, entityId, ancestors }: Holder, at: number): Generator<An
   }
 }
 
-/** Adds the processes in memory. Returns the pids that may have had other holders in these seconds. */
+/** Adds the processes in memory. Returns the pids that may have had other holders in this time. */
 function* addRemembered(
   holders: HoldersByPid,
   hosts: readonly ProcessTable[],
   pids: ReadonlySet<number>,
-  seconds: readonly number[],
+  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
 ): Pieces<Set<number>> {
   const open = new Set<number>();
   for (const pid of pids) {
@@ -114,7 +144,7 @@ function* addRemembered(
         const [start, endMs] = [processes.startOf(process), endOf(process, processes)];
         const ancestors = () => rememberedAncestors(process, processes);
         holders.of(pid, entityId).set(entityId, { pid: process.pid, entityId, start, endMs, ancestors });
-        isWhole ||= seconds.every((second) => start <= second * 100 && (endMs ?? 0) >= (second + 1) * 1000);
+        isWhole ||= start * MS_PER_TICK <= fromMs && (endMs ?? 0) >= toMs;
       }
     }
     if (!isWhole) open.add(pid);
@@ -197,15 +227,43 @@ function presentState(
   return { state: null, exitStatus: undefined };
 }
 
+/** When boots of this host began. */
+interface Boots {
+  readonly live: ProcessTable;
+  /** Unix ms, by the boot in entity ids. */
+  readonly earlier: ReadonlyMap<string, number>;
+}
+
+function* bootsOf(holders: HoldersByPid, live: ProcessTable): Pieces<Boots> {
+  const earlier = new Map<string, number>();
+  for (const group of holders.groups()) {
+    yield undefined;
+    for (const { entityId, start } of group.values()) {
+      if (live.isOfThisBoot(entityId)) break;
+      const beganMs = (start - startTicksOf(entityId)) * MS_PER_TICK;
+      earlier.set(bootOf(entityId), Math.min(beganMs, earlier.get(bootOf(entityId)) ?? beganMs));
+    }
+  }
+  return { live, earlier };
+}
+
+/** When the boot after that of the process began, in Unix ms; infinite if it is the last one. */
+function nextBootMs({ entityId, start }: Holder, boots: Boots | undefined): number {
+  if (!boots || boots.live.isOfThisBoot(entityId)) return Number.POSITIVE_INFINITY;
+  let nextMs = boots.live.bootUnixMs;
+  for (const [boot, beganMs] of boots.earlier)
+    if (boot !== bootOf(entityId) && beganMs > start * MS_PER_TICK) nextMs = Math.min(nextMs, beganMs);
+  return nextMs;
+}
+
 /**
  * Each process of a pid with the latest time at which it can have ended, in Unix ms. If its end is not known, that is the start of the
  * next process, or the next boot.
  */
-function* withEnds(group: Holders, live: ProcessTable | undefined): Generator<[Holder, endMs: number]> {
+function* withEnds(group: Holders, boots: Boots | undefined): Generator<[Holder, endMs: number]> {
   let nextMs: number | undefined;
   for (const holder of [...group.values()].sort((one, other) => other.start - one.start)) {
-    const isEarlier = live !== undefined && !live.isOfThisBoot(holder.entityId);
-    nextMs ??= isEarlier ? live.bootUnixMs : Number.POSITIVE_INFINITY;
+    nextMs ??= nextBootMs(holder, boots);
     yield [holder, holder.endMs ?? nextMs];
     nextMs = holder.start * MS_PER_TICK;
   }

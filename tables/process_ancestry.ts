@@ -111,11 +111,7 @@ export function processAncestry(
     rowid: (row) => (row.process ? rowids.of(row.process) * DEPTHS + row.depth : rowidAt(row)),
     async generate(context) {
       await readable();
-      const seconds = secondsAsked(context);
-      const rows = seconds
-        ? lineageAt(processes(), store, context, seconds, Date.now())
-        : rememberedRows(processes(), context);
-      return admitted(rows, context);
+      return admitted(rowsAsked(processes(), store, context), context);
     },
   };
 }
@@ -127,6 +123,15 @@ function* admitted(
   const admits = yield* rowMatcherInPieces(columns, context);
   // A row that does not match is a pause too: a chain may be a thousand long.
   for (const row of rows) yield row && (!admits || admits(row)) ? row : undefined;
+}
+
+function* rowsAsked(
+  hosts: readonly ProcessTable[],
+  store: RowStore,
+  context: QueryContext,
+): IterableIterator<AncestryRow | undefined> {
+  const seconds = yield* secondsAsked(context);
+  yield* seconds ? lineageAt(hosts, store, context, seconds, Date.now()) : rememberedRows(hosts, context);
 }
 
 function* rememberedRows(

@@ -380,7 +380,7 @@ export function* searchInPieces({ constraints }: Pick<QueryContext, 'constraints
  * The numbers that a column must equal; undefined for no limit. `numberOf` returns null for an expression that matches no row,
  * and undefined for an expression that may match any row.
  */
-function* equalNumbers(
+export function* equalNumbers(
   asked: readonly Constraint[] = [],
   numberOf: (expr: string) => number | null | undefined,
 ): Pieces<Set<number> | undefined> {
