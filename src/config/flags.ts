@@ -110,7 +110,7 @@ export const flags = {
     check: parseIgnoreRules,
     whenRefused: { value: '', meaning: 'no event is ignored until it is changed' },
     description:
-      'rules for events that become no rows, as a JSON array; the fields of a rule (path, cmdline, cwd, parent_path, ancestor_path and cgroup_path as GLOB patterns, uid, entry_type) must all match; with "descendants": true it also ignores all descendants of what it matches',
+      'rules for events that become no rows, as a JSON array; the fields of a rule (path, cmdline, cwd, parent_path, ancestor_path, cgroup_path, container_image and pod_namespace as GLOB patterns, uid, entry_type) must all match; with "descendants": true it also ignores all descendants of what it matches',
   },
   process_ancestry_aggregate_ms: {
     type: 'integer',

@@ -10,8 +10,9 @@ import { containerGroups } from '../linux/container_id.ts';
 import type { ContainerFacts } from './facts.ts';
 import type { RuntimeFiles } from './runtime_files.ts';
 
-/** ContainerFacts as JSON. The object is the same for all rows of a container. */
+/** ContainerFacts, also as JSON. The object is the same for all rows of a container. */
 interface ContainerJson {
+  readonly facts: ContainerFacts;
   readonly json: string;
 }
 
@@ -84,6 +85,12 @@ export class ContainerNames {
     return this.#start(next, candidates);
   }
 
+  /** The facts of a container of root, if they were read before. It reads nothing. */
+  known(cgroupPath: string): ContainerFacts | undefined {
+    const facts = this.#byPath.get(cgroupPath)?.container?.facts;
+    return facts?.claimed ? undefined : facts;
+  }
+
   #start(known: Known, candidates: readonly Candidate[]): Promise<ContainerJson | undefined> {
     let timer: NodeJS.Timeout | undefined;
     const reading = this.#read(candidates).then((container) => {
@@ -131,7 +138,7 @@ const QUEUE_MAX = 512;
 class FactsReader {
   readonly #known = new LRUCache<string, ContainerJson>({
     maxSize: CONTAINERS_BYTES,
-    sizeCalculation: ({ json }) => 2 * json.length + CONTAINER_BYTES,
+    sizeCalculation: ({ json }) => 4 * json.length + CONTAINER_BYTES,
   });
   #last: Promise<unknown> = Promise.resolve();
   #queued = 0;
@@ -147,7 +154,7 @@ class FactsReader {
       if (already) return already;
       const facts = await read();
       if (!facts) return undefined;
-      const container = { json: JSON.stringify(facts) };
+      const container = { facts, json: JSON.stringify(facts) };
       this.#known.set(key, container);
       return container;
     });

@@ -14,27 +14,34 @@ export class GlobError extends Error {
 
 export class Glob {
   readonly pattern: string;
+  /** Whether it may match a text and not the same text with other characters for its spaces. */
+  readonly seesSpaces: boolean;
   /** The parts between the *. */
   readonly #parts: readonly Part[];
-  /** The last character before anything special: most texts differ there. */
+  /** The last character before anything special or a space: most texts differ there. */
   readonly #headAt: number;
   readonly #headCode: number;
 
   /** @throws {GlobError} a class that has no end (SQLite would match nothing), or a part that takes too long to find */
   constructor(pattern: string) {
     this.pattern = pattern;
+    this.seesSpaces = /[ []/.test(pattern);
     this.#parts = partsOf(pattern);
     for (const part of this.#parts.slice(1, -1)) part.prepareSearch();
-    const [head = ''] = /^[^*?[]*/.exec(pattern) ?? [];
+    const [head = ''] = /^[^*?[ ]*/.exec(pattern) ?? [];
     this.#headAt = head.length - 1;
     this.#headCode = head.charCodeAt(this.#headAt);
   }
 
   /** A text that ends in … was cut: what follows is not known, so only a pattern that ends in * can match. '' matches nothing. */
   matches(text: string): boolean {
-    if (this.#headAt >= 0 && text.charCodeAt(this.#headAt) !== this.#headCode) return false;
-    if (text === '') return false;
+    if (text === '' || !this.mayMatch(text)) return false;
     return text.endsWith(CUT) ? this.#compare(text.slice(0, -CUT.length), true) : this.#compare(text, false);
+  }
+
+  /** A fast check of one character, which is not a space. */
+  mayMatch(text: string): boolean {
+    return this.#headAt < 0 || text.charCodeAt(this.#headAt) === this.#headCode;
   }
 
   #compare(text: string, isCut: boolean): boolean {

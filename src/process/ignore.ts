@@ -4,7 +4,14 @@
  */
 import { type ExecDetails, NO_DETAILS } from '../collect/event.ts';
 import { certainEntryTypeOf } from './entry.ts';
-import { type AncestorPath, IgnoreError, type IgnoreFacts, IgnoreRule, type Paths } from './ignore_rule.ts';
+import {
+  type AncestorPath,
+  IgnoreError,
+  type IgnoreFacts,
+  IgnoreRule,
+  type KnownContainer,
+  type Paths,
+} from './ignore_rule.ts';
 import { CUT, cmdlineOf } from './image.ts';
 import type { EntryType, IgnoreMarks, ProcessAtFork } from './process.ts';
 import { hasHostsPaths } from './proof.ts';
@@ -13,12 +20,19 @@ const RULES_MAX = 100;
 /** Characters of a value in an error. */
 const SHOWN_MAX = 200;
 
+/** The container of a control group; undefined if it is not known. */
+type ContainerOf = (cgroupPath: string) => KnownContainer | undefined;
+
 /**
  * A JSON array of rules; undefined for none. A rule that is also in `before` keeps its count.
  *
  * @throws {IgnoreError} names the invalid rule
  */
-export function parseIgnoreRules(text: string, before?: IgnoreRules): IgnoreRules | undefined {
+export function parseIgnoreRules(
+  text: string,
+  before?: IgnoreRules,
+  containerOf: ContainerOf = () => undefined,
+): IgnoreRules | undefined {
   if (text.trim() === '') return undefined;
   const values = arrayIn(text);
   if (values.length > RULES_MAX)
@@ -30,7 +44,7 @@ export function parseIgnoreRules(text: string, before?: IgnoreRules): IgnoreRule
     rules.set(rule.text, rule);
   }
   checkRepeated(text, values);
-  return rules.size === 0 ? undefined : new IgnoreRules([...rules.values()]);
+  return rules.size === 0 ? undefined : new IgnoreRules([...rules.values()], containerOf);
 }
 
 function arrayIn(text: string): readonly unknown[] {
@@ -75,13 +89,13 @@ export class IgnoreRules {
   readonly #unmarked: IgnoreMarks;
   readonly #facts: Facts;
 
-  constructor(rules: readonly IgnoreRule[]) {
+  constructor(rules: readonly IgnoreRule[], containerOf: ContainerOf) {
     this.all = rules;
     this.#ofSubtrees = rules.filter(({ descendants }) => descendants);
     const ancestorPaths = rules.flatMap(({ ancestorPath }) => ancestorPath ?? []);
     this.#ancestorPaths = [...new Map(ancestorPaths.map((one) => [one.key, one])).values()];
     this.#unmarked = { rules: this, subtreeOf: undefined, paths: new Set() };
-    this.#facts = new Facts(this.#unmarked);
+    this.#facts = new Facts(this.#unmarked, containerOf);
   }
 
   /** Whether an event of a process makes no row. Counts it. Only for settled processes, and if no event was lost. `cgroup` is '' if unknown. */
@@ -141,11 +155,14 @@ class Facts implements IgnoreFacts {
   cgroupPath = '';
   ancestorPaths: ReadonlySet<string>;
   #atFork: ProcessAtFork | undefined;
+  readonly #containerOf: ContainerOf;
   #details = NO_DETAILS;
+  #hostsPath = '';
   #cmdline: string | undefined;
 
-  constructor({ paths }: IgnoreMarks) {
+  constructor({ paths }: IgnoreMarks, containerOf: ContainerOf) {
     this.ancestorPaths = paths;
+    this.#containerOf = containerOf;
   }
 
   set(atFork: ProcessAtFork, cgroup: string, { paths }: IgnoreMarks): void {
@@ -153,6 +170,7 @@ class Facts implements IgnoreFacts {
     this.ancestorPaths = paths;
     this.#atFork = atFork;
     this.#details = certainDetailsOf(atFork);
+    this.#hostsPath = hasHostsPaths(atFork) ? this.#details.path : '';
     this.#cmdline = undefined;
   }
 
@@ -164,10 +182,19 @@ class Facts implements IgnoreFacts {
     return this.#details.cwd;
   }
 
-  /** Made once, at the first rule that compares it: it may be long. */
+  get args(): string {
+    const { args, argsCut } = this.#details;
+    return argsCut ? args + CUT : args;
+  }
+
+  /** Made once: it may be long. */
   get cmdline(): string {
-    this.#cmdline ??= this.#details.argsCut ? cmdlineOf(this.#details) + CUT : cmdlineOf(this.#details);
+    this.#cmdline ??= cmdlineOf(this);
     return this.#cmdline;
+  }
+
+  get container(): KnownContainer | undefined {
+    return this.cgroupPath === '' ? undefined : this.#containerOf(this.cgroupPath);
   }
 
   get entryType(): EntryType {
@@ -175,7 +202,7 @@ class Facts implements IgnoreFacts {
   }
 
   path(paths: Paths): string {
-    return this.#atFork ? pathOf(this.#atFork, paths) : '';
+    return paths === 'any' ? this.#details.path : this.#hostsPath;
   }
 
   parentPath(paths: Paths): string {

@@ -7,6 +7,12 @@ export class IgnoreError extends Error {
   override readonly name = 'IgnoreError';
 }
 
+/** The facts of a container that rules compare. */
+export interface KnownContainer {
+  readonly image?: string | undefined;
+  readonly pod?: { readonly namespace?: string | undefined } | undefined;
+}
+
 /** Which paths count: those of any root, or only those of the host. */
 export type Paths = 'any' | 'host';
 
@@ -15,8 +21,12 @@ export interface IgnoreFacts {
   readonly uid: number | undefined;
   readonly entryType: EntryType;
   readonly cgroupPath: string;
+  /** Undefined outside containers of root. */
+  readonly container: KnownContainer | undefined;
   readonly cwd: string;
-  /** The arguments as one text. */
+  /** Separated by NUL. */
+  readonly args: string;
+  /** Separated by spaces. */
   readonly cmdline: string;
   /** Keys of the ancestor_path that the path of an ancestor matches. */
   readonly ancestorPaths: ReadonlySet<string>;
@@ -24,14 +34,25 @@ export interface IgnoreFacts {
   parentPath(paths: Paths): string;
 }
 
-const FIELDS = ['path', 'cmdline', 'cwd', 'uid', 'parent_path', 'ancestor_path', 'entry_type', 'cgroup_path'] as const;
+const FIELDS = [
+  'path',
+  'cmdline',
+  'cwd',
+  'uid',
+  'parent_path',
+  'ancestor_path',
+  'entry_type',
+  'cgroup_path',
+  'container_image',
+  'pod_namespace',
+] as const;
 type Field = (typeof FIELDS)[number];
 type Fields = Readonly<Partial<Record<Field, unknown>>>;
 
-/** The other fields do not choose a subtree: any user sets them, or too many processes share a value. */
-const CHOOSE_SUBTREE: readonly Field[] = ['path', 'parent_path', 'ancestor_path', 'cgroup_path'];
+/** Alone, they do not choose a subtree: any user sets them, or too many processes share a value. */
+const DO_NOT_CHOOSE_SUBTREE: readonly Field[] = ['cmdline', 'cwd', 'uid', 'entry_type'];
 /** Fields that root sets. A rule with one of them may name paths of another root, such as a container's. */
-const PLACES: readonly Field[] = ['cgroup_path', 'entry_type'];
+const PLACES: readonly Field[] = ['cgroup_path', 'entry_type', 'container_image', 'pod_namespace'];
 /** A pattern that nearly every value matches: * or /*, for example. */
 const MATCHES_MOST = /^[/*?]*[*?][/*?]*$/;
 /** Each type of an entry that is known. */
@@ -53,6 +74,8 @@ export class IgnoreRule {
   readonly #path: Glob | undefined;
   readonly #parentPath: Glob | undefined;
   readonly #cgroupPath: Glob | undefined;
+  readonly #containerImage: Glob | undefined;
+  readonly #podNamespace: Glob | undefined;
   readonly #cwd: Glob | undefined;
   readonly #cmdline: Glob | undefined;
 
@@ -64,8 +87,10 @@ export class IgnoreRule {
     const { descendants = false, ...fields } = value as Fields & { readonly descendants?: unknown };
     if (typeof descendants !== 'boolean') throw new IgnoreError('descendants is not true or false');
     const narrow = narrowFields(fields);
-    if (descendants && !CHOOSE_SUBTREE.some((name) => narrow.includes(name)))
-      throw new IgnoreError(`descendants needs one of ${CHOOSE_SUBTREE.join(', ')}, with more than * and ?`);
+    if (descendants && narrow.every((name) => DO_NOT_CHOOSE_SUBTREE.includes(name)))
+      throw new IgnoreError(
+        `descendants needs more than ${DO_NOT_CHOOSE_SUBTREE.join(', ')}, and patterns of only * and ?`,
+      );
     this.descendants = descendants;
     this.#paths = PLACES.some((name) => narrow.includes(name)) ? 'any' : 'host';
     this.#uid = uidIn(fields);
@@ -73,6 +98,8 @@ export class IgnoreRule {
     this.#path = globIn(fields, 'path');
     this.#parentPath = globIn(fields, 'parent_path');
     this.#cgroupPath = globIn(fields, 'cgroup_path');
+    this.#containerImage = globIn(fields, 'container_image');
+    this.#podNamespace = globIn(fields, 'pod_namespace');
     this.#cwd = globIn(fields, 'cwd');
     const ancestorPath = globIn(fields, 'ancestor_path');
     this.ancestorPath = ancestorPath && new AncestorPath(ancestorPath, this.#paths);
@@ -87,11 +114,18 @@ export class IgnoreRule {
       (this.#path === undefined || this.#path.matches(facts.path(this.#paths))) &&
       (this.#parentPath === undefined || this.#parentPath.matches(facts.parentPath(this.#paths))) &&
       (this.#cgroupPath === undefined || this.#cgroupPath.matches(facts.cgroupPath)) &&
+      (this.#containerImage === undefined || this.#containerImage.matches(facts.container?.image ?? '')) &&
+      (this.#podNamespace === undefined || this.#podNamespace.matches(facts.container?.pod?.namespace ?? '')) &&
       (this.#cwd === undefined || this.#cwd.matches(facts.cwd)) &&
       (this.ancestorPath === undefined || facts.ancestorPaths.has(this.ancestorPath.key)) &&
-      (this.#cmdline === undefined || this.#cmdline.matches(facts.cmdline))
+      (this.#cmdline === undefined || matchesCmdline(this.#cmdline, facts))
     );
   }
+}
+
+/** The arguments become one text only for a pattern that needs it. */
+function matchesCmdline(glob: Glob, facts: IgnoreFacts): boolean {
+  return glob.mayMatch(facts.args) && glob.matches(glob.seesSpaces ? facts.cmdline : facts.args);
 }
 
 /** The field ancestor_path of a rule. Fields with the same key match the same. */

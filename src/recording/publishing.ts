@@ -1,14 +1,16 @@
 /** The steps between the process tree and the store: hashes the executed file, names the container, and merges events. */
-import type { ContainerNames } from '../containers/container_names.ts';
 import type { FileHasher } from '../files/file_hasher.ts';
 import { MEMORY_BOUNDS, textBytes } from '../memory/memory_bounds.ts';
 import { EventMerger } from '../process/merge.ts';
 import type { PublishedEvent } from '../process/tree.ts';
 
+type Container = PublishedEvent['container'];
+
 interface PublishingOptions {
   /** Returns undefined if hashing is off. */
   readonly hasher: () => Pick<FileHasher, 'hash'> | undefined;
-  readonly containers: Pick<ContainerNames, 'of'>;
+  /** As ContainerNames. */
+  readonly containers: { of(cgroupPath: string): Container | Promise<Container> };
   readonly add: (event: PublishedEvent) => void;
   /** Monotonic clock, in milliseconds. */
   readonly now?: () => number;
@@ -178,10 +180,6 @@ function keepHash({ atFork }: PublishedEvent, sha256: string | undefined): void 
 }
 
 /** The event with what is known of its file and container. */
-function completed(
-  event: PublishedEvent,
-  sha256: string | undefined,
-  container: PublishedEvent['container'],
-): PublishedEvent {
+function completed(event: PublishedEvent, sha256: string | undefined, container: Container): PublishedEvent {
   return sha256 === undefined && !container ? event : { ...event, sha256: sha256 ?? event.sha256, container };
 }

@@ -146,7 +146,7 @@ export class Recorder {
     this.#store = options.store;
     this.#log = options.log;
     this.#redactPatterns = parseRedactPatterns(options.values.process_ancestry_redact);
-    this.#ignore = parseIgnoreRules(options.values.process_ancestry_ignore);
+    this.#ignore = this.#ignoreRules(options.values);
     this.#environmentNames = parseEnvironmentNames(options.values.process_ancestry_env);
     const proc = options.proc ?? this.#procfs;
     this.#proc = proc;
@@ -204,7 +204,7 @@ export class Recorder {
   async configure(values: FlagValues, restartAsked: boolean): Promise<void> {
     const restart = restartAsked || sensorOptions(values) !== sensorOptions(this.#values);
     if (values.process_ancestry_ignore !== this.#values.process_ancestry_ignore)
-      this.#ignore = parseIgnoreRules(values.process_ancestry_ignore, this.#ignore);
+      this.#ignore = this.#ignoreRules(values);
     const isRedactedOtherwise = values.process_ancestry_redact !== this.#values.process_ancestry_redact;
     this.#values = values;
     this.#redactPatterns = parseRedactPatterns(values.process_ancestry_redact);
@@ -428,6 +428,10 @@ export class Recorder {
     this.#changes.pass('source', (suppressed) =>
       this.#log.warn({ collector, problems: why, suppressed }, `recording with ${collector}`),
     );
+  }
+
+  #ignoreRules({ process_ancestry_ignore: text }: FlagValues): IgnoreRules | undefined {
+    return parseIgnoreRules(text, this.#ignore, (cgroupPath) => this.#containers.known(cgroupPath));
   }
 
   #tellUnread(error: unknown): void {

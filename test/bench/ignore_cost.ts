@@ -1,6 +1,7 @@
 /**
  * node test/bench/ignore_cost.ts: CPU that 20 rules of process_ancestry_ignore take per exec, first rules that match nothing (all are
- * compared), then the same and one that ignores every exec. The process tree without rules is measured beside it.
+ * compared), then the same and one that ignores every exec. The process tree without rules is measured beside it. Then the same rules,
+ * and five that search the arguments, for execs with 32 KiB of arguments.
  */
 import { type ExecDetails, NO_DETAILS, type Pid, type ProcessEvent } from '../../src/collect/event.ts';
 import { parseIgnoreRules } from '../../src/process/ignore.ts';
@@ -10,6 +11,8 @@ import { batchesOf, DAEMON, type Happening, happenings, type Started } from './j
 const BOOT_UNIX_MS = 1_790_000_000_000;
 const BATCH = 90;
 const BATCHES = 400;
+/** Of long arguments. */
+const LONG_BATCHES = 5;
 const REPETITIONS = 15;
 
 /** As a fleet may write them: all fields, most with a pattern. */
@@ -36,28 +39,40 @@ const RULES = [
   { path: '/usr/bin/make', cgroup_path: '/system.slice/ci-*', descendants: true },
 ];
 const EVERYTHING = { ancestor_path: DAEMON.path };
+const SEARCHES = ['*--no such option*', '*-[0-9]q*', '*x?z*', `*${'?'.repeat(31)}~*`, '*[^-][^-][^-]~*'].map(
+  (cmdline) => ({
+    cmdline,
+  }),
+);
+const LONG_ARGS = Array.from({ length: 2048 }, (_, n) => `-Dflag_${n}=value`)
+  .join('\0')
+  .slice(0, 32 * 1024 - 512);
 
-function eventOf(happening: Happening): ProcessEvent {
+function eventOf(happening: Happening, moreArgs: string): ProcessEvent {
   const { kind, bootMs, process } = happening;
   const { startMs } = process;
   const at = { pid: process.pid as Pid, bootMs, unixMs: BOOT_UNIX_MS + bootMs };
   if (kind === 'exit') return { kind, ...at, status: 0, startMs } as ProcessEvent;
   const { parent } = happening;
-  if (kind === 'exec') return { kind, ...at, details: detailsOf(process, parent) } as ProcessEvent;
+  if (kind === 'exec') return { kind, ...at, details: detailsOf(process, parent, moreArgs) } as ProcessEvent;
   return { kind, ...at, parent: parent.pid as Pid, startMs, parentStartMs: parent.startMs } as ProcessEvent;
 }
 
 /** Texts of their own, as a decoder makes them. */
 const copied = (text: string) => Buffer.from(text).toString();
 
-function detailsOf({ startMs, uid, ses, path, args, cwd, cgroup }: Started, parent: Started): ExecDetails {
+function detailsOf(process: Started, parent: Started, moreArgs = ''): ExecDetails {
+  const { startMs, uid, ses, path, args, cwd, cgroup } = process;
   const user = { auid: uid, uid, gid: uid, euid: uid, suid: uid, fsuid: uid, egid: uid, sgid: uid, fsgid: uid, ses };
-  const texts = { path: copied(path), cwd: copied(cwd), cgroup: copied(cgroup), args: copied(args.join('\0')) };
+  const texts = {
+    path: copied(path),
+    cwd: copied(cwd),
+    cgroup: copied(cgroup),
+    args: copied(args.join('\0') + moreArgs),
+  };
   const file = { mode: 0o100755, ownerUid: 0, ownerGid: 0, argsCount: args.length };
   return { ...NO_DETAILS, ...user, ...file, ...texts, ppid: parent.pid, startMs, root: '/' } as ExecDetails;
 }
-
-const EXECS = BATCHES * BATCH;
 
 /** Microseconds of CPU, of all threads. */
 function cpuOf(work: () => void): number {
@@ -73,7 +88,8 @@ interface Cost {
 }
 
 /** Microseconds per exec: of the process tree without rules, and of the rules after each batch. */
-function costOf(rules: readonly object[], areAllIgnored: boolean): Cost {
+function costOf(rules: readonly object[], areAllIgnored: boolean, batches = BATCHES, moreArgs = ''): Cost {
+  const execs = batches * BATCH;
   let published: PublishedEvent[] = [];
   const tree = new ProcessTree({
     ...{ bootId: 'bench', bootToUnixMs: BOOT_UNIX_MS, cacheSize: 5000, cacheTtlSeconds: 300, maxDepth: 32 },
@@ -87,7 +103,9 @@ function costOf(rules: readonly object[], areAllIgnored: boolean): Cost {
   const ignore = parseIgnoreRules(JSON.stringify(rules));
   let ignored = 0;
   const cost = { tree: 0, rules: 0 };
-  for (const batch of batchesOf(happenings(5000), BATCHES, BATCH).map((one) => one.map(eventOf))) {
+  for (const batch of batchesOf(happenings(5000), batches, BATCH).map((one) =>
+    one.map((event) => eventOf(event, moreArgs)),
+  )) {
     published = [];
     cost.tree += cpuOf(() => tree.apply(batch));
     cost.rules += cpuOf(() => {
@@ -95,8 +113,8 @@ function costOf(rules: readonly object[], areAllIgnored: boolean): Cost {
     });
     if (published.length !== BATCH) throw new Error(`${published.length} rows of ${BATCH} execs`);
   }
-  if (ignored !== (areAllIgnored ? EXECS : 0)) throw new Error(`${ignored} execs were ignored`);
-  return { tree: cost.tree / EXECS, rules: cost.rules / EXECS };
+  if (ignored !== (areAllIgnored ? execs : 0)) throw new Error(`${ignored} execs were ignored`);
+  return { tree: cost.tree / execs, rules: cost.rules / execs };
 }
 
 function shown(process: Started, ppid: number) {
@@ -106,12 +124,19 @@ function shown(process: Started, ppid: number) {
 }
 
 const median = (costs: readonly number[]) => costs.toSorted((a, b) => a - b)[costs.length >> 1] ?? Number.NaN;
-const [nothing, all] = [[] as Cost[], [] as Cost[]];
+const [nothing, all, long, searched] = [[] as Cost[], [] as Cost[], [] as Cost[], [] as Cost[]];
 for (let n = 0; n < REPETITIONS; n++) {
   nothing.push(costOf(RULES, false));
   all.push(costOf([...RULES, EVERYTHING], true));
 }
+for (let n = 0; n < REPETITIONS; n++) {
+  long.push(costOf(RULES, false, LONG_BATCHES, LONG_ARGS));
+  searched.push(costOf([...RULES, ...SEARCHES], false, LONG_BATCHES, LONG_ARGS));
+}
 const text = (costs: readonly Cost[], of: keyof Cost) => `${median(costs.map((one) => one[of])).toFixed(2)} µs`;
 console.log(
   `per exec: ${text(nothing, 'rules')} for ${RULES.length} rules that match nothing, ${text(all, 'rules')} with one more that ignores every exec; the process tree without rules ${text(nothing, 'tree')}`,
+);
+console.log(
+  `with 32 KiB of arguments: ${text(long, 'rules')}, ${text(searched, 'rules')} with ${SEARCHES.length} rules that search them; the process tree ${text(long, 'tree')}`,
 );

@@ -58,6 +58,19 @@ describe('a container', () => {
     expect(state.asked).toEqual([`root ${ID}`]);
   });
 
+  test('of root is known to rules once it was read; one of a user never is', async () => {
+    const [root, user] = ['/root', '/user'].map((above) => `${above}/docker-${ID}.scope`) as [string, string];
+    const claimed: ContainerFacts = { ...FACTS, claimed: true };
+    const { names, factsOf, state } = setUp({
+      makerOf: (above) => (above === '/root' ? 0 : 1000),
+      ofUser: () => claimed as never,
+    });
+    expect(names.known(root)).toBeUndefined();
+    expect(state.asked).toEqual([]);
+    expect([await factsOf(root), await factsOf(user)]).toEqual([FACTS, claimed]);
+    expect([names.known(root), names.known(user), names.known('/')]).toEqual([FACTS, undefined, undefined]);
+  });
+
   test('stays known after its files are gone', async () => {
     let isGone = false;
     const { factsOf, state } = setUp({ ofRoot: () => (isGone ? undefined : FACTS) });

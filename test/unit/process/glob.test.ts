@@ -15,6 +15,14 @@ const piece = fc.oneof(
 const text = fc.array(character, { minLength: 1, maxLength: 12 }).map((all) => all.join(''));
 const whole = text.filter((text) => !text.endsWith('…'));
 
+function isCompiled(pattern: string): boolean {
+  try {
+    return Boolean(new Glob(pattern));
+  } catch {
+    return false;
+  }
+}
+
 describe('a pattern', () => {
   test('matches what SQLite matches', () => {
     const pattern = fc.array(piece, { maxLength: 8 }).map((all) => all.join(''));
@@ -54,6 +62,20 @@ describe('a pattern', () => {
     expect(new Glob('java -cp a:b').matches('java -cp a:b…')).toBe(false);
     expect(new Glob('*b').matches('java -cp a:b…')).toBe(false);
     expect(new Glob('*…').matches('java -cp a:b…')).toBe(false);
+  });
+
+  test('that does not see spaces matches arguments with any character between them', () => {
+    const pattern = fc.array(fc.oneof(piece, fc.constantFrom('[ a]', '[^ ]')), { maxLength: 8 });
+    fc.assert(
+      fc.property(pattern, fc.array(whole, { minLength: 1, maxLength: 4 }), (pieces, args) => {
+        fc.pre(isCompiled(pieces.join('')));
+        const glob = new Glob(pieces.join(''));
+        const [text, cmdline] = [args.join('\0'), args.join(' ')];
+        const found = glob.mayMatch(text) && glob.matches(glob.seesSpaces ? cmdline : text);
+        expect(found).toBe(inSqlite(cmdline, glob.pattern));
+      }),
+      { numRuns: 3000 },
+    );
   });
 
   test('does not match what is not known', () => {

@@ -92,6 +92,26 @@ describe('a rule', () => {
     expect(rowsWith({ cgroup_path: '/system.slice/*' }, 'daemon', job, child)).toEqual(['daemon']);
   });
 
+  test('of a container ignores what runs in it, once its facts are known', () => {
+    const containers = new Map<string, { image?: string; pod?: { namespace?: string } }>();
+    const rows = (rule: Rule) => {
+      const ignore = parseIgnoreRules(JSON.stringify([rule]), undefined, (cgroup) => containers.get(cgroup));
+      const cgroup = '/docker/1';
+      return cmdlines(
+        new TreeHarness({ ignore }).run(chainOf('shim', { cmdline: 'job', more: { cgroup, root: '/x' } })),
+      );
+    };
+    const rules = [
+      { container_image: 'postgres:*', path: '/bin/job' },
+      { pod_namespace: 'db', descendants: true },
+    ];
+    for (const rule of rules) expect(rows(rule)).toEqual(['shim', 'job']);
+    containers.set('/docker/1', { image: 'postgres:17', pod: { namespace: 'db' } });
+    for (const rule of rules) expect(rows(rule)).toEqual(['shim']);
+    containers.set('/docker/1', { image: 'mysql:9', pod: {} });
+    for (const rule of rules) expect(rows(rule)).toEqual(['shim', 'job']);
+  });
+
   test('without descendants keeps the rows below; with it, ignores them at any depth and after adoption', () => {
     const kernel = () => {
       const kernel = chainOf('daemon', 'make', 'sh', 'cc');
@@ -408,14 +428,14 @@ describe('a value of the flag', () => {
     ['[{"uid":1.5}]', 'uid is not'],
     ['[{"entry_type":"unknown"}]', 'entry_type is not one of init, kthread, sshd'],
     ['[{"path":"/x","descendants":"yes"}]', 'descendants is not true or false'],
-    ['[{"cmdline":"x","descendants":true}]', 'descendants needs one of path, parent_path, ancestor_path, cgroup_path'],
-    ['[{"cmdline":"x","cwd":"/tmp","descendants":true}]', 'descendants needs one of path'],
-    ['[{"uid":0,"descendants":true}]', 'descendants needs one of path'],
-    ['[{"entry_type":"init","descendants":true}]', 'descendants needs one of path'],
+    ['[{"cmdline":"x","descendants":true}]', 'descendants needs more than cmdline, cwd, uid, entry_type'],
+    ['[{"cmdline":"x","cwd":"/tmp","descendants":true}]', 'descendants needs more than cmdline'],
+    ['[{"uid":0,"descendants":true}]', 'descendants needs more than cmdline'],
+    ['[{"entry_type":"init","descendants":true}]', 'descendants needs more than cmdline'],
     ['[{"path":"*"}]', 'would ignore nearly everything: a pattern of only * and ? does not count as a field'],
     ['[{"path":"/*","cmdline":"?*","ancestor_path":"*/*"}]', 'would ignore nearly everything'],
-    ['[{"path":"*","cmdline":"x*","descendants":true}]', 'descendants needs one of path'],
-    ['[{"cgroup_path":"/*","cwd":"/tmp","descendants":true}]', 'descendants needs one of path'],
+    ['[{"path":"*","cmdline":"x*","descendants":true}]', 'descendants needs more than cmdline'],
+    ['[{"cgroup_path":"/*","cwd":"/tmp","descendants":true}]', 'descendants needs more than cmdline'],
     [`[{"cmdline":"*x${'?'.repeat(40)}*"}]`, '32 characters at most'],
     ['[{"uid":5,"uid":0}]', 'a rule has the same field twice'],
     ['[{"path":"/x","uid":1},{"path":"/x:\\"","p\\u0061th" : "/b"}]', 'a rule has the same field twice'],

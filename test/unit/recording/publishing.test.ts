@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { NO_DETAILS } from '../../../src/collect/event.ts';
-import type { ContainerNames } from '../../../src/containers/container_names.ts';
 import type { Executed } from '../../../src/files/executed_file.ts';
 import { Image } from '../../../src/process/image.ts';
 import type { Action } from '../../../src/process/pending_event.ts';
@@ -18,7 +17,7 @@ function event(action: Action, pid = 10): PublishedEvent {
   return { ...published({ pid }), action, actions: [action] };
 }
 
-type ContainerOf = ReturnType<ContainerNames['of']>;
+type ContainerOf = PublishedEvent['container'] | Promise<PublishedEvent['container']>;
 const CONTAINER = { json: '{"id":"1"}' };
 
 function setUp(
