@@ -65,7 +65,7 @@ describe('a pattern', () => {
   });
 
   test('that does not see spaces matches arguments with any character between them', () => {
-    const pattern = fc.array(fc.oneof(piece, fc.constantFrom('[ a]', '[^ ]')), { maxLength: 8 });
+    const pattern = fc.array(fc.oneof(piece, fc.constantFrom('[ a]', '[^ ]', '[\u001f-!]')), { maxLength: 8 });
     fc.assert(
       fc.property(pattern, fc.array(whole, { minLength: 1, maxLength: 4 }), (pieces, args) => {
         fc.pre(isCompiled(pieces.join('')));
@@ -76,6 +76,7 @@ describe('a pattern', () => {
       }),
       { numRuns: 3000 },
     );
+    expect(['a[\u001f-!]b', 'a b', 'a?b'].map((one) => new Glob(one).seesSpaces)).toEqual([true, true, false]);
   });
 
   test('does not match what is not known', () => {

@@ -209,6 +209,17 @@ describe('a fact that is not certain matches nothing', () => {
     expect(cmdlines(harness.run(kernel)).at(-1)).toBe('child');
   });
 
+  test('because events were lost while it waited: the loss may be older than it', () => {
+    const harness = new TreeHarness({ ignore: ignoring({ cgroup_path: '/ci' }) });
+    const kernel = new KernelModel();
+    kernel.fork(1, 10);
+    kernel.exec(10, 'waits', { cgroup: '/ci' });
+    kernel.tell(kernel.loss());
+    harness.tree.apply(kernel.take().filter(({ kind }) => kind !== 'fork'));
+    harness.tree.flush('all');
+    expect(cmdlines(harness)).toEqual(['waits']);
+  });
+
   test('because events were lost before it, though it is published after the resync', () => {
     const harness = new TreeHarness({ ignore: ignoring({ cgroup_path: '/ci' }) });
     const kernel = chainOf('daemon');
