@@ -129,16 +129,17 @@ class OptionReader {
 // running.
 class Run {
  public:
-  Run(Sensors sensors, size_t queue_max_bytes, Napi::ThreadSafeFunction wake, std::function<void()> on_wake)
+  Run(Sensors sensors, size_t queue_max_bytes, Napi::ThreadSafeFunction wake,
+      std::function<void(bool)> on_wake)
       : wake_(std::move(wake)), collector_(std::move(sensors), queue_max_bytes, std::move(on_wake)) {}
 
   Collector& collector() { return collector_; }
   bool stopped() const { return stopped_; }
 
   // Called on the collector thread.
-  static void wake(const std::shared_ptr<Run>& run) {
-    run->wake_.NonBlockingCall([run](Napi::Env env, const Napi::Function& on_waiting) {
-      on_waiting.Call({});
+  static void wake(const std::shared_ptr<Run>& run, bool has_changed) {
+    run->wake_.NonBlockingCall([run, has_changed](Napi::Env env, const Napi::Function& on_waiting) {
+      on_waiting.Call({Napi::Boolean::New(env, has_changed)});
       // Below Node-API 10 an exception here causes only a warning. Make it an uncaught exception.
       if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
     });
@@ -301,8 +302,8 @@ class ProcessAncestryAddon : public Napi::Addon<ProcessAncestryAddon> {
     if (env.IsExceptionPending()) return env.Undefined();
     // Weak, because the run owns the collector, which owns this function.
     auto self = std::make_shared<std::weak_ptr<Run>>();
-    run_ = std::make_shared<Run>(std::move(sensors), queue_max_bytes, wake, [self] {
-      if (const auto run = self->lock()) Run::wake(run);
+    run_ = std::make_shared<Run>(std::move(sensors), queue_max_bytes, wake, [self](bool has_changed) {
+      if (const auto run = self->lock()) Run::wake(run, has_changed);
     });
     *self = run_;
 

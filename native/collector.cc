@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "clocks.h"
 
@@ -27,7 +28,7 @@ void raise_event(int fd) {
 
 }  // namespace
 
-Collector::Collector(Sensors sensors, size_t queue_max_bytes, std::function<void()> wake)
+Collector::Collector(Sensors sensors, size_t queue_max_bytes, std::function<void(bool)> wake)
     : wake_(std::move(wake)), queue_(queue_max_bytes), sensors_(std::move(sensors)), sink_(*this) {}
 
 bool Collector::start(std::vector<Problem>& problems) {
@@ -135,9 +136,8 @@ void Collector::wake_if_due(double now_ms) {
   if (wake_due_ms_ == kNever && !has_changed_) return;
   const bool may_wait = sensors_.front()->may_wait() && queue_.bytes() < kWorthWakingBytes;
   if (!has_changed_ && may_wait && now_ms < wake_due_ms_ && running_) return;
-  has_changed_ = false;
   wake_due_ms_ = kNever;
-  wake_();
+  wake_(std::exchange(has_changed_, false));
 }
 
 void Collector::drain_now() {

@@ -29,9 +29,9 @@ class Collector {
   };
 
   // `wake` is called on the collector thread when batches wait, at most once between two takes: at once, or
-  // within a second if the sensor allows a delay. It is also called when the parts that work or the problems
-  // have changed.
-  Collector(Sensors sensors, size_t queue_max_bytes, std::function<void()> wake);
+  // within a second if the sensor allows a delay. It is also called, with true, when the parts that work or
+  // the problems have changed.
+  Collector(Sensors sensors, size_t queue_max_bytes, std::function<void(bool has_changed)> wake);
   ~Collector() { stop(); }
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
@@ -78,7 +78,7 @@ class Collector {
   void wake_if_due(double now_ms);
   void publish();
 
-  const std::function<void()> wake_;
+  const std::function<void(bool)> wake_;
   BatchQueue queue_;
   mutable std::mutex stats_mutex_;
   SensorStats stats_;  // guarded by stats_mutex_

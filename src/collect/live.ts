@@ -295,9 +295,9 @@ export class LiveSource implements ProcessEventSource {
         socketBufferBytes: this.#options.socketBufferBytes,
         ownerGraceMs: this.#options.ownerGraceMs ?? OWNER_GRACE_MS,
       },
-      () => {
+      (hasChanged) => {
         this.#reader?.work();
-        this.#look();
+        if (hasChanged) this.#look();
       },
     );
   }

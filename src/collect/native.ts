@@ -127,8 +127,11 @@ export interface NativeLogReader {
 }
 
 export interface NativeBinding {
-  /** `onWaiting` is called when there is something to take, and not again until `take` has returned 0. */
-  start(options: NativeCollectorOptions, onWaiting: () => void): NativeState;
+  /**
+   * `onWaiting` is called when there is something to take, and not again until `take` has returned 0. It is also called, with true,
+   * when the parts that work or the problems have changed.
+   */
+  start(options: NativeCollectorOptions, onWaiting: (hasChanged?: boolean) => void): NativeState;
   /** Copies the oldest batch into `room`. Returns its size; a negative size if the room is too small; 0 if nothing waits. */
   take(room: Buffer): number;
   stop(): void;

@@ -28,7 +28,7 @@ class FakeHost implements NativeBinding {
   options: NativeCollectorOptions | undefined;
 
   /** Like the collector thread, it checks its state once a second and wakes the reader when the state has changed. */
-  start(options: NativeCollectorOptions, wake: () => void): NativeState {
+  start(options: NativeCollectorOptions, wake: (hasChanged: boolean) => void): NativeState {
     const { sensor } = options;
     this.options = options;
     this.started.push(sensor);
@@ -37,7 +37,7 @@ class FakeHost implements NativeBinding {
     this.#timer = setInterval(() => {
       if (this.#toldState === before) return;
       before = this.#toldState;
-      wake();
+      wake(true);
     }, 1_000);
     const refusal = this.refusals[sensor];
     return { hears: this.hears, hasSnapshot: sensor === 'ebpf', problems: refusal ? [refusal] : [] };
