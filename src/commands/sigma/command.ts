@@ -34,6 +34,10 @@ export function sigma({ paths, format, skipUnsupported, rulesPerQuery, output, e
   }
   const { rules, problems, unsupported } = translate(files);
   for (const problem of problems) say(problem);
+  if (rules.length + unsupported === 0) {
+    say(`no rule found in ${paths.join(', ')}`);
+    return FAILED;
+  }
   const [translated, left] = [`${rules.length} rules can be expressed`, `${unsupported} cannot`];
   if (unsupported > 0 && !skipUnsupported) {
     say(`${translated}, ${left}: nothing is written; --skip-unsupported leaves them out`);

@@ -6,7 +6,7 @@ export type Condition =
   | { readonly kind: 'not'; readonly term: Condition }
   | { readonly kind: 'identifier'; readonly name: string };
 
-/** SQLite's parser has a stack of 100 entries (YYSTACKDEPTH), of which each level takes some. */
+/** Each level is a call of the parser in the parser. */
 const DEPTH_MAX = 20;
 
 /** `names` are the identifiers of the rule. A `*` in the condition stands for any part of a name. */
@@ -18,6 +18,12 @@ export function parseCondition(text: string, names: readonly string[]): Conditio
     );
   return new Parser(text.match(/[()]|[^\s()]+/g) ?? [], names).whole();
 }
+
+const QUANTITIES: ReadonlyMap<string, 'or' | 'and'> = new Map([
+  ['1', 'or'],
+  ['any', 'or'],
+  ['all', 'and'],
+]);
 
 class Parser {
   readonly #words: readonly string[];
@@ -63,15 +69,13 @@ class Parser {
   }
 
   #quantified(quantity: string): Condition {
-    const kind = { 1: 'or', any: 'or', all: 'and' }[quantity.toLowerCase()] as 'or' | 'and' | undefined;
+    const kind = QUANTITIES.get(quantity.toLowerCase());
     if (!kind) throw wrong(`${JSON.stringify(`${quantity} of`)} is neither "1 of" nor "all of"`);
     const asked = this.#words[this.#at++] ?? '';
     const pattern = asked.toLowerCase() === 'them' ? '*' : asked;
-    const parts = pattern.split('*').map((part) => part.replace(/\W/g, '\\$&'));
-    const matches = new RegExp(`^${parts.join('.*')}$`);
     // By the specification, a name that begins with _ is meant only where the pattern begins so.
     const found = this.#names.filter(
-      (name) => matches.test(name) && (pattern.startsWith('_') || !name.startsWith('_')),
+      (name) => isNamedBy(name, pattern) && (pattern.startsWith('_') || !name.startsWith('_')),
     );
     if (found.length === 0) throw wrong(`the rule has no ${JSON.stringify(asked)}`);
     return all(
@@ -85,6 +89,21 @@ class Parser {
     if (isNext) this.#at++;
     return isNext;
   }
+}
+
+/** Each part between two `*` is taken at its first place, which leaves the most to the parts after it. */
+function isNamedBy(name: string, pattern: string): boolean {
+  const [first = '', ...others] = pattern.split('*');
+  const last = others.pop();
+  if (last === undefined) return name === first;
+  if (!name.startsWith(first)) return false;
+  let at = first.length;
+  for (const part of others) {
+    const found = name.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return name.length - last.length >= at && name.endsWith(last);
 }
 
 function all(kind: 'and' | 'or', terms: readonly Condition[]): Condition {

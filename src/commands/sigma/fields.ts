@@ -9,21 +9,23 @@ export const USER_NAMES: Readonly<Record<string, string>> = {
   parent_user_name: "executions.ancestry->>'$[0].uid'",
 };
 
-const FIELDS: Readonly<Record<string, string>> = {
-  Image: 'path',
-  CommandLine: 'cmdline',
-  CurrentDirectory: 'cwd',
-  User: 'user_name',
-  ParentImage: 'parent_path',
-  ParentCommandLine: 'parent_cmdline',
-  ParentUser: 'parent_user_name',
-  ProcessId: 'pid',
-  ParentProcessId: 'parent',
-  ProcessGuid: 'entity_id',
-  ParentProcessGuid: 'parent_entity_id',
-  LogonId: 'auid',
-  Hashes: 'sha256',
-};
+const FIELDS = new Map(
+  Object.entries({
+    Image: 'path',
+    CommandLine: 'cmdline',
+    CurrentDirectory: 'cwd',
+    User: 'user_name',
+    ParentImage: 'parent_path',
+    ParentCommandLine: 'parent_cmdline',
+    ParentUser: 'parent_user_name',
+    ProcessId: 'pid',
+    ParentProcessId: 'parent',
+    ProcessGuid: 'entity_id',
+    ParentProcessGuid: 'parent_entity_id',
+    LogonId: 'auid',
+    Hashes: 'sha256',
+  }),
+);
 /** Columns that are no fact about the execution. */
 const NO_FIELDS = ['ecs', 'subscriber'];
 
@@ -41,7 +43,7 @@ export const KEYWORD_COLUMNS: readonly Column[] = ['path', 'cmdline', 'cwd', 'pa
 
 /** A field of Sigma's process_creation, or a column by its own name. */
 export function columnOf(field: string): Column {
-  const column = COLUMNS.get(FIELDS[field] ?? field);
+  const column = COLUMNS.get(FIELDS.get(field) ?? field);
   if (column) return column;
   throw new UnsupportedError(`process_ancestry_events has no column for the field ${JSON.stringify(field)}`);
 }

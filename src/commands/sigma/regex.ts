@@ -3,6 +3,7 @@
  * So a flag becomes part of the expression, and a set of characters is written with the ASCII characters that it has. What
  * has no counterpart is an error that names it.
  */
+import { takesTooLong } from './regex_cost.ts';
 import { UnsupportedError } from './unsupported.ts';
 
 export interface RegexFlags {
@@ -33,12 +34,14 @@ const ESCAPED_SETS: Readonly<Record<string, CharacterSet>> = {
   s: setOf(/\s/),
   h: setOf(/[ \t]/),
 };
-const POSIX_SETS: Readonly<Record<string, CharacterSet>> = {
-  ...{ alnum: setOf(/[a-z\d]/i), alpha: setOf(/[a-z]/i), blank: setOf(/[ \t]/), cntrl: setOf(/[\0-\x1f\x7f]/) },
-  ...{ digit: setOf(/\d/), graph: setOf(/[!-~]/), lower: setOf(/[a-z]/), print: setOf(/[ -~]/) },
-  ...{ punct: setOf(/[!-/:-@[-`{-~]/), space: setOf(/\s/), upper: setOf(/[A-Z]/), word: setOf(/\w/) },
-  xdigit: setOf(/[\da-f]/i),
-};
+const POSIX_SETS = new Map<string, CharacterSet>(
+  Object.entries({
+    ...{ alnum: setOf(/[a-z\d]/i), alpha: setOf(/[a-z]/i), blank: setOf(/[ \t]/), cntrl: setOf(/[\0-\x1f\x7f]/) },
+    ...{ digit: setOf(/\d/), graph: setOf(/[!-~]/), lower: setOf(/[a-z]/), print: setOf(/[ -~]/) },
+    ...{ punct: setOf(/[!-/:-@[-`{-~]/), space: setOf(/\s/), upper: setOf(/[A-Z]/), word: setOf(/\w/) },
+    xdigit: setOf(/[\da-f]/i),
+  }),
+);
 const ESCAPED_CHARACTERS: Readonly<Record<string, string>> = {
   t: '\t',
   n: '\n',
@@ -83,6 +86,10 @@ export function translateRegex(source: string, flags: RegexFlags): Translated {
   } catch {
     throw new UnsupportedError(`${JSON.stringify(source)} is not a regular expression`);
   }
+  if (expressions.some(takesTooLong))
+    throw new UnsupportedError(
+      `the regular expression ${JSON.stringify(source)} has repetitions that take too long on a text made for them`,
+    );
   return { expressions, isLowered };
 }
 
@@ -202,11 +209,6 @@ class Translation {
     const alternatives = this.#alternatives(flags, depth + 1);
     if (this.#source[this.#at] !== ')') throw this.#error('"(" without ")"');
     this.#at++;
-    const [only, ...others] = alternatives;
-    // (a+)+ takes exponential time in std::regex, which stops the whole query.
-    const [item, ...following] = only ?? [];
-    if (others.length === 0 && following.length === 0 && isUnbounded(item ?? '') && isUnbounded(this.#peek(QUANTIFIER)))
-      throw this.#error('a repetition of a repetition, which takes exponential time');
     return `${opening}${textOf(alternatives)})`;
   }
 
@@ -262,7 +264,7 @@ class Translation {
 
   #bracketedItem(): string | CharacterSet {
     const [, not, name] = this.#take(/\[:(\^?)(\w+):\]/y) ?? [];
-    const posix = POSIX_SETS[name ?? ''];
+    const posix = POSIX_SETS.get(name ?? '');
     if (posix) return not ? complement(posix) : posix;
     if (name !== undefined) throw this.#error(`[:${name}:]`);
     const character = this.#character('"[" without "]"');
@@ -332,7 +334,6 @@ function withOptions(flags: RegexFlags, [, on = '', off = '']: readonly (string 
 }
 
 const textOf = (alternatives: readonly (readonly string[])[]) => alternatives.map((items) => items.join('')).join('|');
-const isUnbounded = (text: string) => /(?:^|[^\\])(?:[*+]|\{\d+,\})\??$/.test(text);
 
 function bothCases(character: string): string[] {
   return /[a-z]/i.test(character) ? [character.toUpperCase(), character.toLowerCase()] : [character];

@@ -3,10 +3,10 @@ import { type Condition, parseCondition } from './condition.ts';
 import { columnOf, KEYWORD_COLUMNS, sha256Of } from './fields.ts';
 import { testsOf } from './modifiers.ts';
 import { containing } from './pattern.ts';
-import { joined } from './sql_text.ts';
+import { joined, nesting } from './sql_text.ts';
 import { anyOf, type Test } from './test_sql.ts';
 import { UnsupportedError } from './unsupported.ts';
-import { isList, isMapping, type Mapping, type Scalar, type Value } from './yaml_documents.ts';
+import { isList, isMapping, type Mapping, type Value } from './yaml_documents.ts';
 
 export interface Rule {
   readonly title: string;
@@ -29,6 +29,9 @@ interface Unsupported {
 
 /** SQLite's default (sqlite.org/limits.html), with room for the rest of the statement. */
 export const SQL_MAX = 900_000;
+
+/** Parentheses in one another: osquery's SQLite fails at 29 with "parser stack overflow" (YYSTACKDEPTH 100). */
+const NESTING_MAX = 24;
 
 /** Modifiers that say where in a text a value is. */
 const PLACES = ['contains', 'startswith', 'endswith'];
@@ -86,6 +89,11 @@ function conditionOf(rule: Mapping, reasons: string[]): string {
   const bytes = Buffer.byteLength(sql);
   if (bytes > SQL_MAX)
     throw new UnsupportedError(`its SQL would have ${bytes} bytes: at most ${SQL_MAX} fit into a statement`);
+  const levels = nesting(sql);
+  if (levels > NESTING_MAX)
+    throw new UnsupportedError(
+      `its SQL would be nested ${levels} levels deep: SQLite takes ${NESTING_MAX} of a condition`,
+    );
   return sql;
 }
 
@@ -125,34 +133,32 @@ function fieldSql(key: string, values: Value): string {
   const [field = '', ...modifiers] = key.split('|');
   const columns = field === '' ? KEYWORD_COLUMNS : [columnOf(field)];
   const list = isList(values) ? values : [values];
-  if (list.length === 0) throw new UnsupportedError(`the field ${key} has no values`);
-  const tests = list.map((value) => {
-    if (isList(value) || isMapping(value))
-      throw new UnsupportedError(`the field ${key} has a value that is a list or a mapping`);
-    return valueTests(field, value, modifiers, key);
-  });
   const any = (tests: readonly Test[]) =>
     joined(
       'OR',
       columns.map((column) => anyOf(column, tests)),
     );
-  return modifiers.includes('all') ? joined('AND', tests.map(any)) : any(tests.flat());
-}
-
-function valueTests(field: string, value: Scalar, modifiers: readonly string[], key: string): Test[] {
   try {
-    // A row has one hash, so its place in a list of hashes has no meaning.
-    if (field === 'Hashes' && typeof value === 'string')
-      return testsOf(
-        sha256Of(value),
-        modifiers.filter((name) => !PLACES.includes(name)),
-      );
-    const tests = testsOf(value, modifiers);
-    return field === '' ? tests.map(anywhere) : tests;
+    if (list.length === 0) throw new UnsupportedError('it has no values');
+    const tests = list.map((value) => valueTests(field, value, modifiers));
+    return modifiers.includes('all') ? joined('AND', tests.map(any)) : any(tests.flat());
   } catch (error) {
-    if (error instanceof UnsupportedError) throw new UnsupportedError(`${key || 'a keyword'}: ${error.message}`);
+    if (error instanceof UnsupportedError)
+      throw new UnsupportedError(`${field === '' ? 'a keyword' : key}: ${error.message}`);
     throw error;
   }
+}
+
+function valueTests(field: string, value: Value, modifiers: readonly string[]): Test[] {
+  if (isList(value) || isMapping(value)) throw new UnsupportedError('a value is a list or a mapping');
+  // A row has one hash, so its place in a list of hashes has no meaning.
+  if (field === 'Hashes' && typeof value === 'string')
+    return testsOf(
+      sha256Of(value),
+      modifiers.filter((name) => !PLACES.includes(name)),
+    );
+  const tests = testsOf(value, modifiers);
+  return field === '' ? tests.map(anywhere) : tests;
 }
 
 /** A keyword may be anywhere in a text. */
@@ -161,11 +167,14 @@ function anywhere(test: Test): Test {
   return test.kind === 'pattern' ? { ...test, pattern: containing(test.pattern) } : test;
 }
 
-/** A value as one line. */
+/** A value as one line, which SQL text and JSON can have. */
 function lineOf(value: Value | undefined): string {
   return value === undefined || value === null || typeof value === 'object'
     ? ''
-    : String(value).trim().replace(/\s+/g, ' ');
+    : String(value)
+        .toWellFormed()
+        .replace(/[\s\p{Cc}]+/gu, ' ')
+        .trim();
 }
 
 function linesOf(value: Value | undefined): string[] {

@@ -12,7 +12,8 @@ export function readRuleFiles(paths: readonly string[]): RuleFile[] {
   const files = paths.flatMap((path) => {
     if (!statSync(path).isDirectory()) return [path];
     const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((name) => /\.ya?ml$/.test(name));
-    return names.toSorted().map((name) => join(path, name));
+    const found = names.toSorted().map((name) => join(path, name));
+    return found.filter((file) => statSync(file).isFile());
   });
   const each = new Map(files.map((path) => [resolve(path), path])).values();
   return [...each].map((path) => ({ path, text: readFileSync(path, 'utf8') }));

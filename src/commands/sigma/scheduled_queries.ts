@@ -1,4 +1,5 @@
 /** The scheduled queries of rules: name, subscriber, statement and description of each. */
+import { createHash } from 'node:crypto';
 import { type Rule, SQL_MAX } from './rule.ts';
 import { statementOf } from './statement.ts';
 
@@ -17,7 +18,12 @@ export interface ScheduledQuery {
  */
 export function scheduledQueries(rules: readonly Rule[], rulesPerQuery: number): ScheduledQuery[] {
   const groups = grouped(rules, rulesPerQuery);
-  const names = rulesPerQuery === 1 ? namesOf(rules) : groups.map((_, at) => `rules_${at + 1}`);
+  const names = namesOf(
+    groups.map((group, at) => {
+      const title = rulesPerQuery === 1 ? wordsOf(group[0]?.title ?? '') || 'rule' : `rules_${at + 1}`;
+      return `${title.slice(0, TITLE_MAX)}_${hashOf(group)}`;
+    }),
+  );
   return groups.map((group, at) => {
     const [rule] = group;
     return {
@@ -50,16 +56,21 @@ function grouped(rules: readonly Rule[], count: number): Rule[][] {
   return groups;
 }
 
-/** Different names, made of the titles. Rules with the same title get their ids too. */
-function namesOf(rules: readonly Rule[]): string[] {
-  const plain = rules.map(({ title }) => wordsOf(title).slice(0, 100) || 'rule');
+/** Of a title in a name, which also has a hash and is part of a subscriber's name. */
+const TITLE_MAX = 100;
+
+/** Queries of different rules have different subscribers, also where two outputs of the command are on one host. */
+function hashOf(rules: readonly Rule[]): string {
+  const identities = JSON.stringify(rules.map(({ title, id }) => [title, id]));
+  return createHash('sha256').update(identities).digest('hex').slice(0, 8);
+}
+
+/** The names, each once. */
+function namesOf(wanted: readonly string[]): string[] {
   const names = new Set<string>();
-  for (const [at, rule] of rules.entries()) {
-    const title = plain[at] ?? '';
-    const isUnique = plain.indexOf(title) === plain.lastIndexOf(title);
-    const wanted = isUnique ? title : wordsOf(`${title} ${rule.id}`);
-    let name = wanted;
-    for (let n = 2; names.has(name); n++) name = `${wanted}_${n}`;
+  for (const text of wanted) {
+    let name = text;
+    for (let n = 2; names.has(name); n++) name = `${text}_${n}`;
     names.add(name);
   }
   return [...names];

@@ -1,10 +1,11 @@
 /** Pieces of SQL text. */
 import { UnsupportedError } from './unsupported.ts';
 
-/** A row's text contains no NUL, and SQL text cannot. */
+/** A row's text contains neither NUL nor a lone surrogate, and SQL text cannot. */
 export function quoted(text: string): string {
   if (text.includes('\0'))
     throw new UnsupportedError(`${JSON.stringify(text)} contains NUL, which no argument or path has`);
+  if (!text.isWellFormed()) throw new UnsupportedError(`${JSON.stringify(text)} contains half of a character`);
   return `'${text.replaceAll("'", "''")}'`;
 }
 
@@ -24,4 +25,14 @@ export function joined(operator: 'AND' | 'OR', terms: readonly string[]): string
 
 export function withoutStrings(sql: string): string {
   return sql.replace(/'(?:[^']|'')*'/g, "''");
+}
+
+/** Levels of parentheses. */
+export function nesting(sql: string): number {
+  let [level, most] = [0, 0];
+  for (const [parenthesis] of withoutStrings(sql).matchAll(/[()]/g)) {
+    level += parenthesis === '(' ? 1 : -1;
+    most = Math.max(most, level);
+  }
+  return most;
 }

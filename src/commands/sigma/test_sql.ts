@@ -1,6 +1,7 @@
 /** What a value of a rule demands of a column, and its SQL. */
 import { type Pattern, patternSql, plainText } from './pattern.ts';
 import type { Translated } from './regex.ts';
+import { REGEX_INPUT_MAX } from './regex_cost.ts';
 import { joined, quoted } from './sql_text.ts';
 import { UnsupportedError } from './unsupported.ts';
 
@@ -23,12 +24,6 @@ export type Test =
       readonly place: 'whole' | 'start' | 'end' | 'inside';
       readonly isCased: boolean;
     };
-
-/**
- * Characters of a text that a regular expression sees. std::regex takes quadratic time for x.*y: 0.4 s for so many characters, 40 s
- * for 32,000, and any user can make a command line that long.
- */
-export const REGEX_INPUT_MAX = 4096;
 
 /** True if the column passes one of the tests; never NULL. */
 export function anyOf(column: Column, tests: readonly Test[]): string {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -62,7 +62,7 @@ describe('what cannot be expressed is named:', () => {
       ['Image|re: the regular expression "(?<=a)b" has the group "(?<=", which regex_match cannot express'],
     ],
     ["s: {Image|re: '(a)\\1'}\ncondition: s", [expect.stringContaining('has "\\1"')]],
-    ["s: {Image|re: '(a+)+'}\ncondition: s", [expect.stringContaining('exponential time')]],
+    ["s: {Image|re: '(a+)+'}\ncondition: s", [expect.stringContaining('take too long')]],
     ["s: {Image|re: 'a++'}\ncondition: s", [expect.stringContaining('the possessive "++"')]],
     ["s: {Image|re: '\\p{L}'}\ncondition: s", [expect.stringContaining('has "\\p"')]],
     ["s: {Image|re: '(?=\\bx)'}\ncondition: s", [expect.stringContaining('"\\b" in a lookahead')]],
@@ -79,8 +79,8 @@ describe('what cannot be expressed is named:', () => {
       "s: {Hashes|contains: 'MD5=0123'}\ncondition: s",
       ['Hashes|contains: "MD5=0123" is not a whole SHA-256: the table has no other hash'],
     ],
-    ["s: {LogonId: '0x3e7'}\ncondition: s", ['"0x3e7" is not an integer, as the column needs']],
-    ['s: {CommandLine|gt: 5}\ncondition: s', ['a comparison of the text cmdline with a number']],
+    ["s: {LogonId: '0x3e7'}\ncondition: s", ['LogonId: "0x3e7" is not an integer, as the column needs']],
+    ['s: {CommandLine|gt: 5}\ncondition: s', ['CommandLine|gt: a comparison of the text cmdline with a number']],
     ['s: {CommandLine: "a\\0b"}\ncondition: s', [expect.stringContaining('contains NUL')]],
     [`s: {CommandLine|contains: '${'x'.repeat(50_000)}'}\ncondition: s`, [expect.stringContaining('at most 50000')]],
     ['s: {Image: x}\ncondition: s | count() > 5', [expect.stringContaining('the aggregation "| count() > 5"')]],
@@ -90,6 +90,15 @@ describe('what cannot be expressed is named:', () => {
     ['s: {Image: x}\ncondition: 1 of t*', [expect.stringContaining('the rule has no "t*"')]],
     ['s: {Image: x}\ncondition: (s', [expect.stringContaining('")" is missing')]],
     [`s: {Image: x}\ncondition: ${'('.repeat(50)}s${')'.repeat(50)}`, [expect.stringContaining('nested deeper')]],
+    ['s: {Image: x}\ncondition: constructor of s', [expect.stringContaining('"constructor of"')]],
+    ['s: {constructor: x}\ncondition: s', [expect.stringContaining('no column for the field "constructor"')]],
+    ["s: {Image|re: '[[:constructor:]]'}\ncondition: s", [expect.stringContaining('has [:constructor:]')]],
+    ['s: {LogonId: x}\ncondition: s', ['LogonId: "x" is not an integer, as the column needs']],
+    ['s: {Image: "a\\0b"}\ncondition: s', ['Image: "a\\u0000b" contains NUL, which no argument or path has']],
+    ['s: {Image: "a\\uD800"}\ncondition: s', ['Image: "a\\ud800" contains half of a character']],
+    ['s: {Image|contains: []}\ncondition: s', ['Image|contains: it has no values']],
+    ['s: [[[x]]]\ncondition: s', ['a keyword: a value is a list or a mapping']],
+    ["s: {'|all': [a, {b: c}]}\ncondition: s", ['a keyword: a value is a list or a mapping']],
     // Each of several.
     [
       "s: {Company: x, Image|re: '(?<!a)', Image|foo: y}\ncondition: s",
@@ -123,6 +132,8 @@ describe('what cannot be expressed is named:', () => {
 });
 
 describe('a detection', () => {
+  const nested = (times: number) => `${'s and (t or ('.repeat(times)}not (s and u)${'))'.repeat(times)}`;
+
   test('escapes wildcards as the specification has it', () => {
     const rows = ['a*b', 'axb', 'a\\xb', 'a\\*b', 'a\\\\b'].map((cmdline) => ({ cmdline }));
     expect(found("s: {CommandLine: 'a*b'}\ncondition: s", rows)).toEqual([0, 1, 2, 3, 4]);
@@ -184,11 +195,28 @@ describe('a detection', () => {
   });
 
   test('takes a condition as deep as is allowed', () => {
-    const condition = `${'s and (t or ('.repeat(9)}not (s and u)${'))'.repeat(9)}`;
+    const condition = nested(8);
     const list = Array.from({ length: 1000 }, (_, n) => `w${n}`);
     const searches = `s: {CommandLine|contains: [${list}]}\nt: {User: root}\nu:\n- {Image|re: 'a|b'}\n- {Image|contains|all: [x, y]}`;
     expect(found(`${searches}\ncondition: ${condition}`, [{ cmdline: 'w1' }])).toEqual([0]);
+    expect(reasonsFor(ruleText(`${searches}\ncondition: ${nested(9)}`))).toEqual([
+      'its SQL would be nested 25 levels deep: SQLite takes 24 of a condition',
+    ]);
   });
+});
+
+test('a pattern of names takes no exponential time', () => {
+  const name = 'a'.repeat(60);
+  const pattern = `${'*a'.repeat(30)}*b`;
+  expect(reasonsFor(ruleText(`${name}: {Image: x}\ncondition: 1 of ${pattern}`))).toEqual([
+    expect.stringContaining('the rule has no "*a*a'),
+  ]);
+  const names = ['a_b_c', 'ab', 'aXbXc', 'aba', 'abba'];
+  const searches = names.map((one) => `${one}: {Image: ${one}}`).join('\n');
+  const rows = names.map((path) => ({ path }));
+  expect(found(`${searches}\ncondition: 1 of a*b*c`, rows)).toEqual([0, 2]);
+  expect(found(`${searches}\ncondition: 1 of ab*ba`, rows)).toEqual([4]);
+  expect(found(`${searches}\ncondition: 1 of a*a`, rows)).toEqual([3, 4]);
 });
 
 describe('a regular expression', () => {
@@ -209,7 +237,34 @@ describe('a regular expression', () => {
   test('keeps the first place of a text between two .*, so that it takes no cubic time', () => {
     expect(expressions('a.*b.*c')).toEqual(['a(?=([^\\n]*?b))\\1[^\\n]*c']);
     // The first place is not enough where the length varies.
-    expect(expressions('a.*b+.*c')).toEqual(['a[^\\n]*b+[^\\n]*c']);
+    expect(expressions('^a.*b{1,2}.*c')).toEqual(['^a[^\\n]*b{1,2}[^\\n]*c']);
+  });
+
+  test.each([
+    ...[
+      '(a+)+',
+      '(\\w+\\s?)+!',
+      '(a+b?)+c',
+      '(a|a)*b',
+      '(?:a+|b)+',
+      '((a+))+',
+      '(a{1,}){3}x',
+      '(a?){30}b',
+      '(?=(a|a)*b)c',
+      '\\w+(?=a*b)-',
+      '(a(?=b*c))+d',
+      '\\w+a*b',
+    ],
+    ...['\\w+\\w+c', '\\w+\\w+\\w+c', 'a.*b+.*c', '\\s+-\\s+.*x', `${'a?'.repeat(30)}b`],
+  ])('that takes too long is refused: %s', (source) => {
+    expect(() => expressions(source)).toThrow(`${JSON.stringify(source)} has repetitions that take too long`);
+  });
+
+  test.each([
+    ...['x.*y', 'a.*b.*c.*d', '(\\d{1,3}\\.){3}\\d{1,3}', '(?:ab)+c', '(a|b){2}', '[a-z\\d+/]{40,}=', '^\\w+\\w+c'],
+    ...['curl\\s+.*\\|\\s*bash', '\\s+-e\\s+\\S+\\s+\\w+-', '-[a-z]*e\\s+(a|b)', '[^\\]]+\\]x.*y', '\\x41+-\\x41+\\.'],
+  ])('that takes quadratic time is accepted: %s', (source) => {
+    expect(expressions(source)).toHaveLength(1);
   });
 
   test('is split at its alternatives if it is too long', () => {
@@ -265,11 +320,27 @@ describe('the statement', () => {
     const rules = Array.from({ length: 5 }, (_, n) => rule(n, `path = '${'x'.repeat(400_000)}'`));
     const queries = scheduledQueries(rules, 500);
     expect(queries.map(({ name, rules }) => [name, rules.length])).toEqual([
-      ['rules_1', 2],
-      ['rules_2', 2],
-      ['rules_3', 1],
+      [expect.stringMatching(/^rules_1_[\da-f]{8}$/), 2],
+      [expect.stringMatching(/^rules_2_/), 2],
+      [expect.stringMatching(/^rules_3_/), 1],
     ]);
     for (const { statement } of queries) expect(statement('s').length).toBeLessThan(1_000_000);
+  });
+
+  test('has a subscriber of its own, also beside another output of the command', () => {
+    const [one, other] = [
+      [rule(1), rule(2)],
+      [rule(3), rule(4)],
+    ].map((rules) => FORMATS.pack(scheduledQueries(rules, 2)).match(/sigma\.rules_1_[\da-f]{8}(?=')/)?.[0]);
+    expect(one).toBeDefined();
+    expect(other).toBeDefined();
+    expect(one).not.toBe(other);
+  });
+
+  test('has a short name', () => {
+    const long = { ...rule(1), title: 'x'.repeat(1000), id: 'y'.repeat(1000) };
+    for (const { name } of scheduledQueries([long, long, { ...long, id: 'z' }], 1))
+      expect(`fleet:sigma.${name}`.length).toBeLessThan(200);
   });
 
   test('has a name of its own, also if titles are the same', () => {
@@ -279,7 +350,8 @@ describe('the statement', () => {
       { ...rule(2), title: 'a B' },
       { ...rule(3), title: '…' },
     ];
-    expect(scheduledQueries(names, 1).map(({ name }) => name)).toEqual(['a_b_1', 'a_b_2', 'a_b_2_2', 'rule']);
+    const made = scheduledQueries(names, 1).map(({ name }) => name.replace(/[\da-f]{8}/, 'H'));
+    expect(made).toEqual(['a_b_H', 'a_b_H', 'a_b_H_2', 'rule_H']);
   });
 });
 
@@ -307,12 +379,12 @@ describe('the command', () => {
     const pack = JSON.parse(output);
     expect(pack).toMatchObject({ platform: 'linux', discovery: [expect.stringContaining('process_ancestry')] });
     expect(Object.keys(pack.queries)).toEqual([
-      'program_from_a_temporary_directory_names_a_pool',
-      'account_database_is_read',
-      'root_runs_a_shell_with_an_encoded_word',
+      'program_from_a_temporary_directory_names_a_pool_833b3d3f',
+      'account_database_is_read_d2c8bb28',
+      'root_runs_a_shell_with_an_encoded_word_d8655969',
     ]);
-    const { query, ...rest } = pack.queries.program_from_a_temporary_directory_names_a_pool;
-    expect(query).toContain("subscriber = 'sigma.program_from_a_temporary_directory_names_a_pool'");
+    const { query, ...rest } = pack.queries.program_from_a_temporary_directory_names_a_pool_833b3d3f;
+    expect(query).toContain("subscriber = 'sigma.program_from_a_temporary_directory_names_a_pool_833b3d3f'");
     expect(rest).toEqual({
       interval: 60,
       removed: false,
@@ -352,10 +424,23 @@ describe('the command', () => {
     });
     expect(parse(expanded)).toMatchObject([
       {
-        ...{ name: 'sigma_t', query: statementOf(rules, 'fleet:sigma.t'), interval: 60, platform: 'linux' },
+        ...{
+          name: 'sigma_t_33cff436',
+          query: statementOf(rules, 'fleet:sigma.t_33cff436'),
+          interval: 60,
+          platform: 'linux',
+        },
         ...{ logging: 'differential_ignore_removals', observer_can_run: false, discard_data: true },
       },
     ]);
+  });
+
+  test.each(SIGMA_FORMATS)('shows a title that SQL text cannot have in %s', (format) => {
+    const detection = 's: {Image: x}\ncondition: s';
+    const rules = rulesOf(ruleText(detection).replace('title: T', 'title: "a\\0b\\uD800"\nid: "\\0i"\nlevel: "\\x01"'));
+    const text = FORMATS[format](scheduledQueries(rules, 1));
+    expect(text).toContain("'a b\ufffd'");
+    expect(text).toContain("'i'");
   });
 
   test.each(SIGMA_FORMATS)('combines rules into one query of %s', (format) => {
@@ -391,6 +476,8 @@ describe('the command', () => {
     });
     const folder = mkdtempSync(join(tmpdir(), 'sigma-'));
     made.push(folder);
+    expect(run([folder])).toEqual({ status: 1, output: '', error: `process_ancestry: no rule found in ${folder}\n` });
+    mkdirSync(join(folder, 'e.yml'));
     writeFileSync(join(folder, 'r.yaml'), 'title: "\\e[31mred"\nlogsource: {}\ndetection: {}\n');
     expect(run([folder]).error).not.toContain('\x1b');
   });
