@@ -15,6 +15,7 @@ import { registrationFamilies } from '../src/metrics/registration.ts';
 import { subscriberMetrics } from '../src/metrics/subscribers.ts';
 import { type Column, ColumnOption, NO_COUNTS } from '../src/osquery/index.ts';
 import { columns as lineage } from '../tables/process_ancestry.ts';
+import { columns as allow } from '../tables/process_ancestry_allow.ts';
 import { columns as cacheStats } from '../tables/process_ancestry_cache_stats.ts';
 import { columns as events } from '../tables/process_ancestry_events.ts';
 import { columns as subscribers } from '../tables/process_ancestry_subscribers.ts';
@@ -31,6 +32,7 @@ export const PARTS: Readonly<Record<string, string>> = {
   process_ancestry_tree: columnTable(tree),
   process_ancestry_subscribers: columnTable(subscribers),
   process_ancestry_cache_stats: columnTable(cacheStats),
+  process_ancestry_allow: columnTable(allow),
   flags: flagTable(),
   metrics: metricTable(),
 };

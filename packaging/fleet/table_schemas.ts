@@ -1,6 +1,7 @@
 /** Writes the declared tables in the format of Fleet (fleetdm/fleet, schema/tables/*.yml). */
 import { type Column, ColumnOption } from '../../src/osquery/index.ts';
 import { processAncestry } from '../../tables/process_ancestry.ts';
+import { processAncestryAllow } from '../../tables/process_ancestry_allow.ts';
 import { processAncestryCacheStats } from '../../tables/process_ancestry_cache_stats.ts';
 import { processAncestryEvents } from '../../tables/process_ancestry_events.ts';
 import { processAncestrySubscribers } from '../../tables/process_ancestry_subscribers.ts';
@@ -20,6 +21,7 @@ const tables: readonly Declared[] = [
   processAncestryTree(() => []),
   processAncestrySubscribers(undefined as never),
   processAncestryCacheStats(() => undefined as never),
+  processAncestryAllow(() => []),
 ];
 
 /** Its description and SQL. */
@@ -69,6 +71,9 @@ WHERE parent_entity_id = (SELECT entity_id FROM process_ancestry_tree WHERE pid 
       'How well the cache does, and what is wrong:',
       'SELECT hit_rate, evictions, events_lost, problems FROM process_ancestry_cache_stats;',
     ],
+  ],
+  process_ancestry_allow: [
+    ['What the detection of miners leaves out:', "SELECT * FROM process_ancestry_allow WHERE 'miner' GLOB detection;"],
   ],
 };
 

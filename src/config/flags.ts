@@ -6,6 +6,7 @@ import { parseEnvironmentNames } from '../process/environment.ts';
 import { parseIgnoreRules } from '../process/ignore.ts';
 import { parseRedactPatterns, REDACT_ALL } from '../process/redact.ts';
 import { messageOf } from '../text/error_message.ts';
+import { parseAllowRules } from './allow_rules.ts';
 import { parseListenAddress } from './listen_address.ts';
 import { checkTextfilePath } from './textfile_path.ts';
 
@@ -246,6 +247,13 @@ export const flags = {
     check: parseEnvironmentNames,
     description:
       'names of the environment variables that are recorded at an exec, for the column env; nothing else of the environment is recorded; only with eBPF; empty: none',
+  },
+  process_ancestry_allow: {
+    type: 'text',
+    default: '',
+    check: parseAllowRules,
+    description:
+      'rows that the detections leave out: a JSON array of rules with the fields detection (required), path, parent_path, ancestor_path, uid, entry_type, cgroup_path, cmdline and cwd, which all must match; texts are GLOBs',
   },
   process_ancestry_queue_max_bytes: {
     type: 'integer',

@@ -1,12 +1,14 @@
 /** Runs the extension: connects the recorder, the store, the tables and metrics. */
 
 import { processAncestry } from '../../tables/process_ancestry.ts';
+import { processAncestryAllow } from '../../tables/process_ancestry_allow.ts';
 import { processAncestryCacheStats } from '../../tables/process_ancestry_cache_stats.ts';
 import { processAncestryEvents } from '../../tables/process_ancestry_events.ts';
 import { processAncestrySubscribers } from '../../tables/process_ancestry_subscribers.ts';
 import { processAncestryTree } from '../../tables/process_ancestry_tree.ts';
 import type { CollectorProblem } from '../collect/source.ts';
 import { FAILED, USAGE } from '../commands/command_status.ts';
+import { parseAllowRules } from '../config/allow_rules.ts';
 import type { CommandLine } from '../config/command_line.ts';
 import { readConfigFile } from '../config/config_file.ts';
 import { type FlagValues, flags } from '../config/flags.ts';
@@ -145,6 +147,7 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     processAncestryTree(() => recorder.processes, readable),
     processAncestrySubscribers(store),
     processAncestryCacheStats(() => recorder.stats()),
+    processAncestryAllow(() => parseAllowRules(settings.values.process_ancestry_allow)),
   ];
   const running = new Extension({
     name: 'process_ancestry',

@@ -37,7 +37,16 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   // From the store to an answer.
   ecs: ['containers/facts', 'linux', 'process/facts'],
-  tables: ['collect/event', 'ecs', 'linux', 'osquery', 'process', 'recording/recorder_stats', 'store'],
+  tables: [
+    'collect/event',
+    'config/allow_rules',
+    'ecs',
+    'linux',
+    'osquery',
+    'process',
+    'recording/recorder_stats',
+    'store',
+  ],
   metrics: [
     ...['collect/source', 'config', 'files/file_hasher', 'osquery', 'program/log', 'recording/recorder_stats'],
     ...['tables', 'text'],

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { TablePlugin } from '../../../src/osquery/index.ts';
 import { EventStore } from '../../../src/store/event_store.ts';
 import { processAncestry } from '../../../tables/process_ancestry.ts';
+import { processAncestryAllow } from '../../../tables/process_ancestry_allow.ts';
 import { processAncestryCacheStats } from '../../../tables/process_ancestry_cache_stats.ts';
 import { processAncestryEvents } from '../../../tables/process_ancestry_events.ts';
 import { processAncestrySubscribers } from '../../../tables/process_ancestry_subscribers.ts';
@@ -50,6 +51,7 @@ function tablesOf(happenings: Parameters<typeof play>[1]): TablePlugin<unknown>[
     processAncestryTree(() => [harness.tree.processes]),
     processAncestrySubscribers(store),
     processAncestryCacheStats(() => cacheStats),
+    processAncestryAllow(() => happenings.map(({ pid }) => ({ detection: `d${pid % 3}`, uid: pid % 2 }))),
   ];
 }
 const held: unknown[] = [];
@@ -61,7 +63,7 @@ const contextOf = (equalities: readonly Equality[]) =>
 const CHANGING = new Set(['last_read_time', 'lag_rows', 'uptime_seconds', 'at']);
 
 describe('an OR of two equalities, put together as SQLite does it, has all rows that either side has', () => {
-  test.each([0, 1, 2, 3, 4])('in table %i', async (at) => {
+  test.each([0, 1, 2, 3, 4, 5])('in table %i', async (at) => {
     const scenario = fc.record({
       happenings: fc.array(happening, { minLength: 8, maxLength: 40 }),
       picks: fc.array(fc.tuple(fc.nat(), fc.nat(), fc.nat(), fc.nat()), { minLength: 8, maxLength: 8 }),
