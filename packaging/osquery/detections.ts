@@ -1,27 +1,24 @@
 /**
- * packs/detections.conf and the table in README.md, from detections/*.sql and the counts in false_positives.json. `npm run
- * generate` writes them. A unit test fails when they differ.
+ * packs/detections.conf, packs/detections-combined.conf and the table in README.md, from detections/*.sql and the counts in
+ * false_positives.json. `npm run generate` writes them. A unit test fails when they differ.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { DISCOVERY, INTERVAL, OSQUERY_AT_LEAST } from '../../src/commands/sigma/output.ts';
-import { statementOf } from './detection_sql.ts';
+import { combinedStatement, type Rule, statementOf } from './detection_sql.ts';
+import type { Pack, PackQuery } from './pack.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const FOLDER = here('detections');
 const PACK = here('packs/detections.conf');
+const COMBINED = here('packs/detections-combined.conf');
 export const MEASURED = here('false_positives.json');
 
-export interface Detection {
-  readonly name: string;
-  /** ATT&CK's ids. */
-  readonly techniques: readonly string[];
+export interface Detection extends Rule {
   /** What it means, what to look at next, and which harmless cases look similar. */
   readonly means: string;
   readonly lookAt: string;
   readonly known: string;
-  /** In the vocabulary of detection_sql.ts. */
-  readonly condition: string;
   readonly query: string;
 }
 
@@ -50,15 +47,9 @@ function parse(name: string, text: string): Detection {
   const strange = techniques.find((id) => !/^T\d{4}(\.\d{3})?$/.test(id));
   if (strange) throw new Error(`${name}.sql: ${strange} is no id of ATT&CK`);
   const condition = text.replace(/^--.*\n/gm, '').trim();
-  return {
-    name,
-    techniques,
-    means: said('Means'),
-    lookAt: said('Look at'),
-    known: said('Known'),
-    condition,
-    query: statementOf(`detections.${name}`, condition),
-  };
+  const rule = { name, techniques, condition };
+  const texts = { means: said('Means'), lookAt: said('Look at'), known: said('Known') };
+  return { ...rule, ...texts, query: statementOf(rule) };
 }
 
 function description({ name, techniques, means, lookAt, known }: Detection, measured: readonly Measured[]): string {
@@ -71,7 +62,7 @@ export function detectionsPack(
   detections: readonly Detection[] = readDetections(),
   measured: readonly Measured[] = JSON.parse(readFileSync(MEASURED, 'utf8')) as Measured[],
 ): string {
-  const queries = detections.map((detection) => [
+  const queries = detections.map((detection): [string, PackQuery] => [
     detection.name,
     {
       query: detection.query,
@@ -81,12 +72,23 @@ export function detectionsPack(
       value: `ATT&CK ${detection.techniques.join(', ')}`,
     },
   ]);
-  const pack = {
-    platform: 'linux',
-    version: OSQUERY_AT_LEAST,
-    discovery: DISCOVERY,
-    queries: Object.fromEntries(queries),
+  return packOf(Object.fromEntries(queries));
+}
+
+/** All detections as one query, which reads each row once. */
+export function combinedPack(detections: readonly Detection[] = readDetections()): string {
+  const query = {
+    query: combinedStatement(detections),
+    interval: INTERVAL,
+    removed: false,
+    description: `All ${detections.length} detections of packs/detections.conf in one query, for hosts where a query each costs too much. The column detection names the one that found the row; its description is there.`,
+    value: 'Signs of an attack, with their ATT&CK techniques in a column',
   };
+  return packOf({ detections: query });
+}
+
+function packOf(queries: Readonly<Record<string, PackQuery>>): string {
+  const pack: Pack = { platform: 'linux', version: OSQUERY_AT_LEAST, discovery: DISCOVERY, queries };
   return `${JSON.stringify(pack, null, 2)}\n`;
 }
 
@@ -104,5 +106,6 @@ export function withDetections(readme: string, detections: readonly Detection[] 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const readme = here('README.md');
   writeFileSync(PACK, detectionsPack());
+  writeFileSync(COMBINED, combinedPack());
   writeFileSync(readme, withDetections(readFileSync(readme, 'utf8')));
 }

@@ -22,10 +22,17 @@ export const programs: Readonly<Record<string, readonly string[]>> = {
   shells_and_interpreters: [...SHELLS, ...INTERPRETERS],
   web_servers: WEB_SERVERS,
   databases: DATABASES,
+  other_servers: OTHER_SERVERS,
   services: [...WEB_SERVERS, ...DATABASES, ...OTHER_SERVERS],
+  /** What runs applications that are no servers of their own name. */
+  runtimes: words('python pypy ruby node nodejs deno bun java php perl dotnet'),
   schedulers: words('cron crond anacron atd fcron dcron'),
   network_tools: words(`
     curl wget fetch aria2c lynx nc nc.openbsd nc.traditional ncat netcat socat telnet ftp lftp tftp scp sftp ssh rclone`),
+  scanners: words(`
+    nmap masscan zmap rustscan naabu fscan arp-scan netdiscover nbtscan fping hping onesixtyone nikto sqlmap hydra medusa ncrack
+    patator crackmapexec netexec kerbrute responder`),
+  sniffers: words('tcpdump tshark dumpcap ngrep dsniff ettercap bettercap mitmproxy mitmdump mitmweb sslsplit tcpflow'),
   privilege_changers: words('sudo su pkexec doas runuser'),
   container_runtimes: words(`
     runc crun youki conmon conmonrs containerd containerd-shim containerd-shim-runc-v dockerd docker-init docker podman crio

@@ -10,8 +10,8 @@ afterEach(async () => {
   extension = undefined;
 });
 
-const replay = (file: string) =>
-  ExtensionUnderTest.start(['--collector', 'replay', '--replay-file', file], { recording: false });
+const replay = (file: string, ...flags: string[]) =>
+  ExtensionUnderTest.start(['--collector', 'replay', '--replay-file', file, ...flags], { recording: false });
 
 async function run(name: string): Promise<Record<string, string | null>[]> {
   const { columns, rows } = (await extension?.manager.query(queries[name]?.query ?? '')) ?? { columns: [], rows: [] };
@@ -43,6 +43,25 @@ test('a query gets every row once, and the detections find only the attacks in t
   ]);
   const subscribers = await extension.generate('process_ancestry_subscribers');
   expect(new Set(subscribers.map(({ lag_rows }) => lag_rows))).toEqual(new Set(['0']));
+});
+
+test('what process_ancestry_allow names is left out', async () => {
+  const rules = [
+    { detection: '*kernel_thread', entry_type: 'sshd' },
+    { detection: 'shell_under_*', ancestor_path: '/usr/sbin/php-fpm*' },
+    { detection: 'miner', uid: 0 },
+  ];
+  extension = await replay(':sample:', '--allow', JSON.stringify(rules));
+  const { query = '' } = readPack('detections-combined').queries.detections ?? {};
+  const rows = (await extension.manager.query(query)).rows.map(([name, , , pid]) => `${name} ${pid}`);
+  expect(rows).toEqual(['miner 4065', 'temporary_file_executed_in_ssh_session 4065']);
+  const shown = await extension.generate('process_ancestry_allow', {}, ['rule', 'detection', 'uid']);
+  expect(shown.map(({ rule, detection }) => `${rule} ${detection}`)).toEqual([
+    '1 *kernel_thread',
+    '2 shell_under_*',
+    '3 miner',
+  ]);
+  expect(shown[2]?.uid).toBe('0');
 });
 
 test('a problem of the extension is a row', async () => {

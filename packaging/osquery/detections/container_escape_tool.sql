@@ -5,4 +5,4 @@
 entry_type = 'container'
 AND ({program} = 'nsenter' OR ({program} = 'chroot' AND cmdline GLOB '*chroot /host*')
   OR cmdline GLOB '*docker.sock*' OR cmdline GLOB '*containerd.sock*' OR cmdline GLOB '*/release_agent*' OR cmdline GLOB '*/proc/1/root*' OR cmdline GLOB '*/proc/sys/kernel/core_pattern*'
-  OR ({program} = 'mount' AND cmdline GLOB '*/dev/[sv]d*') OR ({program} = 'unshare' AND cmdline GLOB '*-U*') OR {program} = 'debugfs')
+  OR ({program} = 'mount' AND ({disk after ''} OR cmdline GLOB '* -t cgroup *')) OR ({program} = 'unshare' AND cmdline GLOB '*-U*') OR {program} = 'debugfs')

@@ -4,5 +4,5 @@
 -- Known: applications that run shell commands. The default command of PHP's mail() is excluded exactly: more arguments can be an attack on sendmail.
 path GLOB '*[hx3]'
 AND {program} IN {shells}
-AND {under web_servers}
 AND NOT (cmdline IN ('sh -c /usr/sbin/sendmail -t -i', 'sh -c -- /usr/sbin/sendmail -t -i') AND {proven program})
+AND {under web_servers}

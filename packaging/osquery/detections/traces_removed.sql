@@ -1,4 +1,4 @@
--- Technique: T1070.002, T1070.003
+-- Technique: T1685.006, T1070.003
 -- Means: a program other than logrotate or a package manager removes or empties a shell history or a log, or links it to /dev/null.
 -- Look at: entry_source_ip, and the session's commands: all are recorded, also if the history is gone.
 -- Known: clean-up before a machine becomes an image.

@@ -13,7 +13,7 @@ export interface Link {
 }
 
 const OPTION =
-  /^(uid|euid|cd|argv0|tty|address|orphan|newpid|memfd|unlinked|setuid|held|each|setsid|no-exec|in-place)(?:=(.*))?$/;
+  /^(uid|euid|cd|argv0|tty|address|orphan|newpid|memfd|unlinked|setuid|held|each|later|setsid|no-exec|in-place)(?:=(.*))?$/;
 
 export function linksOf(chain: Chain): Link[] {
   return chain.map((link) => {
@@ -27,3 +27,8 @@ export function linksOf(chain: Chain): Link[] {
     }
   });
 }
+
+const SSH: Chain = ['/usr/sbin/sshd -D', ['no-exec', 'sshd']];
+/** A login by ssh from an address, at a shell. */
+export const session = (uid: number): Chain => [...SSH, `setsid uid=${uid} tty=pts0 address=203.0.113.24 bash`];
+export const CRON: Chain = ['/usr/sbin/cron -f'];

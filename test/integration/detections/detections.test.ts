@@ -9,7 +9,10 @@ import { readPack } from '../../../packaging/osquery/pack.ts';
 import { canRecord, ExtensionUnderTest, until } from '../extension_under_test.ts';
 import { LogOfChains } from './log_of_chains.ts';
 import { RealProcesses } from './real_processes.ts';
-import { LOGGED, REAL, type Scenario } from './scenarios.ts';
+import { REAL, type Scenario, LOGGED as SERVICES } from './scenarios.ts';
+import { SESSIONS } from './session_scenarios.ts';
+
+const LOGGED = [...SERVICES, ...SESSIONS];
 
 const queries = readPack('detections').queries;
 const names = Object.keys(queries);
@@ -21,7 +24,9 @@ const names = Object.keys(queries);
 const ASKS_WHO_IS_ABOVE = new Set(
   readDetections()
     .filter(({ condition }) =>
-      /entry_type|\{under (?:proven )?(privilege_changers|package_managers|schedulers)\}/.test(condition),
+      /entry_type|\{(?:in session|by hand|application as)|\{under (?:proven )?(privilege_changers|package_managers|schedulers)\}/.test(
+        condition,
+      ),
     )
     .map(({ name }) => name),
 );
@@ -34,16 +39,48 @@ async function findings(
   extension: ExtensionUnderTest,
   scenarioOf: (pid: number) => string | undefined,
 ): Promise<Map<string, string[]>> {
-  const found = new Map<string, string[]>();
+  const found: Finding[] = [];
   for (const [name, { query }] of Object.entries(queries)) {
     const { columns, rows } = await extension.manager.query(query);
     expect(columns.map((column) => column.name)).toEqual(columnNames);
-    for (const row of rows) {
-      const [pid, ancestors] = ['pid', 'ancestors'].map((column) => row[columnNames.indexOf(column)] ?? '');
-      const pids = [pid, ...(ancestors ?? '').split(' < ').map((one) => one.split(' ').at(-1))];
-      const scenario = pids.map((one) => scenarioOf(Number(one))).find((one) => one !== undefined);
-      if (scenario) found.set(scenario, [...(found.get(scenario) ?? []), name]);
-    }
+    found.push(...rows.map((row) => ({ name, row })));
+  }
+  return byScenario(found, scenarioOf);
+}
+
+/** The same by the one query of all detections. */
+async function combinedFindings(
+  extension: ExtensionUnderTest,
+  scenarioOf: (pid: number) => string | undefined,
+): Promise<Map<string, string[]>> {
+  const { columns, rows } = await extension.manager.query(
+    readPack('detections-combined').queries.detections?.query ?? '',
+  );
+  expect(columns.map((column) => column.name)).toEqual(['detection', 'techniques', ...columnNames]);
+  const techniques = new Map(readDetections().map(({ name, techniques: ids }) => [name, ids.join(', ')]));
+  for (const [name, ids] of rows) expect(ids).toBe(techniques.get(name ?? ''));
+  return byScenario(
+    rows.map(([name = null, , ...row]) => ({ name: name ?? '', row })),
+    scenarioOf,
+  );
+}
+
+interface Finding {
+  readonly name: string;
+  /** Values of columnNames. */
+  readonly row: readonly (string | null)[];
+}
+
+function byScenario(
+  findings: readonly Finding[],
+  scenarioOf: (pid: number) => string | undefined,
+): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const { name, row } of findings) {
+    const [pid, ancestors] = ['pid', 'ancestors'].map((column) => row[columnNames.indexOf(column)] ?? '');
+    const pids = [pid, ...(ancestors ?? '').split(' < ').map((one) => one.split(' ').at(-1))];
+    const scenario = pids.map((one) => scenarioOf(Number(one))).find((one) => one !== undefined);
+    if (scenario) found.set(scenario, [...(found.get(scenario) ?? []), name]);
   }
   return found;
 }
@@ -62,7 +99,7 @@ test('every detection has something that it finds, and an innocent neighbour tha
   expect(wrong).toEqual([]);
   expect(sorted(new Set(all.flatMap(({ found }) => found)))).toEqual(sorted(names));
   expect(sorted(new Set(all.flatMap(({ spared = [] }) => spared)))).toEqual(sorted(names));
-  expect(names.length).toBeGreaterThanOrEqual(25);
+  expect(names.length).toBeGreaterThanOrEqual(79);
   expect(new Set(all.map(({ says }) => says)).size).toBe(all.length);
 });
 
@@ -109,7 +146,10 @@ describe('of a log', () => {
     const replay = ['--collector', 'replay', '--replay-file', join(directory, 'audit.log'), '--cache-size', '5000'];
     const extension = await ExtensionUnderTest.start([...replay, ...flags], { recording: false });
     try {
-      return await findings(extension, (pid) => scenarioOf.get(pid));
+      const one = await findings(extension, (pid) => scenarioOf.get(pid));
+      const all = await combinedFindings(extension, (pid) => scenarioOf.get(pid));
+      expect(all).toEqual(one);
+      return one;
     } finally {
       await extension.stop();
     }

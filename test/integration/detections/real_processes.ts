@@ -78,7 +78,8 @@ export class RealProcesses {
     const execution = [...set('argv0'), how, String(words.length), ...words, ...(options.has('held') ? ['held'] : [])];
     if (options.has('each')) return ['each', String(execution.length), ...execution];
     const birth = options.has('orphan') ? ['orphan'] : options.has('in-place') ? [] : ['fork'];
-    return [...birth, ...set('cd'), ...set('euid'), ...set('uid'), ...execution];
+    const wait = options.has('later') ? ['later'] : [];
+    return [...birth, ...wait, ...set('cd'), ...set('euid'), ...set('uid'), ...execution];
   }
 
   /** BIN/NAME in arguments is replaced by a stand-in, TMP by a directory that all users can write. */

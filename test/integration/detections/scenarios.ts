@@ -2,7 +2,7 @@
  * The tests of the detections: for each, a case that it must find, and the nearest innocent case that it must not find.
  * Every scenario names all detections that find it, so it is a negative for all others.
  */
-import type { Chain } from './chain.ts';
+import { type Chain, CRON, session } from './chain.ts';
 
 export interface Scenario {
   readonly says: string;
@@ -252,6 +252,12 @@ export const REAL: readonly Scenario[] = [
     says: 'a process in a container enters the host’s namespace',
     chain: ['runc', 'app', 'tool'],
     found: ['container_process_in_host_namespace'],
+    spared: ['new_file_executed_in_container'],
+  },
+  {
+    says: 'a container executes a file that it made itself',
+    chain: ['runc', 'app', 'later memfd actor'],
+    found: ['new_file_executed_in_container', 'memory_file_executed', 'container_process_in_host_namespace'],
   },
   {
     says: 'a hook of the container runtime runs on the host',
@@ -336,7 +342,7 @@ export const REAL: readonly Scenario[] = [
   {
     says: 'a web application starts a container',
     chain: ['nginx', 'php-fpm', 'docker run -v /:/host x'],
-    found: ['container_tool_under_service'],
+    found: ['container_tool_under_service', 'privileged_container_started'],
   },
   {
     says: 'a deployment starts a container',
@@ -458,11 +464,6 @@ export const REAL: readonly Scenario[] = [
   },
 ];
 
-const SSH: Chain = ['/usr/sbin/sshd -D', ['no-exec', 'sshd']];
-/** A login from an address, with a shell. */
-const session = (uid: number): Chain => [...SSH, `setsid uid=${uid} tty=pts0 address=203.0.113.24 bash`];
-const CRON: Chain = ['/usr/sbin/cron -f'];
-
 /** As a log, below init. */
 export const LOGGED: readonly Scenario[] = [
   {
@@ -572,12 +573,12 @@ export const LOGGED: readonly Scenario[] = [
   {
     says: 'a container enters the host’s namespaces',
     chain: ['/usr/bin/containerd-shim-runc-v2', 'setsid /app/server', ['sh', '-c', 'x'], 'nsenter -t 1 -m -p sh'],
-    found: ['container_escape_tool'],
+    found: ['container_escape_tool', 'shell_under_application'],
   },
   {
     says: 'a container makes the host its root',
     chain: ['/usr/bin/containerd-shim-runc-v2', 'setsid /app/server', ['sh', '-c', 'x'], 'chroot /host sh'],
-    found: ['container_escape_tool'],
+    found: ['container_escape_tool', 'shell_under_application'],
   },
   {
     says: 'an administrator enters a container’s namespaces',
@@ -587,7 +588,7 @@ export const LOGGED: readonly Scenario[] = [
   },
   {
     says: 'a container runs its server',
-    chain: ['/usr/bin/containerd-shim-runc-v2', 'setsid /app/server', ['sh', '-c', 'x'], 'ls /host'],
+    chain: ['/usr/bin/containerd-shim-runc-v2', 'setsid /app/server', 'helper', 'ls /host'],
     found: [],
     spared: ['container_escape_tool'],
   },

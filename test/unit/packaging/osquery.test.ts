@@ -4,12 +4,13 @@ import { basename } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { columnNames, statementOf } from '../../../packaging/osquery/detection_sql.ts';
-import { detectionsPack, readDetections, withDetections } from '../../../packaging/osquery/detections.ts';
+import { combinedPack, detectionsPack, readDetections, withDetections } from '../../../packaging/osquery/detections.ts';
 import { readPack } from '../../../packaging/osquery/pack.ts';
 import { programs, scripted } from '../../../packaging/osquery/programs.ts';
 import { pushDown } from '../../../src/commands/shell/push_down.ts';
 import type { RegisteredTable } from '../../../src/commands/shell/registered_table.ts';
 import { resolveFlags } from '../../../src/config/settings.ts';
+import { columns as allowColumns } from '../../../tables/process_ancestry_allow.ts';
 import { columns } from '../../../tables/process_ancestry_events.ts';
 
 const file = (name: string) => readFileSync(new URL(`../../../packaging/osquery/${name}`, import.meta.url), 'utf8');
@@ -41,9 +42,21 @@ test('packs/detections.conf is what the detections and the measured counts make 
   expect(file('packs/detections.conf')).toBe(detectionsPack());
 });
 
+test('packs/detections-combined.conf is what the detections make (npm run generate writes it)', () => {
+  expect(file('packs/detections-combined.conf')).toBe(combinedPack());
+});
+
 test('the table in README.md has all detections (npm run generate writes it)', () => {
   const readme = file('README.md');
   expect(readme).toBe(withDetections(readme));
+});
+
+test("each detection in the table of Falco's rules exists", () => {
+  const [, table = ''] = /<!-- falco -->([\s\S]*)<!-- end of falco -->/.exec(file('README.md')) ?? [];
+  const names = [...table.matchAll(/`([a-z_]+)`/g)].map(([, name = '']) => name);
+  expect(names.length).toBeGreaterThan(50);
+  const existing = new Set(readDetections().map(({ name }) => name));
+  expect(names.filter((name) => !existing.has(name))).toEqual([]);
 });
 
 test('each detection has been measured over an apt-get install and an npm install, and says how many rows that gave', () => {
@@ -54,7 +67,7 @@ test('each detection has been measured over an apt-get install and an npm instal
   }
 });
 
-describe.each(['detections', 'process-ancestry'])('the pack %s', (name) => {
+describe.each(['detections', 'detections-combined', 'process-ancestry'])('the pack %s', (name) => {
   const pack = readPack(name);
   const queries = Object.entries(pack.queries);
 
@@ -86,7 +99,9 @@ describe.each(['detections', 'process-ancestry'])('the pack %s', (name) => {
 });
 
 test('a query that joins a subscriber with a table reads its rows once', () => {
-  const queries = ['detections', 'process-ancestry'].flatMap((name) => Object.entries(readPack(name).queries));
+  const queries = ['detections', 'detections-combined', 'process-ancestry'].flatMap((name) =>
+    Object.entries(readPack(name).queries),
+  );
   const joined = queries.filter(([, { query }]) => {
     // json_each of a column of the row does not count as a table.
     const sources = [...query.matchAll(/\b(?:FROM|JOIN) ([a-z_]+)(?![a-z_(])/g)].map(([, name]) => name);
@@ -96,12 +111,20 @@ test('a query that joins a subscriber with a table reads its rows once', () => {
   expect(notOnce.map(([name]) => name)).toEqual([]);
 });
 
-describe.each(readDetections())('detection $name', ({ query, techniques }) => {
+const TABLES = [
+  { name: 'process_ancestry_events', columns },
+  { name: 'process_ancestry_allow', columns: allowColumns },
+]
+  .map(({ name, columns: all }) => `CREATE TABLE ${name} (${all.map(({ name, type }) => `${name} ${type}`).join()})`)
+  .join(';');
+
+/** Ids that ATT&CK 19 replaced by others. */
+const REVOKED = /^T(?:1562(?:\.\d+)?|1070\.00[12]|1656|1672|1574\.002)$/;
+
+describe.each(readDetections())('detection $name', ({ query, techniques, condition }) => {
   test('answers with the columns that all of them have', () => {
     using database = new DatabaseSync(':memory:');
-    database.exec(
-      `CREATE TABLE process_ancestry_events (${columns.map(({ name, type }) => `${name} ${type}`).join()})`,
-    );
+    database.exec(TABLES);
     expect(
       database
         .prepare(query)
@@ -109,25 +132,35 @@ describe.each(readDetections())('detection $name', ({ query, techniques }) => {
         .map(({ name }) => name),
     ).toEqual(columnNames);
     expect(techniques.length).toBeGreaterThan(0);
+    expect(techniques.filter((id) => REVOKED.test(id))).toEqual([]);
+  });
+
+  test('compares programs with names that have no version', () => {
+    const lists = [...condition.matchAll(/\{(?:program|creator)\} (?:NOT )?(?:IN \(([^)]*)\)|= ('[^']*'))/g)];
+    const names = lists.flatMap(([, list = '', name = '']) => `${list}${name}`.match(/[^', ]+/g) ?? []);
+    expect(names.filter((name) => /[\d.-]$|\//.test(name))).toEqual([]);
   });
 
   test('reads the table once, in any plan of SQLite', () => {
-    expect(query).toMatch(/^WITH new AS MATERIALIZED \(SELECT [a-z_0-9, ]+ FROM process_ancestry_events WHERE [^)]+\)/);
+    expect(query).toMatch(/^WITH new AS MATERIALIZED \(SELECT /);
     expect(query.match(/process_ancestry_events/g)).toHaveLength(1);
     expect(query).not.toMatch(/[ (,]\+[a-z]/);
   });
 });
 
 test('simple conditions go to the table, SQLite checks the others', () => {
-  const sql = statementOf(
-    'x',
-    `path GLOB '*sh'\nAND (cmdline = 'a AND pid = 1' OR args->>0 GLOB 'b')\nAND uid IN (1, 2)`,
-  );
+  const sql = statementOf({
+    name: 'x',
+    techniques: [],
+    condition: `path GLOB '*sh'\nAND (cmdline = 'a AND pid = 1' OR args->>0 GLOB 'b')\nAND gid >= 5 AND uid IN (1, 2) AND {program} = 'x'`,
+  });
   expect(sql).toContain(
-    `WHERE subscriber = 'x' AND action GLOB '*exec*' AND path GLOB '*sh' AND uid IN (1, 2)) SELECT`,
+    ` WHERE subscriber = 'detections.x' AND action GLOB '*exec*' AND path GLOB '*sh' AND gid >= 5), allow`,
   );
-  expect(sql).toMatch(/ FROM new WHERE \(cmdline = 'a AND pid = 1' OR args->>0 GLOB 'b'\)$/);
-  expect(sql).toContain('SELECT pid, path, cmdline,');
+  expect(sql).toMatch(
+    / FROM new WHERE \(cmdline = 'a AND pid = 1' OR args->>0 GLOB 'b'\) AND uid IN \(1, 2\) AND program = 'x' AND NOT EX/,
+  );
+  expect(sql).toContain(' AS program, pid, path, mode, ');
 });
 
 test('no program is in a list twice, and none has a version or a path in its name', () => {
