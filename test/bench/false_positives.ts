@@ -1,11 +1,11 @@
 /**
- * node test/bench/false_positives.ts [apt] [npm] [--root DIR]
+ * node test/bench/false_positives.ts [apt] [npm] [cron] [--root DIR]
  *
- * How many rows each detection gives over an `apt-get install` of packages with maintainer scripts, and over an `npm ci` of
- * this project and its build. Writes packaging/osquery/false_positives.json, and the counts into the descriptions of
- * packs/detections.conf. Needs root, kernel audit, debootstrap and a mirror of Debian; --root uses an existing root of
- * debootstrap and keeps it. The packages of `npm ci` are locked anew, without Biome: it refuses this project's lock file if
- * a registry lacks an optional package of another platform.
+ * How many rows each detection gives over an `apt-get install` of packages with maintainer scripts, over an `npm install` of
+ * this project and its build, and over the daily, weekly and monthly cron jobs of the installed packages. Writes
+ * packaging/osquery/false_positives.json, and the counts into the descriptions of packs/detections.conf. Needs root, kernel
+ * audit, debootstrap and a mirror of Debian; --root uses an existing root of debootstrap and keeps it. npm
+ * installs without the lock file: `npm ci` refuses it where a registry lacks an optional package of another platform.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -34,58 +34,75 @@ interface Activity {
   /** The start of its text about itself. */
   readonly name: string;
   /** Prepares and starts it, and describes it. */
-  prepare(): { what: string; start: () => ChildProcess; remove: () => void };
+  prepare(): Promise<{ what: string; start: () => ChildProcess; remove: () => void }>;
 }
 
 const quietly = (command: string, ...args: string[]) =>
   execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
 
+/** A root directory with Debian, in which the packages are downloaded. */
+function debian() {
+  const directory = options.root ?? mkdtempSync('/var/tmp/pa-root-');
+  if (!options.root) quietly('debootstrap', '--variant=minbase', 'bookworm', directory);
+  copyFileSync('/etc/resolv.conf', join(directory, 'etc/resolv.conf'));
+  const policy = join(directory, 'usr/sbin/policy-rc.d');
+  writeFileSync(policy, '#!/bin/sh\nexit 101\n');
+  chmodSync(policy, 0o755);
+  // Not /dev and /sys: in every mount these are the host's.
+  quietly('mount', '-t', 'proc', 'proc', join(directory, 'proc'));
+  const aptGet = (...args: string[]) => [directory, 'apt-get', '-q', '-y', ...args];
+  quietly('chroot', ...aptGet('update'));
+  quietly('chroot', ...aptGet('--download-only', 'install', ...PACKAGES));
+  const start = (...args: string[]) =>
+    spawn('chroot', args, {
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+  const remove = () => {
+    quietly('umount', '-l', join(directory, 'proc'));
+    if (!options.root) rmSync(directory, { recursive: true, force: true });
+  };
+  return { directory, install: () => start(...aptGet('install', ...PACKAGES)), start, remove };
+}
+
 const apt: Activity = {
   name: 'apt',
-  prepare() {
-    const directory = options.root ?? mkdtempSync('/var/tmp/pa-root-');
-    if (!options.root) quietly('debootstrap', '--variant=minbase', 'bookworm', directory);
-    copyFileSync('/etc/resolv.conf', join(directory, 'etc/resolv.conf'));
-    const policy = join(directory, 'usr/sbin/policy-rc.d');
-    writeFileSync(policy, '#!/bin/sh\nexit 101\n');
-    chmodSync(policy, 0o755);
-    // Not /dev and /sys: in every mount these are the host's.
-    quietly('mount', '-t', 'proc', 'proc', join(directory, 'proc'));
-    const inside = (...args: string[]) => ['chroot', directory, 'apt-get', '-q', '-y', ...args];
-    const [chroot = '', ...update] = inside('update');
-    quietly(chroot, ...update);
-    quietly(chroot, ...inside('--download-only', 'install', ...PACKAGES).slice(1));
+  async prepare() {
+    const { install, remove } = debian();
     return {
       what: `apt-get install (${PACKAGES.length} packages of servers and their dependencies, Debian 12)`,
-      start: () =>
-        spawn(chroot, inside('install', ...PACKAGES).slice(1), {
-          env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-          stdio: ['ignore', 'ignore', 'inherit'],
-        }),
-      remove: () => {
-        quietly('umount', '-l', join(directory, 'proc'));
-        if (!options.root) rmSync(directory, { recursive: true, force: true });
-      },
+      start: install,
+      remove,
+    };
+  },
+};
+
+const cron: Activity = {
+  name: 'cron',
+  async prepare() {
+    const { directory, install, start, remove } = debian();
+    await once(install(), 'close');
+    const jobs = ['daily', 'weekly', 'monthly'].map((often) => `run-parts /etc/cron.${often}`).join('; ');
+    return {
+      what: 'cron jobs of the same packages (daily, weekly, monthly)',
+      // A job may fail where no service runs.
+      start: () => start(directory, '/bin/sh', '-c', `${jobs}; exit 0`),
+      remove,
     };
   },
 };
 
 const npm: Activity = {
   name: 'npm',
-  prepare() {
+  async prepare() {
     const directory = mkdtempSync(join(tmpdir(), 'pa-npm-'));
     const archive = execFileSync('git', ['archive', 'HEAD'], { cwd: root, maxBuffer: 1 << 28 });
     execFileSync('tar', ['-x'], { cwd: directory, input: archive });
-    const manifest = join(directory, 'package.json');
-    const project = JSON.parse(readFileSync(manifest, 'utf8')) as { devDependencies: Record<string, string> };
-    delete project.devDependencies['@biomejs/biome'];
-    writeFileSync(manifest, JSON.stringify(project));
     rmSync(join(directory, 'package-lock.json'));
-    execFileSync('npm', ['install', '--package-lock-only', '--loglevel=error'], { cwd: directory });
     return {
-      what: 'npm ci and the build of this project',
+      what: 'npm install and the build of this project',
       start: () =>
-        spawn('sh', ['-c', 'npm ci --ignore-scripts=false --loglevel=error && npm run build'], {
+        spawn('sh', ['-c', 'npm install --ignore-scripts=false --loglevel=error && npm run build'], {
           cwd: directory,
           stdio: ['ignore', 'ignore', 'inherit'],
         }),
@@ -98,7 +115,7 @@ const BELOW = (pid: number) =>
   `(pid = ${pid} OR EXISTS (SELECT 1 FROM json_each(ancestry) WHERE value->>'pid' = ${pid}))`;
 
 async function measure({ prepare }: Activity): Promise<Measured> {
-  const { what, start, remove } = prepare();
+  const { what, start, remove } = await prepare();
   try {
     const flags = ['--events-max', '500000', '--events-max-bytes', '1000000000', '--result-max-bytes', '1000000000'];
     const extension = await ExtensionUnderTest.start([...flags, '--cache-size', '20000']);
@@ -131,7 +148,7 @@ async function measure({ prepare }: Activity): Promise<Measured> {
   }
 }
 
-const ACTIVITIES = [apt, npm];
+const ACTIVITIES = [apt, npm, cron];
 const before = JSON.parse(readFileSync(MEASURED, 'utf8')) as Measured[];
 const results: Measured[] = [];
 for (const activity of ACTIVITIES) {

@@ -55,6 +55,11 @@ export class StockOsqueryd {
     return this.at('osquery.em');
   }
 
+  /** The watcher, whose children are the worker and the extension. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** The output of osqueryd and the extension. */
   get stderr(): string {
     return this.#stderr;
