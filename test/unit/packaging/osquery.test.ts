@@ -53,9 +53,11 @@ test('the table in README.md has all detections (npm run generate writes it)', (
 
 test("each detection in the table of Falco's rules exists", () => {
   const [, table = ''] = /<!-- falco -->([\s\S]*)<!-- end of falco -->/.exec(file('README.md')) ?? [];
-  const names = [...table.matchAll(/`([a-z_]+)`/g)].map(([, name = '']) => name);
+  const covered = table.split('\n').filter((line) => !line.includes('| none'));
+  const names = covered.flatMap((line) => [...line.matchAll(/`([a-z_]+)`/g)].map(([, name = '']) => name));
   expect(names.length).toBeGreaterThan(50);
-  const existing = new Set(readDetections().map(({ name }) => name));
+  // The table also names the column env.
+  const existing = new Set([...readDetections().map(({ name }) => name), 'env']);
   expect(names.filter((name) => !existing.has(name))).toEqual([]);
 });
 
