@@ -246,7 +246,7 @@ export const REAL: readonly Scenario[] = [
   {
     says: 'a web user runs a setuid program of root',
     chain: ['nginx', 'uid=33 php-fpm', 'setuid helper4'],
-    found: ['root_below_web_user'],
+    found: ['root_below_web_user', 'setuid_shell_used'],
   },
   {
     says: 'a process in a container enters the host’s namespace',
