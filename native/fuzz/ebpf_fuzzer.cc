@@ -68,6 +68,8 @@ void pack(const Told& told, Batch& batch) {
       return batch.add(Source::kEbpf, told.pid, told.time_ms, told.fork);
     case Told::What::kExit:
       return batch.add(Source::kEbpf, told.pid, told.time_ms, told.exit);
+    case Told::What::kSetid:
+      return batch.add(Source::kEbpf, told.pid, told.time_ms, told.setid);
     case Told::What::kExec:
       return batch.exec(Source::kEbpf, told.pid, told.time_ms, told.details);
     case Told::What::kSnapshot:
@@ -106,11 +108,12 @@ std::string sample(std::minstd_rand& random) {
     ForkRecord fork;
     ExitRecord exit;
     ChunkRecord chunk;
+    IdsRecord ids;
     ImageRecord image;
   } record;
   std::memset(static_cast<void*>(&record), 0, sizeof record);
   RecordHeader& header = record.header;
-  header.kind = random() % 7 + 1;
+  header.kind = random() % kRecordIds + 1;
   header.pid = random() % 4 + 1;
   header.parent = 1;
   header.start_ns = header.pid * 1000;
@@ -127,6 +130,10 @@ std::string sample(std::minstd_rand& random) {
       break;
     case kRecordSession:
       bytes = as_bytes(sizeof header);
+      break;
+    case kRecordIds:
+      record.ids.after.uid = random() % 3;
+      bytes = as_bytes(sizeof record.ids);
       break;
     case kRecordArguments:
     case kRecordEnvironment:
