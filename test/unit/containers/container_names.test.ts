@@ -111,7 +111,7 @@ describe('a group that a user can make', () => {
   const FORGED = `/user.slice/user-1000.slice/user@1000.service/docker-${ID}.scope`;
   const makerOf = (above: string) => (above.startsWith('/user.slice') ? 1000 : 0);
 
-  test('is no container of root, whatever its name', async () => {
+  test('is no container of root, with any name', async () => {
     const { factsOf, state } = setUp({ makerOf });
     await factsOf(PATH);
     expect(await factsOf(FORGED)).toBeUndefined();

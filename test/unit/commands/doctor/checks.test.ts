@@ -185,7 +185,7 @@ states(socket, [
     [/^problem: .* this user may not see it \(run doctor as root\)/],
   ],
   ['a file in its place', { files: { [SOCKET]: file() } }, [/^problem: .* is not a socket/]],
-  ['no answer', { osquery: NO_OSQUERY }, [/^problem: no answer: nobody listens \(start osqueryd/]],
+  ['no answer', { osquery: NO_OSQUERY }, [/^problem: no answer: no process listens \(start osqueryd/]],
 ]);
 
 states(registration, [

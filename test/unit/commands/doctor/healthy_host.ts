@@ -85,7 +85,7 @@ export const OSQUERY: OsqueryView = {
   oldest: { unixSeconds: 1_000_100, uptimeSeconds: 100 },
 };
 export const NOT_LISTED: OsqueryView = { ...OSQUERY, extension: undefined, stats: undefined, oldest: undefined };
-export const NO_OSQUERY: OsqueryView = { ...NOT_LISTED, error: 'nobody listens', flags: {} };
+export const NO_OSQUERY: OsqueryView = { ...NOT_LISTED, error: 'no process listens', flags: {} };
 
 export const FILES: Readonly<Record<string, FileFacts>> = {
   '/': folder(),
