@@ -7,9 +7,6 @@ import type { AncestorFacts, ProcessRef } from './facts.ts';
 import type { AncestorRecord, Process, ProcessAtFork } from './process.ts';
 import { isRootsFile } from './proof.ts';
 
-/** Size of an ancestor in the column ancestry without its texts, in bytes. */
-const ANCESTOR_BYTES = 290;
-
 interface AncestorRecorderOptions {
   readonly entityIdOf: (process: Process) => string;
   /** JSON of CredentialFacts. */
@@ -65,7 +62,6 @@ export class AncestorRecorder {
 class SettledAncestor implements AncestorRecord {
   readonly entityId: string;
   readonly depth: number;
-  readonly bytes: number;
   readonly complete: boolean;
   readonly cut: boolean;
   readonly revision: number;
@@ -80,23 +76,18 @@ class SettledAncestor implements AncestorRecord {
     { revision, cmdlineMax }: { revision: number; cmdlineMax: number },
   ) {
     const { process, image } = atFork;
-    const { path, root, args, cwd } = image.details;
     this.#options = options;
     this.#atFork = atFork;
     this.#cmdlineMax = cmdlineMax;
     this.revision = revision;
     this.entityId = options.entityIdOf(process);
-    const texts = path.length + root.length + cwd.length + atFork.cgroup.length + Math.min(args.length, cmdlineMax);
-    const ownBytes = ANCESTOR_BYTES + texts;
     const isWhole = image.known && process.creatorState !== 'likely';
     if (above) {
       this.depth = above.depth + 1;
-      this.bytes = above.bytes + ownBytes;
       this.complete = above.complete && isWhole;
       this.cut = above.cut;
     } else {
       this.depth = 1;
-      this.bytes = ownBytes;
       this.complete = isWhole && (process.creatorState === 'top' || process.creatorState === 'cut');
       this.cut = process.creatorState === 'cut';
     }

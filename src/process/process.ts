@@ -96,8 +96,6 @@ export interface AncestorRecord {
   readonly above: AncestorRecord | undefined;
   /** Length of the chain, this record included. */
   readonly depth: number;
-  /** Approximate size of the chain in the column ancestry, in bytes. */
-  readonly bytes: number;
   /** The chain reaches the top, and every image is known. */
   readonly complete: boolean;
   /** The creator of the topmost ancestor was removed. */

@@ -79,8 +79,7 @@ export const FACT = {
   credentials: 51,
   previous: 52,
   host: 53,
-  /** Approximate size of the row in an answer, in bytes. */
-  answerBytes: 54,
+  // Rows of unreleased versions have another number at 54.
   /** For rows of 0.1.0: the command line of the creator, if it was longer than its stored arguments. */
   parentCmdline: 55,
   /** For an exec: see exec_traits.ts. */
@@ -137,28 +136,17 @@ interface EventLine {
   readonly bytes: number;
   /** It was cut because the row was too large for the database. */
   readonly isCut: boolean;
-  readonly answerBytes: number;
 }
-
-/** Size of a row in an answer without its own texts: 60 names and lengths, numbers, and three leaders. */
-const ANSWER_ROW_BYTES = 2600;
 
 /** Makes the line of an event. Drops the environment and cuts the arguments if the line exceeds `maxBytes`. */
 export function lineOf(eid: number, exec: PublishedEvent, shared: SharedIds, maxBytes: number): EventLine {
   const { details = NO_DETAILS } = exec;
-  const { path, cwd, root, environment } = details;
-  const texts = path.length + cwd.length + root.length + exec.cgroup.length + environment.length;
-  // An answer has the container twice: in container and in ecs.
-  const sharedBytes = (exec.context.creator?.bytes ?? 0) + 2 * (exec.container?.json.length ?? 0);
-  const otherBytes = ANSWER_ROW_BYTES + texts + sharedBytes;
+  const { environment } = details;
   let { args } = details;
-  let answerBytes = 0;
   for (let isCut = false; ; isCut = true) {
-    // An answer has the arguments twice: in cmdline and in args.
-    answerBytes = otherBytes + 2 * args.length;
-    const text = textOf(eid, exec, details, shared, args, isCut, answerBytes);
+    const text = textOf(eid, exec, details, shared, args, isCut);
     const bytes = Buffer.byteLength(text);
-    if (bytes <= maxBytes || (args === '' && (isCut || environment === ''))) return { text, bytes, isCut, answerBytes };
+    if (bytes <= maxBytes || (args === '' && (isCut || environment === ''))) return { text, bytes, isCut };
     args = args.slice(0, Math.floor(args.length * Math.min(maxBytes / bytes, 0.9)));
   }
 }
@@ -170,7 +158,6 @@ function textOf(
   shared: SharedIds,
   args: string,
   isCut: boolean,
-  answerBytes: number,
 ): string {
   const { unixMs, bootMs, actions, process, ancestry } = exec;
   const isExec = actions.includes('exec');
@@ -232,8 +219,8 @@ function textOf(
     shared.credentials,
     shared.previous,
     shared.host,
-    answerBytes,
-    // parentCmdline
+    // 54, and parentCmdline
+    null,
     null,
     isExec && exec.details ? traitBits(details, details.environmentCut || lacksEnvironment) : null,
     isExec && !lacksEnvironment ? details.environment : '',

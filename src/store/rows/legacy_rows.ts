@@ -61,7 +61,6 @@ const SAME: Readonly<Partial<Record<FactName, string>>> = {
   entryAddress: 'entry_source_ip',
   sha256: 'sha256',
   cgroup: 'cgroup_path',
-  answerBytes: 'answer_bytes',
   parentCmdline: 'long_parent_cmdline',
 };
 const LINKS = {
@@ -136,8 +135,8 @@ export class LegacyRows {
       facts[FACT[name as FactName]] = this.#moveDocument(row[column], target, factsOf);
     }
     const text = JSON.stringify(facts);
-    const [pid, parent, answerBytes] = [Number(row.pid), Number(row.parent), Number(row.answer_bytes)];
-    target.addLine({ eid, timeMs, pid, parent, bytes: Buffer.byteLength(text), answerBytes }, text);
+    const [pid, parent] = [Number(row.pid), Number(row.parent)];
+    target.addLine({ eid, timeMs, pid, parent, bytes: Buffer.byteLength(text) }, text);
   }
 
   #moveLink(id: Row[string], target: LegacyTarget): number | null {

@@ -123,9 +123,10 @@ export class RowDatabase {
       this.isNew = prepareSchema(this.#db) === 0;
       this.#shared = new SharedFactsTable(this.#db);
       this.#reader = new SharedReader((id) => this.#shared.find(id));
+      // Nothing reads answer_bytes any more.
       this.#putSegment = this.#db.prepare(
         `INSERT OR REPLACE INTO segments (first_eid, version, row_count, min_ms, max_ms, answer_bytes, keys, lines)
-         VALUES (?, ${FACTS_VERSION}, ?, ?, ?, ?, ?, ?)`,
+         VALUES (?, ${FACTS_VERSION}, ?, ?, ?, 0, ?, ?)`,
       );
       this.#readLines = this.#db.prepare('SELECT lines FROM segments WHERE first_eid = ?');
       this.#deleteSegments = this.#db.prepare('DELETE FROM segments WHERE first_eid < ?');
@@ -416,7 +417,7 @@ export class RowDatabase {
   #load(): void {
     const rows = this.#db
       .prepare(
-        'SELECT first_eid, row_count, min_ms, max_ms, answer_bytes, octet_length(lines) AS bytes, keys FROM segments ORDER BY first_eid',
+        'SELECT first_eid, row_count, min_ms, max_ms, octet_length(lines) AS bytes, keys FROM segments ORDER BY first_eid',
       )
       .all();
     const last = this.#db.prepare('SELECT eid, discarded_eid FROM last_row').get();
@@ -425,7 +426,6 @@ export class RowDatabase {
         firstEid: Number(row.first_eid),
         rows: Number(row.row_count),
         bytes: Number(row.bytes),
-        answerBytes: Number(row.answer_bytes),
         minMs: Number(row.min_ms),
         maxMs: Number(row.max_ms),
         keys: row.keys as Uint8Array,
@@ -453,10 +453,10 @@ export class RowDatabase {
     ids.previous = context.previous === CREATORS_IMAGE ? CREATORS_IMAGE_ID : shared.idOf(context.previous);
     ids.host = shared.idOf(event.host ?? host);
     ids.container = shared.idOf(event.container);
-    const { text, bytes, isCut, answerBytes } = lineOf(eid, event, ids, rowBytes);
+    const { text, bytes, isCut } = lineOf(eid, event, ids, rowBytes);
     if (isCut) this.#cutRows++;
     const timeMs = Math.floor(event.unixMs);
-    this.#addLine({ eid, timeMs, pid: event.process.pid, parent: event.ppid, bytes, answerBytes }, text);
+    this.#addLine({ eid, timeMs, pid: event.process.pid, parent: event.ppid, bytes }, text);
     return this.#wrote(bytes + ROW_BYTES + shared.takeAddedBytes());
   }
 
@@ -467,7 +467,7 @@ export class RowDatabase {
     this.#addLine(
       {
         ...{ eid: number('eid'), timeMs: number('timeMs'), pid: number('pid'), parent: number('parent') },
-        ...{ bytes, answerBytes: number('answerBytes') },
+        bytes,
       },
       text,
     );
@@ -494,8 +494,8 @@ export class RowDatabase {
 
   #writeChanged(): void {
     for (const { segment, lines } of this.#changed) {
-      const { firstEid, rows, minMs, maxMs, answerBytes } = segment;
-      this.#putSegment.run(firstEid, rows, minMs, maxMs, answerBytes, this.#segments.keysOf(segment), lines);
+      const { firstEid, rows, minMs, maxMs } = segment;
+      this.#putSegment.run(firstEid, rows, minMs, maxMs, this.#segments.keysOf(segment), lines);
     }
     this.#changed.length = 0;
     this.#segments.endWrite();

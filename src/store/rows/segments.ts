@@ -19,8 +19,6 @@ export interface Segment {
   rows: number;
   /** Bytes of its lines. */
   bytes: number;
-  /** Approximate size of its rows in an answer. */
-  answerBytes: number;
   /** Unix ms. */
   minMs: number;
   maxMs: number;
@@ -46,7 +44,6 @@ export interface SegmentRow {
   readonly pid: number;
   readonly parent: number;
   readonly bytes: number;
-  readonly answerBytes: number;
 }
 
 export function lastEidOf({ firstEid, rows }: Pick<Segment, 'firstEid' | 'rows'>): number {
@@ -134,19 +131,18 @@ export class Segments {
 
   /** Adds a row that is newer than all others. Returns its segment. */
   add(row: SegmentRow): Segment {
-    const { eid, pid, parent, bytes, answerBytes } = row;
+    const { eid, pid, parent, bytes } = row;
     const timeMs = storable(row.timeMs);
     let segment = this.#open;
     if (!segment || !takes(segment, row)) {
       const times = { minMs: timeMs, maxMs: timeMs };
-      segment = { firstEid: eid, rowsBefore: this.#keys.end, rows: 0, bytes: 0, answerBytes: 0, ...times };
+      segment = { firstEid: eid, rowsBefore: this.#keys.end, rows: 0, bytes: 0, ...times };
       this.#segments.push(segment);
       this.#open = segment;
     }
     this.#keys.push(pid, parent);
     segment.rows++;
     segment.bytes += bytes;
-    segment.answerBytes += answerBytes;
     if (timeMs < segment.minMs) segment.minMs = timeMs;
     if (timeMs > segment.maxMs) segment.maxMs = timeMs;
     this.#rows++;

@@ -25,7 +25,7 @@ export function recorded(
   const json = (argsMax = cmdline.length) => JSON.stringify({ ...facts, args: facts.args.slice(0, argsMax) });
   const depth = (above?.depth ?? 0) + 1;
   return {
-    ...{ entityId: entityId(pid), json, above, depth, bytes: depth * 10 },
+    ...{ entityId: entityId(pid), json, above, depth },
     ...{ complete: true, cut: false, revision: 0 },
   };
 }

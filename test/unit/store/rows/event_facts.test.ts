@@ -71,12 +71,7 @@ describe('a line', () => {
     fc.assert(
       fc.property(long, fc.integer({ min: least, max: 5 * least }), (args, maxBytes) => {
         const whole = lineOf(1, eventWith({ args, argsBytes: 0 }), NO_IDS, BYTES_MAX);
-        const {
-          text: line,
-          bytes,
-          isCut,
-          answerBytes,
-        } = lineOf(1, eventWith({ args, argsBytes: 0 }), NO_IDS, maxBytes);
+        const { text: line, bytes, isCut } = lineOf(1, eventWith({ args, argsBytes: 0 }), NO_IDS, maxBytes);
         const read = reading(line);
         expect(bytes).toBe(Buffer.byteLength(line));
         expect(bytes).toBeLessThanOrEqual(maxBytes);
@@ -84,8 +79,6 @@ describe('a line', () => {
         expect(read('argsCut')).toBe(isCut ? 1 : 0);
         expect(args.startsWith(String(read('args')))).toBe(true);
         expect(read('argsBytes')).toBe(isCut ? Buffer.byteLength(args) : 0);
-        expect(answerBytes).toBe(read('answerBytes'));
-        expect(answerBytes).toBe(whole.answerBytes - 2 * (args.length - String(read('args')).length));
       }),
       { numRuns: 300 },
     );
@@ -99,7 +92,7 @@ describe('a line', () => {
 
   test('has each fact in a place of its own', () => {
     const places = Object.values(FACT);
-    expect(places.toSorted((a, b) => a - b)).toEqual(Array.from(places, (_, n) => n));
+    expect(places.toSorted((a, b) => a - b)).toEqual(Array.from(places, (_, n) => (n < 54 ? n : n + 1)));
   });
 
   test('has null for unknown facts, and leaves out those that only an exec has', () => {
