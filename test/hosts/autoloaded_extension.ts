@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { EmbeddedManager } from '../../src/commands/shell/embedded_manager.ts';
 import { PATIENCE_MS, type Row, settled, until } from '../integration/extension_under_test.ts';
+import { forestRows } from '../integration/forest.ts';
 import type { CleanRoot } from './clean_root.ts';
 
 /** Path in the root. */
@@ -88,6 +89,13 @@ export class AutoloadedExtension {
   async query(sql: string): Promise<Row[]> {
     const { columns, rows } = await this.manager.query(sql);
     return rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index] ?? ''])));
+  }
+
+  /** Rows of the forest's execs, for `compare`. */
+  async forestRows(): Promise<Row[]> {
+    return forestRows((columns, first, end) =>
+      this.query(`SELECT ${columns} FROM process_ancestry_events WHERE pid >= ${first} AND pid < ${end}`),
+    );
   }
 
   async stats(): Promise<Row> {

@@ -51,7 +51,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('on Debian 1
     try {
       const run = await runForest({ rounds: 5, jobs: 2 });
       await extension.settled();
-      const rows = await extension.query('SELECT pid, cmdline, ancestry FROM process_ancestry_events');
+      const rows = await extension.forestRows();
       const comparison = compare(run, rows);
       run.remove();
       expect(comparison.right_percent, comparison.complaints).toBe(100);

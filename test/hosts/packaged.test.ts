@@ -154,7 +154,7 @@ describe.skipIf(!existsSync(PACKAGED) || !canRecord())('the single executable, a
     await extension.killAndRespawn();
     const run = await runForest({ rounds: 20, jobs: 2 });
     await extension.settled();
-    const rows = await extension.generate('process_ancestry_events', {}, ['pid', 'cmdline', 'ancestry']);
+    const rows = await extension.forestRows();
     const comparison = compare(run, rows);
     run.remove();
     expect(comparison.right_percent, comparison.complaints).toBe(100);

@@ -127,7 +127,7 @@ describe.skipIf(!canRecord() || !hasTools || !existsSync(PACKAGED))('the package
     extension = await AutoloadedExtension.start(root, LIST);
     const run = await runForest({ rounds: ROUNDS, jobs: 2 });
     await extension.settled();
-    const rows = await extension.query('SELECT pid, cmdline, ancestry FROM process_ancestry_events');
+    const rows = await extension.forestRows();
     const comparison = compare(run, rows);
     run.remove();
     const { execs, seen_percent, right_percent, doubled } = comparison;

@@ -9,6 +9,7 @@ import { EmbeddedManager } from '../../src/commands/shell/embedded_manager.ts';
 import { KeptFlags, NOTHING_KEPT } from '../../src/extension/kept_flags.ts';
 import { ExtensionClient } from '../../src/osquery/index.ts';
 import { GIVEN_AGAIN_MS } from '../../src/store/subscribers.ts';
+import { forestRows } from './forest.ts';
 
 export type Row = Record<string, string>;
 
@@ -252,6 +253,17 @@ export class ExtensionUnderTest {
     });
     if (status.code !== 0) throw new Error(status.message);
     return rows as Row[];
+  }
+
+  /** Rows of the forest's execs, for `compare`. */
+  async forestRows(): Promise<Row[]> {
+    return forestRows((columns, first, end) => {
+      const pid = [
+        { op: 32, expr: String(first) },
+        { op: 16, expr: String(end) },
+      ];
+      return this.generate('process_ancestry_events', { pid }, [...columns]);
+    });
   }
 
   /** Waits until a subscriber's next answer has new rows: the protocol has no statement id. */

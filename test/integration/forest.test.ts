@@ -11,7 +11,6 @@ const SENSORS = [
   ['ebpf', 'ebpf'],
   ['audit', 'audit+proc_events'],
 ] as const;
-const COLUMNS = ['pid', 'cmdline', 'ancestry'];
 let extension: ExtensionUnderTest | undefined;
 let before: ReturnType<typeof auditSettings>;
 
@@ -23,7 +22,7 @@ async function record(
   extension = await ExtensionUnderTest.start(flags, options);
   const run = await runForest({ rounds, jobs: 2 });
   await extension.settled();
-  const rows = await extension.generate('process_ancestry_events', {}, COLUMNS);
+  const rows = await extension.forestRows();
   const stats = await extension.stats();
   const comparison = compare(run, rows);
   run.remove();
@@ -63,7 +62,7 @@ describe.skipIf(!canRecord())('forest', () => {
     extension.child.kill('SIGSTOP');
     const run = await runForest({ rounds: 20, jobs: 2 }).finally(() => extension?.child.kill('SIGCONT'));
     await extension.settled();
-    const comparison = compare(run, await extension.generate('process_ancestry_events', {}, COLUMNS));
+    const comparison = compare(run, await extension.forestRows());
     run.remove();
     expect(comparison.right_percent, comparison.complaints).toBe(100);
     expect(comparison).toMatchObject({ execs: 2720, seen_percent: 100, doubled: 0 });

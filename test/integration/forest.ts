@@ -91,6 +91,26 @@ export function compare(run: ForestRun, rows: readonly Row[]): Comparison {
   return { ...(JSON.parse(check('--json')) as Omit<Comparison, 'complaints'>), complaints: check('--show', '20') };
 }
 
+/** Rows that `query` gives for pids from `first` up to `end` exclusively. */
+type QueryByPid = (columns: readonly string[], first: number, end: number) => Promise<readonly Row[]>;
+
+const ROWS_A_QUERY = 500;
+
+/**
+ * Reads all rows for `compare`. Each row has the command lines of its ancestors, and those above this test may be long: all
+ * rows in one answer may be more than process_ancestry_result_max_bytes.
+ */
+export async function forestRows(query: QueryByPid): Promise<Row[]> {
+  const all = await query(['pid'], 0, Number.MAX_SAFE_INTEGER);
+  const pids = all.map(({ pid }) => Number(pid)).sort((a, b) => a - b);
+  const bounds = [...new Set(pids.filter((_, index) => index % ROWS_A_QUERY === 0)), Number.MAX_SAFE_INTEGER];
+  const rows: Row[] = [];
+  for (const [index, end] of bounds.slice(1).entries()) {
+    rows.push(...(await query(['pid', 'cmdline', 'ancestry'], bounds[index] ?? 0, end)));
+  }
+  return rows;
+}
+
 /** One exec of the forest; forest.c describes the fields. */
 export interface TrueExec {
   readonly token: string;
