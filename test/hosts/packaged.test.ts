@@ -3,6 +3,7 @@ import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -89,11 +90,19 @@ class OwnPlaces implements Disposable {
     // The socket is outside of these directories.
     process.env.TMPDIR = this.#directory;
     this.program = join(this.#directory, 'process_ancestry.ext');
-    const script = `for place in ${OWN_PLACES.join(' ')}; do mount -t tmpfs tmpfs $place || exit 1; done
+    const packaged = join(this.#directory, 'package');
+    mkdirSync(packaged);
+    // The checkout may be in one of these directories.
+    const script = `mount --bind "${dirname(PACKAGED)}" "${packaged}" || exit 1
+      for place in ${OWN_PLACES.join(' ')}; do mount -t tmpfs tmpfs $place || exit 1; done
       sleep 600 </dev/null >/dev/null 2>&1 & echo $! >"${this.#directory}/witness"; exec "$@"`;
-    writeFileSync(this.program, `#!/bin/sh\nexec unshare --mount sh -c '${script}' sh "${PACKAGED}" "$@"\n`, {
-      mode: 0o755,
-    });
+    writeFileSync(
+      this.program,
+      `#!/bin/sh\nexec unshare --mount sh -c '${script}' sh "${join(packaged, basename(PACKAGED))}" "$@"\n`,
+      {
+        mode: 0o755,
+      },
+    );
   }
 
   files(): string[] {

@@ -1,7 +1,7 @@
 /** The queries of the packs run as written, and return only new rows. */
 import { afterEach, expect, test } from 'vitest';
 import { readPack } from '../../packaging/osquery/pack.ts';
-import { ExtensionUnderTest } from './extension_under_test.ts';
+import { ExtensionUnderTest, until } from './extension_under_test.ts';
 
 const { queries } = readPack('process-ancestry');
 let extension: ExtensionUnderTest | undefined;
@@ -66,6 +66,8 @@ test('what process_ancestry_allow names is left out', async () => {
 
 test('a problem of the extension is a row', async () => {
   extension = await replay('/nowhere/audit.log');
+  // Until osquery's configuration is known, that is the problem.
+  await until('replayed', () => extension?.stderr.includes('/nowhere/audit.log'));
   expect(await run('problems')).toMatchObject([
     { code: 'replay_failed', message: expect.stringContaining('/nowhere/audit.log cannot be read') },
   ]);
