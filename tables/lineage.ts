@@ -3,6 +3,7 @@
  * row is read, and cached, because the rows of siblings share them.
  */
 
+import { LRUCache } from 'lru-cache';
 import { credentialsFragment } from '../src/ecs/credentials.ts';
 import { isoDate } from '../src/ecs/iso_date.ts';
 import { type EcsProcessRef, FRAGMENT_ARGS_MAX, type Place, processFragment } from '../src/ecs/process_fragment.ts';
@@ -21,8 +22,13 @@ export interface LineageAncestor {
 interface Made {
   /** An object of the column ancestry. */
   ancestor?: string;
+  cmdline?: string;
   /** The members of a leader object that do not depend on the row, without braces. */
   leader?: string;
+  /** The object of a leader that is not the process of the row. */
+  other?: string;
+  /** The same of an entry leader, for the last meta. */
+  entry?: EntryMeta & { readonly text: string };
   parent?: string;
   group_leader?: string;
   session_leader?: string;
@@ -40,17 +46,28 @@ function madeOf(ancestor: LineageAncestor): Made {
   return one;
 }
 
+/** Texts of the column ancestry, by creator: the rows of siblings share them. */
+const ancestries = new LRUCache<LineageAncestor, { readonly depth: number; readonly text: string }>({
+  maxSize: 1024 * 1024,
+  sizeCalculation: ({ text }) => text.length,
+});
+
 /** The column ancestry: the creator and the ancestors above it, `depth` in total. */
 export function ancestryText(creator: LineageAncestor | undefined, depth: number): string {
+  if (!creator || depth <= 0) return '[]';
+  const made = ancestries.get(creator);
+  if (made?.depth === depth) return made.text;
   let text = '';
-  let ancestor = creator;
+  let ancestor: LineageAncestor | undefined = creator;
   for (let n = 0; ancestor && n < depth; n++) {
     const its = madeOf(ancestor);
     its.ancestor ??= ancestorObject(ancestor);
     text += n === 0 ? its.ancestor : `,${its.ancestor}`;
     ancestor = ancestor.above;
   }
-  return `[${text}]`;
+  text = `[${text}]`;
+  ancestries.set(creator, { depth, text });
+  return text;
 }
 
 /** The entity ids of the same ancestors, as a JSON array. */
@@ -63,7 +80,10 @@ export function ancestorIds(creator: LineageAncestor | undefined, depth: number)
 
 /** '' for none. */
 export function ancestorCmdline(ancestor: LineageAncestor | undefined): string {
-  return ancestor ? cmdlineOf(ancestor.facts) : '';
+  if (!ancestor) return '';
+  const its = madeOf(ancestor);
+  its.cmdline ??= cmdlineOf(ancestor.facts);
+  return its.cmdline;
 }
 
 /** How a process tree came into the host. */
@@ -74,13 +94,31 @@ interface EntryMeta {
 }
 
 /** A leader as JSON; null if undefined. `entityId` is the entity id of the process of the row. */
-export function leaderText(ancestor: LineageAncestor | undefined, entityId: string, entryMeta?: EntryMeta): string {
+export function leaderText(ancestor: LineageAncestor | undefined, entityId: string): string {
   if (!ancestor) return JSON_NULL;
+  if (ancestor.facts.entityId === entityId) return leaderObject(ancestor, true);
+  const its = madeOf(ancestor);
+  its.other ??= leaderObject(ancestor, false);
+  return its.other;
+}
+
+/** The same for an entry leader. */
+export function entryLeaderText(ancestor: LineageAncestor | undefined, entityId: string, meta: EntryMeta): string {
+  if (!ancestor) return JSON_NULL;
+  if (ancestor.facts.entityId === entityId) return leaderObject(ancestor, true, meta);
+  const its = madeOf(ancestor);
+  const { type, sourceIp } = meta;
+  if (its.entry?.type !== type || its.entry.sourceIp !== sourceIp)
+    its.entry = { type, sourceIp, text: leaderObject(ancestor, false, meta) };
+  return its.entry.text;
+}
+
+function leaderObject(ancestor: LineageAncestor, isSame: boolean, meta?: EntryMeta): string {
   const its = madeOf(ancestor);
   its.leader ??= leaderMembers(ancestor.facts);
-  const own = `{${its.leader},"same_as_process":${ancestor.facts.entityId === entityId}`;
-  if (!entryMeta) return `${own}}`;
-  const { type, sourceIp } = entryMeta;
+  const own = `{${its.leader},"same_as_process":${isSame}`;
+  if (!meta) return `${own}}`;
+  const { type, sourceIp } = meta;
   return `${own},"entry_meta":${JSON.stringify(sourceIp === '' ? { type } : { type, source: { ip: sourceIp } })}}`;
 }
 

@@ -31,10 +31,10 @@ import { pidOfEntityId } from '../src/process/identity.ts';
 import { exeNameOf } from '../src/process/image.ts';
 import type { EidRange } from '../src/store/eid_range.ts';
 import type { EventStore } from '../src/store/event_store.ts';
-import type { FactName } from '../src/store/rows/event_facts.ts';
+import { FACT, type FactName } from '../src/store/rows/event_facts.ts';
 import type { Search } from '../src/store/rows/row_database.ts';
 import type { StoredEvent } from '../src/store/rows/stored_event.ts';
-import { ancestorCmdline, ancestorIds, ancestryText, ecsProcess, leaderText } from './lineage.ts';
+import { ancestorCmdline, ancestorIds, ancestryText, ecsProcess, entryLeaderText, leaderText } from './lineage.ts';
 
 const HIDDEN = ColumnOption.hidden;
 const KEY = ColumnOption.index | ColumnOption.optimized;
@@ -66,10 +66,12 @@ const bigint = declare('BIGINT');
 
 /** A stored text; NULL if unknown. */
 const textOf = (name: FactName): Value => {
-  return (event) => event.text(name) || null;
+  const index = FACT[name];
+  return (event) => event.textAt(index) || null;
 };
 const numberOf = (name: FactName): Value => {
-  return (event) => event.number(name);
+  const index = FACT[name];
+  return (event) => event.numberAt(index);
 };
 const unknown: Value = () => null;
 
@@ -86,6 +88,15 @@ function eidText({ eid }: StoredEvent): string {
 function argsOf(event: StoredEvent): string[] {
   const args = event.text('args');
   return args === '' && !event.number('argsCount') ? [] : args.split('\0');
+}
+
+/** What JSON writes otherwise, without the NUL between arguments. */
+const ESCAPED = /["\\\u0001-\u001f\ud800-\udfff]/;
+
+/** The arguments as a JSON array. */
+function argsJson(event: StoredEvent): string {
+  const args = event.text('args');
+  return args === '' || ESCAPED.test(args) ? JSON.stringify(argsOf(event)) : `["${args.replaceAll('\0', '","')}"]`;
 }
 
 function cmdlineOf(event: StoredEvent): string {
@@ -219,7 +230,7 @@ export const columns: readonly Column<EventRow>[] = [
     (event) => event.ancestorRecord('creator')?.facts.entityId,
   ),
   text('args', 'Arguments as a JSON array; null if unknown', (event) =>
-    event.number('argsCount') === undefined ? JSON_NULL : JSON.stringify(argsOf(event)),
+    event.number('argsCount') === undefined ? JSON_NULL : argsJson(event),
   ),
   integer('args_count', 'Number of arguments', numberOf('argsCount')),
   text('tty', 'Controlling terminal, for example pts/0', textOf('tty')),
@@ -239,7 +250,7 @@ export const columns: readonly Column<EventRow>[] = [
     'entry_leader',
     'Entry leader: the process through which this process tree came into the host, as JSON; null for pid 1, kernel threads and unknown',
     (event) =>
-      leaderText(event.ancestorRecord('entryLeader'), event.text('entityId'), {
+      entryLeaderText(event.ancestorRecord('entryLeader'), event.text('entityId'), {
         type: event.text('entryType'),
         sourceIp: event.text('entryAddress'),
       }),
@@ -330,7 +341,7 @@ function ecsOf(event: StoredEvent, vocabulary: EcsVocabulary): string {
       signal: status === undefined ? undefined : status & 0x7f || undefined,
       path,
       name: exeNameOf({ path, comm: event.text('comm') }),
-      args: JSON.stringify(argsOf(event)),
+      args: argsJson(event),
       argsCount: event.number('argsCount'),
       cmdline: cmdlineOf(event),
       envVars: JSON.stringify(event.text('env') === '' ? [] : event.text('env').split('\0')),

@@ -46,7 +46,7 @@ export class AnswerBuilder<Row> {
     if (encoder.byteCount > this.#maxBytes && encoder.rowCount > 1) {
       this.#tooLarge = true;
       this.release();
-    } else if (!this.#share.hold(encoder.byteCount)) {
+    } else if (!this.#share.hold(encoder.keptBytes)) {
       const others = inWords(this.#share.othersBytes());
       throw new AnswerRefused(`busy: other answers hold ${others}: try again`);
     }
@@ -62,13 +62,11 @@ export class AnswerBuilder<Row> {
     );
   }
 
-  /** The chunks of the reply; only once. A chunk counts as held until the next one is taken. */
+  /** The chunks of the reply; only once. A chunk is valid, and counts as held, until the next one is taken. */
   *chunks(): Generator<Buffer, void, void> {
-    let left = this.#encoder.byteCount;
     for (const chunk of this.#encoder.end()) {
+      this.#share.hold(this.#encoder.keptBytes);
       yield chunk;
-      left -= chunk.length;
-      this.#share.hold(left);
     }
   }
 

@@ -1,6 +1,7 @@
 import { Type, VERSION_1 } from './protocol.ts';
 
-const FIRST_BYTES = 4 * 1024;
+/** Less than Node takes from its pool (half of Buffer.poolSize): an ArrayBuffer of its own costs a microsecond. */
+const FIRST_BYTES = 1024;
 /** Up to this length, writing a string by characters is faster than a call into native code. */
 const SHORT = 40;
 const LONG = 8 * 1024;

@@ -16,16 +16,13 @@ export class MessageScanner {
   /** Number of values that the message may still have. */
   #valuesLeft: number;
   // Per level: the type of keys (0: a struct), the type of values, and the number of both that follow.
-  readonly #first: Uint8Array;
-  readonly #second: Uint8Array;
-  readonly #left: Float64Array;
+  readonly #first: number[] = [];
+  readonly #second: number[] = [];
+  readonly #left: number[] = [];
 
   constructor(limits: ProtocolLimits) {
     this.#limits = limits;
     this.#valuesLeft = limits.maxValues ?? Number.POSITIVE_INFINITY;
-    this.#first = new Uint8Array(limits.maxDepth);
-    this.#second = new Uint8Array(limits.maxDepth);
-    this.#left = new Float64Array(limits.maxDepth);
   }
 
   /** The least number of bytes, from the start of the message, that the next `scan` needs. */

@@ -111,6 +111,7 @@ export function factsOf(line: string): EventFacts {
 }
 
 export type FactName = keyof typeof FACT;
+export type FactIndex = (typeof FACT)[FactName];
 export type FactValue = string | number | null | undefined;
 export type EventFacts = readonly FactValue[];
 

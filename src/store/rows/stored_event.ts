@@ -3,7 +3,7 @@
 import type { ContainerFacts } from '../../containers/facts.ts';
 import type { HostFacts } from '../../linux/host.ts';
 import type { CredentialFacts, PreviousImageFacts } from '../../process/facts.ts';
-import { CREATORS_IMAGE_ID, type EventFacts, FACT, type FactName } from './event_facts.ts';
+import { CREATORS_IMAGE_ID, type EventFacts, FACT, type FactIndex, type FactName } from './event_facts.ts';
 import type { SharedReader, StoredAncestor } from './shared_reader.ts';
 
 export class StoredEvent {
@@ -18,13 +18,23 @@ export class StoredEvent {
 
   /** '' if unknown. */
   text(name: FactName): string {
-    const value = this.facts[FACT[name]];
-    return typeof value === 'string' ? value : '';
+    return this.textAt(FACT[name]);
   }
 
   /** Undefined if unknown, and if it is no safe integer: the owner of a file can set its times to any value. */
   number(name: FactName): number | undefined {
-    const value = this.facts[FACT[name]];
+    return this.numberAt(FACT[name]);
+  }
+
+  /** `text` by the index of the fact. */
+  textAt(index: FactIndex): string {
+    const value = this.facts[index];
+    return typeof value === 'string' ? value : '';
+  }
+
+  /** `number` by the index of the fact. */
+  numberAt(index: FactIndex): number | undefined {
+    const value = this.facts[index];
     return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined;
   }
 

@@ -7,6 +7,7 @@ import {
   ancestorIds,
   ancestryText,
   ecsProcess,
+  entryLeaderText,
   type LineageAncestor,
   leaderText,
 } from '../../../tables/lineage.ts';
@@ -157,11 +158,15 @@ describe('a leader', () => {
   });
 
   test('of an entry has its entry type', () => {
+    const leader = linkOf({});
     const told = (type: string, sourceIp: string) =>
-      JSON.parse(leaderText(linkOf({}), 'boot.a.1', { type, sourceIp })).entry_meta;
+      JSON.parse(entryLeaderText(leader, 'boot.b.1', { type, sourceIp })).entry_meta;
     expect(told('init', '')).toEqual({ type: 'init' });
     expect(told('sshd', '192.0.2.7')).toEqual({ type: 'sshd', source: { ip: '192.0.2.7' } });
-    expect(leaderText(undefined, '', { type: 'unknown', sourceIp: '' })).toBe('null');
+    expect(told('init', '')).toEqual({ type: 'init' });
+    const own = JSON.parse(entryLeaderText(leader, 'boot.a.1', { type: 'sshd', sourceIp: '' }));
+    expect(own).toMatchObject({ same_as_process: true, entry_meta: { type: 'sshd' } });
+    expect(entryLeaderText(undefined, '', { type: 'unknown', sourceIp: '' })).toBe('null');
   });
 
   test('with a long command line shows the first 4,096 characters', () => {
