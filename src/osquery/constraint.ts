@@ -46,7 +46,9 @@ export function* rowMatcherInPieces<Row>(
 ): Pieces<Check<Row> | undefined> {
   const checks: Check<Row>[] = [];
   for (const column of columns) {
-    const admits = yield* valueMatcher(column, context.constraints.get(column.name) ?? []);
+    const constraints = context.constraints.get(column.name);
+    if (constraints === undefined) continue;
+    const admits = yield* valueMatcher(column, constraints);
     if (admits) checks.push((row) => admits(column.value(row)));
   }
   return allOf(checks);
