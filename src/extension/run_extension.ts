@@ -34,6 +34,9 @@ import { Configuration } from './configuration.ts';
 import { KeptFlags } from './kept_flags.ts';
 import { mergedFlags } from './queried_flags.ts';
 
+/** Intervals between two looks at osquery's configuration and at our open files: a look at the former makes osquery run queries. */
+const INTERVALS_A_LOOK = 5;
+
 const AWAITED = {
   code: 'configuration_awaited',
   message: 'osquery has not applied its configuration yet: until then, at most 30 s, no row is stored or returned',
@@ -149,6 +152,7 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     processAncestryCacheStats(() => recorder.stats()),
     processAncestryAllow(() => parseAllowRules(settings.values.process_ancestry_allow)),
   ];
+  let intervals = 0;
   const running = new Extension({
     name: 'process_ancestry',
     version: VERSION,
@@ -164,6 +168,7 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     onRegistered: () => void configuration.registered(),
     onSeen: () => {
       store.confirm();
+      if (++intervals % INTERVALS_A_LOOK !== 0) return;
       for (const { code, message } of descriptorProblems()) {
         logLimit.pass(code, (suppressed) => log.warn({ code, suppressed }, message));
       }

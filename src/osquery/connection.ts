@@ -26,6 +26,8 @@ export interface ConnectionHost {
   now(): number;
   /** A whole request has arrived. */
   onRequest(connection: Connection): void;
+  /** The peer called `ping`. */
+  onPing(): void;
   /** The buffered bytes of unfinished requests changed by `change`. */
   onBuffered(connection: Connection, change: number): void;
   /** The connection is closed: the peer broke the protocol, or did not read. */
@@ -142,6 +144,7 @@ export class Connection {
   #answer(request: Request): void {
     switch (request.method) {
       case 'ping':
+        this.#host.onPing();
         this.#hold(this.#write(encodeStatusReply('ping', request.seqid, this.#status(0, 'OK'))));
         return;
       case 'unknown':

@@ -151,10 +151,14 @@ export class Extension {
 
   async #live(): Promise<ExitReason> {
     await this.#start();
-    for (;;) {
+    for (let pings = 0; ; ) {
       this.#checkParent();
       if (this.#reason !== undefined) return this.#reason;
-      const healthy = await this.#check();
+      // osquery pings the extensions that it knows at each interval (extensions/extensions.cpp, ExtensionManagerWatcher).
+      const isKnown = this.#registered && this.#client.connected && this.counts.pings > pings;
+      pings = this.counts.pings;
+      const healthy = isKnown || (await this.#check());
+      if (isKnown) this.#isSeen();
       if (healthy) await this.#sleep((this.#options.intervalSeconds ?? 3) * 1000);
       // osquery may close each connection at once: this pause limits the number of checks.
       if (!healthy || !this.#client.connected) await this.#sleep(RETRY_MS);
@@ -193,8 +197,7 @@ export class Extension {
         this.#log.info({ uuid: this.#uuid }, 'osquery no longer knows the extension: registering again');
         await this.#register();
       }
-      this.#seen();
-      this.#guarded('onSeen', () => this.#options.onSeen?.());
+      this.#isSeen();
       return true;
     } catch (error) {
       this.#registered = false;
@@ -247,6 +250,11 @@ export class Extension {
     this.#seen();
     this.#log.info({ uuid, socket: server.path, registrations: this.#registrations }, 'registered with osquery');
     this.#guarded('onRegistered', () => this.#options.onRegistered?.(uuid, this.#registrations));
+  }
+
+  #isSeen(): void {
+    this.#seen();
+    this.#guarded('onSeen', () => this.#options.onSeen?.());
   }
 
   #seen(): void {
@@ -332,6 +340,7 @@ function addCounts(a: Readonly<ServerCounts>, b: Readonly<ServerCounts>): Server
   return {
     connections: a.connections + b.connections,
     requests: a.requests + b.requests,
+    pings: a.pings + b.pings,
     faults: a.faults + b.faults,
     queryErrors: a.queryErrors + b.queryErrors,
     valueErrors: a.valueErrors + b.valueErrors,

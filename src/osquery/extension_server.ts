@@ -58,6 +58,7 @@ interface ExtensionServerOptions {
 export interface ServerCounts {
   connections: number;
   requests: number;
+  pings: number;
   /** Connections closed for a protocol error, a limit or a deadline. */
   faults: number;
   queryErrors: number;
@@ -70,6 +71,7 @@ export interface ServerCounts {
 export const NO_COUNTS: Readonly<ServerCounts> = {
   connections: 0,
   requests: 0,
+  pings: 0,
   faults: 0,
   queryErrors: 0,
   valueErrors: 0,
@@ -127,6 +129,9 @@ export class ExtensionServer {
         this.#connections.delete(connection);
         this.#connections.add(connection);
       },
+      onPing: () => {
+        counts.pings += 1;
+      },
       onBuffered: (connection, change) => {
         this.#buffered += change;
         if (change > 0 && this.#buffered > this.#limits.bufferedBytes) {
@@ -147,7 +152,10 @@ export class ExtensionServer {
       },
       ...(options.onAnswer ? { onAnswer: options.onAnswer } : {}),
       onShutdown: () => options.onShutdown?.(),
-      onClose: (connection) => this.#connections.delete(connection),
+      onClose: (connection) => {
+        this.#connections.delete(connection);
+        if (this.#connections.size === 0) this.#endSweep();
+      },
     };
   }
 
@@ -234,7 +242,7 @@ export class ExtensionServer {
   }
 
   get #sweepMs(): number {
-    return Math.min(1000, Math.min(this.#limits.partialSeconds, this.#limits.idleSeconds) * 250);
+    return Math.min(5000, Math.min(this.#limits.partialSeconds, this.#limits.idleSeconds) * 250);
   }
 
   #closeOverdue(): void {
@@ -246,7 +254,6 @@ export class ExtensionServer {
         connection.close();
       } else if (idleSince !== undefined && now - idleSince > this.#limits.idleSeconds * 1000) connection.close();
     }
-    if (this.#connections.size === 0) this.#endSweep();
   }
 
   #endSweep(): void {

@@ -33,6 +33,8 @@ import type { RecorderStats } from './recorder_stats.ts';
 import { Recording } from './recording.ts';
 
 const SWEEP_MS = 5_000;
+/** The store is tidied at every third sweep. */
+const SWEEPS_A_TIDYING = 3;
 
 export interface RecorderOptions {
   readonly values: FlagValues;
@@ -115,6 +117,7 @@ export class Recorder {
     onUnread: (error) => this.#tellUnread(error),
   });
   #containersUnread = 0;
+  #sweeps = 0;
   readonly #missingDetails = new MissingDetails();
   /** Codes of the problems that were logged. */
   #logged: ReadonlySet<string> = new Set();
@@ -488,6 +491,7 @@ export class Recorder {
       events: this.#earlier.eventsReceived + (this.#run?.treeStats.eventsReceived ?? 0),
       answerBytes: this.#options.answerBytes?.() ?? 0,
     });
+    if (++this.#sweeps % SWEEPS_A_TIDYING !== 0) return;
     // Rows of a recorded log do not expire: their times are in the past.
     if (this.#run?.isLive ?? true) this.#store.expire(Date.now());
     this.#store.tidy();

@@ -16,7 +16,8 @@ export interface DiskBudget {
 }
 
 const TOTAL = 1.1;
-const LOG_BYTES = { least: 256 * 1024, most: 2 * 1024 * 1024 };
+/** A checkpoint has fixed costs, but blocks the event loop longer for a longer log. */
+const LOG_BYTES = { least: 256 * 1024, most: 4 * 1024 * 1024 };
 /** Pages that a transaction changes in addition to its rows: indexes and lists of free pages. */
 const TRANSACTION_BYTES = 128 * 1024;
 /** The file and the log grow by one batch each, and by the changes for removing as many old rows. */

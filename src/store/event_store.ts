@@ -73,7 +73,7 @@ const FLUSH_MS = 1000;
 /** Rows that are written without a wait: a few ms of work. */
 const BATCH_ROWS = 500;
 /** With this many waiting rows at the end of a batch of events, they are written at once. */
-const MANY_ROWS = 64;
+const MANY_ROWS = 256;
 /** Retry interval for a change of the directory while the files of the present one are in use. */
 const CONFIGURE_AGAIN_MS = 50;
 /** Number of tries to write to a locked database at the end. */

@@ -229,6 +229,22 @@ describe('a worker that is restarted', () => {
     );
   });
 
+  test('is not asked while it pings, and is asked when its pings end', async () => {
+    const manager = await new FakeManager(managerSocket()).listen();
+    let [seen, pings] = [0, true];
+    const { registered } = start(manager.path, {
+      onSeen: () => {
+        seen++;
+        if (pings) void new ExtensionClient(`${manager.path}.20658`).ping();
+      },
+    });
+    await until(() => seen - manager.calls.extensions >= 5, 'five intervals without a question');
+    expect(registered).toHaveLength(1);
+    pings = false;
+    manager.extensions.clear();
+    await until(() => registered.length === 2);
+  });
+
   test('another extension under our uuid is not us', async () => {
     const manager = await new FakeManager(managerSocket()).listen();
     const { registered } = start(manager.path);
