@@ -43,6 +43,7 @@ export class AnswerBuilder<Row> {
     const encoder = this.#encoder;
     encoder.row(row);
     if (this.#tooLarge) return;
+    this.#share.grow(encoder.byteCount);
     if (encoder.byteCount > this.#maxBytes && encoder.rowCount > 1) {
       this.#tooLarge = true;
       this.release();

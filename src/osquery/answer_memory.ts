@@ -8,7 +8,7 @@ export class AnswerMemory {
 
   /**
    * @param limit bytes; called when an answer grows
-   * @param onGrown called with the number of bytes by which an answer grew
+   * @param onGrown called with the number of bytes by which an answer grew, as it is sent
    */
   constructor(limit: () => number, onGrown: (bytes: number) => void) {
     this.#limit = limit;
@@ -22,17 +22,20 @@ export class AnswerMemory {
 
   /** A share for a new answer, which holds nothing yet. */
   share(): AnswerShare {
-    let own = 0;
+    let [own, sent] = [0, 0];
     return {
       othersBytes: () => this.#bytes - own,
       hold: (bytes) => {
         const others = this.#bytes - own;
         // A small answer always has room, although slow readers hold memory; a single answer has room too.
         if (bytes > own && bytes > CHUNK_BYTES && others > 0 && others + bytes > this.#limit()) return false;
-        if (bytes > own) this.#onGrown(bytes - own);
         this.#bytes = others + bytes;
         own = bytes;
         return true;
+      },
+      grow: (bytes) => {
+        this.#onGrown(bytes - sent);
+        sent = bytes;
       },
     };
   }
@@ -42,6 +45,8 @@ export class AnswerMemory {
 export interface AnswerShare {
   /** Sets the number of held bytes. Returns false, and changes nothing, where there is no room. */
   hold(bytes: number): boolean;
+  /** Sets the size of the answer as it is sent. */
+  grow(bytes: number): void;
   /** Bytes that all other answers hold now. */
   othersBytes(): number;
 }
