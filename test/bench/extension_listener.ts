@@ -44,7 +44,7 @@ export const AUDIT = 'this extension, audit';
 
 /** The listeners of each part: each sensor, and the old commit, if given, with its only sensor. */
 export const extensionListeners = (old: Checkout | undefined): readonly Listener[] => [
-  extensionListener(EBPF, ['--collector', 'ebpf']),
-  extensionListener(AUDIT, ['--collector', 'audit']),
+  { ...extensionListener(EBPF, ['--collector', 'ebpf']), isCompiledSlowly: true },
+  { ...extensionListener(AUDIT, ['--collector', 'audit']), isCompiledSlowly: true },
   ...(old ? [extensionListener(old.name, [], old)] : []),
 ];

@@ -15,6 +15,8 @@ export interface RunningListener {
 
 export interface Listener {
   readonly name: string;
+  /** It compiles its code while it runs: what runs once a second is compiled after a minute. */
+  readonly isCompiledSlowly?: boolean;
   start(): Promise<RunningListener>;
 }
 

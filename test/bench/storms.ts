@@ -29,6 +29,8 @@ const STORMS: readonly Workload[] = [
 /** Programs that run for months are measured as they run then: with compiled code. */
 const WARM_UP = { programs: SHAPES.flatMap(({ programs }) => [...programs]), jobs: 2, rounds: 400 };
 
+const SLOW_WARM_UP = pacedWorkload(20, 75);
+
 const nothing: Listener = {
   name: 'nothing',
   start: async (): Promise<RunningListener> => ({
@@ -124,6 +126,7 @@ async function underListener(listener: Listener, repetition: number): Promise<Me
     const kauditd = kernelThread('kauditd');
     const accounted = { ...running.processes, ...(kauditd === undefined ? {} : { kauditd }) };
     (await runForest(WARM_UP)).remove();
+    if (listener.isCompiledSlowly) (await SLOW_WARM_UP.run()).remove();
     await settled(running.processes);
     const measured = [];
     for (const storm of STORMS) {
