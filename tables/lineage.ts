@@ -27,7 +27,7 @@ interface Made {
   leader?: string;
   /** The object of a leader that is not the process of the row. */
   other?: string;
-  /** The same of an entry leader, for the last meta. */
+  /** The same with `entry_meta`, as it was last asked for. */
   entry?: EntryMeta & { readonly text: string };
   parent?: string;
   group_leader?: string;
@@ -46,17 +46,21 @@ function madeOf(ancestor: LineageAncestor): Made {
   return one;
 }
 
+/** Characters that a kept creator takes beside its arguments, and the factor for the texts made from both. */
+const CREATOR_CHARACTERS = 500;
+const MADE_FACTOR = 4;
+
 /** Texts of the column ancestry, by creator: the rows of siblings share them. */
 const ancestries = new LRUCache<LineageAncestor, { readonly depth: number; readonly text: string }>({
   maxSize: 1024 * 1024,
-  sizeCalculation: ({ text }) => text.length,
+  sizeCalculation: ({ text }, { facts }) => text.length + MADE_FACTOR * (facts.args.length + CREATOR_CHARACTERS),
 });
 
 /** The column ancestry: the creator and the ancestors above it, `depth` in total. */
 export function ancestryText(creator: LineageAncestor | undefined, depth: number): string {
   if (!creator || depth <= 0) return '[]';
-  const made = ancestries.get(creator);
-  if (made?.depth === depth) return made.text;
+  const known = ancestries.get(creator);
+  if (known?.depth === depth) return known.text;
   let text = '';
   let ancestor: LineageAncestor | undefined = creator;
   for (let n = 0; ancestor && n < depth; n++) {

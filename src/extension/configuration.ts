@@ -1,5 +1,5 @@
 /**
- * Reads the flags in osquery's configuration, until they are known and then at each interval (R15). It stores them on
+ * Reads the flags in osquery's configuration, until they are known and then at intervals (R15). It stores them on
  * disk for the next start.
  */
 import type { Logger } from '../program/log.ts';
@@ -73,7 +73,7 @@ export class Configuration {
     return this.look();
   }
 
-  /** Queries osquery. Called at each interval; it schedules an earlier retry when that is useful. Never rejects. */
+  /** Queries osquery. Called at intervals; it schedules an earlier retry when that is useful. Never rejects. */
   look(): Promise<void> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
@@ -94,7 +94,8 @@ export class Configuration {
       state = await readOsqueryState(this.#options.osquery);
     } catch (error) {
       this.#options.log.debug({ err: error }, 'cannot read the configuration of osquery');
-      this.#lookAgain(LOOK_AGAIN_MS, !this.#isKnown);
+      // Until its worker is known, osquery may ask for rows that its former worker did not log.
+      this.#lookAgain(LOOK_AGAIN_MS, !this.#isKnown || this.#worker === undefined);
       return;
     }
     const { flags: queried, isWhole: isQueriedWhole, errors } = await this.#queried.read();

@@ -34,8 +34,8 @@ import { Configuration } from './configuration.ts';
 import { KeptFlags } from './kept_flags.ts';
 import { mergedFlags } from './queried_flags.ts';
 
-/** Intervals between two looks at osquery's configuration and at our open files: a look at the former makes osquery run queries. */
-const INTERVALS_A_LOOK = 5;
+/** How often osquery's configuration and our open files are looked at: each look makes osquery run queries. */
+const LOOK_SECONDS = 15;
 
 const AWAITED = {
   code: 'configuration_awaited',
@@ -152,6 +152,7 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     processAncestryCacheStats(() => recorder.stats()),
     processAncestryAllow(() => parseAllowRules(settings.values.process_ancestry_allow)),
   ];
+  const intervalsALook = Math.max(1, Math.floor(LOOK_SECONDS / commandLine.intervalSeconds));
   let intervals = 0;
   const running = new Extension({
     name: 'process_ancestry',
@@ -168,7 +169,7 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     onRegistered: () => void configuration.registered(),
     onSeen: () => {
       store.confirm();
-      if (++intervals % INTERVALS_A_LOOK !== 0) return;
+      if (++intervals % intervalsALook !== 0) return;
       for (const { code, message } of descriptorProblems()) {
         logLimit.pass(code, (suppressed) => log.warn({ code, suppressed }, message));
       }

@@ -66,7 +66,7 @@ export class AnswerBuilder<Row> {
   /** The chunks of the reply; only once. A chunk is valid, and counts as held, until the next one is taken. */
   *chunks(): Generator<Buffer, void, void> {
     for (const chunk of this.#encoder.end()) {
-      this.#share.hold(this.#encoder.keptBytes);
+      this.#share.set(this.#encoder.keptBytes);
       yield chunk;
     }
   }
@@ -74,7 +74,7 @@ export class AnswerBuilder<Row> {
   /** Releases all bytes. May be called several times. */
   release(): void {
     this.#encoder.discard();
-    this.#share.hold(0);
+    this.#share.set(0);
   }
 }
 

@@ -23,16 +23,20 @@ export class AnswerMemory {
   /** A share for a new answer, which holds nothing yet. */
   share(): AnswerShare {
     let [own, sent] = [0, 0];
+    const set = (bytes: number) => {
+      this.#bytes += bytes - own;
+      own = bytes;
+    };
     return {
       othersBytes: () => this.#bytes - own,
       hold: (bytes) => {
         const others = this.#bytes - own;
         // A small answer always has room, although slow readers hold memory; a single answer has room too.
         if (bytes > own && bytes > CHUNK_BYTES && others > 0 && others + bytes > this.#limit()) return false;
-        this.#bytes = others + bytes;
-        own = bytes;
+        set(bytes);
         return true;
       },
+      set,
       grow: (bytes) => {
         this.#onGrown(bytes - sent);
         sent = bytes;
@@ -45,6 +49,8 @@ export class AnswerMemory {
 export interface AnswerShare {
   /** Sets the number of held bytes. Returns false, and changes nothing, where there is no room. */
   hold(bytes: number): boolean;
+  /** Sets the number of held bytes, also where there is no room: an answer that is being sent is not refused. */
+  set(bytes: number): void;
   /** Sets the size of the answer as it is sent. */
   grow(bytes: number): void;
   /** Bytes that all other answers hold now. */

@@ -1,6 +1,6 @@
 import { Type, VERSION_1 } from './protocol.ts';
 
-/** Less than Node takes from its pool (half of Buffer.poolSize): an ArrayBuffer of its own costs a microsecond. */
+/** Small enough for Node's pool (below half of Buffer.poolSize): an ArrayBuffer of its own takes a microsecond. */
 const FIRST_BYTES = 1024;
 /** Up to this length, writing a string by characters is faster than a call into native code. */
 const SHORT = 40;

@@ -26,7 +26,7 @@ export interface ExtensionOptions {
   readonly socketPath: string;
   /** Time to wait for the manager at the start (`--timeout`). Default 3. */
   readonly timeoutSeconds?: number;
-  /** Time between two checks that osquery still knows the extension (`--interval`). Default 3. */
+  /** Time between two checks that osquery still knows the extension (`--interval`); a ping of osquery counts as one. Default 3. */
   readonly intervalSeconds?: number;
   readonly plugins: readonly TablePlugin<unknown>[];
   readonly log?: Log;
@@ -51,13 +51,15 @@ export interface Registration {
   readonly registered: boolean;
   /** Number of registrations: one, and one more each time osquery had forgotten the extension. */
   readonly registrations: number;
-  /** Time of the last check at which osquery knew the extension; 0: never. */
+  /** Time of the last check at which osquery knew the extension, or had pinged it; 0: never. */
   readonly lastSeenUnixMs: number;
 }
 
 const RETRY_MS = 200;
 const CALL_MS = 5000;
 const DEREGISTER_MS = 300;
+/** Intervals with a ping in which osquery is not asked whether it knows the extension. */
+const UNASKED_INTERVALS = 4;
 
 /**
  * The life cycle of an extension: wait for osquery, register, serve the tables, register again when osquery has forgotten
@@ -151,12 +153,15 @@ export class Extension {
 
   async #live(): Promise<ExitReason> {
     await this.#start();
-    for (let pings = 0; ; ) {
+    for (let [pings, unasked] = [0, 0]; ; ) {
       this.#checkParent();
       if (this.#reason !== undefined) return this.#reason;
       // osquery pings the extensions that it knows at each interval (extensions/extensions.cpp, ExtensionManagerWatcher).
-      const isKnown = this.#registered && this.#client.connected && this.counts.pings > pings;
+      const isPinged = this.#registered && this.#client.connected && this.counts.pings > pings;
+      // Another program may ping too: osquery is asked now and then.
+      const isKnown = isPinged && unasked < UNASKED_INTERVALS;
       pings = this.counts.pings;
+      unasked = isKnown ? unasked + 1 : 0;
       const healthy = isKnown || (await this.#check());
       if (isKnown) this.#isSeen();
       if (healthy) await this.#sleep((this.#options.intervalSeconds ?? 3) * 1000);

@@ -72,7 +72,7 @@ describe('while it runs', () => {
     expect(refusals()).toEqual([]);
   });
 
-  test('the file changes flags within an interval; one that is half written changes nothing', async () => {
+  test('the file changes flags; one that is half written changes nothing', async () => {
     await becomes('104');
     writeFile({ process_ancestry_cache_size: 777 });
     await becomes('777');

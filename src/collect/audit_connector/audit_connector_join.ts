@@ -41,6 +41,9 @@ type Entry = Exec | OtherMessage;
 
 const isExec = (entry: Entry): entry is Exec => entry.event.kind === 'exec';
 
+/** The parent of all kernel threads (init/main.c, rest_init). */
+const KTHREADD = 2;
+
 /** Approximate size of a queue entry without its texts, in bytes. */
 const ENTRY_BYTES = 300;
 
@@ -64,6 +67,8 @@ export class AuditConnectorJoin implements EventJoin {
   #queueBytes = 0;
   /** By pid: when the last process was forked (CLOCK_BOOTTIME), until its exit is released. */
   readonly #forkedMs = new Map<Pid, number>();
+  /** Kernel threads, until their exit. Audit has no records of them. */
+  readonly #kernelThreads = new Set<Pid>();
   #clockOffsetMs = Number.NaN;
   #clockSetMs = Number.NEGATIVE_INFINITY;
   /** By CLOCK_BOOTTIME, which cannot be set. */
@@ -104,7 +109,7 @@ export class AuditConnectorJoin implements EventJoin {
         case 'fork':
         case 'exit':
         case 'setsid':
-          if (event.kind === 'fork') this.#forkedMs.set(event.pid, event.bootMs);
+          if (event.kind === 'fork') this.#keepFork(event);
           this.#queue.push({ event, heardMs: now });
           this.#queueBytes += ENTRY_BYTES;
           break;
@@ -132,6 +137,12 @@ export class AuditConnectorJoin implements EventJoin {
     return whole;
   }
 
+  #keepFork({ pid, parent, bootMs }: ForkEvent): void {
+    this.#forkedMs.set(pid, bootMs);
+    if (parent === KTHREADD) this.#kernelThreads.add(pid);
+    else this.#kernelThreads.delete(pid);
+  }
+
   #keepClock(event: SensorEvent, now: number): void {
     const offsetMs = event.unixMs - event.bootMs;
     if (Math.abs(offsetMs - this.#clockOffsetMs) > CLOCK_SET_MS) this.#clockSetMs = now;
@@ -155,6 +166,8 @@ export class AuditConnectorJoin implements EventJoin {
     };
     this.#queue.push(exec);
     this.#queueBytes += ENTRY_BYTES;
+    // The kernel's helpers begin as kernel threads (kernel/umh.c).
+    this.#kernelThreads.delete(event.pid);
     this.#lastExecs.set(event.pid, exec);
     this.#execs++;
     // No audit record will come for it. A later record belongs to a later exec.
@@ -205,6 +218,9 @@ export class AuditConnectorJoin implements EventJoin {
 
   #isWhole(entry: Entry): boolean {
     if (isExec(entry)) return entry.details !== undefined || entry.isUnrecorded;
+    // The kernel makes a thread for each answer to a request for audit's status (kernel/audit.c, audit_send_reply): the question
+    // whether records are on their way must not begin another wait.
+    if (this.#kernelThreads.has(entry.event.pid)) return true;
     return this.#complete > 0 || this.#lastAuditMs > entry.event.bootMs;
   }
 
@@ -212,7 +228,9 @@ export class AuditConnectorJoin implements EventJoin {
     this.#groups.release(event, (change) => this.#isBefore(change, event), isFormer, whole);
     whole.push(event);
     const isOver = event.kind === 'exit' && (this.#forkedMs.get(event.pid) ?? 0) <= event.bootMs;
-    if (isOver) this.#forkedMs.delete(event.pid);
+    if (!isOver) return;
+    this.#forkedMs.delete(event.pid);
+    this.#kernelThreads.delete(event.pid);
   }
 
   #releaseExec(exec: Exec, whole: ProcessEvent[]): void {

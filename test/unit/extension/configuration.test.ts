@@ -156,3 +156,17 @@ test('another process of osquery is reported once, and again at a registration',
   await configuration.look();
   expect(workers).toEqual(['42:1', '42:1', '43:1']);
 });
+
+test('a worker whose first answer fails is asked again at once', async () => {
+  start();
+  osquery.isConfigValid = true;
+  await configuration.registered();
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(isKnown).toBe(true);
+  osquery.pid = 43;
+  osquery.answers = false;
+  await configuration.registered();
+  osquery.answers = true;
+  await vi.advanceTimersByTimeAsync(500);
+  expect(workers).toEqual(['42:1', '43:1']);
+});

@@ -5,12 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { text } from '../../../src/osquery/column.ts';
 import { ExtensionClient } from '../../../src/osquery/extension_client.ts';
+import { REQUEST_LIMITS } from '../../../src/osquery/protocol.ts';
 import { encodeCall, encodeRequest } from '../../../src/osquery/request.ts';
 import type { TablePlugin } from '../../../src/osquery/table_plugin.ts';
 import { memoryMegabytes, resetPeak } from '../../bench/process_cost.ts';
 import { turnsUntil } from '../cpu_time.ts';
 import { afterwards, directory, Peer, until } from './sandbox.ts';
-import { encodeResponse, GENERATE, large, type Numbered, numbers, serve } from './serving.ts';
+import { decodeResponse, encodeResponse, GENERATE, large, type Numbered, numbers, serve } from './serving.ts';
 
 const CALL = encodeCall(1, 'table', 'numbers', GENERATE);
 const limitOf = (bytes: number) => ({ name: 'result_max', bytes: () => bytes });
@@ -420,6 +421,44 @@ test('pings are answered while a large answer is written to slow readers', async
   expect(pings).toBeGreaterThan(5);
   expect(longestMs).toBeLessThan(totalMs / 3);
   await until(() => server.answerBytes === 0);
+});
+
+test('rows that have much in common arrive whole at slow readers, and every byte is given back', async () => {
+  const count = 5000;
+  const table: TablePlugin<Numbered> = {
+    ...numbers(count),
+    columns: [
+      text('same', '', () => 'x'.repeat(2000)),
+      text('slow', '', ({ n }: Numbered) => `${n >> 6}`.padEnd(200, 'y')),
+      text('own', '', ({ n }: Numbered) => `text ${n}`),
+    ],
+  };
+  const length = wireBytes(table, count);
+  const { path, server } = await serve([table]);
+  /** Reads so many bytes, a little at a time. */
+  const readSlowly = async (most: number) => {
+    const socket = connect(path);
+    socket.write(CALL);
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of socket) {
+      chunks.push(chunk as Buffer);
+      bytes += (chunk as Buffer).length;
+      if (bytes >= most) break;
+      await new Promise(setImmediate);
+    }
+    return Buffer.concat(chunks);
+  };
+  const [one, other] = await Promise.all([readSlowly(length), readSlowly(length), readSlowly(length / 2)]);
+  const rows = Array.from({ length: count }, (_, n) => ({
+    ...{ rowid: String(n), same: 'x'.repeat(2000) },
+    ...{ slow: `${n >> 6}`.padEnd(200, 'y'), own: `text ${n}` },
+  }));
+  for (const reply of [one, other]) {
+    expect(reply?.length).toBe(length);
+    expect(decodeResponse(reply ?? Buffer.alloc(0), 1, REQUEST_LIMITS).rows).toEqual(rows);
+  }
+  await until(() => server.answerBytes === 0 && server.connections === 0);
 });
 
 test('10,000 full rows take no more than twice their size in memory', async () => {

@@ -1,7 +1,7 @@
 /** Events of audit and the connector give the same rows in any order, and a row with a hole if one is lost. */
 import { describe, expect, test } from 'vitest';
 import type { Pid } from '../../../../src/collect/event.ts';
-import type { ExecEvent, LossEvent } from '../../../../src/collect/events.ts';
+import type { ExecEvent, LossEvent, SensorEvent } from '../../../../src/collect/events.ts';
 import type { Action } from '../../../../src/process/pending_event.ts';
 import { LIFE, oneLife } from '../../process/happenings.ts';
 import { BOOT_UNIX_MS, detailsOf, KernelModel } from '../../process/kernel_model.ts';
@@ -63,6 +63,26 @@ describe('order and waiting (R10)', () => {
       [11, ''],
     ]);
     expect(harness.tree.stats.detailsMissing).toBe(1);
+  });
+
+  test('a kernel thread waits for no record, and what the kernel executes does', () => {
+    const kernel = new KernelModel();
+    const init = kernel.processes.get(1);
+    if (init) kernel.processes.set(2, { ...init, pid: 2, cmdline: '' });
+    const { join } = new JoinHarness();
+    const take = (events: SensorEvent[]) => join.take(events).map(({ kind, pid }) => `${kind} ${pid}`);
+    kernel.fork(2, 50);
+    kernel.exit(50);
+    expect(take(kernel.connector.splice(0))).toEqual(['fork 50', 'exit 50']);
+    expect(join.waitingSinceMs).toBeUndefined();
+    kernel.fork(2, 51);
+    kernel.exec(51, 'helper');
+    kernel.exit(51);
+    expect(take(kernel.connector.splice(0))).toEqual([]);
+    expect(take(kernel.audit.splice(0))).toEqual(['fork 51', 'exec 51']);
+    // The pid of a kernel thread is used again.
+    kernel.fork(1, 50);
+    expect(take(kernel.connector.splice(0))).toEqual([]);
   });
 
   test('an ancestor whose record is lost is named by its pid, and the ancestry is not called complete', () => {
