@@ -34,7 +34,11 @@ import { Configuration } from './configuration.ts';
 import { KeptFlags } from './kept_flags.ts';
 import { mergedFlags } from './queried_flags.ts';
 
-/** How often osquery's configuration and our open files are looked at: each look makes osquery run queries. */
+/**
+ * osquery's configuration and our open files are looked at in every fifth interval, and at least this often: each look makes osquery
+ * run queries.
+ */
+const INTERVALS_A_LOOK = 5;
 const LOOK_SECONDS = 15;
 
 const AWAITED = {
@@ -152,7 +156,10 @@ export async function runExtension(commandLine: CommandLine): Promise<number> {
     processAncestryCacheStats(() => recorder.stats()),
     processAncestryAllow(() => parseAllowRules(settings.values.process_ancestry_allow)),
   ];
-  const intervalsALook = Math.max(1, Math.floor(LOOK_SECONDS / commandLine.intervalSeconds));
+  const intervalsALook = Math.max(
+    1,
+    Math.min(INTERVALS_A_LOOK, Math.floor(LOOK_SECONDS / commandLine.intervalSeconds)),
+  );
   let intervals = 0;
   const running = new Extension({
     name: 'process_ancestry',
