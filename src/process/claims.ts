@@ -5,6 +5,7 @@
  * at once.
  */
 import type { ForkEvent, Pid } from '../collect/event.ts';
+import { isKernelPid } from '../linux/kernel_pids.ts';
 import type { Claim, Process } from './process.ts';
 
 export function claimOf(event: ForkEvent, creator: Process, forker: Process): Claim {
@@ -25,11 +26,8 @@ export function likelyCountsInitially(process: Process): boolean {
   return counting !== undefined;
 }
 
-/** The pids of init and kthreadd. No fork event creates them. */
-const LAST_KERNEL_PID = 2;
-
 export function isImpossible({ event }: Claim): boolean {
-  return event.pid <= LAST_KERNEL_PID;
+  return isKernelPid(event.pid);
 }
 
 /** Claims that are kept for pids of living processes. */

@@ -1,4 +1,5 @@
 /** How processes came into the host: the entry leader of ECS RFC 0030. */
+import { INIT, KTHREADD } from '../linux/kernel_pids.ts';
 import type { Image } from './image.ts';
 import type { Entry, EntryType, Process, ProcessAtFork } from './process.ts';
 import { isRootsFile, isRootsProgram } from './proof.ts';
@@ -83,8 +84,8 @@ export function isSshd(atFork: ProcessAtFork): boolean {
 function ownEntry(atFork: ProcessAtFork): Entry | undefined {
   const { process, image } = atFork;
   // Pid 1 and kthreadd have no entry leader.
-  if (process.pid === 1) return { type: 'init', leader: undefined };
-  if (process.pid === 2 && process.creatorState === 'top') return { type: 'kthread', leader: undefined };
+  if (process.pid === INIT) return { type: 'init', leader: undefined };
+  if (process.pid === KTHREADD && process.creatorState === 'top') return { type: 'kthread', leader: undefined };
   const { creator } = process;
   if (creator && isKernelThread(creator) && image.known && image.details.path !== '')
     return { type: 'kthread', leader: atFork };
@@ -101,14 +102,14 @@ function ownType(atFork: ProcessAtFork, creator: ProcessAtFork | undefined): Ent
   // A log without session ids: a session starts where the terminal changes.
   const mayLead = session ? session.id === process.pid : creator?.tty !== tty;
   if ((mayLead || !session) && creator && isOfSshd(creator) && !isOfSshd(atFork)) return 'sshd';
-  const isAdopted = creator?.process.pid === 1 && !isOfInit(atFork, creator);
+  const isAdopted = creator?.process.pid === INIT && !isOfInit(atFork, creator);
   if (mayLead && isGivenByRoot(atFork, isAdopted ? undefined : creator)) {
     if (VIRTUAL_TERMINAL.test(tty)) return 'terminal';
     if (CONSOLE_TTY.test(tty)) return 'console';
   }
   // A service usually leads its own session, but a small init may not call setsid for its children.
   if (isAdopted) return 'unknown';
-  return creator?.process.pid === 1 ? 'init' : undefined;
+  return creator?.process.pid === INIT ? 'init' : undefined;
 }
 
 /**
@@ -130,7 +131,7 @@ function isProven(atFork: ProcessAtFork, names: RegExp): boolean {
 }
 
 function isKernelThread({ process, image }: ProcessAtFork): boolean {
-  const isOne = process.pid === 2 || process.creator?.process.pid === 2;
+  const isOne = process.pid === KTHREADD || process.creator?.process.pid === KTHREADD;
   return isOne && image.known && image.details.path === '';
 }
 

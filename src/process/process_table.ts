@@ -14,6 +14,7 @@ import type {
 } from '../collect/event.ts';
 import type { ProcessSnapshot, ProcReader } from '../collect/procfs.ts';
 import { MS_PER_TICK, ticksOf } from '../linux/clock_ticks.ts';
+import { INIT, isKernelPid } from '../linux/kernel_pids.ts';
 import { type CacheStats, ProcessCache } from './cache.ts';
 import { ContestedClaims, claimOf, isImpossible, likelyCountsInitially } from './claims.ts';
 import { EntityIds } from './identity.ts';
@@ -679,8 +680,7 @@ export class ProcessTable {
       image: Image.pending(),
       ppid: 0,
     });
-    // init and kthreadd are the kernel's own (init/main.c, rest_init).
-    if (pid <= 2) process.setTop();
+    if (isKernelPid(pid)) process.setTop();
     return process;
   }
 
@@ -730,7 +730,7 @@ function learnParent(process: Process, ppid: number): void {
 
 /** Whether a process of this pid adopts the orphans of another: init, or an ancestor that is a subreaper (man 2 prctl). */
 function adopts(pid: number, process: Process): boolean {
-  if (pid === 1) return true;
+  if (pid === INIT) return true;
   const parentOf = (one: Process) => (one.creator ?? one.likelyCreator)?.process;
   const seen = new Set<Process>();
   for (let above = parentOf(process); above && !seen.has(above); above = parentOf(above)) {

@@ -5,6 +5,7 @@
  * everything before that exec, so no event waits longer than the next exec. A missing record is given up after a timeout,
  * after a check whether the kernel has more records.
  */
+import { KTHREADD } from '../../linux/kernel_pids.ts';
 import { MEMORY_BOUNDS, textBytes } from '../../memory/memory_bounds.ts';
 import type { ExecDetails, Pid, ProcessEvent } from '../event.ts';
 import type { EventJoin, JoinOptions, JoinStats } from '../event_join.ts';
@@ -40,9 +41,6 @@ interface OtherMessage {
 type Entry = Exec | OtherMessage;
 
 const isExec = (entry: Entry): entry is Exec => entry.event.kind === 'exec';
-
-/** The parent of all kernel threads (init/main.c, rest_init). */
-const KTHREADD = 2;
 
 /** Approximate size of a queue entry without its texts, in bytes. */
 const ENTRY_BYTES = 300;
