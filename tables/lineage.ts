@@ -10,6 +10,7 @@ import { type EcsProcessRef, FRAGMENT_ARGS_MAX, type Place, processFragment } fr
 import { charDeviceOf } from '../src/linux/terminal.ts';
 import { JSON_NULL } from '../src/osquery/index.ts';
 import type { AncestorFacts, ProcessRef } from '../src/process/facts.ts';
+import { memoryOfFact } from '../src/store/rows/shared_reader.ts';
 
 /** A stored ancestor. The same ancestor is the same object while it is cached. */
 export interface LineageAncestor {
@@ -46,14 +47,10 @@ function madeOf(ancestor: LineageAncestor): Made {
   return one;
 }
 
-/** Characters that a kept creator takes beside its arguments, and the factor for the texts made from both. */
-const CREATOR_CHARACTERS = 500;
-const MADE_FACTOR = 4;
-
-/** Texts of the column ancestry, by creator: the rows of siblings share them. */
+/** Texts of the column ancestry, by creator: the rows of siblings share them. A text keeps its creator in memory. */
 const ancestries = new LRUCache<LineageAncestor, { readonly depth: number; readonly text: string }>({
   maxSize: 1024 * 1024,
-  sizeCalculation: ({ text }, { facts }) => text.length + MADE_FACTOR * (facts.args.length + CREATOR_CHARACTERS),
+  sizeCalculation: ({ text }, { facts }) => text.length + memoryOfFact(facts.args.length),
 });
 
 /** The column ancestry: the creator and the ancestors above it, `depth` in total. */

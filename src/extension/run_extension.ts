@@ -34,11 +34,9 @@ import { Configuration } from './configuration.ts';
 import { KeptFlags } from './kept_flags.ts';
 import { mergedFlags } from './queried_flags.ts';
 
-/**
- * osquery's configuration and our open files are looked at in every fifth interval, and at least this often: each look makes osquery
- * run queries.
- */
+/** osquery's configuration and our open files are looked at in every fifth interval: each look makes osquery run queries. */
 const INTERVALS_A_LOOK = 5;
+/** With a long interval, more often. */
 const LOOK_SECONDS = 15;
 
 const AWAITED = {

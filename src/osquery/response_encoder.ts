@@ -67,7 +67,7 @@ export class ResponseEncoder<Row> {
       .filter(({ name }) => columnsUsed === undefined || columnsUsed.has(name))
       .map((column) => ({ column, key: keyOf(column) }));
     this.#values = this.#columns.map(() => null);
-    this.#starts = [0, ...this.#values.keys()];
+    this.#starts = new Array<number>(this.#values.length + 1).fill(0);
     this.#nextStarts = [...this.#starts];
     this.#onValueError = onValueError;
     this.#writer.message('call', MessageType.REPLY, seqid);

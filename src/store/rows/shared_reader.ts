@@ -10,6 +10,11 @@ const REMEMBERED_BYTES = 4 * 1024 * 1024;
 const FACT_BYTES = 500;
 const MADE_FACTOR = 4;
 
+/** Memory of a parsed fact and of what is made from it, by the size of its text. */
+export function memoryOfFact(bytes: number): number {
+  return (bytes + FACT_BYTES) * MADE_FACTOR;
+}
+
 /** A stored ancestor or leader. */
 export class StoredAncestor {
   readonly #reader: SharedReader;
@@ -51,7 +56,7 @@ interface Document {
 const cache = <Value extends { readonly bytes: number }>() =>
   new LRUCache<number, Value>({
     maxSize: REMEMBERED_BYTES / 2,
-    sizeCalculation: ({ bytes }) => (bytes + FACT_BYTES) * MADE_FACTOR,
+    sizeCalculation: ({ bytes }) => memoryOfFact(bytes),
   });
 
 export class SharedReader {
