@@ -80,8 +80,14 @@ describe('order and waiting (R10)', () => {
     kernel.exit(51);
     expect(take(kernel.connector.splice(0))).toEqual([]);
     expect(take(kernel.audit.splice(0))).toEqual(['fork 51', 'exec 51']);
-    // The pid of a kernel thread is used again.
-    kernel.fork(1, 50);
+    // The pid of a kernel thread is used again, also where its exit was lost.
+    kernel.fork(2, 52);
+    expect(take(kernel.connector.splice(0))).toEqual([]);
+    kernel.exec(1, 'init');
+    expect(take(kernel.takeHalves())).toEqual(['exit 51', 'fork 52', 'exec 1']);
+    kernel.exit(52);
+    kernel.connector.length = 0;
+    kernel.fork(1, 52);
     expect(take(kernel.connector.splice(0))).toEqual([]);
   });
 
